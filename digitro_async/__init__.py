@@ -1,0 +1,110 @@
+"""Asyncio client for the Dígitro PABX HTTP API.
+
+As fast as the HTTP library under it allows; never the same call twice, never a contact
+lost, never over the PABX's cap. Start with ``DigitroClient``.
+"""
+
+from digitro_async.client import DigitroClient
+from digitro_async.dispatch import (
+    Dispatcher,
+    DispatchResults,
+    PABXStatistics,
+    Statistics,
+)
+from digitro_async.errors import (
+    AnswerTimeoutError,
+    AuthenticationError,
+    ChannelNotFoundError,
+    ClientClosedError,
+    ConfigurationError,
+    ConnectFailedError,
+    ConnectionLostError,
+    DigitroError,
+    DrainedError,
+    GateRefusedError,
+    InvalidCallError,
+    NotSentError,
+    Outcome,
+    OutcomeUnknownError,
+    PABXPausedError,
+    PermissionDeniedError,
+    PoolTimeoutError,
+    RateWaitTimeoutError,
+    RefusedError,
+    RejectedError,
+    ServerFaultError,
+    ThrottledError,
+    UnexpectedRedirectError,
+    UnreadableAnswerError,
+    WrongLoopError,
+)
+from digitro_async.models import (
+    PABX,
+    CallAccepted,
+    CallResult,
+    DispatchItem,
+    PredictiveCall,
+    Timings,
+)
+from digitro_async.privacy import Personal, Secret
+from digitro_async.process import tune_process
+from digitro_async.settings import (
+    PauseSettings,
+    PoolSettings,
+    RateLimit,
+    RetrySettings,
+    TimeoutSettings,
+    TLSSettings,
+    UnsetFields,
+)
+from digitro_async.transport import SessionManager
+
+__all__ = [
+    "PABX",
+    "AnswerTimeoutError",
+    "AuthenticationError",
+    "CallAccepted",
+    "CallResult",
+    "ChannelNotFoundError",
+    "ClientClosedError",
+    "ConfigurationError",
+    "ConnectFailedError",
+    "ConnectionLostError",
+    "DigitroClient",
+    "DigitroError",
+    "DispatchItem",
+    "DispatchResults",
+    "Dispatcher",
+    "DrainedError",
+    "GateRefusedError",
+    "InvalidCallError",
+    "NotSentError",
+    "Outcome",
+    "OutcomeUnknownError",
+    "PABXPausedError",
+    "PABXStatistics",
+    "PauseSettings",
+    "PermissionDeniedError",
+    "Personal",
+    "PoolSettings",
+    "PoolTimeoutError",
+    "PredictiveCall",
+    "RateLimit",
+    "RateWaitTimeoutError",
+    "RefusedError",
+    "RejectedError",
+    "RetrySettings",
+    "Secret",
+    "ServerFaultError",
+    "SessionManager",
+    "Statistics",
+    "TLSSettings",
+    "ThrottledError",
+    "TimeoutSettings",
+    "Timings",
+    "UnexpectedRedirectError",
+    "UnreadableAnswerError",
+    "UnsetFields",
+    "WrongLoopError",
+    "tune_process",
+]

@@ -1,0 +1,144 @@
+"""Validators for attrs classes that name the field and never show its value.
+
+attrs' own validators put the offending value into their message, which would
+print passwords and phone numbers; these don't.
+"""
+
+import math
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from digitro_async.errors import ConfigurationError
+from digitro_async.privacy import Personal, Secret
+
+__all__ = [
+    "MAX_TEXT",
+    "at_least",
+    "instance_of",
+    "maybe_personal",
+    "maybe_secret",
+    "one_line",
+    "personal",
+    "positive",
+    "positive_seconds",
+    "problem_of_text",
+    "secret",
+    "yes_or_no",
+]
+
+Validator = Callable[[Any, Any, Any], None]
+
+MAX_TEXT = 16_384
+"""Longest text of one field, in characters. Our bound, not the vendor's."""
+
+
+def secret(value: str | Secret) -> Secret:
+    """Wrap text as a Secret; leave the rest to the validators."""
+    return Secret(value) if isinstance(value, str) else value
+
+
+def personal(value: str | Personal) -> Personal:
+    """Wrap text as Personal; leave the rest to the validators."""
+    return Personal(value) if isinstance(value, str) else value
+
+
+def maybe_secret(value: str | Secret | None) -> Secret | None:
+    """Wrap text as a Secret; let None through."""
+    return Secret(value) if isinstance(value, str) else value
+
+
+def maybe_personal(value: str | Personal | None) -> Personal | None:
+    """Wrap text as Personal; let None through."""
+    return Personal(value) if isinstance(value, str) else value
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    )
+
+
+def positive(_: object, field: Any, value: Any) -> None:
+    """Demand a whole number above zero."""
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise ConfigurationError(f"{field.name} must be a whole number above 0")
+
+
+def positive_seconds(_: object, field: Any, value: Any) -> None:
+    """Demand a finite number of seconds above zero."""
+    if not _is_number(value) or value <= 0:
+        raise ConfigurationError(f"{field.name} must be a number of seconds above 0")
+
+
+def yes_or_no(_: object, field: Any, value: Any) -> None:
+    """Demand a bool, not something that is taken for one."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{field.name} must be true or false")
+
+
+def instance_of(kind: type) -> Validator:
+    """Demand a value of one class; attrs' own would show the value."""
+
+    def check(_: object, field: Any, value: Any) -> None:
+        if not isinstance(value, kind):
+            raise ConfigurationError(f"{field.name} must be a {kind.__name__}")
+
+    return check
+
+
+def at_least(floor: float) -> Validator:
+    """Demand a finite number not below ``floor``."""
+
+    def check(_: object, field: Any, value: Any) -> None:
+        if not _is_number(value) or value < floor:
+            raise ConfigurationError(
+                f"{field.name} must be a number of {floor} or more"
+            )
+
+    return check
+
+
+def one_line(_: object, field: Any, value: Any) -> None:
+    """Demand short printable text without control characters."""
+    if (
+        not isinstance(value, str)
+        or not value.strip()
+        or len(value) > 64  # noqa: PLR2004 - long enough for any name
+        or not value.isprintable()
+    ):
+        raise ConfigurationError(
+            f"{field.name} must be printable text of 1 to 64 characters"
+        )
+
+
+def problem_of_text(
+    value: object, *, masked: bool, required: bool, lines: bool
+) -> str | None:
+    """Return why a value can't stand in a call, without showing it.
+
+    Args:
+        value: Text, masked or not, or None.
+        masked: Whether it must be masked text; otherwise it must be plain.
+        required: Whether None and empty text are refused.
+        lines: Whether line breaks and tabs are allowed.
+    """
+    if value is None and not required:
+        return None
+    text = value.reveal() if masked and isinstance(value, Secret | Personal) else value
+    if not isinstance(text, str):
+        return "must be text"
+    if required and not text:
+        return "is empty"
+    if len(text) > MAX_TEXT:
+        return f"is longer than {MAX_TEXT} characters"
+    allowed = "\t\r\n" if lines else ""
+    for char in text:
+        category = unicodedata.category(char)
+        if category == "Cs":
+            return "holds a half of a surrogate pair, which is not text"
+        if category == "Cc" and char not in allowed:
+            return "holds a control character"
+    return None

@@ -1,0 +1,28 @@
+"""The ``digitro`` command. Needs the extra ``cli``."""
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+__all__ = ["main"]
+
+
+def main(tokens: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code.
+
+    Args:
+        tokens: The words after the command's name, None for those of the process.
+    """
+    try:
+        from digitro_async.cli._app import run  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in {"cyclopts", "rich"}:
+            raise
+        print(
+            f"digitro: {missing} is missing; "
+            "install the command line: pip install 'digitro-async[cli]'",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    sys.exit(run(sys.argv[1:] if tokens is None else tokens))

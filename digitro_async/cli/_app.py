@@ -1,0 +1,49 @@
+"""The command tree."""
+
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from digitro_async.cli._call import call
+from digitro_async.cli._demo import demo
+from digitro_async.cli._dial import dial
+from digitro_async.cli._exit import Exit
+from digitro_async.cli._output import complain, prepare_streams
+from digitro_async.cli._simulate import simulate
+from digitro_async.cli._usage import usage_problem
+from digitro_async.errors import DigitroError
+
+__all__ = ["app", "run"]
+
+app = App(
+    name="digitro",
+    help="Make predictive calls through a Dígitro PABX, each contact once, at the cap.",
+    version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # `run` does that
+)
+for command in (demo, simulate, call, dial):
+    app.command(command)
+
+
+def run(tokens: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    prepare_streams()
+    try:
+        code = app(
+            list(tokens),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except CycloptsError as error:
+        problem = usage_problem(error, app)
+    except DigitroError as error:
+        problem = str(error)
+    except OSError as error:  # a disk is full, a pipe broke: nothing is dialled then
+        problem = error.strerror or type(error).__name__
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    else:
+        return int(code or Exit.DONE)
+    complain(f"digitro: {problem}")
+    return Exit.USAGE

@@ -1,0 +1,94 @@
+"""``digitro call``: one call."""
+
+import asyncio
+from pathlib import Path
+
+from digitro_async.cli._config import Config, load_config
+from digitro_async.cli._exit import Exit
+from digitro_async.cli._output import complain, say
+from digitro_async.cli._runner import on_interrupt, run_tuned
+from digitro_async.client import DigitroClient
+from digitro_async.errors import (
+    ConfigurationError,
+    DigitroError,
+    InvalidCallError,
+    Outcome,
+    PABXPausedError,
+    RefusedError,
+)
+from digitro_async.models import PredictiveCall
+
+__all__ = ["call"]
+
+_LOOK_FIRST = "the phone may ring: look before you call again"
+
+
+def call(
+    destination: str,
+    *,
+    config: Path = Path("digitro.toml"),
+    pabx: str | None = None,
+    user_data: str | None = None,
+) -> Exit:
+    """Make one predictive call and print the call id the PABX gave it.
+
+    Args:
+        destination: The number to dial, exactly as the PABX shall get it.
+        config: Configuration file.
+        pabx: Name of the PABX that must take it.
+        user_data: Free text that travels with the call.
+    """
+    loaded = load_config(config)
+    fields = dict(loaded.call) | {"destination": destination}
+    if user_data is not None:
+        fields["user_data"] = user_data
+    for name in ("device", "device_password"):
+        if name not in fields:
+            raise ConfigurationError(f"{config}: [call] lacks {name}")
+    return run_tuned(_make(loaded, PredictiveCall(**fields), pabx))
+
+
+async def _make(config: Config, call: PredictiveCall, pabx: str | None) -> Exit:
+    client = DigitroClient(config.pabx, retry=config.retry, pause=config.pause)
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - for the type checker
+    interrupted = False
+
+    def interrupt() -> None:
+        nonlocal interrupted
+        interrupted = True
+        client.dispatcher.pause(reason="interrupted")
+        complain("interrupted: waiting for the answer (again: cutting it off)")
+
+    async with client:
+        with on_interrupt(interrupt, task.cancel):
+            try:
+                accepted = await client.make_predictive_call(call, pabx=pabx)
+            except (ConfigurationError, InvalidCallError):
+                raise
+            except DigitroError as error:
+                problem = error
+            except asyncio.CancelledError:
+                return _say_it_was_cut_off(client)
+            else:
+                return _say_id(accepted.call_id)
+    hint = f" ({_LOOK_FIRST})" if problem.may_have_dialed else ""
+    complain(f"{problem.outcome}: {problem}{hint}")
+    if interrupted:
+        return Exit.INTERRUPTED
+    paused = isinstance(problem, RefusedError | PABXPausedError)
+    return Exit.PAUSED if paused else Exit.INCOMPLETE
+
+
+def _say_id(call_id: str) -> Exit:
+    if not say(call_id):
+        complain(f"accepted: {call_id}")
+    return Exit.DONE
+
+
+def _say_it_was_cut_off(client: DigitroClient) -> Exit:
+    if client.statistics().outcomes[Outcome.UNKNOWN]:
+        complain(f"unknown: it was cut off ({_LOOK_FIRST})")
+    else:
+        complain("not_sent: it was cut off while it waited")
+    return Exit.INTERRUPTED

@@ -1,0 +1,145 @@
+"""``digitro demo``: the whole thing on a simulator, with nothing to set up."""
+
+import collections
+import contextlib
+import datetime as dt
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from digitro_async.cli._config import load_config
+from digitro_async.cli._dialling import Reading, dial_all
+from digitro_async.cli._exit import Exit
+from digitro_async.cli._output import say
+from digitro_async.cli._runner import run_tuned
+from digitro_async.contacts import (
+    RejectsFile,
+    ResultsFile,
+    open_contacts,
+    write_sample_file,
+)
+from digitro_async.errors import ConfigurationError
+from digitro_async.protocol import WIRE_NAMES
+
+__all__ = ["demo"]
+
+_CONFIG = """\
+[[pabx]]
+name = "demo"
+base_url = "{base_url}"
+channel_id = 1
+api_key = "demo-key"
+rate = {{ calls = {rate}, per = 1.0 }}
+max_in_flight = 100
+
+[call]
+device = "1125000"
+device_password = "4567"
+route = "0"
+"""
+
+_AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
+_SECONDS_TO_END = 10
+
+
+def demo(
+    *,
+    contacts: _AtLeastOne = 500,
+    rate: _AtLeastOne = 50,
+    directory: Path | None = None,
+) -> Exit:
+    """Dial made-up contacts through a simulated PABX and show what came of it.
+
+    Args:
+        contacts: How many made-up contacts.
+        rate: Calls a second.
+        directory: New folder for the files; by default one with the time in its name.
+    """
+    folder = directory or Path(f"demo-{dt.datetime.now():%Y%m%d-%H%M%S}")  # noqa: DTZ005 - a name for who sits here
+    _make(folder)
+    sample = folder / "contacts.csv"
+    write_sample_file(sample, contacts)
+    say(f"{contacts} made-up contacts in {sample}, {rate} calls a second")
+    record = folder / "calls.jsonl"
+    with _simulator(record, rate) as base_url:
+        say(f"simulated PABX on {base_url}: nobody's phone rings")
+        config_file = folder / "digitro.toml"
+        text = _CONFIG.format(base_url=base_url, rate=rate)
+        config_file.write_text(text, encoding="utf-8")
+        config = load_config(config_file)
+        with (
+            open_contacts(sample, defaults=config.call) as opened,
+            RejectsFile(folder / "rejects.csv") as rejected,
+            ResultsFile(folder / "results.csv") as written,
+        ):
+            code = run_tuned(dial_all(config, Reading(opened, rejected), written))
+    _say_record(record)
+    say(f"results in {folder / 'results.csv'}")
+    return code
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    else:
+        return
+    raise ConfigurationError(f"{folder} can't be made: {problem}")
+
+
+@contextlib.contextmanager
+def _simulator(record: Path, rate: int) -> Iterator[str]:
+    """Run ``digitro simulate`` in a process of its own.
+
+    Its session is its own too: Ctrl-C is meant for the dialling, and the calls that
+    are on the wire then want their answers. It ends with its stdin, so even a demo
+    that is killed leaves none behind.
+    """
+    words = ["simulate", "--port", "0", "--latency", "0.02", "--rate", str(rate)]
+    words += ["--record", str(record), "--while-stdin"]
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "digitro_async", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None  # noqa: S101 - for the type checker
+    try:
+        greeting = process.stdout.readline().split()
+        if greeting[:2] != ["listening", "on"]:
+            raise ConfigurationError("the simulator did not start")
+        yield greeting[2]
+    finally:
+        try:
+            process.communicate(timeout=_SECONDS_TO_END)  # closes its stdin
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def _say_record(record: Path) -> None:
+    """Say what the simulator itself received: the independent witness."""
+    numbers: collections.Counter[str] = collections.Counter()
+    window: collections.deque[float] = collections.deque()
+    worst = 0
+    with record.open(encoding="utf-8") as lines:
+        for line in lines:
+            call = json.loads(line)
+            numbers[call["fields"][WIRE_NAMES["destination"]]] += 1
+            window.append(call["at"])
+            while window[0] <= call["at"] - 1.0:
+                window.popleft()
+            worst = max(worst, len(window))
+    twice = sum(1 for count in numbers.values() if count > 1)
+    say(
+        f"the simulator's own record: {numbers.total()} calls received, "
+        f"{twice} numbers called twice, at most {worst} in any second"
+    )

@@ -1,0 +1,166 @@
+"""Dials a list: reads contacts, takes results, and ends well whatever happens."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from digitro_async.cli._config import Config
+from digitro_async.cli._exit import Exit, exit_code_of
+from digitro_async.cli._output import complain, say
+from digitro_async.cli._progress import show_progress
+from digitro_async.cli._runner import cut_off, on_interrupt
+from digitro_async.cli._tally import Tally, summary_of
+from digitro_async.client import DigitroClient
+from digitro_async.contacts import Contact, ContactFile, RejectsFile, ResultsFile
+from digitro_async.dispatch import DispatchResults, Statistics
+from digitro_async.errors import DigitroError, Outcome, PABXPausedError
+from digitro_async.models import CallResult, DispatchItem
+
+__all__ = ["Reading", "dial_all"]
+
+_MOST_SHOWN = 1000
+
+
+@attrs.define
+class Reading:
+    """Reads contacts as they are needed and writes down the rows that are none.
+
+    Attributes:
+        contacts: Where they come from.
+        rejects: Where the other rows go, None for nowhere.
+        max_calls: Contacts after which it ends, None for no limit.
+        tally: What became of them.
+    """
+
+    contacts: ContactFile
+    rejects: RejectsFile | None
+    max_calls: int | None = None
+    tally: Tally = attrs.field(factory=Tally)
+
+    def __iter__(self) -> Iterator[DispatchItem]:
+        left = self.max_calls
+        while left is None or left > 0:
+            row = next(self.contacts, None)
+            if row is None:
+                return
+            if isinstance(row, Contact):
+                yield DispatchItem(call=row.call, pabx=row.pabx, key=row)
+                left = None if left is None else left - 1
+                continue
+            if self.rejects is not None:
+                self.rejects.write(row)
+            self.tally.rejected_rows += 1
+
+
+@attrs.define
+class _Run:
+    """What happened so far, beyond the outcomes."""
+
+    reading: Reading
+    results: ResultsFile
+    stream: DispatchResults
+    interrupted: bool = False
+    failure: str = ""
+    meanings: dict[str, str] = attrs.field(factory=dict)
+    unwritten: list[tuple[int, Outcome]] = attrs.field(factory=list)
+
+    def interrupt(self) -> None:
+        """Start no further call."""
+        self.interrupted = True
+        self.stream.drain()
+        complain("interrupted: finishing what is on the wire (again: cutting it off)")
+
+    def fail(self, problem: str) -> None:
+        """Start no further call because a file can't be read or written."""
+        self.stream.drain()
+        if not self.failure:
+            self.failure = problem
+            complain(f"digitro: {problem}; no further call is started")
+
+    def take(self, result: CallResult) -> None:
+        """Write down what became of a contact."""
+        contact = result.key
+        assert isinstance(contact, Contact)  # noqa: S101 - for the type checker
+        self.reading.tally.outcomes[result.outcome] += 1
+        if result.error is not None:
+            self.meanings[result.error.reason] = str(result.error.args[0])
+        try:
+            self.results.write(contact, result)
+        except DigitroError as error:
+            problem = str(error.args[0])
+        else:
+            return
+        self.unwritten.append((contact.line, result.outcome))
+        self.fail(problem)
+
+
+async def dial_all(config: Config, reading: Reading, results: ResultsFile) -> Exit:
+    """Dial everything that is read and write every result as it comes."""
+    client = DigitroClient(config.pabx, retry=config.retry, pause=config.pause)
+    async with client:
+        run = _Run(reading, results, client.dispatch(reading))
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type checker
+        with on_interrupt(run.interrupt, lambda: cut_off(task)):
+            try:
+                await _take_all(run, client)
+            except asyncio.CancelledError:
+                run.interrupted = True
+                while task.uncancel():
+                    pass
+            for result in run.stream.unread():
+                run.take(result)
+        held = _held(client.statistics())
+    for name, value in summary_of(reading.tally):
+        say(f"{name:<16}{value}")
+    return _end(run, held)
+
+
+async def _take_all(run: _Run, client: DigitroClient) -> None:
+    reading = run.reading
+    try:
+        async with (
+            show_progress(
+                reading.contacts, reading.tally, reading.max_calls, client.statistics
+            ),
+            run.stream,
+        ):
+            async for result in run.stream:
+                run.take(result)
+    except PABXPausedError:
+        pass  # what each PABX is paused for is said at the end
+    except DigitroError as error:
+        run.fail(str(error.args[0]))
+
+
+def _held(statistics: Statistics) -> dict[str, str]:
+    """Return why each PABX is paused, if every one is until somebody has looked."""
+    held = {
+        one.name: one.paused
+        for one in statistics.pabx.values()
+        if one.paused and one.resumes_in is None
+    }
+    return held if len(held) == len(statistics.pabx) else {}
+
+
+def _end(run: _Run, held: Mapping[str, str]) -> Exit:
+    """Say why it ended before its end, if it did."""
+    for line, outcome in run.unwritten[:_MOST_SHOWN]:
+        complain(f"not in the results: line {line}, {outcome}")
+    if len(run.unwritten) > _MOST_SHOWN:
+        complain(f"not in the results: {len(run.unwritten) - _MOST_SHOWN} more")
+    if run.failure:
+        complain(f"stopped: {run.failure}; what was not read was not dialled")
+        return Exit.PAUSED
+    if run.interrupted:
+        complain("interrupted: what was not read was not dialled")
+        return Exit.INTERRUPTED
+    for name, reason in held.items():
+        meaning = run.meanings.get(reason, "")
+        complain(f"paused: {name} ({reason}) {meaning}".rstrip())
+    if held:
+        if not run.stream.exhausted:
+            complain("what was not read was not dialled")
+        return Exit.PAUSED
+    return exit_code_of(run.reading.tally.outcomes, run.reading.tally.rejected_rows)

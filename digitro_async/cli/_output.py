@@ -1,0 +1,73 @@
+"""What the commands print. A reader that went away never ends a run.
+
+``digitro dial ... | head`` closes stdout early, a terminal can be hung up, a log's
+disk can fill up: calls are on the wire then, and their results matter more than any
+line about them.
+"""
+
+import contextlib
+import difflib
+import io
+import os
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+__all__ = ["complain", "did_you_mean", "prepare_streams", "printable", "say"]
+
+
+def say(text: str) -> bool:
+    """Print a line on stdout; False where it could not be written."""
+    return _write(text, sys.stdout)
+
+
+def complain(text: str) -> bool:
+    """Print a line on stderr; False where it could not be written."""
+    return _write(text, sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Return the text with everything escaped that would steer a terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint to append to an error, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def prepare_streams() -> None:
+    """Make the process's own streams fit for anything.
+
+    What an encoding lacks is written as an escape. A stream that was closed before the
+    process began (``>&-``) becomes the null device: its number would go to a socket
+    otherwise, and libuv ends the process for that.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+def _write(text: str, stream: TextIO) -> bool:
+    try:
+        print(printable(text), file=stream, flush=True)
+    except (OSError, ValueError):
+        # Python flushes once more at its end, and what is left would fail again.
+        with contextlib.suppress(OSError, ValueError):
+            _turn_to_nothing(stream.fileno())
+        return False
+    return True
+
+
+def _turn_to_nothing(descriptor: int) -> None:
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, descriptor)
+    finally:
+        os.close(nothing)

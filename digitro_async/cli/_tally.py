@@ -1,0 +1,50 @@
+"""Counts what became of a list."""
+
+import time
+from collections import Counter
+
+import attrs
+
+from digitro_async.errors import Outcome
+
+__all__ = ["Tally", "summary_of"]
+
+
+@attrs.define
+class Tally:
+    """What became of a list so far.
+
+    Attributes:
+        outcomes: Contacts settled, by outcome.
+        rejected_rows: Rows of the file that are no contact.
+        began: When it began, as ``time.monotonic()``.
+    """
+
+    outcomes: Counter[Outcome] = attrs.field(factory=Counter)
+    rejected_rows: int = 0
+    began: float = attrs.field(factory=time.monotonic)
+
+    @property
+    def settled(self) -> int:
+        """Contacts settled."""
+        return self.outcomes.total()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.began
+
+
+def summary_of(tally: Tally) -> list[tuple[str, str]]:
+    """Return the lines that a list ends with."""
+    seconds = max(tally.seconds, 1e-9)
+    rows = [("contacts", f"{tally.settled}")]
+    rows += [
+        (outcome.value, f"{tally.outcomes[outcome]}")
+        for outcome in Outcome
+        if tally.outcomes[outcome] or outcome is Outcome.ACCEPTED
+    ]
+    rows.append(("rejected rows", f"{tally.rejected_rows}"))
+    rows.append(("seconds", f"{seconds:.1f}"))
+    rows.append(("calls a second", f"{tally.settled / seconds:.1f}"))
+    return rows

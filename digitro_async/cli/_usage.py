@@ -1,0 +1,61 @@
+"""Says what is wrong with a command line, without the values that stand in it.
+
+cyclopts' own texts repeat them, and one may be a phone number or a key that ends up
+in a log.
+"""
+
+import re
+
+from cyclopts import (
+    App,
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    RepeatArgumentError,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+    ValidationError,
+)
+
+from digitro_async.cli._output import did_you_mean
+
+__all__ = ["usage_problem"]
+
+_LOOKS_LIKE_AN_OPTION = re.compile(r"--?[a-z][a-z-]{0,30}")
+_KINDS = {int: "a whole number", float: "a number"}
+
+
+def usage_problem(error: CycloptsError, app: App) -> str:
+    """Return one line about a command line that can't be used."""
+    words = " ".join(["digitro", *(error.command_chain or ())])
+    return f"{_problem_of(error, app)} ({words} --help shows how)"
+
+
+def _problem_of(error: CycloptsError, app: App) -> str:
+    if isinstance(error, UnknownCommandError):
+        commands = [name for name in app if not name.startswith("-")]
+        given = (error.unused_tokens or [""])[0]
+        return f"there is no such command{did_you_mean(given, commands)}"
+    if isinstance(error, UnknownOptionError):
+        return _unknown_option(error)
+    if isinstance(error, UnusedCliTokensError):
+        return "there are more words than it takes"
+    name = error.argument.name if error.argument is not None else "an option"
+    if isinstance(error, MissingArgumentError):
+        return f"{name} is missing or has no value"
+    if isinstance(error, RepeatArgumentError):
+        return f"{error.token.keyword or name} is given twice"
+    if isinstance(error, CoercionError) and error.target_type in _KINDS:
+        return f"{name} must be {_KINDS[error.target_type]}"
+    if isinstance(error, ValidationError):
+        return f"{name}: {error.exception_message.rstrip('.').lower()}"
+    return f"{name} can't be used like this"
+
+
+def _unknown_option(error: UnknownOptionError) -> str:
+    name = (error.token.keyword or error.token.value).partition("=")[0]
+    if not _LOOKS_LIKE_AN_OPTION.fullmatch(name):
+        return "there is no such option"
+    known = [one for argument in error.argument_collection for one in argument.names]
+    return f"there is no option {name}{did_you_mean(name, known)}"

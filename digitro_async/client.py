@@ -1,0 +1,160 @@
+"""DigitroClient: the way in."""
+
+from collections.abc import Iterable
+from typing import Self
+
+import anyio
+
+from digitro_async.dispatch import Calls, Dispatcher, DispatchResults, Statistics
+from digitro_async.errors import (
+    ClientClosedError,
+    ConfigurationError,
+    OutcomeUnknownError,
+)
+from digitro_async.models import PABX, CallAccepted, PredictiveCall
+from digitro_async.protocol import Failure
+from digitro_async.settings import PauseSettings, RetrySettings
+from digitro_async.transport import SessionManager
+
+__all__ = ["DigitroClient"]
+
+
+class DigitroClient:
+    """Makes predictive calls over one or several PABX.
+
+    Use it as ``async with``, or call ``aclose()`` yourself. One client belongs to one
+    event loop and may be used by any number of its tasks; they share its pace.
+
+    Example::
+
+        async with DigitroClient(pabx) as client:
+            accepted = await client.make_predictive_call(call)
+
+    Args:
+        pabx: The PABX, or several with different names.
+        retry: When a call that was provably not placed is sent again.
+        pause: When a PABX is paused because of what it answers.
+        sessions: Connections to share with other clients; whoever made them closes
+            them. None opens its own and closes it.
+
+    Raises:
+        ConfigurationError: If there is no PABX or two share a name.
+    """
+
+    def __init__(
+        self,
+        pabx: PABX | Iterable[PABX],
+        *,
+        retry: RetrySettings | None = None,
+        pause: PauseSettings | None = None,
+        sessions: SessionManager | None = None,
+    ) -> None:
+        self._sessions = sessions or SessionManager()
+        self._owns_sessions = sessions is None
+        self._dispatcher = Dispatcher(pabx, self._sessions, retry=retry, pause=pause)
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        self._check_open()
+        await self._sessions.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        names = ", ".join(pabx.name for pabx in self._dispatcher.pabx)
+        return f"<DigitroClient {'closed ' if self._closed else ''}{names}>"
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """The dispatcher: ``submit``, ``pause``, ``resume``, ``drain``."""
+        return self._dispatcher
+
+    async def make_predictive_call(
+        self,
+        call: PredictiveCall,
+        *,
+        pabx: str | None = None,
+        max_wait: float | None = None,
+    ) -> CallAccepted:
+        """Ask a PABX for one predictive call.
+
+        Safe to await inside a request handler: it shares the pace with everything
+        else this client sends, and fails at once where a PABX is paused.
+
+        Args:
+            call: The call.
+            pabx: Name of the PABX that must take it; None for the least loaded one.
+            max_wait: Most seconds to wait for a rate slot; None for no limit.
+
+        Returns:
+            The acceptance: "command received", not "answered".
+
+        Raises:
+            InvalidCallError: It can't be sent as it is.
+            NotSentError: Nothing left; it may be sent again. The class says why.
+            RejectedError: The PABX refused this call.
+            RefusedError: The PABX refused for a reason that is not this call's fault.
+            OutcomeUnknownError: It may have been placed; do not send it again blindly.
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+            ConfigurationError: The PABX can't be used as configured.
+            asyncio.CancelledError: It was cancelled; if it was on the wire the attempt
+                is cut off and counted as unknown.
+        """
+        self._check_open()
+        self._sessions.check_usable()
+        result = await self._dispatcher.submit(call, pabx=pabx, max_wait=max_wait)
+        if result.accepted is not None:
+            return result.accepted
+        error = result.error or OutcomeUnknownError()
+        if error.reason == Failure.CONFIGURATION:
+            error = ConfigurationError(str(error.args[0]), pabx=error.pabx)
+        try:
+            raise error
+        finally:
+            del result, error  # the error's traceback refers to this frame
+
+    def dispatch(self, calls: Calls) -> DispatchResults:
+        """Send many calls and get their results as they settle.
+
+        ``calls`` is read lazily, as calls can be sent and results are taken. One
+        call's failure never touches another's.
+
+        Example::
+
+            async with client.dispatch(calls) as results:
+                async for result in results:
+                    print(result.outcome, result.call_id)
+
+        Args:
+            calls: Calls, or ``DispatchItem`` where a call names its PABX or carries a
+                key; any iterable or async iterable.
+
+        Raises:
+            ClientClosedError: The client was closed.
+        """
+        self._check_open()
+        return self._dispatcher.stream(calls)
+
+    def statistics(self) -> Statistics:
+        """Return a frozen snapshot of what each PABX is doing and did."""
+        return self._dispatcher.statistics()
+
+    async def aclose(self) -> None:
+        """Start no call any more, let what is on the wire finish, then close."""
+        if self._closed:
+            return
+        self._closed = True
+        # An anyio scope that was cancelled would not let anything on the wire finish.
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._dispatcher.drain()
+            finally:
+                if self._owns_sessions:
+                    await self._sessions.aclose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClientClosedError("the DigitroClient was closed")

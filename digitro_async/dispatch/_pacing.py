@@ -1,0 +1,67 @@
+"""PURE: when the next call may start, so that the PABX never sees more than its cap.
+
+The cap is "no window of W seconds holds more than N calls, counted at the PABX". What
+the PABX counts happens somewhere between our send and its answer, so counting our
+sends is not enough: a slow call can land in a later window. Therefore N *slots* exist;
+a call holds one from its start until its answer plus W. If N + 1 calls fell within one
+window, then when the last was started each of the others had its answer less than W
+ago or still to come, so all N slots were taken: a contradiction, whatever the delays.
+
+Inside the cap, starts are spaced W / N apart, so that there is no burst either.
+"""
+
+import math
+from collections import deque
+
+from digitro_async.settings import RateLimit
+
+__all__ = ["Pacer"]
+
+CATCH_UP = 0.01
+"""Seconds of lateness that later starts may make up for; beyond it time is lost."""
+
+
+class Pacer:
+    """Slots and spacing of one PABX. Time is an argument; nothing here waits.
+
+    Args:
+        limit: The cap.
+    """
+
+    __slots__ = ("_calls", "_cooling", "_held", "_next", "_spacing", "_window")
+
+    def __init__(self, limit: RateLimit) -> None:
+        self._calls = limit.calls
+        self._window = limit.per
+        self._spacing = limit.per / limit.calls
+        self._held = 0
+        self._cooling: deque[float] = deque()
+        self._next = -math.inf
+
+    def earliest(self, now: float) -> float:
+        """Return when a call may start: a time up to now, a later one, or inf.
+
+        Infinity means: not before another call settles.
+        """
+        cooling = self._cooling
+        while cooling and cooling[0] <= now:
+            cooling.popleft()
+        if self._held + len(cooling) < self._calls:
+            return self._next
+        return max(cooling[0], self._next) if cooling else math.inf
+
+    def start(self, now: float) -> None:
+        """Take a slot; call it only when ``earliest(now)`` is not after ``now``."""
+        self._held += 1
+        self._next = max(self._next, now - CATCH_UP) + self._spacing
+
+    def settle(self, now: float, *, sent: bool = True) -> None:
+        """Give the slot back, one window after the call's answer, which came now.
+
+        Args:
+            now: The time.
+            sent: False where provably nothing was sent: then it is free at once.
+        """
+        self._held -= 1
+        if sent:
+            self._cooling.append(now + self._window)

@@ -1,0 +1,188 @@
+"""PURE: what to do after an outcome: send again, pause the PABX, or neither.
+
+Sent again is only what provably was not placed: NOT_SENT, and a documented throttle.
+The breaker opens sooner on unknowns than other breakers do on errors, because here
+every probe of a sick PABX may ring at a person who is then in an unknown state.
+"""
+
+import enum
+import math
+from collections import deque
+
+from digitro_async.errors import Outcome, ThrottledError
+from digitro_async.protocol import Settled, Verdict
+from digitro_async.settings import PauseSettings, RetrySettings
+
+__all__ = ["Breaker", "BreakerState", "RetryQuota", "may_be_sent_again", "retry_delay"]
+
+
+_MOST_DOUBLINGS = 1000
+"""More would be too large for a float."""
+
+
+def may_be_sent_again(verdict: Verdict) -> bool:
+    """Whether the same call may go out a second time at all."""
+    return verdict.outcome is Outcome.NOT_SENT or verdict.error is ThrottledError
+
+
+def retry_delay(
+    settled: Settled, attempts: int, settings: RetrySettings, chance: float
+) -> float | None:
+    """Return seconds to wait before the next attempt, None where there is none.
+
+    Args:
+        settled: The last attempt.
+        attempts: Attempts made so far.
+        settings: The limits.
+        chance: A number from 0 to 1: the jitter.
+    """
+    if not may_be_sent_again(settled.verdict) or attempts >= settings.max_attempts:
+        return None
+    doubled = settings.base_delay * 2.0 ** min(attempts - 1, _MOST_DOUBLINGS)
+    ceiling = min(settings.max_delay, doubled)
+    backoff = ceiling * chance
+    if settled.retry_after is None:
+        return backoff
+    return max(backoff, min(settled.retry_after, settings.max_retry_after))
+
+
+class RetryQuota:
+    """A bucket that retries empty and accepted calls slowly fill again."""
+
+    __slots__ = ("_cost", "_left", "_size")
+
+    def __init__(self, settings: RetrySettings) -> None:
+        self._size = self._left = settings.quota
+        self._cost = settings.cost
+
+    def take(self) -> bool:
+        """Take the price of one retry; False where the bucket does not hold it."""
+        if self._left < self._cost:
+            return False
+        self._left -= self._cost
+        return True
+
+    def refund(self) -> None:
+        """Put one unit back: a call was accepted."""
+        if self._left < self._size:
+            self._left += 1
+
+
+class BreakerState(enum.StrEnum):
+    """Whether a PABX takes calls."""
+
+    CLOSED = "closed"
+    """It does."""
+    OPEN = "open"
+    """Not until a moment; then one call goes as a probe."""
+    PROBING = "probing"
+    """One call is on the wire as a probe; the rest waits for its outcome."""
+    HELD = "held"
+    """Not until somebody calls ``resume``."""
+
+
+_OPEN = BreakerState.OPEN
+
+
+class Breaker:
+    """Pauses one PABX by what it answers. Time is an argument.
+
+    Attributes:
+        state: Whether the PABX takes calls.
+        reason: Why not, as a code; empty where it does.
+        until: When a call may start: a moment, or inf where only an event helps.
+    """
+
+    __slots__ = (
+        "_not_sent",
+        "_pause",
+        "_rejected",
+        "_seen",
+        "_settings",
+        "_unknown",
+        "_unknown_at",
+        "reason",
+        "state",
+        "until",
+    )
+
+    def __init__(self, settings: PauseSettings) -> None:
+        self._settings = settings
+        self._unknown_at: deque[int] = deque()
+        self.state = BreakerState.CLOSED
+        self.resume()
+
+    def start(self) -> bool:
+        """Note that a call starts; True where it is the probe."""
+        if self.state is not _OPEN:
+            return False
+        self.state, self.until = BreakerState.PROBING, math.inf
+        return True
+
+    def hold(self, reason: str) -> None:
+        """Pause until ``resume``."""
+        self.state, self.reason, self.until = BreakerState.HELD, reason, math.inf
+
+    def resume(self) -> None:
+        """Take calls again and forget what was before."""
+        self.state, self.reason, self.until = BreakerState.CLOSED, "", -math.inf
+        self._pause = self._settings.first_pause
+        self._seen = self._unknown = self._not_sent = self._rejected = 0
+        self._unknown_at.clear()
+
+    def abandon_probe(self, now: float) -> None:
+        """Note that the probe ended without telling anything (it was cancelled)."""
+        if self.state is BreakerState.PROBING:
+            self.state, self.until = BreakerState.OPEN, now
+
+    def record_accepted(self) -> None:
+        """Take an accepted call into account that was no probe: nearly every call."""
+        self._seen += 1
+        self._unknown = self._not_sent = self._rejected = 0
+
+    def record(self, verdict: Verdict, now: float, *, probe: bool = False) -> None:
+        """Take one attempt's verdict into account."""
+        if self.state is BreakerState.HELD:
+            return
+        self._count(verdict)
+        if verdict.needs_operator:
+            self.hold(verdict.reason)
+        elif self._rejected >= self._settings.rejected_run:
+            self.hold("rejected_run")
+        elif probe and self.state is BreakerState.PROBING:
+            self._record_probe(verdict, now)
+        elif self.state is BreakerState.CLOSED:
+            reason = self._reason_to_open()
+            if reason:
+                self._open(reason, now)
+
+    def _count(self, verdict: Verdict) -> None:
+        outcome = verdict.outcome
+        self._seen += 1
+        self._not_sent = self._not_sent + 1 if outcome is Outcome.NOT_SENT else 0
+        self._rejected = self._rejected + 1 if outcome is Outcome.REJECTED else 0
+        self._unknown = self._unknown + 1 if outcome is Outcome.UNKNOWN else 0
+        if self._unknown:
+            self._unknown_at.append(self._seen)
+
+    def _reason_to_open(self) -> str:
+        settings = self._settings
+        if self._unknown >= settings.unknown_run:
+            return "unknown_run"
+        if self._not_sent >= settings.not_sent_run:
+            return "not_sent_run"
+        recent = self._unknown_at
+        while recent and recent[0] <= self._seen - settings.unknown_window:
+            recent.popleft()
+        return "unknown_budget" if len(recent) > settings.unknown_budget else ""
+
+    def _record_probe(self, verdict: Verdict, now: float) -> None:
+        if verdict.outcome in (Outcome.ACCEPTED, Outcome.REJECTED):
+            self.resume()
+        else:
+            self._open(self.reason, now)
+
+    def _open(self, reason: str, now: float) -> None:
+        self.state, self.reason = BreakerState.OPEN, reason
+        self.until = now + self._pause
+        self._pause = min(self._pause * 2, self._settings.max_pause)

@@ -1,0 +1,112 @@
+"""Which PABX takes a call, and its turn there."""
+
+from collections.abc import Iterable
+
+from digitro_async.dispatch._clock import live_time
+from digitro_async.dispatch._lane import Lane
+from digitro_async.errors import ConfigurationError, PABXPausedError
+from digitro_async.models import PABX
+from digitro_async.settings import PauseSettings, RetrySettings
+
+__all__ = ["Router"]
+
+
+class Router:
+    """The lanes of all PABX.
+
+    Args:
+        pabx: The PABX, or several with different names.
+        retry: Limits of retries.
+        pause: When to pause one.
+
+    Raises:
+        ConfigurationError: If there is none or two share a name.
+    """
+
+    def __init__(
+        self,
+        pabx: PABX | Iterable[PABX],
+        retry: RetrySettings,
+        pause: PauseSettings,
+    ) -> None:
+        several = (pabx,) if isinstance(pabx, PABX) else tuple(pabx)
+        self.lanes = {one.name: Lane(one, retry, pause) for one in several}
+        if not several or len(self.lanes) < len(several):
+            raise ConfigurationError("give at least one PABX, each a name of its own")
+        self._only = self.lanes[several[0].name] if len(several) == 1 else None
+
+    def choose(self, name: str | None, *, failed: Lane | None = None) -> Lane | None:
+        """Return the lane for a call; None where no PABX has that name.
+
+        Args:
+            name: The PABX that must take it, None for the least loaded unpaused one.
+            failed: A lane that could not send it, taken only if there is no other.
+        """
+        if name is not None:
+            return self.lanes.get(name)
+        if self._only is not None:
+            return self._only
+        return min(
+            self.lanes.values(),
+            key=lambda lane: (lane.is_held, lane.is_paused, lane is failed, lane.load),
+        )
+
+    def named(self, name: str | None) -> list[Lane]:
+        """Return the lane of that name, or all for None.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name.
+        """
+        if name is None:
+            return list(self.lanes.values())
+        if name not in self.lanes:
+            raise ConfigurationError("there is no PABX of that name")
+        return [self.lanes[name]]
+
+    async def enter(
+        self, lane: Lane, *, movable: bool, patient: bool, max_wait: float | None
+    ) -> tuple[Lane, bool]:
+        """Wait for a turn and start; return the lane it is in and whether it probes.
+
+        Args:
+            lane: Where to wait.
+            movable: Whether another PABX may take the call when this one is paused.
+            patient: Whether to wait while every PABX that may take it is paused.
+            max_wait: Most seconds to wait for one turn, None for no limit.
+
+        Raises:
+            NotSentError: If the call's turn won't come: the class says why.
+        """
+        while True:
+            probe = lane.try_enter(live_time())
+            if probe is not None:
+                return lane, probe
+            other = self._unpaused_beside(lane) if movable else None
+            if lane.is_paused and other is not None:
+                lane = other
+                continue
+            try:
+                waits = patient and other is None
+                return lane, await lane.enter(patient=waits, max_wait=max_wait)
+            except PABXPausedError:
+                other = self._unpaused_beside(lane) if movable else None
+                if other is None and movable and patient and lane.is_held:
+                    other = self._unheld()
+                if other is None and (lane.is_held or not patient):
+                    raise
+                lane = other or lane
+
+    def _unheld(self) -> Lane | None:
+        """Return the lane that will take calls first by itself, if one will."""
+        waiting = [lane for lane in self.lanes.values() if not lane.is_held]
+        return min(waiting, key=lambda lane: lane.breaker.until, default=None)
+
+    def _unpaused_beside(self, lane: Lane) -> Lane | None:
+        if self._only is not None:
+            return None
+        others = (
+            other
+            for other in self.lanes.values()
+            if other is not lane and not other.is_paused
+        )
+        return min(others, key=lambda other: other.load, default=None)

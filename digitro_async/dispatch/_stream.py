@@ -1,0 +1,249 @@
+"""DispatchResults: a fixed set of workers between a source of calls and its results."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import Any, Protocol, Self
+
+import anyio
+
+from digitro_async.dispatch._clock import live_time
+from digitro_async.dispatch._progress import Progress
+from digitro_async.errors import (
+    ConfigurationError,
+    DigitroError,
+    DrainedError,
+    PABXPausedError,
+)
+from digitro_async.models import CallResult, DispatchItem, PredictiveCall
+
+__all__ = ["Calls", "DispatchResults"]
+
+Calls = (
+    Iterable[PredictiveCall | DispatchItem]
+    | AsyncIterable[PredictiveCall | DispatchItem]
+)
+
+_NO_MORE: Any = object()
+
+
+class _Sender(Protocol):
+    """What a stream needs of the dispatcher."""
+
+    @property
+    def capacity(self) -> int: ...
+
+    @property
+    def is_held(self) -> bool: ...
+
+    async def take_to_its_end(
+        self, progress: Progress, *, patient: bool
+    ) -> CallResult: ...
+
+
+class DispatchResults:
+    """The results of many calls, one for each call read, in order of completion.
+
+    Workers, at most as many as may be on the wire, read the source as they need calls
+    and stop reading while nobody takes results, so memory does not grow with the list.
+
+    * Leaving the ``async with`` block early, ``drain()`` and cancellation stop the
+      reading, let what is on the wire finish, and lose nothing: results nobody took
+      are in ``unread()``.
+    * When every PABX is paused until somebody acts, or the client closes, iteration
+      ends with ``PABXPausedError`` or ``DrainedError`` after the last result: the
+      rest of the source was not read.
+    * An exception of the source itself is raised after the last result.
+
+    Attributes:
+        exhausted: Whether the source was read to its end.
+    """
+
+    def __init__(self, sender: _Sender, calls: Calls) -> None:
+        self.exhausted = False
+        self._sender = sender
+        self._limit = sender.capacity
+        self._sync: Iterator[Any] | None = None
+        self._async: AsyncIterator[Any] | None = None
+        if isinstance(calls, AsyncIterable):
+            self._async = aiter(calls)
+        else:
+            self._sync = iter(calls)
+        self._reading: asyncio.Lock | None = None
+        self._workers: dict[asyncio.Task[None], Progress | None] = {}
+        self._ready: deque[CallResult] = deque()
+        self._takers: list[asyncio.Future[None]] = []
+        self._room: asyncio.Event | None = None
+        self._entered = self._stopping = False
+        self._fault: BaseException | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._entered:
+            raise ConfigurationError("the results of one dispatch are entered once")
+        self._entered = True
+        self._reading = asyncio.Lock()
+        self._room = asyncio.Event()
+        self._spawn()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.drain()
+        # Scopes of anyio cancel everything they can reach again and again; what is on
+        # the wire shall finish nevertheless, within its own time limit.
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._all_done()
+            except asyncio.CancelledError:  # asked once more, to be quicker
+                await self._abort()
+                raise
+
+    def __aiter__(self) -> Self:
+        if not self._entered:
+            raise ConfigurationError("enter it first: async with client.dispatch(...)")
+        return self
+
+    async def __anext__(self) -> CallResult:
+        while not self._ready:
+            if not self._workers:
+                self._raise_fault()
+                raise StopAsyncIteration
+            taker = asyncio.get_running_loop().create_future()
+            self._takers.append(taker)
+            await taker
+        result = self._ready.popleft()
+        if self._room is not None and len(self._ready) < self._limit:
+            self._room.set()
+        return result
+
+    def drain(self) -> None:
+        """Start no further call; what is on the wire finishes.
+
+        Calls that were read and wait for their turn end NOT_SENT with
+        ``DrainedError``. Iteration goes on until the last result.
+        """
+        if self._stopping:
+            return
+        self._stopping = True
+        if self._room is not None:
+            self._room.set()
+        for worker, progress in self._workers.items():
+            if progress is not None and progress.on_wire:
+                progress.is_last = True
+            else:
+                worker.cancel()
+
+    def unread(self) -> list[CallResult]:
+        """Take the results that nobody took by iterating."""
+        results = list(self._ready)
+        self._ready.clear()
+        if self._room is not None:
+            self._room.set()
+        return results
+
+    def _spawn(self) -> None:
+        # Not by the loop's task factory: an eager one would read the whole source here.
+        worker = asyncio.Task(self._work(), loop=asyncio.get_running_loop())
+        self._workers[worker] = None
+        worker.add_done_callback(self._retire)
+
+    def _retire(self, worker: asyncio.Task[None]) -> None:
+        del self._workers[worker]
+        if not worker.cancelled() and worker.exception() is not None:
+            self._stop_for(worker.exception())
+        self._wake()
+
+    async def _work(self) -> None:
+        me = asyncio.current_task()
+        assert me is not None  # noqa: S101 - for the type checker
+        while not self._stopping:
+            item = self._next_now() if self._sync else await self._next_from_async()
+            if item is _NO_MORE:
+                return
+            if len(self._workers) < self._limit and not self._stopping:
+                self._spawn()
+            if isinstance(item, DispatchItem):
+                progress = Progress(item.call, live_time(), item.pabx, item.key)
+            else:
+                progress = Progress(item, live_time())
+            self._workers[me] = progress
+            try:
+                result = await self._sender.take_to_its_end(progress, patient=True)
+            except asyncio.CancelledError:
+                if not self._stopping:  # by somebody who ends every task there is
+                    self._stop_for(DrainedError(reason="cancelled"))
+                drained = DrainedError(reason="drained", attempts=progress.attempts)
+                result = progress.result or progress.end(live_time(), drained)
+            self._workers[me] = None
+            self._ready.append(result)
+            self._wake()
+            if result.error is not None:
+                self._look_for_an_end(result.error)
+            if len(self._ready) >= 2 * self._limit and not self._stopping:
+                await self._wait_for_room()
+
+    def _next_now(self) -> Any:
+        assert self._sync is not None  # noqa: S101 - for the type checker
+        if self.exhausted or self._stopping:
+            return _NO_MORE
+        try:
+            item = next(self._sync, _NO_MORE)
+        except Exception as error:  # noqa: BLE001 - the caller's own, given back
+            self._stop_for(error)
+            return _NO_MORE
+        self.exhausted = item is _NO_MORE
+        return item
+
+    async def _next_from_async(self) -> Any:
+        assert self._async is not None  # noqa: S101 - for the type checker
+        assert self._reading is not None  # noqa: S101 - for the type checker
+        async with self._reading:
+            if self.exhausted or self._stopping:
+                return _NO_MORE
+            try:
+                item = await anext(self._async, _NO_MORE)
+            except Exception as error:  # noqa: BLE001 - the caller's own, given back
+                self._stop_for(error)
+                return _NO_MORE
+            self.exhausted = item is _NO_MORE
+            return item
+
+    async def _wait_for_room(self) -> None:
+        assert self._room is not None  # noqa: S101 - for the type checker
+        self._room.clear()
+        await self._room.wait()
+
+    def _look_for_an_end(self, error: DigitroError) -> None:
+        paused = isinstance(error, PABXPausedError) and self._sender.is_held
+        if (paused or isinstance(error, DrainedError)) and not self._stopping:
+            self._stop_for(type(error)(pabx=error.pabx, reason=error.reason))
+
+    def _stop_for(self, fault: BaseException | None) -> None:
+        self._fault = self._fault or fault
+        self.drain()
+
+    def _raise_fault(self) -> None:
+        fault, self._fault = self._fault, None
+        try:
+            if fault is not None:
+                raise fault
+        finally:
+            del fault  # its traceback refers to this frame
+
+    def _wake(self) -> None:
+        for taker in self._takers:
+            if not taker.done():
+                taker.set_result(None)
+        self._takers.clear()
+
+    async def _abort(self) -> None:
+        """Cut off what is on the wire, and see to it that its results are kept."""
+        for worker in self._workers:
+            worker.cancel()
+        while self._workers:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._all_done()
+
+    async def _all_done(self) -> None:
+        while self._workers:
+            await asyncio.wait(list(self._workers))

@@ -1,0 +1,252 @@
+"""What can go wrong, sorted by what may already have happened.
+
+::
+
+    DigitroError
+    ├── ConfigurationError (also ValueError)   before anything leaves
+    │   ├── WrongLoopError                     used on another event loop
+    │   └── ClientClosedError                  used after it was closed
+    ├── InvalidCallError (also ValueError)     this call can't be sent as it is
+    ├── NotSentError                           nothing left: safe to send again
+    │   ├── ConnectFailedError                 refused, no such host, TLS failed
+    │   ├── PoolTimeoutError                   no connection became free in time
+    │   ├── RateWaitTimeoutError               no rate slot became free in time
+    │   ├── PABXPausedError                    the PABX is paused
+    │   ├── DrainedError                       the dispatcher was told to stop
+    │   └── GateRefusedError                   a gate forbade the call
+    ├── RejectedError                          400 402 409 410 413 414 422 451
+    ├── RefusedError                           the PABX or the set-up said no
+    │   ├── AuthenticationError                401
+    │   ├── PermissionDeniedError              403
+    │   ├── ChannelNotFoundError               404
+    │   └── ThrottledError                     429 (and 425)
+    └── OutcomeUnknownError                    the phone may ring: never sent again
+        ├── AnswerTimeoutError                 no whole answer in time
+        ├── ConnectionLostError                closed or reset after the send began
+        ├── ServerFaultError                   any 5xx
+        ├── UnreadableAnswerError              an answer that breaks the contract
+        └── UnexpectedRedirectError            any 3xx
+
+No error's text, repr, arguments or cause holds a secret, a phone number or
+text sent by a server. They carry plain values and can be pickled.
+"""
+
+import enum
+from typing import ClassVar
+
+from digitro_async.privacy import Personal
+
+__all__ = [
+    "AnswerTimeoutError",
+    "AuthenticationError",
+    "ChannelNotFoundError",
+    "ClientClosedError",
+    "ConfigurationError",
+    "ConnectFailedError",
+    "ConnectionLostError",
+    "DigitroError",
+    "DrainedError",
+    "GateRefusedError",
+    "InvalidCallError",
+    "NotSentError",
+    "Outcome",
+    "OutcomeUnknownError",
+    "PABXPausedError",
+    "PermissionDeniedError",
+    "PoolTimeoutError",
+    "RateWaitTimeoutError",
+    "RefusedError",
+    "RejectedError",
+    "ServerFaultError",
+    "ThrottledError",
+    "UnexpectedRedirectError",
+    "UnreadableAnswerError",
+    "WrongLoopError",
+]
+
+
+class Outcome(enum.StrEnum):
+    """What is known of one call once the library is done with it."""
+
+    ACCEPTED = "accepted"
+    """The PABX received the command and gave a call id. Not "answered"."""
+    REJECTED = "rejected"
+    """The PABX refused this call. Final."""
+    REFUSED = "refused"
+    """The PABX refused for a reason that is not this call's fault."""
+    NOT_SENT = "not_sent"
+    """Provably nothing left this process. Safe to send again."""
+    UNKNOWN = "unknown"
+    """It may have been placed. Never sent again by the library."""
+    INVALID = "invalid"
+    """It could not be sent as it is."""
+
+
+class DigitroError(Exception):
+    """Base of everything this library raises.
+
+    Attributes:
+        outcome: What is known of the call, or None where no call is meant.
+        may_have_dialed: Whether a phone may have rung because of this call.
+        pabx: Name of the PABX, where one was chosen.
+        status: HTTP status of the answer, where one was seen.
+        reason: Code from a closed set, fit for a metric's label.
+        attempts: POSTs that were begun for this call.
+        detail: What the PABX wrote, masked: it may repeat a phone number.
+            ``detail.reveal()`` opens it. Lost when the error is pickled.
+    """
+
+    outcome: ClassVar[Outcome | None] = None
+    may_have_dialed: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        pabx: str | None = None,
+        status: int | None = None,
+        reason: str = "",
+        attempts: int = 0,
+        detail: Personal | None = None,
+    ) -> None:
+        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+        self.pabx = pabx
+        self.status = status
+        self.reason = reason
+        self.attempts = attempts
+        self.detail = detail
+
+    def __str__(self) -> str:
+        facts = [
+            f"{name}={value}"
+            for name, value in (
+                ("pabx", self.pabx),
+                ("status", self.status),
+                ("reason", self.reason),
+            )
+            if value
+        ]
+        text = str(self.args[0])
+        return f"{text} [{' '.join(facts)}]" if facts else text
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "detail": None}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), self.args, self.__getstate__())
+
+
+class ConfigurationError(DigitroError, ValueError):
+    """A setting can't be used."""
+
+
+class WrongLoopError(ConfigurationError):
+    """It belongs to another event loop; make one for each loop."""
+
+
+class ClientClosedError(ConfigurationError):
+    """It was closed and can't be used again."""
+
+
+class InvalidCallError(DigitroError, ValueError):
+    """The call can't be sent as it is."""
+
+    outcome = Outcome.INVALID
+
+
+class NotSentError(DigitroError):
+    """Nothing left this process; the call may be sent again."""
+
+    outcome = Outcome.NOT_SENT
+
+
+class ConnectFailedError(NotSentError):
+    """No connection to the PABX could be made."""
+
+
+class PoolTimeoutError(NotSentError):
+    """No pooled connection became free in time."""
+
+
+class RateWaitTimeoutError(NotSentError):
+    """No rate slot became free in the time the caller allowed."""
+
+
+class PABXPausedError(NotSentError):
+    """The PABX is paused.
+
+    Attributes:
+        retry_after: Seconds until the library tries again by itself, or None
+            where somebody has to look and call ``resume``.
+    """
+
+    retry_after: float | None = None
+
+
+class DrainedError(NotSentError):
+    """It was told to stop before this call's turn came."""
+
+
+class GateRefusedError(NotSentError):
+    """A gate forbade the call before it was sent."""
+
+
+class RejectedError(DigitroError):
+    """The PABX refused this call; sending it again would not help."""
+
+    outcome = Outcome.REJECTED
+
+
+class RefusedError(DigitroError):
+    """The PABX refused for a reason that is not this call's fault."""
+
+    outcome = Outcome.REFUSED
+
+
+class AuthenticationError(RefusedError):
+    """The PABX did not take the api key."""
+
+
+class PermissionDeniedError(RefusedError):
+    """The api key may not do this."""
+
+
+class ChannelNotFoundError(RefusedError):
+    """The PABX does not know the channel or the path."""
+
+
+class ThrottledError(RefusedError):
+    """The PABX asked for fewer calls.
+
+    Attributes:
+        retry_after: Seconds the PABX asked to wait, or None if it did not say.
+    """
+
+    retry_after: float | None = None
+
+
+class OutcomeUnknownError(DigitroError):
+    """The call may have been placed; it must not be sent again blindly."""
+
+    outcome = Outcome.UNKNOWN
+    may_have_dialed = True
+
+
+class AnswerTimeoutError(OutcomeUnknownError):
+    """No whole answer came in time."""
+
+
+class ConnectionLostError(OutcomeUnknownError):
+    """The connection was lost after the request began to leave."""
+
+
+class ServerFaultError(OutcomeUnknownError):
+    """The PABX, or a hop before it, failed while it had the request."""
+
+
+class UnreadableAnswerError(OutcomeUnknownError):
+    """The answer breaks the documented contract."""
+
+
+class UnexpectedRedirectError(OutcomeUnknownError):
+    """The PABX answered with a redirect, which is never followed."""

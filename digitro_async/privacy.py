@@ -1,0 +1,75 @@
+"""Wrappers that keep secrets and people out of logs by themselves.
+
+A :class:`Secret` or :class:`Personal` shows a mask wherever Python turns values
+into text, and refuses to be pickled. ``reveal()`` is called in one place of this
+library: where the bytes of a request are written.
+
+What is masked and why: OWASP Logging Cheat Sheet ("Data to exclude"), and for
+phone numbers, tax numbers and names Brazil's LGPD (Lei 13.709/2018, art. 5 and 6).
+"""
+
+import hmac
+from typing import Never, Self
+
+__all__ = ["MASK", "Personal", "Secret"]
+
+MASK = "***"
+
+
+class _Masked:
+    """Text that never shows itself."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"{type(self).__name__} takes text")
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{MASK}')"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return hmac.compare_digest(
+            self._text.encode("utf-8", "surrogatepass"),
+            other._text.encode("utf-8", "surrogatepass"),
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._text))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> Never:
+        raise TypeError(f"{type(self).__name__} can't be pickled")
+
+
+class Secret(_Masked):
+    """An api key or a password."""
+
+    __slots__ = ()
+
+
+class Personal(_Masked):
+    """A phone number, a name or any data about a person."""
+
+    __slots__ = ()

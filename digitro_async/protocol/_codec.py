@@ -1,0 +1,240 @@
+"""cattrs converters: a call -> bytes of JSON, bytes of JSON -> an acceptance.
+
+The models know no wire names; they are given here, from ``_names``. The only place
+where secrets and personal data are opened.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+from cattrs import Converter
+from cattrs.errors import ForbiddenExtraKeysError
+from cattrs.fns import identity
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from digitro_async.models import CallAccepted, PredictiveCall
+from digitro_async.privacy import Personal, Secret
+from digitro_async.protocol._names import CALL_ID, WIRE_NAMES
+from digitro_async.settings import UnsetFields
+
+try:
+    import orjson
+    from cattrs.preconf.orjson import make_converter
+except ImportError:
+    orjson = None  # type: ignore[assignment]
+    from cattrs.preconf.json import make_converter  # type: ignore[assignment]
+
+__all__ = [
+    "MAX_ANSWER_BYTES",
+    "MAX_ANSWER_DEPTH",
+    "UnreadableBodyError",
+    "decode_answer",
+    "encode_call",
+    "structure_call",
+    "unstructure_call",
+]
+
+MAX_ANSWER_BYTES: Final = 64 * 1024
+"""Largest answer that is read; the documented one has 48 bytes."""
+
+MAX_ANSWER_DEPTH: Final = 32
+"""Deepest nesting that is parsed; the documented answer has one level."""
+
+
+class UnreadableBodyError(Exception):
+    """The body breaks the contract; the only argument is a code, never its text."""
+
+
+def _reveal(value: Secret | Personal | None) -> str | None:
+    return None if value is None else value.reveal()
+
+
+def _strict_text(value: object, _: object) -> str:
+    if type(value) is not str:  # cattrs alone would make 'None' of null
+        raise UnreadableBodyError("not_text")
+    return value
+
+
+def _structure_answer(answer: object, _: object) -> CallAccepted:
+    if not isinstance(answer, dict):
+        raise UnreadableBodyError("not_an_object")
+    call_id = answer.get(CALL_ID)
+    if not isinstance(call_id, str) or not call_id.strip():
+        raise UnreadableBodyError("no_call_id")
+    return CallAccepted(call_id, answer)
+
+
+def _make_converter(unset: UnsetFields) -> Converter:
+    converter = make_converter(detailed_validation=False)
+    converter.register_structure_hook(str, _strict_text)
+    converter.register_structure_hook(Secret, lambda v, _: Secret(_strict_text(v, _)))
+    converter.register_structure_hook(
+        Personal, lambda v, _: Personal(_strict_text(v, _))
+    )
+    omit = unset is UnsetFields.OMIT
+    fields = {
+        field.name: override(
+            rename=WIRE_NAMES[field.name],
+            omit_if_default=omit and field.default is None,
+            unstruct_hook=identity if field.converter is None else _reveal,
+        )
+        for field in attrs.fields(PredictiveCall)
+    }
+    converter.register_unstructure_hook(
+        PredictiveCall,
+        make_dict_unstructure_fn(
+            PredictiveCall,
+            converter,
+            **fields,  # type: ignore[arg-type]  # cattrs names its own options here
+        ),
+    )
+    converter.register_structure_hook(
+        PredictiveCall,
+        make_dict_structure_fn(
+            PredictiveCall,
+            converter,
+            _cattrs_forbid_extra_keys=True,
+            **{name: override(rename=WIRE_NAMES[name]) for name in fields},  # type: ignore[arg-type]  # same
+        ),
+    )
+    converter.register_structure_hook(CallAccepted, _structure_answer)
+    return converter
+
+
+_CONVERTERS: Final = {unset: _make_converter(unset) for unset in UnsetFields}
+_UNSTRUCTURE: Final[Mapping[UnsetFields, Callable[[PredictiveCall], Any]]] = {
+    unset: converter.get_unstructure_hook(PredictiveCall)
+    for unset, converter in _CONVERTERS.items()
+}
+_STRUCTURE_CALL: Final = _CONVERTERS[UnsetFields.NULL].get_structure_hook(
+    PredictiveCall
+)
+
+
+def unstructure_call(
+    call: PredictiveCall, unset: UnsetFields = UnsetFields.NULL
+) -> dict[str, str | None]:
+    """Return the call as the wire's mapping: SECRETS AND PERSONAL DATA ARE OPEN."""
+    mapping: dict[str, str | None] = _UNSTRUCTURE[unset](call)
+    return mapping
+
+
+def structure_call(mapping: Mapping[str, Any]) -> PredictiveCall:
+    """Return the call that a wire mapping means.
+
+    Raises:
+        UnreadableBodyError: If a value is not text, a required field is missing or
+            there is a field that is none of the 13.
+        InvalidCallError: If a text can't stand in a call.
+    """
+    try:
+        call: PredictiveCall = _STRUCTURE_CALL(mapping, PredictiveCall)
+    except (KeyError, TypeError, AttributeError, ForbiddenExtraKeysError):
+        pass
+    else:
+        return call
+    raise UnreadableBodyError("wrong_fields")  # here, for the same reason as below
+
+
+def encode_call(call: PredictiveCall, unset: UnsetFields = UnsetFields.NULL) -> bytes:
+    """Return the body of the request: UTF-8 JSON in the documented field order."""
+    mapping = _UNSTRUCTURE[unset](call)
+    if orjson is not None:
+        return orjson.dumps(mapping)
+    return json.dumps(mapping, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def decode_answer(body: bytes) -> CallAccepted:
+    """Return the acceptance that the body of a 200 says.
+
+    Unknown keys are kept in ``raw``.
+
+    Raises:
+        UnreadableBodyError: If the body is too large or too deep, is not UTF-8 JSON,
+            or is not an object with one non-empty text under ID_CHAMADA.
+    """
+    if len(body) > MAX_ANSWER_BYTES:
+        raise UnreadableBodyError("oversized_answer")
+    if not _is_shallow(body):
+        raise UnreadableBodyError("deep_answer")
+    answer: object = None
+    try:
+        answer = _loads(body)
+    except (ValueError, RecursionError):
+        answer = _NOT_JSON
+    if answer is _NOT_JSON:  # here, so that no foreign error is the context
+        raise UnreadableBodyError("not_json")
+    return _structure_answer(answer, CallAccepted)
+
+
+_NOT_JSON: Final = object()
+
+
+def _loads(body: bytes) -> object:
+    if orjson is not None:
+        # The documented shape, one key with one text: no key can be repeated, and
+        # orjson and the standard library read it alike.
+        is_plain = body.count(b'"') <= 4 and b"\\" not in body  # noqa: PLR2004
+        if is_plain:
+            return orjson.loads(body)
+    text = body.decode("utf-8")
+    answer = _DECODER.decode(text)
+    if "\\u" in text:  # half a surrogate pair is not text: this raises ValueError
+        json.dumps(answer, ensure_ascii=False).encode()
+    return answer
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs) and [name for name, _ in pairs].count(CALL_ID) > 1:
+        raise UnreadableBodyError("repeated_key")  # which of the two is meant?
+    return found
+
+
+def _read_whole_number(text: str) -> float:
+    if len(text) <= _LONGEST_WHOLE_NUMBER:
+        return int(text)
+    return _read_number(text)  # as orjson does; exact beyond 64 bits helps nobody
+
+
+def _read_number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("not a number that a double can hold")
+    return number
+
+
+def _refuse_constant(_: str) -> object:
+    raise ValueError("NaN and Infinity are not JSON")  # RFC 8259 section 6
+
+
+_LONGEST_WHOLE_NUMBER: Final = 18
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_read_object,
+    parse_int=_read_whole_number,
+    parse_float=_read_number,
+    parse_constant=_refuse_constant,
+)
+
+
+def _is_shallow(body: bytes) -> bool:
+    if body.count(b"{") + body.count(b"[") <= MAX_ANSWER_DEPTH:
+        return True
+    depth = 0
+    in_text = escaped = False
+    for byte in body:
+        if in_text:
+            in_text = escaped or byte != ord('"')
+            escaped = not escaped and byte == ord("\\")
+        elif byte == ord('"'):
+            in_text = True
+        elif byte in b"{[":
+            depth += 1
+            if depth > MAX_ANSWER_DEPTH:
+                return False
+        elif byte in b"}]":
+            depth -= 1
+    return True

@@ -1,0 +1,63 @@
+"""The one file with Portuguese: the vendor's paths, headers, fields and values.
+
+Sources (pages of docs-pabx.digitro.com): P1 is api-10271002 "Gerar chamada preditiva",
+P2 is api-10270983, P3 is api-10271009. VERIFIED means that the page says so.
+"""
+
+from typing import Final
+
+__all__ = [
+    "API_KEY_HEADER",
+    "CALL_ID",
+    "DOCUMENTED_ACCEPTANCE",
+    "DOCUMENTED_CALL",
+    "PREDICTIVE_CALL_PATH",
+    "WIRE_NAMES",
+]
+
+API_KEY_HEADER: Final = "x-api-key"
+"""VERIFIED (P1, P2, P3): access key for control over CTI."""
+
+PREDICTIVE_CALL_PATH: Final = "/requests/{channel_id}/chamada-preditiva"
+"""VERIFIED (P1); the channel is an integer (P2, P3)."""
+
+WIRE_NAMES: Final = {
+    "device": "DISPOSITIVO",
+    "device_password": "SENHA_DISPOSITIVO",
+    "route": "ROTA",
+    "account": "CONTA",
+    "account_password": "SENHA",
+    "destination": "IDENTIDADE_DESTINO",
+    "predictive_mode": "MODO_PREDITIVO",
+    "user_data": "DADOS",
+    "caller_id": "IDENTIDADE_ORIGINADOR",
+    "call_progress_detection": "CPD",
+    "reanswer_time": "TEMPO_REATENDIMENTO",
+    "destination_detection": "TIPO_CPD_DESTINO",
+    "telemarketing_block": "BLOQUEIO_TELEMARKETING",
+}
+"""VERIFIED (P1): the 13 fields, in the order of the example. The English names of the
+last eight are readings (see the docstring of ``PredictiveCall``)."""
+
+CALL_ID: Final = "ID_CHAMADA"
+"""VERIFIED (P1, P3): text that names the call in the answer and in later commands."""
+
+DOCUMENTED_CALL: Final = {
+    "DISPOSITIVO": "1125000",
+    "SENHA_DISPOSITIVO": "4567",
+    "ROTA": "0",
+    "CONTA": "1114000",
+    "SENHA": "1234",
+    "IDENTIDADE_DESTINO": "04832817000",
+    "MODO_PREDITIVO": "0",
+    "DADOS": "111222333-44;Fulano",
+    "IDENTIDADE_ORIGINADOR": "1112000",
+    "CPD": "1",
+    "TEMPO_REATENDIMENTO": "10",
+    "TIPO_CPD_DESTINO": "1",
+    "BLOQUEIO_TELEMARKETING": "NAO",
+}
+"""VERIFIED (P1): the body of the documented example."""
+
+DOCUMENTED_ACCEPTANCE: Final = {"ID_CHAMADA": "08/07/24 10:46:19 010A 0974/00"}
+"""VERIFIED (P1): the answer of the documented example."""

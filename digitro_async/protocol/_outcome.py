@@ -1,0 +1,184 @@
+"""Evidence of one attempt -> what is known of the call, as one table.
+
+The rule behind it: a phone call can't be taken back and the vendor offers no
+idempotency key, so a call may be sent again only where it *provably* did not leave.
+Exceptions can't prove that: one and the same class is raised before and after the
+request left. A flag that is raised *before* the first byte is handed over can:
+
+* never raised: nothing left.
+* raised: it may have left, so without a usable answer it is UNKNOWN.
+* never raised although an answer came: the answer belongs to something else (a stale
+  one on a reused connection); it is UNKNOWN.
+
+Non-idempotent requests are not to be repeated automatically: RFC 9110 section 9.2.2.
+"""
+
+import enum
+from typing import Final
+
+import attrs
+
+from digitro_async import errors
+from digitro_async.errors import Outcome
+
+__all__ = ["ACCEPTED_STATUS", "Evidence", "Failure", "Observation", "Verdict", "judge"]
+
+ACCEPTED_STATUS: Final = 200
+"""VERIFIED (docs-pabx.digitro.com/api-10271002): "Comando recebido com sucesso"."""
+
+
+class Failure(enum.StrEnum):
+    """Why an attempt brought no whole answer: a closed set, fit for labels."""
+
+    CONNECT = "connect_failed"
+    DNS = "no_such_host"
+    TLS = "tls_failed"
+    CONNECT_TIMEOUT = "connect_timeout"
+    POOL_TIMEOUT = "pool_timeout"
+    TIMEOUT = "timeout"
+    LOST = "connection_lost"
+    MALFORMED = "malformed_answer"
+    TRUNCATED = "truncated_answer"
+    OVERSIZED = "oversized_answer"
+    CANCELLED = "cancelled"
+    CONFIGURATION = "configuration"
+    UNEXPECTED = "unexpected_error"
+
+
+@attrs.define(eq=False)
+class Evidence:
+    """How far one attempt came. One object for one attempt; the transport sets it.
+
+    Attributes:
+        sending: The first byte of the request is about to leave, or has left.
+        waiting: It waits for a pooled connection to become free.
+    """
+
+    sending: bool = False
+    waiting: bool = False
+
+
+@attrs.frozen
+class Observation:
+    """All that is known after one attempt. Values only, no live objects.
+
+    Attributes:
+        sending: See ``Evidence``.
+        status: HTTP status, where an answer began.
+        body: The answer's body as read so far.
+        failure: Why the answer is not whole, None where it is.
+        retry_after: The Retry-After header as sent.
+    """
+
+    sending: bool
+    status: int | None = None
+    body: bytes = attrs.field(default=b"", repr=False)
+    failure: Failure | None = None
+    retry_after: str | None = None
+
+
+@attrs.frozen
+class Verdict:
+    """What is known of the call after one attempt.
+
+    Attributes:
+        outcome: The outcome.
+        error: The class to raise, None where the call was accepted.
+        reason: Code from a closed set.
+        needs_operator: Whether the PABX must be paused until somebody has looked.
+        alarm: Whether the PABX broke its own protocol.
+    """
+
+    outcome: Outcome
+    error: type[errors.DigitroError] | None = None
+    reason: str = ""
+    needs_operator: bool = False
+    alarm: bool = False
+
+
+_SUCCESSES: Final = range(200, 300)
+_REDIRECTS: Final = range(300, 400)
+_SERVER_FAULTS: Final = range(500, 600)
+
+_ACCEPTED: Final = Verdict(Outcome.ACCEPTED)
+
+_NOT_SENT: Final = {
+    Failure.POOL_TIMEOUT: errors.PoolTimeoutError,
+    Failure.CANCELLED: errors.NotSentError,
+    Failure.UNEXPECTED: errors.NotSentError,
+}
+"""Nothing left; any other failure means that no connection could be made."""
+
+_NO_ANSWER: Final = {
+    Failure.TIMEOUT: errors.AnswerTimeoutError,
+    Failure.CONNECT_TIMEOUT: errors.AnswerTimeoutError,
+    Failure.LOST: errors.ConnectionLostError,
+    Failure.MALFORMED: errors.UnreadableAnswerError,
+    Failure.TRUNCATED: errors.UnreadableAnswerError,
+    Failure.OVERSIZED: errors.UnreadableAnswerError,
+}
+"""It may have left and no usable answer came; anything else is plain unknown."""
+
+_REJECTED: Final = frozenset({400, 402, 409, 410, 413, 414, 422, 451})
+"""This call's fault, final. 400 is documented; the rest follow RFC 9110."""
+
+_REFUSED: Final = {
+    401: errors.AuthenticationError,
+    403: errors.PermissionDeniedError,
+    404: errors.ChannelNotFoundError,
+    **dict.fromkeys((405, 406, 407, 411, 415, 417, 421, 426, 431), errors.RefusedError),
+}
+"""The key, the channel or the set-up: not this call's fault, and true for the next."""
+
+_THROTTLED: Final = frozenset({425, 429})
+"""Too early, too many: documented by RFC 8470 and RFC 6585, not by the vendor."""
+
+
+def judge(seen: Observation) -> Verdict:
+    """Return what is known of the call; ACCEPTED still needs a readable body.
+
+    First match wins, in this order: nothing left; no answer; an answer to a request
+    that never left; then the status.
+    """
+    if seen.failure is not None and not seen.sending and seen.status is None:
+        not_sent = _NOT_SENT.get(seen.failure, errors.ConnectFailedError)
+        return Verdict(Outcome.NOT_SENT, not_sent, seen.failure)
+    if seen.status is None:
+        failure = seen.failure or Failure.UNEXPECTED
+        error = _NO_ANSWER.get(failure, errors.OutcomeUnknownError)
+        return Verdict(Outcome.UNKNOWN, error, failure)
+    if not seen.sending:
+        return Verdict(
+            Outcome.UNKNOWN,
+            errors.UnreadableAnswerError,
+            "answer_before_request",
+            alarm=True,
+        )
+    return _judge_status(seen.status, seen.failure)
+
+
+def _judge_status(status: int, failure: Failure | None) -> Verdict:
+    if status in _SUCCESSES:
+        if failure is not None:
+            error = _NO_ANSWER.get(failure, errors.UnreadableAnswerError)
+            return Verdict(Outcome.UNKNOWN, error, failure)
+        if status == ACCEPTED_STATUS:
+            return _ACCEPTED
+        return _unreadable("undocumented_success")
+    if status in _THROTTLED:
+        return Verdict(Outcome.REFUSED, errors.ThrottledError, "throttled")
+    if status in _REJECTED:
+        return Verdict(Outcome.REJECTED, errors.RejectedError, f"status_{status}")
+    if status in _REFUSED:
+        reason = f"status_{status}"
+        return Verdict(Outcome.REFUSED, _REFUSED[status], reason, needs_operator=True)
+    if status in _REDIRECTS:
+        error = errors.UnexpectedRedirectError
+        return Verdict(Outcome.UNKNOWN, error, "redirect", needs_operator=True)
+    if status in _SERVER_FAULTS:
+        return Verdict(Outcome.UNKNOWN, errors.ServerFaultError, "server_fault")
+    return _unreadable("undocumented_status")
+
+
+def _unreadable(reason: str) -> Verdict:
+    return Verdict(Outcome.UNKNOWN, errors.UnreadableAnswerError, reason)

@@ -1,0 +1,192 @@
+"""Frozen settings, checked when they are made. All times are in seconds."""
+
+import enum
+from pathlib import Path
+
+import attrs
+
+from digitro_async._checks import at_least, positive, positive_seconds, yes_or_no
+from digitro_async.errors import ConfigurationError
+
+__all__ = [
+    "PauseSettings",
+    "PoolSettings",
+    "RateLimit",
+    "RetrySettings",
+    "TLSSettings",
+    "TimeoutSettings",
+    "UnsetFields",
+]
+
+
+class UnsetFields(enum.StrEnum):
+    """How a field that was left at None is written.
+
+    The vendor says of CONTA and SENHA that they may be null
+    (docs-pabx.digitro.com/api-10271002) and of other fields nothing. Writing null
+    for all of them is this library's GUESS; ``OMIT`` is the other reading.
+    """
+
+    NULL = "null"
+    OMIT = "omit"
+
+
+@attrs.frozen
+class RateLimit:
+    """At most ``calls`` in any window of ``per`` seconds, as the PABX sees it.
+
+    Starts are spaced evenly: 50 a second is one every 20 ms, never 50 at once.
+
+    Args:
+        calls: Most calls in a window.
+        per: Length of the window in seconds.
+
+    Raises:
+        ConfigurationError: If either is not above zero.
+    """
+
+    calls: int = attrs.field(validator=positive)
+    per: float = attrs.field(default=1.0, validator=positive_seconds)
+
+
+@attrs.frozen(kw_only=True)
+class PoolSettings:
+    """How connections to one PABX host are kept.
+
+    Args:
+        reuse: Whether calls share kept-alive connections. False opens a fresh one
+            for every call: slower, and free of stale answers.
+        idle_seconds: How long an idle connection is kept. Keep it below the PABX's
+            own limit, which the vendor does not publish.
+        max_connections: Most connections to the host, or None to be bound by
+            ``max_in_flight`` alone.
+
+    Raises:
+        ConfigurationError: If a number is not above zero.
+    """
+
+    reuse: bool = attrs.field(default=True, validator=yes_or_no)
+    idle_seconds: float = attrs.field(default=10.0, validator=positive_seconds)
+    max_connections: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(positive)
+    )
+
+
+@attrs.frozen(kw_only=True)
+class TimeoutSettings:
+    """Limits of one attempt, in seconds; waiting for a rate slot is not counted.
+
+    Args:
+        total: The whole attempt, from asking for a connection to the answer's end.
+        connect: Getting a connection, the wait for a pooled one included.
+        sock_connect: One TCP connect.
+        sock_read: Longest silence while the answer is awaited or read.
+
+    Raises:
+        ConfigurationError: If one is not above zero.
+    """
+
+    total: float = attrs.field(default=30.0, validator=positive_seconds)
+    connect: float = attrs.field(default=10.0, validator=positive_seconds)
+    sock_connect: float = attrs.field(default=5.0, validator=positive_seconds)
+    sock_read: float = attrs.field(default=30.0, validator=positive_seconds)
+
+
+def _fingerprint(value: str | bytes | None) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        return b""  # refused below, as is text that is not hex
+    try:
+        return bytes.fromhex(value.replace(":", ""))
+    except ValueError:
+        return b""
+
+
+@attrs.frozen(kw_only=True)
+class TLSSettings:
+    """Whom to trust over https. Verification can't be turned off.
+
+    Args:
+        ca_file: PEM file with the certificate authority to trust instead of the
+            system's, for a PABX with a private one.
+        fingerprint: SHA-256 of the PABX's own certificate, as bytes or hex (with or
+            without colons): accepted whoever signed it.
+
+    Raises:
+        ConfigurationError: If the fingerprint is not 32 bytes long.
+    """
+
+    ca_file: Path | None = attrs.field(
+        default=None, converter=attrs.converters.optional(Path)
+    )
+    fingerprint: bytes | None = attrs.field(default=None, converter=_fingerprint)
+
+    @fingerprint.validator
+    def _check(self, _: object, value: bytes | None) -> None:
+        if value is not None and len(value) != 32:  # noqa: PLR2004 - SHA-256
+            raise ConfigurationError("fingerprint must be a SHA-256: 64 hex digits")
+
+
+@attrs.frozen(kw_only=True)
+class RetrySettings:
+    """When a call that provably was not placed is sent again.
+
+    Only NOT_SENT and a throttle (429) are ever repeated. The quota follows the AWS
+    SDK's standard mode: a retry costs, an accepted call gives a little back, so a
+    PABX that is down soon stops being retried.
+
+    Args:
+        max_attempts: Attempts for one call, the first included.
+        base_delay: Longest first back-off in seconds; it doubles with each attempt
+            and is drawn evenly between zero and that (full jitter).
+        max_delay: Longest back-off in seconds.
+        max_retry_after: Longest Retry-After that is honoured, in seconds; a longer
+            one counts as this.
+        quota: Size of the retry bucket of one PABX.
+        cost: What one retry takes from the bucket.
+
+    Raises:
+        ConfigurationError: If a number is out of range.
+    """
+
+    max_attempts: int = attrs.field(default=3, validator=positive)
+    base_delay: float = attrs.field(default=0.5, validator=at_least(0))
+    max_delay: float = attrs.field(default=20.0, validator=at_least(0))
+    max_retry_after: float = attrs.field(default=300.0, validator=at_least(0))
+    quota: int = attrs.field(default=500, validator=at_least(0))
+    cost: int = attrs.field(default=5, validator=positive)
+
+
+@attrs.frozen(kw_only=True)
+class PauseSettings:
+    """When a PABX is paused because of what it answers.
+
+    A pause after unknown or unsent calls ends by itself: after ``first_pause``
+    seconds one call is let through as a probe, and each failed probe doubles the
+    pause. A pause after 401, 403, 404, a redirect or a run of rejections lasts until
+    somebody calls ``resume``: the set-up is wrong, and dialling on would burn the list.
+
+    Args:
+        unknown_run: Unknown outcomes in a row that pause the PABX.
+        unknown_budget: Most unknown outcomes among the last ``unknown_window`` calls.
+        unknown_window: Calls that ``unknown_budget`` looks back on.
+        not_sent_run: Calls in a row that could not be sent that pause the PABX.
+        rejected_run: Rejections in a row that pause the PABX.
+        first_pause: Seconds of the first pause.
+        max_pause: Seconds of the longest pause.
+        wait_for_resume: Whether ``dispatch`` waits for ``resume`` when every PABX
+            is paused until then, instead of ending with ``PABXPausedError``.
+
+    Raises:
+        ConfigurationError: If a number is out of range.
+    """
+
+    unknown_run: int = attrs.field(default=10, validator=positive)
+    unknown_budget: int = attrs.field(default=10, validator=at_least(0))
+    unknown_window: int = attrs.field(default=1000, validator=positive)
+    not_sent_run: int = attrs.field(default=5, validator=positive)
+    rejected_run: int = attrs.field(default=20, validator=positive)
+    first_pause: float = attrs.field(default=5.0, validator=positive_seconds)
+    max_pause: float = attrs.field(default=60.0, validator=positive_seconds)
+    wait_for_resume: bool = attrs.field(default=False, validator=yes_or_no)

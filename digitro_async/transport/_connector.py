@@ -1,0 +1,162 @@
+"""Connections that die at once when closed, and pools that check before they reuse."""
+
+import select
+import socket
+import ssl
+import struct
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from digitro_async.errors import ConfigurationError
+from digitro_async.settings import PoolSettings, TLSSettings
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.client_reqrep import ClientRequest, ConnectionKey
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
+__all__ = ["QuietPoolConnector", "abortive_sockets", "make_connector", "tls_of"]
+
+
+def abortive_sockets(total: float) -> Any:
+    """Return a socket factory whose sockets leave nothing behind when closed.
+
+    A closed socket normally goes on delivering what the kernel still holds: a POST
+    that timed out here could ring a phone many seconds later, even after the process
+    was killed. ``SO_LINGER`` with zero time drops it (RST instead of FIN);
+    ``TCP_USER_TIMEOUT`` (RFC 5482; Linux) bounds how long sent data may stay
+    unacknowledged.
+
+    Args:
+        total: Seconds of one whole attempt.
+    """
+    linger = struct.pack("ii", 1, 0)
+    user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
+    milliseconds = max(1, int(total * 1000))
+
+    def make_socket(address: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol = address[:3]
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            if user_timeout is not None:
+                made.setsockopt(socket.IPPROTO_TCP, user_timeout, milliseconds)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    return make_socket
+
+
+def tls_of(tls: TLSSettings) -> Any:
+    """Return what aiohttp takes for ``ssl``: always verifying.
+
+    Raises:
+        ConfigurationError: If the file of the certificate authority can't be read.
+    """
+    if tls.fingerprint is not None:
+        return aiohttp.Fingerprint(tls.fingerprint)
+    if tls.ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=tls.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        problem = type(error).__name__
+    raise ConfigurationError(f"ca_file can't be used ({problem}): {tls.ca_file}")
+
+
+class QuietPoolConnector(aiohttp.TCPConnector):
+    """A pool that reuses a connection only while nothing waits on it.
+
+    Bytes that arrive on an idle connection are either its end or an answer that
+    nobody asked for, which would be taken for the next call's answer. Both are seen
+    here before the next call is sent, so nothing is lost: another connection is taken.
+    On a connection made a moment ago they mean that there is no use in trying again
+    at once: the attempt ends, unsent.
+    """
+
+    _made: "ResponseHandler | None" = None
+
+    async def connect(
+        self,
+        req: "ClientRequest",
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,
+    ) -> "Connection":
+        """Return a connection on which nothing waits to be read.
+
+        Raises:
+            aiohttp.ClientConnectionError: If something waits on a new one.
+        """
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            # Nothing else runs between the making of a connection and this line.
+            is_new, self._made = connection.protocol is self._made, None
+            if _is_quiet(connection, is_new=is_new):
+                return connection
+            connection.close()
+            if is_new:
+                raise aiohttp.ClientConnectionError("it spoke or ended unasked")
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        """Close all connections; what is still buffered is not delivered."""
+        for protocol in self._acquired:
+            protocol.abort()
+        await super().close(abort_ssl=abort_ssl)
+
+    async def _create_connection(
+        self,
+        req: "ClientRequest",
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,
+    ) -> "ResponseHandler":
+        made = self._made = await super()._create_connection(req, traces, timeout)
+        return made
+
+    def _release(
+        self,
+        key: "ConnectionKey",
+        protocol: "ResponseHandler",
+        *,
+        should_close: bool = False,
+    ) -> None:
+        if should_close:
+            protocol.abort()  # close() would first deliver what is still buffered
+        super()._release(key, protocol, should_close=should_close)
+
+
+def _is_quiet(connection: "Connection", *, is_new: bool) -> bool:
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or protocol.should_close:
+        return False
+    if is_new and transport.get_extra_info("sslcontext") is not None:
+        return True  # after its handshake TLS 1.3 sends session tickets (RFC 8446, 4.6)
+    sock = transport.get_extra_info("socket")
+    return sock is None or not _is_readable(sock.fileno())
+
+
+if hasattr(select, "poll"):
+
+    def _is_readable(descriptor: int) -> bool:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+
+else:  # pragma: no cover - Windows
+
+    def _is_readable(descriptor: int) -> bool:
+        return bool(select.select([descriptor], [], [], 0)[0])
+
+
+def make_connector(pool: PoolSettings, total: float) -> QuietPoolConnector:
+    """Return the connector of one PABX host. Needs a running loop."""
+    limit = pool.max_connections or 0
+    sockets = abortive_sockets(total)
+    if not pool.reuse:
+        return QuietPoolConnector(limit=limit, force_close=True, socket_factory=sockets)
+    return QuietPoolConnector(
+        limit=limit, keepalive_timeout=pool.idle_seconds, socket_factory=sockets
+    )

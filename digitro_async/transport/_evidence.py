@@ -1,0 +1,75 @@
+"""What tells how far an attempt came: a body that says when it is about to be written.
+
+aiohttp keeps the head of a request in a buffer until the body's first bytes, and asks
+the body itself to write them. So nothing of a request can leave before aiohttp calls
+``write_with_length`` of the body we hand it. Ours raises its flag there, first thing:
+
+* a lowered flag proves that not a byte of the request left;
+* a raised one proves nothing, so without a usable answer the call is unknown.
+
+Two general trace hooks (``on_request_headers_sent``, ``on_request_chunk_sent``) say the
+same at ten times the cost. A test holds the flag against them and against what servers
+really read, for the aiohttp that is installed.
+"""
+
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+
+from digitro_async.protocol import Evidence
+
+__all__ = ["WitnessedBody", "make_pool_trace"]
+
+
+class WitnessedBody(aiohttp.BytesPayload):
+    """Bytes of JSON that note in ``evidence`` that they are about to be written.
+
+    Args:
+        body: The bytes.
+        evidence: Of this one attempt.
+    """
+
+    def __init__(self, body: bytes, evidence: Evidence) -> None:
+        super().__init__(body, content_type="application/json")
+        self._evidence = evidence
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Note it, then write."""
+        self._evidence.sending = True
+        await super().write(writer)
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Note it, then write."""
+        self._evidence.sending = True
+        await super().write_with_length(writer, content_length)
+
+
+def make_pool_trace() -> aiohttp.TraceConfig:
+    """Return hooks that note in the ``Evidence`` of a request that it queues.
+
+    Only a pool with a limit of its own needs them: they tell a pool that is full from
+    a host that can't be reached.
+    """
+    # Typed Any: aiohttp's annotations know only SimpleNamespace as a context.
+    config: Any = aiohttp.TraceConfig(
+        trace_config_ctx_factory=_evidence_itself  # type: ignore[arg-type]  # same
+    )
+    config.on_connection_queued_start.append(_waiting)
+    config.on_connection_queued_end.append(_served)
+    made: aiohttp.TraceConfig = config
+    return made
+
+
+def _evidence_itself(trace_request_ctx: Any) -> Any:
+    return trace_request_ctx
+
+
+async def _waiting(_: aiohttp.ClientSession, seen: Evidence, __: object) -> None:
+    seen.waiting = True
+
+
+async def _served(_: aiohttp.ClientSession, seen: Evidence, __: object) -> None:
+    seen.waiting = False

@@ -1,0 +1,219 @@
+"""SessionManager: one pooled connector per PABX host, one session per PABX."""
+
+import asyncio
+from collections.abc import Hashable
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from digitro_async.errors import ClientClosedError, WrongLoopError
+from digitro_async.models import PABX
+from digitro_async.protocol import (
+    ACCEPTED_STATUS,
+    MAX_ANSWER_BYTES,
+    Evidence,
+    Failure,
+    Observation,
+    build_headers,
+    build_url,
+)
+from digitro_async.settings import TimeoutSettings
+from digitro_async.transport._connector import make_connector, tls_of
+from digitro_async.transport._evidence import WitnessedBody, make_pool_trace
+from digitro_async.transport._failures import failure_of
+
+__all__ = ["SessionManager"]
+
+_NEVER_ROUNDED = float("inf")
+"""aiohttp rounds timeouts above 5 s up to whole seconds; ours end when they say."""
+
+
+@attrs.frozen
+class _Line:
+    session: aiohttp.ClientSession
+    url: URL
+    tls: Any
+
+
+class SessionManager:
+    """Holds the pooled connections to every PABX it is asked to reach.
+
+    A connector and its session are made at the first call to a PABX, inside the
+    running loop, and belong to that loop. Several clients may share one manager; it
+    closes what it opened, and whoever made it closes it. PABX on one host with the
+    same pool and time limits share one connector.
+
+    Example::
+
+        async with SessionManager() as sessions:
+            async with DigitroClient(matriz, sessions=sessions) as first: ...
+            async with DigitroClient(filial, sessions=sessions) as second: ...
+    """
+
+    def __init__(self) -> None:
+        self._connectors: dict[Hashable, aiohttp.TCPConnector] = {}
+        self._lines: dict[PABX, _Line] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        self.check_usable()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{len(self._connectors)} hosts"
+        return f"<SessionManager {state}>"
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
+    async def exchange(
+        self, pabx: PABX, body: bytes, evidence: Evidence
+    ) -> Observation:
+        """POST the body once and return what was seen. See ``Transport``.
+
+        Raises:
+            ConfigurationError: If the PABX has no channel or its certificate
+                authority can't be read.
+            WrongLoopError: If the manager belongs to another event loop.
+            ClientClosedError: If it was closed.
+            asyncio.CancelledError: If it is cancelled.
+        """
+        line = self._lines.get(pabx)
+        if line is None or self._closed or self._loop is not _running_loop():
+            line = self._open(pabx)
+        response: aiohttp.ClientResponse | None = None
+        answer = b""
+        failure: Failure | None = None
+        try:
+            response = await line.session.post(
+                line.url,
+                data=WitnessedBody(body, evidence),
+                ssl=line.tls,
+                allow_redirects=False,
+                trace_request_ctx=evidence,
+            )
+            content = response.content
+            if content.is_eof():  # it came in one piece, as nearly all do
+                answer = content.read_nowait(MAX_ANSWER_BYTES + 1)
+            else:
+                answer = await _read_answer(content)
+            if len(answer) > MAX_ANSWER_BYTES:
+                failure = Failure.OVERSIZED
+                response.close()
+        except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
+            failure = failure_of(error, waiting_for_pool=evidence.waiting)
+            if response is not None:
+                response.close()
+        except BaseException:
+            if response is not None:
+                response.close()
+            raise
+        if response is None:
+            return Observation(evidence.sending, failure=failure)
+        status = response.status
+        if status == ACCEPTED_STATUS:
+            return Observation(evidence.sending, status, answer, failure)
+        response.close()  # an upgrade would stay open; what was read to its end stays
+        retry_after = response.headers.get("Retry-After")
+        return Observation(evidence.sending, status, answer, failure, retry_after)
+
+    async def aclose(self) -> None:
+        """Close every connection; calls on the wire are cut off, so drain before.
+
+        Raises:
+            WrongLoopError: If the manager belongs to another event loop.
+        """
+        if self._closed:
+            return
+        self._check_loop()
+        self._closed = True
+        async with AsyncExitStack() as every:  # goes on where one is cancelled
+            for connector in self._connectors.values():
+                every.push_async_callback(connector.close)
+            for line in self._lines.values():
+                every.push_async_callback(line.session.close)
+            self._lines.clear()
+            self._connectors.clear()
+
+    def _open(self, pabx: PABX) -> _Line:
+        self.check_usable()
+        if pabx in self._lines:
+            return self._lines[pabx]
+        url = URL(build_url(pabx), encoded=True)
+        tls = tls_of(pabx.tls)
+        session = aiohttp.ClientSession(
+            connector=self._connector_of(pabx, url),
+            connector_owner=False,
+            headers=build_headers(pabx),
+            timeout=_client_timeout(pabx.timeouts),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            raise_for_status=False,
+            trace_configs=[make_pool_trace()] if pabx.pool.max_connections else None,
+        )
+        line = self._lines[pabx] = _Line(session, url, tls)
+        return line
+
+    def _connector_of(self, pabx: PABX, url: URL) -> aiohttp.TCPConnector:
+        key = (url.origin(), pabx.pool, pabx.timeouts.total)
+        if key not in self._connectors:
+            self._connectors[key] = make_connector(pabx.pool, pabx.timeouts.total)
+        return self._connectors[key]
+
+    def check_usable(self) -> None:
+        """Check that it is open and belongs to the running loop.
+
+        Raises:
+            ClientClosedError: If it was closed.
+            WrongLoopError: If it belongs to another event loop.
+        """
+        if self._closed:
+            raise ClientClosedError("the SessionManager was closed")
+        self._check_loop()
+
+    def _check_loop(self) -> None:
+        running = _running_loop()
+        if self._loop is None:
+            self._loop = running
+        elif self._loop is not running:
+            raise WrongLoopError(
+                "this SessionManager belongs to another event loop; make one per loop"
+            )
+
+
+_running_loop = asyncio.get_running_loop
+
+
+def _client_timeout(limits: TimeoutSettings) -> aiohttp.ClientTimeout:
+    # A phase limit at or above the total can't end first, so it isn't armed.
+    def below_total(limit: float) -> float | None:
+        return limit if limit < limits.total else None
+
+    return aiohttp.ClientTimeout(
+        total=limits.total,
+        connect=below_total(limits.connect),
+        sock_connect=below_total(limits.sock_connect),
+        sock_read=below_total(limits.sock_read),
+        ceil_threshold=_NEVER_ROUNDED,
+    )
+
+
+async def _read_answer(content: aiohttp.StreamReader) -> bytes:
+    """Read the body, stopping just above the cap."""
+    parts = []
+    left = MAX_ANSWER_BYTES + 1
+    while left > 0 and not content.at_eof():
+        part = await content.read(left)
+        left -= len(part)
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,242 @@
+"""What the tests of the command line share; every output they see must be private."""
+
+import asyncio
+import contextlib
+import csv
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import pytest
+
+from digitro_async.cli._app import run
+from digitro_async.protocol import WIRE_NAMES
+from digitro_async.testing import FakePABX
+
+__all__ = [
+    "API_KEY",
+    "CANARIES",
+    "PASSWORD",
+    "Ran",
+    "Running",
+    "Simulator",
+    "check_private",
+    "fake_pabx",
+    "number",
+    "numbers_of",
+    "posts_seen",
+    "read_rows",
+    "refuses_connections",
+    "run_here",
+    "start",
+    "write_config",
+    "write_contacts",
+]
+
+API_KEY = "canary-api-key"
+PASSWORD = "canary-password"
+USER_DATA = "canary-user-data"
+CANARIES = ("canary", "Fulan", "048990")
+
+SECONDS = 30
+
+
+class Ran(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def check_private(*texts: str) -> None:
+    """See to it that no text holds a secret, a number or data about a person."""
+    for text in texts:
+        assert not [canary for canary in CANARIES if canary in text], text
+        assert not re.search(r"\d{9}", text), text
+
+
+def run_here(capsys: pytest.CaptureFixture[str], *words: object) -> Ran:
+    """Run a command in this process."""
+    code = run([str(word) for word in words])
+    out, err = capsys.readouterr()
+    check_private(out, err)
+    return Ran(code, out, err)
+
+
+class Running:
+    """A command in a process of its own."""
+
+    def __init__(self, *words: object, **options: Any) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "digitro_async", *map(str, words)],
+            **{
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                "text": True,
+                **options,
+            },
+        )
+
+    def end(self, seconds: float = SECONDS) -> Ran:
+        """Wait for its end."""
+        out, err = self.process.communicate(timeout=seconds)
+        check_private(out or "", err or "")
+        return Ran(self.process.returncode, out or "", err or "")
+
+
+@contextlib.contextmanager
+def start(*words: object, **options: Any) -> Iterator[Running]:
+    """Start a command; it is gone when the block ends."""
+    running = Running(*words, **options)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.kill()
+        running.process.communicate()
+
+
+class Simulator:
+    """``digitro simulate`` in a process of its own."""
+
+    def __init__(self, record: Path, *words: object) -> None:
+        self.record = record
+        base = ("simulate", "--port", 0, "--api-key", API_KEY, "--record", record)
+        self._words = (*base, *words)
+
+    def __enter__(self) -> Self:
+        self.running = Running(*self._words)
+        assert self.running.process.stdout is not None
+        greeting = self.running.process.stdout.readline()
+        assert greeting.startswith("listening on http://127.0.0.1:")
+        self.base_url = greeting.split()[2]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.running.process.poll() is None:
+            self.stop()
+
+    def stop(self) -> Ran:
+        """End it and return its summary."""
+        self.running.process.terminate()
+        return self.running.end()
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the calls it has received so far."""
+        whole = self.record.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def numbers(self) -> list[str]:
+        """Return the numbers of the calls it has received so far."""
+        return [call["fields"][WIRE_NAMES["destination"]] for call in self.calls()]
+
+
+@contextlib.contextmanager
+def fake_pabx(**options: Any) -> Iterator[FakePABX]:
+    """Run a simulated PABX in another thread."""
+    pabx = FakePABX(**{"api_key": API_KEY, **options})
+    ready = threading.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
+    stops: list[asyncio.Event] = []
+
+    async def serve() -> None:
+        stops.append(asyncio.Event())
+        loops.append(asyncio.get_running_loop())
+        async with pabx:
+            ready.set()
+            await stops[0].wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield pabx
+    finally:
+        loops[0].call_soon_threadsafe(stops[0].set)
+        thread.join()
+
+
+@contextlib.contextmanager
+def posts_seen(pabx: FakePABX, posts: int, act: Any) -> Iterator[None]:
+    """Do something in another thread once a PABX has received that many POSTs."""
+    over = threading.Event()
+
+    def wait() -> None:
+        while pabx.posts < posts and not over.wait(0.005):
+            pass
+        if not over.is_set():
+            act()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def numbers_of(pabx: FakePABX) -> list[str]:
+    """Return the numbers that a PABX in another thread was asked to dial."""
+    return [call.destination or "" for call in pabx.calls]
+
+
+def number(i: int) -> str:
+    """Return the number of a made-up contact."""
+    return f"048990{i:05d}"
+
+
+def write_contacts(path: Path, count: int, *, bad: int = 0) -> Path:
+    """Write contacts, and rows behind them that are none."""
+    lines = ["id;destination;user_data"]
+    lines += [f"C{i};{number(i)};{USER_DATA} {i}" for i in range(count)]
+    lines += [f"B{i};{number(i)} ramal;{USER_DATA}" for i in range(bad)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def write_config(
+    path: Path,
+    base_url: str,
+    *,
+    rate: int | None = None,
+    api_key: str = API_KEY,
+    pabx: str = "",
+    more: str = "",
+) -> Path:
+    """Write a configuration for one PABX."""
+    cap = "" if rate is None else f"rate = {{ calls = {rate} }}\n"
+    path.write_text(
+        f'[[pabx]]\nname = "matriz"\nbase_url = "{base_url}"\nchannel_id = 1\n'
+        f'api_key = "{api_key}"\n{cap}{pabx}\n'
+        f'[call]\ndevice = "1125000"\ndevice_password = "{PASSWORD}"\n{more}\n'
+    )
+    return path
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a results or rejects file."""
+    check_private(path.read_text())
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def refuses_connections(base_url: str) -> bool:
+    """Whether nobody listens any more, soon."""
+    host, _, port = base_url.removeprefix("http://").rpartition(":")
+    for _ in range(200):
+        try:
+            socket.create_connection((host, int(port)), 1).close()
+        except ConnectionRefusedError:
+            return True
+        time.sleep(0.025)
+    return False

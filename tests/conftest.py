@@ -1,0 +1,47 @@
+"""Settings of every test run, and aioresponses kept working on current aiohttp."""
+
+import inspect
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import aioresponses.core
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.streams import StreamReader
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "digitro_async", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("digitro_async")
+
+
+class _Response(aiohttp.ClientResponse):
+    """A response that aioresponses can still build (its issue 289)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
+        super().__init__(*args, **kwargs)
+
+
+def _stream_reader(loop: Any = None) -> StreamReader:
+    protocol = ResponseHandler(loop=loop)
+    parser: Any = SimpleNamespace(
+        pause_reading=lambda: None,
+        resume_reading=lambda: None,
+        feed_data=lambda _: ((), False, b""),
+        feed_eof=lambda: None,
+    )
+    protocol._parser = parser  # bodies above 64 KiB ask it to pause
+    return StreamReader(protocol, limit=2**16, loop=loop)
+
+
+def _mend_aioresponses() -> None:
+    """Give it what aiohttp 3.14 asks for; delete this once a release does."""
+    if "stream_writer" in inspect.signature(aiohttp.ClientResponse).parameters:
+        core: Any = aioresponses.core
+        core.ClientResponse = _Response
+        core.stream_reader_factory = _stream_reader
+
+
+_mend_aioresponses()

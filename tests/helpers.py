@@ -1,0 +1,321 @@
+"""What several test modules share: calls, a scripted transport, a raw server."""
+
+import asyncio
+import contextlib
+import gc
+import json
+import socket
+import struct
+import traceback
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, Self
+
+import attrs
+
+from digitro_async import PABX, CallResult, PredictiveCall, RateLimit
+from digitro_async.protocol import Evidence, Failure, Observation
+from digitro_async.protocol._names import CALL_ID, WIRE_NAMES
+
+DESTINATION = WIRE_NAMES["destination"]
+
+NOT_SENT = Observation(sending=False, failure=Failure.CONNECT)
+LOST = Observation(sending=True, failure=Failure.LOST)
+API_KEY = "canary-api-key-7f3a"
+
+
+def make_call(destination: object = "04832817000", **fields: Any) -> PredictiveCall:
+    """Return a call to that number."""
+    given = {"device": "1125000", "device_password": "4567", **fields}
+    return PredictiveCall(destination=str(destination), **given)
+
+
+def calls_to(destinations: Iterable[object]) -> Iterable[PredictiveCall]:
+    """Make calls to those numbers, one by one."""
+    return (make_call(destination) for destination in destinations)
+
+
+def make_pabx(
+    name: str = "one", base_url: str = "http://127.0.0.1:9", **settings: Any
+) -> PABX:
+    """Return a PABX."""
+    return PABX(name, base_url, 1, API_KEY, **settings)
+
+
+def per_second(calls: int) -> RateLimit:
+    """Return the cap of so many calls a second."""
+    return RateLimit(calls)
+
+
+def accepted(call_id: object) -> Observation:
+    """Return what is seen of an accepted call."""
+    body = json.dumps({CALL_ID: str(call_id)}).encode()
+    return Observation(sending=True, status=200, body=body)
+
+
+def answered(status: int, retry_after: str | None = None) -> Observation:
+    """Return what is seen of a call that got that status."""
+    return Observation(sending=True, status=status, retry_after=retry_after)
+
+
+@attrs.frozen
+class Attempt:
+    """One attempt that a scripted transport was asked for."""
+
+    number: int
+    pabx: str
+    destination: str
+    at: float
+
+
+class ScriptedTransport:
+    """Sees what its script says, and remembers what it was asked for.
+
+    Args:
+        script: What the first attempts see; later ones are accepted.
+        latency: Seconds of each attempt, or a function that draws them.
+        decide: What an attempt sees, where the script does not say; None for accepted.
+    """
+
+    def __init__(
+        self,
+        script: Iterable[Observation] = (),
+        *,
+        latency: float | Callable[[], float] = 0.0,
+        decide: Callable[[Attempt], Observation | None] = lambda _: None,
+    ) -> None:
+        self.attempts: list[Attempt] = []
+        self.ended: list[float] = []
+        self.on_wire = 0
+        self.most_on_wire = 0
+        self._script = list(script)
+        self._latency = latency
+        self._decide = decide
+
+    @property
+    def destinations(self) -> list[str]:
+        """Whom the attempts were to, in order."""
+        return [attempt.destination for attempt in self.attempts]
+
+    @property
+    def times(self) -> list[float]:
+        """When the attempts began, in order."""
+        return [attempt.at for attempt in self.attempts]
+
+    async def exchange(
+        self, pabx: PABX, body: bytes, evidence: Evidence
+    ) -> Observation:
+        """Make one attempt."""
+        loop = asyncio.get_running_loop()
+        destination = json.loads(body)[DESTINATION]
+        number = len(self.attempts) + 1
+        attempt = Attempt(number, pabx.name, destination, loop.time())
+        self.attempts.append(attempt)
+        self.on_wire += 1
+        self.most_on_wire = max(self.most_on_wire, self.on_wire)
+        try:
+            if number <= len(self._script):
+                seen = self._script[number - 1]
+            else:
+                seen = self._decide(attempt) or accepted(f"{pabx.name} {number}")
+            evidence.sending = seen.sending
+            latency = self._latency
+            await asyncio.sleep(latency() if callable(latency) else latency)
+            return seen
+        finally:
+            self.on_wire -= 1
+            self.ended.append(loop.time())
+
+
+RESET = struct.pack("ii", 1, 0)
+ANSWER = '{"%s": "%s"}'
+
+
+def answer(call_id: object, *, status: str = "200 OK", headers: str = "") -> bytes:
+    """Return the bytes of a whole answer."""
+    body = ANSWER % (CALL_ID, call_id)
+    length = len(body)
+    return (
+        f"HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n{body}".encode()
+    )
+
+
+class Line:
+    """One connection at a raw server.
+
+    Attributes:
+        number: Its number, from 1.
+        received: All that was read.
+        sock: The socket.
+    """
+
+    def __init__(
+        self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.number = number
+        self.received = b""
+        self.reader = reader
+        self.writer = writer
+        self.sock: Any = writer.get_extra_info("socket")
+
+    async def read(self, most: int = 65_536) -> bytes:
+        """Read what comes, remember it; empty at the end."""
+        data = await self.reader.read(most)
+        self.received += data
+        return data
+
+    async def read_request(self) -> bytes:
+        """Read one whole request; empty where the connection ends before."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            part = await self.read()
+            if not part:
+                return b""
+            data += part
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        while len(body) < length:
+            part = await self.read()
+            if not part:
+                return b""
+            body += part
+        return head + b"\r\n\r\n" + body
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, where somebody is left to read them."""
+        if not self.writer.is_closing():
+            self.writer.write(data)
+
+    def reset(self) -> None:
+        """Send RST."""
+        with socket.socket(fileno=socket.dup(self.sock.fileno())) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self.writer.transport.abort()
+
+
+Handler = Callable[[Line], Awaitable[None]]
+
+
+async def answer_all(line: Line) -> None:
+    """Answer every request of a connection."""
+    count = 0
+    while await line.read_request():
+        count += 1
+        line.send(answer(f"{line.number} {count}"))
+
+
+class RawServer:
+    """A TCP server that does to every connection what a handler says.
+
+    Args:
+        handler: What it does; afterwards the connection is closed.
+        tls: Context for https.
+    """
+
+    def __init__(self, handler: Handler = answer_all, *, tls: Any = None) -> None:
+        self.lines: list[Line] = []
+        self.errors: list[Exception] = []
+        self._handler = handler
+        self._tls = tls
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", 0, ssl=self._tls, backlog=1024
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        scheme = "http" if self._tls is None else "https"
+        self.base_url = f"{scheme}://127.0.0.1:{self.port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for line in self.lines:
+            line.writer.transport.abort()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    @property
+    def received(self) -> bytes:
+        """All that was read on all connections."""
+        return b"".join(line.received for line in self.lines)
+
+    @property
+    def posts(self) -> int:
+        """Requests whose beginning was read."""
+        return self.received.count(b"POST /")
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        line = Line(len(self.lines) + 1, reader, writer)
+        self.lines.append(line)
+        try:
+            await self._handler(line)
+        except (OSError, asyncio.CancelledError) as error:
+            if isinstance(error, OSError):
+                self.errors.append(error)
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+
+async def take_into(
+    taken: list[CallResult], results: AsyncIterable[CallResult]
+) -> None:
+    """Take results into a list, which has them whatever ends the taking."""
+    async for result in results:
+        taken.append(result)  # noqa: PERF401 - it may end half way
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - a server's reading tells no event
+            await asyncio.sleep(0.001)
+
+
+@contextlib.asynccontextmanager
+async def within(limit: Any) -> AsyncIterator[None]:
+    """Enter a limit, whether asyncio's or anyio's."""
+    if hasattr(limit, "__aenter__"):
+        async with limit:
+            yield
+    else:
+        with limit:
+            yield
+
+
+@contextlib.asynccontextmanager
+async def quiet_loop() -> AsyncIterator[None]:
+    """Check that nothing is said to the loop's exception handler, now or by gc."""
+    loop = asyncio.get_running_loop()
+    problems: list[str] = []
+    before = asyncio.all_tasks()
+    loop.set_exception_handler(lambda _, context: problems.append(str(context)))
+    yield
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gc.collect(1)  # what this test left behind is young
+    await asyncio.sleep(0)
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+
+    assert problems == []
+    assert left == set()
+
+
+def everything_of(error: BaseException) -> str:
+    """Return all that logs can show of an error, the locals of its frames included."""
+    whole = traceback.TracebackException.from_exception(error, capture_locals=True)
+    chain: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None:
+        chain += [str(seen), repr(seen), repr(seen.args), repr(vars(seen))]
+        seen = seen.__cause__ or seen.__context__
+    return "".join(whole.format(chain=True)) + "\n".join(chain)

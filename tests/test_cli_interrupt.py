@@ -1,0 +1,313 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from command_line import (
+    Running,
+    Simulator,
+    fake_pabx,
+    number,
+    posts_seen,
+    read_rows,
+    refuses_connections,
+    run_here,
+    start,
+    write_config,
+    write_contacts,
+)
+
+from digitro_async.cli import _runner
+from digitro_async.testing import FaultPlan
+
+Capture = pytest.CaptureFixture[str]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Return once something is true."""
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it did not come true")
+
+
+def check_books(simulator: Simulator, results: Path, contacts: int) -> dict[str, int]:
+    """Compare results with the simulator's own record; count rows by outcome."""
+    rows = read_rows(results)
+    calls = simulator.calls()
+    numbers = simulator.numbers()
+    by_line = {row["line"]: row for row in rows}
+
+    assert len(numbers) == len(set(numbers)), "a number was called twice"
+    assert len(rows) == len(by_line), "a contact has two rows"
+    # What was read is the beginning of the list, and every contact of it has a row.
+    assert sorted(map(int, by_line)) == list(range(2, 2 + len(rows)))
+    assert len(rows) <= contacts
+    # What the simulator received was sent, and its ids are those of the results.
+    sent = {line for line, row in by_line.items() if row["attempts"] != "0"}
+    received = {str(2 + int(one[-5:])) for one in numbers}
+    assert received <= sent
+    ids = {row["call_id"] for row in rows if row["outcome"] == "accepted"}
+    assert ids <= {call["call_id"] for call in calls}
+    outcomes = [row["outcome"] for row in rows]
+    return {one: outcomes.count(one) for one in sorted(set(outcomes))}
+
+
+class Dialling:
+    """A list that is dialled in one process through a simulator in another."""
+
+    def __init__(self, folder: Path, contacts: int, latency: float) -> None:
+        self.folder = folder
+        self.contacts = contacts
+        self.simulator = Simulator(folder / "record", "--latency", latency)
+        self.results = folder / "c.results.csv"
+
+    def __enter__(self) -> Self:
+        self.simulator.__enter__()
+        config = self.folder / "digitro.toml"
+        write_config(config, self.simulator.base_url, rate=200)
+        write_contacts(self.folder / "c.csv", self.contacts)
+        self.running = Running("dial", "c.csv", cwd=self.folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.running.process.poll() is None:
+            self.running.process.kill()
+        self.running.process.communicate()
+        self.simulator.__exit__()
+
+    def signal_after(self, posts: int, number_of_signal: signal.Signals) -> None:
+        """Send a signal once the simulator received so many calls."""
+        wait_for(lambda: len(self.simulator.calls()) >= posts)
+        self.running.process.send_signal(number_of_signal)
+
+    def wait_for_text(self, text: str) -> str:
+        """Read stderr until a line holds the text."""
+        assert self.running.process.stderr is not None
+        read = ""
+        for line in self.running.process.stderr:
+            read += str(line)
+            if text in line:
+                return read
+        pytest.fail(f"it never said: {text}")
+
+
+@pytest.mark.parametrize(
+    "number_of_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+)
+def test_signal_lets_the_wire_finish(
+    tmp_path: Path, number_of_signal: signal.Signals
+) -> None:
+    """An interrupted run answers for every contact it read and starts no more."""
+    with Dialling(tmp_path, 2000, 0.2) as dialling:
+        dialling.signal_after(40, number_of_signal)
+        code, out, err = dialling.running.end()
+        outcomes = check_books(dialling.simulator, dialling.results, 2000)
+        received = len(dialling.simulator.calls())
+
+    assert code == 130
+    assert "interrupted: finishing what is on the wire (again: cutting it off)" in err
+    assert "interrupted: what was not read was not dialled" in err
+    assert f"accepted        {received}\n" in out
+    assert outcomes["accepted"] == received < 1000
+    assert set(outcomes) <= {"accepted", "not_sent"}
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_second_signal_cuts_off_and_still_writes_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    """Calls that are cut off are unknown, and each has its row."""
+    if loop == "asyncio":
+        (tmp_path / "uvloop.py").write_text("raise ImportError")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Dialling(tmp_path, 2000, 25) as dialling:
+        dialling.signal_after(30, signal.SIGINT)
+        said = dialling.wait_for_text("interrupted: finishing")
+        began = time.monotonic()
+        dialling.running.process.send_signal(signal.SIGINT)
+        code, out, err = dialling.running.end()
+        seconds = time.monotonic() - began
+        outcomes = check_books(dialling.simulator, dialling.results, 2000)
+        received = len(dialling.simulator.calls())
+
+    assert code == 130
+    assert seconds < 10
+    assert f"unknown         {outcomes['unknown']}\n" in out
+    assert outcomes["unknown"] >= received >= 30
+    assert set(outcomes) <= {"unknown", "not_sent"}
+    assert "Traceback" not in said + err
+
+
+def test_killed_process_has_written_every_answer_it_got(tmp_path: Path) -> None:
+    """A run that is killed outright has a whole row for what was answered before."""
+    with Dialling(tmp_path, 2000, 0) as dialling:
+        dialling.signal_after(60, signal.SIGKILL)
+        assert dialling.running.end().code == -signal.SIGKILL
+        rows = read_rows(dialling.results)
+        numbers = dialling.simulator.numbers()
+
+    assert len(numbers) == len(set(numbers))
+    assert len(numbers) - 20 <= len(rows) <= len(numbers)
+    assert all(row["latency_ms"] for row in rows)
+
+
+def test_nohup_is_respected(tmp_path: Path) -> None:
+    """A run that was told to ignore SIGHUP goes on."""
+    with Simulator(tmp_path / "record", "--latency", "0.1") as simulator:
+        write_config(tmp_path / "digitro.toml", simulator.base_url, rate=100)
+        write_contacts(tmp_path / "c.csv", 30)
+        code = (
+            "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+            "from digitro_async.cli import main; main(['dial', 'c.csv'])"
+        )
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+        wait_for(lambda: len(simulator.calls()) >= 5)
+        process.send_signal(signal.SIGHUP)
+
+        assert process.wait(20) == 0
+        assert len(simulator.calls()) == 30
+
+
+def test_demo_drains_on_ctrl_c_and_takes_its_simulator_along(tmp_path: Path) -> None:
+    """Ctrl-C, which a terminal sends to all, loses no answer and leaves no process."""
+    words = ("demo", "--contacts", 3000, "--rate", 100, "--directory", "d")
+    with start(*words, cwd=tmp_path, start_new_session=True) as running:
+        record = tmp_path / "d" / "calls.jsonl"
+        wait_for(lambda: record.exists() and record.read_bytes().count(b"\n") >= 30)
+        os.killpg(running.process.pid, signal.SIGINT)
+        code, out, err = running.end()
+    rows = read_rows(tmp_path / "d" / "results.csv")
+    received = record.read_bytes().count(b"\n")
+
+    assert code == 130
+    assert "Traceback" not in err
+    assert f"the simulator's own record: {received} calls received" in out
+    assert sum(row["outcome"] == "accepted" for row in rows) == received < 2000
+    assert refuses_connections(out.splitlines()[1].split()[3].rstrip(":"))
+
+
+class TestHere:
+    """The same in one process, where everything can be watched."""
+
+    def interrupt_at(self, pabx: Any, posts: int, times: int = 1) -> Any:
+        """Interrupt this process once a PABX received so many calls."""
+
+        def act() -> None:
+            for _ in range(times):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.2)
+
+        return posts_seen(pabx, posts, act)
+
+    @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+    @pytest.mark.parametrize("times", [1, 2])
+    def test_every_contact_read_has_a_row(
+        self,
+        *,
+        tmp_path: Path,
+        capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
+        loop: str,
+        times: int,
+    ) -> None:
+        """However often it is interrupted, rows and calls agree."""
+        if loop == "asyncio":
+            monkeypatch.setitem(sys.modules, "uvloop", None)
+        assert (_runner._loop_factory() is None) == (loop == "asyncio")
+        with fake_pabx(latency=1.0 if times == 1 else 20.0) as pabx:
+            config = write_config(tmp_path / "digitro.toml", pabx.base_url, rate=200)
+            contacts = write_contacts(tmp_path / "c.csv", 500)
+            with self.interrupt_at(pabx, 20, times):
+                ran = run_here(capsys, "dial", contacts, "--config", config)
+            rows = read_rows(tmp_path / "c.results.csv")
+            received = {call.destination for call in pabx.calls}
+        sent = {number(int(r["line"]) - 2) for r in rows if r["attempts"] != "0"}
+
+        assert ran.code == 130
+        assert pabx.posts == len(received)
+        assert received <= sent
+        assert sorted(int(row["line"]) for row in rows) == list(range(2, 2 + len(rows)))
+        expected = {"accepted"} if times == 1 else {"unknown"}
+        assert {r["outcome"] for r in rows if r["attempts"] != "0"} == expected
+        assert ran.err.count("interrupted: finishing") == 1
+
+    def test_loop_without_signal_handlers_is_interrupted_all_the_same(
+        self, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where a loop hears no signals (Windows), Ctrl-C cancels and loses nothing."""
+
+        def refuse(*_: object) -> None:
+            raise NotImplementedError
+
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+        loop = asyncio.SelectorEventLoop
+        monkeypatch.setattr(loop, "add_signal_handler", refuse)
+        with fake_pabx(latency=0.3) as pabx:
+            config = write_config(tmp_path / "digitro.toml", pabx.base_url, rate=200)
+            contacts = write_contacts(tmp_path / "c.csv", 500)
+            with self.interrupt_at(pabx, 20):
+                ran = run_here(capsys, "dial", contacts, "--config", config)
+            rows = read_rows(tmp_path / "c.results.csv")
+            accepted = pabx.accepted
+
+        assert ran.code == 130
+        assert sum(row["outcome"] == "accepted" for row in rows) == accepted
+        assert sorted(int(row["line"]) for row in rows) == list(range(2, 2 + len(rows)))
+
+    @pytest.mark.parametrize(
+        ("latency", "times", "code", "text"),
+        [
+            (0.5, 1, 0, "interrupted: waiting for the answer"),
+            (20.0, 2, 130, "unknown: it was cut off (the phone may ring"),
+        ],
+    )
+    def test_call_waits_for_its_answer(
+        self,
+        *,
+        tmp_path: Path,
+        capsys: Capture,
+        latency: float,
+        times: int,
+        code: int,
+        text: str,
+    ) -> None:
+        """A call on the wire gets its answer, or is told to be unknown."""
+        with fake_pabx(latency=latency) as pabx:
+            config = write_config(tmp_path / "digitro.toml", pabx.base_url)
+            with self.interrupt_at(pabx, 1, times):
+                ran = run_here(capsys, "call", number(1), "--config", config)
+
+        assert ran.code == code
+        assert text in ran.err
+        assert bool(ran.out) == (code == 0)
+        assert pabx.posts == 1
+
+    @pytest.mark.parametrize(
+        ("wait", "times", "text"),
+        [
+            (1, 1, "not_sent: The PABX is paused"),
+            (20, 2, "not_sent: it was cut off while it waited"),
+        ],
+    )
+    def test_call_that_waits_to_be_repeated_is_not_sent(
+        self, *, tmp_path: Path, capsys: Capture, wait: int, times: int, text: str
+    ) -> None:
+        """A call that the PABX did not want yet is given up, and told so."""
+        fault = {"kind": "throttle_429", "at": [1], "retry_after": wait}
+        faults = FaultPlan.from_mapping({"fault": [fault]})
+        with fake_pabx(faults=faults) as pabx:
+            config = write_config(tmp_path / "digitro.toml", pabx.base_url)
+            with self.interrupt_at(pabx, 1, times):
+                ran = run_here(capsys, "call", number(1), "--config", config)
+
+        assert ran.code == 130
+        assert ran.err.splitlines()[-1].startswith(text)
+        assert pabx.posts == 1

@@ -1,0 +1,235 @@
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import attrs
+import pytest
+from helpers import API_KEY, RawServer, make_call, make_pabx, quiet_loop
+
+from digitro_async import (
+    AnswerTimeoutError,
+    CallResult,
+    ConnectFailedError,
+    ConnectionLostError,
+    DigitroClient,
+    Outcome,
+    PauseSettings,
+    PoolSettings,
+    RejectedError,
+    RetrySettings,
+    ServerFaultError,
+    ThrottledError,
+    TimeoutSettings,
+    UnexpectedRedirectError,
+    UnreadableAnswerError,
+)
+from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
+
+TOTAL = 0.3
+K = FaultKind
+
+FATES: list[tuple[Fault, Outcome, Any]] = [
+    (Fault(K.RESET_BEFORE_READING), Outcome.UNKNOWN, ConnectionLostError),
+    (Fault(K.CLOSE_BEFORE_READING), Outcome.UNKNOWN, ConnectionLostError),
+    (Fault(K.RESET_AFTER_READING), Outcome.UNKNOWN, ConnectionLostError),
+    (Fault(K.LOSE_ANSWER), Outcome.UNKNOWN, ConnectionLostError),
+    (Fault(K.STALL), Outcome.UNKNOWN, AnswerTimeoutError),
+    (Fault(K.SLOW_ANSWER, pause=0.1), Outcome.UNKNOWN, AnswerTimeoutError),
+    (Fault(K.ERROR_500_AFTER_PLACING), Outcome.UNKNOWN, ServerFaultError),
+    (Fault(K.ERROR_503), Outcome.UNKNOWN, ServerFaultError),
+    (Fault(K.THROTTLE_429), Outcome.REFUSED, ThrottledError),
+    (Fault(K.STATUS, status=422), Outcome.REJECTED, RejectedError),
+    (Fault(K.STATUS, status=418), Outcome.UNKNOWN, UnreadableAnswerError),
+    (Fault(K.REDIRECT, status=302), Outcome.UNKNOWN, UnexpectedRedirectError),
+    (Fault(K.REDIRECT, status=303), Outcome.UNKNOWN, UnexpectedRedirectError),
+    (Fault(K.REDIRECT, status=307), Outcome.UNKNOWN, UnexpectedRedirectError),
+    (Fault(K.REDIRECT, status=308), Outcome.UNKNOWN, UnexpectedRedirectError),
+    (Fault(K.HALF_ANSWER), Outcome.UNKNOWN, UnreadableAnswerError),
+    (Fault(K.HUGE_ANSWER), Outcome.UNKNOWN, UnreadableAnswerError),
+    (Fault(K.DEEP_JSON, size=20_000), Outcome.UNKNOWN, UnreadableAnswerError),
+    (Fault(K.GARBAGE_200), Outcome.UNKNOWN, UnreadableAnswerError),
+    (Fault(K.HTML_200), Outcome.UNKNOWN, UnreadableAnswerError),
+    (Fault(K.NOT_HTTP), Outcome.UNKNOWN, UnreadableAnswerError),
+    (Fault(K.NULL_CALL_ID), Outcome.UNKNOWN, UnreadableAnswerError),
+    (Fault(K.NUMERIC_CALL_ID), Outcome.UNKNOWN, UnreadableAnswerError),
+    (Fault(K.EMPTY_CALL_ID), Outcome.UNKNOWN, UnreadableAnswerError),
+    (Fault(K.ANSWER_TWICE), Outcome.ACCEPTED, type(None)),
+    (Fault(K.ANSWER_BEFORE_READING), Outcome.ACCEPTED, type(None)),
+]
+
+
+@pytest.fixture(autouse=True)
+async def _quiet() -> AsyncIterator[None]:
+    async with quiet_loop():
+        yield
+
+
+async def one_call(pabx: FakePABX, *, reuse: bool = True) -> tuple[CallResult, float]:
+    """Make one attempt and return what became of it and how long it took."""
+    settings = pabx.settings(
+        timeouts=TimeoutSettings(total=TOTAL), pool=PoolSettings(reuse=reuse)
+    )
+    async with DigitroClient(settings, retry=RetrySettings(max_attempts=1)) as client:
+        began = time.monotonic()
+        result = await client.dispatcher.submit(make_call())
+        return result, time.monotonic() - began
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+@pytest.mark.parametrize(
+    ("fault", "outcome", "error"), FATES, ids=lambda value: getattr(value, "kind", None)
+)
+async def test_each_fault_has_its_outcome(
+    fault: Fault, outcome: Outcome, error: type[Exception], reuse: bool
+) -> None:
+    """Each fault has one outcome, of one connection and one POST, in time."""
+    async with RawServer() as other:
+        if fault.kind is K.REDIRECT:
+            fault = attrs.evolve(fault, location=other.base_url + "/elsewhere")
+        async with FakePABX(api_key=API_KEY, faults=FaultPlan([fault])) as pabx:
+            result, took = await one_call(pabx, reuse=reuse)
+
+            assert result.outcome is outcome
+            assert type(result.error) is error
+            assert pabx.connections == 1
+            assert pabx.posts <= 1
+            assert took < TOTAL + 0.5
+            if pabx.placed:  # a phone rang: it must not be said that none did
+                assert result.outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}
+        assert other.lines == []
+
+
+async def test_refused() -> None:
+    """Where nothing listens the call was not sent."""
+    async with FakePABX() as pabx:
+        await pabx.stop_listening()
+        result, took = await one_call(pabx)
+
+        assert result.outcome is Outcome.NOT_SENT
+        assert isinstance(result.error, ConnectFailedError)
+        assert result.error.reason == "connect_failed"
+        assert (pabx.connections, pabx.posts) == (0, 0)
+        assert took < 0.5
+
+
+@pytest.mark.parametrize("kind", [K.RESET_ON_CONNECT, K.UNASKED_ANSWER])
+async def test_faults_of_a_connection(kind: FaultKind) -> None:
+    """What befalls a new connection ends the attempt, after one try."""
+    async with FakePABX(faults=FaultPlan([Fault(kind)])) as pabx:
+        result, took = await one_call(pabx)
+        await asyncio.sleep(0.01)
+
+        assert pabx.connections == 1
+        assert pabx.posts <= 1
+        assert took < TOTAL + 0.5
+        if result.outcome is Outcome.NOT_SENT:
+            assert pabx.posts == 0
+        else:  # it spoke after we had begun; who can tell whose answer it is?
+            assert result.outcome in {Outcome.UNKNOWN, Outcome.ACCEPTED}
+
+
+async def test_repeated_call_id() -> None:
+    """A call id that was given before leaves the second call unknown."""
+    async with FakePABX(faults=FaultPlan([Fault(K.REPEATED_CALL_ID, at=2)])) as pabx:
+        async with DigitroClient(pabx.settings()) as client:
+            first = await client.dispatcher.submit(make_call(1))
+            second = await client.dispatcher.submit(make_call(2))
+
+        assert first.outcome is Outcome.ACCEPTED
+        assert second.outcome is Outcome.UNKNOWN
+
+
+async def test_answer_twice_does_not_answer_the_next_call() -> None:
+    """A second answer to one call is never taken for the next call's."""
+    async with FakePABX(faults=FaultPlan([Fault(K.ANSWER_TWICE)])) as pabx:
+        async with DigitroClient(pabx.settings()) as client:
+            results = [
+                await client.dispatcher.submit(make_call(number))
+                for number in range(10)
+            ]
+
+        assert [result.outcome for result in results] == [Outcome.ACCEPTED] * 10
+        assert [result.call_id for result in results] == [
+            call.call_id for call in pabx.calls
+        ]
+
+
+async def test_retries_reach_the_pabx_once_each() -> None:
+    """Throttled calls are sent again, each attempt once, and all arrive."""
+    plan = FaultPlan([Fault(K.THROTTLE_429, at=[1, 2, 5])])
+    retry = RetrySettings(base_delay=0.01)
+    async with FakePABX(faults=plan) as pabx:
+        async with DigitroClient(pabx.settings(), retry=retry) as client:
+            results = [
+                await client.dispatcher.submit(make_call(number)) for number in range(5)
+            ]
+
+        assert [result.outcome for result in results] == [Outcome.ACCEPTED] * 5
+        assert pabx.posts == sum(result.attempts for result in results) == 8
+        assert pabx.placed == 5
+
+
+async def test_mixture() -> None:
+    """Under any mixture of faults no phone rings twice, and none rings unnoticed."""
+    kinds = [fault for fault, _, __ in FATES if fault.kind is not K.HUGE_ANSWER]
+    rules = [attrs.evolve(fault, probability=0.02) for fault in kinds]
+    async with FakePABX(faults=FaultPlan(rules, seed=3), latency=0.002) as pabx:
+        settings = pabx.settings(
+            timeouts=TimeoutSettings(total=TOTAL), max_in_flight=30
+        )
+        client = DigitroClient(
+            settings,
+            retry=RetrySettings(base_delay=0.01),
+            pause=PauseSettings(wait_for_resume=True),
+        )
+        dispatcher = client.dispatcher
+        taken = []
+        async with (
+            client,
+            client.dispatch(make_call(number) for number in range(1500)) as results,
+        ):
+            async for result in results:
+                taken.append(result)
+                dispatcher.resume()  # no fault shall pause it
+
+        rang = [call.destination for call in pabx.calls if call.placed]
+        by_number = {result.call.destination.reveal(): result for result in taken}
+
+        assert len(by_number) == len(taken) == 1500
+        assert len(rang) == len(set(rang))
+        for number in rang:
+            assert number is not None
+            assert by_number[number].outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}
+        accepted = [one for one in taken if one.outcome is Outcome.ACCEPTED]
+        early = pabx.summary().by_fault.get(K.ANSWER_BEFORE_READING, 0)
+        unread = {one.call.destination.reveal() for one in accepted} - set(rang)
+        assert len(unread) <= early
+
+
+async def test_black_hole() -> None:
+    """A host that never answers a connection costs no more than the total."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        others = []
+        for _ in range(4):
+            other = socket.socket()
+            other.setblocking(False)
+            other.connect_ex(("127.0.0.1", port))
+            others.append(other)
+        await asyncio.sleep(0.05)
+        pabx = make_pabx(
+            base_url=f"http://127.0.0.1:{port}", timeouts=TimeoutSettings(total=TOTAL)
+        )
+        async with DigitroClient(pabx, retry=RetrySettings(max_attempts=1)) as client:
+            began = time.monotonic()
+            result = await client.dispatcher.submit(make_call())
+            took = time.monotonic() - began
+        for other in others:
+            other.close()
+
+    assert result.outcome is Outcome.NOT_SENT
+    assert took < TOTAL + 0.5

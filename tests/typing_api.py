@@ -1,0 +1,190 @@
+"""The public API as a user types it: read by the type checker, never run."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any, assert_type
+
+from digitro_async import (
+    PABX,
+    CallAccepted,
+    CallResult,
+    ConfigurationError,
+    DigitroClient,
+    DigitroError,
+    Dispatcher,
+    DispatchItem,
+    DispatchResults,
+    InvalidCallError,
+    NotSentError,
+    Outcome,
+    OutcomeUnknownError,
+    PABXPausedError,
+    PABXStatistics,
+    PauseSettings,
+    Personal,
+    PoolSettings,
+    PredictiveCall,
+    RateLimit,
+    RefusedError,
+    RejectedError,
+    RetrySettings,
+    Secret,
+    SessionManager,
+    Statistics,
+    ThrottledError,
+    TimeoutSettings,
+    Timings,
+    TLSSettings,
+    UnsetFields,
+    tune_process,
+)
+
+# Secrets and personal data are given as plain text or wrapped; text is wrapped at once.
+matriz = PABX("matriz", "https://pabx.example", 12345, "key")
+filial = PABX(
+    name="filial",
+    base_url="http://127.0.0.1:8089",
+    channel_id=None,
+    api_key=Secret("key"),
+    rate=RateLimit(50, per=1.0),
+    max_in_flight=100,
+    pool=PoolSettings(reuse=False, idle_seconds=5, max_connections=None),
+    timeouts=TimeoutSettings(total=30, connect=10, sock_connect=5, sock_read=30),
+    tls=TLSSettings(ca_file=Path("ca.pem"), fingerprint=None),
+    unset_fields=UnsetFields.OMIT,
+)
+assert_type(matriz.api_key, Secret)
+assert_type(matriz.channel_id, int | None)
+assert_type(filial.rate, RateLimit | None)
+TLSSettings(ca_file="ca.pem", fingerprint="ab" * 32)
+TLSSettings(fingerprint=b"x" * 32)
+
+call = PredictiveCall(
+    device="1125000", device_password="4567", destination="04832817000"
+)
+full = PredictiveCall(
+    device="1125000",
+    device_password=Secret("4567"),
+    route="0",
+    account="1114000",
+    account_password="1234",
+    destination=Personal("04832817000"),
+    predictive_mode="0",
+    user_data="111222333-44;Fulano",
+    caller_id="1112000",
+    call_progress_detection="1",
+    reanswer_time="10",
+    destination_detection="1",
+    telemarketing_block="NAO",
+)
+assert_type(call.destination, Personal)
+assert_type(call.destination.reveal(), str)
+assert_type(full.account_password, Secret | None)
+assert_type(full.user_data, Personal | None)
+
+# What can't work is not accepted.
+PredictiveCall(device="1", destination="2")  # type: ignore[call-arg]
+PredictiveCall(device=1, device_password="2", destination="3")  # type: ignore[arg-type]
+PredictiveCall(device="1", device_password=2, destination="3")  # type: ignore[arg-type]
+PABX("matriz", "https://pabx.example", "1", "key")  # type: ignore[arg-type]
+PABX("matriz", "https://pabx.example", 1, "key", RateLimit(1))  # type: ignore[call-arg]
+PoolSettings(True)  # type: ignore[call-arg]
+call.route = "1"  # type: ignore[misc]
+
+
+async def make_one_call() -> CallAccepted:
+    """Make one call inside a request handler."""
+    async with DigitroClient(matriz) as client:
+        assert_type(client, DigitroClient)
+        accepted = await client.make_predictive_call(call, pabx="matriz", max_wait=2.0)
+        assert_type(accepted, CallAccepted)
+        assert_type(accepted.call_id, str)
+        assert_type(accepted.raw, Mapping[str, Any])
+        return accepted
+
+
+async def tell_failures_apart(client: DigitroClient) -> float | None:
+    """Branch on what may already have happened."""
+    try:
+        await client.make_predictive_call(call)
+    except (InvalidCallError, ConfigurationError) as error:
+        assert_type(error.reason, str)
+    except PABXPausedError as error:
+        return error.retry_after
+    except NotSentError as error:
+        assert_type(error.attempts, int)
+    except RejectedError as error:
+        assert_type(error.status, int | None)
+    except ThrottledError as error:
+        return error.retry_after
+    except RefusedError as error:
+        assert_type(error.pabx, str | None)
+    except OutcomeUnknownError as error:
+        assert_type(error.may_have_dialed, bool)
+    except DigitroError as error:
+        assert_type(error.outcome, Outcome | None)
+        assert_type(error.detail, Personal | None)
+    return None
+
+
+def read_calls() -> Iterator[PredictiveCall]:
+    """Yield calls."""
+    yield call
+
+
+async def read_items() -> AsyncIterator[DispatchItem]:
+    """Yield calls that know where they go and what they are."""
+    yield DispatchItem(call=call, pabx="filial", key=("row", 7))
+
+
+async def dial_a_list() -> None:
+    """Dial many calls over several PABX that share their connections."""
+    undo = tune_process()
+    async with (
+        SessionManager() as sessions,
+        DigitroClient(
+            [matriz, filial],
+            retry=RetrySettings(max_attempts=5, max_delay=20),
+            pause=PauseSettings(wait_for_resume=True),
+            sessions=sessions,
+        ) as client,
+    ):
+        assert_type(client.dispatch(read_calls()), DispatchResults)
+        client.dispatch([call, DispatchItem(call=call)])
+        async with client.dispatch(read_items()) as results:
+            async for result in results:
+                look_at(result)
+            assert_type(results.exhausted, bool)
+        look_at_statistics(client.statistics())
+        assert_type(client.dispatcher, Dispatcher)
+        client.dispatcher.pause("matriz", reason="lunch")
+        client.dispatcher.resume()
+        await client.dispatcher.drain()
+        await client.aclose()
+    undo()
+
+
+def look_at(result: CallResult) -> None:
+    """Read everything in a result."""
+    assert_type(result.call, PredictiveCall)
+    assert_type(result.outcome, Outcome)
+    assert_type(result.call_id, str | None)
+    assert_type(result.error, DigitroError | None)
+    assert_type(result.pabx, str | None)
+    assert_type(result.attempts, int)
+    assert_type(result.timings, Timings)
+    assert_type(result.timings.sent_at, float | None)
+    assert_type(result.timings.latency, float)
+    if result.error is not None:
+        raise result.error
+
+
+def look_at_statistics(statistics: Statistics) -> None:
+    """Read everything in a snapshot."""
+    assert_type(statistics.in_flight, int)
+    assert_type(statistics.rate, float)
+    assert_type(statistics.outcomes, Mapping[Outcome, int])
+    one = statistics.pabx["matriz"]
+    assert_type(one, PABXStatistics)
+    assert_type(one.paused, str)
+    assert_type(one.resumes_in, float | None)
