@@ -1,0 +1,1 @@
+"""How fast the client is, beside plain loops: ``python -m benchmarks``."""

@@ -1,0 +1,57 @@
+"""Plain aiohttp, as most people would write it."""
+
+import asyncio
+import time
+
+import aiohttp
+
+from benchmarks.work import API_KEY, PATH, Job, Stopwatch, Tally, make_body
+
+
+async def _post(
+    session: aiohttp.ClientSession, url: str, number: int, tally: Tally
+) -> None:
+    begun = time.perf_counter()
+    async with session.post(url, json=make_body(number)) as response:
+        answer = await response.json()
+    tally.add(answer.get("ID_CHAMADA"), time.perf_counter() - begun)
+
+
+async def gather(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Make a task for every call; a semaphore bounds them; all defaults.
+
+    aiohttp's own bound of 100 connections stays: it is what a first draft has.
+    """
+    url = job.base_url + PATH
+    gate = asyncio.Semaphore(job.in_flight)
+
+    async with aiohttp.ClientSession(headers={"x-api-key": API_KEY}) as session:
+
+        async def one(number: int) -> None:
+            async with gate:
+                await _post(session, url, number, tally)
+
+        with watch:
+            await asyncio.gather(*(one(number) for number in range(job.calls)))
+
+
+async def workers(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Let a fixed set of workers share the calls: the good plain loop.
+
+    The connector admits as many connections as there are workers, so that in the
+    own-merit ratio nothing but the client itself differs.
+    """
+    url = job.base_url + PATH
+    numbers = iter(range(job.calls))
+
+    async with aiohttp.ClientSession(
+        headers={"x-api-key": API_KEY},
+        connector=aiohttp.TCPConnector(limit=job.in_flight),
+    ) as session:
+
+        async def work() -> None:
+            for number in numbers:
+                await _post(session, url, number, tally)
+
+        with watch:
+            await asyncio.gather(*(work() for _ in range(job.in_flight)))

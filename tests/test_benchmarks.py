@@ -1,0 +1,237 @@
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import attrs
+import pytest
+
+from digitro_async.protocol import unstructure_call
+
+ROOT = Path(__file__).resolve().parent.parent
+MEASURES = ("calls_per_second", "cpu_us", "cpu_share", "p50_ms", "p99_ms", "peak_mib")
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage")
+
+
+@pytest.fixture(autouse=True)
+def _checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def module(name: str) -> Any:
+    """Return a module of the benchmarks, which are not installed with the package."""
+    found: ModuleType = importlib.import_module(f"benchmarks.{name}")
+    return found
+
+
+def figures(contender: str, speed: float, *, noisy: bool = False) -> Any:
+    """Return figures of a contender that makes ``speed`` calls a second."""
+    return module("client").Figures(
+        contender=contender,
+        calls=100,
+        seconds=100 / speed,
+        calls_per_second=speed,
+        cpu_us=1e6 / speed,
+        cpu_share=1.0,
+        p50_ms=1.0,
+        p99_ms=2.0,
+        peak_mib=40.0,
+        noisy=noisy,
+    )
+
+
+def test_quick_run(tmp_path: Path) -> None:
+    """One command measures contenders in processes of their own and saves it all."""
+    path = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--calls", "1000"]
+    command += ["--scenario", "instant", "micro", "--only", "gather", "ours"]
+    command += ["--json", str(path)]
+
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "to gather, process untouched" in done.stdout
+    record = json.loads(path.read_text(encoding="utf-8"))
+    instant = record["parts"]["instant"]
+    assert {one["contender"] for one in instant["rounds"][0]} == {"gather", "ours"}
+    for one in instant["rounds"][0]:
+        assert one["calls"] == 1000
+        assert all(one[measure] > 0 for measure in MEASURES)
+    assert instant["medians"].keys() == {"gather", "ours"}
+    assert [one["speed"] > 0 for one in instant["ratios"]] == [True]
+    assert all(us > 0 for us in record["parts"]["micro"]["us"].values())
+    assert record["machine"]["python"]
+    assert record["machine"]["packages"]["aiohttp"]
+
+
+def test_contenders_send_the_same() -> None:
+    """Our call is on the wire what the plain loops send, all 13 fields of it."""
+    body = module("work").make_body(7)
+
+    assert unstructure_call(module("own").make_call(7)) == body
+    assert len(body) == 13
+    assert all(body.values())
+
+
+@pytest.mark.parametrize("answers", [["a", "b"], ["a", "b", "b"], ["a", "b", "c", "d"]])
+def test_wrong_runs_have_no_figure(answers: list[str]) -> None:
+    """A lost answer, one that came twice and one too many make a contender fail."""
+    work = module("work")
+    tally = work.Tally()
+    for answer in answers:
+        tally.add(answer, 0.001)
+
+    with pytest.raises(work.WrongRunError):
+        tally.check(3)
+
+
+@pytest.mark.parametrize("answer", [None, "", 7])
+def test_an_answer_needs_a_call_id(answer: object) -> None:
+    """An answer without a call id makes a contender fail at once."""
+    work = module("work")
+
+    with pytest.raises(work.WrongRunError):
+        work.Tally().add(answer, 0.001)
+
+
+def test_percentiles_are_calls() -> None:
+    """A percentile is the latency of a call, the last one not being lost."""
+    tally = module("work").Tally()
+    for number in range(1, 101):
+        tally.add(str(number), number / 1000)
+
+    assert tally.latency_ms(0.50) == 50.0
+    assert tally.latency_ms(0.99) == 99.0
+    assert tally.latency_ms(1.0) == 100.0
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    """A slow hour cancels out: only figures of the same round are divided."""
+    rounds = [
+        [figures("gather", 1000), figures("ours", 1500)],
+        [figures("gather", 100), figures("ours", 150)],
+        [figures("gather", 10), figures("ours", 15)],
+    ]
+
+    (ratio,) = module("summary").ratios(rounds)
+
+    assert (ratio.speed, ratio.lowest, ratio.highest) == (1.5, 1.5, 1.5)
+    assert ratio.cpu == pytest.approx(1 / 1.5)
+
+
+def test_noisy_rounds_are_set_apart() -> None:
+    """Disturbed rounds don't count where there are others, and are shown."""
+    rounds = [
+        [figures("gather", 100), figures("ours", 150)],
+        [figures("gather", 10, noisy=True), figures("ours", 150)],
+    ]
+    summary = module("summary")
+
+    (ratio,) = summary.ratios(rounds)
+    gather, ours = summary.medians(rounds)
+
+    assert (ratio.speed, ratio.clean, ratio.rounds) == (1.5, 1, 2)
+    assert (gather.values["calls_per_second"], gather.clean) == (100, 1)
+    assert (ours.clean, ours.rounds) == (2, 2)
+
+
+def test_disturbed_runs_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The least disturbed of three goes is kept, though it be the slowest."""
+    rounds = module("rounds")
+    shares = iter([0.5, 0.8, 0.6])
+    plan = rounds.Plan(
+        calls=100, rounds=1, repeats=2, client_core=None, server_core=None
+    )
+
+    def run(_: Any) -> Any:
+        share = next(shares)
+        return attrs.evolve(figures("gather", 100 / share), cpu_share=share)
+
+    kept = rounds._run_quietly(rounds.SCENARIOS["instant"], plan, None, run)
+
+    assert (kept.cpu_share, kept.noisy, kept.repeats) == (0.8, True, 2)
+
+
+class Wire:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        """Keep what is written."""
+        self.written += data
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        """Return whether it was closed."""
+        return self.closed
+
+
+def request(number: int, key: str = "benchmark-key") -> bytes:
+    """Return the ``number``-th call as it stands on the wire."""
+    body = json.dumps(module("work").make_body(number)).encode()
+    head = f"POST {module('work').PATH} HTTP/1.1\r\nX-API-Key: {key}\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.fixture
+def wire() -> Wire:
+    """Return what the server writes to."""
+    return Wire()
+
+
+@pytest.fixture
+def connection(wire: Wire) -> Any:
+    """Return the server's end of a new connection."""
+    made = module("server").Connection(iter(range(1, 100)), 0.0)
+    made.connection_made(wire)
+    return made
+
+
+@pytest.mark.parametrize("size", [1, 7, 500, 10_000])
+def test_server_reads_whole_requests(connection: Any, wire: Wire, size: int) -> None:
+    """Split and pipelined requests get an answer each, with ids of their own."""
+    sent = b"".join(request(number) for number in range(3))
+
+    for start in range(0, len(sent), size):
+        connection.data_received(sent[start : start + size])
+
+    answers = wire.written.split(b"HTTP/1.1 200 OK")[1:]
+    bodies = [answer.partition(b"\r\n\r\n")[2] for answer in answers]
+    assert len({json.loads(body)["ID_CHAMADA"] for body in bodies}) == 3
+    assert {len(body) for body in bodies} == {48}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+)
+def test_server_refuses_other_requests(
+    connection: Any, wire: Wire, sent: bytes
+) -> None:
+    """A contender that sends something else gets no acceptance."""
+    connection.data_received(sent)
+
+    assert wire.written.startswith(b"HTTP/1.1 400 ")
+    assert wire.closed
+
+
+def test_server_wants_the_key(connection: Any, wire: Wire) -> None:
+    """A contender without the key gets no acceptance."""
+    connection.data_received(request(1, key="another"))
+
+    assert wire.written.startswith(b"HTTP/1.1 400 ")
