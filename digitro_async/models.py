@@ -138,12 +138,8 @@ class PredictiveCall:
     )
     destination: Personal = attrs.field(converter=_checks.personal)
     predictive_mode: str | None = None
-    user_data: Personal | None = attrs.field(
-        default=None, converter=_checks.maybe_personal
-    )
-    caller_id: Personal | None = attrs.field(
-        default=None, converter=_checks.maybe_personal
-    )
+    user_data: Personal | None = attrs.field(default=None, converter=_checks.personal)
+    caller_id: Personal | None = attrs.field(default=None, converter=_checks.personal)
     call_progress_detection: str | None = None
     reanswer_time: str | None = None
     destination_detection: str | None = None

@@ -15,5 +15,10 @@ def live_time() -> float:
     early, and the PABX then sees more than its cap; the system's monotonic clock, which
     those loops are based on, is read instead.
     """
-    loop = asyncio.get_running_loop()
-    return loop.time() if isinstance(loop, asyncio.BaseEventLoop) else time.monotonic()
+    loop = _running_loop()
+    return loop.time() if isinstance(loop, _ASYNCIO_LOOP) else _monotonic()
+
+
+_running_loop = asyncio.get_running_loop
+_monotonic = time.monotonic
+_ASYNCIO_LOOP = asyncio.BaseEventLoop

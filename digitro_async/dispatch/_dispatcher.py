@@ -127,20 +127,25 @@ class Dispatcher:
             return progress.end(progress.began, _invalid(lane))
         movable = progress.pabx is None
         self._busy += 1
+        now = progress.began
         try:
             while True:
-                probe = lane.try_enter(live_time())
+                probe = lane.try_enter(now)
                 if probe is None:
                     lane, probe = await self._router.enter(
                         lane, movable=movable, patient=patient, max_wait=max_wait
                     )
-                settled, seen = await self._attempt(lane, progress, probe=probe)
-                delay = self._delay(lane, progress, settled)
+                    now = live_time()
+                settled, seen = await self._attempt(lane, progress, now, probe=probe)
+                delay = None
+                if settled.accepted is None:
+                    delay = self._delay(lane, progress, settled)
                 if delay is None:
                     return self._end(lane, progress, settled, seen)
                 failed = lane if settled.verdict.outcome is Outcome.NOT_SENT else None
                 del settled, seen  # a traceback must not show what the PABX wrote
                 await self._back_off(delay)
+                now = live_time()
                 if movable and failed is not None:
                     lane = self._router.choose(None, failed=failed) or lane
         except NotSentError as error:
@@ -221,13 +226,13 @@ class Dispatcher:
             self._backing_off.discard(sleeper)
 
     async def _attempt(
-        self, lane: Lane, progress: Progress, *, probe: bool
+        self, lane: Lane, progress: Progress, now: float, *, probe: bool
     ) -> tuple[Settled, Observation]:
         """Make one attempt and settle it, however it ends."""
         evidence = Evidence()
         progress.on_wire = True
         progress.attempts += 1
-        progress.sent_at, progress.sent = time.time(), live_time()
+        progress.sent_at, progress.sent = time.time(), now
         cancelled: tuple[object, ...] | None = None
         try:
             seen = await self._transport.exchange(
@@ -245,15 +250,16 @@ class Dispatcher:
         except Exception:  # noqa: BLE001 - a foreign transport may raise anything
             seen = _cut_short(evidence, Failure.UNEXPECTED)
         progress.on_wire = False
+        progress.settled = now = live_time()
         settled = settle(seen, now=progress.sent_at)
         if settled.accepted and lane.is_repeated(settled.accepted.call_id):
             settled = repeated_call_id()
         if cancelled is None:
-            lane.settle(settled, live_time(), probe=probe)
+            lane.settle(settled, now, probe=probe)
             if progress.problem:
                 lane.pause(Failure.CONFIGURATION)
             return settled, seen
-        lane.abandon(live_time(), sent=seen.sending, probe=probe)
+        lane.abandon(now, sent=seen.sending, probe=probe)
         progress.result = self._end(lane, progress, settled, seen)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
 
@@ -266,8 +272,7 @@ class Dispatcher:
             error = error_of(settled, seen, pabx=name, attempts=progress.attempts)
             if error is not None and progress.problem:
                 error.args = (progress.problem,)
-        now = live_time()
-        result = progress.end(now, error, name, settled.accepted)
+        result = progress.end(progress.settled, error, name, settled.accepted)
         lane.counters.outcomes[result.outcome] += 1
         return result
 

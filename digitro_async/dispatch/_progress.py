@@ -24,6 +24,7 @@ class Progress:
         attempts: Attempts begun.
         sent_at: Unix time when the last one began.
         sent: Loop time when the last one began.
+        settled: Loop time when the last one ended.
         result: What a cancelled attempt came to, settled by its evidence.
         problem: Why the PABX can't be used as configured, where that is so.
     """
@@ -37,6 +38,7 @@ class Progress:
     attempts: int = 0
     sent_at: float | None = None
     sent: float = 0.0
+    settled: float = 0.0
     result: CallResult | None = None
     problem: str = ""
 
