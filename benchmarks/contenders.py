@@ -48,6 +48,7 @@ class Comparison:
 _GATHER = "naive:gather"
 _WORKERS = "naive:workers"
 _OURS = "own:dispatch"
+_CAMPAIGN = "own:campaign"
 
 CONTENDERS = (
     Contender("gather", _GATHER),
@@ -60,6 +61,10 @@ CONTENDERS = (
         "workers+tuned+uvloop", _WORKERS, tuned=True, uvloop=True, needs="uvloop"
     ),
     Contender("ours+tuned+uvloop", _OURS, tuned=True, uvloop=True, needs="uvloop"),
+    Contender("campaign+tuned", _CAMPAIGN, tuned=True),
+    Contender(
+        "campaign+tuned+uvloop", _CAMPAIGN, tuned=True, uvloop=True, needs="uvloop"
+    ),
     Contender(  # with 1,000 in flight its pool does 24 calls/s: that compares nothing
         "httpx",
         "peers:httpx_gather",
@@ -81,6 +86,9 @@ COMPARISONS = (
     Comparison(
         "OWN MERIT, both tuned + uvloop", "ours+tuned+uvloop", "workers+tuned+uvloop"
     ),
+    Comparison("durable, to gather", "campaign+tuned", "gather"),
+    Comparison("durable + uvloop, to gather", "campaign+tuned+uvloop", "gather"),
+    Comparison("durable, to the same without", "campaign+tuned", "ours+tuned"),
     Comparison("to httpx, process untouched", "ours", "httpx"),
     Comparison("to httpx, tune_process()", "ours+tuned", "httpx"),
     Comparison("to gather, one call at a time", "ours_one", "gather"),

@@ -4,6 +4,7 @@ As fast as the HTTP library under it allows; never the same call twice, never a 
 lost, never over the PABX's cap. Start with ``DigitroClient``.
 """
 
+from digitro_async.campaign import Campaign, open_ledger
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import (
     Dispatcher,
@@ -15,6 +16,7 @@ from digitro_async.errors import (
     AnswerTimeoutError,
     AuthenticationError,
     ChannelNotFoundError,
+    ClaimLostError,
     ClientClosedError,
     ConfigurationError,
     ConnectFailedError,
@@ -22,7 +24,10 @@ from digitro_async.errors import (
     DigitroError,
     DrainedError,
     GateRefusedError,
+    IllegalTransitionError,
     InvalidCallError,
+    LedgerError,
+    LedgerInUseError,
     NotSentError,
     Outcome,
     OutcomeUnknownError,
@@ -32,6 +37,7 @@ from digitro_async.errors import (
     RateWaitTimeoutError,
     RefusedError,
     RejectedError,
+    SchemaMismatchError,
     ServerFaultError,
     ThrottledError,
     UnexpectedRedirectError,
@@ -65,7 +71,9 @@ __all__ = [
     "AuthenticationError",
     "CallAccepted",
     "CallResult",
+    "Campaign",
     "ChannelNotFoundError",
+    "ClaimLostError",
     "ClientClosedError",
     "ConfigurationError",
     "ConnectFailedError",
@@ -77,7 +85,10 @@ __all__ = [
     "Dispatcher",
     "DrainedError",
     "GateRefusedError",
+    "IllegalTransitionError",
     "InvalidCallError",
+    "LedgerError",
+    "LedgerInUseError",
     "NotSentError",
     "Outcome",
     "OutcomeUnknownError",
@@ -94,6 +105,7 @@ __all__ = [
     "RefusedError",
     "RejectedError",
     "RetrySettings",
+    "SchemaMismatchError",
     "Secret",
     "ServerFaultError",
     "SessionManager",
@@ -106,5 +118,6 @@ __all__ = [
     "UnreadableAnswerError",
     "UnsetFields",
     "WrongLoopError",
+    "open_ledger",
     "tune_process",
 ]

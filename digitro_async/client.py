@@ -5,7 +5,13 @@ from typing import Self
 
 import anyio
 
-from digitro_async.dispatch import Calls, Dispatcher, DispatchResults, Statistics
+from digitro_async.dispatch import (
+    Calls,
+    Dispatcher,
+    DispatchResults,
+    Journal,
+    Statistics,
+)
 from digitro_async.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -116,7 +122,9 @@ class DigitroClient:
         finally:
             del result, error  # the error's traceback refers to this frame
 
-    def dispatch(self, calls: Calls) -> DispatchResults:
+    def dispatch(
+        self, calls: Calls, *, journal: Journal | None = None
+    ) -> DispatchResults:
         """Send many calls and get their results as they settle.
 
         ``calls`` is read lazily, as calls can be sent and results are taken. One
@@ -131,12 +139,14 @@ class DigitroClient:
         Args:
             calls: Calls, or ``DispatchItem`` where a call names its PABX or carries a
                 key; any iterable or async iterable.
+            journal: Told of every attempt, before and after it is made; what
+                ``Campaign`` keeps its ledger with.
 
         Raises:
             ClientClosedError: The client was closed.
         """
         self._check_open()
-        return self._dispatcher.stream(calls)
+        return self._dispatcher.stream(calls, journal)
 
     def statistics(self) -> Statistics:
         """Return a frozen snapshot of what each PABX is doing and did."""

@@ -20,12 +20,17 @@
     │   ├── PermissionDeniedError              403
     │   ├── ChannelNotFoundError               404
     │   └── ThrottledError                     429 (and 425)
-    └── OutcomeUnknownError                    the phone may ring: never sent again
-        ├── AnswerTimeoutError                 no whole answer in time
-        ├── ConnectionLostError                closed or reset after the send began
-        ├── ServerFaultError                   any 5xx
-        ├── UnreadableAnswerError              an answer that breaks the contract
-        └── UnexpectedRedirectError            any 3xx
+    ├── OutcomeUnknownError                    the phone may ring: never sent again
+    │   ├── AnswerTimeoutError                 no whole answer in time
+    │   ├── ConnectionLostError                closed or reset after the send began
+    │   ├── ServerFaultError                   any 5xx
+    │   ├── UnreadableAnswerError              an answer that breaks the contract
+    │   └── UnexpectedRedirectError            any 3xx
+    └── LedgerError                            the record of a campaign
+        ├── IllegalTransitionError             a step that the contact's state forbids
+        ├── ClaimLostError                     the contact is no longer this runner's
+        ├── SchemaMismatchError                made by another version
+        └── LedgerInUseError                   another process owns it
 
 No error's text, repr, arguments or cause holds a secret, a phone number or
 text sent by a server. They carry plain values and can be pickled.
@@ -40,6 +45,7 @@ __all__ = [
     "AnswerTimeoutError",
     "AuthenticationError",
     "ChannelNotFoundError",
+    "ClaimLostError",
     "ClientClosedError",
     "ConfigurationError",
     "ConnectFailedError",
@@ -47,7 +53,10 @@ __all__ = [
     "DigitroError",
     "DrainedError",
     "GateRefusedError",
+    "IllegalTransitionError",
     "InvalidCallError",
+    "LedgerError",
+    "LedgerInUseError",
     "NotSentError",
     "Outcome",
     "OutcomeUnknownError",
@@ -57,6 +66,7 @@ __all__ = [
     "RateWaitTimeoutError",
     "RefusedError",
     "RejectedError",
+    "SchemaMismatchError",
     "ServerFaultError",
     "ThrottledError",
     "UnexpectedRedirectError",
@@ -250,3 +260,23 @@ class UnreadableAnswerError(OutcomeUnknownError):
 
 class UnexpectedRedirectError(OutcomeUnknownError):
     """The PABX answered with a redirect, which is never followed."""
+
+
+class LedgerError(DigitroError):
+    """The record of a campaign can't be read or written."""
+
+
+class IllegalTransitionError(LedgerError):
+    """The contact's state forbids that step."""
+
+
+class ClaimLostError(LedgerError):
+    """The contact is no longer this runner's."""
+
+
+class SchemaMismatchError(LedgerError):
+    """The ledger was made by another version of this library."""
+
+
+class LedgerInUseError(LedgerError):
+    """Another process owns the ledger."""

@@ -1,7 +1,15 @@
 """Many calls at once: pace, retry, pause, and a stream of results."""
 
 from digitro_async.dispatch._dispatcher import Dispatcher
+from digitro_async.dispatch._journal import Journal
 from digitro_async.dispatch._statistics import PABXStatistics, Statistics
 from digitro_async.dispatch._stream import Calls, DispatchResults
 
-__all__ = ["Calls", "DispatchResults", "Dispatcher", "PABXStatistics", "Statistics"]
+__all__ = [
+    "Calls",
+    "DispatchResults",
+    "Dispatcher",
+    "Journal",
+    "PABXStatistics",
+    "Statistics",
+]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 
 from digitro_async.dispatch._clock import live_time
+from digitro_async.dispatch._journal import Journal
 from digitro_async.dispatch._lane import Lane
 from digitro_async.dispatch._policy import may_be_sent_again, retry_delay
 from digitro_async.dispatch._progress import Progress
@@ -161,9 +162,23 @@ class Dispatcher:
         now = live_time()
         return progress.end(now, refusal, refusal.pabx)
 
-    def stream(self, calls: Calls) -> DispatchResults:
+    def stream(self, calls: Calls, journal: Journal | None = None) -> DispatchResults:
         """Send many calls; see ``DigitroClient.dispatch``."""
-        return DispatchResults(self, calls)
+        return DispatchResults(self, calls, journal)
+
+    def hold_slots(self, pabx: str, seconds: Iterable[float]) -> None:
+        """Take rate slots for calls that another run made before this one.
+
+        Args:
+            pabx: Name of the PABX.
+            seconds: For each call, how long from now its slot is taken.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name.
+        """
+        now = live_time()
+        for lane in self._router.named(pabx):
+            lane.hold_slots(now + one for one in seconds)
 
     def pause(self, pabx: str | None = None, *, reason: str = "operator") -> None:
         """Start no call on the PABX (None: on any) until ``resume``.
@@ -225,7 +240,7 @@ class Dispatcher:
             timer.cancel()
             self._backing_off.discard(sleeper)
 
-    async def _attempt(
+    async def _attempt(  # noqa: C901 - one attempt, told in order
         self, lane: Lane, progress: Progress, now: float, *, probe: bool
     ) -> tuple[Settled, Observation]:
         """Make one attempt and settle it, however it ends."""
@@ -233,6 +248,8 @@ class Dispatcher:
         progress.on_wire = True
         progress.attempts += 1
         progress.sent_at, progress.sent = time.time(), now
+        if progress.journal is not None:
+            await self._write_intent(lane, progress, probe=probe)
         cancelled: tuple[object, ...] | None = None
         try:
             seen = await self._transport.exchange(
@@ -249,7 +266,6 @@ class Dispatcher:
             progress.problem = str(error.args[0])
         except Exception:  # noqa: BLE001 - a foreign transport may raise anything
             seen = _cut_short(evidence, Failure.UNEXPECTED)
-        progress.on_wire = False
         progress.settled = now = live_time()
         settled = settle(seen, now=progress.sent_at)
         if settled.accepted and lane.is_repeated(settled.accepted.call_id):
@@ -258,10 +274,38 @@ class Dispatcher:
             lane.settle(settled, now, probe=probe)
             if progress.problem:
                 lane.pause(Failure.CONFIGURATION)
+        else:
+            lane.abandon(now, sent=seen.sending, probe=probe)
+        if progress.journal is not None:
+            settled = await self._write_outcome(lane, progress, settled, seen)
+        progress.on_wire = False
+        if cancelled is None:
             return settled, seen
-        lane.abandon(now, sent=seen.sending, probe=probe)
         progress.result = self._end(lane, progress, settled, seen)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
+
+    async def _write_intent(
+        self, lane: Lane, progress: Progress, *, probe: bool
+    ) -> None:
+        """Record that the call is about to be sent, or don't send it."""
+        assert progress.journal is not None  # noqa: S101 - for the type checker
+        try:
+            await progress.journal.intend(progress.key, lane.pabx.name)
+        except BaseException:
+            progress.on_wire = False
+            lane.abandon(live_time(), sent=False, probe=probe)
+            raise
+
+    async def _write_outcome(
+        self, lane: Lane, progress: Progress, settled: Settled, seen: Observation
+    ) -> Settled:
+        """Record what the attempt came to."""
+        assert progress.journal is not None  # noqa: S101 - for the type checker
+        try:
+            return await progress.journal.settle(progress.key, lane.pabx.name, settled)
+        except asyncio.CancelledError:  # it is being written all the same
+            progress.result = self._end(lane, progress, settled, seen)
+            raise
 
     def _end(
         self, lane: Lane, progress: Progress, settled: Settled, seen: Observation

@@ -7,6 +7,7 @@ waiters first come first served, and keeps one timer for all of them.
 import asyncio
 import math
 from collections import deque
+from collections.abc import Iterable
 
 import attrs
 
@@ -168,6 +169,11 @@ class Lane:
     def hold_back(self, until: float) -> None:
         """Start no call before that moment: the PABX asked for fewer."""
         self._throttled_until = max(self._throttled_until, until)
+
+    def hold_slots(self, free_at: Iterable[float]) -> None:
+        """Take the rate slots of calls that were made before, until those moments."""
+        if self._pacer is not None:
+            self._pacer.hold(free_at)
 
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""

@@ -12,6 +12,7 @@ Inside the cap, starts are spaced W / N apart, so that there is no burst either.
 
 import math
 from collections import deque
+from collections.abc import Iterable
 
 from digitro_async.settings import RateLimit
 
@@ -49,6 +50,10 @@ class Pacer:
         if self._held + len(cooling) < self._calls:
             return self._next
         return max(cooling[0], self._next) if cooling else math.inf
+
+    def hold(self, free_at: Iterable[float]) -> None:
+        """Take the slots of calls that were made before, until those moments."""
+        self._cooling = deque(sorted((*self._cooling, *free_at)))
 
     def start(self, now: float) -> None:
         """Take a slot; call it only when ``earliest(now)`` is not after ``now``."""

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 import attrs
 
+from digitro_async.dispatch._journal import Journal
 from digitro_async.errors import DigitroError, Outcome
 from digitro_async.models import CallAccepted, CallResult, PredictiveCall, Timings
 
@@ -27,6 +28,7 @@ class Progress:
         settled: Loop time when the last one ended.
         result: What a cancelled attempt came to, settled by its evidence.
         problem: Why the PABX can't be used as configured, where that is so.
+        journal: Where its attempts are recorded, None where they are not.
     """
 
     call: PredictiveCall
@@ -41,6 +43,7 @@ class Progress:
     settled: float = 0.0
     result: CallResult | None = None
     problem: str = ""
+    journal: Journal | None = None
 
     def end(
         self,

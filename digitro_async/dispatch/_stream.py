@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 import anyio
 
 from digitro_async.dispatch._clock import live_time
+from digitro_async.dispatch._journal import Journal
 from digitro_async.dispatch._progress import Progress
 from digitro_async.errors import (
     ConfigurationError,
@@ -60,8 +61,11 @@ class DispatchResults:
         exhausted: Whether the source was read to its end.
     """
 
-    def __init__(self, sender: _Sender, calls: Calls) -> None:
+    def __init__(
+        self, sender: _Sender, calls: Calls, journal: Journal | None = None
+    ) -> None:
         self.exhausted = False
+        self._journal = journal
         self._sender = sender
         self._limit = sender.capacity
         self._sync: Iterator[Any] | None = None
@@ -166,6 +170,7 @@ class DispatchResults:
                 progress = Progress(item.call, live_time(), item.pabx, item.key)
             else:
                 progress = Progress(item, live_time())
+            progress.journal = self._journal
             self._workers[me] = progress
             try:
                 result = await self._sender.take_to_its_end(progress, patient=True)

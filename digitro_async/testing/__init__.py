@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from digitro_async.testing._fault_kinds import FaultKind
     from digitro_async.testing._fault_plan import FaultPlan
     from digitro_async.testing._faults import Fault
+    from digitro_async.testing._memory_ledger import MemoryLedger
     from digitro_async.testing._record import OverCap, ReceivedCall, Summary
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Fault",
     "FaultKind",
     "FaultPlan",
+    "MemoryLedger",
     "OverCap",
     "ReceivedCall",
     "Summary",
@@ -29,6 +31,7 @@ _HOMES = {
     "Fault": "_faults",
     "FaultKind": "_fault_kinds",
     "FaultPlan": "_fault_plan",
+    "MemoryLedger": "_memory_ledger",
     "OverCap": "_record",
     "ReceivedCall": "_record",
     "Summary": "_record",

@@ -1,0 +1,235 @@
+"""Campaign: a list in a ledger, dialled by a client, each contact once."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import attrs
+
+from digitro_async.campaign._ledger import Ledger
+from digitro_async.campaign._runner import CampaignRun
+from digitro_async.campaign._values import Added, NewContact, OpenContact
+from digitro_async.client import DigitroClient
+from digitro_async.errors import ConfigurationError, InvalidCallError
+from digitro_async.models import PredictiveCall
+from digitro_async.privacy import Personal, Secret
+
+if TYPE_CHECKING:  # who has no contact files shall not load what reads them
+    from digitro_async.contacts import Contact, RejectedRow
+
+__all__ = ["Campaign", "Imported"]
+
+PAGE = 1_000
+"""Contacts that are put into the ledger in one commit."""
+
+Defaults = Mapping[str, str | Secret | Personal]
+
+_FIELDS = {field.name: field for field in attrs.fields(PredictiveCall)}
+
+
+@attrs.frozen(kw_only=True)
+class Imported:
+    """What became of the contacts that were put into a ledger.
+
+    Attributes:
+        new: That were not there before.
+        known: That were there, from the same line: the file was read before.
+        repeated: That were there from another line; they are not called again.
+        rejected: Rows that are no contacts.
+    """
+
+    new: int = 0
+    known: int = 0
+    repeated: int = 0
+    rejected: int = 0
+
+
+class Campaign:
+    """Dials the contacts of a ledger through a client.
+
+    The intent of every call is durable before its first byte leaves and its outcome
+    before its result is given, so a campaign that dies is resumed by running it again:
+    nobody is called twice, and who may have been called is listed as unknown.
+
+    Args:
+        ledger: An open ledger.
+        client: An open client.
+        call: Field of a call to text, for contacts that leave it open.
+        max_attempts: A contact that had so many attempts and could not be sent is not
+            taken on by another run; it stays pending.
+
+    Raises:
+        ConfigurationError: If a value can't be used.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: DigitroClient,
+        *,
+        call: Defaults,
+        max_attempts: int = 5,
+    ) -> None:
+        _check_defaults(call)
+        if type(max_attempts) is not int or max_attempts < 1:
+            raise ConfigurationError("max_attempts must be a whole number above 0")
+        self._ledger = ledger
+        self._client = client
+        self._defaults = dict(call)
+        self._max_attempts = max_attempts
+
+    async def add(
+        self,
+        contacts: "Iterable[Contact | RejectedRow]",
+        *,
+        repeated: "Callable[[Contact, int], None] | None" = None,
+        rejected: "Callable[[RejectedRow], None] | None" = None,
+        allow_duplicates: bool = False,
+    ) -> Imported:
+        """Put contacts into the ledger; adding the same file again adds nothing.
+
+        A contact is known again by its id or, without one, by its number. What a row
+        says other than ``call`` is kept with it; where it says the same, a later run
+        may say something else.
+
+        Args:
+            contacts: An open contact file, or contacts. They are read as they are
+                written: a million take no memory.
+            repeated: Called with a contact that was put in from another line, and
+                that line.
+            rejected: Called with a row that is no contact.
+            allow_duplicates: Whether a contact that comes several times is called so
+                many times. Takes about 100 bytes of memory a contact.
+
+        Raises:
+            LedgerError: If the ledger can't be written.
+        """
+        imported = Imported()
+        times: Counter[int] | None = Counter() if allow_duplicates else None
+        source = iter(contacts)
+        while page := list(islice(source, PAGE)):
+            good, bad = _sorted_out(page)
+            new = [self._new_contact(contact, times) for contact in good]
+            for contact, added in zip(good, await self._ledger.add(new), strict=True):
+                imported = _counted(imported, contact, added)
+                if repeated is not None and _is_repeated(contact, added):
+                    repeated(contact, added.line)
+            imported = attrs.evolve(imported, rejected=imported.rejected + len(bad))
+            if rejected is not None:
+                for row in bad:
+                    rejected(row)
+        return imported
+
+    def run(self) -> CampaignRun:
+        """Dial what is pending, each contact at most once a run.
+
+        Example::
+
+            async with campaign.run() as results:
+                async for result in results:
+                    print(result.key, result.outcome)
+
+        The key of a result is the ledger's number of the contact.
+        """
+        return CampaignRun(
+            self._ledger, self._client, self._build_call, self._max_attempts
+        )
+
+    def _new_contact(
+        self, contact: "Contact", times: Counter[int] | None
+    ) -> NewContact:
+        own = contact.id
+        number = contact.call.destination.reveal()
+        identity = f"number {number}" if own is None else f"id {own}"
+        return NewContact(
+            line=contact.line,
+            identity=Personal(_numbered(identity, times)),
+            id=None if own is None else Personal(own),
+            destination=contact.call.destination,
+            pabx=contact.pabx,
+            fields=self._own_fields(contact.call),
+        )
+
+    def _own_fields(self, call: PredictiveCall) -> dict[str, str]:
+        """Return what a row says itself; the rest may change between runs."""
+        own = {}
+        for name, field in _FIELDS.items():
+            text = _text(getattr(call, name))
+            standard = self._defaults.get(name, field.default)
+            if name != "destination" and text is not None and text != _text(standard):
+                own[name] = str(text)
+        return own
+
+    def _build_call(self, contact: OpenContact) -> PredictiveCall:
+        fields = {**self._defaults, **contact.fields}
+        missing = [name for name in _REQUIRED if name not in fields]
+        if missing:  # of every contact, probably: none of them is invalid for that
+            raise ConfigurationError(f"call: {missing[0]} is missing")
+        return PredictiveCall(**fields, destination=contact.destination)  # type: ignore[arg-type]  # checked there
+
+
+_REQUIRED = [
+    name
+    for name, field in _FIELDS.items()
+    if field.default is attrs.NOTHING and name != "destination"
+]
+
+
+def _check_defaults(call: Defaults) -> None:
+    """Refuse defaults that would make every contact invalid.
+
+    Raises:
+        ConfigurationError: If there is no such field or its text can't be in a call.
+    """
+    for name in call:
+        if name not in _FIELDS or name == "destination":
+            raise ConfigurationError(f"call: {name!r} is no field to set for all")
+    fields = {**dict.fromkeys(_REQUIRED, "0"), **call}
+    try:
+        PredictiveCall(**fields, destination="0")  # type: ignore[arg-type]  # checked there
+    except InvalidCallError as error:
+        problem = str(error.args[0])
+    else:
+        return
+    raise ConfigurationError(f"call: {problem}")
+
+
+def _numbered(identity: str, times: Counter[int] | None) -> str:
+    """Return what a contact is known by, where it may come several times.
+
+    Counting them, and not their lines, keeps a file that was edited from calling
+    everybody again.
+    """
+    if times is None:
+        return identity
+    digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=8)
+    key = int.from_bytes(digest.digest())
+    times[key] += 1
+    return identity if times[key] == 1 else f"{times[key]} x {identity}"
+
+
+def _sorted_out(
+    page: "list[Contact | RejectedRow]",
+) -> "tuple[list[Contact], list[RejectedRow]]":
+    from digitro_async.contacts import RejectedRow  # noqa: PLC0415 - as said above
+
+    bad = [row for row in page if isinstance(row, RejectedRow)]
+    return [row for row in page if not isinstance(row, RejectedRow)], bad
+
+
+def _is_repeated(contact: "Contact", added: Added) -> bool:
+    return not added.new and added.line != contact.line
+
+
+def _counted(imported: Imported, contact: "Contact", added: Added) -> Imported:
+    if added.new:
+        return attrs.evolve(imported, new=imported.new + 1)
+    if _is_repeated(contact, added):
+        return attrs.evolve(imported, repeated=imported.repeated + 1)
+    return attrs.evolve(imported, known=imported.known + 1)
+
+
+def _text(value: object) -> object:
+    return value.reveal() if isinstance(value, Secret | Personal) else value

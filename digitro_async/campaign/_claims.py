@@ -1,0 +1,67 @@
+"""Claims: the contacts that a run takes on, each of them once."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Self
+
+from digitro_async.campaign._ledger import Ledger
+from digitro_async.campaign._values import OpenContact
+from digitro_async.errors import InvalidCallError
+from digitro_async.models import DispatchItem, PredictiveCall
+
+__all__ = ["Claims"]
+
+
+class Claims:
+    """Claims pending contacts in the order of import, a page at a time.
+
+    A run goes through the ledger once: what it gives back is for the next run. A
+    contact whose PABX is paused would otherwise be claimed again and again.
+
+    Args:
+        ledger: An open ledger.
+        build_call: Makes the call of a contact, or raises ``InvalidCallError``.
+        page: Contacts that are claimed at once.
+        max_attempts: Contacts that had so many attempts are left out.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        build_call: Callable[[OpenContact], PredictiveCall],
+        *,
+        page: int,
+        max_attempts: int,
+    ) -> None:
+        self._ledger = ledger
+        self._build_call = build_call
+        self._size = page
+        self._max_attempts = max_attempts
+        self._page: deque[OpenContact] = deque()
+        self._last = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> DispatchItem:
+        while True:
+            if not self._page:
+                await self._turn_page()
+            contact = self._page.popleft()
+            try:
+                call = self._build_call(contact)
+            except InvalidCallError as error:
+                reason = error.reason
+            else:
+                number, pabx = contact.number, contact.pabx
+                return DispatchItem(call=call, pabx=pabx, key=number)
+            await self._ledger.invalidate(contact.number, reason)
+
+    async def _turn_page(self) -> None:
+        claimed = await self._ledger.claim(
+            self._size, after=self._last, max_attempts=self._max_attempts
+        )
+        if not claimed:
+            raise StopAsyncIteration
+        self._last = claimed[-1].number
+        self._page.extend(claimed)

@@ -1,0 +1,147 @@
+"""The port of the ledger."""
+
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from digitro_async.campaign._state import State, Step
+from digitro_async.campaign._values import (
+    Added,
+    Entry,
+    NewContact,
+    OpenContact,
+    Reconciled,
+)
+
+__all__ = ["Ledger"]
+
+
+class Ledger(Protocol):
+    """The durable record of one campaign, with one live owner.
+
+    What a method has returned from is durable; what it was cancelled in is written all
+    the same. Times are Unix times in seconds. Every method raises ``LedgerError`` where
+    the ledger can't be read or written; after a failed write nothing is written any
+    more.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    @property
+    def recovered(self) -> int:
+        """Open intents that were found when it was opened: now unknown."""
+        ...
+
+    async def add(self, contacts: Sequence[NewContact]) -> Sequence[Added]:
+        """Put contacts in that are not there yet; tell of each whether it is new."""
+        ...
+
+    async def claim(
+        self, limit: int, *, after: int = 0, max_attempts: int | None = None
+    ) -> Sequence[OpenContact]:
+        """Claim pending contacts, in the order of import.
+
+        Args:
+            limit: Most contacts.
+            after: Only contacts with numbers above this one.
+            max_attempts: Leave out contacts that had so many attempts.
+        """
+        ...
+
+    async def release(self, numbers: Sequence[int] | None = None) -> None:
+        """Give back what is claimed of these contacts, or all that is claimed."""
+        ...
+
+    async def invalidate(self, number: int, reason: str) -> None:
+        """Record that a claimed contact can't be called as it is.
+
+        Raises:
+            IllegalTransitionError: If it is not claimed.
+        """
+        ...
+
+    def intend(self, number: int, pabx: str, at: float) -> Awaitable[None]:
+        """Record that a claimed contact is about to be called.
+
+        Raises:
+            ClaimLostError: If the contact is not claimed: it must not be called.
+        """
+        ...
+
+    def settle(
+        self,
+        number: int,
+        step: Step,
+        pabx: str,
+        at: float,
+        *,
+        call_id: str | None = None,
+        reason: str | None = None,
+    ) -> Awaitable[State]:
+        """Record what the call came to and return where the contact is.
+
+        An acceptance whose call id the same PABX gave before is recorded as unknown.
+
+        Raises:
+            IllegalTransitionError: If the contact has no open intent.
+        """
+        ...
+
+    async def reconcile(
+        self, contact: str, *, accepted: bool, evidence: str, now: float
+    ) -> Reconciled:
+        """Settle an unknown contact by evidence.
+
+        Args:
+            contact: The caller's id, or ``#`` and the ledger's number.
+            accepted: Whether it was called; otherwise it may be called again.
+            evidence: How that is known; kept in the record, so nothing personal.
+            now: The time.
+
+        Raises:
+            LedgerError: If there is no such contact, or a late delivery of its call
+                can't be ruled out yet.
+            IllegalTransitionError: If the contact is not unknown.
+        """
+        ...
+
+    async def counts(self) -> Mapping[State, int]:
+        """Return how many contacts are in each state."""
+        ...
+
+    async def given_up(self, max_attempts: int) -> int:
+        """Return how many pending contacts had so many attempts."""
+        ...
+
+    def entries(self) -> AsyncIterator[Entry]:
+        """Return every contact, in the order of import."""
+        ...
+
+    async def held_until(
+        self, pabx: str, *, calls: int, window: float, now: float
+    ) -> Sequence[float]:
+        """Return when each rate slot that calls of earlier runs hold becomes free.
+
+        Args:
+            pabx: Name of the PABX.
+            calls: Calls of its cap.
+            window: Seconds of its cap's window.
+            now: The time; what lies further ahead than a window is taken for a clock
+                that was set back.
+        """
+        ...
+
+    async def remember(self, name: str, value: str) -> None:
+        """Keep a setting of the campaign."""
+        ...
+
+    async def recall(self, name: str) -> str | None:
+        """Return a setting of the campaign."""
+        ...

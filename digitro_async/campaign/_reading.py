@@ -1,0 +1,128 @@
+"""Reads a ledger file: what the owner and everybody else may ask."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+
+from digitro_async.campaign._codes import STATE_CODES, STATES, STEP_CODES
+from digitro_async.campaign._state import State, Step
+from digitro_async.campaign._values import Entry, OpenContact
+from digitro_async.privacy import Personal
+
+__all__ = [
+    "count_given_up",
+    "count_states",
+    "page_of_entries",
+    "read_pending",
+    "read_setting",
+    "slots_held_until",
+]
+
+_ENDS = tuple(
+    STEP_CODES[step]
+    for step in (Step.ACCEPT, Step.REJECT, Step.LOSE, Step.RETURN, Step.RECOVER)
+)
+
+
+def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
+    """Return how many contacts are in each state."""
+    rows = connection.execute("SELECT state, count(*) FROM contact GROUP BY state")
+    return dict.fromkeys(State, 0) | {STATES[code]: count for code, count in rows}
+
+
+def count_given_up(connection: sqlite3.Connection, max_attempts: int) -> int:
+    """Return how many pending contacts had so many attempts."""
+    row = connection.execute(
+        "SELECT count(*) FROM contact WHERE state = ? AND attempts >= ?",
+        (STATE_CODES[State.PENDING], max_attempts),
+    ).fetchone()
+    return int(row[0])
+
+
+def page_of_entries(
+    connection: sqlite3.Connection, after: int, size: int
+) -> list[Entry]:
+    """Return contacts with numbers above ``after``."""
+    rows = connection.execute(
+        "SELECT number, person.id, line, state, call_id, contact.pabx, attempts,"
+        "       reason, sent_at, settled_at"
+        "  FROM contact JOIN person USING (number)"
+        " WHERE number > ? ORDER BY number LIMIT ?",
+        (after, size),
+    )
+    return [
+        Entry(
+            number=number,
+            id=None if own_id is None else Personal(own_id),
+            line=line,
+            state=STATES[state],
+            call_id=call_id,
+            pabx=pabx,
+            attempts=attempts,
+            reason=reason,
+            sent_at=sent_at,
+            settled_at=settled_at,
+        )
+        for (
+            number,
+            own_id,
+            line,
+            state,
+            call_id,
+            pabx,
+            attempts,
+            reason,
+            sent_at,
+            settled_at,
+        ) in rows
+    ]
+
+
+def read_pending(
+    connection: sqlite3.Connection, limit: int, last: int, max_attempts: int
+) -> list[OpenContact]:
+    """Return pending contacts with numbers above ``last``, in the order of import."""
+    rows = connection.execute(
+        "SELECT number, attempts, destination, person.pabx, fields"
+        "  FROM contact JOIN person USING (number)"
+        " WHERE number > ? AND state = ? AND attempts < ? ORDER BY number LIMIT ?",
+        (last, STATE_CODES[State.PENDING], max_attempts, limit),
+    )
+    return [
+        OpenContact(
+            number=number,
+            attempts=attempts,
+            destination=Personal(destination),
+            pabx=pabx,
+            fields=json.loads(fields) if fields else {},
+        )
+        for number, attempts, destination, pabx, fields in rows
+    ]
+
+
+def read_setting(connection: sqlite3.Connection, name: str) -> str | None:
+    """Return a setting of the campaign."""
+    row = connection.execute(
+        "SELECT value FROM setting WHERE name = ?", (name,)
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def slots_held_until(
+    connection: sqlite3.Connection,
+    pabx: str,
+    *,
+    calls: int,
+    window: float,
+    now: float,
+) -> list[float]:
+    """Return when the rate slots of the last calls to a PABX become free."""
+    marks = ", ".join("?" * len(_ENDS))
+    rows = connection.execute(
+        f"SELECT at FROM event WHERE pabx = ? AND step IN ({marks})"  # noqa: S608
+        " ORDER BY sequence DESC LIMIT ?",
+        (pabx, *_ENDS, calls),
+    )
+    # A call from the future tells of a clock that was set back: a whole window, then.
+    held = (min(at, now) + window for (at,) in rows)
+    return sorted(until for until in held if until > now)

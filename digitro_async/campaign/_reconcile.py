@@ -1,0 +1,141 @@
+"""Settles an unknown contact by evidence."""
+
+import sqlite3
+
+from digitro_async.campaign._codes import STATE_CODES, STATES, STEP_CODES
+from digitro_async.campaign._reading import read_setting
+from digitro_async.campaign._state import State, Step, after
+from digitro_async.campaign._values import Reconciled
+from digitro_async.errors import LedgerError
+
+__all__ = [
+    "QUARANTINE",
+    "check_found",
+    "decide",
+    "number_in",
+    "reconcile_contact",
+    "seconds_of",
+]
+
+QUARANTINE = "quarantine_seconds"
+"""Setting: how long after its intent a call may still be delivered late."""
+
+_LONGEST_EVIDENCE = 1_000
+
+
+def decide(
+    state: State,
+    sent_at: float | None,
+    quarantine: float,
+    *,
+    accepted: bool,
+    evidence: str,
+    now: float,
+) -> tuple[Step, State]:
+    """Return the step of a reconciliation and where it leads.
+
+    Args:
+        state: Where the contact is.
+        sent_at: Unix time of its last intent.
+        quarantine: Seconds after which no call is delivered late any more.
+        accepted: Whether it was called.
+        evidence: How that is known.
+        now: The time.
+
+    Raises:
+        LedgerError: If there is no evidence, or it is too early.
+        IllegalTransitionError: If the contact is not unknown.
+    """
+    if not evidence.strip() or len(evidence) > _LONGEST_EVIDENCE:
+        raise LedgerError(
+            f"say how it is known, in 1 to {_LONGEST_EVIDENCE} characters",
+            reason="no_evidence",
+        )
+    step = Step.RECONCILE_ACCEPTED if accepted else Step.RECONCILE_NOT_PLACED
+    becomes = after(state, step)
+    wait = (sent_at or 0.0) + quarantine - now
+    if wait > 0:
+        raise LedgerError(
+            f"too early: its call may still be delivered for {wait:.0f} s",
+            reason="quarantine",
+        )
+    return step, becomes
+
+
+def number_in(contact: str) -> int | None:
+    """Return the number in ``#number``, None where it is the caller's own id."""
+    number = contact[1:]
+    is_number = contact.startswith("#") and number.isascii() and number.isdigit()
+    return int(number) if is_number and len(number) <= len(str(2**62)) else None
+
+
+def check_found(contacts: int) -> None:
+    """Demand that one contact was found.
+
+    Raises:
+        LedgerError: If there was none, or more than one.
+    """
+    if contacts == 0:
+        raise LedgerError("there is no such contact", reason="no_such_contact")
+    if contacts > 1:
+        raise LedgerError(
+            "several contacts have that id: name one as #number",
+            reason="ambiguous_contact",
+        )
+
+
+def seconds_of(setting: str | None) -> float:
+    """Return the quarantine that a setting says."""
+    return float(setting or 0.0)
+
+
+def reconcile_contact(
+    connection: sqlite3.Connection,
+    contact: str,
+    *,
+    accepted: bool,
+    evidence: str,
+    now: float,
+) -> Reconciled:
+    """Settle an unknown contact; see ``Ledger.reconcile``.
+
+    Raises:
+        LedgerError: If there is no evidence, no such contact, or it is too early.
+        IllegalTransitionError: If the contact is not unknown.
+    """
+    number, state, sent_at, pabx = _find(connection, contact)
+    step, becomes = decide(
+        STATES[state],
+        sent_at,
+        seconds_of(read_setting(connection, QUARANTINE)),
+        accepted=accepted,
+        evidence=evidence,
+        now=now,
+    )
+    connection.execute(
+        "UPDATE contact SET state = ?, settled_at = ?, reason = 'reconciled',"
+        "       attempts = iif(?, attempts, 0)"
+        " WHERE number = ?",
+        (STATE_CODES[becomes], now, accepted, number),
+    )
+    connection.execute(
+        "INSERT INTO event (contact, step, at, pabx, reason) VALUES (?, ?, ?, ?, ?)",
+        (number, STEP_CODES[step], now, pabx, evidence),
+    )
+    return Reconciled(number, becomes)
+
+
+def _find(
+    connection: sqlite3.Connection, contact: str
+) -> tuple[int, int, float | None, str | None]:
+    wanted = number_in(contact)
+    where = "person.id = ?" if wanted is None else "number = ?"
+    rows = connection.execute(
+        "SELECT number, state, sent_at, contact.pabx"  # noqa: S608 - our own texts
+        "  FROM contact JOIN person USING (number)"
+        f" WHERE {where} LIMIT 2",
+        (contact if wanted is None else wanted,),
+    ).fetchall()
+    check_found(len(rows))
+    number, state, sent_at, pabx = rows[0]
+    return number, state, sent_at, pabx

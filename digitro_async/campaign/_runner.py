@@ -1,0 +1,221 @@
+"""CampaignRun: dials what is pending in a ledger, and gives back what it did not."""
+
+import asyncio
+import time
+from collections.abc import Callable, Hashable
+from types import TracebackType
+from typing import Self
+
+import anyio
+
+from digitro_async.campaign._claims import Claims
+from digitro_async.campaign._ledger import Ledger
+from digitro_async.campaign._reconcile import QUARANTINE, seconds_of
+from digitro_async.campaign._state import State, Step, step_of
+from digitro_async.campaign._turns import begin_turn, end_turn
+from digitro_async.campaign._values import OpenContact
+from digitro_async.client import DigitroClient
+from digitro_async.errors import DrainedError, LedgerError
+from digitro_async.models import CallResult, PredictiveCall
+from digitro_async.protocol import Settled, repeated_call_id
+
+__all__ = ["CampaignRun"]
+
+SMALLEST_PAGE = 100
+"""Fewest contacts that are claimed at once."""
+
+LATE_DELIVERY_SECONDS = 60.0
+"""Added to twice the total timeout before an unknown call may be reconciled."""
+
+
+class CampaignRun:
+    """The results of one run, one for each contact that was taken on.
+
+    * Leaving the block early, ``drain()`` and cancellation let what is on the wire
+      finish; its outcomes are recorded whether anybody reads them or not, and whoever
+      was not called is pending again.
+    * When the ledger can't be written, no call is started any more; iteration ends
+      with its ``LedgerError`` after the results of the calls that were on the wire.
+    * Otherwise it ends like ``DispatchResults``: with ``PABXPausedError`` when every
+      PABX is paused until somebody acts.
+
+    A contact that can't be called as it is becomes invalid and gives no result.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: DigitroClient,
+        build_call: Callable[[OpenContact], PredictiveCall],
+        max_attempts: int,
+    ) -> None:
+        self._ledger = ledger
+        self._client = client
+        self._fault: LedgerError | None = None
+        self._told = False
+        self._journal = _LedgerJournal(ledger, self._stop_for)
+        claims = Claims(
+            ledger,
+            build_call,
+            page=max(SMALLEST_PAGE, client.dispatcher.capacity),
+            max_attempts=max_attempts,
+        )
+        self._results = client.dispatch(claims, journal=self._journal)
+
+    async def __aenter__(self) -> Self:
+        knows_all = begin_turn(self._ledger, self._client.dispatcher)
+        try:
+            await self._keep_quarantine()
+            if not knows_all:
+                await self._keep_slots()
+            await self._results.__aenter__()
+        except BaseException:
+            end_turn(self._ledger)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._results.__aexit__(kind, error, traceback)
+        finally:
+            await self._end()
+        if self._fault is not None and kind is None and not self._told:
+            raise self._take_fault()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> CallResult:
+        try:
+            return await anext(self._results)
+        except Exception:
+            if self._fault is None:
+                raise
+        raise self._take_fault()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing was left to claim."""
+        return self._results.exhausted
+
+    def drain(self) -> None:
+        """Start no further call; what is on the wire finishes."""
+        self._results.drain()
+
+    def unread(self) -> list[CallResult]:
+        """Take the results that nobody took by iterating."""
+        return self._results.unread()
+
+    async def _keep_quarantine(self) -> None:
+        """Note how long a call may be on its way; the longest of all runs counts."""
+        totals = [pabx.timeouts.total for pabx in self._client.dispatcher.pabx]
+        seconds = 2 * max(totals) + LATE_DELIVERY_SECONDS
+        if seconds > seconds_of(await self._ledger.recall(QUARANTINE)):
+            await self._ledger.remember(QUARANTINE, f"{seconds:g}")
+
+    async def _keep_slots(self) -> None:
+        """Hold the rate slots that calls of earlier runs still hold."""
+        dispatcher = self._client.dispatcher
+        for pabx in dispatcher.pabx:
+            if pabx.rate is not None:
+                now = time.time()
+                held = await self._ledger.held_until(
+                    pabx.name, calls=pabx.rate.calls, window=pabx.rate.per, now=now
+                )
+                dispatcher.hold_slots(pabx.name, [until - now for until in held])
+
+    def _stop_for(self, fault: LedgerError) -> None:
+        self._fault = self._fault or fault
+        self._results.drain()
+
+    def _take_fault(self) -> LedgerError:
+        fault, self._fault = self._fault, None
+        self._told = True  # once is enough
+        return fault or LedgerError()
+
+    async def _end(self) -> None:
+        """Give back what is claimed, whatever cancels this meanwhile."""
+        giving_back = asyncio.ensure_future(self._give_back())
+        cancelled: tuple[object, ...] | None = None
+        with anyio.CancelScope(shield=True):
+            while not giving_back.done():
+                try:
+                    await asyncio.wait([giving_back])
+                except asyncio.CancelledError as error:
+                    cancelled = error.args
+        end_turn(self._ledger)
+        if cancelled is not None:
+            raise asyncio.CancelledError(*cancelled)
+        giving_back.result()
+
+    async def _give_back(self) -> None:
+        await self._journal.settled()
+        try:
+            await self._ledger.release()
+        except LedgerError as error:
+            self._fault = self._fault or error
+
+
+class _LedgerJournal:
+    """Writes each attempt into the ledger, before and after.
+
+    Args:
+        ledger: The ledger.
+        stop: Called with the error where it can't be written.
+    """
+
+    def __init__(self, ledger: Ledger, stop: Callable[[LedgerError], None]) -> None:
+        self.ledger = ledger
+        self._stop = stop
+        self._taking_back: set[asyncio.Future[State]] = set()
+
+    async def intend(self, key: Hashable, pabx: str) -> None:
+        """Record that a call is about to be sent."""
+        assert isinstance(key, int)  # noqa: S101 - for the type checker
+        try:
+            await self.ledger.intend(key, pabx, time.time())
+        except asyncio.CancelledError:
+            # It is written all the same, and nothing will be sent.
+            self._taking_back.add(
+                asyncio.ensure_future(
+                    self.ledger.settle(
+                        key, Step.RETURN, pabx, time.time(), reason="cancelled"
+                    )
+                )
+            )
+            raise
+        except LedgerError as error:
+            self._stop(error)
+        else:
+            return
+        raise DrainedError(pabx=pabx, reason="ledger_failed")
+
+    async def settle(self, key: Hashable, pabx: str, settled: Settled) -> Settled:
+        """Record what an attempt came to."""
+        assert isinstance(key, int)  # noqa: S101 - for the type checker
+        accepted = settled.accepted
+        step = step_of(settled.verdict.outcome)
+        try:
+            state = await self.ledger.settle(
+                key,
+                step,
+                pabx,
+                time.time(),
+                call_id=None if accepted is None else accepted.call_id,
+                reason=settled.verdict.reason or None,
+            )
+        except LedgerError as error:
+            self._stop(error)
+            return settled
+        if step is Step.ACCEPT and state is State.UNKNOWN:
+            return repeated_call_id()
+        return settled
+
+    async def settled(self) -> None:
+        """Wait until what was taken back is written."""
+        await asyncio.gather(*self._taking_back, return_exceptions=True)

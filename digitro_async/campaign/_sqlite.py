@@ -1,0 +1,252 @@
+"""SQLiteLedger: one file, one live owner, every intent on disk before its call."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from digitro_async.campaign import _reading
+from digitro_async.campaign._codes import STATE_CODES, STEP_CODES
+from digitro_async.campaign._connection import check_settings
+from digitro_async.campaign._contacts import (
+    add_contacts,
+    claim_contacts,
+    invalidate_contact,
+    release_contacts,
+    write_setting,
+)
+from digitro_async.campaign._files import printable
+from digitro_async.campaign._owned_file import OwnedFile
+from digitro_async.campaign._reader import PAGE, LedgerReader
+from digitro_async.campaign._reconcile import reconcile_contact
+from digitro_async.campaign._state import State, Step, after
+from digitro_async.campaign._statements import (
+    BAD_VALUES,
+    bad_value,
+    write_intents,
+    write_outcomes,
+)
+from digitro_async.campaign._values import (
+    Added,
+    Entry,
+    NewContact,
+    OpenContact,
+    Reconciled,
+)
+from digitro_async.campaign._writer import Job, Writer
+from digitro_async.errors import DigitroError, LedgerError
+
+__all__ = ["SQLiteLedger"]
+
+_Result = TypeVar("_Result")
+
+_INTENTS, _OUTCOMES, _CALLS = range(3)
+"""Turns in one commit: a contact's own steps can only come in this order."""
+
+_NO_LIMIT = 2**62
+
+
+class SQLiteLedger:
+    """A ledger in one SQLite file; no server, nothing to install.
+
+    Write-ahead log with ``synchronous=FULL``: a commit returns when it is on disk. One
+    ledger owns the file while it is open; ``LedgerReader`` may read it meanwhile. It is
+    entered once.
+
+    Args:
+        path: The file; made if it isn't there.
+        synchronous: For tests alone. Anything but FULL loses the promise.
+        busy_timeout: Seconds to wait for another program that is writing to the file.
+
+    Raises:
+        ConfigurationError: If a value can't be used.
+        LedgerInUseError: On entering, if somebody owns it.
+        SchemaMismatchError: On entering, if a newer version made it.
+        LedgerError: On entering, if it can't be used: the text says why.
+    """
+
+    def __init__(
+        self, path: Path, *, synchronous: str = "FULL", busy_timeout: float = 5.0
+    ) -> None:
+        self._file = OwnedFile(path, synchronous, busy_timeout, prepare=_recover)
+        self._writer: Writer | None = None
+        check_settings(path, synchronous, busy_timeout)
+
+    def __repr__(self) -> str:
+        return f"<SQLiteLedger {self._file.name}>"
+
+    async def __aenter__(self) -> Self:
+        if self._writer is not None:
+            raise LedgerError("a ledger is entered once", reason="entered_before")
+        writer = Writer(self._file)
+        await writer.open()
+        self._writer = writer
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            await self._writer.close()
+
+    @property
+    def recovered(self) -> int:
+        """Open intents that were found when it was opened: now unknown."""
+        return self._file.recovered
+
+    async def add(self, contacts: Sequence[NewContact]) -> Sequence[Added]:
+        """Put contacts in that are not there yet. See ``Ledger``."""
+        key = self._file.key
+        return await self._call(lambda c: add_contacts(c, key, contacts))
+
+    async def claim(
+        self, limit: int, *, after: int = 0, max_attempts: int | None = None
+    ) -> Sequence[OpenContact]:
+        """Claim pending contacts. See ``Ledger``."""
+        most = _NO_LIMIT if max_attempts is None else max_attempts
+        return await self._call(lambda c: claim_contacts(c, limit, after, most))
+
+    async def release(self, numbers: Sequence[int] | None = None) -> None:
+        """Give claimed contacts back. See ``Ledger``."""
+        await self._call(lambda c: release_contacts(c, numbers))
+
+    async def invalidate(self, number: int, reason: str) -> None:
+        """Record that a claimed contact can't be called. See ``Ledger``."""
+        await self._call(lambda c: invalidate_contact(c, number, reason))
+
+    def intend(self, number: int, pabx: str, at: float) -> Awaitable[None]:
+        """Record that a claimed contact is about to be called. See ``Ledger``."""
+        return self._write(_INTENTS, write_intents, (number, pabx, at))
+
+    def settle(
+        self,
+        number: int,
+        step: Step,
+        pabx: str,
+        at: float,
+        *,
+        call_id: str | None = None,
+        reason: str | None = None,
+    ) -> Awaitable[State]:
+        """Record what the call came to. See ``Ledger``."""
+        state = STATE_CODES[after(State.INTENT, step)]
+        if call_id is not None:
+            call_id = printable(call_id)
+        row = (number, state, STEP_CODES[step], at, call_id, reason, pabx)
+        return self._write(_OUTCOMES, write_outcomes, row)
+
+    async def reconcile(
+        self, contact: str, *, accepted: bool, evidence: str, now: float
+    ) -> Reconciled:
+        """Settle an unknown contact by evidence. See ``Ledger``."""
+        return await self._call(
+            lambda c: reconcile_contact(
+                c, contact, accepted=accepted, evidence=evidence, now=now
+            )
+        )
+
+    async def counts(self) -> Mapping[State, int]:
+        """Return how many contacts are in each state."""
+        return await self._read(_reading.count_states)
+
+    async def given_up(self, max_attempts: int) -> int:
+        """Return how many pending contacts had so many attempts."""
+        return await self._read(lambda c: _reading.count_given_up(c, max_attempts))
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """Yield every contact, in the order of import."""
+        last = 0
+        while page := await self._read(
+            partial(_reading.page_of_entries, after=last, size=PAGE)
+        ):
+            for entry in page:
+                yield entry
+            last = page[-1].number
+
+    async def held_until(
+        self, pabx: str, *, calls: int, window: float, now: float
+    ) -> Sequence[float]:
+        """Return when slots that calls of earlier runs hold become free."""
+        return await self._read(
+            lambda c: _reading.slots_held_until(
+                c, pabx, calls=calls, window=window, now=now
+            )
+        )
+
+    async def remember(self, name: str, value: str) -> None:
+        """Keep a setting of the campaign."""
+        await self._call(lambda c: write_setting(c, name, value))
+
+    async def recall(self, name: str) -> str | None:
+        """Return a setting of the campaign."""
+        return await self._read(lambda c: _reading.read_setting(c, name))
+
+    def _write(
+        self,
+        turn: int,
+        write: Callable[[sqlite3.Connection, list[Job]], None],
+        row: Any,
+    ) -> Awaitable[Any]:
+        if self._writer is None:
+            raise LedgerError(f"{self._file.name} is not open", reason="closed")
+        return self._writer.write(turn, write, row)
+
+    async def _call(self, act: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        result: _Result = await self._write(_CALLS, _run_calls, act)
+        return result
+
+    async def _read(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """Read beside the writing thread: a look at a million must hold up no call."""
+        if self._writer is None or not self._writer.is_open:
+            raise LedgerError(f"{self._file.name} is not open", reason="closed")
+        return await asyncio.to_thread(self._look, query)
+
+    def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        with LedgerReader(self._file.path) as reader:
+            return reader.ask(query)
+
+
+def _run_calls(connection: sqlite3.Connection, jobs: list[Job]) -> None:
+    for job in jobs:
+        job.error = None
+        connection.execute("SAVEPOINT call")
+        try:
+            job.result = job.row(connection)
+        except DigitroError as error:
+            job.error = error.with_traceback(None)  # its frames hold what was asked
+        except BAD_VALUES as error:
+            job.error = bad_value(error)
+        if job.error is not None:
+            connection.execute("ROLLBACK TO call")
+        connection.execute("RELEASE call")
+
+
+def _recover(connection: sqlite3.Connection) -> int:
+    """Close what the last owner left open: nobody else can have it now."""
+    claimed, intent = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
+    unknown = STATE_CODES[after(State.INTENT, Step.RECOVER)]
+    now = time.time()
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        "INSERT INTO event (contact, step, at, pabx, reason)"
+        " SELECT number, ?, ?, pabx, 'owner_gone' FROM contact WHERE state = ?",
+        (STEP_CODES[Step.RECOVER], now, intent),
+    )
+    recovered = connection.execute(
+        "UPDATE contact SET state = ?, reason = 'owner_gone', settled_at = ?"
+        " WHERE state = ?",
+        (unknown, now, intent),
+    ).rowcount
+    connection.execute(
+        "UPDATE contact SET state = ? WHERE state = ?",
+        (STATE_CODES[after(State.CLAIMED, Step.RECOVER)], claimed),
+    )
+    connection.execute("COMMIT")
+    return recovered

@@ -1,0 +1,36 @@
+"""Who dials a ledger now, and who did last."""
+
+import weakref
+
+from digitro_async.campaign._ledger import Ledger
+from digitro_async.dispatch import Dispatcher
+from digitro_async.errors import LedgerInUseError
+
+__all__ = ["begin_turn", "end_turn"]
+
+_dialling: weakref.WeakSet[Ledger] = weakref.WeakSet()
+_last: weakref.WeakKeyDictionary[Ledger, weakref.ref[Dispatcher]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def begin_turn(ledger: Ledger, dispatcher: Dispatcher) -> bool:
+    """Begin to dial a ledger; True if this dispatcher was the last to do so.
+
+    A dispatcher that was the last to dial an open ledger still holds the rate slots of
+    its calls; taking them once more from the ledger would only halve the rate.
+
+    Raises:
+        LedgerInUseError: If it is being dialled.
+    """
+    if ledger in _dialling:
+        raise LedgerInUseError("a run of this ledger is going on", reason="running")
+    _dialling.add(ledger)
+    last = _last.get(ledger)
+    _last[ledger] = weakref.ref(dispatcher)
+    return last is not None and last() is dispatcher
+
+
+def end_turn(ledger: Ledger) -> None:
+    """End to dial a ledger."""
+    _dialling.discard(ledger)

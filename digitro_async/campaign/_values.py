@@ -1,0 +1,105 @@
+"""The values that pass through the port of the ledger."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from digitro_async.campaign._state import State
+from digitro_async.privacy import Personal
+
+__all__ = ["Added", "Entry", "NewContact", "OpenContact", "Reconciled"]
+
+
+@attrs.frozen(kw_only=True)
+class NewContact:
+    """A contact as it is put into a ledger.
+
+    Attributes:
+        line: Its line in the contact file.
+        identity: What makes it this contact: the caller's id or the number.
+        id: The caller's id.
+        destination: The number to dial.
+        pabx: Name of the PABX that must take it.
+        fields: Other fields of its call that are its own.
+    """
+
+    line: int
+    identity: Personal
+    id: Personal | None = None
+    destination: Personal
+    pabx: str | None = None
+    fields: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
+class Added:
+    """What became of one contact that was put into a ledger.
+
+    Attributes:
+        new: Whether it was not there before.
+        line: The line it was put in from, first.
+    """
+
+    new: bool
+    line: int
+
+
+@attrs.frozen(kw_only=True)
+class OpenContact:
+    """A contact that a runner has claimed.
+
+    Attributes:
+        number: The ledger's number of it.
+        attempts: Intents so far.
+        destination: The number to dial.
+        pabx: Name of the PABX that must take it.
+        fields: Other fields of its call that are its own.
+    """
+
+    number: int
+    attempts: int
+    destination: Personal
+    pabx: str | None
+    fields: Mapping[str, str] = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One contact as a ledger shows it.
+
+    Attributes:
+        number: The ledger's number of it.
+        id: The caller's id.
+        line: Its line in the contact file.
+        state: Where it is.
+        call_id: The PABX's call id, where one was given.
+        pabx: Name of the PABX that had it last.
+        attempts: Intents so far.
+        reason: Why it is not accepted, as a code.
+        sent_at: Unix time of the last intent.
+        settled_at: Unix time of the last outcome.
+    """
+
+    number: int
+    id: Personal | None
+    line: int
+    state: State
+    call_id: str | None
+    pabx: str | None
+    attempts: int
+    reason: str | None
+    sent_at: float | None
+    settled_at: float | None
+
+
+@attrs.frozen
+class Reconciled:
+    """What a reconciliation came to.
+
+    Attributes:
+        number: The ledger's number of the contact.
+        state: Where it is now.
+    """
+
+    number: int
+    state: State

@@ -1,0 +1,250 @@
+"""One thread that writes: whatever waits when it wakes shares one commit.
+
+A commit with its sync costs about the same for one row as for a hundred. The thread
+has the file from opening to closing, so whoever waits for it may be cancelled at any
+moment: the file is closed and its lock given back all the same.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import attrs
+
+from digitro_async.campaign._connection import problem_of, write_failed
+from digitro_async.errors import DigitroError, LedgerError
+
+__all__ = ["Job", "LedgerFile", "MisfitError", "Writer"]
+
+LONGEST_WAIT = 0.001
+"""Seconds that a first job waits for others to share its commit; 5 ms at most."""
+
+MOST_JOBS = 2_000
+"""Jobs of one commit."""
+
+Write = Callable[[sqlite3.Connection, list["Job"]], None]
+
+
+class MisfitError(Exception):
+    """One of several jobs can't be written: each must be tried by itself."""
+
+
+class LedgerFile(Protocol):
+    """What the thread opens and closes. Only the thread touches it."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for error texts."""
+        ...
+
+    def open(self) -> sqlite3.Connection:
+        """Open it, in autocommit mode."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open of it."""
+        ...
+
+
+@attrs.define(eq=False)
+class Job:
+    """One thing to be written.
+
+    Attributes:
+        turn: Jobs of one commit are written in the order of this number.
+        write: What writes it, together with all others of its turn.
+        row: What is written.
+        done: Set in the loop once it is durable.
+    """
+
+    turn: int
+    write: Write
+    row: Any
+    done: asyncio.Future[Any]
+    result: Any = None
+    error: DigitroError | None = None
+
+
+class Writer:
+    """The writing thread of one file.
+
+    Args:
+        file: The file.
+    """
+
+    def __init__(self, file: LedgerFile) -> None:
+        self._file = file
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._broken: str | None = None
+        self._closing = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether jobs are taken."""
+        return not self._closing
+
+    async def open(self) -> None:
+        """Start the thread and return when the file is open.
+
+        Raises:
+            LedgerError: If it can't be opened.
+        """
+        name = f"ledger {self._file.name}"
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+        try:
+            await self._opened
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Write what waits, close the file and end the thread."""
+        if not self._closing:
+            self._closing = True
+            self._jobs.put(None)
+        await asyncio.shield(self._ended)
+
+    def write(self, turn: int, write: Write, row: Any) -> asyncio.Future[Any]:
+        """Hand a job over; the future is set once it is durable.
+
+        It is written whether or not somebody still waits for the future.
+
+        Raises:
+            LedgerError: If it is closed; through the future, if it can't be written.
+        """
+        if self._closing:
+            raise LedgerError(f"{self._file.name} is not open", reason="closed")
+        done = self._loop.create_future()
+        self._jobs.put(Job(turn, write, row, done))
+        return done
+
+    def _run(self) -> None:
+        try:
+            connection = self._begin()
+            while connection is not None and self._take_turn(connection):
+                pass
+        finally:
+            self._file.close()
+            self._tell(self._end)
+
+    def _begin(self) -> sqlite3.Connection | None:
+        failure: DigitroError
+        try:
+            connection = self._file.open()
+        except DigitroError as error:
+            failure = error.with_traceback(None)
+        except sqlite3.Error as error:
+            problem = problem_of(error)
+            failure = LedgerError(
+                f"{self._file.name} can't be used as a ledger: {problem}",
+                reason="unusable",
+            )
+        except Exception as error:  # noqa: BLE001 - its text may hold anything
+            problem = type(error).__name__
+            failure = LedgerError(
+                f"{self._file.name} can't be opened: {problem}", reason="unusable"
+            )
+        else:
+            self._tell(_set, self._opened, None)
+            return connection
+        self._tell(_set, self._opened, failure)
+        return None
+
+    def _take_turn(self, connection: sqlite3.Connection) -> bool:
+        """Write what waits; False where that was the last."""
+        batch = [self._jobs.get()]
+        time.sleep(LONGEST_WAIT)
+        # Nobody else takes from it, so at least as many are there.
+        batch += [self._jobs.get() for _ in range(min(self._jobs.qsize(), MOST_JOBS))]
+        jobs = [job for job in batch if job is not None]
+        if jobs:
+            self._write(connection, jobs)
+        return self._tell(_answer, jobs) and len(jobs) == len(batch)
+
+    def _write(self, connection: sqlite3.Connection, jobs: list[Job]) -> None:
+        if self._broken is None:
+            try:
+                _commit_all(connection, _by_turn(jobs))
+            except sqlite3.Error as error:
+                self._broken = problem_of(error)
+            except Exception as error:  # noqa: BLE001 - nobody may wait for ever
+                self._broken = type(error).__name__
+            if self._broken is not None:
+                _roll_back(connection)
+        # After a failed sync a later success proves nothing: no more writes.
+        if self._broken is not None:
+            for job in jobs:
+                job.error = write_failed(self._file.name, self._broken)
+
+    def _end(self) -> None:
+        """Take no jobs any more and answer those that came too late, in the loop."""
+        self._closing = True
+        while not self._jobs.empty():
+            job = self._jobs.get_nowait()
+            if job is not None:
+                _set(job.done, write_failed(self._file.name, "it is closed"))
+        _set(self._ended, None)
+
+    def _tell(self, act: Callable[..., None], *values: Any) -> bool:
+        """Have the loop do something; False where it is closed: nobody waits then."""
+        try:
+            self._loop.call_soon_threadsafe(act, *values)
+        except RuntimeError:
+            return False
+        return True
+
+
+def _by_turn(jobs: list[Job]) -> list[list[Job]]:
+    turns: dict[int, list[Job]] = {}
+    for job in jobs:
+        turns.setdefault(job.turn, []).append(job)
+    return [turns[turn] for turn in sorted(turns)]
+
+
+def _commit_all(connection: sqlite3.Connection, jobs: list[list[Job]]) -> None:
+    try:
+        _commit(connection, jobs)
+    except MisfitError:
+        connection.execute("ROLLBACK")
+        _commit(connection, [[job] for several in jobs for job in several])
+
+
+def _commit(connection: sqlite3.Connection, jobs: list[list[Job]]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for several in jobs:
+        several[0].write(connection, several)
+    connection.execute("COMMIT")
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        pass  # the first error is the one that is told
+
+
+def _answer(jobs: list[Job]) -> None:
+    for job in jobs:
+        if job.error is None:
+            _set(job.done, None, job.result)
+        else:
+            _set(job.done, job.error)
+
+
+def _set(
+    future: asyncio.Future[Any], error: DigitroError | None, result: Any = None
+) -> None:
+    if future.done():  # whoever waited was cancelled
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)

@@ -1,0 +1,57 @@
+-- What all migrations together make; a test compares the two.
+
+PRAGMA application_id = 1145523249;    -- "DGL1": what kind of database this is
+
+-- What contacts are hashed with. One row; whoever changes it calls everybody again.
+CREATE TABLE identity_key (
+    single INTEGER PRIMARY KEY CHECK (single = 1),
+    key    BLOB NOT NULL
+) STRICT;
+
+-- Settings of the campaign.
+CREATE TABLE setting (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row a contact: where it is and what came of it. Nothing personal.
+CREATE TABLE contact (
+    number   INTEGER PRIMARY KEY,          -- in the order of import
+    hash     BLOB NOT NULL UNIQUE,         -- keyed hash of what identifies it
+    line     INTEGER NOT NULL,             -- line of the contact file
+    state    INTEGER NOT NULL DEFAULT 1,   -- see campaign/_state.py; 1 is pending
+    attempts INTEGER NOT NULL DEFAULT 0,   -- intents so far
+    pabx     TEXT,                         -- that had it last, or must take it
+    call_id  TEXT,
+    reason   TEXT,
+    sent_at  REAL,                         -- Unix time of the last intent
+    settled_at REAL                        -- Unix time of the last outcome
+) STRICT;
+
+-- The one place with numbers, the caller's ids and user data.
+CREATE TABLE person (
+    number      INTEGER PRIMARY KEY REFERENCES contact (number),
+    id          TEXT,
+    destination TEXT NOT NULL,
+    pabx        TEXT,                      -- that must take it
+    fields      TEXT                       -- JSON: other fields of its call
+) STRICT;
+
+-- What happened, in order; rows are only ever added.
+CREATE TABLE event (
+    sequence INTEGER PRIMARY KEY,
+    contact  INTEGER NOT NULL,
+    step     INTEGER NOT NULL,             -- see campaign/_state.py
+    at       REAL NOT NULL,                -- Unix time
+    pabx     TEXT,
+    call_id  TEXT,
+    reason   TEXT                          -- a code; for reconcile the evidence
+) STRICT;
+
+CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
+BEGIN SELECT RAISE(ABORT, 'events are only ever added'); END;
+
+CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
+BEGIN SELECT RAISE(ABORT, 'events are only ever added'); END;
+-- A call id is given once by a PABX: a second one tells of a stale answer.
+CREATE UNIQUE INDEX contact_call_id ON contact (pabx, call_id) WHERE call_id IS NOT NULL;

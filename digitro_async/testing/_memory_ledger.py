@@ -1,0 +1,232 @@
+"""MemoryLedger: a ledger for tests that keeps nothing."""
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from digitro_async.campaign import (
+    Added,
+    Entry,
+    NewContact,
+    OpenContact,
+    Reconciled,
+    State,
+    Step,
+)
+from digitro_async.campaign._files import printable
+from digitro_async.campaign._reconcile import (
+    QUARANTINE,
+    check_found,
+    decide,
+    number_in,
+    seconds_of,
+)
+from digitro_async.campaign._state import after
+from digitro_async.errors import (
+    ClaimLostError,
+    IllegalTransitionError,
+    LedgerError,
+    LedgerInUseError,
+)
+from digitro_async.testing._memory_rows import Row
+
+__all__ = ["MemoryLedger"]
+
+
+class MemoryLedger:
+    """Keeps the promises of a ledger except that of outliving the process.
+
+    It is held to the same tests as the real ones. Leaving and entering it again is what
+    a crash and a restart are to a file: open intents become unknown.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[int, Row] = {}
+        self._by_identity: dict[str, Row] = {}
+        self._call_ids: set[tuple[str, str]] = set()
+        self._ends: list[tuple[str | None, float]] = []
+        self._settings: dict[str, str] = {}
+        self._recovered = 0
+        self._is_open = False
+
+    async def __aenter__(self) -> Self:
+        if self._is_open:
+            raise LedgerInUseError("it is open already", reason="in_use")
+        self._is_open, self._recovered = True, 0
+        for row in self._rows.values():
+            if row.state is State.INTENT:
+                self._recovered += 1
+                row.reason, row.settled_at = "owner_gone", time.time()
+                self._ends.append((row.pabx, row.settled_at))
+            if row.state in (State.CLAIMED, State.INTENT):
+                row.step(Step.RECOVER)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._is_open = False
+
+    @property
+    def recovered(self) -> int:
+        """Open intents that were found when it was entered: now unknown."""
+        return self._recovered
+
+    async def add(self, contacts: Sequence[NewContact]) -> Sequence[Added]:
+        """Put contacts in that are not there yet. See ``Ledger``."""
+        self._check_open()
+        return [self._add(contact) for contact in contacts]
+
+    async def claim(
+        self, limit: int, *, after: int = 0, max_attempts: int | None = None
+    ) -> Sequence[OpenContact]:
+        """Claim pending contacts. See ``Ledger``."""
+        self._check_open()
+        claimed: list[OpenContact] = []
+        for number in range(after + 1, len(self._rows) + 1):
+            row = self._rows[number]
+            if len(claimed) == limit:
+                break
+            if row.state is not State.PENDING:
+                continue
+            if max_attempts is None or row.attempts < max_attempts:
+                row.step(Step.CLAIM)
+                claimed.append(row.as_open())
+        return claimed
+
+    async def release(self, numbers: Sequence[int] | None = None) -> None:
+        """Give claimed contacts back. See ``Ledger``."""
+        self._check_open()
+        for number in self._rows if numbers is None else numbers:
+            row = self._rows.get(number)
+            if row is not None and row.state is State.CLAIMED:
+                row.step(Step.RELEASE)
+
+    async def invalidate(self, number: int, reason: str) -> None:
+        """Record that a claimed contact can't be called. See ``Ledger``."""
+        self._check_open()
+        self._row(number, IllegalTransitionError).invalidate(reason, time.time())
+
+    async def intend(self, number: int, pabx: str, at: float) -> None:
+        """Record that a claimed contact is about to be called. See ``Ledger``."""
+        self._check_open()
+        self._row(number, ClaimLostError).intend(pabx, at)
+
+    async def settle(
+        self,
+        number: int,
+        step: Step,
+        pabx: str,
+        at: float,
+        *,
+        call_id: str | None = None,
+        reason: str | None = None,
+    ) -> State:
+        """Record what the call came to. See ``Ledger``."""
+        self._check_open()
+        after(State.INTENT, step)
+        row = self._row(number, IllegalTransitionError)
+        call_id = None if call_id is None else printable(call_id)
+        given = (pabx, call_id or "")
+        if step is Step.ACCEPT and call_id is not None and given in self._call_ids:
+            step, reason = Step.LOSE, "repeated_call_id"
+        row.settle(step, at, call_id, reason)
+        if row.call_id is not None:
+            self._call_ids.add(given)
+        self._ends.append((pabx, at))
+        return row.state
+
+    async def reconcile(
+        self, contact: str, *, accepted: bool, evidence: str, now: float
+    ) -> Reconciled:
+        """Settle an unknown contact by evidence. See ``Ledger``."""
+        self._check_open()
+        row = self._find(contact)
+        quarantine = seconds_of(self._settings.get(QUARANTINE))
+        _, row.state = decide(
+            row.state,
+            row.sent_at,
+            quarantine,
+            accepted=accepted,
+            evidence=evidence,
+            now=now,
+        )
+        row.reason, row.settled_at = "reconciled", now
+        row.attempts = row.attempts if accepted else 0
+        return Reconciled(row.number, row.state)
+
+    async def counts(self) -> Mapping[State, int]:
+        """Return how many contacts are in each state."""
+        self._check_open()
+        counts = dict.fromkeys(State, 0)
+        for row in self._rows.values():
+            counts[row.state] += 1
+        return counts
+
+    async def given_up(self, max_attempts: int) -> int:
+        """Return how many pending contacts had so many attempts."""
+        self._check_open()
+        return sum(
+            row.state is State.PENDING and row.attempts >= max_attempts
+            for row in self._rows.values()
+        )
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """Yield every contact, in the order of import."""
+        self._check_open()
+        for row in list(self._rows.values()):
+            yield row.as_entry()
+
+    async def held_until(
+        self, pabx: str, *, calls: int, window: float, now: float
+    ) -> Sequence[float]:
+        """Return when slots that calls of earlier runs hold become free."""
+        self._check_open()
+        ends = [at for name, at in self._ends if name == pabx][-calls:]
+        held = (min(at, now) + window for at in ends)
+        return sorted(until for until in held if until > now)
+
+    async def remember(self, name: str, value: str) -> None:
+        """Keep a setting of the campaign."""
+        self._check_open()
+        self._settings[name] = value
+
+    async def recall(self, name: str) -> str | None:
+        """Return a setting of the campaign."""
+        self._check_open()
+        return self._settings.get(name)
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise LedgerError("the ledger is not open", reason="closed")
+
+    def _row(self, number: int, error: type[LedgerError]) -> Row:
+        if number not in self._rows:
+            raise error("there is no such contact", reason="no_such_contact")
+        return self._rows[number]
+
+    def _add(self, contact: NewContact) -> Added:
+        identity = contact.identity.reveal()
+        known = self._by_identity.get(identity)
+        if known is not None:
+            return Added(new=False, line=known.contact.line)
+        row = Row(len(self._rows) + 1, contact)
+        self._rows[row.number] = self._by_identity[identity] = row
+        return Added(new=True, line=contact.line)
+
+    def _find(self, contact: str) -> Row:
+        number = number_in(contact)
+        if number is not None:
+            found = [row for row in [self._rows.get(number)] if row is not None]
+        else:
+            found = [
+                row
+                for row in self._rows.values()
+                if row.contact.id is not None and row.contact.id.reveal() == contact
+            ]
+        check_found(len(found))
+        return found[0]

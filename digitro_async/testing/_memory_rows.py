@@ -1,0 +1,99 @@
+"""The contacts of a ``MemoryLedger``."""
+
+import attrs
+
+from digitro_async.campaign import Entry, NewContact, OpenContact, State, Step
+from digitro_async.campaign._state import after
+from digitro_async.errors import ClaimLostError, IllegalTransitionError
+
+__all__ = ["Row"]
+
+
+@attrs.define(eq=False)
+class Row:
+    """One contact; what it holds is what an ``Entry`` shows."""
+
+    number: int
+    contact: NewContact
+    state: State = State.PENDING
+    attempts: int = 0
+    pabx: str | None = None
+    call_id: str | None = None
+    reason: str | None = None
+    sent_at: float | None = None
+    settled_at: float | None = None
+
+    def as_open(self) -> OpenContact:
+        """Return it as a runner sees it."""
+        return OpenContact(
+            number=self.number,
+            attempts=self.attempts,
+            destination=self.contact.destination,
+            pabx=self.contact.pabx,
+            fields=dict(self.contact.fields),
+        )
+
+    def as_entry(self) -> Entry:
+        """Return it as a ledger shows it."""
+        return Entry(
+            number=self.number,
+            id=self.contact.id,
+            line=self.contact.line,
+            state=self.state,
+            call_id=self.call_id,
+            pabx=self.pabx,
+            attempts=self.attempts,
+            reason=self.reason,
+            sent_at=self.sent_at,
+            settled_at=self.settled_at,
+        )
+
+    def step(self, step: Step) -> None:
+        """Take a step.
+
+        Raises:
+            IllegalTransitionError: If it is not legal.
+        """
+        self.state = after(self.state, step)
+
+    def invalidate(self, reason: str, at: float) -> None:
+        """Note that it can't be called.
+
+        Raises:
+            IllegalTransitionError: If it is not claimed.
+        """
+        if self.state is not State.CLAIMED:
+            raise IllegalTransitionError(
+                "the contact is not claimed", reason="not_claimed"
+            )
+        self.step(Step.INVALIDATE)
+        self.reason, self.settled_at = reason, at
+
+    def intend(self, pabx: str, at: float) -> None:
+        """Note that it is about to be called.
+
+        Raises:
+            ClaimLostError: If it is not claimed.
+        """
+        if self.state is not State.CLAIMED:
+            raise ClaimLostError("the contact is not claimed", reason="claim_lost")
+        self.step(Step.INTEND)
+        self.attempts += 1
+        self.pabx, self.sent_at, self.settled_at = pabx, at, None
+        self.call_id = self.reason = None
+
+    def settle(
+        self, step: Step, at: float, call_id: str | None, reason: str | None
+    ) -> None:
+        """Note what its call came to.
+
+        Raises:
+            IllegalTransitionError: If it has no open intent.
+        """
+        if self.state is not State.INTENT:
+            raise IllegalTransitionError(
+                "the contact has no open intent", reason="no_intent"
+            )
+        self.step(step)
+        self.call_id = call_id if step is Step.ACCEPT else None
+        self.reason, self.settled_at = reason, at

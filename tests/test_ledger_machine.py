@@ -1,0 +1,304 @@
+"""Random lives of a ledger beside a model of it in plain Python."""
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from ledgers import NOW, SHELVES, new_contact, some
+
+from digitro_async import ClaimLostError, IllegalTransitionError, LedgerError
+from digitro_async.campaign import Ledger, State, Step
+from digitro_async.campaign._reconcile import QUARANTINE
+
+QUARANTINE_SECONDS = 50.0
+OUTCOMES = {
+    Step.ACCEPT: State.ACCEPTED,
+    Step.REJECT: State.REJECTED,
+    Step.LOSE: State.UNKNOWN,
+    Step.RETURN: State.CLAIMED,
+}
+
+
+@attrs.define
+class Model:
+    """One contact as the model knows it.
+
+    Attributes:
+        state: Where it is.
+        attempts: Intents that count.
+        intents: All intents that were ever opened.
+        allowed: Intents that may ever be opened: one, and one more each time that a
+            call was provably not placed.
+        sent_at: When the last one was.
+    """
+
+    state: State = State.PENDING
+    attempts: int = 0
+    intents: int = 0
+    allowed: int = 1
+    sent_at: float = 0.0
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Anything that may happen to a ledger, in any order."""
+
+    kind = "memory"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = Path(tempfile.mkdtemp())
+        self.shelf = SHELVES[self.kind](self.folder)
+        self.model: dict[int, Model] = {}
+        self.lines: list[int] = []
+        self.call_ids: set[str] = set()
+        self.now = NOW
+        self.ledger: Ledger = self.shelf.ledger()
+        self.do(self.ledger.__aenter__())
+
+    def do(self, act: Any) -> Any:
+        """Run one thing to its end."""
+
+        async def run() -> Any:
+            return await act
+
+        return self.runner.run(run())
+
+    def teardown(self) -> None:
+        """Close the ledger."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(shutil.rmtree, self.folder)
+            stack.callback(self.runner.close)
+            self.do(self.ledger.__aexit__(None, None, None))
+
+    def known(self, data: st.DataObject) -> int:
+        """Draw a contact that is there, or one that is not."""
+        return data.draw(st.integers(1, len(self.model) + 1))
+
+    @initialize(seconds=st.sampled_from([0.0, QUARANTINE_SECONDS]))
+    def set_up(self, seconds: float) -> None:
+        """Say how long the quarantine is."""
+        self.quarantine = seconds
+        self.do(self.ledger.remember(QUARANTINE, f"{seconds:g}"))
+
+    @rule(lines=st.lists(st.integers(1, 12), max_size=6))
+    def add(self, lines: list[int]) -> None:
+        """Put contacts in, some of them known."""
+        expected = []
+        known = len(self.model)
+        for line in lines:
+            new = line not in self.lines
+            if new:
+                self.model[len(self.model) + 1] = Model()
+                self.lines.append(line)
+            expected.append(new)
+        added = self.do(self.ledger.add([new_contact(line) for line in lines]))
+
+        assert [one.new for one in added] == expected
+        assert len(self.model) == known + sum(expected)
+
+    @rule(
+        limit=st.integers(1, 5),
+        after=st.integers(0, 4),
+        most=st.one_of(st.none(), st.integers(1, 3)),
+    )
+    def claim(self, limit: int, after: int, most: int | None) -> None:
+        """Claim contacts."""
+        claimed = self.do(self.ledger.claim(limit, after=after, max_attempts=most))
+        expected = [
+            number
+            for number, one in self.model.items()
+            if one.state is State.PENDING
+            and number > after
+            and (most is None or one.attempts < most)
+        ][:limit]
+
+        assert [one.number for one in claimed] == expected
+        for one in claimed:
+            assert one.attempts == self.model[one.number].attempts
+            self.model[one.number].state = State.CLAIMED
+
+    @rule(data=st.data(), everybody=st.booleans())
+    def release(self, data: st.DataObject, everybody: bool) -> None:
+        """Give claims back."""
+        numbers = None if everybody else [self.known(data)]
+        self.do(self.ledger.release(numbers))
+        for number in self.model if numbers is None else numbers:
+            one = self.model.get(number)
+            if one is not None and one.state is State.CLAIMED:
+                one.state = State.PENDING
+
+    @rule(data=st.data())
+    def invalidate(self, data: st.DataObject) -> None:
+        """Note that a contact can't be called."""
+        number = self.known(data)
+        one = self.model.get(number)
+        if one is not None and one.state is State.CLAIMED:
+            self.do(self.ledger.invalidate(number, "x"))
+            one.state = State.INVALID
+        else:
+            with pytest.raises(IllegalTransitionError):
+                self.do(self.ledger.invalidate(number, "x"))
+
+    @rule(data=st.data(), times=st.integers(1, 3))
+    def intend(self, data: st.DataObject, times: int) -> None:
+        """Open an intent, perhaps several times at once: one at most succeeds."""
+        number = self.known(data)
+        self.now += 1
+
+        async def all_at_once() -> list[object]:
+            intents = (
+                self.ledger.intend(number, "one", self.now) for _ in range(times)
+            )
+            return await asyncio.gather(*intents, return_exceptions=True)
+
+        results = self.do(all_at_once())
+        one = self.model.get(number)
+        may = one is not None and one.state is State.CLAIMED
+
+        assert results.count(None) == may
+        assert sum(type(result) is ClaimLostError for result in results) == times - may
+        if one is not None and may:
+            one.state, one.sent_at = State.INTENT, self.now
+            one.attempts += 1
+            one.intents += 1
+
+    @rule(
+        data=st.data(),
+        step=st.sampled_from(list(OUTCOMES)),
+        call_id=st.sampled_from("abcdefghij"),
+    )
+    def settle(self, data: st.DataObject, step: Step, call_id: str) -> None:
+        """Record what a call came to."""
+        number = self.known(data)
+        one = self.model.get(number)
+        given = call_id if step is Step.ACCEPT else None
+
+        async def settle() -> State:
+            return await self.ledger.settle(
+                number, step, "one", self.now, call_id=given
+            )
+
+        if one is None or one.state is not State.INTENT:
+            with pytest.raises(IllegalTransitionError):
+                self.do(settle())
+            return
+        repeated = step is Step.ACCEPT and call_id in self.call_ids
+        one.state = State.UNKNOWN if repeated else OUTCOMES[step]
+        one.allowed += step is Step.RETURN
+        if step is Step.ACCEPT:
+            self.call_ids.add(call_id)
+
+        assert self.do(settle()) is one.state
+
+    @rule()
+    def crash(self) -> None:
+        """Lose the owner and open the ledger again."""
+        open_intents = [one for one in self.model.values() if one.state is State.INTENT]
+        self.do(self.shelf.lose_owner(self.ledger))
+        self.ledger = self.shelf.ledger()
+        self.do(self.ledger.__aenter__())
+
+        assert self.ledger.recovered == len(open_intents)
+        for one in self.model.values():
+            if one.state is State.CLAIMED:
+                one.state = State.PENDING
+        for one in open_intents:
+            one.state = State.UNKNOWN
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), accepted=st.booleans(), later=st.sampled_from([0, 60, -3600]))
+    def reconcile(self, data: st.DataObject, accepted: bool, later: int) -> None:
+        """Settle by evidence."""
+        number = self.known(data)
+        one = self.model.get(number)
+        act = self.ledger.reconcile(
+            f"#{number}", accepted=accepted, evidence="seen", now=self.now + later
+        )
+        if one is None or one.state is not State.UNKNOWN:
+            with pytest.raises(LedgerError):
+                self.do(act)
+        elif one.sent_at + self.quarantine > self.now + later:
+            with pytest.raises(LedgerError, match="too early"):
+                self.do(act)
+        else:
+            one.state = State.ACCEPTED if accepted else State.PENDING
+            one.attempts = one.attempts if accepted else 0
+            one.allowed += not accepted
+
+            assert self.do(act).state is one.state
+
+    @invariant()
+    def counts_are_those_of_the_model(self) -> None:
+        """Every contact is in one state, the model's."""
+        expected = Counter(one.state for one in self.model.values())
+
+        assert some(self.do(self.ledger.counts())) == expected
+
+    @invariant()
+    def nobody_is_called_without_leave(self) -> None:
+        """A contact has one intent, and one more for each time it was not placed."""
+        assert all(one.intents <= one.allowed for one in self.model.values())
+
+    async def entries(self) -> list[tuple[State, int]]:
+        """Return what the ledger shows of each contact."""
+        return [(entry.state, entry.attempts) async for entry in self.ledger.entries()]
+
+    @rule()
+    def look(self) -> None:
+        """See each contact as the model does."""
+        expected = [(one.state, one.attempts) for one in self.model.values()]
+
+        assert self.do(self.entries()) == expected
+
+
+class MemoryMachine(LedgerMachine):
+    """A ledger in memory."""
+
+    kind = "memory"
+
+
+class SQLiteMachine(LedgerMachine):
+    """A ledger in a file."""
+
+    kind = "sqlite"
+
+
+MACHINES: list[tuple[type[LedgerMachine], int]] = [
+    (MemoryMachine, 100),
+    (SQLiteMachine, 40),
+]
+
+
+@pytest.mark.parametrize(("machine", "examples"), MACHINES)
+def test_random_lives(machine: type[LedgerMachine], examples: int) -> None:
+    """Whatever happens to a ledger, it holds what the model says."""
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=examples, stateful_step_count=30)
+    )
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("machine", "_"), MACHINES)
+def test_many_random_lives(machine: type[LedgerMachine], _: int) -> None:
+    """Whatever happens in 1,500 long lives, a ledger holds what the model says."""
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=1_500, stateful_step_count=50)
+    )
