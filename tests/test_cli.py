@@ -76,7 +76,8 @@ class TestUsage:
             (f"dial --{number(1)} y", "there is no such option (digitro dial"),
             ("dial --api-key=canary y", "there is no option --api-key ("),
             (f"call 1 {number(1)}", "there are more words than it takes"),
-            ("dial", "--contacts is missing or has no value"),
+            ("dial", "name a contact file, or a --ledger to resume"),
+            ("call", "--destination is missing or has no value"),
             ("call 1 --pabx", "--pabx is missing or has no value"),
             ("call 1 --pabx a --pabx b", "--pabx is given twice"),
             (f"simulate --port {number(1)}x", "--port must be a whole number"),
@@ -908,8 +909,14 @@ class TestDemo:
         code, out, err = run_here(capsys, "demo", *words)
         made = sorted(path.name for path in (folder / "new/d").iterdir())
 
-        assert (code, err) == (0, "")
-        assert made == ["calls.jsonl", "contacts.csv", "digitro.toml", "results.csv"]
+        assert code == 0
+        assert err.startswith("new ledger: new/d/campaign.db\n")
+        assert "60 new contacts, 0 known before, 0 rejected rows" in err
+        assert {
+            *("calls.jsonl", "campaign.db", "contacts.csv"),
+            *("digitro.toml", "results.csv"),
+        } <= set(made)
+        assert "rejects.csv" not in made
         assert re.search(r"^accepted +60$", out, re.MULTILINE)
         assert "60 calls received, 0 numbers called twice, at most 60 in any" in out
         assert out.endswith("results in new/d/results.csv\n")

@@ -8,6 +8,7 @@ from digitro_async.cli._call import call
 from digitro_async.cli._demo import demo
 from digitro_async.cli._dial import dial
 from digitro_async.cli._exit import Exit
+from digitro_async.cli._ledger import reconcile, results, status
 from digitro_async.cli._output import complain, prepare_streams
 from digitro_async.cli._simulate import simulate
 from digitro_async.cli._usage import usage_problem
@@ -21,7 +22,7 @@ app = App(
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,  # `run` does that
 )
-for command in (demo, simulate, call, dial):
+for command in (demo, simulate, call, dial, status, results, reconcile):
     app.command(command)
 
 

@@ -13,17 +13,13 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from digitro_async.cli._campaign import dial_campaign
 from digitro_async.cli._config import load_config
-from digitro_async.cli._dialling import Reading, dial_all
 from digitro_async.cli._exit import Exit
+from digitro_async.cli._ledger import write_results
 from digitro_async.cli._output import say
 from digitro_async.cli._runner import run_tuned
-from digitro_async.contacts import (
-    RejectsFile,
-    ResultsFile,
-    open_contacts,
-    write_sample_file,
-)
+from digitro_async.contacts import RejectsFile, open_contacts, write_sample_file
 from digitro_async.errors import ConfigurationError
 from digitro_async.protocol import WIRE_NAMES
 
@@ -73,13 +69,16 @@ def demo(
         text = _CONFIG.format(base_url=base_url, rate=rate)
         config_file.write_text(text, encoding="utf-8")
         config = load_config(config_file)
+        ledger = folder / "campaign.db"
         with (
-            open_contacts(sample, defaults=config.call) as opened,
+            open_contacts(
+                sample, defaults=config.call, allow_duplicates=True
+            ) as opened,
             RejectsFile(folder / "rejects.csv") as rejected,
-            ResultsFile(folder / "results.csv") as written,
         ):
-            code = run_tuned(dial_all(config, Reading(opened, rejected), written))
+            code = run_tuned(dial_campaign(config, ledger, opened, rejected))
     _say_record(record)
+    write_results(ledger, folder / "results.csv")
     say(f"results in {folder / 'results.csv'}")
     return code
 

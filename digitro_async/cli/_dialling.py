@@ -1,7 +1,9 @@
-"""Dials a list: reads contacts, takes results, and ends well whatever happens."""
+"""Dials a list, takes results, and ends well whatever happens."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Protocol, Self
 
 import attrs
 
@@ -13,11 +15,11 @@ from digitro_async.cli._runner import cut_off, on_interrupt
 from digitro_async.cli._tally import Tally, summary_of
 from digitro_async.client import DigitroClient
 from digitro_async.contacts import Contact, ContactFile, RejectsFile, ResultsFile
-from digitro_async.dispatch import DispatchResults, Statistics
+from digitro_async.dispatch import Statistics
 from digitro_async.errors import DigitroError, Outcome, PABXPausedError
 from digitro_async.models import CallResult, DispatchItem
 
-__all__ = ["Reading", "dial_all"]
+__all__ = ["Reading", "Stream", "dial_all", "take_all"]
 
 _MOST_SHOWN = 1000
 
@@ -38,6 +40,17 @@ class Reading:
     max_calls: int | None = None
     tally: Tally = attrs.field(factory=Tally)
 
+    def left(self) -> float | None:
+        """Return about how many contacts are left, by how much of the file was read."""
+        done = self.contacts.bytes_read
+        if not done:
+            return None
+        rows = self.contacts.read * self.contacts.total_bytes / done
+        left = rows - self.tally.settled - self.tally.rejected_rows
+        if self.max_calls is None:
+            return left
+        return min(left, self.max_calls - self.tally.settled)
+
     def __iter__(self) -> Iterator[DispatchItem]:
         left = self.max_calls
         while left is None or left > 0:
@@ -53,13 +66,37 @@ class Reading:
             self.tally.rejected_rows += 1
 
 
+class Stream(Protocol):
+    """Where results come from: a dispatch, or the run of a campaign."""
+
+    @property
+    def exhausted(self) -> bool: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def __aiter__(self) -> Self: ...
+
+    async def __anext__(self) -> CallResult: ...
+
+    def drain(self) -> None: ...
+
+    def unread(self) -> list[CallResult]: ...
+
+
 @attrs.define
 class _Run:
     """What happened so far, beyond the outcomes."""
 
-    reading: Reading
-    results: ResultsFile
-    stream: DispatchResults
+    stream: Stream
+    tally: Tally
+    write: Callable[[CallResult], None]
     interrupted: bool = False
     failure: str = ""
     meanings: dict[str, str] = attrs.field(factory=dict)
@@ -80,52 +117,81 @@ class _Run:
 
     def take(self, result: CallResult) -> None:
         """Write down what became of a contact."""
-        contact = result.key
-        assert isinstance(contact, Contact)  # noqa: S101 - for the type checker
-        self.reading.tally.outcomes[result.outcome] += 1
+        self.tally.outcomes[result.outcome] += 1
         if result.error is not None:
             self.meanings[result.error.reason] = str(result.error.args[0])
         try:
-            self.results.write(contact, result)
+            self.write(result)
         except DigitroError as error:
             problem = str(error.args[0])
         else:
             return
-        self.unwritten.append((contact.line, result.outcome))
+        line = result.key.line if isinstance(result.key, Contact) else 0
+        self.unwritten.append((line, result.outcome))
         self.fail(problem)
 
 
 async def dial_all(config: Config, reading: Reading, results: ResultsFile) -> Exit:
     """Dial everything that is read and write every result as it comes."""
+
+    def write(result: CallResult) -> None:
+        assert isinstance(result.key, Contact)  # noqa: S101 - for the type checker
+        results.write(result.key, result)
+
     client = DigitroClient(config.pabx, retry=config.retry, pause=config.pause)
     async with client:
-        run = _Run(reading, results, client.dispatch(reading))
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - for the type checker
-        with on_interrupt(run.interrupt, lambda: cut_off(task)):
-            try:
-                await _take_all(run, client)
-            except asyncio.CancelledError:
-                run.interrupted = True
-                while task.uncancel():
-                    pass
-            for result in run.stream.unread():
-                run.take(result)
-        held = _held(client.statistics())
-    for name, value in summary_of(reading.tally):
+        stream = client.dispatch(reading)
+        code = await take_all(
+            client, stream, reading.tally, left=reading.left, write=write
+        )
+    if code is not None:
+        return code
+    return exit_code_of(reading.tally.outcomes, reading.tally.rejected_rows)
+
+
+async def take_all(
+    client: DigitroClient,
+    stream: Stream,
+    tally: Tally,
+    *,
+    left: Callable[[], float | None],
+    write: Callable[[CallResult], None],
+) -> Exit | None:
+    """Take all results, show how it goes on, and print what came of it.
+
+    Args:
+        client: The client.
+        stream: Where results come from.
+        tally: Counts them.
+        left: Returns how many contacts are left.
+        write: Keeps a result; may raise ``DigitroError``.
+
+    Returns:
+        The exit code where it ended before its end, else None.
+    """
+    run = _Run(stream, tally, write)
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - for the type checker
+    with on_interrupt(run.interrupt, lambda: cut_off(task)):
+        try:
+            await _iterate(run, client, left)
+        except asyncio.CancelledError:
+            run.interrupted = True
+            while task.uncancel():
+                pass
+        for result in run.stream.unread():
+            run.take(result)
+    held = _held(client.statistics())
+    for name, value in summary_of(tally):
         say(f"{name:<16}{value}")
     return _end(run, held)
 
 
-async def _take_all(run: _Run, client: DigitroClient) -> None:
-    reading = run.reading
+async def _iterate(
+    run: _Run, client: DigitroClient, left: Callable[[], float | None]
+) -> None:
     try:
-        async with (
-            show_progress(
-                reading.contacts, reading.tally, reading.max_calls, client.statistics
-            ),
-            run.stream,
-        ):
+        async with show_progress(run.tally, left, client.statistics), run.stream:
             async for result in run.stream:
                 run.take(result)
     except PABXPausedError:
@@ -144,7 +210,7 @@ def _held(statistics: Statistics) -> dict[str, str]:
     return held if len(held) == len(statistics.pabx) else {}
 
 
-def _end(run: _Run, held: Mapping[str, str]) -> Exit:
+def _end(run: _Run, held: Mapping[str, str]) -> Exit | None:
     """Say why it ended before its end, if it did."""
     for line, outcome in run.unwritten[:_MOST_SHOWN]:
         complain(f"not in the results: line {line}, {outcome}")
@@ -163,4 +229,4 @@ def _end(run: _Run, held: Mapping[str, str]) -> Exit:
         if not run.stream.exhausted:
             complain("what was not read was not dialled")
         return Exit.PAUSED
-    return exit_code_of(run.reading.tally.outcomes, run.reading.tally.rejected_rows)
+    return None

@@ -16,7 +16,6 @@ from rich.table import Table
 
 from digitro_async.cli._output import complain
 from digitro_async.cli._tally import Tally
-from digitro_async.contacts import ContactFile
 from digitro_async.dispatch import Statistics
 
 __all__ = ["show_progress"]
@@ -29,9 +28,8 @@ Rows = list[tuple[str, str]]
 
 @attrs.frozen
 class _View:
-    contacts: ContactFile
     tally: Tally
-    most: int | None
+    left: Callable[[], float | None]
     statistics: Callable[[], Statistics]
 
     def rows(self) -> Rows:
@@ -56,14 +54,8 @@ class _View:
         return rows
 
     def _seconds_left(self, rate: float) -> float | None:
-        done = self.contacts.bytes_read
-        if not done or not rate:
-            return None
-        rows = self.contacts.read * self.contacts.total_bytes / done
-        left = rows - self.tally.settled - self.tally.rejected_rows
-        if self.most is not None:
-            left = min(left, self.most - self.tally.settled)
-        return max(0.0, left) / rate
+        left = self.left()
+        return None if left is None or not rate else max(0.0, left) / rate
 
 
 def _duration(seconds: float | None) -> str:
@@ -76,20 +68,18 @@ def _duration(seconds: float | None) -> str:
 
 @contextlib.asynccontextmanager
 async def show_progress(
-    contacts: ContactFile,
     tally: Tally,
-    most: int | None,
+    left: Callable[[], float | None],
     statistics: Callable[[], Statistics],
 ) -> AsyncIterator[None]:
     """Show how a list goes on while the block runs.
 
     Args:
-        contacts: Where the list comes from: how much is left is guessed from that.
         tally: What became of it so far.
-        most: Contacts after which it ends, None for no limit.
+        left: Returns how many contacts are left, None where that is not known.
         statistics: What the client is doing.
     """
-    view = _View(contacts, tally, most, statistics)
+    view = _View(tally, left, statistics)
     console = _Console(stderr=True)
     on_screen = console.is_terminal and not console.is_dumb_terminal
     show = _show_live(view, console) if on_screen else _show_lines(view)

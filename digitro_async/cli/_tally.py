@@ -24,6 +24,10 @@ class Tally:
     rejected_rows: int = 0
     began: float = attrs.field(factory=time.monotonic)
 
+    def restart(self) -> None:
+        """Count seconds from now on."""
+        self.began = time.monotonic()
+
     @property
     def settled(self) -> int:
         """Contacts settled."""

@@ -1,0 +1,135 @@
+"""``digitro dial --ledger``: a list that survives whatever happens to the process."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from digitro_async.campaign import Campaign, Imported, Ledger, State, open_ledger
+from digitro_async.cli._config import Config
+from digitro_async.cli._dialling import take_all
+from digitro_async.cli._exit import Exit
+from digitro_async.cli._output import complain, say
+from digitro_async.cli._tally import Tally
+from digitro_async.client import DigitroClient
+from digitro_async.contacts import (
+    Contact,
+    ContactFile,
+    RejectCode,
+    RejectedRow,
+    RejectsFile,
+)
+from digitro_async.models import CallResult
+
+__all__ = ["dial_campaign", "print_counts"]
+
+
+async def dial_campaign(
+    config: Config,
+    ledger_path: Path,
+    contacts: ContactFile | None,
+    rejects: RejectsFile | None,
+    *,
+    allow_duplicates: bool = False,
+    max_attempts: int = 5,
+) -> Exit:
+    """Put contacts into a ledger, if there are any, and dial what is pending in it.
+
+    Raises:
+        LedgerError: If the ledger can't be used.
+    """
+    client = DigitroClient(config.pabx, retry=config.retry, pause=config.pause)
+    async with open_ledger(ledger_path) as ledger, client:
+        campaign = Campaign(ledger, client, call=config.call, max_attempts=max_attempts)
+        resumes = sum((await ledger.counts()).values()) > 0
+        complain(f"{'resuming' if resumes else 'new ledger'}: {ledger_path}")
+        _complain_of_recovered(ledger)
+        tally = Tally()
+        if contacts is not None:
+            await _import(campaign, contacts, rejects, tally, by_line=allow_duplicates)
+        return await _run(campaign, client, ledger, tally, max_attempts)
+
+
+def _complain_of_recovered(ledger: Ledger) -> None:
+    if ledger.recovered:
+        complain(
+            f"{ledger.recovered} calls were on the wire when the last run died: "
+            "they are unknown now, and are not made again"
+        )
+
+
+async def _import(
+    campaign: Campaign,
+    contacts: ContactFile,
+    rejects: RejectsFile | None,
+    tally: Tally,
+    *,
+    by_line: bool,
+) -> Imported:
+    def reject(row: RejectedRow) -> None:
+        tally.rejected_rows += 1
+        if rejects is not None:
+            rejects.write(row)
+
+    def repeated(contact: Contact, line: int) -> None:
+        reject(
+            RejectedRow(
+                file=contacts.name,
+                line=contact.line,
+                reason=f"is the contact of line {line}",
+                code=RejectCode.DUPLICATE,
+            )
+        )
+
+    imported = await campaign.add(
+        contacts, repeated=repeated, rejected=reject, allow_duplicates=by_line
+    )
+    complain(
+        f"{contacts.name}: {imported.new} new contacts, {imported.known} known before, "
+        f"{tally.rejected_rows} rejected rows"
+    )
+    return imported
+
+
+async def _run(
+    campaign: Campaign,
+    client: DigitroClient,
+    ledger: Ledger,
+    tally: Tally,
+    max_attempts: int,
+) -> Exit:
+    counts = await ledger.counts()
+    pending = counts[State.PENDING] - await ledger.given_up(max_attempts)
+    tally.restart()
+    code = await take_all(
+        client,
+        campaign.run(),
+        tally,
+        left=_left_of(pending, tally),
+        write=_keep_nothing,
+    )
+    counts = await ledger.counts()
+    print_counts(counts, await ledger.given_up(max_attempts))
+    return _exit_of(counts, tally) if code is None else code
+
+
+def _left_of(pending: int, tally: Tally) -> Callable[[], float | None]:
+    return lambda: pending - tally.settled
+
+
+def _keep_nothing(_: CallResult) -> None:
+    """Results are in the ledger before they get here."""
+
+
+def print_counts(counts: Mapping[State, int], given_up: int) -> None:
+    """Print how many contacts of a ledger are in each state."""
+    say(f"in the ledger: {sum(counts.values())} contacts")
+    for state, count in counts.items():
+        if count:
+            say(f"  {state:<14}{count}")
+    if given_up:
+        say(f"  of the pending, {given_up} had their last attempt")
+
+
+def _exit_of(counts: Mapping[State, int], tally: Tally) -> Exit:
+    if sum(counts.values()) == counts[State.ACCEPTED] and not tally.rejected_rows:
+        return Exit.DONE
+    return Exit.INCOMPLETE
