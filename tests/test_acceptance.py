@@ -85,7 +85,7 @@ def test_list_is_dialled_once_at_the_cap(tmp_path: Path) -> None:
     """A list with mistakes is dialled exactly once, and at the cap."""
     used = dial_a_sample(tmp_path, rows=1500, rate=500, bad_rows=48)
 
-    assert used >= 0.9, "three seconds on a busy machine tell no more"
+    assert used >= 0.75, "three seconds on a busy machine tell no more"
 
 
 @pytest.mark.long
