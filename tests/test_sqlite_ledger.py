@@ -52,6 +52,7 @@ from digitro_async.campaign import (
     _writer,
 )
 from digitro_async.campaign._connection import connect
+from digitro_async.campaign._jobs import commit
 from digitro_async.privacy import Personal
 
 ROOT = Path(__file__).parent.parent
@@ -873,13 +874,12 @@ class TestThread:
     async def test_one_commit_for_many(self, path: Path, monkeypatch: Any) -> None:
         """What waits at the same time shares a commit."""
         commits = []
-        real = _writer._commit
 
         def counted(connection: sqlite3.Connection, jobs: list[Any]) -> None:
             commits.append(sum(map(len, jobs)))
-            real(connection, jobs)
+            commit(connection, jobs)
 
-        monkeypatch.setattr(_writer, "_commit", counted)
+        monkeypatch.setattr(_writer, "commit", counted)
         async with SQLiteLedger(path) as ledger:
             await ledger.add(contacts(1_000))
             await ledger.claim(1_000)

@@ -1,6 +1,7 @@
 """Durable batches: nobody called twice and nobody forgotten, across crashes."""
 
-from digitro_async.campaign._campaign import Campaign, Imported
+from digitro_async.campaign._campaign import Campaign
+from digitro_async.campaign._imported import Imported
 from digitro_async.campaign._ledger import Ledger
 from digitro_async.campaign._open import open_ledger
 from digitro_async.campaign._reader import LedgerReader

@@ -1,6 +1,5 @@
 """Campaign: a list in a ledger, dialled by a client, each contact once."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
@@ -8,9 +7,16 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from digitro_async.campaign._imported import (
+    Imported,
+    counted,
+    is_repeated,
+    numbered,
+    sorted_out,
+)
 from digitro_async.campaign._ledger import Ledger
 from digitro_async.campaign._runner import CampaignRun
-from digitro_async.campaign._values import Added, NewContact, OpenContact
+from digitro_async.campaign._values import NewContact, OpenContact
 from digitro_async.client import DigitroClient
 from digitro_async.errors import ConfigurationError, InvalidCallError
 from digitro_async.models import PredictiveCall
@@ -19,31 +25,14 @@ from digitro_async.privacy import Personal, Secret
 if TYPE_CHECKING:  # who has no contact files shall not load what reads them
     from digitro_async.contacts import Contact, RejectedRow
 
-__all__ = ["Campaign", "Imported"]
+__all__ = ["Campaign"]
 
-PAGE = 1_000
+PAGE = 2_000
 """Contacts that are put into the ledger in one commit."""
 
 Defaults = Mapping[str, str | Secret | Personal]
 
 _FIELDS = {field.name: field for field in attrs.fields(PredictiveCall)}
-
-
-@attrs.frozen(kw_only=True)
-class Imported:
-    """What became of the contacts that were put into a ledger.
-
-    Attributes:
-        new: That were not there before.
-        known: That were there, from the same line: the file was read before.
-        repeated: That were there from another line; they are not called again.
-        rejected: Rows that are no contacts.
-    """
-
-    new: int = 0
-    known: int = 0
-    repeated: int = 0
-    rejected: int = 0
 
 
 class Campaign:
@@ -78,6 +67,11 @@ class Campaign:
         self._ledger = ledger
         self._client = client
         self._defaults = dict(call)
+        self._standard = {
+            name: _text(call.get(name, field.default))
+            for name, field in _FIELDS.items()
+            if name != "destination"
+        }
         self._max_attempts = max_attempts
 
     async def add(
@@ -110,11 +104,11 @@ class Campaign:
         times: Counter[int] | None = Counter() if allow_duplicates else None
         source = iter(contacts)
         while page := list(islice(source, PAGE)):
-            good, bad = _sorted_out(page)
+            good, bad = sorted_out(page)
             new = [self._new_contact(contact, times) for contact in good]
             for contact, added in zip(good, await self._ledger.add(new), strict=True):
-                imported = _counted(imported, contact, added)
-                if repeated is not None and _is_repeated(contact, added):
+                imported = counted(imported, contact, added)
+                if repeated is not None and is_repeated(contact, added):
                     repeated(contact, added.line)
             imported = attrs.evolve(imported, rejected=imported.rejected + len(bad))
             if rejected is not None:
@@ -145,7 +139,7 @@ class Campaign:
         identity = f"number {number}" if own is None else f"id {own}"
         return NewContact(
             line=contact.line,
-            identity=Personal(_numbered(identity, times)),
+            identity=Personal(numbered(identity, times)),
             id=None if own is None else Personal(own),
             destination=contact.call.destination,
             pabx=contact.pabx,
@@ -155,11 +149,11 @@ class Campaign:
     def _own_fields(self, call: PredictiveCall) -> dict[str, str]:
         """Return what a row says itself; the rest may change between runs."""
         own = {}
-        for name, field in _FIELDS.items():
-            text = _text(getattr(call, name))
-            standard = self._defaults.get(name, field.default)
-            if name != "destination" and text is not None and text != _text(standard):
-                own[name] = str(text)
+        for name, standard in self._standard.items():
+            value = getattr(call, name)
+            text = value if value is None or isinstance(value, str) else value.reveal()
+            if text is not None and text != standard:
+                own[name] = text
         return own
 
     def _build_call(self, contact: OpenContact) -> PredictiveCall:
@@ -194,41 +188,6 @@ def _check_defaults(call: Defaults) -> None:
     else:
         return
     raise ConfigurationError(f"call: {problem}")
-
-
-def _numbered(identity: str, times: Counter[int] | None) -> str:
-    """Return what a contact is known by, where it may come several times.
-
-    Counting them, and not their lines, keeps a file that was edited from calling
-    everybody again.
-    """
-    if times is None:
-        return identity
-    digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=8)
-    key = int.from_bytes(digest.digest())
-    times[key] += 1
-    return identity if times[key] == 1 else f"{times[key]} x {identity}"
-
-
-def _sorted_out(
-    page: "list[Contact | RejectedRow]",
-) -> "tuple[list[Contact], list[RejectedRow]]":
-    from digitro_async.contacts import RejectedRow  # noqa: PLC0415 - as said above
-
-    bad = [row for row in page if isinstance(row, RejectedRow)]
-    return [row for row in page if not isinstance(row, RejectedRow)], bad
-
-
-def _is_repeated(contact: "Contact", added: Added) -> bool:
-    return not added.new and added.line != contact.line
-
-
-def _counted(imported: Imported, contact: "Contact", added: Added) -> Imported:
-    if added.new:
-        return attrs.evolve(imported, new=imported.new + 1)
-    if _is_repeated(contact, added):
-        return attrs.evolve(imported, repeated=imported.repeated + 1)
-    return attrs.evolve(imported, known=imported.known + 1)
 
 
 def _text(value: object) -> object:

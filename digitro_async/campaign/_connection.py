@@ -8,6 +8,8 @@ from digitro_async.errors import ConfigurationError, LedgerError
 
 __all__ = [
     "APPLICATION_ID",
+    "BAD_VALUES",
+    "bad_value",
     "check_kind",
     "check_settings",
     "connect",
@@ -17,6 +19,9 @@ __all__ = [
 
 APPLICATION_ID = 0x44474C31
 """Stands in the head of every ledger file: "DGL1"."""
+
+BAD_VALUES = (TypeError, ValueError, OverflowError, sqlite3.IntegrityError)
+"""What a row's own values can cause; anything else is the database's fault."""
 
 _OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
@@ -49,6 +54,14 @@ def problem_of(error: sqlite3.Error) -> str:
 def write_failed(name: str, problem: str) -> LedgerError:
     """Return the error that every write of a broken ledger ends in."""
     return LedgerError(f"{name} can't be written: {problem}", reason="write_failed")
+
+
+def bad_value(error: Exception) -> LedgerError:
+    """Return the error for a value that can't stand in a ledger."""
+    problem = type(error).__name__
+    if isinstance(error, sqlite3.Error):
+        problem = problem_of(error)
+    return LedgerError(f"a value can't be stored: {problem}", reason="bad_value")
 
 
 def check_settings(path: Path, synchronous: str, busy_timeout: float) -> None:

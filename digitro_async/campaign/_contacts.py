@@ -5,6 +5,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
+from itertools import count
 
 from digitro_async.campaign._codes import STATE_CODES, STEP_CODES
 from digitro_async.campaign._reading import read_pending
@@ -20,6 +21,9 @@ __all__ = [
     "write_setting",
 ]
 
+_MOST_VALUES = 1_000
+"""Values that are asked for in one statement; 32,766 are allowed."""
+
 _PENDING, _CLAIMED = STATE_CODES[State.PENDING], STATE_CODES[State.CLAIMED]
 
 
@@ -27,7 +31,19 @@ def add_contacts(
     connection: sqlite3.Connection, key: bytes, contacts: Sequence[NewContact]
 ) -> list[Added]:
     """Put contacts in that are not there yet."""
-    return [_add(connection, key, contact) for contact in contacts]
+    hashes = [_hash_of(contact, key) for contact in contacts]
+    lines = _known(connection, hashes)
+    (last,) = connection.execute("SELECT max(number) FROM contact").fetchone()
+    numbers = count((last or 0) + 1)
+    added, new = [], []
+    for contact, digest in zip(contacts, hashes, strict=True):
+        is_new = digest not in lines
+        if is_new:
+            lines[digest] = contact.line
+            new.append((next(numbers), digest, contact))
+        added.append(Added(new=is_new, line=lines[digest]))
+    _insert(connection, new)
+    return added
 
 
 def claim_contacts(
@@ -96,33 +112,42 @@ def write_setting(connection: sqlite3.Connection, name: str, value: str) -> None
     )
 
 
-def _add(connection: sqlite3.Connection, key: bytes, contact: NewContact) -> Added:
+def _hash_of(contact: NewContact, key: bytes) -> bytes:
     identity = contact.identity.reveal().encode()
-    digest = hashlib.blake2b(identity, digest_size=16, key=key).digest()
-    cursor = connection.execute(
-        "INSERT INTO contact (hash, line) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING",
-        (digest, contact.line),
-    )
-    if cursor.rowcount == 1:
-        _add_person(connection, cursor.lastrowid, contact)
-        return Added(new=True, line=contact.line)
-    (line,) = connection.execute(
-        "SELECT line FROM contact WHERE hash = ?", (digest,)
-    ).fetchone()
-    return Added(new=False, line=line)
+    return hashlib.blake2b(identity, digest_size=16, key=key).digest()
 
 
-def _add_person(
-    connection: sqlite3.Connection, number: int | None, contact: NewContact
+def _known(connection: sqlite3.Connection, hashes: list[bytes]) -> dict[bytes, int]:
+    """Return the line of each contact that is there already."""
+    lines: dict[bytes, int] = {}
+    for begin in range(0, len(hashes), _MOST_VALUES):
+        some = hashes[begin : begin + _MOST_VALUES]
+        marks = ", ".join("?" * len(some))
+        lines |= connection.execute(
+            f"SELECT hash, line FROM contact WHERE hash IN ({marks})",  # noqa: S608
+            some,
+        ).fetchall()
+    return lines
+
+
+def _insert(
+    connection: sqlite3.Connection, contacts: list[tuple[int, bytes, NewContact]]
 ) -> None:
-    connection.execute(
+    connection.executemany(
+        "INSERT INTO contact (number, hash, line) VALUES (?, ?, ?)",
+        [(number, digest, contact.line) for number, digest, contact in contacts],
+    )
+    connection.executemany(
         "INSERT INTO person (number, id, destination, pabx, fields)"
         " VALUES (?, ?, ?, ?, ?)",
-        (
-            number,
-            None if contact.id is None else contact.id.reveal(),
-            contact.destination.reveal(),
-            contact.pabx,
-            json.dumps(dict(contact.fields)) if contact.fields else None,
-        ),
+        [
+            (
+                number,
+                None if contact.id is None else contact.id.reveal(),
+                contact.destination.reveal(),
+                contact.pabx,
+                json.dumps(dict(contact.fields)) if contact.fields else None,
+            )
+            for number, _, contact in contacts
+        ],
     )

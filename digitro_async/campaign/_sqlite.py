@@ -20,16 +20,12 @@ from digitro_async.campaign._contacts import (
     write_setting,
 )
 from digitro_async.campaign._files import printable
+from digitro_async.campaign._jobs import Job, run_calls
 from digitro_async.campaign._owned_file import OwnedFile
 from digitro_async.campaign._reader import PAGE, LedgerReader
 from digitro_async.campaign._reconcile import reconcile_contact
 from digitro_async.campaign._state import State, Step, after
-from digitro_async.campaign._statements import (
-    BAD_VALUES,
-    bad_value,
-    write_intents,
-    write_outcomes,
-)
+from digitro_async.campaign._statements import write_intents, write_outcomes
 from digitro_async.campaign._values import (
     Added,
     Entry,
@@ -37,8 +33,8 @@ from digitro_async.campaign._values import (
     OpenContact,
     Reconciled,
 )
-from digitro_async.campaign._writer import Job, Writer
-from digitro_async.errors import DigitroError, LedgerError
+from digitro_async.campaign._writer import Writer
+from digitro_async.errors import LedgerError
 
 __all__ = ["SQLiteLedger"]
 
@@ -199,7 +195,7 @@ class SQLiteLedger:
         return self._writer.write(turn, write, row)
 
     async def _call(self, act: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        result: _Result = await self._write(_CALLS, _run_calls, act)
+        result: _Result = await self._write(_CALLS, run_calls, act)
         return result
 
     async def _read(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
@@ -211,21 +207,6 @@ class SQLiteLedger:
     def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
         with LedgerReader(self._file.path) as reader:
             return reader.ask(query)
-
-
-def _run_calls(connection: sqlite3.Connection, jobs: list[Job]) -> None:
-    for job in jobs:
-        job.error = None
-        connection.execute("SAVEPOINT call")
-        try:
-            job.result = job.row(connection)
-        except DigitroError as error:
-            job.error = error.with_traceback(None)  # its frames hold what was asked
-        except BAD_VALUES as error:
-            job.error = bad_value(error)
-        if job.error is not None:
-            connection.execute("ROLLBACK TO call")
-        connection.execute("RELEASE call")
 
 
 def _recover(connection: sqlite3.Connection) -> int:

@@ -14,23 +14,19 @@ from typing import Any, Final
 import attrs
 
 from digitro_async.campaign._codes import STATE_CODES, STATES, STEP_CODES
-from digitro_async.campaign._connection import problem_of
+from digitro_async.campaign._connection import BAD_VALUES, bad_value
+from digitro_async.campaign._jobs import Job, MisfitError
 from digitro_async.campaign._state import State, Step, after
-from digitro_async.campaign._writer import Job, MisfitError
 from digitro_async.errors import (
     ClaimLostError,
     DigitroError,
     IllegalTransitionError,
-    LedgerError,
 )
 
-__all__ = ["bad_value", "write_intents", "write_outcomes"]
+__all__ = ["write_intents", "write_outcomes"]
 
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Rows of one statement; what is left open holds nothing and changes nothing."""
-
-BAD_VALUES: Final = (TypeError, ValueError, OverflowError, sqlite3.IntegrityError)
-"""What a row's own values can cause; anything else is the database's fault."""
 
 _CLAIMED, _INTENT = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
 _ACCEPTED, _UNKNOWN = STATE_CODES[State.ACCEPTED], STATE_CODES[State.UNKNOWN]
@@ -106,14 +102,6 @@ def write_outcomes(connection: sqlite3.Connection, jobs: list[Job]) -> None:
     for job in jobs:
         if job.error is None:
             job.result = STATES[job.row[1]]
-
-
-def bad_value(error: Exception) -> LedgerError:
-    """Return an error for a value that can't stand in a ledger."""
-    problem = type(error).__name__
-    if isinstance(error, sqlite3.Error):
-        problem = problem_of(error)
-    return LedgerError(f"a value can't be stored: {problem}", reason="bad_value")
 
 
 def _write(

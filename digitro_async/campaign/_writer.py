@@ -13,24 +13,17 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import attrs
-
 from digitro_async.campaign._connection import problem_of, write_failed
+from digitro_async.campaign._jobs import Job, Write, by_turn, commit, roll_back
 from digitro_async.errors import DigitroError, LedgerError
 
-__all__ = ["Job", "LedgerFile", "MisfitError", "Writer"]
+__all__ = ["LedgerFile", "Writer"]
 
 LONGEST_WAIT = 0.001
 """Seconds that a first job waits for others to share its commit; 5 ms at most."""
 
 MOST_JOBS = 2_000
 """Jobs of one commit."""
-
-Write = Callable[[sqlite3.Connection, list["Job"]], None]
-
-
-class MisfitError(Exception):
-    """One of several jobs can't be written: each must be tried by itself."""
 
 
 class LedgerFile(Protocol):
@@ -48,25 +41,6 @@ class LedgerFile(Protocol):
     def close(self) -> None:
         """Close what is open of it."""
         ...
-
-
-@attrs.define(eq=False)
-class Job:
-    """One thing to be written.
-
-    Attributes:
-        turn: Jobs of one commit are written in the order of this number.
-        write: What writes it, together with all others of its turn.
-        row: What is written.
-        done: Set in the loop once it is durable.
-    """
-
-    turn: int
-    write: Write
-    row: Any
-    done: asyncio.Future[Any]
-    result: Any = None
-    error: DigitroError | None = None
 
 
 class Writer:
@@ -171,13 +145,13 @@ class Writer:
     def _write(self, connection: sqlite3.Connection, jobs: list[Job]) -> None:
         if self._broken is None:
             try:
-                _commit_all(connection, _by_turn(jobs))
+                commit(connection, by_turn(jobs))
             except sqlite3.Error as error:
                 self._broken = problem_of(error)
             except Exception as error:  # noqa: BLE001 - nobody may wait for ever
                 self._broken = type(error).__name__
             if self._broken is not None:
-                _roll_back(connection)
+                roll_back(connection)
         # After a failed sync a later success proves nothing: no more writes.
         if self._broken is not None:
             for job in jobs:
@@ -199,36 +173,6 @@ class Writer:
         except RuntimeError:
             return False
         return True
-
-
-def _by_turn(jobs: list[Job]) -> list[list[Job]]:
-    turns: dict[int, list[Job]] = {}
-    for job in jobs:
-        turns.setdefault(job.turn, []).append(job)
-    return [turns[turn] for turn in sorted(turns)]
-
-
-def _commit_all(connection: sqlite3.Connection, jobs: list[list[Job]]) -> None:
-    try:
-        _commit(connection, jobs)
-    except MisfitError:
-        connection.execute("ROLLBACK")
-        _commit(connection, [[job] for several in jobs for job in several])
-
-
-def _commit(connection: sqlite3.Connection, jobs: list[list[Job]]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    for several in jobs:
-        several[0].write(connection, several)
-    connection.execute("COMMIT")
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    try:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-    except sqlite3.Error:
-        pass  # the first error is the one that is told
 
 
 def _answer(jobs: list[Job]) -> None:
