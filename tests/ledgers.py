@@ -2,13 +2,19 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
-from collections.abc import Mapping
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from helpers import everything_of
+import pytest
+from helpers import everything_of, until
 
+from digitro_async import LedgerError
 from digitro_async.campaign import Entry, Ledger, NewContact, SQLiteLedger, State
 from digitro_async.campaign._state import Step
 from digitro_async.privacy import Personal
@@ -156,3 +162,42 @@ def shown_by(error: BaseException) -> str:
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(here):
         trace = trace.tb_next
     return everything_of(error.with_traceback(trace))
+
+
+def ledger_threads() -> list[threading.Thread]:
+    """Return the writing threads that are alive."""
+    return [one for one in threading.enumerate() if one.name.startswith("ledger ")]
+
+
+needs_mounts = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="needs to mount disks"
+)
+
+
+@contextlib.contextmanager
+def mounted(place: Path, *arguments: str) -> Iterator[None]:
+    """Mount something while the block runs."""
+    done = subprocess.run(
+        ["mount", *arguments, str(place)], capture_output=True, check=False
+    )
+    if done.returncode == 0 and "--bind" in arguments:
+        options = "remount,bind,ro"
+        done = subprocess.run(["mount", "-o", options, str(place)], check=False)
+    if done.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+async def fails_to_open(path: Path, **given: Any) -> LedgerError:
+    """Return the error that opening ends in, having looked at all that it shows."""
+    with pytest.raises(LedgerError) as caught:
+        await SQLiteLedger(path, **given).__aenter__()
+    shown = shown_by(caught.value)
+
+    assert caught.value.__context__ is None
+    assert "unable to open" not in shown
+    await until(lambda: not ledger_threads())
+    return caught.value

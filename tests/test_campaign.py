@@ -13,6 +13,7 @@ import pytest
 from helpers import (
     LOST,
     NOT_SENT,
+    Attempt,
     ScriptedTransport,
     accepted,
     answered,
@@ -747,12 +748,13 @@ def break_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
 class TestBrokenLedger:
     """When the ledger can't be written, nobody is called any more."""
 
-    @pytest.mark.parametrize("latency", [0.0, 0.02])
+    @pytest.mark.parametrize("longest", [0.0, 0.02])
     async def test_half_way(
-        self, tmp_path: Path, break_disk: Callable[[bool], None], latency: float
+        self, tmp_path: Path, break_disk: Callable[[bool], None], longest: float
     ) -> None:
         """The run ends with the ledger's error, after what was on the wire."""
-        transport = ScriptedTransport(latency=latency)
+        chance = random.Random(7)
+        transport = ScriptedTransport(latency=lambda: chance.random() * longest)
         path = tmp_path / "ledger.db"
         taken: list[CallResult] = []
         async with quiet_loop():
@@ -785,6 +787,55 @@ class TestBrokenLedger:
             State.ACCEPTED: 500 - recovered,
             **({State.UNKNOWN: recovered} if recovered else {}),
         }
+
+    async def test_an_intent_that_can_not_be_written(
+        self, tmp_path: Path, break_disk: Callable[[bool], None]
+    ) -> None:
+        """A call whose intent can't be written is not sent, and has a result."""
+        transport = ScriptedTransport()
+        async with SQLiteLedger(tmp_path / "ledger.db") as ledger:
+            campaign, _ = scripted(ledger, transport, pabx=make_pabx(max_in_flight=1))
+            await campaign.add(contacts(10))
+            taken: list[CallResult] = []
+            intend = ledger.intend
+
+            def break_it(*given: Any) -> Any:
+                break_disk(True)
+                return intend(*given)
+
+            ledger.intend = break_it  # type: ignore[method-assign, assignment]
+            async with campaign.run() as results:
+                with pytest.raises(LedgerError):
+                    await take_into(taken, results)
+
+        assert transport.attempts == []
+        assert [result.outcome for result in taken] == [Outcome.NOT_SENT]
+        assert taken[0].error is not None
+        assert taken[0].error.reason == "ledger_failed"
+
+    async def test_an_outcome_that_can_not_be_written(
+        self, tmp_path: Path, break_disk: Callable[[bool], None]
+    ) -> None:
+        """A call whose outcome can't be written has its result, and is the last."""
+
+        def break_it(_: Attempt) -> None:
+            break_disk(True)
+
+        transport = ScriptedTransport(decide=break_it)
+        path = tmp_path / "ledger.db"
+        async with SQLiteLedger(path) as ledger:
+            campaign, _ = scripted(ledger, transport, pabx=make_pabx(max_in_flight=1))
+            await campaign.add(contacts(10))
+            taken: list[CallResult] = []
+            async with campaign.run() as results:
+                with pytest.raises(LedgerError):
+                    await take_into(taken, results)
+        break_disk(False)
+        async with SQLiteLedger(path) as again:
+            found = await states(again)
+
+        assert [result.outcome for result in taken] == [Outcome.ACCEPTED]
+        assert found == {1: State.UNKNOWN} | dict.fromkeys(range(2, 11), State.PENDING)
 
     async def test_told_once_more_on_leaving(
         self, tmp_path: Path, break_disk: Callable[[bool], None]

@@ -78,9 +78,7 @@ def check_settings(path: Path, synchronous: str, busy_timeout: float) -> None:
         raise ConfigurationError("busy_timeout must be seconds of 0 or more")
 
 
-def connect(
-    path: Path, synchronous: str = "FULL", busy_timeout: float = 5.0
-) -> sqlite3.Connection:
+def connect(path: Path, synchronous: str, busy_timeout: float) -> sqlite3.Connection:
     """Open the file the way a ledger needs it.
 
     Nothing is changed in a file that is no ledger.

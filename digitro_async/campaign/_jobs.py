@@ -59,7 +59,6 @@ def commit(connection: sqlite3.Connection, jobs: list[list[Job]]) -> None:
 def run_calls(connection: sqlite3.Connection, jobs: list[Job]) -> None:
     """Write jobs that are functions of the connection."""
     for job in jobs:
-        job.error = None
         connection.execute("SAVEPOINT call")
         try:
             job.result = job.row(connection)
