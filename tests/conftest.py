@@ -1,5 +1,6 @@
 """Settings of every test run, and aioresponses kept working on current aiohttp."""
 
+import asyncio
 import inspect
 from types import SimpleNamespace
 from typing import Any
@@ -45,3 +46,7 @@ def _mend_aioresponses() -> None:
 
 
 _mend_aioresponses()
+
+# Until one is set, asking for the main thread's loop makes one: pytest-asyncio asks, and
+# nobody closes it. A later test would get the warning.
+asyncio.set_event_loop(None)
