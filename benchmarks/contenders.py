@@ -72,6 +72,10 @@ CONTENDERS = (
         needs="httpx",
         most_in_flight=100,
     ),
+    Contender("lean", "lean:plain", default=False),
+    Contender("lean+hooks", "lean:with_hooks", default=False),
+    Contender("lean+tuned", "lean:plain", tuned=True, default=False),
+    Contender("lean+hooks+tuned", "lean:with_hooks", tuned=True, default=False),
     Contender("ours_one", "own:one_by_one", default=False),
     Contender("ours_one+tuned", "own:one_by_one", tuned=True, default=False),
 )
@@ -91,6 +95,8 @@ COMPARISONS = (
     Comparison("durable, to the same without", "campaign+tuned", "ours+tuned"),
     Comparison("to httpx, process untouched", "ours", "httpx"),
     Comparison("to httpx, tune_process()", "ours+tuned", "httpx"),
+    Comparison("to aiohttp by hand, both tuned", "ours+tuned", "lean+tuned"),
+    Comparison("to the same with hooks", "ours+tuned", "lean+hooks+tuned"),
     Comparison("to gather, one call at a time", "ours_one", "gather"),
     Comparison("to gather+tuned, one call at a time", "ours_one+tuned", "gather+tuned"),
 )

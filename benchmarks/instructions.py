@@ -1,0 +1,132 @@
+"""Instructions of one call: a figure that repeats within 1 % on a noisy machine.
+
+``python -m benchmarks.instructions`` runs contenders under valgrind's callgrind, each
+with two numbers of calls; the difference, by the calls in between, is what one call
+costs in user-space instructions, start and end of the process left out.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import attrs
+
+from benchmarks.contenders import CONTENDERS
+from benchmarks.processes import LONGEST_RUN, ROOT, serving
+from benchmarks.work import Job, WrongRunError
+
+CALLS = (400, 1400)
+IN_FLIGHT = 50
+DEFAULT = ("workers", "lean", "lean+hooks", "ours")
+_COLLECTED = re.compile(r"Collected : (\d+)")
+
+
+@attrs.frozen
+class Limit:
+    """A ratio of two contenders' instructions that must not be exceeded.
+
+    Attributes:
+        ours: Name of the contender that is judged.
+        other: Name of the one it is set against.
+        most: Largest ratio allowed.
+    """
+
+    ours: str
+    other: str
+    most: float
+
+
+LIMITS = (Limit("ours", "lean+hooks", 1.15),)
+"""What CI checks: the whole dispatch against aiohttp used by hand, as lean as it goes,
+with the two trace hooks that evidence would need otherwise."""
+
+
+def count(contender: str, calls: int) -> int:
+    """Return the instructions of a process that makes so many calls.
+
+    Raises:
+        WrongRunError: If it failed.
+    """
+    with serving(0.0, None) as port:
+        job = Job(contender=contender, port=port, calls=calls, in_flight=IN_FLIGHT)
+        valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+        done = subprocess.run(
+            [*valgrind, sys.executable, "-m", "benchmarks.client"]
+            + [json.dumps(attrs.asdict(job))],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_RUN,
+            check=False,
+        )
+    found = _COLLECTED.search(done.stderr)
+    if done.returncode or found is None:
+        last = "\n".join(done.stderr.splitlines()[-5:])
+        raise WrongRunError(f"{contender} failed:\n{last}")
+    return int(found[1])
+
+
+def per_call(contender: str) -> float:
+    """Return the instructions of one call.
+
+    Raises:
+        WrongRunError: If a run failed.
+    """
+    few, many = (count(contender, calls) for calls in CALLS)
+    return (many - few) / (CALLS[1] - CALLS[0])
+
+
+def judge(found: dict[str, float]) -> list[str]:
+    """Return a line for each limit that can be judged and is exceeded."""
+    wrong = []
+    for limit in LIMITS:
+        if limit.ours in found and limit.other in found:
+            ratio = found[limit.ours] / found[limit.other]
+            if ratio > limit.most:
+                wrong.append(
+                    f"{limit.ours} / {limit.other} is {ratio:.3f},"
+                    f" allowed are {limit.most}"
+                )
+    return wrong
+
+
+def main() -> int:
+    """Print the instructions of each contender.
+
+    Returns:
+        0; 1 where a limit is exceeded or there are no figures.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.instructions", description=__doc__
+    )
+    names = [one.name for one in CONTENDERS]
+    parser.add_argument("contenders", nargs="*", default=DEFAULT, metavar="CONTENDER")
+    options = parser.parse_args()
+    unknown = set(options.contenders) - set(names)
+    if unknown:
+        parser.error(f"no such contender; there are: {', '.join(names)}")
+    if shutil.which("valgrind") is None:
+        print("no figures: valgrind is not installed", file=sys.stderr)
+        return 1
+    found: dict[str, float] = {}
+    try:
+        for name in options.contenders:
+            found[name] = per_call(name)
+            share = found[name] / found[options.contenders[0]]
+            print(f"{name:24} {found[name] / 1000:8.1f}k a call {share:7.3f}", flush=True)
+    except WrongRunError as error:
+        print(f"no figures: {error}", file=sys.stderr)
+        return 1
+    wrong = judge(found)
+    for line in wrong:
+        print(f"TOO MANY: {line}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

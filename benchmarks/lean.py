@@ -1,0 +1,85 @@
+"""Plain aiohttp with every public lever pulled by hand, as lean as it goes.
+
+What stays is what a dialler can't do without: a total time limit and a checked answer.
+``with_hooks`` adds the two trace hooks that tell whether a request left.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from benchmarks.work import API_KEY, PATH, Job, Stopwatch, Tally, make_body
+
+try:
+    import orjson
+except ImportError:
+    orjson = None  # type: ignore[assignment]
+
+_dumps: Callable[[Any], bytes] = (
+    orjson.dumps if orjson else lambda value: json.dumps(value).encode()
+)
+_loads: Callable[[bytes], Any] = orjson.loads if orjson else json.loads
+
+
+async def plain(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Let a fixed set of workers share the calls."""
+    await _dial(job, watch, tally, [])
+
+
+async def with_hooks(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Do the same, and note for each call whether its head and body were sent."""
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(_head_sent)
+    trace.on_request_chunk_sent.append(_body_sent)
+    await _dial(job, watch, tally, [trace])
+
+
+async def _head_sent(_: object, context: SimpleNamespace, __: object) -> None:
+    context.trace_request_ctx.head = True
+
+
+async def _body_sent(_: object, context: SimpleNamespace, __: object) -> None:
+    context.trace_request_ctx.body = True
+
+
+async def _dial(
+    job: Job, watch: Stopwatch, tally: Tally, traces: list[aiohttp.TraceConfig]
+) -> None:
+    url = URL(job.base_url + PATH, encoded=True)
+    numbers = iter(range(job.calls))
+    async with aiohttp.ClientSession(
+        headers={
+            "x-api-key": API_KEY,
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "lean",
+        },
+        connector=aiohttp.TCPConnector(limit=0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=30),
+        auto_decompress=False,
+        trace_configs=traces,
+    ) as session:
+
+        async def work() -> None:
+            for number in numbers:
+                begun = time.perf_counter()
+                seen = SimpleNamespace(head=False, body=False) if traces else None
+                response = await session.post(
+                    url,
+                    data=_dumps(make_body(number)),
+                    allow_redirects=False,
+                    trace_request_ctx=seen,
+                )
+                answer = _loads(await response.content.read())
+                tally.add(answer.get("ID_CHAMADA"), time.perf_counter() - begun)
+
+        with watch:
+            await asyncio.gather(*(work() for _ in range(job.in_flight)))
