@@ -76,6 +76,7 @@ CONTENDERS = (
     Contender("lean+hooks", "lean:with_hooks", default=False),
     Contender("lean+tuned", "lean:plain", tuned=True, default=False),
     Contender("lean+hooks+tuned", "lean:with_hooks", tuned=True, default=False),
+    Contender("transport", "own:transport", default=False),
     Contender("ours_one", "own:one_by_one", default=False),
     Contender("ours_one+tuned", "own:one_by_one", tuned=True, default=False),
 )

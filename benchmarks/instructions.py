@@ -54,9 +54,9 @@ def count(contender: str, calls: int) -> int:
     with serving(0.0, None) as port:
         job = Job(contender=contender, port=port, calls=calls, in_flight=IN_FLIGHT)
         valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+        client = [sys.executable, "-m", "benchmarks.client"]
         done = subprocess.run(
-            [*valgrind, sys.executable, "-m", "benchmarks.client"]
-            + [json.dumps(attrs.asdict(job))],
+            [*valgrind, *client, json.dumps(attrs.asdict(job))],
             cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": "0"},
             capture_output=True,
@@ -118,7 +118,9 @@ def main() -> int:
         for name in options.contenders:
             found[name] = per_call(name)
             share = found[name] / found[options.contenders[0]]
-            print(f"{name:24} {found[name] / 1000:8.1f}k a call {share:7.3f}", flush=True)
+            print(
+                f"{name:24} {found[name] / 1000:8.1f}k a call {share:7.3f}", flush=True
+            )
     except WrongRunError as error:
         print(f"no figures: {error}", file=sys.stderr)
         return 1

@@ -16,15 +16,18 @@ from yarl import URL
 
 from benchmarks.work import API_KEY, PATH, Job, Stopwatch, Tally, make_body
 
+_dumps: Callable[[Any], bytes]
+_loads: Callable[[bytes], Any]
 try:
     import orjson
 except ImportError:
-    orjson = None  # type: ignore[assignment]
+    _loads = json.loads
 
-_dumps: Callable[[Any], bytes] = (
-    orjson.dumps if orjson else lambda value: json.dumps(value).encode()
-)
-_loads: Callable[[bytes], Any] = orjson.loads if orjson else json.loads
+    def _dumps(value: Any) -> bytes:
+        return json.dumps(value).encode()
+
+else:
+    _dumps, _loads = orjson.dumps, orjson.loads
 
 
 async def plain(job: Job, watch: Stopwatch, tally: Tally) -> None:

@@ -6,8 +6,16 @@ import time
 from pathlib import Path
 
 from benchmarks.work import API_KEY, CHANNEL, Job, Stopwatch, Tally, destination
-from digitro_async import PABX, Campaign, DigitroClient, PredictiveCall, open_ledger
+from digitro_async import (
+    PABX,
+    Campaign,
+    DigitroClient,
+    PredictiveCall,
+    SessionManager,
+    open_ledger,
+)
 from digitro_async.contacts import Contact
+from digitro_async.protocol import Evidence, encode_call
 
 
 def make_call(number: int) -> PredictiveCall:
@@ -42,6 +50,23 @@ async def dispatch(job: Job, watch: Stopwatch, tally: Tally) -> None:
             async with client.dispatch(calls) as results:
                 async for result in results:
                     tally.add(result.call_id, result.timings.latency)
+
+
+async def transport(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Let workers share the calls over the transport alone: bytes out, bytes in."""
+    pabx = make_pabx(job.base_url, job.in_flight)
+    body = encode_call(make_call(0))
+    numbers = iter(range(job.calls))
+    async with SessionManager() as sessions:
+
+        async def work() -> None:
+            for _ in numbers:
+                begun = time.perf_counter()
+                seen = await sessions.exchange(pabx, body, Evidence())
+                tally.add(seen.body.decode(), time.perf_counter() - begun)
+
+        with watch:
+            await asyncio.gather(*(work() for _ in range(job.in_flight)))
 
 
 async def campaign(job: Job, watch: Stopwatch, tally: Tally) -> None:

@@ -47,6 +47,6 @@ def _mend_aioresponses() -> None:
 
 _mend_aioresponses()
 
-# Until one is set, asking for the main thread's loop makes one: pytest-asyncio asks, and
-# nobody closes it. A later test would get the warning.
+# Until one is set, asking for the main thread's loop makes one: pytest-asyncio asks,
+# and nobody closes it. A later test would get the warning.
 asyncio.set_event_loop(None)

@@ -130,9 +130,14 @@ def _intent_after_send() -> None:
     async def nothing(_: Any, __: Hashable, ___: str) -> None:
         pass
 
-    async def both(self: Any, key: Hashable, pabx: str, settled: Settled) -> Settled:
-        await intend(self, key, pabx)
-        return await settle(self, key, pabx, settled)
+    def both(self: Any, key: Hashable, pabx: str, settled: Settled, then: Any) -> None:
+        async def both_in_turn() -> None:
+            await intend(self, key, pabx)
+            settle(self, key, pabx, settled, then)
+
+        tasks.add(asyncio.ensure_future(both_in_turn()))
+
+    tasks: set[Any] = set()
 
     _replace(journal, "intend", nothing)
     _replace(journal, "settle", both)
@@ -183,10 +188,13 @@ def _outcome_forgotten() -> None:
     """Don't write that a call was accepted."""
     settle = _runner._LedgerJournal.settle
 
-    async def forget(self: Any, key: Hashable, pabx: str, settled: Settled) -> Settled:
+    def forget(
+        self: Any, key: Hashable, pabx: str, settled: Settled, then: Any
+    ) -> None:
         if settled.accepted is not None:
-            return settled
-        return await settle(self, key, pabx, settled)
+            then(settled)
+        else:
+            settle(self, key, pabx, settled, then)
 
     _replace(_runner._LedgerJournal, "settle", forget)
 

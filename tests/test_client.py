@@ -128,7 +128,7 @@ class TestRequest:
             accepted = await client.make_predictive_call(DOCUMENTED)
         [(method, url)] = mocked.requests
         [request] = mocked.requests[method, url]
-        body = request.kwargs["data"]._value
+        body = request.kwargs["data"].decode()
 
         assert (method, url) == ("POST", URL(URL_OF_CALLS))
         assert json.loads(body) == DOCUMENTED_CALL
@@ -178,7 +178,7 @@ class TestRequest:
         async with make_client(unset_fields=unset) as client:
             await client.make_predictive_call(make_call())
         [[request]] = mocked.requests.values()
-        sent = json.loads(request.kwargs["data"]._value)
+        sent = json.loads(request.kwargs["data"].decode())
 
         assert len(sent) == (13 if unset is UnsetFields.NULL else 4)
 

@@ -158,17 +158,17 @@ class Campaign:
 
     def _build_call(self, contact: OpenContact) -> PredictiveCall:
         fields = {**self._defaults, **contact.fields}
-        missing = [name for name in _REQUIRED if name not in fields]
-        if missing:  # of every contact, probably: none of them is invalid for that
-            raise ConfigurationError(f"call: {missing[0]} is missing")
+        if not fields.keys() >= _REQUIRED:  # of every contact, probably
+            missing = min(_REQUIRED - fields.keys())  # so none is invalid for that
+            raise ConfigurationError(f"call: {missing} is missing")
         return PredictiveCall(**fields, destination=contact.destination)  # type: ignore[arg-type]  # checked there
 
 
-_REQUIRED = [
+_REQUIRED = {
     name
     for name, field in _FIELDS.items()
     if field.default is attrs.NOTHING and name != "destination"
-]
+}
 
 
 def _check_defaults(call: Defaults) -> None:

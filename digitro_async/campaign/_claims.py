@@ -40,6 +40,21 @@ class Claims:
         self._page: deque[OpenContact] = deque()
         self._last = 0
 
+    def next_ready(self) -> DispatchItem | None:
+        """Return the next call where its contact is claimed already and can be called.
+
+        The rest is left to iteration, which may wait.
+        """
+        if not self._page:
+            return None
+        contact = self._page[0]
+        try:
+            call = self._build_call(contact)
+        except InvalidCallError:
+            return None
+        del self._page[0]
+        return DispatchItem(call=call, pabx=contact.pabx, key=contact.number)
+
     def __aiter__(self) -> Self:
         return self
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -21,7 +22,7 @@ from digitro_async.protocol import Settled, repeated_call_id
 
 __all__ = ["CampaignRun"]
 
-SMALLEST_PAGE = 100
+SMALLEST_PAGE = 500
 """Fewest contacts that are claimed at once."""
 
 LATE_DELIVERY_SECONDS = 60.0
@@ -173,6 +174,7 @@ class _LedgerJournal:
         self.ledger = ledger
         self._stop = stop
         self._taking_back: set[asyncio.Future[State]] = set()
+        self._writing: set[asyncio.Future[State]] = set()
 
     async def intend(self, key: Hashable, pabx: str) -> None:
         """Record that a call is about to be sent."""
@@ -195,26 +197,55 @@ class _LedgerJournal:
             return
         raise DrainedError(pabx=pabx, reason="ledger_failed")
 
-    async def settle(self, key: Hashable, pabx: str, settled: Settled) -> Settled:
+    def settle(
+        self,
+        key: Hashable,
+        pabx: str,
+        settled: Settled,
+        then: Callable[[Settled], None],
+    ) -> None:
         """Record what an attempt came to."""
         assert isinstance(key, int)  # noqa: S101 - for the type checker
         accepted = settled.accepted
-        step = step_of(settled.verdict.outcome)
         try:
-            state = await self.ledger.settle(
-                key,
-                step,
-                pabx,
-                time.time(),
-                call_id=None if accepted is None else accepted.call_id,
-                reason=settled.verdict.reason or None,
+            writing = asyncio.ensure_future(
+                self.ledger.settle(
+                    key,
+                    step_of(settled.verdict.outcome),
+                    pabx,
+                    time.time(),
+                    call_id=None if accepted is None else accepted.call_id,
+                    reason=settled.verdict.reason or None,
+                )
             )
         except LedgerError as error:
             self._stop(error)
-            return settled
-        if step is Step.ACCEPT and state is State.UNKNOWN:
-            return repeated_call_id()
-        return settled
+            then(settled)
+        else:
+            self._writing.add(writing)  # the loop itself would not keep it alive
+            writing.add_done_callback(partial(self._written, settled, then))
+
+    def _written(
+        self,
+        settled: Settled,
+        then: Callable[[Settled], None],
+        writing: asyncio.Future[State],
+    ) -> None:
+        """Tell what an attempt comes to by its record."""
+        self._writing.discard(writing)
+        error = (
+            LedgerError("the ledger was interrupted", reason="interrupted")
+            if writing.cancelled()
+            else writing.exception()
+        )
+        if isinstance(error, LedgerError):
+            self._stop(error)
+        elif error is not None:  # of somebody's own ledger: its text may hold anything
+            problem = type(error).__name__
+            self._stop(LedgerError(f"the ledger failed: {problem}", reason="failed"))
+        elif settled.accepted is not None and writing.result() is State.UNKNOWN:
+            settled = repeated_call_id()
+        then(settled)
 
     async def settled(self) -> None:
         """Wait until what was taken back is written."""

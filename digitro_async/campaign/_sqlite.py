@@ -43,6 +43,7 @@ _Result = TypeVar("_Result")
 _INTENTS, _OUTCOMES, _CALLS = range(3)
 """Turns in one commit: a contact's own steps can only come in this order."""
 
+_INTENT = State.INTENT
 _NO_LIMIT = 2**62
 
 
@@ -132,10 +133,9 @@ class SQLiteLedger:
         reason: str | None = None,
     ) -> Awaitable[State]:
         """Record what the call came to. See ``Ledger``."""
-        state = STATE_CODES[after(State.INTENT, step)]
-        if call_id is not None:
-            call_id = printable(call_id)
-        row = (number, state, STEP_CODES[step], at, call_id, reason, pabx)
+        state = STATE_CODES[after(_INTENT, step)]
+        text = "" if call_id is None else printable(call_id)
+        row = (number, state, STEP_CODES[step], at, text, reason or "", pabx)
         return self._write(_OUTCOMES, write_outcomes, row)
 
     async def reconcile(

@@ -25,8 +25,12 @@ from digitro_async.errors import (
 
 __all__ = ["write_intents", "write_outcomes"]
 
-_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""Rows of one statement; what is left open holds nothing and changes nothing."""
+_SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+"""Rows of one statement; rows that are left open are filled with ``_NOBODY``."""
+
+_NOBODY: Final = 0
+"""No contact has this number. Neither it nor absent text is None: the driver takes a
+dozen times as long to hand over None as a number or a text."""
 
 _CLAIMED, _INTENT = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
 _ACCEPTED, _UNKNOWN = STATE_CODES[State.ACCEPTED], STATE_CODES[State.UNKNOWN]
@@ -57,7 +61,7 @@ def _intend(rows: int) -> _Statement:
         f"""
         INSERT INTO event (contact, pabx, at, step)
         SELECT column1, column2, column3, {STEP_CODES[Step.INTEND]}
-          FROM (VALUES {_values("(?, ?, ?)", rows)}) WHERE column1 IS NOT NULL
+          FROM (VALUES {_values("(?, ?, ?)", rows)}) WHERE column1 <> {_NOBODY}
         """,  # noqa: S608 - numbers of our own
     )
 
@@ -67,16 +71,17 @@ def _settle(rows: int) -> _Statement:
         f"""
         UPDATE contact
            SET state = new.column2, settled_at = new.column4,
-               call_id = iif(new.column2 = {_ACCEPTED}, new.column5, NULL),
-               reason = new.column6
+               call_id = iif(new.column2 = {_ACCEPTED}, nullif(new.column5, ''), NULL),
+               reason = nullif(new.column6, '')
           FROM (VALUES {_values("(?, ?, ?, ?, ?, ?, ?)", rows)}) AS new
          WHERE contact.number = new.column1 AND contact.state = {_INTENT}
         """,  # noqa: S608 - numbers of our own
         f"""
         INSERT INTO event (contact, step, at, call_id, reason, pabx)
-        SELECT column1, column3, column4, column5, column6, column7
+        SELECT column1, column3, column4,
+               nullif(column5, ''), nullif(column6, ''), column7
           FROM (VALUES {_values("(?, ?, ?, ?, ?, ?, ?)", rows)})
-         WHERE column1 IS NOT NULL
+         WHERE column1 <> {_NOBODY}
         """,  # noqa: S608 - numbers of our own
     )
 
@@ -94,6 +99,8 @@ def write_intents(connection: sqlite3.Connection, jobs: list[Job]) -> None:
 
 def write_outcomes(connection: sqlite3.Connection, jobs: list[Job]) -> None:
     """Write outcomes: rows of number, state, step, time, call id, reason, PABX.
+
+    The call id and the reason are empty where there is none.
 
     An acceptance with a call id that the PABX gave before becomes unknown; the id
     stands in its event.
@@ -131,7 +138,7 @@ def _all_fit(
             piece = jobs[begin : begin + most]
             size = _SIZES[bisect_left(_SIZES, len(piece))]
             values = list(chain.from_iterable(job.row for job in piece))
-            values += [None] * ((size - len(piece)) * len(piece[0].row))
+            values += [_NOBODY] * ((size - len(piece)) * len(piece[0].row))
             statement = statements[size]
             if connection.execute(statement.change, values).rowcount != len(piece):
                 return False

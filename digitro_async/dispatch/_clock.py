@@ -16,9 +16,12 @@ def live_time() -> float:
     those loops are based on, is read instead.
     """
     loop = _running_loop()
+    if type(loop).time is _SYSTEM_TIME:  # what that is, and sooner
+        return _monotonic()
     return loop.time() if isinstance(loop, _ASYNCIO_LOOP) else _monotonic()
 
 
 _running_loop = asyncio.get_running_loop
 _monotonic = time.monotonic
 _ASYNCIO_LOOP = asyncio.BaseEventLoop
+_SYSTEM_TIME = asyncio.BaseEventLoop.time

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Hashable, Iterable
+from functools import partial
 
 from digitro_async.dispatch._clock import live_time
 from digitro_async.dispatch._journal import Journal
@@ -108,7 +109,11 @@ class Dispatcher:
         """
         began = live_time()
         progress = Progress(call, began, pabx, key)
-        return await self.take_to_its_end(progress, patient=patient, max_wait=max_wait)
+        result = await self.take_to_its_end(
+            progress, patient=patient, max_wait=max_wait
+        )
+        assert result is not None  # noqa: S101 - there is no journal
+        return result
 
     async def take_to_its_end(
         self,
@@ -116,12 +121,16 @@ class Dispatcher:
         *,
         patient: bool,
         max_wait: float | None = None,
-    ) -> CallResult:
+    ) -> CallResult | None:
         """Do what ``submit`` does, with a progress that its owner can look at.
+
+        Returns:
+            The result; None where it is still being recorded: ``progress.deliver`` is
+            called with it then.
 
         Raises:
             asyncio.CancelledError: If it is cancelled; what an attempt on the wire
-                came to is left in ``progress.result``.
+                came to is left in ``progress.result``, or is being recorded.
         """
         lane = self._router.choose(progress.pabx)
         if lane is None or not isinstance(progress.call, PredictiveCall):
@@ -142,7 +151,9 @@ class Dispatcher:
                 if settled.accepted is None:
                     delay = self._delay(lane, progress, settled)
                 if delay is None:
-                    return self._end(lane, progress, settled, seen)
+                    return self._conclude(lane, progress, settled, seen)
+                if progress.journal is not None:
+                    await self._record_now(lane, progress, settled, seen)
                 failed = lane if settled.verdict.outcome is Outcome.NOT_SENT else None
                 del settled, seen  # a traceback must not show what the PABX wrote
                 await self._back_off(delay)
@@ -152,10 +163,8 @@ class Dispatcher:
         except NotSentError as error:
             refusal = error.with_traceback(None)  # its frames would refer to itself
         finally:
-            self._busy -= 1
-            if not self._busy and self._idle is not None:
-                self._idle.set()
-                self._idle = None
+            if not progress.is_recording:
+                self._leave()
         refusal.attempts = progress.attempts
         lane = self._router.choose(refusal.pabx) or lane
         lane.counters.outcomes[Outcome.NOT_SENT] += 1
@@ -240,7 +249,7 @@ class Dispatcher:
             timer.cancel()
             self._backing_off.discard(sleeper)
 
-    async def _attempt(  # noqa: C901 - one attempt, told in order
+    async def _attempt(
         self, lane: Lane, progress: Progress, now: float, *, probe: bool
     ) -> tuple[Settled, Observation]:
         """Make one attempt and settle it, however it ends."""
@@ -276,12 +285,10 @@ class Dispatcher:
                 lane.pause(Failure.CONFIGURATION)
         else:
             lane.abandon(now, sent=seen.sending, probe=probe)
-        if progress.journal is not None:
-            settled = await self._write_outcome(lane, progress, settled, seen)
         progress.on_wire = False
         if cancelled is None:
             return settled, seen
-        progress.result = self._end(lane, progress, settled, seen)
+        progress.result = self._conclude(lane, progress, settled, seen)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
 
     async def _write_intent(
@@ -296,16 +303,50 @@ class Dispatcher:
             lane.abandon(live_time(), sent=False, probe=probe)
             raise
 
-    async def _write_outcome(
+    async def _record_now(
         self, lane: Lane, progress: Progress, settled: Settled, seen: Observation
-    ) -> Settled:
-        """Record what the attempt came to."""
+    ) -> None:
+        """Record what an attempt came to that is not the last, and wait for that."""
         assert progress.journal is not None  # noqa: S101 - for the type checker
+        recorded = asyncio.get_running_loop().create_future()
+        progress.journal.settle(
+            progress.key, lane.pabx.name, settled, lambda _: _wake(recorded)
+        )
         try:
-            return await progress.journal.settle(progress.key, lane.pabx.name, settled)
+            await recorded
         except asyncio.CancelledError:  # it is being written all the same
             progress.result = self._end(lane, progress, settled, seen)
             raise
+
+    def _conclude(
+        self, lane: Lane, progress: Progress, settled: Settled, seen: Observation
+    ) -> CallResult | None:
+        """Return the result of the last attempt, None where it is to be recorded.
+
+        Nobody waits for the record: the next call's intent is written in the same
+        commit, and comes after it.
+        """
+        if progress.journal is None:
+            return self._end(lane, progress, settled, seen)
+        progress.is_recording = True
+        then = partial(self._deliver, lane, progress, seen)
+        progress.journal.settle(progress.key, lane.pabx.name, settled, then)
+        return None
+
+    def _deliver(
+        self, lane: Lane, progress: Progress, seen: Observation, settled: Settled
+    ) -> None:
+        """Give the result of a call away: its record is durable."""
+        assert progress.deliver is not None  # noqa: S101 - for the type checker
+        result = self._end(lane, progress, settled, seen)
+        self._leave()
+        progress.deliver(result)
+
+    def _leave(self) -> None:
+        self._busy -= 1
+        if not self._busy and self._idle is not None:
+            self._idle.set()
+            self._idle = None
 
     def _end(
         self, lane: Lane, progress: Progress, settled: Settled, seen: Observation

@@ -1,6 +1,6 @@
 """The port through which attempts are recorded before and after they are made."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from digitro_async.protocol import Settled
@@ -9,10 +9,10 @@ __all__ = ["Journal"]
 
 
 class Journal(Protocol):
-    """Told of every attempt of a stream. What it returned from is durable."""
+    """Told of every attempt of a stream, before it is made and after."""
 
     async def intend(self, key: Hashable, pabx: str) -> None:
-        """Record that a call is about to be sent.
+        """Record that a call is about to be sent; it is durable on return.
 
         Args:
             key: The key of the call's ``DispatchItem``.
@@ -23,15 +23,22 @@ class Journal(Protocol):
         """
         ...
 
-    async def settle(self, key: Hashable, pabx: str, settled: Settled) -> Settled:
-        """Record what an attempt came to, and return what it comes to by the record.
+    def settle(
+        self,
+        key: Hashable,
+        pabx: str,
+        settled: Settled,
+        then: Callable[[Settled], None],
+    ) -> None:
+        """Record what an attempt came to; whoever made it need not wait for that.
+
+        What is given here before a call to ``intend`` is durable when that is.
 
         Args:
             key: The key of the call's ``DispatchItem``.
             pabx: Name of the PABX.
             settled: What the attempt came to.
-
-        Raises:
-            LedgerError: If it can't be recorded: then nothing is sent any more.
+            then: Called once, in the loop, with what the attempt comes to by the
+                record once that is durable, or as it is where it can't be recorded.
         """
         ...

@@ -235,7 +235,7 @@ class Lane:
         if self._pacer is not None:
             self._pacer.start(now)
         self.counters.start(now)
-        return self.breaker.start()
+        return self.breaker.state is not _CLOSED and self.breaker.start()
 
     def _pump(self) -> None:
         """Wake whoever may go now and set the timer for the next one."""

@@ -1,6 +1,6 @@
 """How far one call has come, and the result it ends in."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import attrs
 
@@ -29,6 +29,9 @@ class Progress:
         result: What a cancelled attempt came to, settled by its evidence.
         problem: Why the PABX can't be used as configured, where that is so.
         journal: Where its attempts are recorded, None where they are not.
+        deliver: Takes the result of a call whose attempts are recorded.
+        is_recording: Whether the last attempt has ended and is being recorded; the
+            result is delivered once it is.
     """
 
     call: PredictiveCall
@@ -44,6 +47,8 @@ class Progress:
     result: CallResult | None = None
     problem: str = ""
     journal: Journal | None = None
+    deliver: Callable[[CallResult], None] | None = None
+    is_recording: bool = False
 
     def end(
         self,

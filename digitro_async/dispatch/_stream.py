@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import anyio
 
@@ -27,6 +27,7 @@ Calls = (
 )
 
 _NO_MORE: Any = object()
+_LATER: Any = object()
 
 
 class _Sender(Protocol):
@@ -40,7 +41,16 @@ class _Sender(Protocol):
 
     async def take_to_its_end(
         self, progress: Progress, *, patient: bool
-    ) -> CallResult: ...
+    ) -> CallResult | None: ...
+
+
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """An asynchronous source that often has its next call at hand."""
+
+    def next_ready(self) -> PredictiveCall | DispatchItem | None:
+        """Return the next call, None where it must be waited for."""
+        ...
 
 
 class DispatchResults:
@@ -70,6 +80,7 @@ class DispatchResults:
         self._limit = sender.capacity
         self._sync: Iterator[Any] | None = None
         self._async: AsyncIterator[Any] | None = None
+        self._ahead = calls if isinstance(calls, ReadsAhead) else None
         if isinstance(calls, AsyncIterable):
             self._async = aiter(calls)
         else:
@@ -77,6 +88,8 @@ class DispatchResults:
         self._reading: asyncio.Lock | None = None
         self._workers: dict[asyncio.Task[None], Progress | None] = {}
         self._ready: deque[CallResult] = deque()
+        self._open = 0  # calls read whose result is not ready
+        self._settled: asyncio.Event | None = None
         self._takers: list[asyncio.Future[None]] = []
         self._room: asyncio.Event | None = None
         self._entered = self._stopping = False
@@ -109,7 +122,7 @@ class DispatchResults:
 
     async def __anext__(self) -> CallResult:
         while not self._ready:
-            if not self._workers:
+            if not self._workers and not self._open:
                 self._raise_fault()
                 raise StopAsyncIteration
             taker = asyncio.get_running_loop().create_future()
@@ -157,11 +170,13 @@ class DispatchResults:
             self._stop_for(worker.exception())
         self._wake()
 
-    async def _work(self) -> None:
+    async def _work(self) -> None:  # noqa: C901 - one call after another, told in order
         me = asyncio.current_task()
         assert me is not None  # noqa: S101 - for the type checker
         while not self._stopping:
-            item = self._next_now() if self._sync else await self._next_from_async()
+            item = self._next_now()
+            if item is _LATER:
+                item = await self._next_from_async()
             if item is _NO_MORE:
                 return
             if len(self._workers) < self._limit and not self._stopping:
@@ -170,28 +185,49 @@ class DispatchResults:
                 progress = Progress(item.call, live_time(), item.pabx, item.key)
             else:
                 progress = Progress(item, live_time())
-            progress.journal = self._journal
+            if self._journal is not None:
+                progress.journal, progress.deliver = self._journal, self._deliver
             self._workers[me] = progress
+            self._open += 1
             try:
                 result = await self._sender.take_to_its_end(progress, patient=True)
             except asyncio.CancelledError:
-                if not self._stopping:  # by somebody who ends every task there is
-                    self._stop_for(DrainedError(reason="cancelled"))
-                drained = DrainedError(reason="drained", attempts=progress.attempts)
-                result = progress.result or progress.end(live_time(), drained)
+                result = self._cut_short(progress)
+            except BaseException:
+                self._open -= 1
+                raise
             self._workers[me] = None
-            self._ready.append(result)
-            self._wake()
-            if result.error is not None:
-                self._look_for_an_end(result.error)
+            if result is not None:
+                self._deliver(result)
             if len(self._ready) >= 2 * self._limit and not self._stopping:
                 await self._wait_for_room()
 
+    def _cut_short(self, progress: Progress) -> CallResult | None:
+        """Return the result of a call whose worker was cancelled, None as above."""
+        if not self._stopping:  # by somebody who ends every task there is
+            self._stop_for(DrainedError(reason="cancelled"))
+        if progress.result is not None or progress.is_recording:
+            return progress.result
+        drained = DrainedError(reason="drained", attempts=progress.attempts)
+        return progress.end(live_time(), drained)
+
+    def _deliver(self, result: CallResult) -> None:
+        """Take the result of a call that was read; there is one for each."""
+        self._open -= 1
+        self._ready.append(result)
+        self._wake()
+        if not self._open and self._settled is not None:
+            self._settled.set()
+        if result.error is not None:
+            self._look_for_an_end(result.error)
+
     def _next_now(self) -> Any:
-        assert self._sync is not None  # noqa: S101 - for the type checker
+        """Return what is read next, if that needs no waiting."""
         if self.exhausted or self._stopping:
             return _NO_MORE
         try:
+            if self._sync is None:
+                return (self._ahead and self._ahead.next_ready()) or _LATER
             item = next(self._sync, _NO_MORE)
         except Exception as error:  # noqa: BLE001 - the caller's own, given back
             self._stop_for(error)
@@ -245,10 +281,15 @@ class DispatchResults:
         """Cut off what is on the wire, and see to it that its results are kept."""
         for worker in self._workers:
             worker.cancel()
-        while self._workers:
+        while self._workers or self._open:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._all_done()
 
     async def _all_done(self) -> None:
+        """Wait until every worker has ended and every call read has its result."""
         while self._workers:
             await asyncio.wait(list(self._workers))
+        while self._open:
+            self._settled = self._settled or asyncio.Event()
+            self._settled.clear()
+            await self._settled.wait()

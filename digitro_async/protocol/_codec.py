@@ -7,6 +7,7 @@ where secrets and personal data are opened.
 import json
 import math
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 import attrs
@@ -20,11 +21,12 @@ from digitro_async.privacy import Personal, Secret
 from digitro_async.protocol._names import CALL_ID, WIRE_NAMES
 from digitro_async.settings import UnsetFields
 
+orjson: Any  # None where it is not installed
 try:
     import orjson
     from cattrs.preconf.orjson import make_converter
 except ImportError:
-    orjson = None  # type: ignore[assignment]
+    orjson = None
     from cattrs.preconf.json import make_converter  # type: ignore[assignment]
 
 __all__ = [
@@ -49,7 +51,13 @@ class UnreadableBodyError(Exception):
 
 
 def _reveal(value: Secret | Personal | None) -> str | None:
-    return None if value is None else value.reveal()
+    return None if value is None else value._text  # noqa: SLF001 - once a field
+
+
+def _unstructure_hook(field: "attrs.Attribute[Any]") -> Callable[[Any], Any]:
+    if field.converter is None:
+        return identity
+    return attrgetter("_text") if field.default is attrs.NOTHING else _reveal
 
 
 def _strict_text(value: object, _: object) -> str:
@@ -79,7 +87,7 @@ def _make_converter(unset: UnsetFields) -> Converter:
         field.name: override(
             rename=WIRE_NAMES[field.name],
             omit_if_default=omit and field.default is None,
-            unstruct_hook=identity if field.converter is None else _reveal,
+            unstruct_hook=_unstructure_hook(field),
         )
         for field in attrs.fields(PredictiveCall)
     }
@@ -143,7 +151,8 @@ def encode_call(call: PredictiveCall, unset: UnsetFields = UnsetFields.NULL) -> 
     """Return the body of the request: UTF-8 JSON in the documented field order."""
     mapping = _UNSTRUCTURE[unset](call)
     if orjson is not None:
-        return orjson.dumps(mapping)
+        body: bytes = orjson.dumps(mapping)
+        return body
     return json.dumps(mapping, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -156,48 +165,49 @@ def decode_answer(body: bytes) -> CallAccepted:
         UnreadableBodyError: If the body is too large or too deep, is not UTF-8 JSON,
             or is not an object with one non-empty text under ID_CHAMADA.
     """
-    accepted = _decode_plain(body)
-    if accepted is not None:
-        return accepted
-    if len(body) > MAX_ANSWER_BYTES:
-        raise UnreadableBodyError("oversized_answer")
-    if not _is_shallow(body):
-        raise UnreadableBodyError("deep_answer")
-    answer: object = None
-    try:
-        answer = _loads(body)
-    except (ValueError, RecursionError):
-        answer = _NOT_JSON
+    if orjson is not None and _is_plain(body):
+        try:
+            answer = orjson.loads(body)
+            call_id = answer[CALL_ID]
+            if type(call_id) is str and call_id.strip():
+                return CallAccepted(call_id, answer)
+        except (ValueError, TypeError, LookupError):
+            pass  # a closer look finds out what is wrong
+    answer = _read_closely(body)
     if answer is _NOT_JSON:  # here, so that no foreign error is the context
         raise UnreadableBodyError("not_json")
     return _structure_answer(answer, CallAccepted)
 
 
-_NOT_JSON: Final = object()
-
-
-def _decode_plain(body: bytes) -> CallAccepted | None:
-    """Return an acceptance of the documented shape; None means: look closer.
+def _is_plain(body: bytes) -> bool:
+    """Whether it can only be an answer of the documented shape, or no JSON.
 
     Four quotes and no escape are one key with one text: nothing can be nested or
     repeated, and orjson and the standard library read it alike.
     """
-    if orjson is None:
-        return None
-    if len(body) > _PLAIN_BYTES or body.count(b'"') != _PLAIN_QUOTES or b"\\" in body:
-        return None
-    try:
-        answer = orjson.loads(body)
-    except ValueError:
-        return None
-    call_id = answer.get(CALL_ID) if isinstance(answer, dict) else None
-    if not isinstance(call_id, str) or not call_id.strip():
-        return None
-    return CallAccepted(call_id, answer)
+    return (
+        len(body) <= _PLAIN_BYTES
+        and body.count(b'"') == _PLAIN_QUOTES
+        and b"\\" not in body
+    )
 
 
 _PLAIN_BYTES: Final = 256
 _PLAIN_QUOTES: Final = 4
+
+
+def _read_closely(body: bytes) -> object:
+    if len(body) > MAX_ANSWER_BYTES:
+        raise UnreadableBodyError("oversized_answer")
+    if not _is_shallow(body):
+        raise UnreadableBodyError("deep_answer")
+    try:
+        return _loads(body)
+    except (ValueError, RecursionError):
+        return _NOT_JSON
+
+
+_NOT_JSON: Final = object()
 
 
 def _loads(body: bytes) -> object:

@@ -58,7 +58,7 @@ def build_headers(pabx: PABX) -> dict[str, str]:
     }
 
 
-@attrs.frozen
+@attrs.define  # not frozen: made for every call, and that takes three times as long
 class Settled:
     """One attempt, settled.
 

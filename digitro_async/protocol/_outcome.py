@@ -58,7 +58,7 @@ class Evidence:
     waiting: bool = False
 
 
-@attrs.frozen
+@attrs.define  # not frozen: made for every call, and that takes three times as long
 class Observation:
     """All that is known after one attempt. Values only, no live objects.
 

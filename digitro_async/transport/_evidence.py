@@ -12,18 +12,21 @@ same at ten times the cost. A test holds the flag against them and against what 
 really read, for the aiohttp that is installed.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict
 
 from digitro_async.protocol import Evidence
 
 __all__ = ["WitnessedBody", "make_pool_trace"]
 
 
-class WitnessedBody(aiohttp.BytesPayload):
+class WitnessedBody(aiohttp.Payload):
     """Bytes of JSON that note in ``evidence`` that they are about to be written.
+
+    Made for every call, so it is what aiohttp asks of a payload and nothing more.
 
     Args:
         body: The bytes.
@@ -31,20 +34,47 @@ class WitnessedBody(aiohttp.BytesPayload):
     """
 
     def __init__(self, body: bytes, evidence: Evidence) -> None:
-        super().__init__(body, content_type="application/json")
+        self._bytes = body
         self._evidence = evidence
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return len(self._bytes)
+
+    @property
+    def headers(self) -> CIMultiDict[str]:
+        """What describes the bytes; one for all, aiohttp only reads it."""
+        return _HEADERS
+
+    @property
+    def content_type(self) -> str:
+        """What the bytes are."""
+        return _HEADERS["Content-Type"]
+
+    @property
+    def autoclose(self) -> bool:
+        """There is nothing to close."""
+        return True
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the bytes as text."""
+        return self._bytes.decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Note it, then write."""
         self._evidence.sending = True
-        await super().write(writer)
+        await writer.write(self._bytes)
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
         """Note it, then write."""
         self._evidence.sending = True
-        await super().write_with_length(writer, content_length)
+        await writer.write(self._bytes[:content_length])  # no copy where that is all
+
+
+_HEADERS: Final = CIMultiDict({"Content-Type": "application/json"})
 
 
 def make_pool_trace() -> aiohttp.TraceConfig:

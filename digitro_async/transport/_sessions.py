@@ -22,6 +22,7 @@ from digitro_async.protocol import (
 )
 from digitro_async.settings import TimeoutSettings
 from digitro_async.transport._connector import make_connector, tls_of
+from digitro_async.transport._deadlines import Deadlines
 from digitro_async.transport._evidence import WitnessedBody, make_pool_trace
 from digitro_async.transport._failures import failure_of
 
@@ -36,6 +37,7 @@ class _Line:
     session: aiohttp.ClientSession
     url: URL
     tls: Any
+    deadlines: Deadlines
 
 
 class SessionManager:
@@ -75,7 +77,7 @@ class SessionManager:
         """Whether it was closed."""
         return self._closed
 
-    async def exchange(
+    async def exchange(  # noqa: C901 - one attempt, told in order
         self, pabx: PABX, body: bytes, evidence: Evidence
     ) -> Observation:
         """POST the body once and return what was seen. See ``Transport``.
@@ -93,35 +95,42 @@ class SessionManager:
         response: aiohttp.ClientResponse | None = None
         answer = b""
         failure: Failure | None = None
+        task = _current_task()
+        assert task is not None  # noqa: S101 - for the type checker
+        cancelling = task.cancelling()
+        line.deadlines.start(task)
         try:
-            response = await line.session.post(
-                line.url,
-                data=WitnessedBody(body, evidence),
-                ssl=line.tls,
-                allow_redirects=False,
-                trace_request_ctx=evidence,
-            )
-            content = response.content
-            if content.is_eof():  # it came in one piece, as nearly all do
-                answer = content.read_nowait(MAX_ANSWER_BYTES + 1)
-            else:
-                answer = await _read_answer(content)
-            if len(answer) > MAX_ANSWER_BYTES:
-                failure = Failure.OVERSIZED
-                response.close()
-        except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
-            failure = failure_of(error, waiting_for_pool=evidence.waiting)
-            if response is not None:
-                response.close()
+            try:
+                response = await line.session.post(
+                    line.url,
+                    data=WitnessedBody(body, evidence),
+                    ssl=line.tls,
+                    allow_redirects=False,
+                    trace_request_ctx=evidence,
+                )
+                content = response.content
+                if content.is_eof():  # it came in one piece, as nearly all do
+                    answer = content.read_nowait(MAX_ANSWER_BYTES + 1)
+                else:
+                    answer = await _read_answer(content)
+                if len(answer) > MAX_ANSWER_BYTES:
+                    failure = Failure.OVERSIZED
+            except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
+                failure = failure_of(error, waiting_for_pool=evidence.waiting)
         except BaseException:
             if response is not None:
                 response.close()
-            raise
+            if not line.deadlines.stop(task) or task.uncancel() > cancelling:
+                raise  # somebody else wished it
+            failure = Failure.POOL_TIMEOUT if evidence.waiting else Failure.TIMEOUT
+        else:
+            if line.deadlines.stop(task):
+                task.uncancel()
         if response is None:
             return Observation(evidence.sending, failure=failure)
         status = response.status
-        if status == ACCEPTED_STATUS:
-            return Observation(evidence.sending, status, answer, failure)
+        if status == ACCEPTED_STATUS and failure is None:
+            return Observation(evidence.sending, status, answer)
         response.close()  # an upgrade would stay open; what was read to its end stays
         retry_after = response.headers.get("Retry-After")
         return Observation(evidence.sending, status, answer, failure, retry_after)
@@ -140,6 +149,7 @@ class SessionManager:
             for connector in self._connectors.values():
                 every.push_async_callback(connector.close)
             for line in self._lines.values():
+                line.deadlines.close()
                 every.push_async_callback(line.session.close)
             self._lines.clear()
             self._connectors.clear()
@@ -161,7 +171,8 @@ class SessionManager:
             raise_for_status=False,
             trace_configs=[make_pool_trace()] if pabx.pool.max_connections else None,
         )
-        line = self._lines[pabx] = _Line(session, url, tls)
+        deadlines = Deadlines(pabx.timeouts.total)
+        line = self._lines[pabx] = _Line(session, url, tls, deadlines)
         return line
 
     def _connector_of(self, pabx: PABX, url: URL) -> aiohttp.TCPConnector:
@@ -192,15 +203,17 @@ class SessionManager:
 
 
 _running_loop = asyncio.get_running_loop
+_current_task = asyncio.current_task
 
 
 def _client_timeout(limits: TimeoutSettings) -> aiohttp.ClientTimeout:
-    # A phase limit at or above the total can't end first, so it isn't armed.
+    # The total is kept by Deadlines, for all calls with one timer. A phase limit at or
+    # above it can't end first, so it isn't armed.
     def below_total(limit: float) -> float | None:
         return limit if limit < limits.total else None
 
     return aiohttp.ClientTimeout(
-        total=limits.total,
+        total=None,
         connect=below_total(limits.connect),
         sock_connect=below_total(limits.sock_connect),
         sock_read=below_total(limits.sock_read),
