@@ -62,6 +62,9 @@ class _Masked:
     def __reduce_ex__(self, protocol: object) -> Never:
         raise TypeError(f"{type(self).__name__} can't be pickled")
 
+    def __getstate__(self) -> Never:  # object's own would return the text
+        raise TypeError(f"{type(self).__name__} can't be pickled")
+
 
 class Secret(_Masked):
     """An api key or a password."""

@@ -78,6 +78,8 @@ REFUSALS: dict[str, Callable[[Any], object]] = {
     "length": len,
     "index": lambda value: value[0],
     "attribute": lambda value: setattr(value, "other", 1),
+    "state": lambda value: value.__getstate__(),
+    "reduce": lambda value: value.__reduce__(),
     **{
         f"pickle {protocol}": functools.partial(pickle.dumps, protocol=protocol)
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
