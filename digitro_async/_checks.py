@@ -4,10 +4,13 @@ attrs' own validators put the offending value into their message, which would
 print passwords and phone numbers; these don't.
 """
 
+import functools
 import math
 import unicodedata
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import attrs
 
 from digitro_async.errors import ConfigurationError
 from digitro_async.privacy import Personal, Secret
@@ -16,6 +19,7 @@ __all__ = [
     "MAX_TEXT",
     "at_least",
     "instance_of",
+    "masked_fields",
     "maybe_personal",
     "maybe_secret",
     "one_line",
@@ -23,11 +27,13 @@ __all__ = [
     "positive",
     "positive_seconds",
     "problem_of_text",
+    "quiet_init",
     "secret",
     "yes_or_no",
 ]
 
 Validator = Callable[[Any, Any, Any], None]
+_Made = TypeVar("_Made")
 
 MAX_TEXT = 16_384
 """Longest text of one field, in characters. Our bound, not the vendor's."""
@@ -66,6 +72,41 @@ def maybe_personal(value: str | Personal | None) -> Personal | None:
 
 
 _new = object.__new__
+
+
+def masked_fields(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values, those wrapped that the fields of an attrs class wrap."""
+    wrap = {field.name: field.converter for field in attrs.fields(kind)}
+    return {
+        name: value if (converter := wrap.get(name)) is None else converter(value)
+        for name, value in values.items()
+    }
+
+
+def quiet_init(kind: type[_Made]) -> type[_Made]:
+    """Keep the arguments of an attrs class out of the frames of its errors.
+
+    The constructor that attrs writes has each of them as a local, not yet wrapped, and
+    tools that show locals (or a half made object) would show it.
+    """
+    init: Any = kind.__init__
+
+    @functools.wraps(init)
+    def quiet(self: object, *args: object, **kwargs: object) -> None:
+        try:
+            init(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - TypeError for a wrong name too
+            problem = error.with_traceback(None)
+        else:
+            return
+        del self, args, kwargs
+        try:
+            raise problem
+        finally:
+            del problem  # the error's traceback refers to this frame
+
+    kind.__init__ = quiet  # type: ignore[method-assign]  # of a class just made
+    return kind
 
 
 def _is_number(value: object) -> bool:

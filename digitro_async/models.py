@@ -7,7 +7,7 @@ import attrs
 
 from digitro_async import _checks
 from digitro_async._address import check_base_url
-from digitro_async._checks import instance_of, one_line, positive
+from digitro_async._checks import instance_of, one_line, positive, quiet_init
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
@@ -55,6 +55,7 @@ def _unset_fields(value: str | UnsetFields) -> UnsetFields:
     raise ConfigurationError("unset_fields must be null or omit")
 
 
+@quiet_init
 @attrs.frozen(cache_hash=True)
 class PABX:
     """One telephone exchange and how to reach it.

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import attrs
 
-from digitro_async._checks import at_least, positive, positive_seconds, yes_or_no
+from digitro_async._checks import (
+    at_least,
+    positive,
+    positive_seconds,
+    quiet_init,
+    yes_or_no,
+)
 from digitro_async.errors import ConfigurationError
 
 __all__ = [
@@ -31,6 +37,7 @@ class UnsetFields(enum.StrEnum):
     OMIT = "omit"
 
 
+@quiet_init
 @attrs.frozen
 class RateLimit:
     """At most ``calls`` in any window of ``per`` seconds, as the PABX sees it.
@@ -49,6 +56,7 @@ class RateLimit:
     per: float = attrs.field(default=1.0, validator=positive_seconds)
 
 
+@quiet_init
 @attrs.frozen(kw_only=True)
 class PoolSettings:
     """How connections to one PABX host are kept.
@@ -72,6 +80,7 @@ class PoolSettings:
     )
 
 
+@quiet_init
 @attrs.frozen(kw_only=True)
 class TimeoutSettings:
     """Limits of one attempt, in seconds; waiting for a rate slot is not counted.
@@ -103,6 +112,7 @@ def _fingerprint(value: str | bytes | None) -> bytes | None:
         return b""
 
 
+@quiet_init
 @attrs.frozen(kw_only=True)
 class TLSSettings:
     """Whom to trust over https. Verification can't be turned off.
@@ -128,6 +138,7 @@ class TLSSettings:
             raise ConfigurationError("fingerprint must be a SHA-256: 64 hex digits")
 
 
+@quiet_init
 @attrs.frozen(kw_only=True)
 class RetrySettings:
     """When a call that provably was not placed is sent again.
@@ -158,6 +169,7 @@ class RetrySettings:
     cost: int = attrs.field(default=5, validator=positive)
 
 
+@quiet_init
 @attrs.frozen(kw_only=True)
 class PauseSettings:
     """When a PABX is paused because of what it answers.
