@@ -101,6 +101,7 @@ class PABX:
     )
 
 
+@quiet_init
 @attrs.frozen(kw_only=True, slots=False)  # made by the million: a third faster
 class PredictiveCall:
     """A predictive call as the PABX is asked to make it.
