@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from digitro_async._checks import masked_fields
 from digitro_async.campaign._imported import (
     Imported,
     counted,
@@ -61,14 +62,16 @@ class Campaign:
         call: Defaults,
         max_attempts: int = 5,
     ) -> None:
+        call = masked_fields(PredictiveCall, call)  # errors show the locals of frames
         _check_defaults(call)
         if type(max_attempts) is not int or max_attempts < 1:
             raise ConfigurationError("max_attempts must be a whole number above 0")
         self._ledger = ledger
         self._client = client
-        self._defaults = dict(call)
+        self._defaults = call
+        self._left_to_rows = _REQUIRED - call.keys()
         self._standard = {
-            name: _text(call.get(name, field.default))
+            name: call.get(name, field.default)
             for name, field in _FIELDS.items()
             if name != "destination"
         }
@@ -151,17 +154,21 @@ class Campaign:
         own = {}
         for name, standard in self._standard.items():
             value = getattr(call, name)
-            text = value if value is None or isinstance(value, str) else value.reveal()
-            if text is not None and text != standard:
+            if value is None:
+                continue
+            text = value if isinstance(value, str) else value.reveal()
+            if text != (standard if isinstance(standard, str) else _text(standard)):
                 own[name] = text
         return own
 
     def _build_call(self, contact: OpenContact) -> PredictiveCall:
-        fields = {**self._defaults, **contact.fields}
-        if not fields.keys() >= _REQUIRED:  # of every contact, probably
-            missing = min(_REQUIRED - fields.keys())  # so none is invalid for that
-            raise ConfigurationError(f"call: {missing} is missing")
-        return PredictiveCall(**fields, destination=contact.destination)  # type: ignore[arg-type]  # checked there
+        missing = self._left_to_rows - contact.fields.keys()
+        if missing:  # of every contact, probably: none of them is invalid for that
+            raise ConfigurationError(f"call: {min(missing)} is missing")
+        return PredictiveCall(  # unnamed before: errors show locals
+            **{**self._defaults, **contact.fields},
+            destination=contact.destination,
+        )
 
 
 _REQUIRED = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Self
 
+from digitro_async._checks import masked_fields
 from digitro_async.contacts._columns import read_header
 from digitro_async.contacts._encoding import choose_encoding
 from digitro_async.contacts._lines import Lines
@@ -15,6 +16,7 @@ from digitro_async.contacts._records import Record, first_line, read_records
 from digitro_async.contacts._rows import Defaults, RowReader, Seen, check_defaults
 from digitro_async.contacts._values import Contact, Problem, RejectedRow, file_name
 from digitro_async.errors import ConfigurationError, DigitroError
+from digitro_async.models import PredictiveCall
 
 __all__ = ["ContactFile", "open_contacts"]
 
@@ -164,8 +166,8 @@ def open_contacts(
         ConfigurationError: If the file can't be opened or has no usable header, or a
             field every call needs is neither a column nor a default.
     """
-    stream = _open(path)
-    name = file_name(path)
+    defaults = masked_fields(PredictiveCall, defaults)  # errors show locals of frames
+    stream, name = _open(path), file_name(path)
     try:
         return ContactFile(
             stream,
