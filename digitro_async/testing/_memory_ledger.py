@@ -29,6 +29,7 @@ from digitro_async.errors import (
     LedgerError,
     LedgerInUseError,
 )
+from digitro_async.privacy import Personal
 from digitro_async.testing._memory_rows import Row
 
 __all__ = ["MemoryLedger"]
@@ -43,7 +44,7 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self._rows: dict[int, Row] = {}
-        self._by_identity: dict[str, Row] = {}
+        self._by_identity: dict[Personal, Row] = {}
         self._call_ids: set[tuple[str, str]] = set()
         self._ends: list[tuple[str | None, float]] = []
         self._settings: dict[str, str] = {}
@@ -210,12 +211,11 @@ class MemoryLedger:
         return self._rows[number]
 
     def _add(self, contact: NewContact) -> Added:
-        identity = contact.identity.reveal()
-        known = self._by_identity.get(identity)
+        known = self._by_identity.get(contact.identity)
         if known is not None:
             return Added(new=False, line=known.contact.line)
         row = Row(len(self._rows) + 1, contact)
-        self._rows[row.number] = self._by_identity[identity] = row
+        self._rows[row.number] = self._by_identity[contact.identity] = row
         return Added(new=True, line=contact.line)
 
     def _find(self, contact: str) -> Row:
