@@ -23,6 +23,7 @@ class _Masked:
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
+            del text  # tools show the locals of an error's frames
             raise TypeError(f"{type(self).__name__} takes text")
         self._text = text
 

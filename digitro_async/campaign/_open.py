@@ -23,9 +23,9 @@ def open_ledger(url: str | Path) -> Ledger:
         return SQLiteLedger(url)
     if "://" not in url:
         return SQLiteLedger(Path(url))
-    # What the address holds is not repeated: other addresses have passwords in them.
     parts = urlsplit(url)
     if parts.scheme != "sqlite" or parts.netloc or parts.query or parts.fragment:
+        del url, parts  # not even in the frame: other addresses have passwords in them
         raise ConfigurationError(
             "a ledger is a file's path or sqlite:///file.db", reason="ledger_address"
         )
