@@ -921,6 +921,8 @@ class TestDemo:
         assert "60 calls received, 0 numbers called twice, at most 60 in any" in out
         assert out.endswith("results in new/d/results.csv\n")
         assert len(read_rows(folder / "new/d/results.csv")) == 60
+        modes = {path.stat().st_mode & 0o777 for path in (folder / "new/d").iterdir()}
+        assert modes == {0o600}
 
     def test_folder_gets_a_name_with_the_time(
         self, folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch

@@ -17,7 +17,7 @@ from digitro_async.cli._campaign import dial_campaign
 from digitro_async.cli._config import load_config
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._ledger import write_results
-from digitro_async.cli._output import say
+from digitro_async.cli._output import open_private, say
 from digitro_async.cli._runner import run_tuned
 from digitro_async.contacts import RejectsFile, open_contacts, write_sample_file
 from digitro_async.errors import ConfigurationError
@@ -67,7 +67,8 @@ def demo(
         say(f"simulated PABX on {base_url}: nobody's phone rings")
         config_file = folder / "digitro.toml"
         text = _CONFIG.format(base_url=base_url, rate=rate)
-        config_file.write_text(text, encoding="utf-8")
+        with open(config_file, "x", encoding="utf-8", opener=open_private) as file:
+            file.write(text)
         config = load_config(config_file)
         ledger = folder / "campaign.db"
         with (

@@ -5,7 +5,6 @@ import csv
 import datetime as dt
 import io
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from cyclopts.validators import Number
 from digitro_async.campaign import Entry, LedgerReader, State, open_ledger
 from digitro_async.cli._campaign import print_counts
 from digitro_async.cli._exit import Exit
-from digitro_async.cli._output import say
+from digitro_async.cli._output import open_private, say
 from digitro_async.errors import LedgerError
 
 __all__ = ["reconcile", "results", "status", "write_results"]
@@ -78,13 +77,9 @@ def write_results(ledger: Path, path: Path) -> None:
     """Write what ``digitro results`` prints into a new file, its owner's alone."""
     with (
         LedgerReader(ledger) as reader,
-        open(path, "x", encoding="utf-8", newline="", opener=_private) as file,
+        open(path, "x", encoding="utf-8", newline="", opener=open_private) as file,
     ):
         file.writelines(f"{line}\n" for line in _csv_lines(reader.entries()))
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _csv_lines(entries: Iterable[Entry]) -> Iterator[str]:

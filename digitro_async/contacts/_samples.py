@@ -11,7 +11,6 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from itertools import cycle
-from pathlib import Path
 from typing import BinaryIO
 
 from digitro_async.contacts._lines import MAX_LINE
@@ -93,7 +92,7 @@ def write_sample_file(
     """Write a new contact file, some of its rows bad if so wished.
 
     Args:
-        path: Where to write; an existing file is not overwritten.
+        path: Where to write, with mode 0600; an existing file is not overwritten.
         count: Rows below the header, the bad ones included.
         seed: Another seed gives other contacts and puts the bad rows elsewhere.
         encoding: ``utf-8``, ``utf-8-sig`` or ``cp1252``.
@@ -149,10 +148,14 @@ def _spoiled_rows(
 
 def _create(path: str | os.PathLike[str]) -> BinaryIO:
     try:
-        return Path(path).open("xb")
+        return open(path, "xb", opener=_open_private)
     except OSError as error:
         problem = error.strerror
     raise ConfigurationError(f"{file_name(path)} can't be created: {problem}")
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _row_writer(delimiter: str) -> _Writer:
