@@ -91,6 +91,8 @@ class LedgerReader:
             return query(self._connect())
         except sqlite3.Error as error:
             problem = problem_of(error)
+        except (ValueError, LookupError) as error:  # its text or it may hold values
+            problem = type(error).__name__
         raise LedgerError(f"{self._name} can't be read: {problem}", reason="unreadable")
 
     def _connect(self) -> sqlite3.Connection:
