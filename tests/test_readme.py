@@ -287,6 +287,20 @@ async def test_sharing(tour: Tour, fake_pabx: FakePABX, filial: FakePABX) -> Non
     assert (fake_pabx.posts, filial.posts) == (before[0] + 1, before[1] + 1)
 
 
+async def test_security(
+    tour: Tour, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key comes from the environment; an authority or a certificate is trusted."""
+    monkeypatch.setenv("DIGITRO_API_KEY", "key")
+    monkeypatch.setenv("PABX_FINGERPRINT", ":".join(["AB"] * 32))
+    await tour("One call")
+    names = await tour("Security and privacy")
+
+    assert names["pabx"].api_key == Secret("key")
+    assert names["pabx"].tls.ca_file == Path("pabx-ca.pem")
+    assert names["pinned"].fingerprint == b"\xab" * 32
+
+
 def test_fixtures(pytester: pytest.Pytester) -> None:
     """The example test passes with the settings shown, and nothing else."""
     pytester.makepyprojecttoml(blocks_of("Testing your code", "toml")[0])
