@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import gc
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import Line, RawServer, answer, until
 from leak_places import Watch
-from leaks import API_KEY, call_with_canaries
+from leaks import API_KEY, DIALLED, call_with_canaries, find
 
 from digitro_async import (
     PABX,
@@ -21,6 +23,7 @@ from digitro_async import (
 )
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
+K = FaultKind
 ONCE = RetrySettings(max_attempts=1)
 DETAILS: dict[FaultKind, dict[str, Any]] = {
     FaultKind.STATUS: {"status": 418},
@@ -206,6 +209,60 @@ async def test_many_calls_that_are_abandoned() -> None:
             watch.take("results", results)
         for result in results.unread():
             watch.take("end", result)
+
+
+async def test_what_is_no_call() -> None:
+    """A number given where a call belongs is refused and not shown."""
+    number: Any = call_with_canaries().destination.reveal()
+    async with (
+        watched() as watch,
+        RawServer() as server,
+        DigitroClient(at(server.base_url)) as client,
+    ):
+        with pytest.raises(DigitroError) as caught:
+            await client.make_predictive_call(number)
+        watch.take("end", caught.value)
+
+
+async def test_the_simulators_record(tmp_path: Path) -> None:
+    """The simulator's record has what was dialled, and neither key nor password."""
+    path = tmp_path / "record.jsonl"
+    async with (
+        FakePABX(api_key=API_KEY, record_path=path) as pabx,
+        DigitroClient(at(pabx.base_url)) as client,
+    ):
+        await client.make_predictive_call(call_with_canaries())
+
+    held = path.read_bytes()
+    assert {hit.canary for hit in find(held)} == set(DIALLED)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def uvloops() -> list[Any]:
+    """Return what makes a loop of uvloop, where it is installed."""
+    if sys.platform == "win32":
+        return []
+    import uvloop
+
+    return [uvloop.new_event_loop]
+
+
+@pytest.mark.parametrize("kind", [K.STALL, K.LOSE_ANSWER, K.NOT_HTTP, K.STATUS])
+@pytest.mark.parametrize("make_loop", uvloops())
+def test_uvloop(make_loop: Any, kind: FaultKind) -> None:
+    """What uvloop says when it tells all it can is private too."""
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_debug(True)
+        plan = FaultPlan([Fault(kind, **DETAILS.get(kind, {}))])
+        async with FakePABX(api_key=API_KEY, faults=plan) as pabx:
+            await play(watch, at(pabx.base_url))
+
+    with Watch() as watch, asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(main())
+
+    assert watch.seen
+    assert watch.leaks() == []
 
 
 async def test_acceptances() -> None:

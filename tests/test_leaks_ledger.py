@@ -23,7 +23,7 @@ from digitro_async import (
     RetrySettings,
     open_ledger,
 )
-from digitro_async.campaign import LedgerReader, SQLiteLedger
+from digitro_async.campaign import LedgerReader, SQLiteLedger, _jobs
 from digitro_async.contacts import RejectedRow, open_contacts
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
@@ -233,6 +233,34 @@ async def test_broken_ledgers(how: str, tmp_path: Path) -> None:
             watch.take("read", list(reader.entries()))
 
     assert isinstance(ended[-1], LedgerError)
+
+
+async def test_a_seeded_database_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What SQLite says would be found, if it were in an error."""
+    path = tmp_path / "ledger.db"
+    await make_ledger(path)
+    BROKEN["import fails"](path)
+    contacts = write_contacts(tmp_path / "c.csv")
+    monkeypatch.setattr(_jobs, "bad_value", lambda error: LedgerError(str(error)))
+    with Watch() as watch:
+        async with FakePABX(api_key=API_KEY) as pabx:
+            await dial(watch, path, pabx, contacts)
+
+    assert "end: error: api_key as raw" in watch.leaks()
+
+
+@pytest.mark.parametrize("name", CANARIES)
+async def test_a_seeded_ledger(name: str, tmp_path: Path) -> None:
+    """What stands in a column where it does not belong is found there."""
+    path = tmp_path / "ledger.db"
+    await make_ledger(path)
+    text = CANARIES[name].text.replace("'", "''")
+    spoil(path, f"INSERT INTO setting VALUES ('a', '{text}')")
+
+    assert columns_with(path) == {"setting.value"}
+    assert {hit.canary for held in bytes_of(path) for hit in find(held)} == {name}
 
 
 SPOILT = {

@@ -197,6 +197,16 @@ async def test_the_memory_ledger() -> None:
     assert watch.leaks() == []
 
 
+def test_what_an_acceptance_holds() -> None:
+    """What the PABX answered is open to whoever asks, and shows itself to nobody."""
+    accepted = CallAccepted("1 2", {"echo": EVERYTHING})
+    with Watch() as watch:
+        watch.show("acceptance", accepted)
+        watch.show("result", attrs.evolve(result(), accepted=accepted, key=EVERYTHING))
+
+    assert watch.leaks() == []
+
+
 @pytest.mark.parametrize("make", [new_contact, open_contact])
 def test_what_a_row_says_itself(make: Callable[..., object]) -> None:
     """What a ledger holds of a row shows itself to nobody who does not ask."""

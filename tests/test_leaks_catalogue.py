@@ -1,0 +1,40 @@
+"""No fault of the catalogue shows anything private, on any connection, however made."""
+
+from typing import Any
+
+import pytest
+from leaks import API_KEY, call_with_canaries
+from test_leaks import watched
+
+scene: Any = pytest.importorskip("fault_scene")
+CATALOGUE: Any = pytest.importorskip("fault_catalogue").CATALOGUE
+EACH = 4
+"""Of so many cases the ordinary run plays one; ``-m long`` plays the others."""
+
+CASES = [
+    pytest.param(case, marks=[pytest.mark.long] * bool(number % EACH), id=case.id)
+    for number, case in enumerate(CATALOGUE)
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_catalogue(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a case of the catalogue makes known is private."""
+    if not case.is_possible:
+        pytest.skip(f"needs {case.needs}")
+    clients: list[Any] = []
+    open_client = scene.Scene.client
+
+    async def client(self: Any, *given: Any, **settings: Any) -> Any:
+        clients.append(await open_client(self, *given, **settings))
+        return clients[-1]
+
+    monkeypatch.setattr(scene.Scene, "client", client)
+    async with watched() as watch:
+        call = call_with_canaries()
+        played = await scene.play(case, call=call, api_key=API_KEY)
+        watch.take("end", played.error or played.result)
+        watch.take("end", played.result)
+        watch.take("clients", clients)
+        for one in clients:
+            watch.take("statistics", one.statistics())
