@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 import warnings
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -288,8 +289,11 @@ def _locals_of(frame: FrameType) -> Iterator[Placed]:
     for name, value in list(frame.f_locals.items()):
         place = f"local {name} of {code.co_name}"
         yield place, _safe_repr(value)
-        if isinstance(value, Mapping):
-            parts: Iterable[object] = list(value.items())
+        parts: Iterable[object]
+        if isinstance(value, SSLProtocol) and getattr(value, "_server_side", False):
+            parts = ()  # a server in this process, which has by right what it received
+        elif isinstance(value, Mapping):
+            parts = list(value.items())
         elif isinstance(value, list | tuple | set | frozenset):
             parts = list(value)
         else:
