@@ -297,9 +297,16 @@ def _locals_of(frame: FrameType) -> Iterator[Placed]:
         elif isinstance(value, list | tuple | set | frozenset):
             parts = list(value)
         else:
-            parts = [*getattr(value, "__dict__", {}).items(), *_parts(value)]
+            parts = [*getattr(value, "__dict__", {}).items(), *_shown_parts(value)]
         for part in parts:
             yield f"in {place}", _safe_repr(part)
+
+
+def _shown_parts(value: object) -> Iterator[tuple[str, Any]]:
+    """Yield the parts of an object but for those that attrs leaves out of its repr."""
+    fields = getattr(type(value), "__attrs_attrs__", ())
+    hidden = {field.name for field in fields if not field.repr}
+    yield from ((name, part) for name, part in _parts(value) if name not in hidden)
 
 
 def _safe_repr(value: object) -> str:

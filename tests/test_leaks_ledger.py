@@ -16,6 +16,7 @@ from test_leaks import at, watched
 
 from digitro_async import (
     Campaign,
+    ConfigurationError,
     DigitroClient,
     DigitroError,
     LedgerError,
@@ -161,6 +162,21 @@ async def test_a_column_of_passwords(tmp_path: Path) -> None:
 
     assert columns_with(path, KEYS) == {"person.fields"}
     assert not any(find(held, KEYS[:2]) for held in bytes_of(path))
+
+
+async def test_a_default_that_is_missing(tmp_path: Path) -> None:
+    """The error about a field that nobody gave shows no other field."""
+    contacts = write_contacts(tmp_path / "c.csv")
+    async with watched() as watch, FakePABX(api_key=API_KEY) as pabx:
+        client = DigitroClient(at(pabx.base_url))
+        async with open_ledger(tmp_path / "ledger.db") as ledger, client:
+            with open_contacts(contacts, defaults=DEFAULTS) as opened:
+                await Campaign(ledger, client, call=DEFAULTS).add(opened)
+            lacking = Campaign(ledger, client, call={"device": "1125000"})
+            with pytest.raises(ConfigurationError) as caught:
+                async with lacking.run() as results:
+                    await anext(results)
+            watch.take("end", caught.value)
 
 
 # --- broken ledgers -----------------------------------------------------------------
