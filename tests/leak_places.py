@@ -173,6 +173,8 @@ def _all_loggers(handler: logging.Handler) -> Iterator[None]:
 
 def texts_of(value: object) -> Iterator[Placed]:
     """Yield all that can be shown of an object and of our objects it is made of."""
+    with contextlib.suppress(Exception):
+        yield "deepcopy", repr(copy.deepcopy(value))
     todo, known = [("", value)], set()
     while todo:
         path, one = todo.pop()
@@ -227,7 +229,7 @@ def _shown(name: str, value: Any) -> Iterator[Placed]:
 def _renderings(name: str, value: Any) -> Iterator[Placed]:
     """Yield what every common way makes of a value."""
     yield from _shown(name, value)
-    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+    for protocol in (0, 2, pickle.HIGHEST_PROTOCOL):  # text, bytes, frames
         with contextlib.suppress(Exception):  # refused: nothing is shown
             yield f"pickle of {name}", pickle.dumps(value, protocol)
     for way, take in _WAYS.items():
@@ -242,7 +244,6 @@ def _renderings(name: str, value: Any) -> Iterator[Placed]:
 
 _WAYS: Mapping[str, Callable[[Any], object]] = {
     "copy": copy.copy,
-    "deepcopy": copy.deepcopy,
     "vars": vars,
     "state": lambda value: value.__getstate__(),
     "reduce": lambda value: [value.__reduce_ex__(2), value.__reduce__()],

@@ -10,7 +10,7 @@ from test_leaks_seeded import log_the_body
 
 scene: Any = pytest.importorskip("fault_scene")
 CATALOGUE: Any = pytest.importorskip("fault_catalogue").CATALOGUE
-EACH = 10
+EACH = 20
 """Of so many cases the ordinary run plays one; ``-m long`` plays the others."""
 
 CASES = [
@@ -28,7 +28,7 @@ async def test_catalogue(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         await replay(case, watch, monkeypatch)
 
 
-@pytest.mark.parametrize("case", CATALOGUE[::50], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", CATALOGUE[::100], ids=lambda case: case.id)
 async def test_a_seeded_leak(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A leak in the library is found by the replay of a case."""
     log_the_body(monkeypatch)
