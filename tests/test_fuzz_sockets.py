@@ -183,7 +183,8 @@ class Spoiler:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GRACE):
                     await self.settled[number].wait()
-                    return False
+            if self.settled[number].is_set():  # and the next request may be here
+                return False
         if ending != "reset" and not line.writer.is_closing():
             # At once: whoever looks at the connection from now on sees that it ended.
             line.sock.shutdown(socket.SHUT_WR)
