@@ -114,8 +114,12 @@ def test_outcomes(outcome: Outcome, state: State) -> None:
 
 def test_no_attempt_ends_invalid() -> None:
     """An attempt can't end invalid: it would not have been begun."""
-    with pytest.raises(IllegalTransitionError, match="no attempt ends invalid"):
+    with pytest.raises(
+        IllegalTransitionError, match="no attempt ends invalid"
+    ) as caught:
         step_of(Outcome.INVALID)
+
+    assert caught.value.reason == "illegal_step"
 
 
 def test_codes() -> None:

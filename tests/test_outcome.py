@@ -265,6 +265,21 @@ def test_evidence_begins_with_nothing() -> None:
     assert (evidence.sending, evidence.waiting) == (False, False)
 
 
+def test_evidence_belongs_to_one_attempt() -> None:
+    """Two attempts' evidence is never the same, however far both came."""
+    assert Evidence() != Evidence()
+
+
+def test_an_observation_begins_with_nothing() -> None:
+    """What is not said of an attempt was not seen."""
+    assert Observation(True) == Observation(True, None, b"", None, None)
+
+
+def test_bodies_are_not_shown() -> None:
+    """What a server wrote may repeat a phone number, so no repr has it."""
+    assert "04832817000" not in repr(Observation(True, 400, b"04832817000"))
+
+
 def test_the_accepted_status() -> None:
     """The documented success is 200."""
     assert ACCEPTED_STATUS == 200
