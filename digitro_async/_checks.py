@@ -63,12 +63,20 @@ def personal(value: str | Personal) -> Personal:
 
 def maybe_secret(value: str | Secret | None) -> Secret | None:
     """Wrap text as a Secret; let None through."""
-    return None if value is None else secret(value)
+    if isinstance(value, str):
+        made = _new(Secret)
+        made._text = value  # noqa: SLF001 - the other half of privacy
+        return made
+    return value
 
 
 def maybe_personal(value: str | Personal | None) -> Personal | None:
     """Wrap text as Personal; let None through."""
-    return None if value is None else personal(value)
+    if isinstance(value, str):
+        made = _new(Personal)
+        made._text = value  # noqa: SLF001 - the other half of privacy
+        return made
+    return value
 
 
 _new = object.__new__

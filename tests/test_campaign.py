@@ -1,5 +1,6 @@
 # ruff: noqa: PT012 - a run's errors come anywhere in its block
 import asyncio
+import contextlib
 import collections
 import logging
 import random
@@ -971,3 +972,27 @@ def timeouts(total: float) -> Any:
     return TimeoutSettings(
         total=total, connect=min(total, 5.0), sock_connect=min(total, 5.0)
     )
+
+
+class TestDamagedFields:
+    """Fields of contacts that somebody has changed in the file."""
+
+    @pytest.mark.parametrize("fields", ["[7]", '{"horn": "1"}', '"x"'])
+    async def test_only_that_contact_is_lost(self, tmp_path: Path, fields: str) -> None:
+        """A contact with fields of no call becomes invalid, and the rest is called."""
+        path = tmp_path / "ledger.db"
+        async with SQLiteLedger(path) as ledger:
+            campaign, _ = scripted(ledger, ScriptedTransport())
+            await campaign.add(contacts(3))
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(
+                "UPDATE person SET fields = ? WHERE number = 2", (fields,)
+            )
+        async with SQLiteLedger(path) as ledger:
+            campaign, _ = scripted(ledger, ScriptedTransport())
+            async with campaign.run() as results:
+                taken = [result async for result in results]
+            found = await states(ledger)
+
+        assert [result.outcome for result in taken] == [Outcome.ACCEPTED] * 2
+        assert found[2] is State.INVALID

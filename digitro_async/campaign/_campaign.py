@@ -162,6 +162,8 @@ class Campaign:
         return own
 
     def _build_call(self, contact: OpenContact) -> PredictiveCall:
+        if not contact.fields.keys() <= _FIELDS.keys():  # somebody changed the ledger
+            raise InvalidCallError("its fields are damaged", reason="damaged_fields")
         missing = self._left_to_rows - contact.fields.keys()
         if missing:  # of every contact, probably: none of them is invalid for that
             raise ConfigurationError(f"call: {min(missing)} is missing")

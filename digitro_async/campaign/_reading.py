@@ -78,6 +78,12 @@ def page_of_entries(
     ]
 
 
+def _read_fields(text: str) -> dict[str, str]:
+    """Return a contact's own fields; what is no object has a name no field has."""
+    fields = json.loads(text)
+    return fields if isinstance(fields, dict) else {"": ""}
+
+
 def read_pending(
     connection: sqlite3.Connection, limit: int, last: int, max_attempts: int
 ) -> list[OpenContact]:
@@ -94,7 +100,7 @@ def read_pending(
             attempts=attempts,
             destination=Personal(destination),
             pabx=pabx,
-            fields=json.loads(fields) if fields else {},
+            fields=_read_fields(fields) if fields else {},
         )
         for number, attempts, destination, pabx, fields in rows
     ]

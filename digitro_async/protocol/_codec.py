@@ -75,18 +75,16 @@ def _structure_answer(answer: object, _: object) -> CallAccepted:
     return CallAccepted(call_id, answer)
 
 
-def _make_converter(unset: UnsetFields) -> Converter:
+def _make_converter() -> Converter:
     converter = make_converter(detailed_validation=False)
     converter.register_structure_hook(str, _strict_text)
     converter.register_structure_hook(Secret, lambda v, _: Secret(_strict_text(v, _)))
     converter.register_structure_hook(
         Personal, lambda v, _: Personal(_strict_text(v, _))
     )
-    omit = unset is UnsetFields.OMIT
     fields = {
         field.name: override(
             rename=WIRE_NAMES[field.name],
-            omit_if_default=omit and field.default is None,
             unstruct_hook=_unstructure_hook(field),
         )
         for field in attrs.fields(PredictiveCall)
@@ -112,21 +110,19 @@ def _make_converter(unset: UnsetFields) -> Converter:
     return converter
 
 
-_CONVERTERS: Final = {unset: _make_converter(unset) for unset in UnsetFields}
-_UNSTRUCTURE: Final[Mapping[UnsetFields, Callable[[PredictiveCall], Any]]] = {
-    unset: converter.get_unstructure_hook(PredictiveCall)
-    for unset, converter in _CONVERTERS.items()
-}
-_STRUCTURE_CALL: Final = _CONVERTERS[UnsetFields.NULL].get_structure_hook(
-    PredictiveCall
-)
+_CONVERTER: Final = _make_converter()
+_UNSTRUCTURE_CALL: Final = _CONVERTER.get_unstructure_hook(PredictiveCall)
+_STRUCTURE_CALL: Final = _CONVERTER.get_structure_hook(PredictiveCall)
+_OMIT: Final = UnsetFields.OMIT
 
 
 def unstructure_call(
     call: PredictiveCall, unset: UnsetFields = UnsetFields.NULL
 ) -> dict[str, str | None]:
     """Return the call as the wire's mapping: SECRETS AND PERSONAL DATA ARE OPEN."""
-    mapping: dict[str, str | None] = _UNSTRUCTURE[unset](call)
+    mapping: dict[str, str | None] = _UNSTRUCTURE_CALL(call)
+    if unset is _OMIT:  # here: cattrs would write what it may omit after the rest
+        return {name: text for name, text in mapping.items() if text is not None}
     return mapping
 
 
@@ -149,7 +145,7 @@ def structure_call(mapping: Mapping[str, Any]) -> PredictiveCall:
 
 def encode_call(call: PredictiveCall, unset: UnsetFields = UnsetFields.NULL) -> bytes:
     """Return the body of the request: UTF-8 JSON in the documented field order."""
-    mapping = _UNSTRUCTURE[unset](call)
+    mapping = unstructure_call(call, unset)
     if orjson is not None:
         body: bytes = orjson.dumps(mapping)
         return body
