@@ -1,7 +1,7 @@
 # ruff: noqa: PT012 - a run's errors come anywhere in its block
 import asyncio
-import contextlib
 import collections
+import contextlib
 import logging
 import random
 import sqlite3

@@ -365,7 +365,8 @@ class TestThread:
         async def leave_it_open() -> None:
             await ledger.__aenter__()
             await ledger.add(contacts(3))
-            ledger._write(2, _wait_for(going_on), None)
+            assert ledger._writer is not None
+            ledger._writer.write(2, _wait_for(going_on), None)
 
         asyncio.run(leave_it_open())
         going_on.set()

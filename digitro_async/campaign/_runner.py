@@ -208,21 +208,23 @@ class _LedgerJournal:
         assert isinstance(key, int)  # noqa: S101 - for the type checker
         accepted = settled.accepted
         try:
-            writing = asyncio.ensure_future(
-                self.ledger.settle(
-                    key,
-                    step_of(settled.verdict.outcome),
-                    pabx,
-                    time.time(),
-                    call_id=None if accepted is None else accepted.call_id,
-                    reason=settled.verdict.reason or None,
-                )
+            settling = self.ledger.settle(
+                key,
+                step_of(settled.verdict.outcome),
+                pabx,
+                time.time(),
+                call_id=None if accepted is None else accepted.call_id,
+                reason=settled.verdict.reason or None,
             )
         except LedgerError as error:
             self._stop(error)
             then(settled)
         else:
-            self._writing.add(writing)  # the loop itself would not keep it alive
+            if isinstance(settling, asyncio.Future):
+                writing = settling
+            else:
+                writing = asyncio.ensure_future(settling)
+                self._writing.add(writing)  # the loop would not keep it alive
             writing.add_done_callback(partial(self._written, settled, then))
 
     def _written(

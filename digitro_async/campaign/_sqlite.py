@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from digitro_async.campaign import _reading
 from digitro_async.campaign._codes import STATE_CODES, STEP_CODES
@@ -20,7 +20,7 @@ from digitro_async.campaign._contacts import (
     write_setting,
 )
 from digitro_async.campaign._files import printable
-from digitro_async.campaign._jobs import Job, run_calls
+from digitro_async.campaign._jobs import run_calls
 from digitro_async.campaign._owned_file import OwnedFile
 from digitro_async.campaign._reader import PAGE, LedgerReader
 from digitro_async.campaign._reconcile import reconcile_contact
@@ -120,7 +120,9 @@ class SQLiteLedger:
 
     def intend(self, number: int, pabx: str, at: float) -> Awaitable[None]:
         """Record that a claimed contact is about to be called. See ``Ledger``."""
-        return self._write(_INTENTS, write_intents, (number, pabx, at))
+        if self._writer is None:
+            raise self._not_open()
+        return self._writer.write(_INTENTS, write_intents, (number, pabx, at))
 
     def settle(
         self,
@@ -136,7 +138,9 @@ class SQLiteLedger:
         state = STATE_CODES[after(_INTENT, step)]
         text = "" if call_id is None else printable(call_id)
         row = (number, state, STEP_CODES[step], at, text, reason or "", pabx)
-        return self._write(_OUTCOMES, write_outcomes, row)
+        if self._writer is None:
+            raise self._not_open()
+        return self._writer.write(_OUTCOMES, write_outcomes, row)
 
     async def reconcile(
         self, contact: str, *, accepted: bool, evidence: str, now: float
@@ -184,24 +188,19 @@ class SQLiteLedger:
         """Return a setting of the campaign."""
         return await self._read(lambda c: _reading.read_setting(c, name))
 
-    def _write(
-        self,
-        turn: int,
-        write: Callable[[sqlite3.Connection, list[Job]], None],
-        row: Any,
-    ) -> Awaitable[Any]:
-        if self._writer is None:
-            raise LedgerError(f"{self._file.name} is not open", reason="closed")
-        return self._writer.write(turn, write, row)
+    def _not_open(self) -> LedgerError:
+        return LedgerError(f"{self._file.name} is not open", reason="closed")
 
     async def _call(self, act: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        result: _Result = await self._write(_CALLS, run_calls, act)
+        if self._writer is None:
+            raise self._not_open()
+        result: _Result = await self._writer.write(_CALLS, run_calls, act)
         return result
 
     async def _read(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
         """Read beside the writing thread: a look at a million must hold up no call."""
         if self._writer is None or not self._writer.is_open:
-            raise LedgerError(f"{self._file.name} is not open", reason="closed")
+            raise self._not_open()
         return await asyncio.to_thread(self._look, query)
 
     def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:

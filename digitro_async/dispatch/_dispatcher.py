@@ -249,7 +249,7 @@ class Dispatcher:
             timer.cancel()
             self._backing_off.discard(sleeper)
 
-    async def _attempt(
+    async def _attempt(  # noqa: C901 - one attempt, told in order
         self, lane: Lane, progress: Progress, now: float, *, probe: bool
     ) -> tuple[Settled, Observation]:
         """Make one attempt and settle it, however it ends."""
@@ -258,7 +258,12 @@ class Dispatcher:
         progress.attempts += 1
         progress.sent_at, progress.sent = time.time(), now
         if progress.journal is not None:
-            await self._write_intent(lane, progress, probe=probe)
+            try:
+                await progress.journal.intend(progress.key, lane.pabx.name)
+            except BaseException:  # nothing is sent that is not recorded
+                progress.on_wire = False
+                lane.abandon(live_time(), sent=False, probe=probe)
+                raise
         cancelled: tuple[object, ...] | None = None
         try:
             seen = await self._transport.exchange(
@@ -290,18 +295,6 @@ class Dispatcher:
             return settled, seen
         progress.result = self._conclude(lane, progress, settled, seen)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
-
-    async def _write_intent(
-        self, lane: Lane, progress: Progress, *, probe: bool
-    ) -> None:
-        """Record that the call is about to be sent, or don't send it."""
-        assert progress.journal is not None  # noqa: S101 - for the type checker
-        try:
-            await progress.journal.intend(progress.key, lane.pabx.name)
-        except BaseException:
-            progress.on_wire = False
-            lane.abandon(live_time(), sent=False, probe=probe)
-            raise
 
     async def _record_now(
         self, lane: Lane, progress: Progress, settled: Settled, seen: Observation
