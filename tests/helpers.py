@@ -4,17 +4,17 @@ import asyncio
 import contextlib
 import gc
 import json
-import socket
-import struct
 import traceback
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any, Self
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from typing import Any
 
 import attrs
 
 from digitro_async import PABX, CallResult, PredictiveCall, RateLimit
 from digitro_async.protocol import Evidence, Failure, Observation
 from digitro_async.protocol._names import CALL_ID, WIRE_NAMES
+from digitro_async.testing import HostileLine, HostilePABX
+from digitro_async.testing._hostile import answer_all as answer_all  # noqa: PLC0414
 
 DESTINATION = WIRE_NAMES["destination"]
 
@@ -126,7 +126,6 @@ class ScriptedTransport:
             self.ended.append(loop.time())
 
 
-RESET = struct.pack("ii", 1, 0)
 ANSWER = '{"%s": "%s"}'
 
 
@@ -139,131 +138,8 @@ def answer(call_id: object, *, status: str = "200 OK", headers: str = "") -> byt
     )
 
 
-class Line:
-    """One connection at a raw server.
-
-    Attributes:
-        number: Its number, from 1.
-        received: All that was read.
-        sock: The socket.
-    """
-
-    def __init__(
-        self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.number = number
-        self.received = b""
-        self.reader = reader
-        self.writer = writer
-        self.sock: Any = writer.get_extra_info("socket")
-
-    async def read(self, most: int = 65_536) -> bytes:
-        """Read what comes, remember it; empty at the end."""
-        data = await self.reader.read(most)
-        self.received += data
-        return data
-
-    async def read_request(self) -> bytes:
-        """Read one whole request; empty where the connection ends before."""
-        data = b""
-        while b"\r\n\r\n" not in data:
-            part = await self.read()
-            if not part:
-                return b""
-            data += part
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-        while len(body) < length:
-            part = await self.read()
-            if not part:
-                return b""
-            body += part
-        return head + b"\r\n\r\n" + body
-
-    def send(self, data: bytes) -> None:
-        """Send bytes, where somebody is left to read them."""
-        if not self.writer.is_closing():
-            self.writer.write(data)
-
-    def reset(self) -> None:
-        """Send RST."""
-        with socket.socket(fileno=socket.dup(self.sock.fileno())) as same:
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        self.writer.transport.abort()
-
-
-Handler = Callable[[Line], Awaitable[None]]
-
-
-async def answer_all(line: Line) -> None:
-    """Answer every request of a connection."""
-    count = 0
-    while await line.read_request():
-        count += 1
-        line.send(answer(f"{line.number} {count}"))
-
-
-class RawServer:
-    """A TCP server that does to every connection what a handler says.
-
-    Args:
-        handler: What it does; afterwards the connection is closed.
-        tls: Context for https.
-    """
-
-    def __init__(self, handler: Handler = answer_all, *, tls: Any = None) -> None:
-        self.lines: list[Line] = []
-        self.errors: list[Exception] = []
-        self._handler = handler
-        self._tls = tls
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", 0, ssl=self._tls, backlog=1024
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-        scheme = "http" if self._tls is None else "https"
-        self.base_url = f"{scheme}://127.0.0.1:{self.port}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        for line in self.lines:
-            line.writer.transport.abort()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-
-    @property
-    def received(self) -> bytes:
-        """All that was read on all connections."""
-        return b"".join(line.received for line in self.lines)
-
-    @property
-    def posts(self) -> int:
-        """Requests whose beginning was read."""
-        return self.received.count(b"POST /")
-
-    async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        line = Line(len(self.lines) + 1, reader, writer)
-        self.lines.append(line)
-        try:
-            await self._handler(line)
-        except (OSError, asyncio.CancelledError) as error:
-            if isinstance(error, OSError):
-                self.errors.append(error)
-        finally:
-            self._tasks.discard(task)
-            writer.close()
+Line = HostileLine
+RawServer = HostilePABX
 
 
 async def take_into(

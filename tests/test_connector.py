@@ -302,7 +302,7 @@ class TestQuietPool:
                 elif end == "RST":
                     same.close()
                     server.lines[0].reset()
-                    server.lines[0].writer.transport._sock.close()  # type: ignore[attr-defined]  # now
+                    server.lines[0]._wire._sock.close()  # type: ignore[attr-defined]  # now
                 elif end == "408":
                     same.send(answer("stale", status="408 Request Timeout"))
                 else:
@@ -323,7 +323,7 @@ class TestQuietPool:
             async with DigitroClient(pabx, retry=ONCE) as client:
                 await client.make_predictive_call(make_call(1))
                 if end == "FIN":
-                    server.lines[0].writer.close()
+                    server.lines[0].close()
                 else:
                     server.lines[0].send(answer("stale"))
                 await asyncio.sleep(0.02)

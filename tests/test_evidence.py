@@ -64,7 +64,7 @@ class TestWitnessedBody:
 
 
 async def _close_at_once(line: Line) -> None:
-    line.writer.close()
+    line.close()
 
 
 async def _reset_at_once(line: Line) -> None:

@@ -517,9 +517,10 @@ class TestTLS:
             line.send(answer("x", status="400 Bad Request"))
 
         async with RawServer(plain) as server:
-            server.base_url = server.base_url.replace("http:", "https:")
-            with pytest.raises(ConnectFailedError) as caught:
-                await self.one_call(server, TLSSettings())
+            pabx = make_pabx(base_url=server.base_url.replace("http:", "https:"))
+            async with DigitroClient(pabx, retry=ONCE) as client:
+                with pytest.raises(ConnectFailedError) as caught:
+                    await client.make_predictive_call(make_call())
 
         assert caught.value.reason == "tls_failed"
         assert b"POST" not in server.received

@@ -55,7 +55,7 @@ class Chaos:
         if self.chance.random() < 0.03:
             line.reset()
             return
-        while not line.writer.is_closing():
+        while not line.is_closing:
             if self.chance.random() < 0.05:
                 await asyncio.sleep(self.chance.random() * 0.004)
                 line.reset()
@@ -72,17 +72,17 @@ class Chaos:
         if fate < 0.05:
             line.reset()
         elif fate < 0.1:
-            line.writer.close()
+            line.close()
         elif fate < 0.15:
             whole = self._whole(number)
             line.send(whole[: self.chance.randrange(len(whole))])
-            line.writer.close()
+            line.close()
         elif fate < 0.2:
             line.send(self._whole(number) + answer("nobody asked"))
         elif fate < 0.25:
             line.send(self._whole(number))
             await asyncio.sleep(self.chance.random() * 0.002)
-            line.writer.close()
+            line.close()
         else:
             line.send(self._whole(number))
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from digitro_async.testing._fault_kinds import FaultKind
     from digitro_async.testing._fault_plan import FaultPlan
     from digitro_async.testing._faults import Fault
+    from digitro_async.testing._hostile import HostilePABX
+    from digitro_async.testing._hostile_line import HostileLine
     from digitro_async.testing._memory_ledger import MemoryLedger
     from digitro_async.testing._record import OverCap, ReceivedCall, Summary
 
@@ -20,6 +22,8 @@ __all__ = [
     "Fault",
     "FaultKind",
     "FaultPlan",
+    "HostileLine",
+    "HostilePABX",
     "MemoryLedger",
     "OverCap",
     "ReceivedCall",
@@ -31,6 +35,8 @@ _HOMES = {
     "Fault": "_faults",
     "FaultKind": "_fault_kinds",
     "FaultPlan": "_fault_plan",
+    "HostileLine": "_hostile_line",
+    "HostilePABX": "_hostile",
     "MemoryLedger": "_memory_ledger",
     "OverCap": "_record",
     "ReceivedCall": "_record",
