@@ -198,11 +198,12 @@ class HostileLine(asyncio.BufferedProtocol):
         """Read nothing until the script asks."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.pause_reading()
-        self._made(self)
+        # uvloop begins to read after this method, whatever it did.
+        asyncio.get_running_loop().call_soon(self._begin)
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's name
         """Give room for as much as the script asked for."""
-        return self._window or bytearray(1)
+        return self._window
 
     def buffer_updated(self, nbytes: int) -> None:
         """Hand on what was read, and read no further."""
@@ -231,6 +232,11 @@ class HostileLine(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Let ``drain`` go on."""
         self._writable.set()
+
+    def _begin(self) -> None:
+        if not self.is_closing:
+            self._wire.pause_reading()
+        self._made(self)
 
     def _tell(self) -> None:
         if self._news is not None and not self._news.done():

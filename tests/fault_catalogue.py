@@ -1,0 +1,14 @@
+"""Every fault that is known of a PABX and the way to it, and what must come of it.
+
+``CATALOGUE`` holds the cases, ``play`` plays one in the running loop. The first letter
+of an id says where it strikes: a before a connection, b to d while the request is
+read, e to h in the answer, i on a connection that is used again, k in what is asked,
+x where the caller gives up.
+"""
+
+import fault_cases_answers
+from fault_scene import FaultCase, Played, play
+
+__all__ = ["CATALOGUE", "FaultCase", "Played", "play"]
+
+CATALOGUE: tuple[FaultCase, ...] = (*fault_cases_answers.CASES,)

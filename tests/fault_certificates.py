@@ -1,0 +1,65 @@
+"""Certificates for servers that https shall or shall not trust; openssl makes them."""
+
+import functools
+import ssl
+import subprocess
+import tempfile
+from pathlib import Path
+
+import attrs
+
+_CA = """[ca]
+default_ca = own
+[own]
+database = {folder}/index.txt
+serial = {folder}/serial
+new_certs_dir = {folder}
+default_md = sha256
+policy = any
+copy_extensions = copy
+[any]
+commonName = supplied
+"""
+
+
+@attrs.frozen
+class Certificate:
+    """A certificate that vouches for itself, and its server's context."""
+
+    file: Path
+    context: ssl.SSLContext
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="digitro-tls-")
+
+
+@functools.cache
+def certificate(subject: str = "IP:127.0.0.1", *, expired: bool = False) -> Certificate:
+    """Return a certificate for that subject, made at the first asking."""
+    folder = Path(tempfile.mkdtemp(dir=_folder().name))
+    file, key, request = (folder / name for name in ("cert.pem", "key.pem", "csr.pem"))
+    make = (
+        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+        f"-subj /CN=test -addext subjectAltName={subject} -keyout {key}"
+    )
+    if expired:
+        (folder / "ca.conf").write_text(_CA.format(folder=folder))
+        (folder / "index.txt").touch()
+        (folder / "serial").write_text("01\n")
+        _run(f"{make} -new -out {request}")
+        _run(
+            f"openssl ca -selfsign -batch -notext -config {folder / 'ca.conf'} "
+            f"-keyfile {key} -in {request} -out {file} "
+            "-startdate 20200101000000Z -enddate 20200102000000Z"
+        )
+    else:
+        _run(f"{make} -x509 -days 2 -out {file}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, key)
+    return Certificate(file, context)
+
+
+def _run(command: str) -> None:
+    subprocess.run(command.split(), check=True, capture_output=True)
