@@ -7,8 +7,16 @@ x where the caller gives up.
 """
 
 import fault_cases_answers
+import fault_cases_calls
+import fault_cases_connecting
+import fault_cases_reuse
 from fault_scene import FaultCase, Played, play
 
 __all__ = ["CATALOGUE", "FaultCase", "Played", "play"]
 
-CATALOGUE: tuple[FaultCase, ...] = (*fault_cases_answers.CASES,)
+CATALOGUE: tuple[FaultCase, ...] = (
+    *fault_cases_connecting.CASES,
+    *fault_cases_answers.CASES,
+    *fault_cases_reuse.CASES,
+    *fault_cases_calls.CASES,
+)

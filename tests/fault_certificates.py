@@ -1,6 +1,7 @@
 """Certificates for servers that https shall or shall not trust; openssl makes them."""
 
 import functools
+import hashlib
 import ssl
 import subprocess
 import tempfile
@@ -28,6 +29,12 @@ class Certificate:
 
     file: Path
     context: ssl.SSLContext
+
+    @property
+    def fingerprint(self) -> str:
+        """Its SHA-256."""
+        der = ssl.PEM_cert_to_DER_cert(self.file.read_text())
+        return hashlib.sha256(der).hexdigest()
 
 
 @functools.cache

@@ -30,9 +30,9 @@ from digitro_async.testing._hostile import Script
 
 TOTAL = 2.0
 """Seconds of an attempt that is not meant to end by time."""
-SHORT = 0.3
+SHORT = 0.25
 """Seconds of an attempt that is."""
-SETTLE = 0.02
+SETTLE = 0.01
 """Seconds in which the client surely reads what the kernel has for it."""
 
 GOOD = b'{"%b": "08/07/24 10:46:19 010A 0974/00"}' % CALL_ID.encode()
@@ -72,7 +72,7 @@ class Scene:
 
     def __init__(
         self,
-        settings: Mapping[str, Any],
+        case: "FaultCase",
         call: PredictiveCall,
         api_key: str,
         change: Callable[[PABX], PABX],
@@ -85,7 +85,10 @@ class Scene:
         self.growth = 0
         self.counted: Outcome | None = None
         self.stack = contextlib.AsyncExitStack()
-        self._settings = settings
+        self._settings = case.settings
+        # What is known to be safe may be sent again, and all else must not be.
+        safe = case.outcome in {Outcome.NOT_SENT, Outcome.REFUSED}
+        self._retry = RetrySettings(max_attempts=1 if safe else 3, base_delay=0)
         self._change = change
 
     async def serve(self, *scripts: Script, **options: Any) -> HostilePABX:
@@ -107,11 +110,11 @@ class Scene:
         return self._change(PABX("hostile", base_url, 1, self.api_key, **given))
 
     async def client(self, where: HostilePABX | str, **settings: Any) -> DigitroClient:
-        """Open a client of the PABX that makes one attempt of each call."""
+        """Open a client of the PABX, which may repeat what must not be repeated."""
         pabx = self.pabx(where, **settings)
         self.limit = pabx.timeouts.total
-        once = RetrySettings(max_attempts=1)
-        return await self.stack.enter_async_context(DigitroClient(pabx, retry=once))
+        client = DigitroClient(pabx, retry=self._retry)
+        return await self.stack.enter_async_context(client)
 
     async def judge(self, client: DigitroClient) -> CallResult:
         """Make the call that is judged, and measure it."""
@@ -154,7 +157,7 @@ class FaultCase:
         outcome: What must be known of the call; None where nothing was ever asked for.
         error: Class of the error; None where the call is accepted.
         reason: The error's code.
-        connections: Connections that the PABX accepts.
+        connections: Connections that the PABX accepts; None for one at most.
         posts: Whole POSTs that the PABX reads, earlier calls of the scene included.
         settings: Fields of the PABX that the case needs.
         needs: What the machine must have, by the name of a check; empty for nothing.
@@ -166,7 +169,7 @@ class FaultCase:
     outcome: Outcome | None
     error: type[BaseException] | None = None
     reason: str = ""
-    connections: int = 1
+    connections: int | None = 1
     posts: int = 1
     settings: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     needs: str = ""
@@ -223,7 +226,7 @@ async def play(
         api_key: Key of the PABX, None for the tests' own.
         change: Returns the client's settings from those that the case has for them.
     """
-    scene = Scene(case.settings, call or make_call(), api_key or API_KEY, change)
+    scene = Scene(case, call or make_call(), api_key or API_KEY, change)
     result: CallResult | None = None
     error: BaseException | None = None
     async with scene.stack:

@@ -1,17 +1,17 @@
+"""Faults of the simulator by name, and mixtures; all others: the fault catalogue."""
+
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import attrs
 import pytest
-from helpers import API_KEY, RawServer, make_call, make_pabx, quiet_loop
+from helpers import API_KEY, RawServer, make_call, quiet_loop
 
 from digitro_async import (
     AnswerTimeoutError,
     CallResult,
-    ConnectFailedError,
     ConnectionLostError,
     DigitroClient,
     Outcome,
@@ -99,19 +99,6 @@ async def test_each_fault_has_its_outcome(
             if pabx.placed:  # a phone rang: it must not be said that none did
                 assert result.outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}
         assert other.lines == []
-
-
-async def test_refused() -> None:
-    """Where nothing listens the call was not sent."""
-    async with FakePABX() as pabx:
-        await pabx.stop_listening()
-        result, took = await one_call(pabx)
-
-        assert result.outcome is Outcome.NOT_SENT
-        assert isinstance(result.error, ConnectFailedError)
-        assert result.error.reason == "connect_failed"
-        assert (pabx.connections, pabx.posts) == (0, 0)
-        assert took < 0.5
 
 
 @pytest.mark.parametrize("kind", [K.RESET_ON_CONNECT, K.UNASKED_ANSWER])
@@ -206,30 +193,3 @@ async def test_mixture() -> None:
         early = pabx.summary().by_fault.get(K.ANSWER_BEFORE_READING, 0)
         unread = {one.call.destination.reveal() for one in accepted} - set(rang)
         assert len(unread) <= early
-
-
-async def test_black_hole() -> None:
-    """A host that never answers a connection costs no more than the total."""
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        port = full.getsockname()[1]
-        others = []
-        for _ in range(4):
-            other = socket.socket()
-            other.setblocking(False)
-            other.connect_ex(("127.0.0.1", port))
-            others.append(other)
-        await asyncio.sleep(0.05)
-        pabx = make_pabx(
-            base_url=f"http://127.0.0.1:{port}", timeouts=TimeoutSettings(total=TOTAL)
-        )
-        async with DigitroClient(pabx, retry=RetrySettings(max_attempts=1)) as client:
-            began = time.monotonic()
-            result = await client.dispatcher.submit(make_call())
-            took = time.monotonic() - began
-        for other in others:
-            other.close()
-
-    assert result.outcome is Outcome.NOT_SENT
-    assert took < TOTAL + 0.5

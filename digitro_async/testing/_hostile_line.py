@@ -22,7 +22,8 @@ class HostileLine(asyncio.BufferedProtocol):
     The server makes them; ``made`` is told of each as soon as it is connected.
 
     Nothing is taken from the socket before the script reads, and never more than it
-    asks for, so that what it did not read is still in the kernel when it closes.
+    asks for, so that what it did not read is still in the kernel when it closes. (On
+    uvloop, which reads before it can be told not to, one byte may have been taken.)
 
     Attributes:
         number: Its number, from 1.
@@ -37,8 +38,8 @@ class HostileLine(asyncio.BufferedProtocol):
         self.ended = asyncio.Event()
         self._made = made
         self._transport: asyncio.Transport | None = None
-        self._window = bytearray()
-        self._filled = 0
+        self._window = bytearray(1)
+        self._waiting = b""
         self._eof = False
         self._error: Exception | None = None
         self._news: asyncio.Future[None] | None = None
@@ -72,25 +73,13 @@ class HostileLine(asyncio.BufferedProtocol):
         Raises:
             ConnectionError: If the client has reset the connection.
         """
-        if not self._eof and self._error is None:
-            self._window = bytearray(most)
-            self._filled = 0
-            self._news = asyncio.get_running_loop().create_future()
-            self._wire.resume_reading()
-            try:
-                await self._news
-            finally:
-                self._news = None
-                if not self.is_closing:
-                    self._wire.pause_reading()
-            data = bytes(self._window[: self._filled])
-            self._window = bytearray()
-            self.received += data
-            if data:
-                return data
-        if self._error is not None:
+        if not (self._waiting or self._eof):
+            await self._fill(most)
+        data, self._waiting = self._waiting[:most], self._waiting[most:]
+        self.received += data
+        if not data and self._error is not None:
             raise self._error
-        return b""
+        return data
 
     async def read_exactly(self, count: int) -> bytes:
         """Read that many bytes and no more; fewer where the client ends before."""
@@ -203,11 +192,11 @@ class HostileLine(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's name
         """Give room for as much as the script asked for."""
-        return self._window
+        return self._window  # uvloop reads once before it can be told not to
 
     def buffer_updated(self, nbytes: int) -> None:
         """Hand on what was read, and read no further."""
-        self._filled = nbytes
+        self._waiting += self._window[:nbytes]
         self._wire.pause_reading()
         self._tell()
 
@@ -232,6 +221,18 @@ class HostileLine(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Let ``drain`` go on."""
         self._writable.set()
+
+    async def _fill(self, most: int) -> None:
+        """Let at most so many bytes in, or the end."""
+        self._window = bytearray(most)
+        self._news = asyncio.get_running_loop().create_future()
+        self._wire.resume_reading()
+        try:
+            await self._news
+        finally:
+            self._news = None
+            if not self.is_closing:
+                self._wire.pause_reading()
 
     def _begin(self) -> None:
         if not self.is_closing:

@@ -1,0 +1,359 @@
+"""Faults before a connection stands: row a of the table of faults."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import aiohttp
+import attrs
+from fault_cases_answers import LATE, LOST
+from fault_certificates import certificate
+from fault_scene import SHORT, FaultCase, Play, Scene, deaf_port, free_port, names, soon
+
+from digitro_async import (
+    CallResult,
+    ConnectFailedError,
+    Outcome,
+    PoolSettings,
+    PoolTimeoutError,
+    TLSSettings,
+)
+from digitro_async.testing import HostileLine
+from digitro_async.testing._hostile import Script
+
+NAME = "http://pabx.invalid"
+LONG = 1.5
+"""Seconds of the whole where a shorter limit must end it."""
+
+
+def unsent(name: str, does: str, play: Play, reason: str, **changes: Any) -> FaultCase:
+    """Return a case of a call that can't have left."""
+    expected: dict[str, Any] = {
+        "error": ConnectFailedError,
+        "connections": 0,
+        "posts": 0,
+        **changes,
+    }
+    return FaultCase(
+        id=name,
+        does=does,
+        play=play,
+        outcome=Outcome.NOT_SENT,
+        reason=reason,
+        **expected,
+    )
+
+
+def fine(name: str, does: str, play: Play, **changes: Any) -> FaultCase:
+    """Return a case that ends well all the same."""
+    return FaultCase(id=name, does=does, play=play, outcome=Outcome.ACCEPTED, **changes)
+
+
+async def _refused(scene: Scene) -> CallResult:
+    return await scene.judge(
+        await scene.client(f"http://127.0.0.1:{free_port('127.0.0.1')}")
+    )
+
+
+async def _syn_unanswered(scene: Scene) -> CallResult:
+    port = await scene.stack.enter_async_context(deaf_port())
+    return await scene.judge(await scene.client(f"http://127.0.0.1:{port}"))
+
+
+def refused() -> Iterator[FaultCase]:
+    """Rows a1 to a3: nobody there, or nobody who answers."""
+    yield unsent("a1-port-closed", "no listener", _refused, "connect_failed")
+    for name, settings, reason in (
+        ("a2-syn-connect", soon(LONG, connect=SHORT), "connect_timeout"),
+        ("a2-syn-sock-connect", soon(LONG, sock_connect=SHORT), "connect_timeout"),
+        ("a3-syn-total", soon(), "timeout"),
+    ):
+        does = f"answers no SYN; limited by {name[7:]}"
+        yield unsent(name, does, _syn_unanswered, reason, settings=settings)
+
+
+def _named(resolve: Callable[[], Awaitable[list[str]]]) -> Play:
+    async def one_call(scene: Scene) -> CallResult:
+        client = await scene.client(NAME)
+        with names(resolve):
+            return await scene.judge(client)
+
+    return one_call
+
+
+async def _no_such_host() -> list[str]:
+    raise OSError(socket.EAI_NONAME, "Name or service not known")
+
+
+async def _hangs() -> list[str]:
+    await asyncio.get_running_loop().create_future()
+    return []
+
+
+def look_ups() -> Iterator[FaultCase]:
+    """Row a4: names that lead nowhere."""
+    yield unsent(
+        "a4-no-such-host", "no such host", _named(_no_such_host), "no_such_host"
+    )
+    for name, settings, reason in (
+        ("a4-resolver-hangs-connect", soon(LONG, connect=SHORT), "connect_timeout"),
+        ("a4-resolver-hangs-total", soon(), "timeout"),
+    ):
+        does = "the resolver never answers"
+        yield unsent(name, does, _named(_hangs), reason, settings=settings)
+
+
+async def _stall(line: HostileLine) -> None:
+    await line.read_request()
+    await line.stall()
+
+
+async def _answer_then_stall(line: HostileLine) -> None:
+    await line.read_request()
+    line.accept("first")
+    await _stall(line)
+
+
+async def _full_pool(scene: Scene) -> CallResult:
+    server = await scene.serve(_answer_then_stall)
+    client = await scene.client(server)
+    await client.dispatcher.submit(scene.call)
+    [connector] = client._sessions._connectors.values()
+    session = await scene.stack.enter_async_context(  # whose limit is a longer one
+        aiohttp.ClientSession(connector=connector, connector_owner=False)
+    )
+    holding = asyncio.create_task(session.post(server.base_url, data=b"{}")._coro)
+    while server.posts < 2:  # noqa: ASYNC110 - a server's reading tells no event
+        await asyncio.sleep(0.001)
+    try:
+        return await scene.judge(client)
+    finally:
+        holding.cancel()
+        await asyncio.wait([holding])
+
+
+def full_pools() -> Iterator[FaultCase]:
+    """Rows a7 and a8: no connection becomes free."""
+    pool = {"pool": PoolSettings(max_connections=1)}
+    for name, limits in (
+        ("a7-pool-connect", soon(LONG, connect=SHORT)),
+        ("a8-pool-total", soon()),
+    ):
+        yield unsent(
+            name,
+            "the only connection is taken",
+            _full_pool,
+            "pool_timeout",
+            error=PoolTimeoutError,
+            connections=1,
+            posts=2,
+            settings=pool | limits,
+        )
+
+
+def _addresses(
+    listening: tuple[str, ...], order: tuple[str, ...], *scripts: Script, deaf: str = ""
+) -> Play:
+    """Call a name with several addresses, of which some are listened on."""
+
+    async def one_call(scene: Scene) -> CallResult:
+        port = free_port(*order)
+        for host in listening:
+            await scene.serve(*scripts, host=host, port=port)
+        if deaf:
+            await scene.stack.enter_async_context(deaf_port(deaf, port))
+
+        async def resolve() -> list[str]:
+            return list(order)
+
+        client = await scene.client(f"{NAME}:{port}")
+        with names(resolve):
+            return await scene.judge(client)
+
+    return one_call
+
+
+async def _six_alone(scene: Scene) -> CallResult:
+    return await scene.judge(await scene.client(await scene.serve(host="::1")))
+
+
+async def _read_and_reset(line: HostileLine) -> None:
+    await line.read_request()
+    line.reset()
+
+
+def addresses() -> Iterator[FaultCase]:
+    """IPv6 and IPv4: the call goes to one address alone, and to that once."""
+    six, four = "::1", "127.0.0.1"
+    both = (six, four)
+    cases = (
+        fine("a10-ipv6-literal", "listens on ::1, called by it", _six_alone),
+        fine("a10-ipv6-name", "listens on ::1 alone", _addresses((six,), (six,))),
+        fine("a10-six-refuses", "::1 refuses", _addresses((four,), both)),
+        fine("a10-four-refuses", "127.0.0.1 refuses", _addresses((six,), both[::-1])),
+        fine("a10-both-listen", "both listen", _addresses(both, both)),
+        fine(
+            "a10-six-is-deaf",
+            "::1 answers no SYN",
+            _addresses((four,), both, deaf=six),
+        ),
+        unsent(
+            "a10-both-refuse", "both refuse", _addresses((), both), "connect_failed"
+        ),
+        FaultCase(
+            id="a10-first-resets",
+            does="both listen, the first reads and resets",
+            play=_addresses(both, both, _read_and_reset),
+            **LOST,
+        ),
+        FaultCase(
+            id="a10-first-stalls",
+            does="both listen, the first reads and stalls",
+            play=_addresses(both, both, _stall),
+            settings=soon(),
+            **LATE,
+        ),
+    )
+    for case in cases:
+        yield attrs.evolve(case, needs="ipv6")
+    yield fine(
+        "a10-second-of-two",
+        "127.0.0.2 refuses, 127.0.0.1 listens",
+        _addresses((four,), ("127.0.0.2", four)),
+    )
+
+
+def _tls(
+    *scripts: Script,
+    subject: str = "IP:127.0.0.1",
+    expired: bool = False,
+    trust: str = "",
+    scheme: str = "https",
+    limits: dict[str, Any] | None = None,
+) -> Play:
+    """Call a server that speaks TLS, trusting it by file, by fingerprint or not."""
+
+    async def one_call(scene: Scene) -> CallResult:
+        shown = certificate(subject, expired=expired)
+        server = await scene.serve(*scripts, tls=shown.context)
+        tls = TLSSettings()
+        if trust == "file":
+            tls = TLSSettings(ca_file=shown.file)
+        elif trust == "other file":
+            tls = TLSSettings(ca_file=certificate("DNS:somebody.else").file)
+        elif trust:
+            tls = TLSSettings(
+                fingerprint=shown.fingerprint if trust == "own" else trust
+            )
+        base_url = server.base_url.replace("https", scheme)
+        return await scene.judge(
+            await scene.client(base_url, tls=tls, **(limits or {}))
+        )
+
+    return one_call
+
+
+def _plain(*scripts: Script) -> Play:
+    """Call a server by https that speaks no TLS."""
+
+    async def one_call(scene: Scene) -> CallResult:
+        server = await scene.serve(*scripts)
+        base_url = server.base_url.replace("http", "https")
+        return await scene.judge(await scene.client(base_url))
+
+    return one_call
+
+
+async def _says_400(line: HostileLine) -> None:
+    await line.read()
+    line.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    await line.wait_for_end()
+
+
+async def _never_shakes_hands(line: HostileLine) -> None:
+    with contextlib.suppress(ConnectionError):
+        while await line.read():
+            pass
+
+
+async def _hello_then_fin(line: HostileLine) -> None:
+    await line.read()
+    line.finish()
+    await line.wait_for_end()
+
+
+async def _hello_then_rst(line: HostileLine) -> None:
+    await line.read()
+    line.reset()
+
+
+async def _alert(line: HostileLine) -> None:
+    await line.read()
+    line.send(b"\x15\x03\x03\x00\x02\x02\x28")  # fatal: handshake failure
+    await line.wait_for_end()
+
+
+def handshakes() -> Iterator[FaultCase]:
+    """Rows a5, a6 and a9: TLS that fails, before which nothing leaves."""
+    seen = {"connections": 1}
+    for name, does, play, changes in (
+        ("a5-plain-port", "speaks no TLS", _plain(_says_400), seen),
+        ("a5-alert", "refuses the handshake", _plain(_alert), seen),
+        # a server of TLS counts a connection when the handshake is over
+        ("a9-untrusted", "is vouched for by nobody", _tls(), {}),
+        ("a9-other-authority", "by somebody else", _tls(trust="other file"), {}),
+        (
+            "a9-wrong-name",
+            "is certified under another name",
+            _tls(subject="DNS:other.example", trust="file"),
+            {},
+        ),
+        ("a9-expired", "has expired", _tls(expired=True, trust="file"), {}),
+        (
+            "a9-fingerprint",
+            "has another fingerprint",
+            _tls(trust="ab" * 32),
+            seen,
+        ),
+    ):
+        yield unsent(name, does, play, "tls_failed", **changes)
+    for name, does, script in (
+        ("a5-fin-in-handshake", "FIN in the handshake", _hello_then_fin),
+        ("a5-rst-in-handshake", "RST in the handshake", _hello_then_rst),
+    ):
+        yield unsent(name, does, _plain(script), "connect_failed", **seen)
+    for name, limits, reason in (
+        ("a6-handshake-hangs-connect", soon(LONG, connect=SHORT), "connect_timeout"),
+        ("a6-handshake-hangs-total", soon(), "timeout"),
+    ):
+        does = "reads the ClientHello and says nothing"
+        play = _plain(_never_shakes_hands)
+        yield unsent(name, does, play, reason, settings=limits, **seen)
+    yield fine("a9-own-authority", "its authority is named", _tls(trust="file"))
+    yield fine("a9-own-fingerprint", "its fingerprint is given", _tls(trust="own"))
+    yield FaultCase(
+        id="a11-http-to-tls",
+        does="speaks TLS and is called by http",
+        play=_tls(scheme="http"),
+        connections=0,
+        posts=0,
+        **LOST,
+    )
+    yield FaultCase(
+        id="d2-tls-reads-all-rst",
+        does="over TLS: reads all, RST",
+        play=_tls(_read_and_reset, trust="file"),
+        **LOST,
+    )
+    yield FaultCase(
+        id="g1-tls-silence",
+        does="over TLS: reads all, says nothing",
+        play=_tls(_stall, trust="file"),
+        settings=soon(),
+        **LATE,
+    )
+
+
+CASES = (*refused(), *look_ups(), *full_pools(), *addresses(), *handshakes())
