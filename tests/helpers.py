@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import gc
 import json
+import socket
+import struct
 import traceback
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import Any
@@ -140,6 +142,11 @@ def answer(call_id: object, *, status: str = "200 OK", headers: str = "") -> byt
 
 Line = HostileLine
 RawServer = HostilePABX
+
+
+def reset_on_close(sock: socket.socket) -> None:
+    """Have a socket send RST instead of FIN when it is closed."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 async def take_into(
