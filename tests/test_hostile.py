@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
@@ -156,10 +157,8 @@ async def test_closing_stops_scripts() -> None:
         await asyncio.sleep(0.01)
         await server.aclose()
         await server.aclose()
-        try:
+        with contextlib.suppress(ConnectionResetError):
             assert await peer.rest() == b""
-        except ConnectionResetError:
-            pass
 
     assert "posts=0" in repr(server)
 
