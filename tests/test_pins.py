@@ -1,8 +1,10 @@
 """What this library takes for granted of the aiohttp that is installed."""
 
 import asyncio
+import functools
 import inspect
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -14,21 +16,69 @@ from aiohttp.connector import BaseConnector
 from helpers import Line, RawServer, answer
 
 from digitro_async.protocol import Evidence
+from digitro_async.testing._hostile import Script
 from digitro_async.transport._evidence import WitnessedBody
 
 
-async def _answer_then_read_on(line: Line) -> None:
-    """Answer the first request, and close unread at the second."""
-    await line.read_request()
-    line.send(answer("x"))
-    await line.read(1)
-    line.reset()
+def pin(consequence: str) -> Callable[[Any], Any]:
+    """Have a test that fails in any way say that aiohttp must not be upgraded."""
+
+    def decorate(test: Any) -> Any:
+        @functools.wraps(test)
+        async def pinned(*args: Any, **kwargs: Any) -> None:
+            try:
+                done = test(*args, **kwargs)
+                if inspect.isawaitable(done):
+                    await done
+            except Exception as error:
+                version = aiohttp.__version__
+                message = f"do not upgrade aiohttp to {version}: {consequence}"
+                raise AssertionError(message) from error
+
+        return pinned
+
+    return decorate
+
+
+@pytest.mark.parametrize("wrong", [AssertionError, AttributeError, TypeError])
+async def test_a_pin_that_breaks_says_so(wrong: type[Exception]) -> None:
+    """Whatever breaks a pin, the message says not to upgrade, and why."""
+
+    @pin("calls would be made twice")
+    async def awaited() -> None:
+        raise wrong
+
+    @pin("calls would be made twice")
+    def plain() -> None:
+        raise wrong
+
+    for broken in (awaited, plain):
+        with pytest.raises(AssertionError, match=r"do not upgrade .* made twice"):
+            await broken()
+
+
+def _dies(end: Callable[[Line], None], *, read: bool) -> Script:
+    """Answer the first request, and end the connection at the second."""
+
+    async def script(line: Line) -> None:
+        await line.read_request()
+        line.send(answer("x"))
+        await (line.read_request() if read else line.arrival())
+        end(line)
+        await line.ended.wait()
+
+    return script
 
 
 @pytest.mark.parametrize(("method", "requests"), [("POST", 1), ("PUT", 2)])
-async def test_only_idempotent_methods_are_resent(method: str, requests: int) -> None:
-    """On a stale connection aiohttp repeats a PUT by itself and never a POST."""
-    async with RawServer(_answer_then_read_on) as server:
+@pytest.mark.parametrize("read", [True, False])
+@pytest.mark.parametrize("end", [Line.reset, Line.finish])
+@pin("a call would be made twice, where a kept connection dies")
+async def test_only_idempotent_methods_are_resent(
+    method: str, requests: int, end: Callable[[Line], None], read: bool
+) -> None:
+    """On a connection that dies aiohttp repeats a PUT by itself and never a POST."""
+    async with RawServer(_dies(end, read=read)) as server:
         async with aiohttp.ClientSession() as session:
             async with session.request(method, server.base_url, data=b"{}") as response:
                 await response.read()
@@ -41,18 +91,21 @@ async def test_only_idempotent_methods_are_resent(method: str, requests: int) ->
         assert len(server.lines) == requests
 
 
+@pin("POST would be sent again by itself")
 def test_what_decides_that_is_where_it_was() -> None:
     """POST is not among the methods that aiohttp takes for idempotent."""
     assert "POST" not in aiohttp_client.IDEMPOTENT_METHODS
     assert "PUT" in aiohttp_client.IDEMPOTENT_METHODS
 
 
+@pin("what repeats requests has changed")
 async def test_retry_switch() -> None:
     """The private switch of the repetition exists."""
     async with aiohttp.ClientSession() as session:
         assert session._retry_connection is True
 
 
+@pin("a call that left would be taken for unsent")
 async def test_nothing_leaves_before_the_body_is_asked() -> None:
     """While the body has not been written not even the head has left."""
 
@@ -89,6 +142,7 @@ async def test_nothing_leaves_before_the_body_is_asked() -> None:
         assert server.received.endswith(b'{"a": 1}')
 
 
+@pin("a head could leave without its body")
 async def test_head_and_body_leave_together() -> None:
     """Head and body of a small request leave in one piece."""
     pieces: list[bytes] = []
@@ -106,20 +160,49 @@ async def test_head_and_body_leave_together() -> None:
     assert pieces[0].endswith(b'\r\n\r\n{"a": 1}')
 
 
-@pytest.mark.parametrize("status", ["302 Found", "307 Temporary Redirect"])
-async def test_a_key_in_a_header_would_follow_a_redirect(status: str) -> None:
+@pin("what is sent could no longer be told from what is not")
+async def test_hooks_fire_before_the_bytes() -> None:
+    """Both hooks of the sending are awaited before a byte of the request leaves."""
+    read: dict[str, int] = {}
+
+    def note(name: str) -> Any:
+        async def hook(*_: object) -> None:
+            await asyncio.sleep(0.03)  # in which whatever has left is read
+            read[name] = len(server.received)
+
+        return hook
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(note("headers"))
+    trace.on_request_chunk_sent.append(note("chunk"))
+
+    async def handler(line: Line) -> None:
+        while await line.read_request():
+            line.send(answer("x"))
+
+    async with (
+        RawServer(handler) as server,
+        aiohttp.ClientSession(trace_configs=[trace]) as session,
+    ):
+        async with session.post(server.base_url, data=b"{}") as response:
+            assert response.status == 200
+
+        assert read == {"headers": 0, "chunk": 0}
+        assert server.posts == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pin("this is why redirects are never followed; if it is no longer so, look again")
+async def test_a_key_in_a_header_would_follow_a_redirect(status: int) -> None:
     """Were redirects allowed, aiohttp would hand the api key to another host."""
-
-    async def elsewhere(line: Line) -> None:
-        await line.read()
-        line.send(answer("x"))
-
-    async with RawServer(elsewhere) as other:
+    async with RawServer() as other:
 
         async def redirect(line: Line) -> None:
             await line.read_request()
             url = other.base_url.replace("127.0.0.1", "localhost")
-            line.send(answer("x", status=status, headers=f"Location: {url}\r\n"))
+            headers = f"Location: {url}\r\n"
+            line.send(answer("x", status=f"{status} Moved", headers=headers))
+            await line.wait_for_end()
 
         connector = aiohttp.TCPConnector(family=socket.AF_INET)
         async with (
@@ -131,9 +214,35 @@ async def test_a_key_in_a_header_would_follow_a_redirect(status: str) -> None:
         ):
             assert response.status == 200
 
-    assert b"x-api-key: k" in other.received
+        assert b"x-api-key: k" in other.received
+        assert other.posts == (status in {307, 308})  # with all of the call in it
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pin("an answer that redirects would no longer be seen as one")
+async def test_redirects_can_be_forbidden(status: int) -> None:
+    """With redirects forbidden, none is followed."""
+    async with RawServer() as other:
+
+        async def redirect(line: Line) -> None:
+            await line.read_request()
+            headers = f"Location: {other.base_url}\r\n"
+            line.send(answer("x", status=f"{status} Moved", headers=headers))
+            await line.wait_for_end()
+
+        async with (
+            RawServer(redirect) as server,
+            aiohttp.ClientSession() as session,
+            session.post(
+                server.base_url, data=b"{}", allow_redirects=False
+            ) as response,
+        ):
+            assert response.status == status
+
+        assert other.connections == 0
+
+
+@pin("stale answers on kept connections would be taken")
 def test_what_the_connector_overrides() -> None:
     """The methods that the pool takes over still have the form they are called with."""
     connect = inspect.signature(BaseConnector.connect)
@@ -150,6 +259,7 @@ def test_what_the_connector_overrides() -> None:
     assert callable(ResponseHandler.abort)
 
 
+@pin("stale answers on kept connections would be taken")
 async def test_unread_bytes_make_a_connection_unfit() -> None:
     """Bytes that came before any request make aiohttp's protocol ask to be closed."""
     protocol: Any = ResponseHandler(asyncio.get_running_loop())
