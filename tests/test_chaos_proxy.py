@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
-from helpers import make_call, quiet_loop, reset_on_close
+from helpers import make_call, quiet_loop, reset_on_close, until
 
 from digitro_async import (
     AnswerTimeoutError,
@@ -178,7 +178,7 @@ async def test_reset_peer() -> None:
         way.writer.write(b"x")
         with pytest.raises(ConnectionResetError):
             await way.rest()
-        await asyncio.wait_for(way.server.lines[0].ended.wait(), BUSY)
+        await until(lambda: way.server.errors)
 
         assert way.server.received == b"before"
         assert [type(one) for one in way.server.errors] == [ConnectionResetError]
@@ -276,7 +276,7 @@ async def test_client_that_resets() -> None:
         sock = way.writer.get_extra_info("socket")
         reset_on_close(sock)
         way.writer.transport.abort()
-        await asyncio.wait_for(way.server.lines[0].ended.wait(), BUSY)
+        await until(lambda: way.server.errors)
 
         assert [type(one) for one in way.server.errors] == [ConnectionResetError]
 

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import pytest
 from fault_certificates import certificate
-from helpers import make_call, quiet_loop, reset_on_close
+from helpers import make_call, quiet_loop, reset_on_close, until
 
 from digitro_async import (
     ConfigurationError,
@@ -138,8 +138,7 @@ async def test_errors_are_kept() -> None:
             peer.writer.write(b"POST")
             await asyncio.sleep(0.02)
             reset_on_close(peer.writer.get_extra_info("socket"))
-        await asyncio.wait_for(server.lines[0].ended.wait(), 5)
-        await asyncio.sleep(0)
+        await until(lambda: server.errors)
 
         assert [type(one) for one in server.errors] == [ConnectionResetError]
 
