@@ -1,6 +1,7 @@
 """Faults of a connection that is used again: row i of the table of faults."""
 
 import asyncio
+import ctypes
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -54,6 +55,13 @@ def _at_once(data: bytes) -> Meanwhile:
 def _fin_at_once(line: HostileLine) -> None:
     with socket.socket(fileno=socket.dup(line.sock.fileno())) as same:
         same.shutdown(socket.SHUT_WR)
+
+
+def _rst_at_once(line: HostileLine) -> None:
+    """Dissolve the connection: Linux sends RST at once, whoever else has the socket."""
+    unspecified = bytes(16)
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.connect(line.sock.fileno(), unspecified, len(unspecified)) == 0
 
 
 def _ends_at(read: Callable[[HostileLine], Any], end: Meanwhile) -> Script:
@@ -163,6 +171,15 @@ def stale() -> Iterator[FaultCase]:
             connections=2,
             posts=2,
         )
+    yield FaultCase(
+        id="i3-idle-rst-in-kernel",
+        does="on the idle connection: RST, unseen",
+        play=_second(_nothing_more, meanwhile=_rst_at_once, seen=False),
+        outcome=Outcome.ACCEPTED,
+        connections=2,
+        posts=2,
+        needs="linux",
+    )
 
 
 def dying() -> Iterator[FaultCase]:

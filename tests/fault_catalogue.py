@@ -4,6 +4,11 @@
 of an id says where it strikes: a before a connection, b to d while the request is
 read, e to h in the answer, i on a connection that is used again, k in what is asked,
 x where the caller gives up.
+
+What no client can tell is not claimed: a 200 before the request was read (d3) counts
+as accepted, because the request had begun to leave and the answer keeps the contract.
+Where an idle connection ended or spoke (i1 to i3, i6 to i9) the pool sees it before
+the next call leaves, which so goes out on another connection and is accepted there.
 """
 
 import fault_cases_answers

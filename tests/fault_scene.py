@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import sys
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -346,5 +347,10 @@ def has_ipv6() -> bool:
         return False
 
 
-NEEDS = {"ipv6": has_ipv6}
+def is_linux() -> bool:
+    """Whether the sockets are Linux's."""
+    return sys.platform.startswith("linux")
+
+
+NEEDS: dict[str, Callable[[], bool]] = {"ipv6": has_ipv6, "linux": is_linux}
 FRESH = {"pool": PoolSettings(reuse=False)}

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 import digitro_async
-from digitro_async import errors
+from digitro_async import errors, testing
 from digitro_async.protocol._names import CALL_ID, WIRE_NAMES
 
 PACKAGE = "digitro_async"
@@ -467,6 +467,18 @@ def test_public_names() -> None:
     } - set(digitro_async.__all__) <= {
         path.stem for path in ROOT.iterdir() if not path.name.startswith("_")
     }
+
+
+def test_public_names_of_testing() -> None:
+    """What is shipped for users' tests has the documented names and no others."""
+    servers = {"ChaosProxy", "FakePABX", "HostileLine", "HostilePABX", "MemoryLedger"}
+    faults = {"Fault", "FaultKind", "FaultPlan"}
+    records = {"OverCap", "ReceivedCall", "Summary"}
+    toxics = {"Bandwidth", "Latency", "LimitData", "ResetPeer", "Slicer", "SlowClose"}
+    toxics |= {"Timeout", "Toxic"}
+
+    assert set(testing.__all__) == servers | faults | records | toxics
+    assert all(getattr(testing, name).__doc__ for name in testing.__all__)
 
 
 def test_it_says_that_it_is_typed() -> None:

@@ -14,7 +14,7 @@ from fault_catalogue import CATALOGUE, FaultCase, Played, play
 from fault_scene import Scene, served
 from helpers import API_KEY, make_call, quiet_loop
 
-from digitro_async import CallResult, DigitroClient, Outcome, PauseSettings
+from digitro_async import PABX, CallResult, DigitroClient, Outcome, PauseSettings
 from digitro_async.testing import HostileLine, HostilePABX
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -82,6 +82,25 @@ def test_case(case: FaultCase, loop: str) -> None:
         check(case, await play(case))
 
     run_on(loop, main)
+
+
+async def test_a_caller_brings_a_call_a_key_and_settings() -> None:
+    """A case is played with whatever call, key and settings its player has."""
+    call = make_call("04899999999")
+    asked: list[PABX] = []
+
+    def change(pabx: PABX) -> PABX:
+        asked.append(pabx)
+        return attrs.evolve(pabx, channel_id=77)
+
+    case = next(case for case in CATALOGUE if case.id == "d2-reads-all-rst")
+    played = await play(case, call=call, api_key="their-own", change=change)
+
+    assert played.outcome is Outcome.UNKNOWN
+    assert len(asked) == 1
+    assert b"POST /requests/77/" in played.received
+    assert b"x-api-key: their-own\r\n" in played.received
+    assert b"04899999999" in played.received
 
 
 def checkable(outcome: Outcome = Outcome.UNKNOWN, **fields: Any) -> FaultCase:
