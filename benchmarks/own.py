@@ -10,6 +10,7 @@ from digitro_async import (
     PABX,
     Campaign,
     DigitroClient,
+    LeanSessionManager,
     PredictiveCall,
     SessionManager,
     open_ledger,
@@ -42,9 +43,19 @@ def make_pabx(base_url: str, in_flight: int) -> PABX:
     return PABX("bench", base_url, CHANNEL, API_KEY, max_in_flight=in_flight)
 
 
-async def dispatch(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def dispatch(
+    job: Job,
+    watch: Stopwatch,
+    tally: Tally,
+    sessions: type[SessionManager] = SessionManager,
+) -> None:
     """Stream all calls through ``dispatch``, made as they are read."""
-    async with DigitroClient(make_pabx(job.base_url, job.in_flight)) as client:
+    async with (
+        sessions() as manager,
+        DigitroClient(
+            make_pabx(job.base_url, job.in_flight), sessions=manager
+        ) as client,
+    ):
         with watch:
             calls = (make_call(number) for number in range(job.calls))
             async with client.dispatch(calls) as results:
@@ -69,13 +80,31 @@ async def transport(job: Job, watch: Stopwatch, tally: Tally) -> None:
             await asyncio.gather(*(work() for _ in range(job.in_flight)))
 
 
-async def campaign(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def dispatch_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Do the same with the lean transport."""
+    await dispatch(job, watch, tally, LeanSessionManager)
+
+
+async def campaign_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Dial from a ledger with the lean transport."""
+    await campaign(job, watch, tally, LeanSessionManager)
+
+
+async def campaign(
+    job: Job,
+    watch: Stopwatch,
+    tally: Tally,
+    sessions: type[SessionManager] = SessionManager,
+) -> None:
     """Dial all calls from a ledger on disk; the import is not timed."""
     fields = {"device": "1125000", "device_password": "4567", "account": "1114000"}
     with tempfile.TemporaryDirectory() as folder:
         async with (
             open_ledger(Path(folder, "bench.db")) as ledger,
-            DigitroClient(make_pabx(job.base_url, job.in_flight)) as client,
+            sessions() as manager,
+            DigitroClient(
+                make_pabx(job.base_url, job.in_flight), sessions=manager
+            ) as client,
         ):
             campaign = Campaign(ledger, client, call=fields)
             calls = (make_call(number) for number in range(job.calls))

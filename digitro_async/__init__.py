@@ -63,7 +63,7 @@ from digitro_async.settings import (
     TLSSettings,
     UnsetFields,
 )
-from digitro_async.transport import SessionManager
+from digitro_async.transport import LeanSessionManager, SessionManager
 
 __all__ = [
     "PABX",
@@ -87,6 +87,7 @@ __all__ = [
     "GateRefusedError",
     "IllegalTransitionError",
     "InvalidCallError",
+    "LeanSessionManager",
     "LedgerError",
     "LedgerInUseError",
     "NotSentError",

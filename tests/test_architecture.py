@@ -451,6 +451,7 @@ def test_public_names() -> None:
         "RateLimit",
         "RetrySettings",
         "Secret",
+        "LeanSessionManager",
         "SessionManager",
         "Statistics",
         "TLSSettings",

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from digitro_async import LeanSessionManager
 from digitro_async.cli import _where
+from digitro_async.cli._client import open_client
 from digitro_async.cli._config import Config, load_config
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import RateLimit, UnsetFields
@@ -107,6 +109,17 @@ class TestGood:
         assert config.pabx[0].rate is None
         assert config.call == {}
 
+    @pytest.mark.parametrize("lean", [True, False])
+    async def test_transport(self, tmp_path: Path, lean: bool) -> None:
+        """The lean transport is used where the file asks for it."""
+        config = load(tmp_path, f"lean = {str(lean).lower()}\n{MINIMAL}")
+        async with open_client(config) as client:
+            sessions = client._sessions
+
+        assert config.lean is lean
+        assert isinstance(sessions, LeanSessionManager) is lean
+        assert sessions.closed
+
     @pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
     @pytest.mark.parametrize("end", [b"\r\n", b"\n"])
     def test_byte_order_mark_and_line_ends_are_as_an_editor_likes_them(
@@ -188,6 +201,10 @@ BAD = {
             "digitro.toml:6: pabx[0].rate.call: there is no such option; "
             "did you mean calls?"
         ),
+    ),
+    "no yes or no": (
+        'lean = "canary-4711"\n' + MINIMAL,
+        "digitro.toml:1: lean: must be true or false",
     ),
     "value as a name": (
         MINIMAL + '[call]\n"canary-4711" = "device"\n',

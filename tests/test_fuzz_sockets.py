@@ -185,7 +185,7 @@ class Spoiler:
                     await self.settled[number].wait()
             if self.settled[number].is_set():  # and the next request may be here
                 return False
-        if ending != "reset" and not line.writer.is_closing():
+        if ending != "reset" and not line.is_closing:
             # At once: whoever looks at the connection from now on sees that it ended.
             line.sock.shutdown(socket.SHUT_WR)
             await self.settled[number].wait()

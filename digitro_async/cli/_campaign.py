@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from digitro_async.campaign import Campaign, Imported, Ledger, State, open_ledger
+from digitro_async.cli._client import open_client
 from digitro_async.cli._config import Config
 from digitro_async.cli._dialling import take_all
 from digitro_async.cli._exit import Exit
@@ -36,8 +37,7 @@ async def dial_campaign(
     Raises:
         LedgerError: If the ledger can't be used.
     """
-    client = DigitroClient(config.pabx, retry=config.retry, pause=config.pause)
-    async with open_ledger(ledger_path) as ledger, client:
+    async with open_ledger(ledger_path) as ledger, open_client(config) as client:
         campaign = Campaign(ledger, client, call=config.call, max_attempts=max_attempts)
         resumes = sum((await ledger.counts()).values()) > 0
         complain(f"{'resuming' if resumes else 'new ledger'}: {ledger_path}")

@@ -41,12 +41,14 @@ class Config:
         call: Field of a call to text, for contacts that leave it open.
         retry: When a call that was not placed is sent again.
         pause: When a PABX is paused.
+        lean: Whether lists are dialled over the lean transport.
     """
 
     pabx: tuple[PABX, ...]
     call: Mapping[str, str] = attrs.field(repr=False)
     retry: RetrySettings
     pause: PauseSettings
+    lean: bool = False
 
 
 _TABLES: Mapping[str, type[Any]] = {
@@ -59,7 +61,7 @@ _PASSWORDS = ("device_password", "account_password")
 _CALL_FIELDS = tuple(
     field.name for field in attrs.fields(PredictiveCall) if field.name != "destination"
 )
-_TOP = ("pabx", "call", "retry", "pause")
+_TOP = ("pabx", "call", "retry", "pause", "lean")
 # tomllib's texts are shown unless they may quote what stands in the file.
 _HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
 
@@ -116,7 +118,11 @@ def _build_config(where: Where, data: dict[str, Any]) -> Config:
     if pause.wait_for_resume:
         problem = "must be false: nobody can resume from a command line"
         raise where.error(("pause", "wait_for_resume"), problem)
+    lean = data.get("lean", False)
+    if not isinstance(lean, bool):
+        raise where.error(("lean",), "must be true or false")
     return Config(
+        lean=lean,
         pabx=tuple(pabx),
         call=_build_call(where, data.get("call", {})),
         retry=_build(where, ("retry",), RetrySettings, data.get("retry", {})),

@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 import attrs
 
+from digitro_async.cli._client import open_client
 from digitro_async.cli._config import Config
 from digitro_async.cli._exit import Exit, exit_code_of
 from digitro_async.cli._output import complain, say
@@ -138,8 +139,7 @@ async def dial_all(config: Config, reading: Reading, results: ResultsFile) -> Ex
         assert isinstance(result.key, Contact)  # noqa: S101 - for the type checker
         results.write(result.key, result)
 
-    client = DigitroClient(config.pabx, retry=config.retry, pause=config.pause)
-    async with client:
+    async with open_client(config) as client:
         stream = client.dispatch(reading)
         code = await take_all(
             client, stream, reading.tally, left=reading.left, write=write

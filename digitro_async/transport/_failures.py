@@ -8,6 +8,7 @@ import asyncio
 import ssl
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from digitro_async.protocol import Failure
 
@@ -24,6 +25,7 @@ _CODES: tuple[tuple[type[BaseException], Failure], ...] = (
     (asyncio.TimeoutError, Failure.TIMEOUT),
     (aiohttp.ClientPayloadError, Failure.TRUNCATED),
     (aiohttp.ClientResponseError, Failure.MALFORMED),
+    (HttpProcessingError, Failure.MALFORMED),
     (aiohttp.ServerDisconnectedError, Failure.LOST),
     (OSError, Failure.LOST),
     (aiohttp.ClientConnectionError, Failure.LOST),

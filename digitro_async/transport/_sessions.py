@@ -26,14 +26,16 @@ from digitro_async.transport._deadlines import Deadlines
 from digitro_async.transport._evidence import WitnessedBody, make_pool_trace
 from digitro_async.transport._failures import failure_of
 
-__all__ = ["SessionManager"]
+__all__ = ["Line", "SessionManager", "read_answer"]
 
 _NEVER_ROUNDED = float("inf")
 """aiohttp rounds timeouts above 5 s up to whole seconds; ours end when they say."""
 
 
 @attrs.frozen
-class _Line:
+class Line:
+    """What every call to one PABX has in common."""
+
     session: aiohttp.ClientSession
     url: URL
     tls: Any
@@ -57,7 +59,7 @@ class SessionManager:
 
     def __init__(self) -> None:
         self._connectors: dict[Hashable, aiohttp.TCPConnector] = {}
-        self._lines: dict[PABX, _Line] = {}
+        self._lines: dict[PABX, Line] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -89,9 +91,7 @@ class SessionManager:
             ClientClosedError: If it was closed.
             asyncio.CancelledError: If it is cancelled.
         """
-        line = self._lines.get(pabx)
-        if line is None or self._closed or self._loop is not _running_loop():
-            line = self._open(pabx)
+        line = self._line_of(pabx)
         response: aiohttp.ClientResponse | None = None
         answer = b""
         failure: Failure | None = None
@@ -112,7 +112,7 @@ class SessionManager:
                 if content.is_eof():  # it came in one piece, as nearly all do
                     answer = content.read_nowait(MAX_ANSWER_BYTES + 1)
                 else:
-                    answer = await _read_answer(content)
+                    answer = await read_answer(content)
                 if len(answer) > MAX_ANSWER_BYTES:
                     failure = Failure.OVERSIZED
             except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
@@ -154,7 +154,17 @@ class SessionManager:
             self._lines.clear()
             self._connectors.clear()
 
-    def _open(self, pabx: PABX) -> _Line:
+    def _line_of(self, pabx: PABX) -> Line:
+        line = self._lines.get(pabx)
+        if line is None or self._closed or self._loop is not _running_loop():
+            return self._open(pabx)
+        return line
+
+    def _make_line(self, _: PABX, line: Line) -> Line:
+        """Return the line of a PABX, made of a plain one."""
+        return line
+
+    def _open(self, pabx: PABX) -> Line:
         self.check_usable()
         if pabx in self._lines:
             return self._lines[pabx]
@@ -172,7 +182,8 @@ class SessionManager:
             trace_configs=[make_pool_trace()] if pabx.pool.max_connections else None,
         )
         deadlines = Deadlines(pabx.timeouts.total)
-        line = self._lines[pabx] = _Line(session, url, tls, deadlines)
+        line = self._make_line(pabx, Line(session, url, tls, deadlines))
+        self._lines[pabx] = line
         return line
 
     def _connector_of(self, pabx: PABX, url: URL) -> aiohttp.TCPConnector:
@@ -221,7 +232,7 @@ def _client_timeout(limits: TimeoutSettings) -> aiohttp.ClientTimeout:
     )
 
 
-async def _read_answer(content: aiohttp.StreamReader) -> bytes:
+async def read_answer(content: aiohttp.StreamReader) -> bytes:
     """Read the body, stopping just above the cap."""
     parts = []
     left = MAX_ANSWER_BYTES + 1
