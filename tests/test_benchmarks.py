@@ -235,3 +235,23 @@ def test_server_wants_the_key(connection: Any, wire: Wire) -> None:
     connection.data_received(request(1, key="another"))
 
     assert wire.written.startswith(b"HTTP/1.1 400 ")
+
+
+class TestInstructions:
+    """The limits that instructions are held against."""
+
+    def test_within(self) -> None:
+        """A ratio up to its limit is fine, and what was not counted is not judged."""
+        assert judge({"ours": 115.0, "lean+hooks": 100.0}) == []
+        assert judge({"ours": 900.0}) == []
+
+    def test_too_many(self) -> None:
+        """A larger ratio is told with its limit."""
+        assert judge({"ours": 116.0, "lean+hooks": 100.0}) == [
+            "ours / lean+hooks is 1.160, allowed are 1.15"
+        ]
+
+    def test_limits_are_of_contenders(self) -> None:
+        """Every limit names contenders that there are."""
+        for limit in LIMITS:
+            assert {find(limit.ours).name, find(limit.other).name}

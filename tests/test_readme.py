@@ -287,6 +287,26 @@ async def test_sharing(tour: Tour, fake_pabx: FakePABX, filial: FakePABX) -> Non
     assert (fake_pabx.posts, filial.posts) == (before[0] + 1, before[1] + 1)
 
 
+async def test_high_volume(tour: Tour, fake_pabx: FakePABX) -> None:
+    """The lean transport makes a call like the other."""
+    await tour("One call")
+    await tour("Several PABX")
+    before = fake_pabx.posts
+    await tour("High volume")
+
+    assert fake_pabx.posts == before + 1
+
+
+async def test_hostile_servers(tour: Tour, capsys: pytest.CaptureFixture[str]) -> None:
+    """A reset after reading is unknown; a call passes through a slow line."""
+    await tour("One call")
+    await tour("Several PABX")
+    capsys.readouterr()
+    await tour("Hostile servers and bad lines")
+
+    assert capsys.readouterr().out == "connection_lost 1\n1 1\n"
+
+
 async def test_security(
     tour: Tour, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
