@@ -242,16 +242,22 @@ class TestInstructions:
 
     def test_within(self) -> None:
         """A ratio up to its limit is fine, and what was not counted is not judged."""
+        judge = module("instructions").judge
+
         assert judge({"ours": 115.0, "lean+hooks": 100.0}) == []
         assert judge({"ours": 900.0}) == []
 
     def test_too_many(self) -> None:
         """A larger ratio is told with its limit."""
+        judge = module("instructions").judge
+
         assert judge({"ours": 116.0, "lean+hooks": 100.0}) == [
             "ours / lean+hooks is 1.160, allowed are 1.15"
         ]
 
     def test_limits_are_of_contenders(self) -> None:
         """Every limit names contenders that there are."""
-        for limit in LIMITS:
-            assert {find(limit.ours).name, find(limit.other).name}
+        names = {one.name for one in module("contenders").CONTENDERS}
+
+        for limit in module("instructions").LIMITS:
+            assert {limit.ours, limit.other} <= names
