@@ -70,8 +70,8 @@ async def test_a_foreign_cancellation_at_the_same_moment_wins() -> None:
 
 
 @virtual_time
-async def test_nothing_is_cancelled_after_closing() -> None:
-    """Closed deadlines let tasks go on."""
+async def test_what_goes_on_keeps_its_end_after_closing() -> None:
+    """A task that is still waiting when all is closed ends at its time."""
     deadlines = Deadlines(10)
     ended: list[tuple[float, bool]] = []
     task = asyncio.create_task(_sleep_under(deadlines, 50, ended))
@@ -79,4 +79,15 @@ async def test_nothing_is_cancelled_after_closing() -> None:
     deadlines.close()
     await task
 
-    assert ended == [(50, False)]
+    assert ended == [(10, True)]
+
+
+@virtual_time
+async def test_closing_leaves_no_timer() -> None:
+    """Nothing is left in the loop where no task is waiting."""
+    deadlines = Deadlines(10)
+    ended: list[tuple[float, bool]] = []
+    await _sleep_under(deadlines, 4, ended)
+    deadlines.close()
+
+    assert deadlines._timer is None

@@ -43,8 +43,8 @@ class Deadlines:
         return self._ends.pop(task, None) is None
 
     def close(self) -> None:
-        """Cancel nothing any more."""
-        if self._timer is not None:
+        """Give the timer up where nobody needs it; what goes on keeps its end."""
+        if self._timer is not None and not self._ends:
             self._timer.cancel()
             self._timer = None
 
