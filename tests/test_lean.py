@@ -1,6 +1,7 @@
 """The lean transport keeps every promise of the ordinary one."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,11 +29,17 @@ def lean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "SessionManager", LeanSessionManager)
 
 
+def every_case() -> Iterator[Any]:
+    """Yield each case on each kind of loop; every fifth is in the ordinary run."""
+    for number, case in enumerate(CATALOGUE):
+        for loop in ("asyncio", "uvloop"):
+            often = (number + (loop == "uvloop")) % 5 == 0
+            marks = () if often else pytest.mark.long
+            yield pytest.param(case, loop, marks=marks, id=f"{case.id}-{loop}")
+
+
 @pytest.mark.usefixtures("lean")
-@pytest.mark.parametrize(
-    "loop", ["asyncio", pytest.param("uvloop", marks=pytest.mark.long)]
-)
-@pytest.mark.parametrize("case", CATALOGUE, ids=lambda case: case.id)
+@pytest.mark.parametrize(("case", "loop"), list(every_case()))
 def test_case(case: FaultCase, loop: str) -> None:
     """Each fault of the catalogue comes to the same as with the ordinary transport."""
     if not case.is_possible:
