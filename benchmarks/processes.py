@@ -18,16 +18,21 @@ LONGEST_RUN = 3600
 
 
 @contextlib.contextmanager
-def serving(delay: float, core: int | None) -> Iterator[int]:
+def serving(
+    delay: float, core: int | None, *, times: Path | None = None
+) -> Iterator[int]:
     """Run a server and give its port; it ends with the block.
 
     Args:
         delay: Seconds from a whole request to its answer.
         core: Core to run on, None for any.
+        times: File that gets the time of every request when it ends.
     """
     command = [sys.executable, "-m", "benchmarks.server", "--delay", str(delay)]
     if core is not None:
         command += ["--core", str(core)]
+    if times is not None:
+        command += ["--times", str(times)]
     server = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -13,7 +13,9 @@ import itertools
 import json
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 from benchmarks.machine import pin
@@ -68,8 +70,11 @@ def check_request(head: bytes, body: bytes) -> None:
 class Connection(asyncio.Protocol):
     """One client connection."""
 
-    def __init__(self, serial: Iterator[int], delay: float) -> None:
+    def __init__(
+        self, serial: Iterator[int], delay: float, times: list[float] | None = None
+    ) -> None:
         self._serial = serial
+        self._times = times
         self._delay = delay
         self._unread = b""
         self._checked = False
@@ -110,6 +115,8 @@ class Connection(asyncio.Protocol):
             check_request(head, self._unread[end:whole])
             self._checked = True
         self._unread = self._unread[whole:]
+        if self._times is not None:
+            self._times.append(time.monotonic())
         return True
 
     def _answer(self) -> None:
@@ -118,17 +125,18 @@ class Connection(asyncio.Protocol):
             self._transport.write(_ANSWER % (serial >> 16, serial & 0xFFFF))
 
 
-async def serve(delay: float) -> None:
+async def serve(delay: float, times: list[float] | None = None) -> None:
     """Serve on a free port of 127.0.0.1, printed first, until stdin is closed.
 
     Args:
         delay: Seconds from a whole request to its answer.
+        times: Takes the time of every request, where that is asked for.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     serial = itertools.count(1)
     server = await loop.create_server(
-        lambda: Connection(serial, delay), "127.0.0.1", 0, backlog=4096
+        lambda: Connection(serial, delay, times), "127.0.0.1", 0, backlog=4096
     )
     print(server.sockets[0].getsockname()[1], flush=True)
 
@@ -146,13 +154,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.server")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds")
     parser.add_argument("--core", type=int, default=None)
+    parser.add_argument("--times", type=Path, help="file for the time of every request")
     options = parser.parse_args()
     pin(options.core)
     factory = None
     if importlib.util.find_spec("uvloop"):
         factory = importlib.import_module("uvloop").new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serve(options.delay))
+        times: list[float] | None = [] if options.times else None
+        runner.run(serve(options.delay, times))
+    if options.times:
+        options.times.write_text(json.dumps(times), encoding="ascii")
 
 
 if __name__ == "__main__":

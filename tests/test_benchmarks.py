@@ -261,3 +261,31 @@ class TestInstructions:
 
         for limit in module("instructions").LIMITS:
             assert {limit.ours, limit.other} <= names
+
+
+class TestPacing:
+    """What is said of the times at which calls came."""
+
+    def test_even(self) -> None:
+        """Calls at the cap use it whole, are never late and fill no window more."""
+        found = module("pacing").judge([turn / 100 for turn in range(1001)], 100)
+
+        assert found.used == pytest.approx(1)
+        assert found.late_p99_ms == pytest.approx(0, abs=1e-6)
+        assert found.most[1.0] in {100, 101}  # a window's end is a rounded sum
+
+    def test_late(self) -> None:
+        """A call that comes late is late by that much; a burst shows in a window."""
+        times = [turn / 10 for turn in range(101)]
+        times[50:54] = [5.3, 5.3, 5.3, 5.3]
+        found = module("pacing").judge(times, 10)
+
+        assert found.late_p99_ms == pytest.approx(200, abs=1)
+        assert found.most[0.1] >= 4
+
+    def test_run(self) -> None:
+        """The server sees every call, and no second holds more than the cap."""
+        found = module("pacing").run(50, 1.2)
+
+        assert found.most[1.0] <= 50
+        assert 0.5 < found.used <= 1.05
