@@ -29,7 +29,7 @@ from digitro_async.protocol._names import CALL_ID
 from digitro_async.testing import HostileLine, HostilePABX
 from digitro_async.testing._hostile import Script
 
-TOTAL = 2.0
+TOTAL = 15.0
 """Seconds of an attempt that is not meant to end by time."""
 SHORT = 0.25
 """Seconds of an attempt that is."""
