@@ -7,7 +7,7 @@ and reads one answer.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -15,16 +15,8 @@ import attrs
 from aiohttp.tracing import Trace
 
 from digitro_async.models import PABX
-from digitro_async.protocol import (
-    ACCEPTED_STATUS,
-    MAX_ANSWER_BYTES,
-    Evidence,
-    Failure,
-    Observation,
-    build_headers,
-)
-from digitro_async.transport._failures import failure_of
-from digitro_async.transport._sessions import Line, SessionManager, read_answer
+from digitro_async.protocol import Evidence, build_headers
+from digitro_async.transport._sessions import Line, Response, SessionManager
 
 __all__ = ["LeanSessionManager"]
 
@@ -79,58 +71,27 @@ class LeanSessionManager(SessionManager):
             phases.sock_read,
         )
 
-    async def exchange(  # noqa: C901, PLR0912 - one attempt, told in order
-        self, pabx: PABX, body: bytes, evidence: Evidence
-    ) -> Observation:
-        """POST the body once and return what was seen. See ``Transport``.
-
-        Raises:
-            ConfigurationError: If the PABX has no channel or its certificate
-                authority can't be read.
-            WrongLoopError: If the manager belongs to another event loop.
-            ClientClosedError: If it was closed.
-            asyncio.CancelledError: If it is cancelled.
-        """
-        line: Any = self._line_of(pabx)
-        connection: Any = None
-        message: Any = None
-        answer = b""
-        failure: Failure | None = None
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - for the type checker
-        cancelling = task.cancelling()
-        line.deadlines.start(task)
+    async def _post(self, line: Any, body: bytes, evidence: Evidence) -> Response:
+        connection = await _connect(line, evidence)
         try:
-            try:
-                connection = await _connect(line, evidence)
-                message, content = await _ask(line, connection, body, evidence)
-                if content.is_eof():  # it came in one piece, as nearly all do
-                    answer = content.read_nowait(MAX_ANSWER_BYTES + 1)
-                else:
-                    answer = await read_answer(content)
-                if len(answer) > MAX_ANSWER_BYTES:
-                    failure = Failure.OVERSIZED
-                elif not connection.protocol.upgraded:
-                    connection.release()
-            except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
-                failure = failure_of(error, waiting_for_pool=evidence.waiting)
+            return await _ask(line, connection, body, evidence)
         except BaseException:
-            if not line.deadlines.stop(task) or task.uncancel() > cancelling:
-                raise  # somebody else wished it
-            failure = Failure.POOL_TIMEOUT if evidence.waiting else Failure.TIMEOUT
-        else:
-            if line.deadlines.stop(task):
-                task.uncancel()
-        finally:
-            if connection is not None:
-                connection.close()  # does nothing to one that was released
-        if message is None:
-            return Observation(evidence.sending, failure=failure)
-        status = message.code
-        if status == ACCEPTED_STATUS and failure is None:
-            return Observation(evidence.sending, status, answer)
-        retry_after = message.headers.get("Retry-After")
-        return Observation(evidence.sending, status, answer, failure, retry_after)
+            connection.close()
+            raise
+
+
+@attrs.frozen
+class _Answer:
+    """The head of an answer, and its content."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: aiohttp.StreamReader
+    connection: Any
+
+    def close(self) -> None:
+        """Close the connection, unless it was given back."""
+        self.connection.close()
 
 
 def _composer(pabx: PABX, target: str, host: str) -> Callable[[bytes], bytes]:
@@ -159,8 +120,8 @@ async def _connect(line: _LeanLine, evidence: Evidence) -> Any:
 
 async def _ask(
     line: _LeanLine, connection: Any, body: bytes, evidence: Evidence
-) -> tuple[Any, Any]:
-    """Write the request and return the answer's head and its content, to be read."""
+) -> _Answer:
+    """Write the request and return the answer."""
     protocol = connection.protocol
     protocol.set_response_params(
         read_until_eof=True,
@@ -175,7 +136,10 @@ async def _ask(
     while True:
         message, content = await protocol.read()
         if not _is_interim(message.code):
-            return message, content
+            break
+    if not protocol.upgraded:
+        content.on_eof(connection.release)
+    return _Answer(message.code, message.headers, content, connection)
 
 
 def _is_interim(status: int) -> bool:

@@ -1,9 +1,9 @@
 """SessionManager: one pooled connector per PABX host, one session per PABX."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Awaitable, Hashable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 import attrs
@@ -26,7 +26,7 @@ from digitro_async.transport._deadlines import Deadlines
 from digitro_async.transport._evidence import WitnessedBody, make_pool_trace
 from digitro_async.transport._failures import failure_of
 
-__all__ = ["Line", "SessionManager", "read_answer"]
+__all__ = ["Line", "Response", "SessionManager"]
 
 _NEVER_ROUNDED = float("inf")
 """aiohttp rounds timeouts above 5 s up to whole seconds; ours end when they say."""
@@ -40,6 +40,23 @@ class Line:
     url: URL
     tls: Any
     deadlines: Deadlines
+
+
+class Response(Protocol):
+    """What is asked of an answer. Read to its end it gives its connection back."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def content(self) -> aiohttp.StreamReader: ...
+
+    def close(self) -> None:
+        """Close the connection, unless it was given back."""
+        ...
 
 
 class SessionManager:
@@ -92,7 +109,7 @@ class SessionManager:
             asyncio.CancelledError: If it is cancelled.
         """
         line = self._line_of(pabx)
-        response: aiohttp.ClientResponse | None = None
+        response: Response | None = None
         answer = b""
         failure: Failure | None = None
         task = _current_task()
@@ -101,18 +118,12 @@ class SessionManager:
         line.deadlines.start(task)
         try:
             try:
-                response = await line.session.post(
-                    line.url,
-                    data=WitnessedBody(body, evidence),
-                    ssl=line.tls,
-                    allow_redirects=False,
-                    trace_request_ctx=evidence,
-                )
+                response = await self._post(line, body, evidence)
                 content = response.content
                 if content.is_eof():  # it came in one piece, as nearly all do
                     answer = content.read_nowait(MAX_ANSWER_BYTES + 1)
                 else:
-                    answer = await read_answer(content)
+                    answer = await _read_answer(content)
                 if len(answer) > MAX_ANSWER_BYTES:
                     failure = Failure.OVERSIZED
             except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
@@ -159,6 +170,17 @@ class SessionManager:
         if line is None or self._closed or self._loop is not _running_loop():
             return self._open(pabx)
         return line
+
+    def _post(self, line: Any, body: bytes, evidence: Evidence) -> Awaitable[Response]:
+        """Send the body; the response's content is still to be read."""
+        posting: Awaitable[Response] = line.session.post(
+            line.url,
+            data=WitnessedBody(body, evidence),
+            ssl=line.tls,
+            allow_redirects=False,
+            trace_request_ctx=evidence,
+        )
+        return posting
 
     def _make_line(self, _: PABX, line: Line) -> Line:
         """Return the line of a PABX, made of a plain one."""
@@ -232,7 +254,7 @@ def _client_timeout(limits: TimeoutSettings) -> aiohttp.ClientTimeout:
     )
 
 
-async def read_answer(content: aiohttp.StreamReader) -> bytes:
+async def _read_answer(content: aiohttp.StreamReader) -> bytes:
     """Read the body, stopping just above the cap."""
     parts = []
     left = MAX_ANSWER_BYTES + 1
