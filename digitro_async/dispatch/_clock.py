@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
-__all__ = ["live_time"]
+__all__ = ["live_clock", "live_time"]
 
 
-def live_time() -> float:
-    """Return the running loop's time in seconds, never a stale one.
+def live_clock() -> Callable[[], float]:
+    """Return what tells the running loop's time in seconds, never a stale one.
 
     asyncio's own loops read the clock at every call (and tests may move it). Other
     loops, uvloop among them, keep a copy in whole milliseconds that is as old as the
@@ -15,13 +16,14 @@ def live_time() -> float:
     early, and the PABX then sees more than its cap; the system's monotonic clock, which
     those loops are based on, is read instead.
     """
-    loop = _running_loop()
-    if type(loop).time is _SYSTEM_TIME:  # what that is, and sooner
-        return _monotonic()
-    return loop.time() if isinstance(loop, _ASYNCIO_LOOP) else _monotonic()
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, asyncio.BaseEventLoop):
+        return time.monotonic
+    if type(loop).time is asyncio.BaseEventLoop.time:  # what that is, and sooner
+        return time.monotonic
+    return loop.time
 
 
-_running_loop = asyncio.get_running_loop
-_monotonic = time.monotonic
-_ASYNCIO_LOOP = asyncio.BaseEventLoop
-_SYSTEM_TIME = asyncio.BaseEventLoop.time
+def live_time() -> float:
+    """Return the time by ``live_clock``, for those who need it now and then."""
+    return live_clock()()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 
-from digitro_async.dispatch._clock import live_time
+from digitro_async.dispatch._clock import live_clock, live_time
 from digitro_async.dispatch._journal import Journal
 from digitro_async.dispatch._lane import Lane
 from digitro_async.dispatch._policy import may_be_sent_again, retry_delay
@@ -107,8 +107,7 @@ class Dispatcher:
             asyncio.CancelledError: If it is cancelled; an attempt on the wire is cut
                 off and counted by its evidence.
         """
-        began = live_time()
-        progress = Progress(call, began, pabx, key)
+        progress = Progress(call, live_clock(), pabx, key)
         result = await self.take_to_its_end(
             progress, patient=patient, max_wait=max_wait
         )
@@ -145,7 +144,7 @@ class Dispatcher:
                     lane, probe = await self._router.enter(
                         lane, movable=movable, patient=patient, max_wait=max_wait
                     )
-                    now = live_time()
+                    now = progress.clock()
                 settled, seen = await self._attempt(lane, progress, now, probe=probe)
                 delay = None
                 if settled.accepted is None:
@@ -157,7 +156,7 @@ class Dispatcher:
                 failed = lane if settled.verdict.outcome is Outcome.NOT_SENT else None
                 del settled, seen  # a traceback must not show what the PABX wrote
                 await self._back_off(delay)
-                now = live_time()
+                now = progress.clock()
                 if movable and failed is not None:
                     lane = self._router.choose(None, failed=failed) or lane
         except NotSentError as error:
@@ -168,8 +167,7 @@ class Dispatcher:
         refusal.attempts = progress.attempts
         lane = self._router.choose(refusal.pabx) or lane
         lane.counters.outcomes[Outcome.NOT_SENT] += 1
-        now = live_time()
-        return progress.end(now, refusal, refusal.pabx)
+        return progress.end(progress.clock(), refusal, refusal.pabx)
 
     def stream(self, calls: Calls, journal: Journal | None = None) -> DispatchResults:
         """Send many calls; see ``DigitroClient.dispatch``."""
@@ -234,7 +232,7 @@ class Dispatcher:
         if delay is None or not lane.quota.take():
             return None
         if settled.verdict.outcome is Outcome.REFUSED:  # it asked for fewer calls
-            lane.hold_back(live_time() + delay)
+            lane.hold_back(progress.clock() + delay)
         return delay
 
     async def _back_off(self, delay: float) -> None:
@@ -262,7 +260,7 @@ class Dispatcher:
                 await progress.journal.intend(progress.key, lane.pabx.name)
             except BaseException:  # nothing is sent that is not recorded
                 progress.on_wire = False
-                lane.abandon(live_time(), sent=False, probe=probe)
+                lane.abandon(progress.clock(), sent=False, probe=probe)
                 raise
         cancelled: tuple[object, ...] | None = None
         try:
@@ -280,7 +278,7 @@ class Dispatcher:
             progress.problem = str(error.args[0])
         except Exception:  # noqa: BLE001 - a foreign transport may raise anything
             seen = _cut_short(evidence, Failure.UNEXPECTED)
-        progress.settled = now = live_time()
+        progress.settled = now = progress.clock()
         settled = settle(seen, now=progress.sent_at)
         if settled.accepted and lane.is_repeated(settled.accepted.call_id):
             settled = repeated_call_id()

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Hashable
 
-import attrs
-
 from digitro_async.dispatch._journal import Journal
 from digitro_async.errors import DigitroError, Outcome
 from digitro_async.models import CallAccepted, CallResult, PredictiveCall, Timings
@@ -11,15 +9,19 @@ from digitro_async.models import CallAccepted, CallResult, PredictiveCall, Timin
 __all__ = ["Progress"]
 
 
-@attrs.define(eq=False)
 class Progress:
     """One call on its way; lets its owner decide whether to cut it short.
 
-    Attributes:
+    Made for every call, so what most calls never set stands in the class.
+
+    Args:
         call: The call.
-        began: Loop time when it was taken on.
+        clock: Tells the loop's time, see ``live_clock``.
         pabx: Name of the PABX that must take it, None for any.
         key: What its owner knows it by.
+
+    Attributes:
+        began: Loop time when it was taken on.
         on_wire: Whether an attempt is going on.
         is_last: Whether the attempt that goes on is the last, however it ends.
         attempts: Attempts begun.
@@ -34,10 +36,6 @@ class Progress:
             result is delivered once it is.
     """
 
-    call: PredictiveCall
-    began: float
-    pabx: str | None = None
-    key: Hashable = attrs.field(default=None, repr=False)
     on_wire: bool = False
     is_last: bool = False
     attempts: int = 0
@@ -49,6 +47,19 @@ class Progress:
     journal: Journal | None = None
     deliver: Callable[[CallResult], None] | None = None
     is_recording: bool = False
+
+    def __init__(
+        self,
+        call: PredictiveCall,
+        clock: Callable[[], float],
+        pabx: str | None = None,
+        key: Hashable = None,
+    ) -> None:
+        self.call = call
+        self.clock = clock
+        self.pabx = pabx
+        self.key = key
+        self.began = clock()
 
     def end(
         self,

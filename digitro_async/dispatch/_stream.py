@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import anyio
 
-from digitro_async.dispatch._clock import live_time
+from digitro_async.dispatch._clock import live_clock
 from digitro_async.dispatch._journal import Journal
 from digitro_async.dispatch._progress import Progress
 from digitro_async.errors import (
@@ -173,6 +173,7 @@ class DispatchResults:
     async def _work(self) -> None:  # noqa: C901 - one call after another, told in order
         me = asyncio.current_task()
         assert me is not None  # noqa: S101 - for the type checker
+        clock = live_clock()
         while not self._stopping:
             item = self._next_now()
             if item is _LATER:
@@ -182,9 +183,9 @@ class DispatchResults:
             if len(self._workers) < self._limit and not self._stopping:
                 self._spawn()
             if isinstance(item, DispatchItem):
-                progress = Progress(item.call, live_time(), item.pabx, item.key)
+                progress = Progress(item.call, clock, item.pabx, item.key)
             else:
-                progress = Progress(item, live_time())
+                progress = Progress(item, clock)
             if self._journal is not None:
                 progress.journal, progress.deliver = self._journal, self._deliver
             self._workers[me] = progress
@@ -209,7 +210,7 @@ class DispatchResults:
         if progress.result is not None or progress.is_recording:
             return progress.result
         drained = DrainedError(reason="drained", attempts=progress.attempts)
-        return progress.end(live_time(), drained)
+        return progress.end(progress.clock(), drained)
 
     def _deliver(self, result: CallResult) -> None:
         """Take the result of a call that was read; there is one for each."""

@@ -108,11 +108,14 @@ class SessionManager:
             ClientClosedError: If it was closed.
             asyncio.CancelledError: If it is cancelled.
         """
-        line = self._line_of(pabx)
+        loop = asyncio.get_running_loop()
+        line = self._lines.get(pabx)
+        if line is None or self._closed or self._loop is not loop:
+            line = self._open(pabx)
         response: Response | None = None
         answer = b""
         failure: Failure | None = None
-        task = _current_task()
+        task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101 - for the type checker
         cancelling = task.cancelling()
         line.deadlines.start(task)
@@ -164,12 +167,6 @@ class SessionManager:
                 every.push_async_callback(line.session.close)
             self._lines.clear()
             self._connectors.clear()
-
-    def _line_of(self, pabx: PABX) -> Line:
-        line = self._lines.get(pabx)
-        if line is None or self._closed or self._loop is not _running_loop():
-            return self._open(pabx)
-        return line
 
     def _post(self, line: Any, body: bytes, evidence: Evidence) -> Awaitable[Response]:
         """Send the body; the response's content is still to be read."""
@@ -226,17 +223,13 @@ class SessionManager:
         self._check_loop()
 
     def _check_loop(self) -> None:
-        running = _running_loop()
+        running = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = running
         elif self._loop is not running:
             raise WrongLoopError(
                 "this SessionManager belongs to another event loop; make one per loop"
             )
-
-
-_running_loop = asyncio.get_running_loop
-_current_task = asyncio.current_task
 
 
 def _client_timeout(limits: TimeoutSettings) -> aiohttp.ClientTimeout:
