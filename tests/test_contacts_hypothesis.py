@@ -149,19 +149,25 @@ BAD = {
 }
 
 
-@thorough
-@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
-@pytest.mark.parametrize("delimiter", [";", ",", "\t"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
-@given(table=st.lists(st.tuples(GOOD | st.sampled_from([*BAD]), CELL), max_size=8))
-def test_what_is_written_is_read(
-    tmp_path: Path,
-    encoding: str,
-    delimiter: str,
-    quoting: Any,
-    table: list[tuple[str, str]],
+TABLES = st.lists(st.tuples(GOOD | st.sampled_from([*BAD]), CELL), max_size=8)
+Table = list[tuple[str, str]]
+
+
+def every_dialect(test: Any) -> Any:
+    """Run a test for each encoding, delimiter and quoting."""
+    for name, values in {
+        "quoting": [csv.QUOTE_MINIMAL, csv.QUOTE_ALL],
+        "delimiter": [";", ",", "\t"],
+        "encoding": ["utf-8", "utf-8-sig", "cp1252"],
+    }.items():
+        test = pytest.mark.parametrize(name, values)(test)
+    return test
+
+
+def write_and_read(
+    path: Path, encoding: str, delimiter: str, quoting: Any, table: Table
 ) -> None:
-    """Every written row comes back as it was, or is rejected on its very line."""
+    """Write a table and check what is read of it."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=delimiter, quoting=quoting)
     writer.writerow(("destination", "id", "user_data"))
@@ -171,7 +177,7 @@ def test_what_is_written_is_read(
         expected.append((line, BAD.get(number, number), data))
         writer.writerow((number, i, data))
     found = read(
-        tmp_path / "a.csv",
+        path,
         buffer.getvalue().encode(encoding),
         encoding="cp1252" if encoding == "cp1252" else None,
     )
@@ -184,6 +190,27 @@ def test_what_is_written_is_read(
             assert row.call.destination.reveal() == number
             assert row.call.user_data is not None
             assert row.call.user_data.reveal() == data
+
+
+@settings(thorough, max_examples=40)
+@every_dialect
+@given(table=TABLES)
+def test_what_is_written_is_read(
+    tmp_path: Path, encoding: str, delimiter: str, quoting: Any, table: Table
+) -> None:
+    """Every written row comes back as it was, or is rejected on its very line."""
+    write_and_read(tmp_path / "a.csv", encoding, delimiter, quoting, table)
+
+
+@pytest.mark.long
+@settings(thorough, max_examples=500)
+@every_dialect
+@given(table=TABLES)
+def test_much_that_is_written_is_read(
+    tmp_path: Path, encoding: str, delimiter: str, quoting: Any, table: Table
+) -> None:
+    """The same for 9,000 tables."""
+    write_and_read(tmp_path / "a.csv", encoding, delimiter, quoting, table)
 
 
 @thorough
