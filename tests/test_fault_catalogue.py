@@ -4,7 +4,7 @@ import asyncio
 import collections
 import re
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import attrs
@@ -32,6 +32,9 @@ BUSY = 4
 NEVER = PauseSettings(unknown_run=10**9, unknown_budget=10**9, not_sent_run=10**9)
 GROWTH = 2 * 1024 * 1024
 """Bytes by which memory may rise, the server's own included."""
+
+EACH = 3
+"""Of so many cases the ordinary run plays one on uvloop too."""
 
 every_loop = pytest.mark.parametrize("loop", LOOPS)
 
@@ -71,8 +74,16 @@ def test_size() -> None:
     assert len(ids) == len(set(ids)) > 100
 
 
-@every_loop
-@pytest.mark.parametrize("case", CATALOGUE, ids=lambda case: case.id)
+def every_case() -> Iterator[Any]:
+    """Yield each case on each kind of loop; those of uvloop are mostly long."""
+    for number, case in enumerate(CATALOGUE):
+        for loop in LOOPS:
+            often = loop == "asyncio" or number % EACH == 0
+            marks = () if often else pytest.mark.long
+            yield pytest.param(case, loop, marks=marks, id=f"{case.id}-{loop}")
+
+
+@pytest.mark.parametrize(("case", "loop"), list(every_case()))
 def test_case(case: FaultCase, loop: str) -> None:
     """Each fault has its one outcome, connections and POSTs, in time and in memory."""
     if not case.is_possible:
