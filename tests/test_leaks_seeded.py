@@ -39,7 +39,7 @@ from digitro_async.protocol import encode_call
 from digitro_async.protocol import error_of as error_of_attempt
 from digitro_async.testing import FakePABX, Fault, FaultPlan
 
-NUMBERS = {"destination", "caller_id", "cpf"}
+NUMBERS = ("destination", "caller_id", "cpf")
 
 
 def in_base64(encode: Callable[[bytes], bytes], before: bytes, text: str) -> bytes:
