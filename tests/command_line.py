@@ -25,8 +25,10 @@ __all__ = [
     "CANARIES",
     "PASSWORD",
     "Ran",
+    "Recorded",
     "Running",
     "Simulator",
+    "SimulatorHere",
     "check_private",
     "fake_pabx",
     "number",
@@ -105,11 +107,29 @@ def start(*words: object, **options: Any) -> Iterator[Running]:
         running.process.communicate()
 
 
-class Simulator:
+class Recorded:
+    """A simulator that writes down what it receives."""
+
+    base_url = ""
+
+    def __init__(self, record: Path) -> None:
+        self.record = record
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the calls it has received so far."""
+        whole = self.record.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def numbers(self) -> list[str]:
+        """Return the numbers of the calls it has received so far."""
+        return [call["fields"][WIRE_NAMES["destination"]] for call in self.calls()]
+
+
+class Simulator(Recorded):
     """``digitro simulate`` in a process of its own."""
 
     def __init__(self, record: Path, *words: object) -> None:
-        self.record = record
+        super().__init__(record)
         base = ("simulate", "--port", 0, "--api-key", API_KEY, "--record", record)
         self._words = (*base, *words)
 
@@ -129,15 +149,6 @@ class Simulator:
         """End it and return its summary."""
         self.running.process.terminate()
         return self.running.end()
-
-    def calls(self) -> list[dict[str, Any]]:
-        """Return the calls it has received so far."""
-        whole = self.record.read_text().rpartition("\n")[0]
-        return [json.loads(line) for line in whole.splitlines()]
-
-    def numbers(self) -> list[str]:
-        """Return the numbers of the calls it has received so far."""
-        return [call["fields"][WIRE_NAMES["destination"]] for call in self.calls()]
 
 
 @contextlib.contextmanager
@@ -163,6 +174,21 @@ def fake_pabx(**options: Any) -> Iterator[FakePABX]:
     finally:
         loops[0].call_soon_threadsafe(stops[0].set)
         thread.join()
+
+
+class SimulatorHere(Recorded):
+    """A simulated PABX in another thread, known by its record alone."""
+
+    def __init__(self, record: Path, **options: Any) -> None:
+        super().__init__(record)
+        self._running = fake_pabx(record_path=record, **options)
+
+    def __enter__(self) -> Self:
+        self.base_url = self._running.__enter__().base_url
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.__exit__(None, None, None)
 
 
 @contextlib.contextmanager

@@ -10,8 +10,9 @@ from typing import Any, Self
 
 import pytest
 from command_line import (
+    Recorded,
     Running,
-    Simulator,
+    SimulatorHere,
     fake_pabx,
     number,
     posts_seen,
@@ -38,7 +39,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
     pytest.fail("it did not come true")
 
 
-def check_books(simulator: Simulator, results: Path, contacts: int) -> dict[str, int]:
+def check_books(simulator: Recorded, results: Path, contacts: int) -> dict[str, int]:
     """Compare results with the simulator's own record; count rows by outcome."""
     rows = read_rows(results)
     calls = simulator.calls()
@@ -61,12 +62,12 @@ def check_books(simulator: Simulator, results: Path, contacts: int) -> dict[str,
 
 
 class Dialling:
-    """A list that is dialled in one process through a simulator in another."""
+    """A list that is dialled in one process through a simulator in this one."""
 
     def __init__(self, folder: Path, contacts: int, latency: float) -> None:
         self.folder = folder
         self.contacts = contacts
-        self.simulator = Simulator(folder / "record", "--latency", latency)
+        self.simulator = SimulatorHere(folder / "record", latency=latency)
         self.results = folder / "c.results.csv"
 
     def __enter__(self) -> Self:
@@ -161,7 +162,7 @@ def test_killed_process_has_written_every_answer_it_got(tmp_path: Path) -> None:
 
 def test_nohup_is_respected(tmp_path: Path) -> None:
     """A run that was told to ignore SIGHUP goes on."""
-    with Simulator(tmp_path / "record", "--latency", "0.1") as simulator:
+    with SimulatorHere(tmp_path / "record", latency=0.1) as simulator:
         write_config(tmp_path / "digitro.toml", simulator.base_url, rate=100)
         write_contacts(tmp_path / "c.csv", 30)
         code = (

@@ -12,7 +12,7 @@ import pytest
 from command_line import (
     Ran,
     Running,
-    Simulator,
+    SimulatorHere,
     fake_pabx,
     number,
     numbers_of,
@@ -67,11 +67,11 @@ def states_of(capsys: Capture) -> Counter[str]:
 
 
 class Campaigning:
-    """A campaign in one process through a simulator in another."""
+    """A campaign in one process through a simulator in this one."""
 
     def __init__(self, folder: Path, contacts: int, latency: float) -> None:
         self.folder = folder
-        self.simulator = Simulator(folder / "record", "--latency", latency)
+        self.simulator = SimulatorHere(folder / "record", latency=latency)
         write_contacts(folder / "c.csv", contacts, bad=1)
 
     def __enter__(self) -> Self:
