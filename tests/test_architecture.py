@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -274,41 +275,43 @@ def test_no_import_cycles() -> None:
         visit(name, ())
 
 
-# Imports each module in a process of its own, forked before any of ours is loaded but
-# the facade, which whoever imports a module loads first. With "bare:" an empty package
-# stands there instead, so that it can't lean on what the facade has already imported.
+# Imports each module in a process of its own, forked where of ours only that is loaded
+# which any importer of it loads first: the facade and its part. With "bare:" an empty
+# package stands for the facade, so that nobody can lean on what that has imported.
 LONE_IMPORTS = """
 import email.utils, importlib, os, sys, types
 import aiohttp.web, anyio, attrs, cattrs.preconf.orjson, orjson, pytest_asyncio
 import cyclopts.validators, rich.console, rich.live, rich.table
 
-def run(name):
-    bare, _, name = name.rpartition(":")
+def fork(act, *given):
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        failed = act(*given)
+    except BaseException as error:
+        os.write(2, f"{given}: {error!r}\\n".encode())
+        failed = True
+    os._exit(bool(failed))
+
+def failed(pid):
+    return os.waitpid(pid, 0)[1] != 0
+
+def load(name):
+    importlib.import_module(name)
+
+def load_each(root, first, *names):
+    bare, _, first = first.rpartition(":")
     if bare:
         package = types.ModuleType("digitro_async")
         package.__path__ = [root]
         sys.modules["digitro_async"] = package
-    importlib.import_module(name)
+    load(first)
+    return any([failed(fork(load, name)) for name in names])
 
-root, *names = sys.argv[1:]
-failed = running = 0
-for name in names:
-    if not name.startswith("bare:"):
-        import digitro_async
-    if running == 4:
-        failed += os.wait()[1] != 0
-        running -= 1
-    if os.fork() == 0:
-        try:
-            run(name)
-        except BaseException as error:
-            os.write(2, f"{name}: {error!r}\\n".encode())
-            os._exit(1)
-        os._exit(0)
-    running += 1
-for _ in range(running):
-    failed += os.wait()[1] != 0
-sys.exit(failed > 0)
+root, *groups = sys.argv[1:]
+pids = [fork(load_each, root, *group.split()) for group in groups]
+sys.exit(any([failed(pid) for pid in pids]))
 """
 
 
@@ -332,10 +335,16 @@ def importable() -> list[str]:
 def test_every_module_imports_alone() -> None:
     """Each module imports by itself in a fresh process, without a warning."""
     names = importable()
-    outside = [name for name in names if f"{name}.".split(".")[1] not in CORE]
-    bare = [f"bare:{name}" for name in names if name != PACKAGE]
+    groups = defaultdict(list)
+    for name in names:
+        part = f"{name}.".split(".")[1]
+        if part:
+            groups[f"bare:{PACKAGE}.{part}"].append(name)
+        if part not in CORE:
+            groups[PACKAGE].append(name)
+    given = [" ".join([first, *names]) for first, names in groups.items()]
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", LONE_IMPORTS, str(ROOT), *bare, *outside],
+        [sys.executable, "-W", "error", "-c", LONE_IMPORTS, str(ROOT), *given],
         capture_output=True,
         text=True,
         check=False,
