@@ -155,11 +155,12 @@ Table = list[tuple[str, str]]
 
 def every_dialect(test: Any) -> Any:
     """Run a test for each encoding, delimiter and quoting."""
-    for name, values in {
+    dialects: dict[str, list[Any]] = {
         "quoting": [csv.QUOTE_MINIMAL, csv.QUOTE_ALL],
         "delimiter": [";", ",", "\t"],
         "encoding": ["utf-8", "utf-8-sig", "cp1252"],
-    }.items():
+    }
+    for name, values in dialects.items():
         test = pytest.mark.parametrize(name, values)(test)
     return test
 
