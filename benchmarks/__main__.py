@@ -1,19 +1,21 @@
 """Run the benchmarks: ``python -m benchmarks --help`` lists what can be chosen."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from benchmarks.contenders import CONTENDERS, Contender, able, choose
+from benchmarks import nginx, results, wrk
+from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.machine import choose_cores, describe, headline
 from benchmarks.memory import memory_report, run_memory
 from benchmarks.micro import MicroJob, micro_report, run_micro
-from benchmarks.report import changes, table
-from benchmarks.rounds import SCENARIOS, Plan, run_rounds
+from benchmarks.report import table
+from benchmarks.rounds import Plan, run_rounds
+from benchmarks.scenarios import SCENARIOS, Scenario
+from benchmarks.selection import choose, line_up
 from benchmarks.summary import as_record, medians, ratios
 from benchmarks.work import WrongRunError
 
@@ -27,22 +29,29 @@ def main() -> int:
         0, or 1 where figures could not be had.
     """
     options = read_options()
-    before = _read_json(options.compare) if options.compare else {}
+    last = {} if options.json else results.read_last(options.file)
+    before = results.read(options.compare) if options.compare else last
     contenders, notes = choose(options.only)
     facts = describe()
+    facts["programs"] = {"nginx": nginx.version(), "wrk": wrk.version()}
     print(headline(facts), *notes, sep="\n", end="\n\n")
     record: dict[str, Any] = {"machine": facts, "quick": options.quick, "parts": {}}
     try:
         for part in options.scenario:
-            record["parts"][part] = run_part(part, options, contenders)
+            found = run_part(part, options, contenders)
             print()
-            _show_changes(part, before, record["parts"][part])
+            if found is None:
+                continue
+            now = {**found, "machine": facts}
+            if news := results.compare(part, before, now, asked=bool(options.compare)):
+                print(news, end="\n\n")
+            record["parts"][part] = now
+            # saved after each part, so that a long run that is stopped has its figures
+            results.save(results.with_earlier(record, last), options.file, options.plot)
     except WrongRunError as error:
         print(f"no figures: {error}", file=sys.stderr)
         return 1
-    if options.json:
-        text = json.dumps(record, indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
+    print(f"saved: {options.file} and {options.plot}")
     return 0
 
 
@@ -62,21 +71,27 @@ def read_options() -> argparse.Namespace:
     parser.add_argument(
         "--contacts", type=_count, nargs="+", help="sizes for the memory scenario"
     )
-    parser.add_argument("--json", type=Path, metavar="PATH", help="save all rounds")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="where to save")
     parser.add_argument("--compare", type=Path, metavar="PATH", help="an earlier file")
+    parser.add_argument("--plot", type=Path, metavar="PATH", help="where to draw")
     parser.add_argument("--quick", action="store_true", help="does it run? no figures")
     options = parser.parse_args()
     options.calls = options.calls or (2_000 if options.quick else 20_000)
     options.rounds = options.rounds or (1 if options.quick else 5)
     sizes = [1_000, 2_000] if options.quick else [10_000, 1_000_000]
+    options.file = options.json or results.default_path(quick=options.quick)
+    options.plot = options.plot or options.file.with_suffix(".svg")
     options.contacts = sorted(options.contacts or sizes)
     return options
 
 
 def run_part(
     part: str, options: argparse.Namespace, contenders: list[Contender]
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Run one scenario, print its tables and return its record.
+
+    Returns:
+        The record; None where a program that the scenario needs is not installed.
 
     Raises:
         WrongRunError: If a contender did not do its work, or none was left to run.
@@ -91,7 +106,6 @@ def run_part(
         record = run_micro(MicroJob(loops=loops, best_of=best_of, core=client_core))
         print("\n" + micro_report(record))
         return record
-    scenario = SCENARIOS[part]
     plan = Plan(
         calls=options.calls,
         rounds=options.rounds,
@@ -99,27 +113,32 @@ def run_part(
         client_core=client_core,
         server_core=server_core,
     )
-    able_ones = able(contenders, scenario.in_flight)
-    for one in contenders:
-        if one not in able_ones:
-            print(f"{one.name} left out: not run with {scenario.in_flight:,} in flight")
-    if not able_ones:
-        raise WrongRunError(f"no contender for {part}")
-    rounds = run_rounds(scenario, plan, able_ones)
+    asked = options.only is not None
+    return run_scenario(SCENARIOS[part], plan, contenders, asked=asked)
+
+
+def run_scenario(
+    scenario: Scenario, plan: Plan, contenders: list[Contender], *, asked: bool
+) -> dict[str, Any] | None:
+    """Run a scenario with calls over a network; see ``run_part``.
+
+    Args:
+        scenario: The scenario.
+        plan: How much is measured.
+        contenders: Those that are installed.
+        asked: Whether they were asked for by name.
+    """
+    if scenario.server == "nginx" and (missing := nginx.missing(tls=scenario.tls)):
+        print(f"{scenario.name} left out: no {missing} installed")
+        return None
+    running, notes = line_up(contenders, scenario, asked=asked)
+    print(*notes, sep="\n", end="\n" if notes else "")
+    if not running:
+        raise WrongRunError(f"no contender for {scenario.name}")
+    rounds = run_rounds(scenario, plan, running)
     print("\n" + table(scenario, medians(rounds), ratios(rounds)))
     settings = {"scenario": attrs.asdict(scenario), "plan": attrs.asdict(plan)}
     return {**settings, **as_record(rounds)}
-
-
-def _show_changes(part: str, before: dict[str, Any], now: dict[str, Any]) -> None:
-    then = before.get("parts", {}).get(part)
-    if then is not None and "ratios" in now:
-        print(changes(part, then, now), end="\n\n")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record
 
 
 def _count(text: str) -> int:

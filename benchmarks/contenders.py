@@ -1,8 +1,17 @@
-"""Who is measured and who is compared with whom, as tables."""
-
-import importlib.util
+"""Who is measured, and where, as a table."""
 
 import attrs
+
+INSTANT, LATENCY, NGINX, TLS, OPEN = (
+    ("instant",),
+    ("latency",),
+    ("nginx",),
+    ("nginx-tls",),
+    ("open-1000", "open-3000"),
+)
+"""Names of scenarios, to be added up."""
+CLOSED = INSTANT + LATENCY + NGINX
+EVERYWHERE = CLOSED + TLS + OPEN
 
 
 @attrs.frozen
@@ -12,122 +21,152 @@ class Contender:
     Args:
         name: Its name in tables and on the command line.
         code: Module and function that make the calls.
+        runs_in: Scenarios in which it runs without being asked for by name.
         tuned: Whether ``tune_process()`` is called first.
         uvloop: Whether it runs on uvloop.
         calls_share: Share of the calls it makes; the slow ones make fewer.
         needs: Package that must be installed for it.
+        program: Program that must be installed for it, None for none.
+        process: Module that is its process.
         most_in_flight: Calls in flight beyond which it is not run, None for any.
-        default: Whether it runs without being asked for by name.
+        most_rate: Calls due a second beyond which it is not run, None for any.
+        can_wait: Whether it can make each call when it is due.
+        can_tls: Whether it speaks https and checks certificates.
+        limit: Whether it shows what can be had at all: it may be quicker than the
+            server, so that idle CPU betrays nothing.
+        hard_exit: Whether its process must end without tidying up.
     """
 
     name: str
     code: str
-    tuned: bool = False
-    uvloop: bool = False
-    calls_share: float = 1.0
-    needs: str = "aiohttp"
-    most_in_flight: int | None = None
-    default: bool = True
+    runs_in: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    tuned: bool = attrs.field(default=False, kw_only=True)
+    uvloop: bool = attrs.field(default=False, kw_only=True)
+    calls_share: float = attrs.field(default=1.0, kw_only=True)
+    needs: str = attrs.field(default="aiohttp", kw_only=True)
+    program: str | None = attrs.field(default=None, kw_only=True)
+    process: str = attrs.field(default="client", kw_only=True)
+    most_in_flight: int | None = attrs.field(default=None, kw_only=True)
+    most_rate: int | None = attrs.field(default=None, kw_only=True)
+    can_wait: bool = attrs.field(default=True, kw_only=True)
+    can_tls: bool = attrs.field(default=True, kw_only=True)
+    limit: bool = attrs.field(default=False, kw_only=True)
+    hard_exit: bool = attrs.field(default=False, kw_only=True)
 
 
-@attrs.frozen
-class Comparison:
-    """A ratio that is always published with the others.
+def _forms(
+    name: str,
+    code: str,
+    *,
+    plain: tuple[str, ...] = (),
+    tuned: tuple[str, ...] = (),
+    uvloop: tuple[str, ...] = (),
+    can_wait: bool = True,
+    limit: bool = False,
+) -> tuple[Contender, ...]:
+    """Return a contender as it is, tuned, and tuned on uvloop.
 
     Args:
-        claim: What the ratio says.
-        ours: Name of the contender that is judged.
-        other: Name of the contender it is set against, in the same round.
+        name: Its name.
+        code: Module and function that make the calls.
+        plain: Scenarios in which it runs as it is without being asked for.
+        tuned: The same, after ``tune_process()``.
+        uvloop: The same, on uvloop too.
+        can_wait: Whether it can make each call when it is due.
+        limit: Whether it shows what can be had at all.
     """
+    one = Contender(name, code, can_wait=can_wait, limit=limit)
+    quick = attrs.evolve(one, name=f"{name}+tuned", tuned=True)
+    return (
+        attrs.evolve(one, runs_in=plain),
+        attrs.evolve(quick, runs_in=tuned),
+        attrs.evolve(
+            quick,
+            name=f"{name}+tuned+uvloop",
+            uvloop=True,
+            needs="uvloop",
+            runs_in=uvloop,
+        ),
+    )
 
-    claim: str
-    ours: str
-    other: str
 
-
-_GATHER = "naive:gather"
-_WORKERS = "naive:workers"
-_OURS = "own:dispatch"
-_CAMPAIGN = "own:campaign"
-
-CONTENDERS = (
-    Contender("gather", _GATHER),
-    Contender("workers", _WORKERS),
-    Contender("ours", _OURS),
-    Contender("gather+tuned", _GATHER, tuned=True),
-    Contender("workers+tuned", _WORKERS, tuned=True),
-    Contender("ours+tuned", _OURS, tuned=True),
-    Contender(
-        "workers+tuned+uvloop", _WORKERS, tuned=True, uvloop=True, needs="uvloop"
+_OWN = (
+    *_forms("gather", "naive:gather", plain=EVERYWHERE, tuned=INSTANT + LATENCY),
+    *_forms(
+        "workers",
+        "naive:workers",
+        plain=EVERYWHERE,
+        tuned=CLOSED + TLS,
+        uvloop=CLOSED,
     ),
-    Contender("ours+tuned+uvloop", _OURS, tuned=True, uvloop=True, needs="uvloop"),
-    Contender("campaign+tuned", _CAMPAIGN, tuned=True),
-    Contender(
-        "campaign+tuned+uvloop", _CAMPAIGN, tuned=True, uvloop=True, needs="uvloop"
+    *_forms(
+        "ours", "own:dispatch", plain=EVERYWHERE, tuned=EVERYWHERE, uvloop=CLOSED + OPEN
     ),
+    *_forms("own-lean", "own:dispatch_lean", tuned=EVERYWHERE, uvloop=CLOSED + OPEN),
+    *_forms("ours_one", "own:one_by_one", tuned=CLOSED + OPEN),
+    *_forms("own-lean-one", "own:one_by_one_lean", tuned=INSTANT),
+    *_forms("ours-capped", "own:dispatch_capped", tuned=CLOSED),
+    *_forms("own-lean-capped", "own:dispatch_capped_lean", tuned=INSTANT),
+    *_forms(
+        "campaign",
+        "own:campaign",
+        tuned=CLOSED + TLS,
+        uvloop=INSTANT + LATENCY,
+        can_wait=False,
+    ),
+    *_forms(
+        "campaign-lean",
+        "own:campaign_lean",
+        tuned=CLOSED,
+        uvloop=INSTANT + LATENCY,
+        can_wait=False,
+    ),
+    *_forms("lean", "lean:plain", tuned=NGINX + TLS),
+    *_forms("lean+hooks", "lean:with_hooks"),
+    Contender("codec", "layers:codec", can_wait=False),
+    Contender("transport", "layers:transport", can_wait=False),
+    Contender("transport-lean", "layers:transport_lean", can_wait=False),
+    Contender("campaign-import", "layers:campaign_import", can_wait=False),
+)
+
+_PEERS = (
     Contender(  # with 1,000 in flight its pool does 24 calls/s: that compares nothing
         "httpx",
         "peers:httpx_gather",
+        runs_in=CLOSED + OPEN,
         calls_share=0.05,
         needs="httpx",
         most_in_flight=100,
+        most_rate=1000,
     ),
-    Contender("lean", "lean:plain", default=False),
-    Contender("lean+hooks", "lean:with_hooks", default=False),
-    Contender("lean+tuned", "lean:plain", tuned=True, default=False),
-    Contender("lean+hooks+tuned", "lean:with_hooks", tuned=True, default=False),
-    Contender("transport", "own:transport", default=False),
-    Contender("own-lean", "own:dispatch_lean", default=False),
-    Contender("own-lean+tuned", "own:dispatch_lean", tuned=True),
     Contender(
-        "own-lean+tuned+uvloop",
-        "own:dispatch_lean",
-        tuned=True,
-        uvloop=True,
-        needs="uvloop",
+        "aiosonic",
+        "peers:aiosonic_gather",
+        runs_in=CLOSED + OPEN,
+        needs="aiosonic",
     ),
-    Contender("campaign-lean+tuned", "own:campaign_lean", tuned=True),
+    Contender(  # a thread of its own may outlive the interpreter, which then aborts
+        "pyreqwest",
+        "peers:pyreqwest_gather",
+        runs_in=EVERYWHERE,
+        needs="pyreqwest",
+        hard_exit=True,
+    ),
+    *_forms("floor", "floor:callbacks", tuned=CLOSED + TLS, can_wait=False, limit=True),
     Contender(
-        "campaign-lean+tuned+uvloop",
-        "own:campaign_lean",
-        tuned=True,
-        uvloop=True,
-        needs="uvloop",
+        "wrk",
+        "wrk:measure",
+        runs_in=CLOSED,
+        program="wrk",
+        process="wrk",
+        can_wait=False,
+        can_tls=False,
+        limit=True,
     ),
-    Contender("ours_one", "own:one_by_one", default=False),
-    Contender("ours_one+tuned", "own:one_by_one", tuned=True, default=False),
 )
+
+CONTENDERS = (*sorted(_OWN, key=lambda one: (one.uvloop, one.tuned)), *_PEERS)
 """In the order in which a round runs them: those that are compared stand close."""
-
-COMPARISONS = (
-    Comparison("to gather, process untouched", "ours", "gather"),
-    Comparison("to gather, tune_process()", "ours+tuned", "gather"),
-    Comparison("to gather, tune_process() + uvloop", "ours+tuned+uvloop", "gather"),
-    Comparison("OWN MERIT, process untouched", "ours", "workers"),
-    Comparison("OWN MERIT, both tuned", "ours+tuned", "workers+tuned"),
-    Comparison(
-        "OWN MERIT, both tuned + uvloop", "ours+tuned+uvloop", "workers+tuned+uvloop"
-    ),
-    Comparison("durable, to gather", "campaign+tuned", "gather"),
-    Comparison("durable + uvloop, to gather", "campaign+tuned+uvloop", "gather"),
-    Comparison("durable, to the same without", "campaign+tuned", "ours+tuned"),
-    Comparison("lean transport, to gather", "own-lean+tuned", "gather"),
-    Comparison("the same + uvloop", "own-lean+tuned+uvloop", "gather"),
-    Comparison("lean transport, to aiohttp by hand", "own-lean+tuned", "lean+tuned"),
-    Comparison("lean transport, durable, to gather", "campaign-lean+tuned", "gather"),
-    Comparison("the same + uvloop, durable", "campaign-lean+tuned+uvloop", "gather"),
-    Comparison("to httpx, process untouched", "ours", "httpx"),
-    Comparison("to httpx, tune_process()", "ours+tuned", "httpx"),
-    Comparison("to aiohttp by hand, both tuned", "ours+tuned", "lean+tuned"),
-    Comparison("to the same with hooks", "ours+tuned", "lean+hooks+tuned"),
-    Comparison("to gather, one call at a time", "ours_one", "gather"),
-    Comparison("to gather+tuned, one call at a time", "ours_one+tuned", "gather+tuned"),
-)
-
-
-def able(contenders: list[Contender], in_flight: int) -> list[Contender]:
-    """Return those that can be run with so many calls in flight."""
-    return [one for one in contenders if in_flight <= (one.most_in_flight or in_flight)]
 
 
 def find(name: str) -> Contender:
@@ -137,20 +176,3 @@ def find(name: str) -> Contender:
         KeyError: If there is none.
     """
     return {contender.name: contender for contender in CONTENDERS}[name]
-
-
-def choose(only: list[str] | None) -> tuple[list[Contender], list[str]]:
-    """Return the contenders to run, in order, and a note for each left out.
-
-    Args:
-        only: Names asked for, None for the default ones.
-    """
-    chosen: list[Contender] = []
-    notes: list[str] = []
-    for contender in CONTENDERS:
-        asked = contender.default if only is None else contender.name in only
-        if asked and importlib.util.find_spec(contender.needs) is None:
-            notes.append(f"{contender.name} left out: no {contender.needs} installed")
-        elif asked:
-            chosen.append(contender)
-    return chosen, notes

@@ -5,29 +5,15 @@ What stays is what a dialler can't do without: a total time limit and a checked 
 """
 
 import asyncio
-import json
 import time
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import aiohttp
 from yarl import URL
 
+from benchmarks.codec import dumps, loads
+from benchmarks.schedule import make_schedule
 from benchmarks.work import API_KEY, PATH, Job, Stopwatch, Tally, make_body
-
-_dumps: Callable[[Any], bytes]
-_loads: Callable[[bytes], Any]
-try:
-    import orjson
-except ImportError:
-    _loads = json.loads
-
-    def _dumps(value: Any) -> bytes:
-        return json.dumps(value).encode()
-
-else:
-    _dumps, _loads = orjson.dumps, orjson.loads
 
 
 async def plain(job: Job, watch: Stopwatch, tally: Tally) -> None:
@@ -64,25 +50,27 @@ async def _dial(
             "Accept-Encoding": "identity",
             "User-Agent": "lean",
         },
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=aiohttp.TCPConnector(limit=0, ssl=job.tls() or True),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=30),
         auto_decompress=False,
         trace_configs=traces,
     ) as session:
-
-        async def work() -> None:
-            for number in numbers:
-                begun = time.perf_counter()
-                seen = SimpleNamespace(head=False, body=False) if traces else None
-                response = await session.post(
-                    url,
-                    data=_dumps(make_body(number)),
-                    allow_redirects=False,
-                    trace_request_ctx=seen,
-                )
-                answer = _loads(await response.content.read())
-                tally.add(answer.get("ID_CHAMADA"), time.perf_counter() - begun)
-
         with watch:
+            schedule = make_schedule(job)
+
+            async def work() -> None:
+                for number in numbers:
+                    due = await schedule.until(number) if schedule else None
+                    begun = due or time.perf_counter()
+                    seen = SimpleNamespace(head=False, body=False) if traces else None
+                    response = await session.post(
+                        url,
+                        data=dumps(make_body(number)),
+                        allow_redirects=False,
+                        trace_request_ctx=seen,
+                    )
+                    answer = loads(await response.content.read())
+                    tally.add(answer.get("ID_CHAMADA"), time.perf_counter() - begun)
+
             await asyncio.gather(*(work() for _ in range(job.in_flight)))

@@ -19,6 +19,8 @@ PACKAGES = (
     "orjson",
     "uvloop",
     "httpx",
+    "aiosonic",
+    "pyreqwest",
 )
 
 

@@ -5,13 +5,13 @@ import time
 
 import aiohttp
 
+from benchmarks.schedule import make_schedule, task_each
 from benchmarks.work import API_KEY, PATH, Job, Stopwatch, Tally, make_body
 
 
 async def _post(
-    session: aiohttp.ClientSession, url: str, number: int, tally: Tally
+    session: aiohttp.ClientSession, url: str, number: int, begun: float, tally: Tally
 ) -> None:
-    begun = time.perf_counter()
     async with session.post(url, json=make_body(number)) as response:
         answer = await response.json()
     tally.add(answer.get("ID_CHAMADA"), time.perf_counter() - begun)
@@ -25,33 +25,40 @@ async def gather(job: Job, watch: Stopwatch, tally: Tally) -> None:
     url = job.base_url + PATH
     gate = asyncio.Semaphore(job.in_flight)
 
-    async with aiohttp.ClientSession(headers={"x-api-key": API_KEY}) as session:
+    async with aiohttp.ClientSession(
+        headers={"x-api-key": API_KEY},
+        connector=aiohttp.TCPConnector(ssl=job.tls() or True),
+    ) as session:
 
-        async def one(number: int) -> None:
+        async def one(number: int, due: float | None) -> None:
             async with gate:
-                await _post(session, url, number, tally)
+                await _post(session, url, number, due or time.perf_counter(), tally)
 
         with watch:
-            await asyncio.gather(*(one(number) for number in range(job.calls)))
+            await task_each(job, one)
 
 
 async def workers(job: Job, watch: Stopwatch, tally: Tally) -> None:
     """Let a fixed set of workers share the calls: the good plain loop.
 
     The connector admits as many connections as there are workers, so that in the
-    own-merit ratio nothing but the client itself differs.
+    own-merit ratio nothing but the client itself differs. Where calls are due at fixed
+    times, each worker takes the next one and waits for its time.
     """
     url = job.base_url + PATH
     numbers = iter(range(job.calls))
 
     async with aiohttp.ClientSession(
         headers={"x-api-key": API_KEY},
-        connector=aiohttp.TCPConnector(limit=job.in_flight),
+        connector=aiohttp.TCPConnector(limit=job.in_flight, ssl=job.tls() or True),
     ) as session:
-
-        async def work() -> None:
-            for number in numbers:
-                await _post(session, url, number, tally)
-
         with watch:
+            schedule = make_schedule(job)
+
+            async def work() -> None:
+                for number in numbers:
+                    due = await schedule.until(number) if schedule else None
+                    begun = due or time.perf_counter()
+                    await _post(session, url, number, begun, tally)
+
             await asyncio.gather(*(work() for _ in range(job.in_flight)))

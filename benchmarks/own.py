@@ -1,22 +1,38 @@
 """This library, doing the very same calls."""
 
 import asyncio
+import contextlib
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-from benchmarks.work import API_KEY, CHANNEL, Job, Stopwatch, Tally, destination
+from benchmarks.schedule import Schedule, make_schedule, task_each
+from benchmarks.work import (
+    API_KEY,
+    CHANNEL,
+    Job,
+    Stopwatch,
+    Tally,
+    WrongRunError,
+    destination,
+)
 from digitro_async import (
     PABX,
     Campaign,
     DigitroClient,
+    DispatchItem,
     LeanSessionManager,
     PredictiveCall,
+    RateLimit,
     SessionManager,
+    TLSSettings,
     open_ledger,
 )
 from digitro_async.contacts import Contact
-from digitro_async.protocol import Evidence, encode_call
+
+UNREACHABLE = 1_000_000
+"""Calls a second that no client gets to."""
 
 
 def make_call(number: int) -> PredictiveCall:
@@ -38,9 +54,28 @@ def make_call(number: int) -> PredictiveCall:
     )
 
 
-def make_pabx(base_url: str, in_flight: int) -> PABX:
-    """Return the server as a PABX without a cap, everything else left as it is."""
-    return PABX("bench", base_url, CHANNEL, API_KEY, max_in_flight=in_flight)
+def make_pabx(
+    base_url: str,
+    in_flight: int,
+    *,
+    rate: RateLimit | None = None,
+    ca_file: str | None = None,
+) -> PABX:
+    """Return the server as a PABX, everything that is not given left as it is."""
+    return PABX(
+        "bench",
+        base_url,
+        CHANNEL,
+        API_KEY,
+        rate=rate,
+        max_in_flight=in_flight,
+        tls=TLSSettings(ca_file=Path(ca_file) if ca_file else None),
+    )
+
+
+def pabx_of(job: Job, rate: RateLimit | None = None) -> PABX:
+    """Return the server of a job as a PABX."""
+    return make_pabx(job.base_url, job.in_flight, rate=rate, ca_file=job.ca_file)
 
 
 async def dispatch(
@@ -48,14 +83,16 @@ async def dispatch(
     watch: Stopwatch,
     tally: Tally,
     sessions: type[SessionManager] = SessionManager,
+    rate: RateLimit | None = None,
 ) -> None:
     """Stream all calls through ``dispatch``, made as they are read."""
     async with (
         sessions() as manager,
-        DigitroClient(
-            make_pabx(job.base_url, job.in_flight), sessions=manager
-        ) as client,
+        DigitroClient(pabx_of(job, rate), sessions=manager) as client,
     ):
+        if job.rate is not None:
+            await _dispatch_due(job, watch, tally, client)
+            return
         with watch:
             calls = (make_call(number) for number in range(job.calls))
             async with client.dispatch(calls) as results:
@@ -63,21 +100,23 @@ async def dispatch(
                     tally.add(result.call_id, result.timings.latency)
 
 
-async def transport(job: Job, watch: Stopwatch, tally: Tally) -> None:
-    """Let workers share the calls over the transport alone: bytes out, bytes in."""
-    pabx = make_pabx(job.base_url, job.in_flight)
-    body = encode_call(make_call(0))
-    numbers = iter(range(job.calls))
-    async with SessionManager() as sessions:
+async def _dispatch_due(
+    job: Job, watch: Stopwatch, tally: Tally, client: DigitroClient
+) -> None:
+    """Give each call when it is due; it lasts until its result is seen."""
 
-        async def work() -> None:
-            for _ in numbers:
-                begun = time.perf_counter()
-                seen = await sessions.exchange(pabx, body, Evidence())
-                tally.add(seen.body.decode(), time.perf_counter() - begun)
+    async def due_calls(schedule: Schedule) -> AsyncIterator[DispatchItem]:
+        for number in range(job.calls):
+            due = await schedule.until(number)
+            yield DispatchItem(call=make_call(number), key=due)
 
-        with watch:
-            await asyncio.gather(*(work() for _ in range(job.in_flight)))
+    with watch:
+        schedule = make_schedule(job)
+        assert schedule is not None
+        async with client.dispatch(due_calls(schedule)) as results:
+            async for result in results:
+                assert isinstance(result.key, float)
+                tally.add(result.call_id, time.perf_counter() - result.key)
 
 
 async def dispatch_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
@@ -85,9 +124,69 @@ async def dispatch_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
     await dispatch(job, watch, tally, LeanSessionManager)
 
 
-async def campaign_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
-    """Dial from a ledger with the lean transport."""
-    await campaign(job, watch, tally, LeanSessionManager)
+async def dispatch_capped(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Do the same under a cap that is never reached: what pacing itself costs."""
+    await dispatch(job, watch, tally, rate=RateLimit(UNREACHABLE))
+
+
+async def dispatch_capped_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Do that with the lean transport."""
+    await dispatch(job, watch, tally, LeanSessionManager, RateLimit(UNREACHABLE))
+
+
+async def one_by_one(
+    job: Job,
+    watch: Stopwatch,
+    tally: Tally,
+    sessions: type[SessionManager] = SessionManager,
+) -> None:
+    """Make a task for every call; each awaits ``make_predictive_call``."""
+    gate = asyncio.Semaphore(job.in_flight)
+
+    async with (
+        sessions() as manager,
+        DigitroClient(pabx_of(job), sessions=manager) as client,
+    ):
+
+        async def one(number: int, due: float | None) -> None:
+            async with gate:
+                begun = due or time.perf_counter()
+                accepted = await client.make_predictive_call(make_call(number))
+                tally.add(accepted.call_id, time.perf_counter() - begun)
+
+        with watch:
+            await task_each(job, one)
+
+
+async def one_by_one_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Do the same with the lean transport."""
+    await one_by_one(job, watch, tally, LeanSessionManager)
+
+
+@contextlib.asynccontextmanager
+async def imported_campaign(
+    job: Job, sessions: type[SessionManager]
+) -> AsyncIterator[Campaign]:
+    """Give a campaign whose calls stand in a ledger on disk.
+
+    Raises:
+        WrongRunError: If the ledger did not take every call.
+    """
+    fields = {"device": "1125000", "device_password": "4567", "account": "1114000"}
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            open_ledger(Path(folder, "bench.db")) as ledger,
+            sessions() as manager,
+            DigitroClient(pabx_of(job), sessions=manager) as client,
+        ):
+            campaign = Campaign(ledger, client, call=fields)
+            calls = (make_call(number) for number in range(job.calls))
+            imported = await campaign.add(
+                Contact(line=line, call=call) for line, call in enumerate(calls, 2)
+            )
+            if imported.new != job.calls:
+                raise WrongRunError(f"{job.calls} calls imported as {imported}")
+            yield campaign
 
 
 async def campaign(
@@ -97,37 +196,13 @@ async def campaign(
     sessions: type[SessionManager] = SessionManager,
 ) -> None:
     """Dial all calls from a ledger on disk; the import is not timed."""
-    fields = {"device": "1125000", "device_password": "4567", "account": "1114000"}
-    with tempfile.TemporaryDirectory() as folder:
-        async with (
-            open_ledger(Path(folder, "bench.db")) as ledger,
-            sessions() as manager,
-            DigitroClient(
-                make_pabx(job.base_url, job.in_flight), sessions=manager
-            ) as client,
-        ):
-            campaign = Campaign(ledger, client, call=fields)
-            calls = (make_call(number) for number in range(job.calls))
-            await campaign.add(
-                Contact(line=line, call=call) for line, call in enumerate(calls, 2)
-            )
-            with watch:
-                async with campaign.run() as results:
-                    async for result in results:
-                        tally.add(result.call_id, result.timings.latency)
-
-
-async def one_by_one(job: Job, watch: Stopwatch, tally: Tally) -> None:
-    """Make a task for every call; each awaits ``make_predictive_call``."""
-    gate = asyncio.Semaphore(job.in_flight)
-
-    async with DigitroClient(make_pabx(job.base_url, job.in_flight)) as client:
-
-        async def one(number: int) -> None:
-            async with gate:
-                begun = time.perf_counter()
-                accepted = await client.make_predictive_call(make_call(number))
-                tally.add(accepted.call_id, time.perf_counter() - begun)
-
+    async with imported_campaign(job, sessions) as campaign:
         with watch:
-            await asyncio.gather(*(one(number) for number in range(job.calls)))
+            async with campaign.run() as results:
+                async for result in results:
+                    tally.add(result.call_id, result.timings.latency)
+
+
+async def campaign_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Dial from a ledger with the lean transport."""
+    await campaign(job, watch, tally, LeanSessionManager)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.rounds import Scenario
+from benchmarks.scenarios import Scenario
+from benchmarks.selection import is_limit
 from benchmarks.summary import Medians, Ratio
 
 ENOUGH = 3
@@ -16,10 +17,11 @@ _HEAD = (
     "CPU/wall",
     "p50 ms",
     "p99 ms",
+    "p99.9 ms",
     "peak MiB",
     "clean",
 )
-_RATIO_HEAD = ("ratio", "who", "calls/s", "lowest-highest", "CPU/call", "clean")
+_RATIO_HEAD = ("ratio", "who", "calls/s", "lowest-highest", "CPU/call", "p99", "clean")
 
 
 def align(rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -44,11 +46,12 @@ def align(rows: Sequence[Sequence[str]], left: int = 1) -> str:
 def table(scenario: Scenario, medians: list[Medians], ratios: list[Ratio]) -> str:
     """Return the medians and, right under them, all ratios."""
     rows = [_HEAD, *(_median_row(one) for one in medians)]
-    head = (
-        f"{scenario.name}: {scenario.in_flight:,} in flight, server answers after "
-        f"{1000 * scenario.delay:g} ms; medians"
-    )
-    parts = [head, "", align(rows)]
+    parts = [f"{scenario.title}; medians", "", align(rows)]
+    limits = [one.contender for one in medians if is_limit(one.contender)]
+    if limits:
+        parts += ["", f"{', '.join(limits)}: what can be had at all, no client to use"]
+    if "wrk" in limits:
+        parts.append("wrk: nobody looked at the answers' call ids")
     if ratios:
         rows = [_RATIO_HEAD, *(_ratio_row(one) for one in ratios)]
         parts += ["", "ratios, round by round; medians", "", align(rows, left=2)]
@@ -66,6 +69,7 @@ def _median_row(one: Medians) -> tuple[str, ...]:
         f"{values['cpu_share']:.0%}",
         f"{values['p50_ms']:.1f}",
         f"{values['p99_ms']:.1f}",
+        f"{values['p999_ms']:.1f}",
         f"{values['peak_mib']:.1f}",
         _clean(one),
     )
@@ -78,6 +82,7 @@ def _ratio_row(one: Ratio) -> tuple[str, ...]:
         f"{one.speed:.2f}",
         f"{one.lowest:.2f}-{one.highest:.2f}",
         f"{one.cpu:.2f}",
+        f"{one.p99:.2f}",
         _clean(one),
     )
 
@@ -105,6 +110,9 @@ def changes(name: str, before: dict[str, Any], now: dict[str, Any]) -> str:
         if then is not None:
             values = (then["values"]["cpu_us"], one["values"]["cpu_us"])
             rows.append(_change(f"{contender}: CPU us a call", *values))
+            if now["scenario"].get("rate"):
+                values = (then["values"]["p99_ms"], one["values"]["p99_ms"])
+                rows.append(_change(f"{contender}: p99 ms", *values))
     if len(rows) == 1:
         return f"{name}: nothing in common with the earlier file"
     note = "" if before["plan"] == now["plan"] else " (WITH ANOTHER PLAN)"

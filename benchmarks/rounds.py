@@ -1,13 +1,20 @@
 """Run contenders in turn, round after round, and repeat what was disturbed."""
 
-from collections.abc import Callable
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
 
 import attrs
 
 from benchmarks.client import Figures
+from benchmarks.comparisons import TLS_SUFFIX
 from benchmarks.contenders import Contender
+from benchmarks.nginx import Address, nginx_serving
 from benchmarks.processes import run_module, serving
+from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.work import Job
+
+__all__ = ["SCENARIOS", "Plan", "Scenario", "run_rounds"]
 
 LEAST_CPU_SHARE = 0.85
 """A client that never waits for its server has its core; less is foreign load."""
@@ -15,29 +22,8 @@ LEAST_CPU_SHARE = 0.85
 LEAST_CALLS = 100
 """Fewer would measure the connecting."""
 
-
-@attrs.frozen
-class Scenario:
-    """What the server does and how many calls are on the wire.
-
-    Attributes:
-        name: Its name.
-        in_flight: Most calls on the wire at once.
-        delay: Seconds from a whole request to its answer.
-        saturated: Whether a client is kept busy all the time, so that idle CPU
-            betrays foreign load.
-    """
-
-    name: str
-    in_flight: int
-    delay: float
-    saturated: bool
-
-
-SCENARIOS = {
-    "instant": Scenario("instant", in_flight=100, delay=0.0, saturated=True),
-    "latency": Scenario("latency", in_flight=1000, delay=0.02, saturated=False),
-}
+LONGEST_SCHEDULE = 3
+"""Seconds for which calls are due at most, where they are."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,56 +56,89 @@ def run_rounds(
     Raises:
         WrongRunError: If a contender did not do its work.
     """
-    with serving(scenario.delay, plan.server_core) as port:
+    with _serving(scenario, plan) as address:
 
-        def run(contender: Contender) -> Figures:
-            calls = max(LEAST_CALLS, round(plan.calls * contender.calls_share))
-            job = Job(
-                contender=contender.name,
-                port=port,
-                calls=calls,
-                in_flight=scenario.in_flight,
-                core=plan.client_core,
-            )
-            return Figures(**run_module("client", job))
+        def run(contender: Contender, *, tls: bool) -> Figures:
+            job = make_job(scenario, plan, contender, address, tls=tls)
+            figures = Figures(**run_module(contender.process, job))
+            name = contender.name + (TLS_SUFFIX if tls else "")
+            return attrs.evolve(figures, contender=name)
 
         rounds: list[list[Figures]] = []
         for number in range(1, plan.rounds + 1):
             rounds.append([])
             for contender in contenders:
-                figures = _run_quietly(scenario, plan, contender, run)
-                _tell(scenario, number, plan, figures)
-                rounds[-1].append(figures)
+                for tls in (False, True) if scenario.tls else (False,):
+                    again = functools.partial(run, contender, tls=tls)
+                    figures = _run_quietly(scenario, plan, contender, again)
+                    _tell(scenario, number, plan, figures)
+                    rounds[-1].append(figures)
         return rounds
+
+
+def make_job(
+    scenario: Scenario,
+    plan: Plan,
+    contender: Contender,
+    address: Address,
+    *,
+    tls: bool,
+) -> Job:
+    """Return what a contender has to do in a round."""
+    calls = round(plan.calls * contender.calls_share)
+    if scenario.rate:  # the same schedule for all
+        calls = min(plan.calls, scenario.rate * LONGEST_SCHEDULE)
+    port = address.tls_port if tls else address.port
+    assert port is not None
+    return Job(
+        contender=contender.name,
+        port=port,
+        calls=max(LEAST_CALLS, calls),
+        in_flight=scenario.in_flight,
+        core=plan.client_core,
+        rate=scenario.rate,
+        ca_file=address.ca_file if tls else None,
+    )
+
+
+@contextlib.contextmanager
+def _serving(scenario: Scenario, plan: Plan) -> Iterator[Address]:
+    if scenario.server == "nginx":
+        with nginx_serving(plan.server_core, tls=scenario.tls) as address:
+            yield address
+    else:
+        with serving(scenario.delay, plan.server_core) as port:
+            yield Address(port=port)
 
 
 def _run_quietly(
     scenario: Scenario,
     plan: Plan,
     contender: Contender,
-    run: Callable[[Contender], Figures],
+    run: Callable[[], Figures],
 ) -> Figures:
     """Return the first undisturbed measurement, or else the least disturbed one.
 
     Chosen by its share of the core and never by its speed.
     """
-    best = run(contender)
+    telling = scenario.saturated and not contender.limit
+    best = run()
     repeats = 0
-    while _is_noisy(scenario, best) and repeats < plan.repeats:
+    while telling and _is_noisy(best) and repeats < plan.repeats:
         repeats += 1
-        best = max(best, run(contender), key=lambda figures: figures.cpu_share)
-    return attrs.evolve(best, noisy=_is_noisy(scenario, best), repeats=repeats)
+        best = max(best, run(), key=lambda figures: figures.cpu_share)
+    return attrs.evolve(best, noisy=telling and _is_noisy(best), repeats=repeats)
 
 
-def _is_noisy(scenario: Scenario, figures: Figures) -> bool:
-    return scenario.saturated and figures.cpu_share < LEAST_CPU_SHARE
+def _is_noisy(figures: Figures) -> bool:
+    return figures.cpu_share < LEAST_CPU_SHARE
 
 
 def _tell(scenario: Scenario, number: int, plan: Plan, figures: Figures) -> None:
     remark = f"  repeated {figures.repeats}x" if figures.repeats else ""
     remark += "  NOISY" if figures.noisy else ""
     print(
-        f"{scenario.name} {number}/{plan.rounds}  {figures.contender:<22}"
+        f"{scenario.name} {number}/{plan.rounds}  {figures.contender:<26}"
         f"{figures.calls_per_second:>8,.0f}/s {figures.cpu_us:>8.1f} us"
         f"  cpu {figures.cpu_share:>4.0%}{remark}",
         flush=True,

@@ -6,9 +6,17 @@ from typing import Any
 import attrs
 
 from benchmarks.client import Figures
-from benchmarks.contenders import COMPARISONS, Comparison
+from benchmarks.comparisons import Comparison, comparisons, to_gather
 
-MEASURES = ("calls_per_second", "cpu_us", "cpu_share", "p50_ms", "p99_ms", "peak_mib")
+MEASURES = (
+    "calls_per_second",
+    "cpu_us",
+    "cpu_share",
+    "p50_ms",
+    "p99_ms",
+    "p999_ms",
+    "peak_mib",
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +48,7 @@ class Ratio:
         lowest: Lowest of them.
         highest: Highest of them.
         cpu: Median over rounds of CPU a call by the other's of the same round.
+        p99: Median over rounds of the 99th percentile by the other's.
         rounds: Rounds in which both ran.
         clean: Rounds in which both were undisturbed; only they count if there is one.
     """
@@ -51,14 +60,18 @@ class Ratio:
     lowest: float
     highest: float
     cpu: float
+    p99: float
     rounds: int
     clean: int
 
 
 def medians(rounds: list[list[Figures]]) -> list[Medians]:
     """Return the medians of every contender, in the order of the rounds."""
-    names = dict.fromkeys(one.contender for turn in rounds for one in turn)
-    return [_medians_of(name, rounds) for name in names]
+    return [_medians_of(name, rounds) for name in _names(rounds)]
+
+
+def _names(rounds: list[list[Figures]]) -> list[str]:
+    return list(dict.fromkeys(one.contender for turn in rounds for one in turn))
 
 
 def _medians_of(name: str, rounds: list[list[Figures]]) -> Medians:
@@ -73,7 +86,16 @@ def _medians_of(name: str, rounds: list[list[Figures]]) -> Medians:
 
 def ratios(rounds: list[list[Figures]]) -> list[Ratio]:
     """Return every published ratio whose two contenders ran."""
-    found = (_ratio_of(comparison, rounds) for comparison in COMPARISONS)
+    return _ratios_of(comparisons(_names(rounds)), rounds)
+
+
+def ratios_to_gather(rounds: list[list[Figures]]) -> list[Ratio]:
+    """Return the ratio of every contender to ``gather``."""
+    return _ratios_of(to_gather(_names(rounds)), rounds)
+
+
+def _ratios_of(asked: list[Comparison], rounds: list[list[Figures]]) -> list[Ratio]:
+    found = (_ratio_of(comparison, rounds) for comparison in asked)
     return [ratio for ratio in found if ratio is not None]
 
 
@@ -96,6 +118,7 @@ def _ratio_of(comparison: Comparison, rounds: list[list[Figures]]) -> Ratio | No
         lowest=min(speeds),
         highest=max(speeds),
         cpu=statistics.median(o.cpu_us / p.cpu_us for o, p in counted),
+        p99=statistics.median(o.p99_ms / p.p99_ms for o, p in counted),
         rounds=len(pairs),
         clean=len(clean),
     )
@@ -107,4 +130,5 @@ def as_record(rounds: list[list[Figures]]) -> dict[str, Any]:
         "rounds": [[attrs.asdict(one) for one in turn] for turn in rounds],
         "medians": {one.contender: attrs.asdict(one) for one in medians(rounds)},
         "ratios": [attrs.asdict(one) for one in ratios(rounds)],
+        "to_gather": [attrs.asdict(one) for one in ratios_to_gather(rounds)],
     }

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import resource
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -59,6 +60,8 @@ class Job:
         calls: Calls to make.
         in_flight: Most calls on the wire at once.
         core: Core to run on, None for any.
+        rate: Calls that are due a second, None for all of them at once.
+        ca_file: PEM file with the authority to trust over https; None for http.
     """
 
     contender: str
@@ -66,11 +69,23 @@ class Job:
     calls: int
     in_flight: int
     core: int | None = None
+    rate: float | None = None
+    ca_file: str | None = None
 
     @property
     def base_url(self) -> str:
         """Address of the server, without a path."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.ca_file else 'http'}://127.0.0.1:{self.port}"
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return the context that trusts this server and no other, None for http."""
+        if self.ca_file is None:
+            return None
+        return ssl.create_default_context(cafile=self.ca_file)
+
+    def authority(self) -> bytes | None:
+        """Return the authority to trust over https as PEM, None for http."""
+        return None if self.ca_file is None else Path(self.ca_file).read_bytes()
 
 
 class Tally:
@@ -87,7 +102,8 @@ class Tally:
 
         Args:
             call_id: What stood under ID_CHAMADA.
-            latency: Seconds from the call's start to its answer.
+            latency: Seconds from the call's start, or from when it was due, to its
+                answer.
 
         Raises:
             WrongRunError: If it is no call id.

@@ -1,0 +1,58 @@
+"""Parts of this library by themselves, so that what each layer costs can be told."""
+
+import asyncio
+import time
+
+from benchmarks.own import imported_campaign, make_call, pabx_of
+from benchmarks.work import Job, Stopwatch, Tally
+from digitro_async import LeanSessionManager, SessionManager
+from digitro_async.protocol import Evidence, Observation, encode_call, settle
+
+
+async def codec(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Make and encode every call, and read an answer to it: no network at all."""
+    with watch:
+        for number in range(job.calls):
+            encode_call(make_call(number))
+            answer = b'{"ID_CHAMADA": "08/07/24 10:46:19 %08X/00"}' % number
+            seen = Observation(sending=True, status=200, body=answer)
+            accepted = settle(seen).accepted
+            tally.add(accepted and accepted.call_id, 0.0)
+
+
+async def transport(
+    job: Job,
+    watch: Stopwatch,
+    tally: Tally,
+    manager: type[SessionManager] = SessionManager,
+) -> None:
+    """Let workers share the calls over the transport alone: bytes out, bytes in."""
+    pabx = pabx_of(job)
+    body = encode_call(make_call(0))
+    numbers = iter(range(job.calls))
+    async with manager() as sessions:
+
+        async def work() -> None:
+            for _ in numbers:
+                begun = time.perf_counter()
+                seen = await sessions.exchange(pabx, body, Evidence())
+                tally.add(seen.body.decode(), time.perf_counter() - begun)
+
+        with watch:
+            await asyncio.gather(*(work() for _ in range(job.in_flight)))
+
+
+async def transport_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Do the same with the lean transport."""
+    await transport(job, watch, tally, LeanSessionManager)
+
+
+async def campaign_import(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Put all calls into a ledger and dial none: what ``campaign`` does not time.
+
+    Nothing is answered, so every call that the ledger took counts as an answer.
+    """
+    with watch:
+        async with imported_campaign(job, SessionManager):
+            for number in range(job.calls):
+                tally.add(f"imported {number}", 0.0)
