@@ -47,7 +47,7 @@ def main() -> int:
                 print(news, end="\n\n")
             record["parts"][part] = now
             # saved after each part, so that a long run that is stopped has its figures
-            results.save(results.with_earlier(record, last), options.file, options.plot)
+            results.save(record, last, options.file, options.plot)
     except WrongRunError as error:
         print(f"no figures: {error}", file=sys.stderr)
         return 1

@@ -65,27 +65,24 @@ COMPARISONS = (
 def comparisons(names: list[str]) -> list[Comparison]:
     """Return what is compared where these ran.
 
-    Those over https are compared with each other as the others are, and each with
-    itself over http.
+    Where some ran over https, each of them is compared with itself over http, and they
+    are compared with each other as all are elsewhere.
     """
     secure = [name for name in names if name.endswith(TLS_SUFFIX)]
     every = [
         Comparison("https, to itself over http", name, name.removesuffix(TLS_SUFFIX))
         for name in secure
     ]
+    suffix = TLS_SUFFIX if secure else ""
     every += [
-        Comparison(f"https: {one.claim}", one.ours + TLS_SUFFIX, one.other + TLS_SUFFIX)
+        attrs.evolve(one, ours=one.ours + suffix, other=one.other + suffix)
         for one in COMPARISONS
     ]
-    return [
-        one
-        for one in (*COMPARISONS, *every)
-        if one.ours in names and one.other in names
-    ]
+    return [one for one in every if one.ours in names and one.other in names]
 
 
 def to_gather(names: list[str]) -> list[Comparison]:
-    """Return each contender against ``gather``, over https where it is."""
+    """Return each contender against ``gather``, both over https where they are."""
     found = []
     for name in names:
         other = "gather" + (TLS_SUFFIX if name.endswith(TLS_SUFFIX) else "")

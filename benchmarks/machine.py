@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import subprocess
 import sys
 import sysconfig
 import time
@@ -48,6 +49,7 @@ def describe() -> dict[str, Any]:
     flags = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
     return {
         "taken_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "commit": _commit(),
         "python": platform.python_version(),
         "implementation": sys.implementation.name,
         "python_pgo": "--enable-optimizations" in flags,
@@ -82,6 +84,18 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _commit() -> str | None:
+    """Return which commit was measured, "-dirty" where it was not quite that one."""
+    git = ["git", "describe", "--always", "--dirty"]
+    try:
+        said = subprocess.run(
+            git, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return said.stdout.strip()
 
 
 def _processor() -> str:

@@ -30,21 +30,22 @@ def read_last(path: Path) -> dict[str, Any]:
         return {}
 
 
-def save(record: dict[str, Any], path: Path, plot: Path) -> None:
-    """Write the figures and their picture; an earlier file is replaced as a whole."""
-    for file, text in (
-        (path, json.dumps(record, indent=1) + "\n"),
-        (plot, draw(record)),
-    ):
+def save(record: dict[str, Any], last: dict[str, Any], path: Path, plot: Path) -> None:
+    """Write the figures and their picture; an earlier file is replaced as a whole.
+
+    Args:
+        record: What was found now; the picture shows it alone.
+        last: An earlier record, whose parts are kept that were not run now.
+        path: File for the figures.
+        plot: File for the picture.
+    """
+    parts = {**last.get("parts", {}), **record["parts"]}
+    figures = json.dumps({**record, "parts": parts}, indent=1) + "\n"
+    for file, text in ((path, figures), (plot, draw(record))):
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_name(file.name + ".new")
         fresh.write_text(text, encoding="utf-8")
         fresh.replace(file)
-
-
-def with_earlier(record: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
-    """Return the record with the last run's parts that were not run now."""
-    return {**record, "parts": {**last.get("parts", {}), **record["parts"]}}
 
 
 def compare(
@@ -63,12 +64,10 @@ def compare(
         return ""
     if not (asked or same_plan(then, now)):
         return f"{part}: the last run had another plan, so it is not compared"
-    others = differences(
-        then.get("machine") or before.get("machine", {}), now["machine"]
-    )
-    taken = (then.get("machine") or before.get("machine", {})).get("taken_at", "?")
-    notes = "".join(f"\n{line}" for line in (f"earlier: {taken}", *others))
-    return changes(part, then, now) + "\n" + notes
+    machine = then.get("machine") or before["machine"]  # older files had one for all
+    taken = f"the earlier file was taken at {machine['taken_at']}"
+    others = differences(machine, now["machine"])
+    return "\n".join((changes(part, then, now), "", taken, *others))
 
 
 def same_plan(then: dict[str, Any], now: dict[str, Any]) -> bool:
@@ -78,7 +77,7 @@ def same_plan(then: dict[str, Any], now: dict[str, Any]) -> bool:
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Return a line for each fact of two machines that explains other figures."""
-    facts = ("python", "python_pgo", "processor", "cores", "system", "pinning_note")
+    facts = ("commit", "python", "python_pgo", "processor", "cores", "system")
     pairs = [(key, then.get(key), now[key]) for key in facts]
     for key in ("packages", "programs"):
         old = then.get(key, {})
