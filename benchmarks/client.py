@@ -28,6 +28,7 @@ class Figures:
         calls_per_second: Calls by that.
         cpu_us: Microseconds of this process's CPU a call, kernel included.
         cpu_share: Its CPU seconds by the wall clock.
+        delay_share: Share of the time in which it could have run and had no core.
         p50_ms: Median latency of a call, from its start behind the semaphore, or
             from when it was due.
         p99_ms: Latency that 99 of 100 calls did not exceed.
@@ -47,6 +48,7 @@ class Figures:
     p99_ms: float
     p999_ms: float
     peak_mib: float
+    delay_share: float = 0.0
     noisy: bool = False
     repeats: int = 0
 
@@ -97,6 +99,7 @@ def measure(job: Job) -> Figures:
         p99_ms=tally.latency_ms(0.99),
         p999_ms=tally.latency_ms(0.999),
         peak_mib=peak_mib(),
+        delay_share=watch.delay / watch.wall,
     )
 
 

@@ -34,6 +34,7 @@ class Contender:
         can_tls: Whether it speaks https and checks certificates.
         limit: Whether it shows what can be had at all: it may be quicker than the
             server, so that idle CPU betrays nothing.
+        threads: Whether it has threads of its own, which keep each other waiting.
         hard_exit: Whether its process must end without tidying up.
     """
 
@@ -51,6 +52,7 @@ class Contender:
     can_wait: bool = attrs.field(default=True, kw_only=True)
     can_tls: bool = attrs.field(default=True, kw_only=True)
     limit: bool = attrs.field(default=False, kw_only=True)
+    threads: bool = attrs.field(default=False, kw_only=True)
     hard_exit: bool = attrs.field(default=False, kw_only=True)
 
 
@@ -63,6 +65,7 @@ def _forms(
     uvloop: tuple[str, ...] = (),
     can_wait: bool = True,
     limit: bool = False,
+    threads: bool = False,
 ) -> tuple[Contender, ...]:
     """Return a contender as it is, tuned, and tuned on uvloop.
 
@@ -74,8 +77,9 @@ def _forms(
         uvloop: The same, on uvloop too.
         can_wait: Whether it can make each call when it is due.
         limit: Whether it shows what can be had at all.
+        threads: Whether it has threads of its own.
     """
-    one = Contender(name, code, can_wait=can_wait, limit=limit)
+    one = Contender(name, code, can_wait=can_wait, limit=limit, threads=threads)
     quick = attrs.evolve(one, name=f"{name}+tuned", tuned=True)
     return (
         attrs.evolve(one, runs_in=plain),
@@ -113,6 +117,7 @@ _OWN = (
         tuned=CLOSED + TLS,
         uvloop=INSTANT + LATENCY,
         can_wait=False,
+        threads=True,
     ),
     *_forms(
         "campaign-lean",
@@ -120,6 +125,7 @@ _OWN = (
         tuned=CLOSED,
         uvloop=INSTANT + LATENCY,
         can_wait=False,
+        threads=True,
     ),
     *_forms("lean", "lean:plain", tuned=NGINX + TLS),
     *_forms("lean+hooks", "lean:with_hooks"),
@@ -150,6 +156,7 @@ _PEERS = (
         "peers:pyreqwest_gather",
         runs_in=EVERYWHERE,
         needs="pyreqwest",
+        threads=True,
         hard_exit=True,
     ),
     *_forms("floor", "floor:callbacks", tuned=CLOSED + TLS, can_wait=False, limit=True),

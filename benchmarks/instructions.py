@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.instructions`` runs contenders under valgrind's callgrind, each
 with two numbers of calls; the difference, by the calls in between, is what one call
-costs in user-space instructions, start and end of the process left out.
+costs in user-space instructions, start and end of the process left out. With
+``--layers`` it takes this library apart instead: what each layer adds to a call.
 """
 
 import argparse
@@ -17,11 +18,29 @@ import attrs
 
 from benchmarks.contenders import CONTENDERS
 from benchmarks.processes import LONGEST_RUN, ROOT, serving
+from benchmarks.report import align
 from benchmarks.work import Job, WrongRunError
 
 CALLS = (400, 1400)
 IN_FLIGHT = 50
 DEFAULT = ("workers", "lean", "lean+hooks", "ours")
+LAYERS: dict[str, tuple[str, str]] = {
+    "transport alone": ("transport", "transport-lean"),
+    "+ client, dispatch, codec": ("ours - transport", "own-lean - transport-lean"),
+    "+ cap": ("ours-capped - ours", "own-lean-capped - own-lean"),
+    "+ ledger": (
+        "campaign - campaign-import - ours",
+        "campaign-lean - campaign-import - own-lean",
+    ),
+    "dispatch, whole": ("ours", "own-lean"),
+    "durable campaign, whole": (
+        "campaign - campaign-import",
+        "campaign-lean - campaign-import",
+    ),
+    "codec, in all of these": ("codec", "codec"),
+}
+"""What a layer costs over the default and over the lean transport, as what is taken
+from what. A campaign's import into the ledger is counted by itself and taken off."""
 _COLLECTED = re.compile(r"Collected : (\d+)")
 
 
@@ -96,6 +115,24 @@ def judge(found: dict[str, float]) -> list[str]:
     return wrong
 
 
+def layered() -> list[str]:
+    """Return the contenders that ``LAYERS`` needs."""
+    sums = " - ".join(" - ".join(pair) for pair in LAYERS.values())
+    return list(dict.fromkeys(sums.split(" - ")))
+
+
+def layer_table(found: dict[str, float]) -> str:
+    """Return what each layer costs, in thousands of instructions a call."""
+
+    def cell(sums: str) -> str:
+        first, *others = (found[name] for name in sums.split(" - "))
+        return f"{(first - sum(others)) / 1000:.1f}k"
+
+    rows = [("layer", "default transport", "lean transport")]
+    rows += [(name, cell(one), cell(lean)) for name, (one, lean) in LAYERS.items()]
+    return align(rows)
+
+
 def main() -> int:
     """Print the instructions of each contender.
 
@@ -107,7 +144,10 @@ def main() -> int:
     )
     names = [one.name for one in CONTENDERS]
     parser.add_argument("contenders", nargs="*", default=DEFAULT, metavar="CONTENDER")
+    parser.add_argument("--layers", action="store_true", help="take ours apart")
     options = parser.parse_args()
+    if options.layers:
+        options.contenders = layered()
     unknown = set(options.contenders) - set(names)
     if unknown:
         parser.error(f"no such contender; there are: {', '.join(names)}")
@@ -125,6 +165,8 @@ def main() -> int:
     except WrongRunError as error:
         print(f"no figures: {error}", file=sys.stderr)
         return 1
+    if options.layers:
+        print(f"\n{layer_table(found)}")
     wrong = judge(found)
     for line in wrong:
         print(f"TOO MANY: {line}")

@@ -7,9 +7,9 @@ from xml.sax.saxutils import escape
 
 import attrs
 
-WIDTH, LABELS, ROW, HEAD = 760, 190, 22, 52
+WIDTH, LABELS, ROW, HEAD = 860, 190, 22, 52
 """Pixels: of the picture, of the names at its left, of a bar's row, of a heading."""
-BARS = WIDTH - LABELS - 150
+BARS = WIDTH - LABELS - 240
 """Pixels of the longest bar; the figures stand to its right."""
 TOO_LONG = 10
 """Times the median bar, beyond which a bar is cut so that the others can be seen."""
@@ -105,18 +105,23 @@ def _ratios(name: str, part: dict[str, Any]) -> Panel:
         for one in part["to_gather"]
     ]
     title = f"{name}: calls a second, gather = 1"
-    return Panel(title, "median of all rounds; line: lowest to highest", bars, "", 1.0)
+    note = "median of all rounds; line: lowest to highest"
+    if part["scenario"]["tls"]:
+        note += "; +tls: over https, to gather over https"
+    return Panel(title, note, bars, "", 1.0)
 
 
 def _latencies(name: str, part: dict[str, Any]) -> Panel:
     bars = []
     for contender, one in part["medians"].items():
-        seen = [
-            figures["p99_ms"]
+        every = [
+            figures
             for turn in part["rounds"]
             for figures in turn
             if figures["contender"] == contender
         ]
+        clean = [figures for figures in every if not figures["noisy"]]
+        seen = [figures["p99_ms"] for figures in clean or every]
         bars.append(Bar(contender, one["values"]["p99_ms"], min(seen), max(seen)))
     note = "from when a call was due to its answer; less is better"
     return Panel(f"{name}: p99 latency in ms", note, bars, " ms")
@@ -163,11 +168,11 @@ def _panel(panel: Panel, top: float) -> Iterable[str]:
     most = longest(panel.bars)
     scale = BARS / most
     first = top + HEAD
-    for number, bar in enumerate(panel.bars):
-        yield from _bar(bar, panel.unit, first + ROW * number, scale, most)
     if panel.line is not None:
         at, end = LABELS + panel.line * scale, first + ROW * len(panel.bars)
         yield f'<path class="one" d="M{at:.1f} {first - 4}V{end}"/>'
+    for number, bar in enumerate(panel.bars):
+        yield from _bar(bar, panel.unit, first + ROW * number, scale, most)
 
 
 def longest(bars: list[Bar]) -> float:

@@ -19,6 +19,9 @@ __all__ = ["SCENARIOS", "Plan", "Scenario", "run_rounds"]
 LEAST_CPU_SHARE = 0.85
 """A client that never waits for its server has its core; less is foreign load."""
 
+MOST_DELAY_SHARE = 0.05
+"""A client that waits for its server may rest, but not wait for its core longer."""
+
 LEAST_CALLS = 100
 """Fewer would measure the connecting."""
 
@@ -119,19 +122,28 @@ def _run_quietly(
 ) -> Figures:
     """Return the first undisturbed measurement, or else the least disturbed one.
 
-    Chosen by its share of the core and never by its speed.
+    Chosen by its share of the core, or by how long it had to wait for that, and never
+    by its speed.
     """
-    telling = scenario.saturated and not contender.limit
+    noisy = functools.partial(_is_noisy, scenario, contender)
     best = run()
     repeats = 0
-    while telling and _is_noisy(best) and repeats < plan.repeats:
+    while noisy(best) and repeats < plan.repeats:
         repeats += 1
-        best = max(best, run(), key=lambda figures: figures.cpu_share)
-    return attrs.evolve(best, noisy=telling and _is_noisy(best), repeats=repeats)
+        best = min(best, run(), key=functools.partial(_disturbance, scenario))
+    return attrs.evolve(best, noisy=noisy(best), repeats=repeats)
 
 
-def _is_noisy(figures: Figures) -> bool:
-    return figures.cpu_share < LEAST_CPU_SHARE
+def _is_noisy(scenario: Scenario, contender: Contender, figures: Figures) -> bool:
+    if contender.limit:
+        return False
+    if scenario.saturated:
+        return figures.cpu_share < LEAST_CPU_SHARE
+    return figures.delay_share > MOST_DELAY_SHARE and not contender.threads
+
+
+def _disturbance(scenario: Scenario, figures: Figures) -> float:
+    return 1 - figures.cpu_share if scenario.saturated else figures.delay_share
 
 
 def _tell(scenario: Scenario, number: int, plan: Plan, figures: Figures) -> None:

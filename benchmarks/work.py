@@ -131,14 +131,15 @@ class Tally:
 
 
 class Stopwatch:
-    """Seconds of wall clock and of this process's CPU inside a ``with`` block."""
+    """Seconds inside a ``with`` block: of wall clock, of CPU, of waiting for a core."""
 
-    __slots__ = ("cpu", "wall")
+    __slots__ = ("cpu", "delay", "wall")
 
     def __init__(self) -> None:
-        self.wall = self.cpu = 0.0
+        self.wall = self.cpu = self.delay = 0.0
 
     def __enter__(self) -> Self:
+        self.delay -= delay_seconds()
         self.cpu -= cpu_seconds()
         self.wall -= time.perf_counter()
         return self
@@ -151,12 +152,21 @@ class Stopwatch:
     ) -> None:
         self.wall += time.perf_counter()
         self.cpu += cpu_seconds()
+        self.delay += delay_seconds()
 
 
 def cpu_seconds() -> float:
     """Return the CPU seconds of this process so far, kernel and threads included."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def delay_seconds() -> float:
+    """Return how long this thread could have run and had no core; 0 where unknown."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def peak_mib() -> float:

@@ -12,7 +12,15 @@ import pytest
 from digitro_async.protocol import unstructure_call
 
 ROOT = Path(__file__).resolve().parent.parent
-MEASURES = ("calls_per_second", "cpu_us", "cpu_share", "p50_ms", "p99_ms", "peak_mib")
+MEASURES = (
+    "calls_per_second",
+    "cpu_us",
+    "cpu_share",
+    "p50_ms",
+    "p99_ms",
+    "p999_ms",
+    "peak_mib",
+)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage")
 
@@ -39,6 +47,7 @@ def figures(contender: str, speed: float, *, noisy: bool = False) -> Any:
         cpu_share=1.0,
         p50_ms=1.0,
         p99_ms=2.0,
+        p999_ms=3.0,
         peak_mib=40.0,
         noisy=noisy,
     )
@@ -68,6 +77,7 @@ def test_quick_run(tmp_path: Path) -> None:
     assert all(us > 0 for us in record["parts"]["micro"]["us"].values())
     assert record["machine"]["python"]
     assert record["machine"]["packages"]["aiohttp"]
+    assert "<svg" in path.with_suffix(".svg").read_text(encoding="utf-8")
 
 
 def test_contenders_send_the_same() -> None:
@@ -141,21 +151,46 @@ def test_noisy_rounds_are_set_apart() -> None:
     assert (ours.clean, ours.rounds) == (2, 2)
 
 
-def test_disturbed_runs_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("scenario", "contender", "seen", "kept"),
+    [
+        # kept busy: its share of the core tells, and the third go is the best one
+        ("instant", "gather", [(0.5, 0), (0.6, 0), (0.8, 0)], (0.8, True, 2)),
+        ("instant", "gather", [(0.5, 0), (0.9, 0)], (0.9, False, 1)),
+        ("instant", "gather", [(0.9, 0.3)], (0.9, False, 0)),
+        # it may rest: only waiting for a core tells
+        ("open-1000", "gather", [(0.3, 0.01)], (0.3, False, 0)),
+        ("open-1000", "gather", [(0.3, 0.2), (0.2, 0.02)], (0.2, False, 1)),
+        ("open-1000", "gather", [(0.3, 0.1), (0.2, 0.3), (0.1, 0.2)], (0.3, True, 2)),
+        # nothing can be told of what keeps its own threads or the server waiting
+        ("open-1000", "pyreqwest", [(0.3, 0.2)], (0.3, False, 0)),
+        ("instant", "floor", [(0.3, 0.2)], (0.3, False, 0)),
+    ],
+)
+def test_disturbed_runs_are_repeated(
+    scenario: str,
+    contender: str,
+    seen: list[tuple[float, float]],
+    kept: tuple[float, bool, int],
+) -> None:
     """The least disturbed of three goes is kept, though it be the slowest."""
     rounds = module("rounds")
-    shares = iter([0.5, 0.8, 0.6])
+    goes = iter(seen)
     plan = rounds.Plan(
         calls=100, rounds=1, repeats=2, client_core=None, server_core=None
     )
 
-    def run(_: Any) -> Any:
-        share = next(shares)
-        return attrs.evolve(figures("gather", 100 / share), cpu_share=share)
+    def run() -> Any:
+        cpu, delay = next(goes)
+        measured = figures(contender, 100 / cpu)
+        return attrs.evolve(measured, cpu_share=cpu, delay_share=delay)
 
-    kept = rounds._run_quietly(rounds.SCENARIOS["instant"], plan, None, run)
+    found = rounds._run_quietly(
+        rounds.SCENARIOS[scenario], plan, module("contenders").find(contender), run
+    )
 
-    assert (kept.cpu_share, kept.noisy, kept.repeats) == (0.8, True, 2)
+    assert (found.cpu_share, found.noisy, found.repeats) == kept
+    assert next(goes, None) is None
 
 
 class Wire:
@@ -261,6 +296,24 @@ class TestInstructions:
 
         for limit in module("instructions").LIMITS:
             assert {limit.ours, limit.other} <= names
+        assert set(module("instructions").layered()) <= names
+
+    def test_layers(self) -> None:
+        """A layer costs what the whole costs more than what is under it."""
+        instructions = module("instructions")
+        found = dict.fromkeys(instructions.layered(), 1000.0)
+        found |= {"ours": 300_000.0, "transport": 200_000.0}
+        found |= {"campaign": 500_000.0, "campaign-import": 50_000.0}
+
+        rows = [
+            line.split("  ") for line in instructions.layer_table(found).split("\n")
+        ]
+        costs = {row[0]: [cell.strip() for cell in row[1:] if cell] for row in rows}
+
+        assert costs["transport alone"] == ["200.0k", "1.0k"]
+        assert costs["+ client, dispatch, codec"] == ["100.0k", "0.0k"]
+        assert costs["+ ledger"][0] == "150.0k"
+        assert costs["durable campaign, whole"][0] == "450.0k"
 
 
 class TestPacing:
