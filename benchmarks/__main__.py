@@ -76,7 +76,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--plot", type=Path, metavar="PATH", help="where to draw")
     parser.add_argument("--quick", action="store_true", help="does it run? no figures")
     options = parser.parse_args()
-    options.calls = options.calls or (2_000 if options.quick else 20_000)
+    options.calls = options.calls or (1_000 if options.quick else 20_000)
     options.rounds = options.rounds or (1 if options.quick else 5)
     sizes = [1_000, 2_000] if options.quick else [10_000, 1_000_000]
     options.file = options.json or results.default_path(quick=options.quick)

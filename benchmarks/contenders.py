@@ -103,10 +103,8 @@ _OWN = (
         tuned=CLOSED + TLS,
         uvloop=CLOSED,
     ),
-    *_forms(
-        "ours", "own:dispatch", plain=EVERYWHERE, tuned=EVERYWHERE, uvloop=CLOSED + OPEN
-    ),
-    *_forms("own-lean", "own:dispatch_lean", tuned=EVERYWHERE, uvloop=CLOSED + OPEN),
+    *_forms("ours", "own:dispatch", plain=EVERYWHERE, tuned=EVERYWHERE, uvloop=CLOSED),
+    *_forms("own-lean", "own:dispatch_lean", tuned=EVERYWHERE, uvloop=CLOSED),
     *_forms("ours_one", "own:one_by_one", tuned=CLOSED + OPEN),
     *_forms("own-lean-one", "own:one_by_one_lean", tuned=INSTANT),
     *_forms("ours-capped", "own:dispatch_capped", tuned=CLOSED),
@@ -114,7 +112,7 @@ _OWN = (
     *_forms(
         "campaign",
         "own:campaign",
-        tuned=CLOSED + TLS,
+        tuned=CLOSED,
         uvloop=INSTANT + LATENCY,
         can_wait=False,
         threads=True,
@@ -159,7 +157,7 @@ _PEERS = (
         threads=True,
         hard_exit=True,
     ),
-    *_forms("floor", "floor:callbacks", tuned=CLOSED + TLS, can_wait=False, limit=True),
+    *_forms("floor", "floor:callbacks", tuned=CLOSED, can_wait=False, limit=True),
     Contender(
         "wrk",
         "wrk:measure",
