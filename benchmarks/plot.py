@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 import attrs
 
-WIDTH, LABELS, ROW, HEAD = 860, 190, 22, 52
+WIDTH, LABELS, ROW, HEAD = 890, 220, 22, 52
 """Pixels: of the picture, of the names at its left, of a bar's row, of a heading."""
 BARS = WIDTH - LABELS - 240
 """Pixels of the longest bar; the figures stand to its right."""
@@ -36,6 +36,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 }
 """
 
+_COLOURS = "blue: this library; grey: other clients; pale: limits, which may be cut"
 _OURS = ("ours", "own-lean", "campaign")
 _LIMITS = ("floor", "wrk")
 
@@ -135,7 +136,7 @@ def picture(panels: list[Panel], taken: str) -> str:
         taken: When and where the figures were taken.
     """
     body: list[str] = []
-    top = 34
+    top = 54
     for panel in panels:
         body += _panel(panel, top)
         top += HEAD + ROW * len(panel.bars) + 18
@@ -156,6 +157,7 @@ def picture(panels: list[Panel], taken: str) -> str:
             f"<style>{_STYLE}</style>",
             f'<rect class="back" width="{WIDTH}" height="{top}"/>',
             _words(12, 22, taken, "note"),
+            _words(12, 40, _COLOURS, "note"),
             *body,
             "</svg>\n",
         )
@@ -176,10 +178,14 @@ def _panel(panel: Panel, top: float) -> Iterable[str]:
 
 
 def longest(bars: list[Bar]) -> float:
-    """Return the value of the longest bar that is drawn whole, its line included."""
-    usual = TOO_LONG * statistics.median(bar.value for bar in bars)
-    ends = [max(bar.value, bar.high) for bar in bars if bar.value <= usual]
-    return max([*ends, 1e-9])
+    """Return the value of the longest bar that is drawn whole, its line included.
+
+    Limits don't count where there are others: they would make those too short to be
+    compared.
+    """
+    seen = [bar for bar in bars if bar.kind != "limit"] or bars
+    usual = TOO_LONG * statistics.median(bar.value for bar in seen)
+    return max([bar.high for bar in seen if bar.value <= usual] + [1e-9])
 
 
 def _bar(bar: Bar, unit: str, top: float, scale: float, most: float) -> Iterable[str]:

@@ -395,6 +395,17 @@ class TestPlot:
         assert widths[2] == module("plot").BARS
         assert module("plot").BARS < max(widths) < module("plot").BARS * 1.1
 
+    def test_limits(self) -> None:
+        """A limit is cut rather than that it makes the clients' bars too short."""
+        speeds = {"gather": 1000, "ours": 1500, "workers": 1200, "wrk": 9000}
+        rounds = [[figures(name, speed) for name, speed in speeds.items()]]
+        picture = self.drawn(instant=part("instant", rounds))
+        (bar,) = picture.findall(f"{SVG}rect[@class='ours']")
+        texts = [text.text for text in picture.iter(f"{SVG}text")]
+
+        assert float(bar.get("width") or 0) == module("plot").BARS
+        assert "9.00 (9.00 to 9.00) (bar cut)" in texts
+
     def test_without_figures(self) -> None:
         """A run of other parts has a picture without bars."""
         assert self.drawn(micro={"us": {}}).findall(f"{SVG}path") == []
