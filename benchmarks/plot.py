@@ -167,7 +167,7 @@ def picture(panels: list[Panel], taken: str) -> str:
 def _panel(panel: Panel, top: float) -> Iterable[str]:
     yield _words(12, top + 16, panel.title, "head")
     yield _words(12, top + 34, panel.note, "note")
-    most = longest(panel.bars)
+    most = max(longest(panel.bars), panel.line or 0)
     scale = BARS / most
     first = top + HEAD
     if panel.line is not None:

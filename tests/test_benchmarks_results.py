@@ -140,6 +140,10 @@ class TestSelection:
         assert set(contenders.EVERYWHERE) == scenarios
         for one in contenders.CONTENDERS:
             assert callable(module("client").load(one))
+            kind = module("plot").Bar(one.name, 1, 1, 1).kind
+            assert (kind == "limit") == one.limit
+            if one.code.startswith("own:"):
+                assert kind == "ours"
         told = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
         for name in scenarios:
             assert f"| `{name}` |" in told
@@ -405,6 +409,15 @@ class TestPlot:
 
         assert float(bar.get("width") or 0) == module("plot").BARS
         assert "9.00 (9.00 to 9.00) (bar cut)" in texts
+
+    def test_all_slower(self) -> None:
+        """Where all are slower than gather, its line is still inside."""
+        rounds = [[figures("gather", 1000), figures("httpx", 50)]]
+        picture = self.drawn(instant=part("instant", rounds))
+        (one,) = picture.findall(f"{SVG}path[@class='one']")
+
+        at = float(re.findall(r"M([\d.]+)", one.get("d") or "")[0])
+        assert at == module("plot").LABELS + module("plot").BARS
 
     def test_without_figures(self) -> None:
         """A run of other parts has a picture without bars."""
