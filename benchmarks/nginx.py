@@ -7,6 +7,7 @@ and answers with an id made of the connection's number and the request's number 
 
 import contextlib
 import os
+import pwd
 import re
 import shutil
 import socket
@@ -28,9 +29,8 @@ daemon off;
 pid {folder}/nginx.pid;
 worker_processes 1;
 {affinity}
-worker_rlimit_nofile 8192;
 error_log stderr crit;
-events {{ worker_connections 4096; }}
+events {{ worker_connections 1000; }}
 http {{
   access_log off;
   client_body_temp_path {folder}/body;
@@ -141,12 +141,7 @@ def nginx_serving(core: int | None, *, tls: bool = False) -> Iterator[Address]:
         config = folder / "nginx.conf"
         config.write_text(text, encoding="ascii")
         command = [program, "-e", "stderr", "-p", name, "-c", str(config)]
-        # nothing but the folder is its own, so that root's nginx is nobody's
-        user = "nobody" if os.geteuid() == 0 else None
-        if user is not None:
-            for path in (folder, *folder.iterdir()):
-                shutil.chown(path, user)
-        server = subprocess.Popen(command, user=user)
+        server = _start(command, folder)
         try:
             _await_start(server, port)
             yield Address(
@@ -167,6 +162,18 @@ def version() -> str | None:
     said = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
     found = re.search(r"nginx/(\S+)", said.stderr)
     return found and found[1]
+
+
+def _start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
+    """Start it; root's has nobody's rights, and nothing but the folder is its own."""
+    if os.geteuid() != 0:
+        return subprocess.Popen(command)
+    nobody = pwd.getpwnam("nobody")
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    return subprocess.Popen(
+        command, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[]
+    )
 
 
 def _free_ports() -> tuple[int, int]:
