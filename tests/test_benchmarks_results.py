@@ -128,6 +128,20 @@ class TestSelection:
         assert chosen == []
         assert "aiosonic left out: no aiosonic installed" in notes
 
+    @pytest.mark.parametrize("scenario", ["nginx", "nginx-tls"])
+    def test_no_nginx(
+        self,
+        scenario: str,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Without nginx its scenarios are left out with a note."""
+        monkeypatch.setattr(module("nginx"), "find_nginx", lambda: None)
+        where = module("scenarios").SCENARIOS[scenario]
+
+        assert module("__main__").run_scenario(where, None, [], asked=False) is None
+        assert capsys.readouterr().out == f"{scenario} left out: no nginx installed\n"
+
     def test_tables_agree(self) -> None:
         """Only contenders and scenarios that there are stand in the tables."""
         contenders = module("contenders")
