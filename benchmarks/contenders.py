@@ -127,10 +127,10 @@ _OWN = (
     ),
     *_forms("lean", "lean:plain", tuned=NGINX + TLS),
     *_forms("lean+hooks", "lean:with_hooks"),
-    Contender("codec", "layers:codec", can_wait=False),
-    Contender("transport", "layers:transport", can_wait=False),
-    Contender("transport-lean", "layers:transport_lean", can_wait=False),
-    Contender("campaign-import", "layers:campaign_import", can_wait=False),
+    Contender("codec", "parts:codec", can_wait=False),
+    Contender("transport", "parts:transport", can_wait=False),
+    Contender("transport-lean", "parts:transport_lean", can_wait=False),
+    Contender("campaign-import", "parts:campaign_import", can_wait=False),
 )
 
 _PEERS = (
