@@ -7,7 +7,7 @@ waiters first come first served, and keeps one timer for all of them.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -37,6 +37,10 @@ REMEMBERED_IDS = 25_000
 """Call ids of one generation; two generations are remembered for each PABX."""
 
 
+def _ignored(_: "Lane") -> None:
+    """Do nothing: where there is one lane nobody chooses."""
+
+
 @attrs.define(eq=False)
 class _Waiter:
     turn: asyncio.Future[bool]
@@ -50,6 +54,9 @@ class Lane:
         pabx: The PABX.
         retry: Limits of retries.
         pause: When to pause it.
+
+    Attributes:
+        on_lighter: Told when it has become less loaded, or is no longer paused.
     """
 
     def __init__(self, pabx: PABX, retry: RetrySettings, pause: PauseSettings) -> None:
@@ -57,6 +64,7 @@ class Lane:
         self.quota = RetryQuota(retry)
         self.breaker = Breaker(pause)
         self.counters = Counters()
+        self.on_lighter: Callable[[Lane], object] = _ignored
         self._wait_for_resume = pause.wait_for_resume
         self._max_in_flight = pabx.max_in_flight
         self._max_retry_after = retry.max_retry_after
@@ -140,6 +148,7 @@ class Lane:
             self._settle_trouble(settled, now, probe=probe)
         if self._waiters:
             self._pump()
+        self.on_lighter(self)
 
     def _settle_trouble(self, settled: Settled, now: float, *, probe: bool) -> None:
         if settled.retry_after is not None:
@@ -156,6 +165,7 @@ class Lane:
             self.breaker.abandon_probe(now)
         if self._waiters:
             self._pump()
+        self.on_lighter(self)
 
     def is_repeated(self, call_id: str) -> bool:
         """Whether this PABX gave that call id lately; remember it."""
@@ -185,6 +195,7 @@ class Lane:
         self.breaker.resume()
         self._throttled_until = -math.inf
         self._pump()
+        self.on_lighter(self)
 
     def drain(self) -> None:
         """Start no call any more; whoever waits is told so."""
@@ -273,6 +284,7 @@ class Lane:
             else:
                 kept.append(waiter)
         self._waiters = kept
+        self.on_lighter(self)
 
     def _forget(self, waiter: _Waiter) -> None:
         """Undo what a cancelled waiter had: its place, or its start."""
@@ -280,11 +292,14 @@ class Lane:
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             self.counters.attempts -= 1
             self.abandon(live_time(), sent=False, probe=turn.result())
-        elif waiter in self._waiters:
-            self._waiters.remove(waiter)
+        else:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            self.on_lighter(self)
 
     def _expire(self, waiter: _Waiter) -> None:
         if not waiter.turn.done():
             self._waiters.remove(waiter)
+            self.on_lighter(self)
             name, reason = self.pabx.name, "rate_wait_timeout"
             waiter.turn.set_exception(RateWaitTimeoutError(pabx=name, reason=reason))

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from digitro_async.dispatch._clock import live_time
 from digitro_async.dispatch._lane import Lane
+from digitro_async.dispatch._least import LeastLoaded, weight
 from digitro_async.errors import ConfigurationError, PABXPausedError
 from digitro_async.models import PABX
 from digitro_async.settings import PauseSettings, RetrySettings
@@ -34,6 +35,7 @@ class Router:
         if not several or len(self.lanes) < len(several):
             raise ConfigurationError("give at least one PABX, each a name of its own")
         self._only = self.lanes[several[0].name] if len(several) == 1 else None
+        self._least = None if self._only else LeastLoaded(self.lanes.values())
 
     def choose(self, name: str | None, *, failed: Lane | None = None) -> Lane | None:
         """Return the lane for a call; None where no PABX has that name.
@@ -44,12 +46,16 @@ class Router:
         """
         if name is not None:
             return self.lanes.get(name)
-        if self._only is not None:
+        if self._least is None:
             return self._only
-        return min(
-            self.lanes.values(),
-            key=lambda lane: (lane.is_held, lane.is_paused, lane is failed, lane.load),
-        )
+        if failed is None:
+            return self._least.choose()
+
+        def order(lane: Lane) -> tuple[bool, bool, bool, float]:
+            held, paused, load = weight(lane)
+            return held, paused, lane is failed, load
+
+        return min(self.lanes.values(), key=order)
 
     def named(self, name: str | None) -> list[Lane]:
         """Return the lane of that name, or all for None.
@@ -81,12 +87,13 @@ class Router:
             probe = lane.try_enter(live_time())
             if probe is not None:
                 return lane, probe
-            other = self._unpaused_beside(lane) if movable else None
-            if lane.is_paused and other is not None:
-                lane = other
-                continue
+            waits = patient and not (movable and self._has_unpaused_beside(lane))
+            if lane.is_paused and movable:
+                other = self._unpaused_beside(lane)
+                if other is not None:
+                    lane = other
+                    continue
             try:
-                waits = patient and other is None
                 return lane, await lane.enter(patient=waits, max_wait=max_wait)
             except PABXPausedError:
                 other = self._unpaused_beside(lane) if movable else None
@@ -100,6 +107,11 @@ class Router:
         """Return the lane that will take calls first by itself, if one will."""
         waiting = [lane for lane in self.lanes.values() if not lane.is_held]
         return min(waiting, key=lambda lane: lane.breaker.until, default=None)
+
+    def _has_unpaused_beside(self, lane: Lane) -> bool:
+        return self._only is None and any(
+            other is not lane and not other.is_paused for other in self.lanes.values()
+        )
 
     def _unpaused_beside(self, lane: Lane) -> Lane | None:
         if self._only is not None:

@@ -1,0 +1,156 @@
+"""The least loaded PABX, found without looking at all of them."""
+
+import asyncio
+import contextlib
+import random
+
+import pytest
+from helpers import make_pabx, per_second
+from virtual_time import virtual_time
+
+from digitro_async import PauseSettings, RetrySettings
+from digitro_async.dispatch._least import SPARE, LeastLoaded, weight
+from digitro_async.dispatch._router import Router
+from digitro_async.errors import NotSentError, Outcome, RejectedError
+from digitro_async.protocol import Settled, Verdict
+
+OUTCOMES = [
+    Settled(Verdict(Outcome.ACCEPTED)),
+    Settled(Verdict(Outcome.UNKNOWN)),
+    Settled(Verdict(Outcome.NOT_SENT, NotSentError, "connect_failed")),
+    Settled(Verdict(Outcome.REJECTED, RejectedError, "rejected")),
+]
+
+
+def make_router(count: int) -> Router:
+    """Return a router of PABX of all kinds that pause after two unknown calls."""
+    pabx = [
+        make_pabx(
+            f"p{number}",
+            max_in_flight=1 + number % 4,
+            rate=per_second(5) if number % 3 else None,
+        )
+        for number in range(count)
+    ]
+    return Router(pabx, RetrySettings(), PauseSettings(unknown_run=2, rejected_run=3))
+
+
+def look_at_all(router: Router) -> object:
+    """Return what a look at every lane finds."""
+    return min(router.lanes.values(), key=weight)
+
+
+class Operator:
+    """Does one thing after another to the lanes of a router."""
+
+    def __init__(self, router: Router, chance: random.Random) -> None:
+        self.router = router
+        self.chance = chance
+        self.lanes = list(router.lanes.values())
+        self.on_wire: list[tuple[int, bool]] = []
+        self.waiting: dict[asyncio.Task[bool], int] = {}
+
+    def act(self) -> None:
+        """Do one thing, whatever comes."""
+        number = self.chance.randrange(len(self.lanes))
+        lane, now = self.lanes[number], asyncio.get_running_loop().time()
+        deed = self.chance.choices(
+            ["start", "wait", "settle", "abandon", "cancel", "pause", "resume"],
+            [6, 5, 6, 2, 2, 1, 2],
+        )[0]
+        if deed == "start":
+            probe = lane.try_enter(now)
+            if probe is not None:
+                self.on_wire.append((number, probe))
+        elif deed == "wait":
+            limit = self.chance.choice([None, 0.1, 1.0])
+            patient = self.chance.random() < 0.5
+            entering = asyncio.create_task(lane.enter(patient=patient, max_wait=limit))
+            self.waiting[entering] = number
+        elif deed in {"settle", "abandon"} and self.on_wire:
+            place = self.chance.randrange(len(self.on_wire))
+            number, probe = self.on_wire.pop(place)
+            if deed == "settle":
+                outcome = self.chance.choice(OUTCOMES)
+                self.lanes[number].settle(outcome, now, probe=probe)
+            else:
+                self.lanes[number].abandon(now, sent=True, probe=probe)
+        elif deed == "cancel" and self.waiting:
+            self.chance.choice(list(self.waiting)).cancel()
+        elif deed == "pause":
+            lane.pause("operator")
+        elif deed == "resume":
+            lane.resume()
+
+    def look_after_waiters(self) -> None:
+        """Take over what started meanwhile."""
+        for task, number in list(self.waiting.items()):
+            if task.done():
+                del self.waiting[task]
+                with contextlib.suppress(asyncio.CancelledError, NotSentError):
+                    self.on_wire.append((number, task.result()))
+
+
+@pytest.mark.parametrize("count", [2, 3, 17])
+@pytest.mark.parametrize("seed", range(8))
+def test_as_a_look_at_all(count: int, seed: int) -> None:
+    """Whatever happens to the lanes, what is chosen is what a look at each finds."""
+
+    @virtual_time
+    async def run() -> None:
+        router = make_router(count)
+        chance = random.Random(seed)
+        operator = Operator(router, chance)
+        for _ in range(400):
+            operator.act()
+            assert router.choose(None) is look_at_all(router)
+            await asyncio.sleep(chance.choice([0.0, 0.0, 0.05, 3.0]))
+            operator.look_after_waiters()
+            assert router.choose(None) is look_at_all(router)
+        for task in operator.waiting:
+            task.cancel()
+        await asyncio.gather(*operator.waiting, return_exceptions=True)
+
+        assert router.choose(None) is look_at_all(router)
+
+    run()
+
+
+@virtual_time
+async def test_equals_in_order() -> None:
+    """Of PABX with the same load the first one is taken."""
+    router = make_router(9)
+
+    assert router.choose(None) is router.lanes["p0"]
+
+
+@virtual_time
+async def test_drained() -> None:
+    """Those who are turned away by a drain don't count any more."""
+    router = make_router(2)
+    lane, other = router.lanes.values()
+    lane.try_enter(0.0)
+    other.counters.in_flight = other.pabx.max_in_flight
+    waiting = [asyncio.create_task(lane.enter(patient=True)) for _ in range(9)]
+    await asyncio.sleep(0)
+    assert router.choose(None) is look_at_all(router)
+    lane.drain()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert router.choose(None) is look_at_all(router)
+
+
+@virtual_time
+async def test_the_heap_stays_small() -> None:
+    """However many calls go, the choice remembers about two entries a lane."""
+    router = make_router(5)
+    lanes = list(router.lanes.values())
+    chosen = LeastLoaded(lanes)
+    for turn in range(2_000):
+        lane = lanes[turn % 5]
+        lane.counters.start(0.0)
+        lane.settle(OUTCOMES[0], 0.0, probe=False)
+
+        assert chosen.choose() is lanes[0]
+
+    assert len(chosen._heap) <= 2 * 5 + SPARE
