@@ -1,0 +1,299 @@
+"""A thousand PABX at one call a second each, against one at a thousand a second.
+
+``python -m benchmarks.fleet`` dials through fleets of several sizes that make the same
+calls in the same time, says what CPU a call costs in each, and what memory an idle PABX
+takes. Run with a job as its argument it is the process that dials.
+"""
+
+import argparse
+import asyncio
+import gc
+import statistics
+import sys
+from typing import Any
+
+import attrs
+
+from benchmarks.fleet_server import address, serving_fleet
+from benchmarks.machine import choose_cores, describe, headline, pin
+from benchmarks.own import make_call, make_pabx
+from benchmarks.processes import run_module
+from benchmarks.report import align
+from benchmarks.turns import Sent, lateness, percentile
+from benchmarks.work import Stopwatch, WrongRunError, current_mib, hand_in, read_job
+from digitro_async import (
+    PABX,
+    DigitroClient,
+    DispatchItem,
+    LeanSessionManager,
+    PoolSettings,
+    RateLimit,
+    SessionManager,
+    tune_process,
+)
+
+SIZES = (1, 10, 100, 1000)
+RATE = 1000
+"""Calls a second, shared by the PABX of a fleet."""
+IN_FLIGHT = 200
+DELAY = 0.005
+"""Seconds from a whole request to its answer."""
+MOST_RATIO = 1.5
+"""What a call through the largest fleet may cost, to one through a single PABX."""
+
+TRANSPORTS = {"default": SessionManager, "lean": LeanSessionManager}
+IDLE_SECONDS = 2.0
+"""After which an unused connection is dropped, where memory is looked at."""
+
+
+@attrs.frozen(kw_only=True)
+class FleetJob:
+    """One fleet in a process of its own.
+
+    Attributes:
+        port: Port of the server on every address.
+        size: Number of PABX.
+        calls: Calls to make; 0 to look at memory instead.
+        named: Whether each call names its PABX.
+        transport: One of ``TRANSPORTS``.
+        idle: Seconds after which an unused connection is dropped; for memory alone.
+        core: Core to run on, None for any.
+    """
+
+    port: int
+    size: int
+    calls: int
+    named: bool = True
+    transport: str = "default"
+    idle: float = IDLE_SECONDS
+    core: int | None = None
+
+
+def make_fleet(port: int, size: int, pool: PoolSettings | None = None) -> list[PABX]:
+    """Return the PABX of a fleet; they share the rate and the calls in flight."""
+    one = make_pabx(f"http://{address(0)}:{port}", max(2, IN_FLIGHT // size))
+    one = attrs.evolve(one, rate=RateLimit(RATE // size), pool=pool or PoolSettings())
+    return [
+        attrs.evolve(one, name=f"p{turn}", base_url=f"http://{address(turn)}:{port}")
+        for turn in range(size)
+    ]
+
+
+async def dial(job: FleetJob) -> dict[str, float]:
+    """Dial a list that is there at once, and return what a call cost.
+
+    Raises:
+        WrongRunError: If a call was not accepted.
+    """
+    seen: dict[str, list[Sent]] = {}
+    calls = (
+        DispatchItem(
+            call=make_call(turn), pabx=f"p{turn % job.size}" if job.named else None
+        )
+        for turn in range(job.calls)
+    )
+    async with (
+        TRANSPORTS[job.transport]() as sessions,
+        DigitroClient(make_fleet(job.port, job.size), sessions=sessions) as client,
+    ):
+        with Stopwatch() as watch:
+            async with client.dispatch(calls) as results:
+                async for result in results:
+                    times = result.timings
+                    if not result.call_id or not result.pabx or not times.sent_at:
+                        raise WrongRunError(f"not accepted: {result.error!r}")
+                    start = times.sent_at
+                    sent = Sent(start - times.waited, start, start + times.latency)
+                    seen.setdefault(result.pabx, []).append(sent)
+    late = [
+        one
+        for calls_of_one in seen.values()
+        for one in lateness(calls_of_one, RATE // job.size)
+    ]
+    if len(late) != job.calls or len(seen) != job.size:
+        raise WrongRunError(f"{len(late)} calls through {len(seen)} PABX")
+    return {
+        "cpu_us": 1e6 * watch.cpu / job.calls,
+        "used": (job.calls - job.size) / (RATE * watch.wall),
+        "late_p99_ms": 1000 * percentile(late, 0.99),
+    }
+
+
+async def weigh(job: FleetJob) -> dict[str, float]:
+    """Return the memory (RSS, MiB) of a fleet that has nothing to do.
+
+    Raises:
+        WrongRunError: If a call was not accepted.
+    """
+    found: dict[str, float] = {}
+
+    def look(step: str) -> None:
+        gc.collect()
+        found[step] = current_mib()
+
+    fleet = make_fleet(job.port, job.size, PoolSettings(idle_seconds=job.idle))
+    async with (
+        TRANSPORTS[job.transport]() as sessions,
+        DigitroClient(fleet, sessions=sessions) as client,
+    ):
+        look("before any call")
+        calls = (DispatchItem(call=make_call(1), pabx=one.name) for one in fleet)
+        async with client.dispatch(calls) as results:
+            async for result in results:
+                if not result.call_id:
+                    raise WrongRunError(f"not accepted: {result.error!r}")
+        look("connected, after a call")
+        await asyncio.sleep(2.5 * job.idle)
+        look("after its idle time")
+    return found
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """How one fleet stands to the first of its round; medians.
+
+    Attributes:
+        label: What it is.
+        cpu_us: CPU of a call in us.
+        ratio: That to the first.
+        lowest: Lowest ratio of a round.
+        highest: Highest ratio of a round.
+        used: Share of the cap that was used, from the start to the last answer.
+        late_p99_ms: What 99 of 100 calls were not later after their turn.
+    """
+
+    label: str
+    cpu_us: float
+    ratio: float
+    lowest: float
+    highest: float
+    used: float
+    late_p99_ms: float
+
+
+def compare(rounds: list[dict[str, dict[str, float]]]) -> list[Row]:
+    """Return how each fleet stands to the first of its round.
+
+    Args:
+        rounds: In each the figures of every fleet by its label, a single PABX first.
+    """
+    first = next(iter(rounds[0]))
+    rows = []
+    for label in rounds[0]:
+        ratios = [one[label]["cpu_us"] / one[first]["cpu_us"] for one in rounds]
+        medians = {
+            measure: statistics.median(one[label][measure] for one in rounds)
+            for measure in ("cpu_us", "used", "late_p99_ms")
+        }
+        rows.append(
+            Row(
+                label=label,
+                ratio=statistics.median(ratios),
+                lowest=min(ratios),
+                highest=max(ratios),
+                **medians,
+            )
+        )
+    return rows
+
+
+def kib_each(
+    of_one: dict[str, float], of_all: dict[str, float], size: int
+) -> dict[str, float]:
+    """Return the KiB that each further PABX takes, by step."""
+    return {step: 1024 * (of_all[step] - of_one[step]) / (size - 1) for step in of_one}
+
+
+def cpu_table(rows: list[Row]) -> str:
+    """Return what a call costs in each fleet, as text."""
+    cells: list[Any] = [
+        ("fleet", "CPU us/call", "ratio", "lowest-highest", "used", "late p99 ms")
+    ]
+    cells += [
+        (
+            one.label,
+            f"{one.cpu_us:.1f}",
+            f"{one.ratio:.2f}",
+            f"{one.lowest:.2f}-{one.highest:.2f}",
+            f"{one.used:.1%}",
+            f"{one.late_p99_ms:.1f}",
+        )
+        for one in rows
+    ]
+    return align(cells)
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Print all tables; True where the largest fleet costs no more than allowed."""
+    client_core, server_core, _ = choose_cores()
+    largest = max(options.sizes)
+    within = True
+    with serving_fleet(largest, DELAY, server_core) as port:
+
+        def measure(
+            size: int, calls: int, transport: str, *, named: bool = True
+        ) -> Any:
+            job = FleetJob(
+                port=port,
+                size=size,
+                calls=calls,
+                named=named,
+                transport=transport,
+                idle=options.idle,
+                core=client_core,
+            )
+            return run_module("fleet", job)
+
+        for transport in options.transports:
+            rounds: list[dict[str, dict[str, float]]] = []
+            for _ in range(options.rounds):
+                rounds.append({})
+                for size in options.sizes:
+                    for named in (True, False):
+                        label = f"{size} PABX, {'named' if named else 'any'}"
+                        calls = round(RATE * options.seconds)
+                        rounds[-1][label] = measure(size, calls, transport, named=named)
+            rows = compare(rounds)
+            within = within and all(one.ratio <= MOST_RATIO for one in rows)
+            print(f"\n{transport} transport\n\n{cpu_table(rows)}", flush=True)
+            if largest > 1:
+                ones, alls = measure(1, 0, transport), measure(largest, 0, transport)
+                for step, kib in kib_each(ones, alls, largest).items():
+                    print(f"{step}: {kib:.1f} KiB a PABX", flush=True)
+    return within
+
+
+def main() -> int:
+    """Dial a job, or print all tables.
+
+    Returns:
+        0; 1 where the largest fleet costs more than allowed.
+    """
+    if len(sys.argv) == 2 and sys.argv[1].startswith("{"):
+        job = read_job(FleetJob)
+        pin(job.core)
+        tune_process()
+        hand_in(asyncio.run(dial(job) if job.calls else weigh(job)))
+        return 0
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.fleet", description=__doc__
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--idle", type=float, default=IDLE_SECONDS, help="seconds, for memory alone"
+    )
+    parser.add_argument(
+        "--transports", nargs="+", choices=TRANSPORTS, default=list(TRANSPORTS)
+    )
+    options = parser.parse_args()
+    print(headline(describe()))
+    if run(options):
+        return 0
+    print(f"MORE THAN {MOST_RATIO} of a single PABX")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""The fleet benchmark: its figures, and that it runs."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs 127.0.0.0/8")
+
+
+@pytest.fixture(autouse=True)
+def _checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def module(name: str) -> Any:
+    """Return a module of the benchmarks, which are not installed with the package."""
+    found: ModuleType = importlib.import_module(f"benchmarks.{name}")
+    return found
+
+
+def sent(start: float, answered: float | None = None, began: float = 0.0) -> Any:
+    """Return a call that was there, sent and answered at those moments."""
+    return module("turns").Sent(began, start, start if answered is None else answered)
+
+
+class TestLateness:
+    """By how much calls miss their turn."""
+
+    def test_punctual(self) -> None:
+        """Calls on the schedule, and at slots that come back, are never late."""
+        calls = [sent(0.0, 0.2), sent(0.49, 0.7), sent(1.2, 1.4), sent(1.7, 1.9)]
+
+        assert module("turns").lateness(calls, 2) == pytest.approx([0, 0, 0, 0])
+
+    def test_after_the_schedule(self) -> None:
+        """A call is late by what it started after the spacing let it go."""
+        calls = [sent(0.0), sent(0.095), sent(0.19)]
+
+        assert module("turns").lateness(calls, 10) == pytest.approx([0, 0.005, 0])
+
+    def test_after_its_slot(self) -> None:
+        """A call is late by what it started after a slot was free."""
+        calls = [sent(0.0, 0.3), sent(1.5)]
+
+        assert module("turns").lateness(calls, 1) == pytest.approx([0, 0.2])
+
+    def test_after_it_was_there(self) -> None:
+        """Nothing is late before it is there."""
+        calls = [sent(0.0), sent(7.1, began=7.0)]
+
+        assert module("turns").lateness(calls, 10) == pytest.approx([0, 0.1])
+
+    def test_lost_time_is_not_made_up_for(self) -> None:
+        """Whoever follows a late call is due a spacing after it, less 10 ms."""
+        calls = [sent(0.0), sent(5.0), sent(5.1)]
+
+        assert module("turns").lateness(calls, 10)[2] == pytest.approx(0.01)
+
+
+def test_percentile() -> None:
+    """A percentile is a value that was there."""
+    values = [float(one) for one in range(1, 101)]
+
+    assert module("turns").percentile(values, 0.99) == 99.0
+    assert module("turns").percentile([3.0], 0.99) == 3.0
+
+
+def test_compare() -> None:
+    """Ratios are taken within a round, to the first of that round."""
+
+    def figures(cpu: float) -> dict[str, float]:
+        return {"cpu_us": cpu, "used": 1.0, "late_p99_ms": 2.0}
+
+    rounds = [
+        {"one": figures(100.0), "all": figures(120.0)},
+        {"one": figures(200.0), "all": figures(300.0)},
+        {"one": figures(10.0), "all": figures(13.0)},
+    ]
+    one, every = module("fleet").compare(rounds)
+
+    assert (one.ratio, one.lowest, one.highest) == (1, 1, 1)
+    assert (every.ratio, every.lowest, every.highest) == (1.3, 1.2, 1.5)
+    assert every.cpu_us == 120.0
+    assert "1.30" in module("fleet").cpu_table([one, every])
+
+
+def test_memory_of_each() -> None:
+    """What is stated of a PABX is what each further one takes."""
+    found = module("fleet").kib_each({"idle": 40.0}, {"idle": 49.0}, 10)
+
+    assert found == {"idle": 1024.0}
+
+
+def test_addresses_differ() -> None:
+    """A thousand PABX have a thousand addresses of this machine."""
+    found = {module("fleet_server").address(number) for number in range(1000)}
+
+    assert len(found) == 1000
+    assert all(one.startswith("127.") for one in found)
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Run seven PABX and return their port."""
+    sys.path.insert(0, str(ROOT))
+    with module("fleet_server").serving_fleet(7, 0.0, None) as port:
+        yield port
+    sys.path.remove(str(ROOT))
+
+
+async def test_pools_of_their_own(port: int) -> None:
+    """Every PABX of a fleet has a pool of connections of its own."""
+    fleet = module("fleet")
+    sessions = fleet.SessionManager()
+    pabx = fleet.make_fleet(port, 7)
+    async with fleet.DigitroClient(pabx, sessions=sessions) as client:
+        calls = [
+            fleet.DispatchItem(call=fleet.make_call(1), pabx=one.name) for one in pabx
+        ]
+        async with client.dispatch(calls) as results:
+            accepted = [result.call_id async for result in results]
+
+        assert "7 hosts" in repr(sessions)
+    await sessions.aclose()
+
+    assert len(set(accepted)) == 7
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_dial(port: int, *, named: bool) -> None:
+    """A fleet makes its calls and says what they cost."""
+    fleet = module("fleet")
+    job = fleet.FleetJob(port=port, size=7, calls=100, named=named)
+    found = await fleet.dial(job)
+
+    assert found["cpu_us"] > 0
+    assert 0 < found["used"] < 1.1
+    assert found["late_p99_ms"] >= 0
+
+
+@pytest.mark.parametrize("transport", ["default", "lean"])
+async def test_weigh(port: int, transport: str) -> None:
+    """Memory is looked at before a call, after one, and when nothing is connected."""
+    fleet = module("fleet")
+    job = fleet.FleetJob(port=port, size=7, calls=0, transport=transport, idle=0.1)
+    found = await fleet.weigh(job)
+
+    assert len(found) == 3
+    assert all(mib > 5 for mib in found.values())
