@@ -160,6 +160,74 @@ def test_most_of_the_cap_is_used(calls: int, window: float) -> None:
     assert (count - 1) / lasted >= 0.97 * calls / window
 
 
+@pytest.mark.parametrize(
+    ("calls", "latency"), [(10, 0.05), (50, 0.01), (200, 0.005), (999, 0.001)]
+)
+def test_calls_never_stand_still(calls: int, latency: float) -> None:
+    """All gaps are about the same, as long as the slots bear, in every window."""
+    started = run(RateLimit(calls), [Step(latency)] * 5 * calls)
+
+    even = (1 + latency) / calls
+    assert list(gaps(started)) == pytest.approx([even] * (5 * calls - 1), rel=0.06)
+
+
+def test_slow_answers() -> None:
+    """Before the first answer slots last for a window, as none can come back sooner."""
+    started = run(RateLimit(10), [Step(2.0)] * 100)
+
+    assert max(gaps(started)) < 1.2
+
+
+@pytest.mark.parametrize("calls", [2, 10, 200])
+@pytest.mark.parametrize("longest", [0.1, 1.0, 5.0])
+def test_even_calls_cost_no_slot(calls: int, longest: float) -> None:
+    """However uneven the answers, slots are not left unused for being even."""
+    chance = random.Random(7)
+    latencies = [chance.uniform(0, longest) for _ in range(40 * calls)]
+    started = run(RateLimit(calls), [Step(latency) for latency in latencies])
+    lasted = started[-1].start - started[0].start
+
+    assert 40 * calls / lasted >= 0.97 * calls / (1 + longest / 2)
+
+
+def test_the_free_slots_last_until_the_next_comes_back() -> None:
+    """Two free slots and one that comes back in 6 s: a call every 2 s."""
+    pacer = Pacer(RateLimit(4, 4.0))
+    pacer.hold([106.0, 107.0])
+    pacer.start(100.0)
+
+    assert pacer.earliest(100.0) == 103.0
+
+    pacer.start(103.0)
+
+    assert pacer.earliest(103.0) == 106.0
+
+
+def test_waiting_for_a_slot_is_not_made_up_for() -> None:
+    """A start that waited for its slot was not late: the next keeps its distance."""
+    pacer = Pacer(RateLimit(2, 1.0))
+    pacer.start(100.0)
+    pacer.settle(100.4)
+    pacer.start(100.7)
+    pacer.settle(100.8)
+
+    assert pacer.earliest(101.0) == pytest.approx(101.4)
+    assert pacer.earliest(101.4) == pytest.approx(101.4)
+
+    pacer.start(101.4)
+    pacer.settle(101.4)
+
+    assert pacer.earliest(101.8) == pytest.approx(101.9)
+
+
+def test_the_first_call_is_not_late() -> None:
+    """The second call comes a spacing after the first, not sooner."""
+    pacer = Pacer(RateLimit(10))
+    pacer.start(100.0)
+
+    assert pacer.earliest(100.0) == pytest.approx(100.1)
+
+
 def test_late_timers_are_made_up_for() -> None:
     """Timers that are up to 5 ms late cost next to nothing of the cap."""
     chance = random.Random(7)

@@ -7,7 +7,10 @@ a call holds one from its start until its answer plus W. If N + 1 calls fell wit
 window, then when the last was started each of the others had its answer less than W
 ago or still to come, so all N slots were taken: a contradiction, whatever the delays.
 
-Inside the cap, starts are spaced W / N apart, so that there is no burst either.
+Inside the cap, starts are spaced W / N apart, so that there is no burst either. Answers
+take time, so slots come back a little more slowly than that: the free ones are spread
+over the time until the next comes back. Otherwise calls would go at the full rate for
+almost a window and stand still for the rest, in every window anew.
 """
 
 import math
@@ -19,7 +22,10 @@ from digitro_async.settings import RateLimit
 __all__ = ["Pacer"]
 
 CATCH_UP = 0.01
-"""Seconds of lateness that later starts may make up for; beyond it time is lost."""
+"""Seconds of lateness that later starts may make up for; beyond it time is lost.
+
+A start that had to wait for a slot is not late: there is nothing to make up for.
+"""
 
 
 class Pacer:
@@ -45,8 +51,11 @@ class Pacer:
         Infinity means: not before another call settles.
         """
         cooling = self._cooling
-        while cooling and cooling[0] <= now:
-            cooling.popleft()
+        if cooling and cooling[0] <= now:
+            if self._held + len(cooling) >= self._calls:  # nothing could start before
+                self._next = max(self._next, cooling[0])
+            while cooling and cooling[0] <= now:
+                cooling.popleft()
         if self._held + len(cooling) < self._calls:
             return self._next
         return max(cooling[0], self._next) if cooling else math.inf
@@ -58,7 +67,13 @@ class Pacer:
     def start(self, now: float) -> None:
         """Take a slot; call it only when ``earliest(now)`` is not after ``now``."""
         self._held += 1
-        self._next = max(self._next, now - CATCH_UP) + self._spacing
+        spacing, cooling = self._spacing, self._cooling
+        free = self._calls - self._held - len(cooling)
+        if free > 0:
+            back = cooling[0] - now if cooling else self._window
+            spacing = max(spacing, back / (free + 1))
+        turn = max(self._next, now - CATCH_UP) if self._next > -math.inf else now
+        self._next = turn + spacing
 
     def settle(self, now: float, *, sent: bool = True) -> None:
         """Give the slot back, one window after the call's answer, which came now.
