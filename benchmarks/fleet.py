@@ -108,7 +108,7 @@ async def dial(job: FleetJob) -> dict[str, float]:
     late = [
         one
         for calls_of_one in seen.values()
-        for one in lateness(calls_of_one, RATE // job.size)
+        for one in lateness(calls_of_one, RateLimit(RATE // job.size))
     ]
     if len(late) != job.calls or len(seen) != job.size:
         raise WrongRunError(f"{len(late)} calls through {len(seen)} PABX")

@@ -1,9 +1,9 @@
 """PURE: when was each call's turn, and how much later did it go?
 
-A call's *turn* is the first moment at which the promise let it go: it is there, the
-even schedule has come to it, and one of the N slots is free, each held from a call's
-start until its answer and one window more. A call is *late* by what it started after
-that.
+A call's *turn* is the first moment at which the pacer let it go: the call is there, the
+even schedule has come to it, and one of the N slots is free. A call is *late* by what
+it started after that. The library's own pacer is asked, so this shows how punctual
+timers and the event loop are; how even the schedule itself is, servers must tell.
 """
 
 import heapq
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-CATCH_UP = 0.01
-"""Seconds of lateness that the schedule makes up for, as the pacer does."""
+from digitro_async import RateLimit
+from digitro_async.dispatch._pacing import Pacer
 
 
 @attrs.frozen
@@ -31,23 +31,23 @@ class Sent:
     answered: float
 
 
-def lateness(calls: Iterable[Sent], most: int, window: float = 1.0) -> list[float]:
+def lateness(calls: Iterable[Sent], limit: RateLimit) -> list[float]:
     """Return by how many seconds each call started after its turn.
 
     Args:
         calls: All calls to one PABX, in any order.
-        most: Calls that one window may hold.
-        window: Its length in seconds.
+        limit: Its cap.
     """
-    spacing = window / most
-    slots: list[float] = []  # when each slot in use is free again
-    schedule = -math.inf
+    pacer = Pacer(limit)
+    answers: list[float] = []
     late = []
     for call in sorted(calls, key=lambda call: call.start):
-        free = heapq.heappop(slots) if len(slots) == most else -math.inf
-        late.append(max(0.0, call.start - max(call.began, schedule, free)))
-        heapq.heappush(slots, call.answered + window)
-        schedule = max(schedule, call.start - CATCH_UP) + spacing
+        while answers and answers[0] <= call.start:
+            pacer.settle(heapq.heappop(answers))
+        turn = max(call.began, pacer.earliest(call.start))
+        late.append(max(0.0, call.start - turn))
+        pacer.start(call.start)
+        heapq.heappush(answers, call.answered)
     return late
 
 

@@ -1,4 +1,5 @@
 import importlib
+import itertools
 import json
 import subprocess
 import sys
@@ -324,7 +325,8 @@ class TestPacing:
         found = module("pacing").judge([turn / 100 for turn in range(1001)], 100)
 
         assert found.used == pytest.approx(1)
-        assert found.late_p99_ms == pytest.approx(0, abs=1e-6)
+        assert found.line_p99_ms == pytest.approx(0, abs=1e-6)
+        assert found.gap_p99_ms == pytest.approx(0, abs=1e-6)
         assert found.most[1.0] in {100, 101}  # a window's end is a rounded sum
 
     def test_late(self) -> None:
@@ -333,12 +335,29 @@ class TestPacing:
         times[50:54] = [5.3, 5.3, 5.3, 5.3]
         found = module("pacing").judge(times, 10)
 
-        assert found.late_p99_ms == pytest.approx(200, abs=1)
+        assert found.line_p99_ms == pytest.approx(200, abs=1)
         assert found.most[0.1] >= 4
+
+    def test_standing_still(self) -> None:
+        """A gap that is longer than the others is told by that much."""
+        gaps = [0.1] * 98 + [0.3] * 2
+        found = module("pacing").judge([0.0, *itertools.accumulate(gaps)], 10)
+
+        assert found.gap_p99_ms == pytest.approx(196)
+
+    def test_typical(self) -> None:
+        """Of several runs the medians count, and the most calls of any."""
+        judge, typical = module("pacing").judge, module("pacing").typical
+        runs = [judge([turn / rate for turn in range(99)], 10) for rate in (9, 8, 5)]
+        found = typical(runs)
+
+        assert found.used == pytest.approx(0.8)
+        assert found.most[1.0] == runs[0].most[1.0]
 
     def test_run(self) -> None:
         """The server sees every call, and no second holds more than the cap."""
         found = module("pacing").run(50, 1.2)
 
         assert found.most[1.0] <= 50
+        assert found.turn_p99_ms >= 0
         assert 0.5 < found.used <= 1.05
