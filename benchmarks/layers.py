@@ -1,0 +1,214 @@
+"""What the promises cost: CPU of a call for validation, pacing, evidence and ledger.
+
+``python -m benchmarks.layers`` measures, round after round, the transport alone (bytes
+out, bytes in) and the same with one layer more each time, up to a durable campaign
+under a cap. The difference is what the layers cost, with the dispatcher that holds them
+together: its workers, turns, retries, statistics and results. Beside it stand the parts
+by themselves, from ``micro``. A plain aiohttp ``gather`` tells how fast the machine is.
+Run with a job as its argument it is one such process.
+"""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterable
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from benchmarks import naive, own
+from benchmarks.client import Run
+from benchmarks.machine import choose_cores, describe, headline, pin
+from benchmarks.memory import call_defaults
+from benchmarks.micro import EVIDENCE, PARTS, MicroJob, run_micro
+from benchmarks.own import make_call, make_pabx
+from benchmarks.processes import run_module, serving
+from benchmarks.report import align
+from benchmarks.work import Job, Stopwatch, Tally, hand_in, read_job
+from digitro_async import (
+    PABX,
+    CallResult,
+    Campaign,
+    DigitroClient,
+    RateLimit,
+    open_ledger,
+    tune_process,
+)
+from digitro_async.contacts import Contact
+
+IN_FLIGHT = 100
+NEVER_REACHED = RateLimit(1_000_000)
+"""A cap that makes no call wait: waiting costs wall clock, not CPU."""
+
+WANTED = 45.0
+YARDSTICK = 140.0
+"""All layers shall cost ``WANTED`` us where a plain gather costs so many."""
+
+
+async def capped(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Stream all calls through ``dispatch`` under a cap."""
+    async with DigitroClient(_capped_pabx(job)) as client:
+        with watch:
+            calls = (make_call(number) for number in range(job.calls))
+            async with client.dispatch(calls) as results:
+                await _tell(results, tally)
+
+
+async def durable(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Dial all calls from a ledger on disk under a cap; the import is not timed."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            open_ledger(Path(folder, "bench.db")) as ledger,
+            DigitroClient(_capped_pabx(job)) as client,
+        ):
+            campaign = Campaign(ledger, client, call=call_defaults())
+            calls = (make_call(number) for number in range(job.calls))
+            await campaign.add(
+                Contact(line=line, call=call) for line, call in enumerate(calls, 2)
+            )
+            with watch:
+                async with campaign.run() as results:
+                    await _tell(results, tally)
+
+
+def _capped_pabx(job: Job) -> PABX:
+    return attrs.evolve(make_pabx(job.base_url, job.in_flight), rate=NEVER_REACHED)
+
+
+async def _tell(results: AsyncIterable[CallResult], tally: Tally) -> None:
+    async for result in results:
+        tally.add(result.call_id, result.timings.latency)
+
+
+LAYERS: dict[str, Run] = {
+    "gather": naive.gather,
+    "transport": own.transport,
+    "+ validation, dispatch": own.dispatch,
+    "+ pacing": capped,
+    "+ ledger": durable,
+}
+"""Each is the one before it and something more, but for the first, the yardstick."""
+
+
+@attrs.frozen(kw_only=True)
+class Cost:
+    """What all layers together cost, in us of CPU a call; medians over rounds.
+
+    Attributes:
+        each: CPU of a call with every layer so far, by layer.
+        layers: The last less the transport, and the evidence, which is part of that.
+        scaled: The same on a machine where a plain gather costs ``YARDSTICK``.
+        lowest: The lowest of that in a round.
+        highest: The highest of that in a round.
+        parts: The parts by themselves, scaled in the same way.
+    """
+
+    each: dict[str, float]
+    layers: float
+    scaled: float
+    lowest: float
+    highest: float
+    parts: float
+
+
+def add_up(rounds: list[dict[str, float]], steps: dict[str, float]) -> Cost:
+    """Return what the layers cost.
+
+    Args:
+        rounds: In each the CPU of a call in us, by layer.
+        steps: What single steps cost in us, by name.
+    """
+    yardstick, transport, *_, last = LAYERS
+    sums = [one[last] - one[transport] + steps[EVIDENCE] for one in rounds]
+    scaled = [
+        YARDSTICK * cost / one[yardstick]
+        for cost, one in zip(sums, rounds, strict=True)
+    ]
+    gather = statistics.median(one[yardstick] for one in rounds)
+    return Cost(
+        each={name: statistics.median(one[name] for one in rounds) for name in LAYERS},
+        layers=statistics.median(sums),
+        scaled=statistics.median(scaled),
+        lowest=min(scaled),
+        highest=max(scaled),
+        parts=YARDSTICK * sum(steps[part] for part in PARTS) / gather,
+    )
+
+
+def report(cost: Cost) -> str:
+    """Return the figures as text."""
+    rows: list[Any] = [("layer", "CPU us/call", "adds")]
+    before = None
+    for name, cpu in cost.each.items():
+        rows.append(
+            (name, f"{cpu:.1f}", "" if before is None else f"{cpu - before:+.1f}")
+        )
+        before = None if name == next(iter(LAYERS)) else cpu
+    spread = f"{cost.lowest:.1f}-{cost.highest:.1f}"
+    lines = [
+        f"all layers: {cost.layers:.1f} us; where gather costs {YARDSTICK:g} us:",
+        f"{cost.scaled:.1f} us ({spread}) with the dispatcher: {_verdict(cost.scaled)}",
+        f"{cost.parts:.1f} us the parts by themselves: {_verdict(cost.parts)}",
+    ]
+    return "\n".join((align(rows), "", *lines))
+
+
+def _verdict(us: float) -> str:
+    return f"{'within' if us <= WANTED else 'MORE THAN'} {WANTED:g} us"
+
+
+def measure(job: Job) -> float:
+    """Make the calls of a job and return the CPU of one in us.
+
+    Raises:
+        WrongRunError: If a call has no answer of its own.
+    """
+    if job.contender != next(iter(LAYERS)):
+        tune_process()
+    watch, tally = Stopwatch(), Tally()
+    asyncio.run(_run(LAYERS[job.contender], job, watch, tally))
+    tally.check(job.calls)
+    return 1e6 * watch.cpu / job.calls
+
+
+async def _run(run: Run, job: Job, watch: Stopwatch, tally: Tally) -> None:
+    await run(job, watch, tally)
+
+
+def main() -> None:
+    """Do a job, or print the figures."""
+    if len(sys.argv) == 2 and sys.argv[1].startswith("{"):
+        job = read_job(Job)
+        pin(job.core)
+        hand_in({"cpu_us": measure(job)})
+        return
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.layers", description=__doc__
+    )
+    parser.add_argument("--calls", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    client_core, server_core, _ = choose_cores()
+    print(headline(describe()), flush=True)
+    steps = run_micro(MicroJob(loops=2_000, best_of=10, core=client_core))["us"]
+    rounds: list[dict[str, float]] = []
+    with serving(0.0, server_core) as port:
+        for _ in range(options.rounds):
+            rounds.append({})
+            for name in LAYERS:
+                job = Job(
+                    contender=name,
+                    port=port,
+                    calls=options.calls,
+                    in_flight=IN_FLIGHT,
+                    core=client_core,
+                )
+                rounds[-1][name] = run_module("layers", job)["cpu_us"]
+    print("\n" + report(add_up(rounds, steps)))
+
+
+if __name__ == "__main__":
+    main()
