@@ -53,7 +53,8 @@ class Pacer:
         cooling = self._cooling
         if cooling and cooling[0] <= now:
             if self._held + len(cooling) >= self._calls:  # nothing could start before
-                self._next = max(self._next, cooling[0])
+                if cooling[0] > self._next:
+                    self._next = cooling[0]
             while cooling and cooling[0] <= now:
                 cooling.popleft()
         if self._held + len(cooling) < self._calls:
@@ -71,8 +72,12 @@ class Pacer:
         free = self._calls - self._held - len(cooling)
         if free > 0:
             back = cooling[0] - now if cooling else self._window
-            spacing = max(spacing, back / (free + 1))
-        turn = max(self._next, now - CATCH_UP) if self._next > -math.inf else now
+            spread = back / (free + 1)
+            if spread > spacing:
+                spacing = spread
+        turn, oldest = self._next, now - CATCH_UP
+        if turn < oldest:
+            turn = oldest if turn > -math.inf else now
         self._next = turn + spacing
 
     def settle(self, now: float, *, sent: bool = True) -> None:
