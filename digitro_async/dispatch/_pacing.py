@@ -52,9 +52,9 @@ class Pacer:
         """
         cooling = self._cooling
         if cooling and cooling[0] <= now:
-            if self._held + len(cooling) >= self._calls:  # nothing could start before
-                if cooling[0] > self._next:
-                    self._next = cooling[0]
+            is_full = self._held + len(cooling) >= self._calls
+            if is_full and cooling[0] > self._next:
+                self._next = cooling[0]  # nothing could start before
             while cooling and cooling[0] <= now:
                 cooling.popleft()
         if self._held + len(cooling) < self._calls:
@@ -73,7 +73,7 @@ class Pacer:
         if free > 0:
             back = cooling[0] - now if cooling else self._window
             spread = back / (free + 1)
-            if spread > spacing:
+            if spread > spacing:  # noqa: PLR1730 - max() takes longer
                 spacing = spread
         turn, oldest = self._next, now - CATCH_UP
         if turn < oldest:
