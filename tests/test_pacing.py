@@ -220,6 +220,20 @@ def test_waiting_for_a_slot_is_not_made_up_for() -> None:
     assert pacer.earliest(101.8) == pytest.approx(101.9)
 
 
+def test_a_late_timer_is_no_wait_for_a_slot() -> None:
+    """Where slots were free lateness is made up for, though another came back."""
+    pacer = Pacer(RateLimit(10))
+    pacer.hold([100.105])
+    pacer.start(100.0)
+    pacer.settle(100.0)
+
+    assert pacer.earliest(100.108) == pytest.approx(100.1)
+
+    pacer.start(100.108)
+
+    assert pacer.earliest(100.108) == pytest.approx(100.2)
+
+
 def test_the_first_call_is_not_late() -> None:
     """The second call comes a spacing after the first, not sooner."""
     pacer = Pacer(RateLimit(10))
