@@ -12,83 +12,32 @@ import argparse
 import asyncio
 import statistics
 import sys
-import tempfile
-from collections.abc import AsyncIterable
-from pathlib import Path
 from typing import Any
 
 import attrs
 
-from benchmarks import naive, own
+from benchmarks import naive, own, parts
 from benchmarks.client import Run
 from benchmarks.machine import choose_cores, describe, headline, pin
-from benchmarks.memory import call_defaults
 from benchmarks.micro import EVIDENCE, PARTS, MicroJob, run_micro
-from benchmarks.own import make_call, make_pabx
 from benchmarks.processes import run_module, serving
 from benchmarks.report import align
 from benchmarks.work import Job, Stopwatch, Tally, hand_in, read_job
-from digitro_async import (
-    PABX,
-    CallResult,
-    Campaign,
-    DigitroClient,
-    RateLimit,
-    open_ledger,
-    tune_process,
-)
-from digitro_async.contacts import Contact
+from digitro_async import tune_process
 
 IN_FLIGHT = 100
-NEVER_REACHED = RateLimit(1_000_000)
-"""A cap that makes no call wait: waiting costs wall clock, not CPU."""
 
 WANTED = 45.0
 YARDSTICK = 140.0
 """All layers shall cost ``WANTED`` us where a plain gather costs so many."""
 
 
-async def capped(job: Job, watch: Stopwatch, tally: Tally) -> None:
-    """Stream all calls through ``dispatch`` under a cap."""
-    async with DigitroClient(_capped_pabx(job)) as client:
-        with watch:
-            calls = (make_call(number) for number in range(job.calls))
-            async with client.dispatch(calls) as results:
-                await _tell(results, tally)
-
-
-async def durable(job: Job, watch: Stopwatch, tally: Tally) -> None:
-    """Dial all calls from a ledger on disk under a cap; the import is not timed."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with (
-            open_ledger(Path(folder, "bench.db")) as ledger,
-            DigitroClient(_capped_pabx(job)) as client,
-        ):
-            campaign = Campaign(ledger, client, call=call_defaults())
-            calls = (make_call(number) for number in range(job.calls))
-            await campaign.add(
-                Contact(line=line, call=call) for line, call in enumerate(calls, 2)
-            )
-            with watch:
-                async with campaign.run() as results:
-                    await _tell(results, tally)
-
-
-def _capped_pabx(job: Job) -> PABX:
-    return attrs.evolve(make_pabx(job.base_url, job.in_flight), rate=NEVER_REACHED)
-
-
-async def _tell(results: AsyncIterable[CallResult], tally: Tally) -> None:
-    async for result in results:
-        tally.add(result.call_id, result.timings.latency)
-
-
 LAYERS: dict[str, Run] = {
     "gather": naive.gather,
-    "transport": own.transport,
+    "transport": parts.transport,
     "+ validation, dispatch": own.dispatch,
-    "+ pacing": capped,
-    "+ ledger": durable,
+    "+ pacing": own.dispatch_capped,
+    "+ ledger": own.campaign_capped,
 }
 """Each is the one before it and something more, but for the first, the yardstick."""
 

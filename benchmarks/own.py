@@ -174,7 +174,7 @@ async def one_by_one_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
 
 @contextlib.asynccontextmanager
 async def imported_campaign(
-    job: Job, sessions: type[SessionManager]
+    job: Job, sessions: type[SessionManager], rate: RateLimit | None = None
 ) -> AsyncIterator[Campaign]:
     """Give a campaign whose calls stand in a ledger on disk.
 
@@ -185,7 +185,7 @@ async def imported_campaign(
     with tempfile.TemporaryDirectory() as folder:
         async with (
             open_ledger(Path(folder, "bench.db")) as ledger,
-            _opened(job, sessions) as client,
+            _opened(job, sessions, rate) as client,
         ):
             campaign = Campaign(ledger, client, call=fields)
             calls = (make_call(number) for number in range(job.calls))
@@ -202,13 +202,19 @@ async def campaign(
     watch: Stopwatch,
     tally: Tally,
     sessions: type[SessionManager] = SessionManager,
+    rate: RateLimit | None = None,
 ) -> None:
     """Dial all calls from a ledger on disk; the import is not timed."""
-    async with imported_campaign(job, sessions) as campaign:
+    async with imported_campaign(job, sessions, rate) as campaign:
         with watch:
             async with campaign.run() as results:
                 async for result in results:
                     tally.add(result.call_id, result.timings.latency)
+
+
+async def campaign_capped(job: Job, watch: Stopwatch, tally: Tally) -> None:
+    """Dial from a ledger under a cap that is never reached."""
+    await campaign(job, watch, tally, rate=RateLimit(UNREACHABLE))
 
 
 async def campaign_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
