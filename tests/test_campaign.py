@@ -55,6 +55,7 @@ from digitro_async.campaign import Imported, Ledger, SQLiteLedger, State
 from digitro_async.campaign._campaign import PAGE
 from digitro_async.campaign._reconcile import QUARANTINE
 from digitro_async.contacts import Contact, RejectedRow, open_contacts
+from digitro_async.dispatch._pacing import Pacer
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
 CALL = {"device": "1125000", "device_password": "canary-4567"}
@@ -889,6 +890,14 @@ class TestBrokenLedger:
         }
 
 
+class Unspaced(Pacer):
+    """A pacer that lets calls go as long as there are slots."""
+
+    def start(self, _: float) -> None:
+        """Take a slot and nothing else."""
+        self._held += 1
+
+
 class TestSlots:
     """The cap holds across runs."""
 
@@ -924,8 +933,7 @@ class TestSlots:
         async with shelf.ledger() as ledger:
             campaign, client = scripted(ledger, ScriptedTransport(), pabx=pabx)
             lane = client.dispatcher._router.lanes["one"]
-            assert lane._pacer is not None
-            lane._pacer._spacing = 0.0  # the slots are what counts here
+            lane._pacer = Unspaced(RateLimit(20, per=3600))
             await campaign.add(contacts(12))
             async with asyncio.timeout(10):
                 await run(campaign)
@@ -942,9 +950,8 @@ class TestSlots:
             cooling: list[float] = []
             for count in (12, 20):
                 campaign, client = scripted(ledger, ScriptedTransport(), pabx=pabx)
-                pacer = client.dispatcher._router.lanes["one"]._pacer
-                assert pacer is not None
-                pacer._spacing = 0.0
+                pacer = Unspaced(RateLimit(20, per=3600))
+                client.dispatcher._router.lanes["one"]._pacer = pacer
                 await campaign.add(contacts(count))
                 await run(campaign)
                 now = asyncio.get_running_loop().time()
