@@ -19,8 +19,12 @@ from digitro_async.errors import DigitroError, LedgerError
 
 __all__ = ["LedgerFile", "Writer"]
 
-LONGEST_WAIT = 0.001
-"""Seconds that a first job waits for others to share its commit; 5 ms at most."""
+LOOK_SECONDS = 0.000_5
+MOST_LOOKS = 8
+ENOUGH_JOBS = 60
+"""A first job waits for others to share its commit: for two looks at the queue, then
+while more of them come, until they are enough; 4 ms at most. Once all who send wait for
+their record nobody else comes, and a longer wait would only keep them."""
 
 MOST_JOBS = 2_000
 """Jobs of one commit."""
@@ -134,13 +138,21 @@ class Writer:
     def _take_turn(self, connection: sqlite3.Connection) -> bool:
         """Write what waits; False where that was the last."""
         batch = [self._jobs.get()]
-        time.sleep(LONGEST_WAIT)
+        self._wait_for_others()
         # Nobody else takes from it, so at least as many are there.
         batch += [self._jobs.get() for _ in range(min(self._jobs.qsize(), MOST_JOBS))]
         jobs = [job for job in batch if job is not None]
         if jobs:
             self._write(connection, jobs)
         return self._tell(_answer, jobs) and len(jobs) == len(batch)
+
+    def _wait_for_others(self) -> None:
+        waiting = -1
+        for _ in range(MOST_LOOKS):
+            time.sleep(LOOK_SECONDS)
+            before, waiting = waiting, self._jobs.qsize()
+            if waiting == before or waiting >= ENOUGH_JOBS:
+                return
 
     def _write(self, connection: sqlite3.Connection, jobs: list[Job]) -> None:
         if self._broken is None:
