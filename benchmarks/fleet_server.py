@@ -7,18 +7,13 @@ there, so the fleet needs Linux.
 import argparse
 import asyncio
 import contextlib
-import importlib
-import importlib.util
 import itertools
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 
-from benchmarks.machine import pin
-from benchmarks.processes import ROOT
-from benchmarks.server import Connection
-from benchmarks.work import WrongRunError
+from benchmarks.processes import server_process
+from benchmarks.server import Connection, run_server
 
 
 def address(number: int) -> str:
@@ -38,21 +33,9 @@ def serving_fleet(size: int, delay: float, core: int | None) -> Iterator[int]:
     Raises:
         WrongRunError: If it did not start.
     """
-    command = [sys.executable, "-m", "benchmarks.fleet_server", "--size", str(size)]
-    command += ["--delay", str(delay)]
-    if core is not None:
-        command += ["--core", str(core)]
-    server = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert server.stdout is not None
-        port = server.stdout.readline()
-        if not port:
-            raise WrongRunError("the server did not start")
-        yield int(port)
-    finally:
-        server.communicate()  # closes its stdin, which ends it
+    options = ["--size", str(size), "--delay", str(delay)]
+    with server_process("fleet_server", options, core) as port:
+        yield port
 
 
 async def serve(size: int, delay: float) -> None:
@@ -88,12 +71,7 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0, help="seconds")
     parser.add_argument("--core", type=int, default=None)
     options = parser.parse_args()
-    pin(options.core)
-    factory = None
-    if importlib.util.find_spec("uvloop"):
-        factory = importlib.import_module("uvloop").new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serve(options.size, options.delay))
+    run_server(serve(options.size, options.delay), options.core)
 
 
 if __name__ == "__main__":

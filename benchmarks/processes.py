@@ -28,11 +28,28 @@ def serving(
         core: Core to run on, None for any.
         times: File that gets the time of every request when it ends.
     """
-    command = [sys.executable, "-m", "benchmarks.server", "--delay", str(delay)]
+    options = ["--delay", str(delay)]
+    if times is not None:
+        options += ["--times", str(times)]
+    with server_process("server", options, core) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def server_process(module: str, options: list[str], core: int | None) -> Iterator[int]:
+    """Run a server of this folder and give its port; it ends with the block.
+
+    Args:
+        module: Its name. It prints its port, and serves until its stdin is closed.
+        options: Of its command line.
+        core: Core to run on, None for any.
+
+    Raises:
+        WrongRunError: If it did not start.
+    """
+    command = [sys.executable, "-m", f"benchmarks.{module}", *options]
     if core is not None:
         command += ["--core", str(core)]
-    if times is not None:
-        command += ["--times", str(times)]
     server = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

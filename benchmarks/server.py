@@ -14,9 +14,9 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from benchmarks.machine import pin
 from benchmarks.work import API_KEY, FIELDS, PATH
@@ -149,6 +149,16 @@ async def serve(delay: float, times: list[float] | None = None) -> None:
     server.close()
 
 
+def run_server(serving: Coroutine[Any, Any, None], core: int | None) -> None:
+    """Run a server on one core, on uvloop where there is one."""
+    pin(core)
+    factory = None
+    if importlib.util.find_spec("uvloop"):
+        factory = importlib.import_module("uvloop").new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serving)
+
+
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="benchmarks.server")
@@ -156,13 +166,8 @@ def main() -> None:
     parser.add_argument("--core", type=int, default=None)
     parser.add_argument("--times", type=Path, help="file for the time of every request")
     options = parser.parse_args()
-    pin(options.core)
-    factory = None
-    if importlib.util.find_spec("uvloop"):
-        factory = importlib.import_module("uvloop").new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        times: list[float] | None = [] if options.times else None
-        runner.run(serve(options.delay, times))
+    times: list[float] | None = [] if options.times else None
+    run_server(serve(options.delay, times), options.core)
     if options.times:
         options.times.write_text(json.dumps(times), encoding="ascii")
 

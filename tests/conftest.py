@@ -7,8 +7,10 @@ from typing import Any
 
 import aiohttp
 import aioresponses.core
+import pytest
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.streams import StreamReader
+from benchmark_modules import ROOT
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -50,3 +52,9 @@ _mend_aioresponses()
 # Until one is set, asking for the main thread's loop makes one: pytest-asyncio asks,
 # and nobody closes it. A later test would get the warning.
 asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let modules be imported from the top folder of the checkout."""
+    monkeypatch.syspath_prepend(str(ROOT))

@@ -1,18 +1,16 @@
-import importlib
 import itertools
 import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import attrs
 import pytest
+from benchmark_modules import ROOT, module
 
 from digitro_async.protocol import unstructure_call
 
-ROOT = Path(__file__).resolve().parent.parent
 MEASURES = (
     "calls_per_second",
     "cpu_us",
@@ -23,18 +21,10 @@ MEASURES = (
     "peak_mib",
 )
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage")
-
-
-@pytest.fixture(autouse=True)
-def _checkout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT))
-
-
-def module(name: str) -> Any:
-    """Return a module of the benchmarks, which are not installed with the package."""
-    found: ModuleType = importlib.import_module(f"benchmarks.{name}")
-    return found
+pytestmark = [
+    pytest.mark.usefixtures("checkout"),
+    pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage"),
+]
 
 
 def figures(contender: str, speed: float, *, noisy: bool = False) -> Any:

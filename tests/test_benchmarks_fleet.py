@@ -1,30 +1,18 @@
 """The fleet benchmark: its figures, and that it runs."""
 
-import importlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from benchmark_modules import ROOT, module
 
 from digitro_async import RateLimit
 
-ROOT = Path(__file__).resolve().parent.parent
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs 127.0.0.0/8")
-
-
-@pytest.fixture(autouse=True)
-def _checkout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT))
-
-
-def module(name: str) -> Any:
-    """Return a module of the benchmarks, which are not installed with the package."""
-    found: ModuleType = importlib.import_module(f"benchmarks.{name}")
-    return found
+pytestmark = [
+    pytest.mark.usefixtures("checkout"),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs 127.0.0.0/8"),
+]
 
 
 def sent(start: float, answered: float | None = None, began: float = 0.0) -> Any:

@@ -1,32 +1,21 @@
 """What the layers of a call cost, and what a list takes in memory."""
 
-import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
+from benchmark_modules import ROOT, module
 
 from digitro_async.contacts import Contact, open_contacts
 
-ROOT = Path(__file__).resolve().parent.parent
 SHORT_GROWTH = 8.0
 """MiB: SQLite's cache takes 3 for 6,000 contacts; their results, kept, take 7 more."""
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage")
-
-
-@pytest.fixture(autouse=True)
-def _checkout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT))
-
-
-def module(name: str) -> Any:
-    """Return a module of the benchmarks, which are not installed with the package."""
-    found: ModuleType = importlib.import_module(f"benchmarks.{name}")
-    return found
+pytestmark = [
+    pytest.mark.usefixtures("checkout"),
+    pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage"),
+]
 
 
 class TestLayers:

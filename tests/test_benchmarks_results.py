@@ -1,4 +1,3 @@
-import importlib
 import json
 import re
 import sys
@@ -9,21 +8,14 @@ from xml.etree import ElementTree as ET
 
 import attrs
 import pytest
+from benchmark_modules import ROOT, module
 
-ROOT = Path(__file__).resolve().parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage")
-
-
-@pytest.fixture(autouse=True)
-def _checkout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT))
-
-
-def module(name: str) -> Any:
-    """Return a module of the benchmarks, which are not installed with the package."""
-    return importlib.import_module(f"benchmarks.{name}")
+pytestmark = [
+    pytest.mark.usefixtures("checkout"),
+    pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage"),
+]
 
 
 def figures(contender: str, speed: float, p99_ms: float = 2.0) -> Any:

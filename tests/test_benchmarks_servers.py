@@ -14,20 +14,12 @@ from typing import Any
 
 import attrs
 import pytest
+from benchmark_modules import ROOT, module
 
-ROOT = Path(__file__).resolve().parent.parent
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage")
-
-
-@pytest.fixture(autouse=True)
-def _checkout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT))
-
-
-def module(name: str) -> Any:
-    """Return a module of the benchmarks, which are not installed with the package."""
-    return importlib.import_module(f"benchmarks.{name}")
+pytestmark = [
+    pytest.mark.usefixtures("checkout"),
+    pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage"),
+]
 
 
 @pytest.fixture(scope="module")
