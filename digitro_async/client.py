@@ -62,7 +62,8 @@ class DigitroClient:
 
     async def __aenter__(self) -> Self:
         self._check_open()
-        await self._sessions.__aenter__()
+        with anyio.CancelScope():  # loads anyio's backend: not amid the calls, later
+            await self._sessions.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:

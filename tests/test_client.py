@@ -2,6 +2,8 @@ import asyncio
 import gc
 import json
 import logging
+import subprocess
+import sys
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -635,3 +637,28 @@ class TestPrivacy:
         assert "exchange" not in shown
         assert not isinstance(caught.value, AnswerTimeoutError)
         assert answer("x")
+
+
+def test_backend_is_loaded_when_a_client_opens() -> None:
+    """Anyio's backend takes 20 ms to load; that is over before the first call."""
+    program = """
+import asyncio, sys
+from digitro_async import PABX, DigitroClient
+BACKEND = "anyio._backends._asyncio"
+
+async def main():
+    pabx = PABX("one", "http://127.0.0.1:9", channel_id=1, api_key="key")
+    before = BACKEND in sys.modules
+    async with DigitroClient(pabx):
+        print(before, BACKEND in sys.modules)
+
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["False", "True"]
