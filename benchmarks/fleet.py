@@ -2,150 +2,27 @@
 
 ``python -m benchmarks.fleet`` dials through fleets of several sizes that make the same
 calls in the same time, says what CPU a call costs in each, and what memory an idle PABX
-takes. Run with a job as its argument it is the process that dials.
+takes.
 """
 
 import argparse
-import asyncio
-import gc
 import statistics
 import sys
 from typing import Any
 
 import attrs
 
-from benchmarks.fleet_server import address, serving_fleet
-from benchmarks.machine import choose_cores, describe, headline, pin
-from benchmarks.own import make_call, make_pabx
+from benchmarks.fleet_client import IDLE_SECONDS, RATE, TRANSPORTS, FleetJob
+from benchmarks.fleet_server import serving_fleet
+from benchmarks.machine import choose_cores, describe, headline
 from benchmarks.processes import run_module
 from benchmarks.report import align
-from benchmarks.turns import Sent, lateness, percentile
-from benchmarks.work import Stopwatch, WrongRunError, current_mib, hand_in, read_job
-from digitro_async import (
-    PABX,
-    DigitroClient,
-    DispatchItem,
-    LeanSessionManager,
-    PoolSettings,
-    RateLimit,
-    SessionManager,
-    tune_process,
-)
 
 SIZES = (1, 10, 100, 1000)
-RATE = 1000
-"""Calls a second, shared by the PABX of a fleet."""
-IN_FLIGHT = 200
 DELAY = 0.005
 """Seconds from a whole request to its answer."""
 MOST_RATIO = 1.5
 """What a call through the largest fleet may cost, to one through a single PABX."""
-
-TRANSPORTS = {"default": SessionManager, "lean": LeanSessionManager}
-IDLE_SECONDS = 2.0
-"""After which an unused connection is dropped, where memory is looked at."""
-
-
-@attrs.frozen(kw_only=True)
-class FleetJob:
-    """One fleet in a process of its own.
-
-    Attributes:
-        port: Port of the server on every address.
-        size: Number of PABX.
-        calls: Calls to make; 0 to look at memory instead.
-        named: Whether each call names its PABX.
-        transport: One of ``TRANSPORTS``.
-        idle: Seconds after which an unused connection is dropped; for memory alone.
-        core: Core to run on, None for any.
-    """
-
-    port: int
-    size: int
-    calls: int
-    named: bool = True
-    transport: str = "default"
-    idle: float = IDLE_SECONDS
-    core: int | None = None
-
-
-def make_fleet(port: int, size: int, pool: PoolSettings | None = None) -> list[PABX]:
-    """Return the PABX of a fleet; they share the rate and the calls in flight."""
-    one = make_pabx(f"http://{address(0)}:{port}", max(2, IN_FLIGHT // size))
-    one = attrs.evolve(one, rate=RateLimit(RATE // size), pool=pool or PoolSettings())
-    return [
-        attrs.evolve(one, name=f"p{turn}", base_url=f"http://{address(turn)}:{port}")
-        for turn in range(size)
-    ]
-
-
-async def dial(job: FleetJob) -> dict[str, float]:
-    """Dial a list that is there at once, and return what a call cost.
-
-    Raises:
-        WrongRunError: If a call was not accepted.
-    """
-    seen: dict[str, list[Sent]] = {}
-    calls = (
-        DispatchItem(
-            call=make_call(turn), pabx=f"p{turn % job.size}" if job.named else None
-        )
-        for turn in range(job.calls)
-    )
-    async with (
-        TRANSPORTS[job.transport]() as sessions,
-        DigitroClient(make_fleet(job.port, job.size), sessions=sessions) as client,
-    ):
-        with Stopwatch() as watch:
-            async with client.dispatch(calls) as results:
-                async for result in results:
-                    times = result.timings
-                    if not result.call_id or not result.pabx or not times.sent_at:
-                        raise WrongRunError(f"not accepted: {result.error!r}")
-                    start = times.sent_at
-                    sent = Sent(start - times.waited, start, start + times.latency)
-                    seen.setdefault(result.pabx, []).append(sent)
-    late = [
-        one
-        for calls_of_one in seen.values()
-        for one in lateness(calls_of_one, RateLimit(RATE // job.size))
-    ]
-    if len(late) != job.calls or len(seen) != job.size:
-        raise WrongRunError(f"{len(late)} calls through {len(seen)} PABX")
-    return {
-        "cpu_us": 1e6 * watch.cpu / job.calls,
-        "used": (job.calls - job.size) / (RATE * watch.wall),
-        "late_p99_ms": 1000 * percentile(late, 0.99),
-    }
-
-
-async def weigh(job: FleetJob) -> dict[str, float]:
-    """Return the memory (RSS, MiB) of a fleet that has nothing to do.
-
-    Raises:
-        WrongRunError: If a call was not accepted.
-    """
-    found: dict[str, float] = {}
-
-    def look(step: str) -> None:
-        gc.collect()
-        found[step] = current_mib()
-
-    fleet = make_fleet(job.port, job.size, PoolSettings(idle_seconds=job.idle))
-    async with (
-        TRANSPORTS[job.transport]() as sessions,
-        DigitroClient(fleet, sessions=sessions) as client,
-    ):
-        look("before any call")
-        calls = (DispatchItem(call=make_call(1), pabx=one.name) for one in fleet)
-        async with client.dispatch(calls) as results:
-            async for result in results:
-                if not result.call_id:
-                    raise WrongRunError(f"not accepted: {result.error!r}")
-        look("connected, after a call")
-        await asyncio.sleep(2.5 * job.idle)
-        look("after its idle time")
-    return found
 
 
 @attrs.frozen(kw_only=True)
@@ -242,7 +119,7 @@ def run(options: argparse.Namespace) -> bool:
                 idle=options.idle,
                 core=client_core,
             )
-            return run_module("fleet", job)
+            return run_module("fleet_client", job)
 
         for transport in options.transports:
             rounds: list[dict[str, dict[str, float]]] = []
@@ -264,17 +141,11 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def main() -> int:
-    """Dial a job, or print all tables.
+    """Print all tables.
 
     Returns:
         0; 1 where the largest fleet costs more than allowed.
     """
-    if len(sys.argv) == 2 and sys.argv[1].startswith("{"):
-        job = read_job(FleetJob)
-        pin(job.core)
-        tune_process()
-        hand_in(asyncio.run(dial(job) if job.calls else weigh(job)))
-        return 0
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.fleet", description=__doc__
     )

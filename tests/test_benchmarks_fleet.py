@@ -113,7 +113,7 @@ def port() -> Iterator[int]:
 
 async def test_pools_of_their_own(port: int) -> None:
     """Every PABX of a fleet has a pool of connections of its own."""
-    fleet = module("fleet")
+    fleet = module("fleet_client")
     sessions = fleet.SessionManager()
     pabx = fleet.make_fleet(port, 7)
     async with fleet.DigitroClient(pabx, sessions=sessions) as client:
@@ -132,7 +132,7 @@ async def test_pools_of_their_own(port: int) -> None:
 @pytest.mark.parametrize("named", [True, False])
 async def test_dial(port: int, *, named: bool) -> None:
     """A fleet makes its calls and says what they cost."""
-    fleet = module("fleet")
+    fleet = module("fleet_client")
     job = fleet.FleetJob(port=port, size=7, calls=100, named=named)
     found = await fleet.dial(job)
 
@@ -144,7 +144,7 @@ async def test_dial(port: int, *, named: bool) -> None:
 @pytest.mark.parametrize("transport", ["default", "lean"])
 async def test_weigh(port: int, transport: str) -> None:
     """Memory is looked at before a call, after one, and when nothing is connected."""
-    fleet = module("fleet")
+    fleet = module("fleet_client")
     job = fleet.FleetJob(port=port, size=7, calls=0, transport=transport, idle=0.1)
     found = await fleet.weigh(job)
 
