@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -100,6 +100,15 @@ class Dialling:
         pytest.fail(f"it never said: {text}")
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Let processes that are started hear SIGHUP even where tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize(
     "number_of_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 )
