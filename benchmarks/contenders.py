@@ -125,10 +125,11 @@ _OWN = (
         can_wait=False,
         threads=True,
     ),
+    *_forms("campaign-capped", "own:campaign_capped", can_wait=False, threads=True),
     *_forms("lean", "lean:plain", tuned=NGINX + TLS),
     *_forms("lean+hooks", "lean:with_hooks"),
     Contender("codec", "parts:codec", can_wait=False),
-    Contender("transport", "parts:transport", can_wait=False),
+    *_forms("transport", "parts:transport", can_wait=False),
     Contender("transport-lean", "parts:transport_lean", can_wait=False),
     Contender("campaign-import", "parts:campaign_import", can_wait=False),
 )

@@ -8,8 +8,15 @@ import attrs
 from benchmarks.fleet_server import address
 from benchmarks.machine import pin
 from benchmarks.own import make_call, make_pabx
-from benchmarks.turns import Sent, lateness, percentile
-from benchmarks.work import Stopwatch, WrongRunError, current_mib, hand_in, read_job
+from benchmarks.turns import Sent, lateness
+from benchmarks.work import (
+    Stopwatch,
+    WrongRunError,
+    current_mib,
+    hand_in,
+    percentile,
+    read_job,
+)
 from digitro_async import (
     PABX,
     DigitroClient,
@@ -83,12 +90,9 @@ async def dial(job: FleetJob) -> dict[str, float]:
         with Stopwatch() as watch:
             async with client.dispatch(calls) as results:
                 async for result in results:
-                    times = result.timings
-                    if not result.call_id or not result.pabx or not times.sent_at:
+                    if not result.call_id or not result.pabx:
                         raise WrongRunError(f"not accepted: {result.error!r}")
-                    start = times.sent_at
-                    sent = Sent(start - times.waited, start, start + times.latency)
-                    seen.setdefault(result.pabx, []).append(sent)
+                    seen.setdefault(result.pabx, []).append(Sent.by(result.timings))
     late = [
         one
         for calls_of_one in seen.values()

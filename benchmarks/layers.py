@@ -5,25 +5,19 @@ out, bytes in) and the same with one layer more each time, up to a durable campa
 under a cap. The difference is what the layers cost, with the dispatcher that holds them
 together: its workers, turns, retries, statistics and results. Beside it stand the parts
 by themselves, from ``micro``. A plain aiohttp ``gather`` tells how fast the machine is.
-Run with a job as its argument it is one such process.
 """
 
 import argparse
-import asyncio
 import statistics
-import sys
 from typing import Any
 
 import attrs
 
-from benchmarks import naive, own, parts
-from benchmarks.client import Run
-from benchmarks.machine import choose_cores, describe, headline, pin
+from benchmarks.machine import choose_cores, describe, headline
 from benchmarks.micro import EVIDENCE, PARTS, MicroJob, run_micro
 from benchmarks.processes import run_module, serving
 from benchmarks.report import align
-from benchmarks.work import Job, Stopwatch, Tally, hand_in, read_job
-from digitro_async import tune_process
+from benchmarks.work import Job
 
 IN_FLIGHT = 100
 
@@ -31,15 +25,15 @@ WANTED = 45.0
 YARDSTICK = 140.0
 """All layers shall cost ``WANTED`` us where a plain gather costs so many."""
 
-
-LAYERS: dict[str, Run] = {
-    "gather": naive.gather,
-    "transport": parts.transport,
-    "+ validation, dispatch": own.dispatch,
-    "+ pacing": own.dispatch_capped,
-    "+ ledger": own.campaign_capped,
+LAYERS = {
+    "gather": "gather",
+    "transport": "transport+tuned",
+    "+ validation, dispatch": "ours+tuned",
+    "+ pacing": "ours-capped+tuned",
+    "+ ledger": "campaign-capped+tuned",
 }
-"""Each is the one before it and something more, but for the first, the yardstick."""
+"""Contenders: each is the one before it and something more, but for the first, the
+yardstick."""
 
 
 @attrs.frozen(kw_only=True)
@@ -109,31 +103,8 @@ def _verdict(us: float) -> str:
     return f"{'within' if us <= WANTED else 'MORE THAN'} {WANTED:g} us"
 
 
-def measure(job: Job) -> float:
-    """Make the calls of a job and return the CPU of one in us.
-
-    Raises:
-        WrongRunError: If a call has no answer of its own.
-    """
-    if job.contender != next(iter(LAYERS)):
-        tune_process()
-    watch, tally = Stopwatch(), Tally()
-    asyncio.run(_run(LAYERS[job.contender], job, watch, tally))
-    tally.check(job.calls)
-    return 1e6 * watch.cpu / job.calls
-
-
-async def _run(run: Run, job: Job, watch: Stopwatch, tally: Tally) -> None:
-    await run(job, watch, tally)
-
-
 def main() -> None:
-    """Do a job, or print the figures."""
-    if len(sys.argv) == 2 and sys.argv[1].startswith("{"):
-        job = read_job(Job)
-        pin(job.core)
-        hand_in({"cpu_us": measure(job)})
-        return
+    """Print the figures."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.layers", description=__doc__
     )
@@ -147,15 +118,15 @@ def main() -> None:
     with serving(0.0, server_core) as port:
         for _ in range(options.rounds):
             rounds.append({})
-            for name in LAYERS:
+            for layer, contender in LAYERS.items():
                 job = Job(
-                    contender=name,
+                    contender=contender,
                     port=port,
                     calls=options.calls,
                     in_flight=IN_FLIGHT,
                     core=client_core,
                 )
-                rounds[-1][name] = run_module("layers", job)["cpu_us"]
+                rounds[-1][layer] = run_module("client", job)["cpu_us"]
     print("\n" + report(add_up(rounds, steps)))
 
 

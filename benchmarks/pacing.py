@@ -28,8 +28,8 @@ from benchmarks.machine import choose_cores, describe, headline, pin
 from benchmarks.own import make_call, make_pabx
 from benchmarks.processes import run_module, serving
 from benchmarks.report import align
-from benchmarks.turns import Sent, lateness, percentile
-from benchmarks.work import WrongRunError, hand_in, read_job
+from benchmarks.turns import Sent, lateness
+from benchmarks.work import WrongRunError, hand_in, percentile, read_job
 from digitro_async import DigitroClient, RateLimit, tune_process
 
 RATES = (10, 200, 2000)
@@ -121,18 +121,17 @@ def typical(runs: list[Pacing]) -> Pacing:
 
 async def dial(job: PacingJob) -> dict[str, Any]:
     """Dial the list; return how many calls were accepted, and how late they went."""
-    pabx = make_pabx(f"http://127.0.0.1:{job.port}", 100)
-    pabx = attrs.evolve(pabx, rate=RateLimit(job.rate))
-    accepted: list[Sent] = []
+    limit = RateLimit(job.rate)
+    pabx = make_pabx(f"http://127.0.0.1:{job.port}", 100, rate=limit)
     async with DigitroClient(pabx) as client:
         calls = (make_call(number) for number in range(job.calls))
         async with client.dispatch(calls) as results:
-            async for result in results:
-                start, took = result.timings.sent_at, result.timings
-                if result.call_id is not None and start is not None:
-                    answered = start + took.latency
-                    accepted.append(Sent(start - took.waited, start, answered))
-    late = lateness(accepted, RateLimit(job.rate))
+            accepted = [
+                Sent.by(result.timings)
+                async for result in results
+                if result.call_id is not None
+            ]
+    late = lateness(accepted, limit)
     return {"accepted": len(accepted), "turn_p99_ms": 1000 * percentile(late, 0.99)}
 
 

@@ -11,10 +11,8 @@ from benchmarks.comparisons import TLS_SUFFIX
 from benchmarks.contenders import Contender
 from benchmarks.nginx import Address, nginx_serving
 from benchmarks.processes import run_module, serving
-from benchmarks.scenarios import SCENARIOS, Scenario
+from benchmarks.scenarios import Scenario
 from benchmarks.work import Job
-
-__all__ = ["SCENARIOS", "Plan", "Scenario", "run_rounds"]
 
 LEAST_CPU_SHARE = 0.85
 """A client that never waits for its server has its core; less is foreign load."""

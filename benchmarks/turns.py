@@ -7,12 +7,13 @@ timers and the event loop are; how even the schedule itself is, servers must tel
 """
 
 import heapq
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import Self
 
 import attrs
 
-from digitro_async import RateLimit
+from benchmarks.work import WrongRunError
+from digitro_async import RateLimit, Timings
 from digitro_async.dispatch._pacing import Pacer
 
 
@@ -29,6 +30,18 @@ class Sent:
     began: float
     start: float
     answered: float
+
+    @classmethod
+    def by(cls, times: Timings) -> Self:
+        """Return the call that a result's timings tell of.
+
+        Raises:
+            WrongRunError: If it was not sent.
+        """
+        if times.sent_at is None:
+            raise WrongRunError("a call was not sent")
+        start = times.sent_at
+        return cls(start - times.waited, start, start + times.latency)
 
 
 def lateness(calls: Iterable[Sent], limit: RateLimit) -> list[float]:
@@ -49,9 +62,3 @@ def lateness(calls: Iterable[Sent], limit: RateLimit) -> list[float]:
         pacer.start(call.start)
         heapq.heappush(answers, call.answered)
     return late
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value that ``share`` of all don't exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -7,6 +7,7 @@ import resource
 import ssl
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -126,8 +127,13 @@ class Tally:
 
     def latency_ms(self, share: float) -> float:
         """Return the latency in ms that ``share`` of the calls did not exceed."""
-        ordered = sorted(self.latencies)
-        return 1000 * ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+        return 1000 * percentile(self.latencies, share)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value that ``share`` of all don't exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 class Stopwatch:

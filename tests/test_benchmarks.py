@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from benchmark_modules import ROOT, module
+from benchmark_modules import ROOT, figures, module
 
 from digitro_async.protocol import unstructure_call
 
@@ -25,23 +25,6 @@ pytestmark = [
     pytest.mark.usefixtures("checkout"),
     pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage"),
 ]
-
-
-def figures(contender: str, speed: float, *, noisy: bool = False) -> Any:
-    """Return figures of a contender that makes ``speed`` calls a second."""
-    return module("client").Figures(
-        contender=contender,
-        calls=100,
-        seconds=100 / speed,
-        calls_per_second=speed,
-        cpu_us=1e6 / speed,
-        cpu_share=1.0,
-        p50_ms=1.0,
-        p99_ms=2.0,
-        p999_ms=3.0,
-        peak_mib=40.0,
-        noisy=noisy,
-    )
 
 
 def test_quick_run(tmp_path: Path) -> None:
@@ -176,8 +159,9 @@ def test_disturbed_runs_are_repeated(
         measured = figures(contender, 100 / cpu)
         return attrs.evolve(measured, cpu_share=cpu, delay_share=delay)
 
+    judged = module("contenders").find(contender)
     found = rounds._run_quietly(
-        rounds.SCENARIOS[scenario], plan, module("contenders").find(contender), run
+        module("scenarios").SCENARIOS[scenario], plan, judged, run
     )
 
     assert (found.cpu_share, found.noisy, found.repeats) == kept

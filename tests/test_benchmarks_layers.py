@@ -64,7 +64,8 @@ class TestLayers:
         work = module("work")
         job = work.Job(contender=layer, port=port, calls=150, in_flight=20)
         watch, tally = work.Stopwatch(), work.Tally()
-        await module("layers").LAYERS[layer](job, watch, tally)
+        contender = module("contenders").find(module("layers").LAYERS[layer])
+        await module("client").load(contender)(job, watch, tally)
 
         tally.check(150)
         assert watch.cpu > 0

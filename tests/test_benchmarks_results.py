@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import attrs
 import pytest
-from benchmark_modules import ROOT, module
+from benchmark_modules import ROOT, figures, module
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -16,22 +16,6 @@ pytestmark = [
     pytest.mark.usefixtures("checkout"),
     pytest.mark.skipif(sys.platform == "win32", reason="needs resource usage"),
 ]
-
-
-def figures(contender: str, speed: float, p99_ms: float = 2.0) -> Any:
-    """Return figures of a contender that makes ``speed`` calls a second."""
-    return module("client").Figures(
-        contender=contender,
-        calls=100,
-        seconds=100 / speed,
-        calls_per_second=speed,
-        cpu_us=1e6 / speed,
-        cpu_share=1.0,
-        p50_ms=1.0,
-        p99_ms=p99_ms,
-        p999_ms=3.0,
-        peak_mib=40.0,
-    )
 
 
 MACHINE = {
@@ -391,7 +375,7 @@ class TestPlot:
     def test_open(self) -> None:
         """Where calls are due, p99 latency is drawn, and who is far behind is cut."""
         late = {"gather": 6.0, "ours": 5.0, "workers": 7.0, "httpx": 4000.0}
-        rounds = [[figures(name, 1000, ms) for name, ms in late.items()]]
+        rounds = [[figures(name, 1000, p99_ms=ms) for name, ms in late.items()]]
         picture = self.drawn(open_1000=part("open-1000", rounds))
         texts = [text.text for text in picture.iter(f"{SVG}text")]
         widths = [

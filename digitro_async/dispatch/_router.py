@@ -1,6 +1,6 @@
 """Which PABX takes a call, and its turn there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from digitro_async.dispatch._clock import live_time
 from digitro_async.dispatch._lane import Lane
@@ -109,16 +109,15 @@ class Router:
         return min(waiting, key=lambda lane: lane.breaker.until, default=None)
 
     def _has_unpaused_beside(self, lane: Lane) -> bool:
-        return self._only is None and any(
-            other is not lane and not other.is_paused for other in self.lanes.values()
-        )
+        return next(self._unpaused_others(lane), None) is not None
 
     def _unpaused_beside(self, lane: Lane) -> Lane | None:
-        if self._only is not None:
-            return None
-        others = (
+        others = self._unpaused_others(lane)
+        return min(others, key=lambda other: other.load, default=None)
+
+    def _unpaused_others(self, lane: Lane) -> Iterator[Lane]:
+        return (
             other
             for other in self.lanes.values()
             if other is not lane and not other.is_paused
         )
-        return min(others, key=lambda other: other.load, default=None)
