@@ -29,18 +29,18 @@ class WitnessedBody(aiohttp.Payload):
     Made for every call, so it is what aiohttp asks of a payload and nothing more.
 
     Args:
-        body: The bytes.
+        content: The bytes.
         evidence: Of this one attempt.
     """
 
-    def __init__(self, body: bytes, evidence: Evidence) -> None:
-        self._bytes = body
-        self._evidence = evidence
+    def __init__(self, content: bytes, evidence: Evidence) -> None:
+        self.content = content
+        self.evidence = evidence
 
     @property
     def size(self) -> int:
         """Number of bytes."""
-        return len(self._bytes)
+        return len(self.content)
 
     @property
     def headers(self) -> CIMultiDict[str]:
@@ -59,19 +59,19 @@ class WitnessedBody(aiohttp.Payload):
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Return the bytes as text."""
-        return self._bytes.decode(encoding, errors)
+        return self.content.decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Note it, then write."""
-        self._evidence.sending = True
-        await writer.write(self._bytes)
+        self.evidence.sending = True
+        await writer.write(self.content)
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
         """Note it, then write."""
-        self._evidence.sending = True
-        await writer.write(self._bytes[:content_length])  # no copy where that is all
+        self.evidence.sending = True
+        await writer.write(self.content[:content_length])  # no copy where that is all
 
 
 _HEADERS: Final = CIMultiDict({"Content-Type": "application/json"})

@@ -7,7 +7,7 @@ and reads one answer.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -15,7 +15,8 @@ import attrs
 from aiohttp.tracing import Trace
 
 from digitro_async.models import PABX
-from digitro_async.protocol import Evidence, build_headers
+from digitro_async.protocol import Evidence
+from digitro_async.transport._request import Answer, composer, send
 from digitro_async.transport._sessions import Line, Response, SessionManager
 
 __all__ = ["LeanSessionManager"]
@@ -27,14 +28,15 @@ class _LeanLine(Line):
 
     Attributes:
         request: Tells the connector where to connect; never sent itself.
-        compose: Returns the whole request for a content. A function, because the head
-            holds the api key, and what is no value is shown by nobody.
+        compose: Returns the whole request for a content.
+        of_answers: What all answers have in common.
         phases: Limits of getting a connection.
         read_timeout: Most seconds of silence, None where the total ends it first.
     """
 
     request: aiohttp.ClientRequest
     compose: Callable[[bytes], bytes]
+    of_answers: dict[str, Any]
     phases: aiohttp.ClientTimeout
     read_timeout: float | None
 
@@ -58,7 +60,6 @@ class LeanSessionManager(SessionManager):
             ssl=line.tls,
             session=line.session,
         )
-        compose = _composer(pabx, line.url.raw_path_qs, request.headers["Host"])
         phases = line.session.timeout
         return _LeanLine(
             line.session,
@@ -66,7 +67,8 @@ class LeanSessionManager(SessionManager):
             line.tls,
             line.deadlines,
             request,
-            compose,
+            composer(pabx, line.url),
+            Answer.fields_of(request),
             phases,
             phases.sock_read,
         )
@@ -78,30 +80,6 @@ class LeanSessionManager(SessionManager):
         except BaseException:
             connection.close()
             raise
-
-
-@attrs.frozen
-class _Answer:
-    """The head of an answer, and its content."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: aiohttp.StreamReader
-    connection: Any
-
-    def close(self) -> None:
-        """Close the connection, unless it was given back."""
-        self.connection.close()
-
-
-def _composer(pabx: PABX, target: str, host: str) -> Callable[[bytes], bytes]:
-    """Return what makes requests (RFC 9112): all but the content is always the same."""
-    lines = [f"POST {target} HTTP/1.1", f"Host: {host}"]
-    lines += [f"{name}: {value}" for name, value in build_headers(pabx).items()]
-    if not pabx.pool.reuse:
-        lines += ["Connection: close"]
-    head = "\r\n".join([*lines, "Content-Length: "]).encode("ascii")
-    return lambda body: b"%b%d\r\n\r\n%b" % (head, len(body), body)
 
 
 async def _connect(line: _LeanLine, evidence: Evidence) -> Any:
@@ -120,28 +98,13 @@ async def _connect(line: _LeanLine, evidence: Evidence) -> Any:
 
 async def _ask(
     line: _LeanLine, connection: Any, body: bytes, evidence: Evidence
-) -> _Answer:
+) -> Answer:
     """Write the request and return the answer."""
-    protocol = connection.protocol
-    protocol.set_response_params(
+    connection.protocol.set_response_params(
         read_until_eof=True,
         auto_decompress=False,
         read_timeout=line.read_timeout,
         timeout_ceil_threshold=line.phases.ceil_threshold,
     )
-    request = line.compose(body)
-    evidence.sending = True  # before the first byte can leave
-    connection.transport.write(request)
-    protocol.start_timeout()
-    while True:
-        message, content = await protocol.read()
-        if not _is_interim(message.code):
-            break
-    if not protocol.upgraded:
-        content.on_eof(connection.release)
-    return _Answer(message.code, message.headers, content, connection)
-
-
-def _is_interim(status: int) -> bool:
-    """Whether another answer follows (RFC 9110 section 15.2)."""
-    return 100 <= status <= 199 and status != 101  # noqa: PLR2004 - see there
+    send(connection, line.compose(body), evidence)
+    return await Answer(connection, line.of_answers).start(connection)

@@ -25,6 +25,7 @@ from digitro_async.transport._connector import make_connector, tls_of
 from digitro_async.transport._deadlines import Deadlines
 from digitro_async.transport._evidence import WitnessedBody, make_pool_trace
 from digitro_async.transport._failures import failure_of
+from digitro_async.transport._request import request_class
 
 __all__ = ["Line", "Response", "SessionManager"]
 
@@ -189,6 +190,7 @@ class SessionManager:
             return self._lines[pabx]
         url = URL(build_url(pabx), encoded=True)
         tls = tls_of(pabx.tls)
+        traces = [make_pool_trace()] if pabx.pool.max_connections else []
         session = aiohttp.ClientSession(
             connector=self._connector_of(pabx, url),
             connector_owner=False,
@@ -198,7 +200,8 @@ class SessionManager:
             trust_env=False,
             auto_decompress=False,
             raise_for_status=False,
-            trace_configs=[make_pool_trace()] if pabx.pool.max_connections else None,
+            trace_configs=traces,
+            request_class=request_class(pabx, url, own_traces=len(traces)),
         )
         deadlines = Deadlines(pabx.timeouts.total)
         line = self._make_line(pabx, Line(session, url, tls, deadlines))

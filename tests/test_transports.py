@@ -1,7 +1,8 @@
-"""The lean transport keeps every promise of the ordinary one."""
+"""The other ways to make a call keep every promise of the ordinary one."""
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -16,30 +17,46 @@ from digitro_async import (
     LeanSessionManager,
     Outcome,
     PoolSettings,
-    SessionManager,
     client,
 )
 from digitro_async.testing import FakePABX, HostileLine, HostilePABX
+from digitro_async.transport import _request
+
+WAYS = ("lean", "aiohttp")
+"""``LeanSessionManager``; and the ordinary manager with aiohttp's own requests, which
+it sends where a session is traced or aiohttp is of a release that nobody looked at."""
+
+
+def go(name: str, patch: pytest.MonkeyPatch) -> None:
+    """Have every client that brings no sessions make its calls in that way."""
+    if name == "lean":
+        for module in (client, test_soundness):
+            patch.setattr(module, "SessionManager", LeanSessionManager)
+    elif name == "aiohttp":
+        patch.setattr(_request, "LOOKED_AT", "no release of")
 
 
 @pytest.fixture
-def lean(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give every client that brings no sessions the lean ones."""
-    for module in (client, test_soundness):
-        monkeypatch.setattr(module, "SessionManager", LeanSessionManager)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the test's calls made in another way."""
+    go(request.param, monkeypatch)
+
+
+every_way = pytest.mark.parametrize("way", WAYS, indirect=True)
 
 
 def every_case() -> Iterator[Any]:
-    """Yield each case on each kind of loop; every fifth is in the ordinary run."""
-    for number, case in enumerate(CATALOGUE):
-        for loop in ("asyncio", "uvloop"):
-            often = (number + (loop == "uvloop")) % 5 == 0
-            marks = () if often else pytest.mark.long
-            yield pytest.param(case, loop, marks=marks, id=f"{case.id}-{loop}")
+    """Yield each case in each way on each loop; every tenth is in the ordinary run."""
+    combinations = product(WAYS, ("asyncio", "uvloop"))
+    for (number, case), (shift, (way, loop)) in product(
+        enumerate(CATALOGUE), enumerate(combinations)
+    ):
+        marks = () if (number + 3 * shift) % 10 == 0 else pytest.mark.long
+        yield pytest.param(way, case, loop, marks=marks, id=f"{case.id}-{way}-{loop}")
 
 
-@pytest.mark.usefixtures("lean")
-@pytest.mark.parametrize(("case", "loop"), list(every_case()))
+@pytest.mark.parametrize(("way", "case", "loop"), list(every_case()), indirect=["way"])
+@pytest.mark.usefixtures("way")
 def test_case(case: FaultCase, loop: str) -> None:
     """Each fault of the catalogue comes to the same as with the ordinary transport."""
     if not case.is_possible:
@@ -53,7 +70,8 @@ def test_case(case: FaultCase, loop: str) -> None:
     run_on(loop, main)
 
 
-@pytest.mark.usefixtures("lean")
+@every_way
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("reuse", [True, False])
 @pytest.mark.parametrize("loop", LOOPS)
 def test_what_is_said_of_a_call_is_true(loop: str, reuse: bool) -> None:
@@ -63,20 +81,21 @@ def test_what_is_said_of_a_call_is_true(loop: str, reuse: bool) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-@pytest.mark.usefixtures("lean")
+@every_way
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("reuse", [True, False])
 @pytest.mark.parametrize("loop", LOOPS)
 def test_what_is_said_of_many_calls_is_true(loop: str, reuse: bool, seed: int) -> None:
-    """The same, thirty thousand times over all seeds, pools and loops."""
+    """The same, thirty thousand times in each way over all seeds, pools and loops."""
     attack_on(loop, 200 + seed, 750, reuse=reuse)
 
 
-async def request_of(kind: type[SessionManager], **settings: Any) -> tuple[str, bytes]:
+async def request_of(**settings: Any) -> tuple[str, bytes]:
     """Return the head, in an order of its own, and the body that a server reads."""
-    async with RawServer() as server, kind() as sessions:
+    async with RawServer() as server:
         pabx = make_pabx(base_url=server.base_url + "/prefix", **settings)
-        async with DigitroClient(pabx, sessions=sessions) as one:
+        async with DigitroClient(pabx) as one:
             await one.make_predictive_call(make_call(user_data="José;10%"))
     head, _, body = server.received.partition(b"\r\n\r\n")
     first, *rest = head.decode("ascii").split("\r\n")
@@ -85,21 +104,24 @@ async def request_of(kind: type[SessionManager], **settings: Any) -> tuple[str, 
 
 
 @pytest.mark.parametrize("reuse", [True, False])
-async def test_request(reuse: bool) -> None:
-    """A server reads the same request, header by header."""
+async def test_request(reuse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server reads the same request, header by header, in whatever way it comes."""
     pool = PoolSettings(reuse=reuse)
+    usual = await request_of(pool=pool)
+    for name in WAYS:
+        with monkeypatch.context() as patch:
+            go(name, patch)
+            assert await request_of(pool=pool) == usual, name
 
-    assert await request_of(LeanSessionManager, pool=pool) == await request_of(
-        SessionManager, pool=pool
-    )
 
-
+@every_way
+@pytest.mark.usefixtures("way")
 async def test_connections_are_pooled() -> None:
     """A hundred calls, four at a time, share four connections."""
-    async with RawServer() as server, LeanSessionManager() as sessions:
+    async with RawServer() as server:
         pabx = make_pabx(base_url=server.base_url, max_in_flight=4)
         async with (
-            DigitroClient(pabx, sessions=sessions) as one,
+            DigitroClient(pabx) as one,
             one.dispatch(calls_to(range(100))) as results,
         ):
             outcomes = [result.outcome async for result in results]
@@ -108,11 +130,13 @@ async def test_connections_are_pooled() -> None:
     assert len(server.lines) == 4
 
 
+@every_way
+@pytest.mark.usefixtures("way")
 async def test_each_answer_belongs_to_its_call() -> None:
     """The call ids of the results are those that the simulator gave to the numbers."""
-    async with FakePABX() as pabx, LeanSessionManager() as sessions:
+    async with FakePABX() as pabx:
         async with (
-            DigitroClient(pabx.settings(), sessions=sessions) as one,
+            DigitroClient(pabx.settings()) as one,
             one.dispatch(calls_to(range(10_000, 10_300))) as results,
         ):
             taken = {
@@ -125,17 +149,21 @@ async def test_each_answer_belongs_to_its_call() -> None:
     assert len(given) == 300
 
 
-async def test_interim_answers_are_passed_over() -> None:
+@pytest.mark.parametrize("name", ["usual", *WAYS])
+async def test_interim_answers_are_passed_over(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Any number of 1xx answers comes before the one that counts."""
+    go(name, monkeypatch)
 
     async def chatty(line: HostileLine) -> None:
         await line.read_request()
         line.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n")
         line.accept("the-one")
 
-    async with HostilePABX(chatty) as server, LeanSessionManager() as sessions:
+    async with HostilePABX(chatty) as server:
         pabx = make_pabx(base_url=server.base_url)
-        async with DigitroClient(pabx, sessions=sessions) as one:
+        async with DigitroClient(pabx) as one:
             accepted = await one.make_predictive_call(make_call())
 
     assert accepted.call_id == "the-one"

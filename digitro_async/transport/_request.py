@@ -1,0 +1,168 @@
+"""The one request that is ever made, prepared but for its content, and its answer.
+
+aiohttp lets a session's class of requests be chosen (``request_class``). What its own
+makes anew for each call is the same for every call to one PABX: headers, cookies,
+encodings, a connection key; then a writer and, before Python 3.12, a task. Here it is
+made once, and a call writes one piece of bytes: a third of the instructions of aiohttp
+used by hand.
+
+Aiohttp's own request is used wherever a call is unlike the others (somebody hooked into
+the session, to trace it) and with releases of aiohttp that nobody has looked at.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import aiohttp
+from yarl import URL
+
+from digitro_async.models import PABX
+from digitro_async.protocol import Evidence, build_headers
+from digitro_async.transport._evidence import WitnessedBody
+
+__all__ = ["Answer", "composer", "request_class", "send"]
+
+LOOKED_AT: Final = "3.14."
+"""Releases of aiohttp whose requests are known to be what is replaced here."""
+
+Composer = Callable[[bytes], bytes]
+
+
+def request_class(pabx: PABX, url: URL, *, own_traces: int = 0) -> Any:
+    """Return what makes the requests of a session.
+
+    Args:
+        pabx: The PABX.
+        url: Where its calls are POSTed to.
+        own_traces: How many trace configs the session has from us, all of them about
+            connections.
+    """
+    if not aiohttp.__version__.startswith(LOOKED_AT):
+        return aiohttp.ClientRequest
+    return _Requests(pabx, url, own_traces)
+
+
+def composer(pabx: PABX, url: URL) -> Composer:
+    """Return what makes whole requests (RFC 9112) of contents.
+
+    A function, because the head holds the api key, and what is no value is shown by
+    nobody.
+    """
+    lines = [f"POST {url.raw_path_qs} HTTP/1.1", f"Host: {url.host_port_subcomponent}"]
+    lines += [f"{name}: {value}" for name, value in build_headers(pabx).items()]
+    if not pabx.pool.reuse:
+        lines += ["Connection: close"]
+    head = "\r\n".join([*lines, "Content-Length: "]).encode("ascii")
+    return lambda body: b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+
+def send(connection: Any, request: bytes, evidence: Evidence) -> None:
+    """Write a whole request; the evidence says so before the first byte can leave."""
+    write = connection.transport.write
+    evidence.sending = True
+    write(request)
+    connection.protocol.start_timeout()
+
+
+class _Requests:
+    """Stands where a session has its class of requests."""
+
+    def __init__(self, pabx: PABX, url: URL, own_traces: int) -> None:
+        self._compose = composer(pabx, url)
+        self._headers = len(build_headers(pabx))
+        self._traces = own_traces
+        self._fields: dict[str, Any] = {}
+
+    def __call__(self, method: str, url: URL, **options: Any) -> aiohttp.ClientRequest:
+        if (
+            len(options["traces"]) != self._traces
+            or len(options["headers"]) != self._headers
+        ):
+            return aiohttp.ClientRequest(method, url, **options)
+        if not self._fields:
+            self._fields = self._prepare(aiohttp.ClientRequest(method, url, **options))
+        return _PreparedRequest(self._fields, options["data"])
+
+    def _prepare(self, first: aiohttp.ClientRequest) -> dict[str, Any]:
+        """Return what all requests have in common, as one of aiohttp's own has it."""
+        fields = dict(vars(first))
+        del fields["_body"]
+        first.headers.pop("Content-Length", None)
+        fields["_key"] = first.connection_key
+        fields["_compose"] = self._compose
+        fields["_of_answers"] = Answer.fields_of(first)
+        return fields
+
+
+class _PreparedRequest(aiohttp.ClientRequest):
+    """A request like all others; only its content is its own."""
+
+    _key: Any
+    _compose: Composer
+    _of_answers: dict[str, Any]
+
+    def __init__(self, fields: dict[str, Any], content: WitnessedBody) -> None:
+        self.__dict__.update(fields)
+        self._content = content
+
+    @property
+    def connection_key(self) -> Any:
+        """What tells connections that may be shared from others."""
+        return self._key
+
+    async def send(self, conn: Any) -> "Answer":
+        """Write the request; its answer is still to be read."""
+        content = self._content
+        send(conn, self._compose(content.content), content.evidence)
+        return Answer(conn, self._of_answers)
+
+
+class Answer(aiohttp.ClientResponse):
+    """An answer. Read to its end it gives its connection back.
+
+    Args:
+        connection: Where it is read from.
+        fields: What it has in common with others.
+    """
+
+    def __init__(self, connection: Any, fields: dict[str, Any]) -> None:
+        self.__dict__.update(fields)
+        self._cache: dict[str, Any] = {}  # of its headers
+        self._connection = connection
+
+    @staticmethod
+    def fields_of(request: aiohttp.ClientRequest) -> dict[str, Any]:
+        """Return what all answers to such requests have in common."""
+        return {
+            "method": request.method,
+            "_url": request.url,
+            "_real_url": request.url,
+            "_request_info": request.request_info,
+            "_loop": request.loop,
+            "_traces": (),
+        }
+
+    async def start(self, connection: Any) -> "Answer":
+        """Read the head; the content is still to be read."""
+        protocol = connection.protocol
+        while True:
+            message, content = await protocol.read()
+            if not _is_interim(message.code):
+                break
+        if not protocol.upgraded:
+            content.on_eof(connection.release)
+        self.version, self.status = message.version, message.code
+        self.reason = message.reason
+        self._headers, self._raw_headers = message.headers, message.raw_headers
+        self.content = content
+        return self
+
+    def close(self) -> None:
+        """Close the connection, unless it was given back."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _is_interim(status: int) -> bool:
+    """Whether another answer follows (RFC 9110 section 15.2)."""
+    return 100 <= status <= 199 and status != 101  # noqa: PLR2004 - see there
