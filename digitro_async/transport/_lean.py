@@ -29,14 +29,14 @@ class _LeanLine(Line):
     Attributes:
         request: Tells the connector where to connect; never sent itself.
         compose: Returns the whole request for a content.
-        of_answers: What all answers have in common.
+        answer: The class of the answers.
         phases: Limits of getting a connection.
         read_timeout: Most seconds of silence, None where the total ends it first.
     """
 
     request: aiohttp.ClientRequest
     compose: Callable[[bytes], bytes]
-    of_answers: dict[str, Any]
+    answer: type[Answer]
     phases: aiohttp.ClientTimeout
     read_timeout: float | None
 
@@ -68,7 +68,7 @@ class LeanSessionManager(SessionManager):
             line.deadlines,
             request,
             composer(pabx, line.url),
-            Answer.fields_of(request),
+            Answer.like(request),
             phases,
             phases.sock_read,
         )
@@ -107,4 +107,4 @@ async def _ask(
         timeout_ceil_threshold=line.phases.ceil_threshold,
     )
     send(connection, line.compose(body), evidence)
-    return await Answer(connection, line.of_answers).start(connection)
+    return await line.answer(connection).start(connection)

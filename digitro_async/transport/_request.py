@@ -71,7 +71,7 @@ class _Requests:
         self._compose = composer(pabx, url)
         self._headers = len(build_headers(pabx))
         self._traces = own_traces
-        self._fields: dict[str, Any] = {}
+        self._prepared: type[_PreparedRequest] | None = None
 
     def __call__(self, method: str, url: URL, **options: Any) -> aiohttp.ClientRequest:
         if (
@@ -79,42 +79,41 @@ class _Requests:
             or len(options["headers"]) != self._headers
         ):
             return aiohttp.ClientRequest(method, url, **options)
-        if not self._fields:
-            self._fields = self._prepare(aiohttp.ClientRequest(method, url, **options))
-        return _PreparedRequest(self._fields, options["data"])
+        if self._prepared is None:
+            self._prepared = self._prepare(
+                aiohttp.ClientRequest(method, url, **options)
+            )
+        return self._prepared(options["data"])
 
-    def _prepare(self, first: aiohttp.ClientRequest) -> dict[str, Any]:
-        """Return what all requests have in common, as one of aiohttp's own has it."""
-        fields = dict(vars(first))
-        del fields["_body"]
+    def _prepare(self, first: aiohttp.ClientRequest) -> "type[_PreparedRequest]":
+        """Return the class of requests that are like one of aiohttp's own."""
+        common = dict(vars(first))
+        del common["_body"]
         first.headers.pop("Content-Length", None)
-        fields["_key"] = first.connection_key
-        fields["_compose"] = self._compose
-        fields["_of_answers"] = Answer.fields_of(first)
-        return fields
+        common["connection_key"] = first.connection_key
+        common["compose"] = staticmethod(self._compose)
+        common["answer"] = Answer.like(first)
+        return type("PreparedRequest", (_PreparedRequest,), common)
 
 
 class _PreparedRequest(aiohttp.ClientRequest):
-    """A request like all others; only its content is its own."""
+    """A request whose class holds all that it has in common with others.
 
-    _key: Any
-    _compose: Composer
-    _of_answers: dict[str, Any]
+    Args:
+        content: Its own content.
+    """
 
-    def __init__(self, fields: dict[str, Any], content: WitnessedBody) -> None:
-        self.__dict__.update(fields)
+    compose: Composer
+    answer: "type[Answer]"
+
+    def __init__(self, content: WitnessedBody) -> None:
         self._content = content
-
-    @property
-    def connection_key(self) -> Any:
-        """What tells connections that may be shared from others."""
-        return self._key
 
     async def send(self, conn: Any) -> "Answer":
         """Write the request; its answer is still to be read."""
         content = self._content
-        send(conn, self._compose(content.content), content.evidence)
-        return Answer(conn, self._of_answers)
+        send(conn, self.compose(content.content), content.evidence)
+        return self.answer(conn)
 
 
 class Answer(aiohttp.ClientResponse):
@@ -122,18 +121,16 @@ class Answer(aiohttp.ClientResponse):
 
     Args:
         connection: Where it is read from.
-        fields: What it has in common with others.
     """
 
-    def __init__(self, connection: Any, fields: dict[str, Any]) -> None:
-        self.__dict__.update(fields)
+    def __init__(self, connection: Any) -> None:
         self._cache: dict[str, Any] = {}  # of its headers
         self._connection = connection
 
-    @staticmethod
-    def fields_of(request: aiohttp.ClientRequest) -> dict[str, Any]:
-        """Return what all answers to such requests have in common."""
-        return {
+    @classmethod
+    def like(cls, request: aiohttp.ClientRequest) -> "type[Answer]":
+        """Return the class of answers to such requests."""
+        common = {
             "method": request.method,
             "_url": request.url,
             "_real_url": request.url,
@@ -141,6 +138,7 @@ class Answer(aiohttp.ClientResponse):
             "_loop": request.loop,
             "_traces": (),
         }
+        return type(cls.__name__, (cls,), common)
 
     async def start(self, connection: Any) -> "Answer":
         """Read the head; the content is still to be read."""
