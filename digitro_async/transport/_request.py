@@ -90,6 +90,7 @@ class _Requests:
         common = dict(vars(first))
         del common["_body"]
         first.headers.pop("Content-Length", None)
+        common["_traces"] = []
         common["connection_key"] = first.connection_key
         common["compose"] = staticmethod(self._compose)
         common["answer"] = Answer.like(first)
