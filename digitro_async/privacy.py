@@ -11,13 +11,40 @@ phone numbers, tax numbers and names Brazil's LGPD (Lei 13.709/2018, art. 5 and 
 import hmac
 from typing import Never, Self
 
-__all__ = ["MASK", "Personal", "Secret"]
+__all__ = ["MASK", "Masked", "Personal", "Secret"]
 
 MASK = "***"
 
 
-class _Masked:
-    """Text that never shows itself."""
+class Masked:
+    """What never shows the text that it holds, and refuses to be pickled."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{MASK}')"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> Never:
+        raise TypeError(f"{type(self).__name__} can't be pickled")
+
+    def __getstate__(self) -> Never:  # object's own would return the text
+        raise TypeError(f"{type(self).__name__} can't be pickled")
+
+
+class _MaskedText(Masked):
+    """One text that never shows itself."""
 
     __slots__ = ("_text",)
 
@@ -30,15 +57,6 @@ class _Masked:
     def reveal(self) -> str:
         """Return the text itself."""
         return self._text
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}('{MASK}')"
-
-    def __str__(self) -> str:
-        return MASK
-
-    def __format__(self, spec: str) -> str:
-        return format(MASK, spec)
 
     def __bool__(self) -> bool:
         return bool(self._text)
@@ -54,26 +72,14 @@ class _Masked:
     def __hash__(self) -> int:
         return hash((type(self), self._text))
 
-    def __copy__(self) -> Self:
-        return self
 
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __reduce_ex__(self, protocol: object) -> Never:
-        raise TypeError(f"{type(self).__name__} can't be pickled")
-
-    def __getstate__(self) -> Never:  # object's own would return the text
-        raise TypeError(f"{type(self).__name__} can't be pickled")
-
-
-class Secret(_Masked):
+class Secret(_MaskedText):
     """An api key or a password."""
 
     __slots__ = ()
 
 
-class Personal(_Masked):
+class Personal(_MaskedText):
     """A phone number, a name or any data about a person."""
 
     __slots__ = ()

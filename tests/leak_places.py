@@ -25,7 +25,7 @@ import rich.pretty
 import rich.traceback
 from leaks import CANARIES, find
 
-from digitro_async import Personal, Secret
+from digitro_async.privacy import Masked
 
 __all__ = ["Watch", "texts_of", "texts_of_error"]
 
@@ -35,8 +35,6 @@ PACKAGE = "digitro_async"
 Text = str | bytes
 Placed = tuple[str, Text]
 """Where a text was seen, and the text."""
-
-_MASKED = (Secret, Personal)
 
 
 class Watch:
@@ -196,9 +194,9 @@ def _is_ours(value: object) -> bool:
 def _parts(value: object) -> Iterator[tuple[str, Any]]:
     """Yield what a tool finds that walks objects: attributes, fields and items.
 
-    The one slot of a wrapper is not among them: reading it by its name is opening it.
+    The slots of a wrapper are not among them: reading one by its name is opening it.
     """
-    if isinstance(value, _MASKED):
+    if isinstance(value, Masked):
         return
     if isinstance(value, Mapping):
         yield from ((f"{number}", one) for number, one in enumerate(value))

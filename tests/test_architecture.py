@@ -21,7 +21,7 @@ PACKAGE = "digitro_async"
 ROOT = Path(digitro_async.__file__).parent
 TESTS = Path(__file__).parent
 
-BASE = {"errors", "privacy", "settings", "models", "_checks", "_address"}
+BASE = {"errors", "privacy", "settings", "models", "_checks", "_drafts", "_address"}
 CORE = {*BASE, "process", "protocol", "transport", "dispatch", "client"}
 LOADED = {*CORE, "campaign"}
 
@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "process": set(),
     "errors": {"privacy"},
     "_checks": {"errors", "privacy"},
+    "_drafts": set(),
     "_address": {"errors"},
     "settings": {"_checks", "errors"},
     "models": BASE - {"models"},
@@ -58,6 +59,7 @@ PURE = [
     "models",
     "settings",
     "_checks",
+    "_drafts",
     "_address",
     "protocol",
     "dispatch._pacing",

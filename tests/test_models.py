@@ -3,6 +3,7 @@ import json
 import pickle
 import traceback
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -274,6 +275,53 @@ class TestPredictiveCall:
             call.route = "1"  # type: ignore[misc]
         with pytest.raises(TypeError, match="can't be pickled"):
             pickle.dumps(call)
+
+    @pytest.mark.parametrize("field", MASKED)
+    def test_what_a_call_is_made_of_never_shows(self, field: str) -> None:
+        """The texts that a call keeps stay masked for whoever looks inside it."""
+        call = make_call(**{field: CANARY})
+        inside = vars(call)
+
+        assert CANARY not in f"{inside} {attrs.astuple(call)} {list(inside.values())}"
+        for part in (call, *inside.values()):
+            with pytest.raises(TypeError, match="can't be pickled"):
+                pickle.dumps(part)
+            with pytest.raises(TypeError):
+                json.dumps(part)
+
+    @pytest.mark.parametrize("made", [copy.copy, copy.deepcopy, attrs.evolve])
+    def test_copies_are_equal(self, made: Callable[[PredictiveCall], object]) -> None:
+        """A copy of a call is the same call, sent as the same body."""
+        call = make_call(**dict.fromkeys(OPTIONAL, "1"))
+        copied = made(call)
+
+        assert isinstance(copied, PredictiveCall)
+        assert copied == call
+        assert encode_call(copied) == encode_call(call)
+
+    @fields
+    def test_each_field_is_what_was_given(self, field: str) -> None:
+        """No field is mistaken for another one, nor can it be set or deleted."""
+        texts = {name: f"text of {name}" for name in FIELDS}
+        call = make_call(**texts)
+        value = getattr(call, field)
+
+        assert (value.reveal() if field in MASKED else value) == texts[field]
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(call, field, "1")
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            delattr(call, field)
+
+    def test_a_kind_of_call(self) -> None:
+        """A class of calls of one's own is one like any."""
+
+        class Reminder(PredictiveCall):
+            """Something to be reminded of."""
+
+        call = Reminder(device="1", device_password="2", destination="3")
+
+        assert call.destination == Personal("3")
+        assert json.loads(encode_call(call))[FIELDS["destination"]] == "3"
 
     def test_changes_are_checked_too(self) -> None:
         """A call made from another one is checked like any."""

@@ -114,7 +114,7 @@ class Dispatcher:
         assert result is not None  # noqa: S101 - there is no journal
         return result
 
-    async def take_to_its_end(
+    async def take_to_its_end(  # noqa: C901 - one call, told in order
         self,
         progress: Progress,
         *,
@@ -150,6 +150,8 @@ class Dispatcher:
                 if settled.accepted is None:
                     delay = self._delay(lane, progress, settled)
                 if delay is None:
+                    if progress.journal is None:
+                        return self._end(lane, progress, settled, seen)
                     return self._conclude(lane, progress, settled, seen)
                 if progress.journal is not None:
                     await self._record_now(lane, progress, settled, seen)
@@ -163,7 +165,9 @@ class Dispatcher:
             refusal = error.with_traceback(None)  # its frames would refer to itself
         finally:
             if not progress.is_recording:
-                self._leave()
+                self._busy -= 1
+                if not self._busy:
+                    self._rest()
         refusal.attempts = progress.attempts
         lane = self._router.choose(refusal.pabx) or lane
         lane.counters.outcomes[Outcome.NOT_SENT] += 1
@@ -330,25 +334,26 @@ class Dispatcher:
         """Give the result of a call away: its record is durable."""
         assert progress.deliver is not None  # noqa: S101 - for the type checker
         result = self._end(lane, progress, settled, seen)
-        self._leave()
+        self._busy -= 1
+        if not self._busy:
+            self._rest()
         progress.deliver(result)
 
-    def _leave(self) -> None:
-        self._busy -= 1
-        if not self._busy and self._idle is not None:
+    def _rest(self) -> None:
+        if self._idle is not None:
             self._idle.set()
             self._idle = None
 
     def _end(
         self, lane: Lane, progress: Progress, settled: Settled, seen: Observation
     ) -> CallResult:
-        name = lane.pabx.name
+        name, accepted = lane.pabx.name, settled.accepted
         error = None
-        if settled.accepted is None:
+        if accepted is None:
             error = error_of(settled, seen, pabx=name, attempts=progress.attempts)
             if error is not None and progress.problem:
                 error.args = (progress.problem,)
-        result = progress.end(progress.settled, error, name, settled.accepted)
+        result = progress.end(progress.settled, error, name, accepted)
         lane.counters.outcomes[result.outcome] += 1
         return result
 

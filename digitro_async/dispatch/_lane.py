@@ -37,10 +37,6 @@ REMEMBERED_IDS = 25_000
 """Call ids of one generation; two generations are remembered for each PABX."""
 
 
-def _ignored(_: "Lane") -> None:
-    """Do nothing: where there is one lane nobody chooses."""
-
-
 @attrs.define(eq=False)
 class _Waiter:
     turn: asyncio.Future[bool]
@@ -56,7 +52,8 @@ class Lane:
         pause: When to pause it.
 
     Attributes:
-        on_lighter: Told when it has become less loaded, or is no longer paused.
+        on_lighter: Told when it has become less loaded, or is no longer paused; None
+            where nobody chooses, because there is one lane.
     """
 
     def __init__(self, pabx: PABX, retry: RetrySettings, pause: PauseSettings) -> None:
@@ -64,7 +61,7 @@ class Lane:
         self.quota = RetryQuota(retry)
         self.breaker = Breaker(pause)
         self.counters = Counters()
-        self.on_lighter: Callable[[Lane], object] = _ignored
+        self.on_lighter: Callable[[Lane], object] | None = None
         self._wait_for_resume = pause.wait_for_resume
         self._max_in_flight = pabx.max_in_flight
         self._max_retry_after = retry.max_retry_after
@@ -103,7 +100,15 @@ class Lane:
         Returns:
             Whether the call is a probe; None where it has to wait.
         """
-        if self._waiters or self._draining or self._earliest(now) > now:
+        breaker, pacer = self.breaker, self._pacer
+        if (
+            self._waiters
+            or self._draining
+            or self.counters.in_flight >= self._max_in_flight
+            or breaker.until > now
+            or self._throttled_until > now
+            or (pacer is not None and pacer.earliest(now) > now)
+        ):
             return None
         return self._start(now)
 
@@ -148,7 +153,8 @@ class Lane:
             self._settle_trouble(settled, now, probe=probe)
         if self._waiters:
             self._pump()
-        self.on_lighter(self)
+        if self.on_lighter is not None:
+            self.on_lighter(self)
 
     def _settle_trouble(self, settled: Settled, now: float, *, probe: bool) -> None:
         if settled.retry_after is not None:
@@ -165,7 +171,7 @@ class Lane:
             self.breaker.abandon_probe(now)
         if self._waiters:
             self._pump()
-        self.on_lighter(self)
+        self._tell()
 
     def is_repeated(self, call_id: str) -> bool:
         """Whether this PABX gave that call id lately; remember it."""
@@ -195,7 +201,7 @@ class Lane:
         self.breaker.resume()
         self._throttled_until = -math.inf
         self._pump()
-        self.on_lighter(self)
+        self._tell()
 
     def drain(self) -> None:
         """Start no call any more; whoever waits is told so."""
@@ -284,7 +290,11 @@ class Lane:
             else:
                 kept.append(waiter)
         self._waiters = kept
-        self.on_lighter(self)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.on_lighter is not None:
+            self.on_lighter(self)
 
     def _forget(self, waiter: _Waiter) -> None:
         """Undo what a cancelled waiter had: its place, or its start."""
@@ -295,11 +305,11 @@ class Lane:
         else:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-            self.on_lighter(self)
+            self._tell()
 
     def _expire(self, waiter: _Waiter) -> None:
         if not waiter.turn.done():
             self._waiters.remove(waiter)
-            self.on_lighter(self)
+            self._tell()
             name, reason = self.pabx.name, "rate_wait_timeout"
             waiter.turn.set_exception(RateWaitTimeoutError(pabx=name, reason=reason))

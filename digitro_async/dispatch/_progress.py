@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 
+from digitro_async._drafts import draft_of
 from digitro_async.dispatch._journal import Journal
 from digitro_async.errors import DigitroError, Outcome
 from digitro_async.models import CallAccepted, CallResult, PredictiveCall, Timings
@@ -11,8 +12,6 @@ __all__ = ["Progress"]
 
 class Progress:
     """One call on its way; lets its owner decide whether to cut it short.
-
-    Made for every call, so what most calls never set stands in the class.
 
     Args:
         call: The call.
@@ -36,17 +35,24 @@ class Progress:
             result is delivered once it is.
     """
 
-    on_wire: bool = False
-    is_last: bool = False
-    attempts: int = 0
-    sent_at: float | None = None
-    sent: float = 0.0
-    settled: float = 0.0
-    result: CallResult | None = None
-    problem: str = ""
-    journal: Journal | None = None
-    deliver: Callable[[CallResult], None] | None = None
-    is_recording: bool = False
+    __slots__ = (
+        "attempts",
+        "began",
+        "call",
+        "clock",
+        "deliver",
+        "is_last",
+        "is_recording",
+        "journal",
+        "key",
+        "on_wire",
+        "pabx",
+        "problem",
+        "result",
+        "sent",
+        "sent_at",
+        "settled",
+    )
 
     def __init__(
         self,
@@ -60,6 +66,14 @@ class Progress:
         self.pabx = pabx
         self.key = key
         self.began = clock()
+        self.on_wire = self.is_last = self.is_recording = False
+        self.attempts = 0
+        self.sent_at: float | None = None
+        self.sent = self.settled = 0.0
+        self.result: CallResult | None = None
+        self.problem = ""
+        self.journal: Journal | None = None
+        self.deliver: Callable[[CallResult], None] | None = None
 
     def end(
         self,
@@ -77,17 +91,25 @@ class Progress:
             accepted: The acceptance.
         """
         sent = now if self.sent_at is None else self.sent
-        return CallResult(
-            call=self.call,
-            outcome=_ACCEPTED if error is None else error.outcome or Outcome.INVALID,
-            call_id=None if accepted is None else accepted.call_id,
-            error=error,
-            pabx=pabx,
-            attempts=self.attempts,
-            timings=Timings(self.sent_at, sent - self.began, now - sent),
-            key=self.key,
-            accepted=accepted,
-        )
+        timings = _TimingsDraft()
+        timings.sent_at = self.sent_at
+        timings.waited = sent - self.began
+        timings.latency = now - sent
+        timings.__class__ = Timings
+        draft = _ResultDraft()
+        draft.call = self.call
+        draft.outcome = _ACCEPTED if error is None else error.outcome or _INVALID
+        draft.call_id = None if accepted is None else accepted.call_id
+        draft.error = error
+        draft.pabx = pabx
+        draft.attempts = self.attempts
+        draft.timings = timings
+        draft.key = self.key
+        draft.accepted = accepted
+        draft.__class__ = CallResult
+        result: CallResult = draft
+        return result
 
 
-_ACCEPTED = Outcome.ACCEPTED
+_ACCEPTED, _INVALID = Outcome.ACCEPTED, Outcome.INVALID
+_TimingsDraft, _ResultDraft = draft_of(Timings), draft_of(CallResult)

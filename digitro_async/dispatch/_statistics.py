@@ -81,6 +81,7 @@ class Counters:
     """What one PABX counts. Time is an argument."""
 
     __slots__ = (
+        "_second",
         "_second_ends",
         "_seconds",
         "alarms",
@@ -94,6 +95,7 @@ class Counters:
         self.attempts = 0
         self.alarms = 0
         self.outcomes = dict.fromkeys(Outcome, 0)
+        self._second: list[float] = []
         self._second_ends = -math.inf
         self._seconds: deque[list[float]] = deque(maxlen=RATE_SECONDS + 1)
 
@@ -101,12 +103,12 @@ class Counters:
         """Count a POST that begins."""
         self.in_flight += 1
         self.attempts += 1
-        if now < self._second_ends:
-            self._seconds[-1][1] += 1
-        else:
+        if now >= self._second_ends:
             second = now // 1
             self._second_ends = second + 1
-            self._seconds.append([second, 1])
+            self._second = [second, 0]
+            self._seconds.append(self._second)
+        self._second[1] += 1
 
     def rate(self, now: float) -> float:
         """Return POSTs begun a second over the last few seconds."""

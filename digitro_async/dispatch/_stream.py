@@ -216,7 +216,8 @@ class DispatchResults:
         """Take the result of a call that was read; there is one for each."""
         self._open -= 1
         self._ready.append(result)
-        self._wake()
+        if self._takers:
+            self._wake()
         if not self._open and self._settled is not None:
             self._settled.set()
         if result.error is not None:

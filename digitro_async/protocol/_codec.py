@@ -6,16 +6,15 @@ where secrets and personal data are opened.
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from operator import attrgetter
+from collections.abc import Mapping
 from typing import Any, Final
 
-import attrs
 from cattrs import Converter
 from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from digitro_async._drafts import draft_of
 from digitro_async.models import CallAccepted, PredictiveCall
 from digitro_async.privacy import Personal, Secret
 from digitro_async.protocol._names import CALL_ID, WIRE_NAMES
@@ -50,16 +49,6 @@ class UnreadableBodyError(Exception):
     """The body breaks the contract; the only argument is a code, never its text."""
 
 
-def _reveal(value: Secret | Personal | None) -> str | None:
-    return None if value is None else value._text  # noqa: SLF001 - once a field
-
-
-def _unstructure_hook(field: "attrs.Attribute[Any]") -> Callable[[Any], Any]:
-    if field.converter is None:
-        return identity
-    return attrgetter("_text") if field.default is attrs.NOTHING else _reveal
-
-
 def _strict_text(value: object, _: object) -> str:
     if type(value) is not str:  # cattrs alone would make 'None' of null
         raise UnreadableBodyError("not_text")
@@ -82,28 +71,13 @@ def _make_converter() -> Converter:
     converter.register_structure_hook(
         Personal, lambda v, _: Personal(_strict_text(v, _))
     )
-    fields = {
-        field.name: override(
-            rename=WIRE_NAMES[field.name],
-            unstruct_hook=_unstructure_hook(field),
-        )
-        for field in attrs.fields(PredictiveCall)
-    }
-    converter.register_unstructure_hook(
-        PredictiveCall,
-        make_dict_unstructure_fn(
-            PredictiveCall,
-            converter,
-            **fields,  # type: ignore[arg-type]  # cattrs names its own options here
-        ),
-    )
     converter.register_structure_hook(
         PredictiveCall,
         make_dict_structure_fn(
             PredictiveCall,
             converter,
             _cattrs_forbid_extra_keys=True,
-            **{name: override(rename=WIRE_NAMES[name]) for name in fields},  # type: ignore[arg-type]  # same
+            **{name: override(rename=wire) for name, wire in WIRE_NAMES.items()},  # type: ignore[arg-type]  # cattrs names its own options here
         ),
     )
     converter.register_structure_hook(CallAccepted, _structure_answer)
@@ -111,8 +85,16 @@ def _make_converter() -> Converter:
 
 
 _CONVERTER: Final = _make_converter()
-_UNSTRUCTURE_CALL: Final = _CONVERTER.get_unstructure_hook(PredictiveCall)
 _STRUCTURE_CALL: Final = _CONVERTER.get_structure_hook(PredictiveCall)
+_UNSTRUCTURE_TEXTS: Final = make_dict_unstructure_fn(
+    PredictiveCall,  # given a call's texts instead, which have its fields, opened
+    _CONVERTER,
+    **{
+        name: override(rename=wire, unstruct_hook=identity)
+        for name, wire in WIRE_NAMES.items()
+    },  # type: ignore[arg-type]  # same
+)
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _OMIT: Final = UnsetFields.OMIT
 
 
@@ -120,7 +102,8 @@ def unstructure_call(
     call: PredictiveCall, unset: UnsetFields = UnsetFields.NULL
 ) -> dict[str, str | None]:
     """Return the call as the wire's mapping: SECRETS AND PERSONAL DATA ARE OPEN."""
-    mapping: dict[str, str | None] = _UNSTRUCTURE_CALL(call)
+    texts = call._texts  # noqa: SLF001 - the one place that opens them
+    mapping: dict[str, str | None] = _UNSTRUCTURE_TEXTS(texts)
     if unset is _OMIT:  # here: cattrs would write what it may omit after the rest
         return {name: text for name, text in mapping.items() if text is not None}
     return mapping
@@ -149,7 +132,7 @@ def encode_call(call: PredictiveCall, unset: UnsetFields = UnsetFields.NULL) -> 
     if orjson is not None:
         body: bytes = orjson.dumps(mapping)
         return body
-    return json.dumps(mapping, ensure_ascii=False, separators=(",", ":")).encode()
+    return _JSON.encode(mapping).encode()
 
 
 def decode_answer(body: bytes) -> CallAccepted:
@@ -166,7 +149,11 @@ def decode_answer(body: bytes) -> CallAccepted:
             answer = orjson.loads(body)
             call_id = answer[CALL_ID]
             if type(call_id) is str and call_id.strip():
-                return CallAccepted(call_id, answer)
+                draft = _AcceptedDraft()
+                draft.call_id, draft.raw = call_id, answer
+                draft.__class__ = CallAccepted
+                accepted: CallAccepted = draft
+                return accepted
         except (ValueError, TypeError, LookupError):
             pass  # a closer look finds out what is wrong
     answer = _read_closely(body)
@@ -183,13 +170,16 @@ def _is_plain(body: bytes) -> bool:
     """
     return (
         len(body) <= _PLAIN_BYTES
-        and body.count(b'"') == _PLAIN_QUOTES
-        and b"\\" not in body
+        and body.count(_QUOTE) == _PLAIN_QUOTES
+        and _BACKSLASH not in body
     )
 
 
+_AcceptedDraft: Final = draft_of(CallAccepted)
 _PLAIN_BYTES: Final = 256
 _PLAIN_QUOTES: Final = 4
+_QUOTE: Final = ord('"')  # numbers are sooner found among bytes than bytes are
+_BACKSLASH: Final = ord("\\")
 
 
 def _read_closely(body: bytes) -> object:

@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from digitro_async._drafts import draft_of
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 MAX_DETAIL_BYTES: Final = 2048
+
+_ACCEPTED: Final = Outcome.ACCEPTED  # each time it is looked up costs a lot
 
 
 def build_url(pabx: PABX) -> str:
@@ -73,6 +76,9 @@ class Settled:
     retry_after: float | None = None
 
 
+_SettledDraft: Final = draft_of(Settled)
+
+
 def settle(seen: Observation, *, now: float = 0.0) -> Settled:
     """Return what one attempt settled.
 
@@ -81,12 +87,17 @@ def settle(seen: Observation, *, now: float = 0.0) -> Settled:
         now: Unix time in seconds, against which a Retry-After date is read.
     """
     verdict = judge(seen)
-    if verdict.outcome is Outcome.ACCEPTED:
+    if verdict.outcome is _ACCEPTED:
         try:
-            return Settled(verdict, decode_answer(seen.body))
+            accepted = decode_answer(seen.body)
         except UnreadableBodyError as error:
             code = str(error.args[0])
-        return Settled(Verdict(Outcome.UNKNOWN, UnreadableAnswerError, code))
+            return Settled(Verdict(Outcome.UNKNOWN, UnreadableAnswerError, code))
+        draft = _SettledDraft()
+        draft.verdict, draft.accepted, draft.retry_after = verdict, accepted, None
+        draft.__class__ = Settled
+        settled: Settled = draft
+        return settled
     if verdict.error is ThrottledError:
         return Settled(verdict, retry_after=_read_retry_after(seen.retry_after, now))
     return Settled(verdict)

@@ -45,9 +45,10 @@ class Failure(enum.StrEnum):
     UNEXPECTED = "unexpected_error"
 
 
-@attrs.define(eq=False)
 class Evidence:
     """How far one attempt came. One object for one attempt; the transport sets it.
+
+    Made for every call: with its first values in the class it needs no constructor.
 
     Attributes:
         sending: The first byte of the request is about to leave, or has left.
@@ -154,6 +155,8 @@ def judge(seen: Observation) -> Verdict:
             "answer_before_request",
             alarm=True,
         )
+    if seen.status == ACCEPTED_STATUS and seen.failure is None:
+        return _ACCEPTED
     return _judge_status(seen.status, seen.failure)
 
 
@@ -162,8 +165,6 @@ def _judge_status(status: int, failure: Failure | None) -> Verdict:
         if failure is not None:
             error = _NO_ANSWER.get(failure, errors.UnreadableAnswerError)
             return Verdict(Outcome.UNKNOWN, error, failure)
-        if status == ACCEPTED_STATUS:
-            return _ACCEPTED
         return _unreadable("undocumented_success")
     if status in _THROTTLED:
         return Verdict(Outcome.REFUSED, errors.ThrottledError, "throttled")

@@ -1,0 +1,77 @@
+"""Objects that are filled in are like those that a constructor makes."""
+
+import pickle
+
+import attrs
+import pytest
+
+from digitro_async import CallAccepted, CallResult, Outcome, PredictiveCall, Timings
+from digitro_async._drafts import draft_of
+from digitro_async.dispatch._progress import Progress
+from digitro_async.protocol import Observation, Settled, settle
+from digitro_async.protocol._outcome import Verdict
+
+CALL = PredictiveCall(device="1", device_password="2", destination="3")
+BODY = b'{"ID_CHAMADA": "a/1"}'
+
+
+@attrs.frozen
+class Point:
+    """What is frozen and has slots."""
+
+    x: int
+    y: int = 0
+
+
+def test_a_filled_draft_is_an_object_of_the_class() -> None:
+    """It is equal to one that was constructed, hashes alike, and is frozen."""
+    draft = draft_of(Point)()
+    draft.x, draft.y = 1, 2
+    draft.__class__ = Point
+
+    assert type(draft) is Point
+    assert draft == Point(1, 2)
+    assert hash(draft) == hash(Point(1, 2))
+    assert pickle.loads(pickle.dumps(draft)) == Point(1, 2)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        draft.x = 3  # type: ignore[misc]
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        del draft.x
+
+
+def test_a_settled_acceptance() -> None:
+    """What an accepted attempt settled is what the constructors make."""
+    settled = settle(Observation(True, 200, BODY))
+    accepted = CallAccepted("a/1", {"ID_CHAMADA": "a/1"})
+
+    assert type(settled) is Settled
+    assert type(settled.accepted) is CallAccepted
+    assert settled == Settled(Verdict(Outcome.ACCEPTED), accepted)
+    assert repr(settled) == repr(Settled(Verdict(Outcome.ACCEPTED), accepted))
+
+
+def test_the_result_of_a_call() -> None:
+    """The result of an accepted call is what the constructors make."""
+    progress = Progress(CALL, lambda: 10.0, None, "key")
+    progress.attempts, progress.sent_at, progress.sent = 1, 1000.0, 11.5
+    accepted = CallAccepted("a/1", {"ID_CHAMADA": "a/1"})
+
+    result = progress.end(12.0, None, "here", accepted)
+
+    assert type(result) is CallResult
+    assert type(result.timings) is Timings
+    wanted = CallResult(
+        call=CALL,
+        outcome=Outcome.ACCEPTED,
+        call_id="a/1",
+        pabx="here",
+        attempts=1,
+        timings=Timings(1000.0, 1.5, 0.5),
+        key="key",
+        accepted=accepted,
+    )
+    assert result == wanted
+    assert hash(result) == hash(wanted)
+    assert repr(result) == repr(wanted)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        result.pabx = "elsewhere"  # type: ignore[misc]
