@@ -205,6 +205,8 @@ def _parts(value: object) -> Iterator[tuple[str, Any]]:
         yield from ((f"[{number}]", one) for number, one in enumerate(value))
     elif _is_ours(value) and not isinstance(value, type):
         yield from list(getattr(value, "__dict__", {}).items())
+        fields = getattr(type(value), "__attrs_attrs__", ())
+        yield from ((one.name, getattr(value, one.name)) for one in fields)
         for kind in type(value).__mro__:
             slots = vars(kind).get("__slots__", ())
             for name in (slots,) if isinstance(slots, str) else slots:
