@@ -21,7 +21,8 @@ PACKAGE = "digitro_async"
 ROOT = Path(digitro_async.__file__).parent
 TESTS = Path(__file__).parent
 
-BASE = {"errors", "privacy", "settings", "models", "_checks", "_drafts", "_address"}
+BASE = {"errors", "privacy", "settings", "models", "_call"}
+BASE |= {"_checks", "_drafts", "_address"}
 CORE = {*BASE, "process", "protocol", "transport", "dispatch", "client"}
 LOADED = {*CORE, "campaign"}
 
@@ -34,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_drafts": set(),
     "_address": {"errors"},
     "settings": {"_checks", "errors"},
+    "_call": {"_checks", "errors", "privacy"},
     "models": BASE - {"models"},
     "protocol": BASE,
     "transport": {*BASE, "protocol"},
@@ -58,6 +60,7 @@ PURE = [
     "privacy",
     "models",
     "settings",
+    "_call",
     "_checks",
     "_drafts",
     "_address",
