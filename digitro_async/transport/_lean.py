@@ -1,9 +1,9 @@
 """LeanSessionManager: the same pools, with an HTTP exchange that does only this POST.
 
 aiohttp's connector makes, checks, pools and closes the connections, and its parser
-reads the answers; what lies between (``ClientSession`` and its request and response
-objects) is left out: it is half of what a call costs. A call writes one piece of bytes
-and reads one answer.
+reads the answers; the ``ClientSession`` between is left out: it is a third of what is
+left of a call since its request is prepared. So tools that hook into sessions, or stand
+in for them in tests, see nothing of these calls.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class _LeanLine(Line):
 
 
 class LeanSessionManager(SessionManager):
-    """A ``SessionManager`` that takes half the CPU for a call.
+    """A ``SessionManager`` that goes without aiohttp's sessions: a third less CPU.
 
     It makes the same promises and passes the same tests, but it talks to aiohttp's
     connections itself, so a new release of aiohttp may break it sooner: that is why it
