@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -68,12 +68,18 @@ class Campaign:
             raise ConfigurationError("max_attempts must be a whole number above 0")
         self._ledger = ledger
         self._client = client
-        self._defaults = call
         self._left_to_rows = _REQUIRED - call.keys()
         self._standard = {
             name: call.get(name, field.default)
             for name, field in _FIELDS.items()
             if name != "destination"
+        }
+        # With every name in it, a call's fields keep these names' own objects, by which
+        # they are found at once; of text that was read, each would be compared.
+        self._of_all: dict[str, Any] = {
+            name: value
+            for name, value in self._standard.items()
+            if value is not attrs.NOTHING
         }
         self._max_attempts = max_attempts
 
@@ -162,15 +168,17 @@ class Campaign:
         return own
 
     def _build_call(self, contact: OpenContact) -> PredictiveCall:
-        if not contact.fields.keys() <= _FIELDS.keys():  # somebody changed the ledger
-            raise InvalidCallError("its fields are damaged", reason="damaged_fields")
+        try:
+            return PredictiveCall(  # unnamed before: errors show locals
+                **{**self._of_all, **contact.fields, "destination": contact.destination}
+            )
+        except TypeError:  # of names alone: a million calls go through here
+            pass
         missing = self._left_to_rows - contact.fields.keys()
-        if missing:  # of every contact, probably: none of them is invalid for that
+        if missing and contact.fields.keys() <= _FIELDS.keys():
+            # Of every contact, probably: none of them is invalid for that.
             raise ConfigurationError(f"call: {min(missing)} is missing")
-        return PredictiveCall(  # unnamed before: errors show locals
-            **{**self._defaults, **contact.fields},
-            destination=contact.destination,
-        )
+        raise InvalidCallError("its fields are damaged", reason="damaged_fields")
 
 
 _REQUIRED = {

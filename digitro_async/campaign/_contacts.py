@@ -51,15 +51,15 @@ def claim_contacts(
 ) -> list[OpenContact]:
     """Claim pending contacts with numbers above ``last``, in the order of import."""
     claimed = read_pending(connection, limit, last, max_attempts)
-    connection.execute(
-        "UPDATE contact SET state = ?"
-        " WHERE number IN (SELECT value FROM json_each(?)) AND state = ?",
-        (
-            STATE_CODES[after(State.PENDING, Step.CLAIM)],
-            json.dumps([contact.number for contact in claimed]),
-            _PENDING,
-        ),
-    )
+    if claimed:
+        connection.execute(
+            "UPDATE contact SET state = ?"
+            " WHERE number > ? AND number <= ? AND state = ? AND attempts < ?",
+            (
+                STATE_CODES[after(State.PENDING, Step.CLAIM)],
+                *(last, claimed[-1].number, _PENDING, max_attempts),
+            ),
+        )
     return claimed
 
 

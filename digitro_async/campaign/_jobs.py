@@ -5,38 +5,56 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-import attrs
-
 from digitro_async.campaign._connection import BAD_VALUES, bad_value
 from digitro_async.errors import DigitroError
 
-__all__ = ["Job", "MisfitError", "Write", "by_turn", "commit", "roll_back", "run_calls"]
+__all__ = [
+    "Done",
+    "Job",
+    "MisfitError",
+    "Write",
+    "by_turn",
+    "commit",
+    "roll_back",
+    "run_calls",
+]
 
 Write = Callable[[sqlite3.Connection, list["Job"]], None]
 """Writes jobs of one kind together, and leaves a result or an error in each."""
+
+
+Done = asyncio.Future[Any] | Callable[[DigitroError | None, Any], None]
 
 
 class MisfitError(Exception):
     """One of several jobs can't be written: each must be tried by itself."""
 
 
-@attrs.define(eq=False)
 class Job:
     """One thing to be written.
 
-    Attributes:
+    Made twice for every call, so what most jobs never set stands in the class.
+
+    Args:
         turn: Jobs of one commit are written in the order of this number.
         write: What writes it, together with all others of its turn.
         row: What is written.
-        done: Set in the loop once it is durable.
+        done: Set in the loop once it is durable; or called there, with the error or
+            the result.
+
+    Attributes:
+        result: What it came to.
+        error: Why it could not be written.
     """
 
-    turn: int
-    write: Write
-    row: Any
-    done: asyncio.Future[Any]
     result: Any = None
     error: DigitroError | None = None
+
+    def __init__(self, turn: int, write: Write, row: Any, done: Done) -> None:
+        self.turn = turn
+        self.write = write
+        self.row = row
+        self.done = done
 
 
 def by_turn(jobs: list[Job]) -> list[list[Job]]:

@@ -1,8 +1,8 @@
 """The port of the ledger."""
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from digitro_async.campaign._state import State, Step
 from digitro_async.campaign._values import (
@@ -13,7 +13,10 @@ from digitro_async.campaign._values import (
     Reconciled,
 )
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "SettlesAndTells", "Told"]
+
+Told = Callable[[BaseException | None, State | None], None]
+"""Takes why a step could not be recorded, or where it led."""
 
 
 class Ledger(Protocol):
@@ -144,4 +147,27 @@ class Ledger(Protocol):
 
     async def recall(self, name: str) -> str | None:
         """Return a setting of the campaign."""
+        ...
+
+
+@runtime_checkable
+class SettlesAndTells(Protocol):
+    """A ledger that can also settle without anything to wait for: a third as dear."""
+
+    def settle_and_tell(
+        self,
+        number: int,
+        step: Step,
+        pabx: str,
+        at: float,
+        *,
+        call_id: str | None,
+        reason: str | None,
+        told: Told,
+    ) -> None:
+        """Do what ``settle`` does, and call ``told`` in the loop once it is durable.
+
+        Raises:
+            LedgerError: If it is not open: ``told`` is not called then.
+        """
         ...

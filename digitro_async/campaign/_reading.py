@@ -2,12 +2,20 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from digitro_async._checks import personal
 from digitro_async.campaign._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.campaign._state import State, Step
 from digitro_async.campaign._values import Entry, OpenContact
 from digitro_async.privacy import Personal
+
+loads: Callable[[str], Any]
+try:
+    from orjson import loads
+except ImportError:
+    loads = json.loads
 
 __all__ = [
     "count_given_up",
@@ -80,7 +88,10 @@ def page_of_entries(
 
 def _read_fields(text: str) -> dict[str, str]:
     """Return a contact's own fields; what is no object has a name no field has."""
-    fields = json.loads(text)
+    try:
+        fields = loads(text)
+    except ValueError:  # the other one reads some more, and says the same of the rest
+        fields = json.loads(text)
     return fields if isinstance(fields, dict) else {"": ""}
 
 
@@ -98,7 +109,7 @@ def read_pending(
         OpenContact(
             number=number,
             attempts=attempts,
-            destination=Personal(destination),
+            destination=personal(destination),
             pabx=pabx,
             fields=_read_fields(fields) if fields else {},
         )

@@ -10,7 +10,7 @@ from typing import Self
 import anyio
 
 from digitro_async.campaign._claims import Claims
-from digitro_async.campaign._ledger import Ledger
+from digitro_async.campaign._ledger import Ledger, SettlesAndTells, Told
 from digitro_async.campaign._reconcile import QUARANTINE, seconds_of
 from digitro_async.campaign._state import State, Step, step_of
 from digitro_async.campaign._turns import begin_turn, end_turn
@@ -173,6 +173,7 @@ class _LedgerJournal:
     def __init__(self, ledger: Ledger, stop: Callable[[LedgerError], None]) -> None:
         self.ledger = ledger
         self._stop = stop
+        self._tells = ledger if isinstance(ledger, SettlesAndTells) else None
         self._taking_back: set[asyncio.Future[State]] = set()
         self._writing: set[asyncio.Future[State]] = set()
 
@@ -207,45 +208,51 @@ class _LedgerJournal:
         """Record what an attempt came to."""
         assert isinstance(key, int)  # noqa: S101 - for the type checker
         accepted = settled.accepted
+        call_id = None if accepted is None else accepted.call_id
+        verdict, now = settled.verdict, time.time()
+        step, reason = step_of(verdict.outcome), verdict.reason or None
+        told = partial(self._told, settled, then)
         try:
-            settling = self.ledger.settle(
-                key,
-                step_of(settled.verdict.outcome),
-                pabx,
-                time.time(),
-                call_id=None if accepted is None else accepted.call_id,
-                reason=settled.verdict.reason or None,
+            if self._tells is not None:
+                self._tells.settle_and_tell(
+                    key, step, pabx, now, call_id=call_id, reason=reason, told=told
+                )
+                return
+            writing = asyncio.ensure_future(
+                self.ledger.settle(key, step, pabx, now, call_id=call_id, reason=reason)
             )
         except LedgerError as error:
             self._stop(error)
             then(settled)
         else:
-            if isinstance(settling, asyncio.Future):
-                writing = settling
-            else:
-                writing = asyncio.ensure_future(settling)
-                self._writing.add(writing)  # the loop would not keep it alive
-            writing.add_done_callback(partial(self._written, settled, then))
+            self._writing.add(writing)  # the loop would not keep it alive
+            writing.add_done_callback(partial(self._written, told))
 
-    def _written(
+    def _written(self, told: Told, writing: asyncio.Future[State]) -> None:
+        self._writing.discard(writing)
+        if writing.cancelled():
+            told(LedgerError("the ledger was interrupted", reason="interrupted"), None)
+            return
+        error = writing.exception()
+        if error is None:
+            told(None, writing.result())
+        else:
+            told(error, None)
+
+    def _told(
         self,
         settled: Settled,
         then: Callable[[Settled], None],
-        writing: asyncio.Future[State],
+        error: BaseException | None,
+        state: State | None,
     ) -> None:
         """Tell what an attempt comes to by its record."""
-        self._writing.discard(writing)
-        error = (
-            LedgerError("the ledger was interrupted", reason="interrupted")
-            if writing.cancelled()
-            else writing.exception()
-        )
         if isinstance(error, LedgerError):
             self._stop(error)
         elif error is not None:  # of somebody's own ledger: its text may hold anything
             problem = type(error).__name__
             self._stop(LedgerError(f"the ledger failed: {problem}", reason="failed"))
-        elif settled.accepted is not None and writing.result() is State.UNKNOWN:
+        elif state is State.UNKNOWN and settled.accepted is not None:
             settled = repeated_call_id()
         then(settled)
 

@@ -20,11 +20,11 @@ from digitro_async.campaign._contacts import (
     write_setting,
 )
 from digitro_async.campaign._files import printable
-from digitro_async.campaign._jobs import run_calls
+from digitro_async.campaign._jobs import Done, Job, run_calls
 from digitro_async.campaign._owned_file import OwnedFile
 from digitro_async.campaign._reader import PAGE, LedgerReader
 from digitro_async.campaign._reconcile import reconcile_contact
-from digitro_async.campaign._state import State, Step, after
+from digitro_async.campaign._state import TRANSITIONS, State, Step, after
 from digitro_async.campaign._statements import write_intents, write_outcomes
 from digitro_async.campaign._values import (
     Added,
@@ -43,7 +43,7 @@ _Result = TypeVar("_Result")
 _INTENTS, _OUTCOMES, _CALLS = range(3)
 """Turns in one commit: a contact's own steps can only come in this order."""
 
-_INTENT = State.INTENT
+_ENDS = {step: STEP_CODES[step] for state, step in TRANSITIONS if state is State.INTENT}
 _NO_LIMIT = 2**62
 
 
@@ -135,12 +135,32 @@ class SQLiteLedger:
         reason: str | None = None,
     ) -> Awaitable[State]:
         """Record what the call came to. See ``Ledger``."""
-        state = STATE_CODES[after(_INTENT, step)]
+        settled: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        self.settle_and_tell(
+            number, step, pabx, at, call_id=call_id, reason=reason, told=settled
+        )
+        return settled
+
+    def settle_and_tell(
+        self,
+        number: int,
+        step: Step,
+        pabx: str,
+        at: float,
+        *,
+        call_id: str | None,
+        reason: str | None,
+        told: Done,
+    ) -> None:
+        """Record what the call came to. See ``SettlesAndTells``."""
+        code = _ENDS.get(step)
+        if code is None:
+            after(State.INTENT, step)  # raises
         text = "" if call_id is None else printable(call_id)
-        row = (number, state, STEP_CODES[step], at, text, reason or "", pabx)
+        row = (number, code, at, text, reason or "", pabx)
         if self._writer is None:
             raise self._not_open()
-        return self._writer.write(_OUTCOMES, write_outcomes, row)
+        self._writer.put(Job(_OUTCOMES, write_outcomes, row, told))
 
     async def reconcile(
         self, contact: str, *, accepted: bool, evidence: str, now: float

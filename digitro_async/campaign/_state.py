@@ -109,8 +109,9 @@ def step_of(outcome: Outcome) -> Step:
     Raises:
         IllegalTransitionError: If no attempt can end so.
     """
-    if outcome in _STEPS:
-        return _STEPS[outcome]
+    step = _STEPS.get(outcome)
+    if step is not None:
+        return step
     raise IllegalTransitionError(f"no attempt ends {outcome}", reason="illegal_step")
 
 

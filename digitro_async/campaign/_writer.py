@@ -97,11 +97,19 @@ class Writer:
         Raises:
             LedgerError: If it is closed; through the future, if it can't be written.
         """
+        done = self._loop.create_future()
+        self.put(Job(turn, write, row, done))
+        return done
+
+    def put(self, job: Job) -> None:
+        """Hand a job over, as ``write`` does.
+
+        Raises:
+            LedgerError: If it is closed.
+        """
         if self._closing:
             raise LedgerError(f"{self._file.name} is not open", reason="closed")
-        done = self._loop.create_future()
-        self._jobs.put(Job(turn, write, row, done))
-        return done
+        self._jobs.put(job)
 
     def _run(self) -> None:
         try:
@@ -130,7 +138,7 @@ class Writer:
                 f"{self._file.name} can't be opened: {problem}", reason="unusable"
             )
         else:
-            self._tell(_set, self._opened, None)
+            self._tell(_set, self._opened)
             return connection
         self._tell(_set, self._opened, failure)
         return None
@@ -175,8 +183,9 @@ class Writer:
         while not self._jobs.empty():
             job = self._jobs.get_nowait()
             if job is not None:
-                _set(job.done, write_failed(self._file.name, "it is closed"))
-        _set(self._ended, None)
+                job.error = write_failed(self._file.name, "it is closed")
+                _answer([job])
+        _set(self._ended)
 
     def _tell(self, act: Callable[..., None], *values: Any) -> bool:
         """Have the loop do something; False where it is closed: nobody waits then."""
@@ -189,18 +198,26 @@ class Writer:
 
 def _answer(jobs: list[Job]) -> None:
     for job in jobs:
-        if job.error is None:
-            _set(job.done, None, job.result)
+        done = job.done
+        if not isinstance(done, asyncio.Future):
+            try:
+                done(job.error, job.result)
+            except Exception as error:  # noqa: BLE001 - the others wait for theirs
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "a job's answer was not taken", "exception": error}
+                )
+        elif done.done():  # whoever waited was cancelled
+            pass
+        elif job.error is None:
+            done.set_result(job.result)
         else:
-            _set(job.done, job.error)
+            done.set_exception(job.error)
 
 
-def _set(
-    future: asyncio.Future[Any], error: DigitroError | None, result: Any = None
-) -> None:
+def _set(future: asyncio.Future[None], error: DigitroError | None = None) -> None:
     if future.done():  # whoever waited was cancelled
         return
     if error is None:
-        future.set_result(result)
+        future.set_result(None)
     else:
         future.set_exception(error)
