@@ -288,6 +288,25 @@ class TestFields:
         assert some(counts) == {State.PENDING: 3}
         assert transport.attempts == []
 
+    async def test_fields_that_no_call_has(self, shelf: Shelf) -> None:
+        """A field of an unknown name makes one contact invalid; the number is kept."""
+        transport = ScriptedTransport()
+        async with shelf.ledger() as ledger:
+            await ledger.add(
+                [
+                    new_contact(1, fields={"canary": "1"}),
+                    new_contact(2, fields={"route": "7", "destination": "canary"}),
+                ]
+            )
+            campaign, _ = scripted(ledger, transport)
+            results = await run(campaign)
+            found = [entry async for entry in ledger.entries()]
+
+        assert [entry.state for entry in found] == [State.INVALID, State.ACCEPTED]
+        assert [entry.reason for entry in found] == ["damaged_fields", None]
+        assert [result.call.route for result in results] == ["7"]
+        assert transport.destinations == ["04832810002"]
+
     async def test_a_contact_that_can_not_be_called(self, shelf: Shelf) -> None:
         """A contact whose own fields make no call is invalid; the rest is called."""
         async with shelf.ledger() as ledger:

@@ -31,6 +31,7 @@ from ledgers import (
 
 from digitro_async import (
     ClaimLostError,
+    IllegalTransitionError,
     LedgerError,
 )
 from digitro_async.campaign import (
@@ -423,6 +424,106 @@ class TestThread:
             await asyncio.gather(busy, giving_back, returning, intending)
 
             assert some(await ledger.counts()) == {State.PENDING: 2}
+
+    async def test_whoever_is_told_and_fails(self, path: Path) -> None:
+        """An answer that breaks whoever is told it keeps nobody else from theirs."""
+        told: list[tuple[Any, Any]] = []
+        logged: list[Any] = []
+
+        def break_down(*_: Any) -> None:
+            raise RuntimeError("canary")
+
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: logged.append(context))
+        async with SQLiteLedger(path) as ledger:
+            numbers = await open_intents(ledger, 3)
+            for number, then in zip(
+                numbers, (break_down, lambda *answer: told.append(answer)), strict=False
+            ):
+                ledger.settle_and_tell(
+                    *(number, Step.ACCEPT, "one", NOW),
+                    call_id=str(number),
+                    reason=None,
+                    told=then,
+                )
+            waiting = accept(ledger, numbers[2], "c")
+            async with asyncio.timeout(5):
+                state = await waiting
+
+        assert told == [(None, State.ACCEPTED)]
+        assert state is State.ACCEPTED
+        assert [type(one["exception"]) for one in logged] == [RuntimeError]
+
+    async def test_telling_is_settling(self, path: Path) -> None:
+        """Who is told hears what waiting would bring: a state, an error, or closed."""
+        told: list[tuple[Any, Any]] = []
+
+        def settle(number: int, step: Step, call_id: str | None) -> None:
+            ledger.settle_and_tell(
+                *(number, step, "one", NOW),
+                call_id=call_id,
+                reason=None,
+                told=lambda error, state: told.append((type(error), state)),
+            )
+
+        async with SQLiteLedger(path) as ledger:
+            one, two, three = await open_intents(ledger, 3)
+            settle(one, Step.ACCEPT, "a")
+            settle(two, Step.ACCEPT, "a")
+            settle(three, Step.RETURN, None)
+            settle(99, Step.LOSE, None)
+            settle(0, Step.LOSE, None)
+            with pytest.raises(IllegalTransitionError):
+                settle(three, Step.CLAIM, None)
+            await until(lambda: len(told) == 5)
+            found = [entry async for entry in ledger.entries()]
+        with pytest.raises(LedgerError, match="is not open"):
+            settle(one, Step.LOSE, None)
+
+        assert told == [
+            (type(None), State.ACCEPTED),
+            (type(None), State.UNKNOWN),
+            (type(None), State.CLAIMED),
+            (IllegalTransitionError, None),
+            (IllegalTransitionError, None),
+        ]
+        assert [entry.reason for entry in found] == [None, "repeated_call_id", None]
+        assert [entry.call_id for entry in found] == ["a", None, None]
+
+    async def test_steps_that_can_not_be_taken_leave_no_event(self, path: Path) -> None:
+        """Neither alone nor among others does a refused step stay in the record."""
+        async with SQLiteLedger(path) as ledger:
+            numbers = await open_intents(ledger, 2)
+            for rows in ([99], [numbers[0], 0, 98], [numbers[1], numbers[1]]):
+                await asyncio.gather(
+                    *(accept(ledger, number, f"c{number}") for number in rows),
+                    return_exceptions=True,
+                )
+            with pytest.raises(ClaimLostError):
+                await ledger.intend(0, "one", NOW)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            events = connection.execute(
+                "SELECT contact, step FROM event ORDER BY sequence"
+            ).fetchall()
+
+        assert events == [(1, 3), (2, 3), (1, 4), (2, 4)]
+
+    async def test_contacts_are_found_by_their_events(self, path: Path) -> None:
+        """However long the record is, only the new events are looked at."""
+        async with SQLiteLedger(path) as ledger:
+            await open_intents(ledger, 50)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            for before in ("SELECT 1", "ANALYZE"):
+                connection.execute(before)
+                for statements in (_statements._INTENTS, _statements._OUTCOMES):
+                    plan = connection.execute(
+                        f"EXPLAIN QUERY PLAN {statements.change}", (1,)
+                    ).fetchall()
+
+                    assert [step[-1] for step in plan] == [
+                        "SEARCH event USING INTEGER PRIMARY KEY (rowid>?)",
+                        "SEARCH contact USING INTEGER PRIMARY KEY (rowid=?)",
+                    ]
 
     async def test_reading_holds_up_no_writing(self, path: Path) -> None:
         """Counting and showing are done beside the writing thread."""
