@@ -501,12 +501,17 @@ class TestThread:
                 )
             with pytest.raises(ClaimLostError):
                 await ledger.intend(0, "one", NOW)
+            await ledger.add([new_contact(3)])
+            await ledger.claim(1)
+            shared = ledger.intend(3, "one", NOW), accept(ledger, 0, "c0")
+            results = await asyncio.gather(*shared, return_exceptions=True)
         with contextlib.closing(sqlite3.connect(path)) as connection:
             events = connection.execute(
                 "SELECT contact, step FROM event ORDER BY sequence"
             ).fetchall()
 
-        assert events == [(1, 3), (2, 3), (1, 4), (2, 4)]
+        assert events == [(1, 3), (2, 3), (1, 4), (2, 4), (3, 3)]
+        assert [type(one) for one in results] == [type(None), IllegalTransitionError]
 
     async def test_contacts_are_found_by_their_events(self, path: Path) -> None:
         """However long the record is, only the new events are looked at."""
