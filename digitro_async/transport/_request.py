@@ -39,7 +39,23 @@ def request_class(pabx: PABX, url: URL, *, own_traces: int = 0) -> Any:
     """
     if not aiohttp.__version__.startswith(LOOKED_AT):
         return aiohttp.ClientRequest
-    return _Requests(pabx, url, own_traces)
+    compose, own_headers = composer(pabx, url), len(build_headers(pabx))
+    prepared: type[_PreparedRequest] | None = None
+
+    # A function: to call an object that stands for a class takes twice as long.
+    def make_request(method: str, url: URL, **options: Any) -> aiohttp.ClientRequest:
+        nonlocal prepared
+        if (
+            len(options["traces"]) != own_traces
+            or len(options["headers"]) != own_headers
+        ):
+            return aiohttp.ClientRequest(method, url, **options)
+        if prepared is None:
+            first = aiohttp.ClientRequest(method, url, **options)
+            prepared = _prepare(first, compose)
+        return prepared(options["data"])
+
+    return make_request
 
 
 def composer(pabx: PABX, url: URL) -> Composer:
@@ -64,37 +80,18 @@ def send(connection: Any, request: bytes, evidence: Evidence) -> None:
     connection.protocol.start_timeout()
 
 
-class _Requests:
-    """Stands where a session has its class of requests."""
-
-    def __init__(self, pabx: PABX, url: URL, own_traces: int) -> None:
-        self._compose = composer(pabx, url)
-        self._headers = len(build_headers(pabx))
-        self._traces = own_traces
-        self._prepared: type[_PreparedRequest] | None = None
-
-    def __call__(self, method: str, url: URL, **options: Any) -> aiohttp.ClientRequest:
-        if (
-            len(options["traces"]) != self._traces
-            or len(options["headers"]) != self._headers
-        ):
-            return aiohttp.ClientRequest(method, url, **options)
-        if self._prepared is None:
-            self._prepared = self._prepare(
-                aiohttp.ClientRequest(method, url, **options)
-            )
-        return self._prepared(options["data"])
-
-    def _prepare(self, first: aiohttp.ClientRequest) -> "type[_PreparedRequest]":
-        """Return the class of requests that are like one of aiohttp's own."""
-        common = dict(vars(first))
-        del common["_body"]
-        first.headers.pop("Content-Length", None)
-        common["_traces"] = []
-        common["connection_key"] = first.connection_key
-        common["compose"] = staticmethod(self._compose)
-        common["answer"] = Answer.like(first)
-        return type("PreparedRequest", (_PreparedRequest,), common)
+def _prepare(
+    first: aiohttp.ClientRequest, compose: Composer
+) -> "type[_PreparedRequest]":
+    """Return the class of requests that are like one of aiohttp's own."""
+    common = dict(vars(first))
+    del common["_body"]
+    first.headers.pop("Content-Length", None)
+    common["_traces"] = []
+    common["connection_key"] = first.connection_key
+    common["compose"] = staticmethod(compose)
+    common["answer"] = Answer.like(first)
+    return type("PreparedRequest", (_PreparedRequest,), common)
 
 
 class _PreparedRequest(aiohttp.ClientRequest):

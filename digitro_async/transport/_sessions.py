@@ -125,7 +125,7 @@ class SessionManager:
                 response = await self._post(line, body, evidence)
                 content = response.content
                 if content.is_eof():  # it came in one piece, as nearly all do
-                    answer = content.read_nowait(MAX_ANSWER_BYTES + 1)
+                    answer = content.read_nowait()
                 else:
                     answer = await _read_answer(content)
                 if len(answer) > MAX_ANSWER_BYTES:
