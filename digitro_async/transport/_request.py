@@ -42,16 +42,17 @@ def request_class(pabx: PABX, url: URL, *, own_traces: int = 0) -> Any:
     compose, own_headers = composer(pabx, url), len(build_headers(pabx))
     prepared: type[_PreparedRequest] | None = None
 
-    # A function: to call an object that stands for a class takes twice as long.
-    def make_request(method: str, url: URL, **options: Any) -> aiohttp.ClientRequest:
+    # A function without names for what it is given: an object called like a class, or
+    # a name that two dozen options are compared with, would cost more than all of this.
+    def make_request(*target: Any, **options: Any) -> aiohttp.ClientRequest:
         nonlocal prepared
         if (
             len(options["traces"]) != own_traces
             or len(options["headers"]) != own_headers
         ):
-            return aiohttp.ClientRequest(method, url, **options)
+            return aiohttp.ClientRequest(*target, **options)
         if prepared is None:
-            first = aiohttp.ClientRequest(method, url, **options)
+            first = aiohttp.ClientRequest(*target, **options)
             prepared = _prepare(first, compose)
         return prepared(options["data"])
 
