@@ -2,7 +2,8 @@
 
 aiohttp keeps the head of a request in a buffer until the body's first bytes, and asks
 the body itself to write them. So nothing of a request can leave before aiohttp calls
-``write_with_length`` of the body we hand it. Ours raises its flag there, first thing:
+``write_with_length`` of the body we hand it. Ours raises its flag there, first thing,
+and requests of our own (``_request``) raise it before their only write:
 
 * a lowered flag proves that not a byte of the request left;
 * a raised one proves nothing, so without a usable answer the call is unknown.
