@@ -186,7 +186,7 @@ class TestMakeConnector:
 
     async def test_reuse(self) -> None:
         """Connections are kept for as long as the settings say."""
-        connector = make_connector(PoolSettings(idle_seconds=3), 1)
+        connector = make_connector(PoolSettings(idle_seconds=3), 1, True)
 
         assert connector._keepalive_timeout == 3
         assert connector.limit == 0
@@ -195,7 +195,9 @@ class TestMakeConnector:
 
     async def test_no_reuse(self) -> None:
         """Without reuse each connection is closed after its call."""
-        connector = make_connector(PoolSettings(reuse=False, max_connections=4), 1)
+        connector = make_connector(
+            PoolSettings(reuse=False, max_connections=4), 1, True
+        )
 
         assert connector.limit == 4
         assert connector.force_close

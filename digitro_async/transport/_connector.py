@@ -93,9 +93,10 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         """
         while True:
             connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
             # Nothing else runs between the making of a connection and this line.
-            is_new, self._made = connection.protocol is self._made, None
-            if _is_quiet(connection, is_new=is_new):
+            is_new, self._made = protocol is self._made, None
+            if protocol is not None and _is_quiet(protocol, is_new=is_new):
                 return connection
             connection.close()
             if is_new:
@@ -128,9 +129,9 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         super()._release(key, protocol, should_close=should_close)
 
 
-def _is_quiet(connection: "Connection", *, is_new: bool) -> bool:
-    protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None or protocol.should_close:
+def _is_quiet(protocol: "ResponseHandler", *, is_new: bool) -> bool:
+    transport = protocol.transport
+    if transport is None or protocol.should_close:
         return False
     if is_new and transport.get_extra_info("sslcontext") is not None:
         return True  # after its handshake TLS 1.3 sends session tickets (RFC 8446, 4.6)
@@ -151,12 +152,18 @@ else:  # pragma: no cover - Windows
         return bool(select.select([descriptor], [], [], 0)[0])
 
 
-def make_connector(pool: PoolSettings, total: float) -> QuietPoolConnector:
-    """Return the connector of one PABX host. Needs a running loop."""
-    limit = pool.max_connections or 0
-    sockets = abortive_sockets(total)
-    if not pool.reuse:
-        return QuietPoolConnector(limit=limit, force_close=True, socket_factory=sockets)
-    return QuietPoolConnector(
-        limit=limit, keepalive_timeout=pool.idle_seconds, socket_factory=sockets
+def make_connector(pool: PoolSettings, total: float, tls: Any) -> QuietPoolConnector:
+    """Return the connector of one PABX host. Needs a running loop.
+
+    Args:
+        pool: How connections are kept.
+        total: Seconds of one whole attempt.
+        tls: What ``tls_of`` returned.
+    """
+    how = (
+        {"keepalive_timeout": pool.idle_seconds}
+        if pool.reuse
+        else {"force_close": True}
     )
+    limit, sockets = pool.max_connections or 0, abortive_sockets(total)
+    return QuietPoolConnector(limit=limit, ssl=tls, socket_factory=sockets, **how)

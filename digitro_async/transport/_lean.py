@@ -57,14 +57,12 @@ class LeanSessionManager(SessionManager):
             "POST",
             line.url,
             loop=asyncio.get_running_loop(),
-            ssl=line.tls,
             session=line.session,
         )
         phases = line.session.timeout
         return _LeanLine(
             line.session,
             line.url,
-            line.tls,
             line.deadlines,
             request,
             composer(pabx, line.url),

@@ -39,7 +39,6 @@ class Line:
 
     session: aiohttp.ClientSession
     url: URL
-    tls: Any
     deadlines: Deadlines
 
 
@@ -66,7 +65,7 @@ class SessionManager:
     A connector and its session are made at the first call to a PABX, inside the
     running loop, and belong to that loop. Several clients may share one manager; it
     closes what it opened, and whoever made it closes it. PABX on one host with the
-    same pool and time limits share one connector.
+    same pool, time limits and TLS settings share one connector.
 
     Example::
 
@@ -174,7 +173,6 @@ class SessionManager:
         posting: Awaitable[Response] = line.session.post(
             line.url,
             data=WitnessedBody(body, evidence),
-            ssl=line.tls,
             allow_redirects=False,
             trace_request_ctx=evidence,
         )
@@ -189,7 +187,6 @@ class SessionManager:
         if pabx in self._lines:
             return self._lines[pabx]
         url = URL(build_url(pabx), encoded=True)
-        tls = tls_of(pabx.tls)
         traces = [make_pool_trace()] if pabx.pool.max_connections else []
         session = aiohttp.ClientSession(
             connector=self._connector_of(pabx, url),
@@ -204,14 +201,16 @@ class SessionManager:
             request_class=request_class(pabx, url, own_traces=len(traces)),
         )
         deadlines = Deadlines(pabx.timeouts.total)
-        line = self._make_line(pabx, Line(session, url, tls, deadlines))
+        line = self._make_line(pabx, Line(session, url, deadlines))
         self._lines[pabx] = line
         return line
 
     def _connector_of(self, pabx: PABX, url: URL) -> aiohttp.TCPConnector:
-        key = (url.origin(), pabx.pool, pabx.timeouts.total)
+        key = (url.origin(), pabx.pool, pabx.timeouts.total, pabx.tls)
         if key not in self._connectors:
-            self._connectors[key] = make_connector(pabx.pool, pabx.timeouts.total)
+            tls = tls_of(pabx.tls)
+            total = pabx.timeouts.total
+            self._connectors[key] = make_connector(pabx.pool, total, tls)
         return self._connectors[key]
 
     def check_usable(self) -> None:
