@@ -24,6 +24,7 @@ Write = Callable[[sqlite3.Connection, list["Job"]], None]
 
 
 Done = asyncio.Future[Any] | Callable[[DigitroError | None, Any], None]
+"""Set in the loop, or called there, with what a job came to."""
 
 
 class MisfitError(Exception):

@@ -24,7 +24,7 @@ from digitro_async.campaign._jobs import Done, Job, run_calls
 from digitro_async.campaign._owned_file import OwnedFile
 from digitro_async.campaign._reader import PAGE, LedgerReader
 from digitro_async.campaign._reconcile import reconcile_contact
-from digitro_async.campaign._state import TRANSITIONS, State, Step, after
+from digitro_async.campaign._state import State, Step, after
 from digitro_async.campaign._statements import write_intents, write_outcomes
 from digitro_async.campaign._values import (
     Added,
@@ -43,7 +43,7 @@ _Result = TypeVar("_Result")
 _INTENTS, _OUTCOMES, _CALLS = range(3)
 """Turns in one commit: a contact's own steps can only come in this order."""
 
-_ENDS = {step: STEP_CODES[step] for state, step in TRANSITIONS if state is State.INTENT}
+_INTENT = State.INTENT
 _NO_LIMIT = 2**62
 
 
@@ -153,11 +153,9 @@ class SQLiteLedger:
         told: Done,
     ) -> None:
         """Record what the call came to. See ``SettlesAndTells``."""
-        code = _ENDS.get(step)
-        if code is None:
-            after(State.INTENT, step)  # raises
+        after(_INTENT, step)  # raises where no call can end so
         text = "" if call_id is None else printable(call_id)
-        row = (number, code, at, text, reason or "", pabx)
+        row = (number, STEP_CODES[step], at, text, reason or "", pabx)
         if self._writer is None:
             raise self._not_open()
         self._writer.put(Job(_OUTCOMES, write_outcomes, row, told))

@@ -114,7 +114,7 @@ class Dispatcher:
         assert result is not None  # noqa: S101 - there is no journal
         return result
 
-    async def take_to_its_end(  # noqa: C901 - one call, told in order
+    async def take_to_its_end(
         self,
         progress: Progress,
         *,
@@ -150,8 +150,6 @@ class Dispatcher:
                 if settled.accepted is None:
                     delay = self._delay(lane, progress, settled)
                 if delay is None:
-                    if progress.journal is None:
-                        return self._end(lane, progress, settled, seen)
                     return self._conclude(lane, progress, settled, seen)
                 if progress.journal is not None:
                     await self._record_now(lane, progress, settled, seen)
@@ -165,9 +163,7 @@ class Dispatcher:
             refusal = error.with_traceback(None)  # its frames would refer to itself
         finally:
             if not progress.is_recording:
-                self._busy -= 1
-                if not self._busy:
-                    self._rest()
+                self._leave()
         refusal.attempts = progress.attempts
         lane = self._router.choose(refusal.pabx) or lane
         lane.counters.outcomes[Outcome.NOT_SENT] += 1
@@ -334,13 +330,12 @@ class Dispatcher:
         """Give the result of a call away: its record is durable."""
         assert progress.deliver is not None  # noqa: S101 - for the type checker
         result = self._end(lane, progress, settled, seen)
-        self._busy -= 1
-        if not self._busy:
-            self._rest()
+        self._leave()
         progress.deliver(result)
 
-    def _rest(self) -> None:
-        if self._idle is not None:
+    def _leave(self) -> None:
+        self._busy -= 1
+        if not self._busy and self._idle is not None:
             self._idle.set()
             self._idle = None
 

@@ -100,15 +100,7 @@ class Lane:
         Returns:
             Whether the call is a probe; None where it has to wait.
         """
-        breaker, pacer = self.breaker, self._pacer
-        if (
-            self._waiters
-            or self._draining
-            or self.counters.in_flight >= self._max_in_flight
-            or breaker.until > now
-            or self._throttled_until > now
-            or (pacer is not None and pacer.earliest(now) > now)
-        ):
+        if self._waiters or self._draining or self._earliest(now) > now:
             return None
         return self._start(now)
 
@@ -153,8 +145,7 @@ class Lane:
             self._settle_trouble(settled, now, probe=probe)
         if self._waiters:
             self._pump()
-        if self.on_lighter is not None:
-            self.on_lighter(self)
+        self._tell()
 
     def _settle_trouble(self, settled: Settled, now: float, *, probe: bool) -> None:
         if settled.retry_after is not None:
