@@ -125,8 +125,11 @@ def nginx_serving(core: int | None, *, tls: bool = False) -> Iterator[Address]:
     program = find_nginx()
     if program is None:
         raise WrongRunError("nginx is not installed")
-    port, tls_port = _free_ports()
-    with tempfile.TemporaryDirectory(prefix="nginx-") as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="nginx-") as name,
+        _held_port() as port,
+        _held_port() as tls_port,
+    ):
         folder = Path(name)
         if tls:
             _make_certificate(folder)
@@ -176,11 +179,13 @@ def _start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+@contextlib.contextmanager
+def _held_port() -> Iterator[int]:
+    """Hold a port that nobody is given, and that nginx may listen on all the same."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 def _await_start(server: subprocess.Popen[bytes], port: int) -> None:

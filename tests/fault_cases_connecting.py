@@ -10,7 +10,8 @@ import aiohttp
 import attrs
 from fault_cases_answers import LATE, LOST
 from fault_certificates import certificate
-from fault_scene import SHORT, FaultCase, Play, Scene, deaf_port, free_port, names, soon
+from fault_scene import SHORT, FaultCase, Play, Scene, deaf_port, names, soon
+from helpers import held_port
 
 from digitro_async import (
     CallResult,
@@ -52,9 +53,8 @@ def fine(name: str, does: str, play: Play, **changes: Any) -> FaultCase:
 
 
 async def _refused(scene: Scene) -> CallResult:
-    return await scene.judge(
-        await scene.client(f"http://127.0.0.1:{free_port('127.0.0.1')}")
-    )
+    port = scene.stack.enter_context(held_port("127.0.0.1"))
+    return await scene.judge(await scene.client(f"http://127.0.0.1:{port}"))
 
 
 async def _syn_unanswered(scene: Scene) -> CallResult:
@@ -159,7 +159,7 @@ def _addresses(
     """Call a name with several addresses, of which some are listened on."""
 
     async def one_call(scene: Scene) -> CallResult:
-        port = free_port(*order)
+        port = scene.stack.enter_context(held_port(*order))
         for host in listening:
             await scene.serve(*scripts, host=host, port=port)
         if deaf:

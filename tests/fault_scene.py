@@ -12,7 +12,7 @@ from unittest import mock
 
 import aiohttp
 import attrs
-from helpers import API_KEY, make_call
+from helpers import API_KEY, held_port, make_call
 
 from digitro_async import (
     PABX,
@@ -327,22 +327,11 @@ def names(resolve: Callable[[], Awaitable[list[str]]]) -> Iterator[None]:
         yield
 
 
-def free_port(*hosts: str) -> int:
-    """Return a port that is free on all those addresses."""
-    with contextlib.ExitStack() as stack:
-        port = 0
-        for host in hosts:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            sock = stack.enter_context(socket.socket(family))
-            sock.bind((host, port))
-            port = sock.getsockname()[1]
-        return port
-
-
 def has_ipv6() -> bool:
     """Whether ::1 can be listened on."""
     try:
-        return free_port("::1") > 0
+        with held_port("::1") as port:
+            return port > 0
     except OSError:
         return False
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import json
 import socket
 import struct
+import sys
 import traceback
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -147,6 +149,36 @@ RawServer = HostilePABX
 def reset_on_close(sock: socket.socket) -> None:
     """Have a socket send RST instead of FIN when it is closed."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@contextlib.contextmanager
+def held_port(*hosts: str) -> Iterator[int]:
+    """Hold a port on all those addresses: it refuses connections till listened on.
+
+    It is bound, so that nobody else is given it. On Linux a server may listen on it all
+    the same; elsewhere it is let go of at once.
+    """
+    with contextlib.ExitStack() as held:
+        port = _bind_all(held, hosts)
+        if not sys.platform.startswith("linux"):
+            held.close()
+        yield port
+
+
+def _bind_all(held: contextlib.ExitStack, hosts: Iterable[str]) -> int:
+    """Bind a port on all of them; one that is free here may be taken there."""
+    for _ in range(100):
+        with contextlib.ExitStack() as bound, contextlib.suppress(OSError):
+            port = 0
+            for host in hosts:
+                family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                sock = bound.enter_context(socket.socket(family))
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((host, port))
+                port = int(sock.getsockname()[1])
+            held.push(bound.pop_all())
+            return port
+    raise OSError(errno.EADDRINUSE, "no port is free on all of them")
 
 
 async def take_into(

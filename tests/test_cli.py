@@ -33,6 +33,7 @@ from command_line import (
     write_config,
     write_contacts,
 )
+from helpers import held_port
 
 import digitro_async.cli
 from digitro_async.cli import _demo, _dialling, _progress, _runner
@@ -790,14 +791,21 @@ class TestCall:
 class TestSimulate:
     """A simulated PABX."""
 
+    @pytest.fixture
+    def port(self) -> Iterator[int]:
+        """A port that nobody but a simulator is given."""
+        with held_port("127.0.0.1") as port:
+            yield port
+
     def test_summary_tells_what_happened(
-        self, folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+        self,
+        folder: Path,
+        port: int,
+        capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """A simulator that ends counts calls, faults and the busiest window."""
         (folder / "f.toml").write_text('[[fault]]\nkind = "lose_answer"\nat = 2\n')
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port: int = free.getsockname()[1]
         config = write_config(
             folder / "digitro.toml", f"http://127.0.0.1:{port}", api_key="demo-key"
         )
