@@ -360,7 +360,7 @@ class TestQuietPool:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where something waits on a new connection the attempt ends, unsent."""
-        monkeypatch.setattr(_connector, "_is_readable", lambda _: True)
+        monkeypatch.setattr(_connector, "_look_at", lambda _: lambda _: True)
         async with RawServer() as server:
             pabx = make_pabx(base_url=server.base_url)
             async with DigitroClient(pabx, retry=ONCE) as client:

@@ -4,6 +4,7 @@ import select
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -114,8 +115,10 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         traces: "list[Trace]",
         timeout: aiohttp.ClientTimeout,
     ) -> "ResponseHandler":
-        made = self._made = await super()._create_connection(req, traces, timeout)
-        return made
+        made: Any = await super()._create_connection(req, traces, timeout)
+        made.what_waits = _look_at(made.transport)
+        self._made = made
+        return self._made
 
     def _release(
         self,
@@ -129,27 +132,25 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         super()._release(key, protocol, should_close=should_close)
 
 
-def _is_quiet(protocol: "ResponseHandler", *, is_new: bool) -> bool:
+def _is_quiet(protocol: Any, *, is_new: bool) -> bool:
     transport = protocol.transport
     if transport is None or protocol.should_close:
         return False
     if is_new and transport.get_extra_info("sslcontext") is not None:
         return True  # after its handshake TLS 1.3 sends session tickets (RFC 8446, 4.6)
-    sock = transport.get_extra_info("socket")
-    return sock is None or not _is_readable(sock.fileno())
+    return not protocol.what_waits(0)
 
 
-if hasattr(select, "poll"):
-
-    def _is_readable(descriptor: int) -> bool:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(0))
-
-else:  # pragma: no cover - Windows
-
-    def _is_readable(descriptor: int) -> bool:
-        return bool(select.select([descriptor], [], [], 0)[0])
+def _look_at(transport: Any) -> Callable[[int], Any]:
+    """Return what tells what waits to be read, given the ms to wait for it."""
+    sock = None if transport is None else transport.get_extra_info("socket")
+    if sock is None:
+        return lambda _: ()
+    if not hasattr(select, "poll"):  # pragma: no cover - Windows
+        return lambda _: select.select([sock], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return poll.poll
 
 
 def make_connector(pool: PoolSettings, total: float, tls: Any) -> QuietPoolConnector:

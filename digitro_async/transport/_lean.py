@@ -64,6 +64,7 @@ class LeanSessionManager(SessionManager):
             line.session,
             line.url,
             line.deadlines,
+            line.is_traced,
             request,
             composer(pabx, line.url),
             Answer.like(request),

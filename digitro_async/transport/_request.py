@@ -122,6 +122,8 @@ class Answer(aiohttp.ClientResponse):
         connection: Where it is read from.
     """
 
+    _message: Any = None  # its head, as it was parsed
+
     def __init__(self, connection: Any) -> None:
         self._cache: dict[str, Any] = {}  # of its headers
         self._connection = connection
@@ -144,22 +146,32 @@ class Answer(aiohttp.ClientResponse):
         protocol = connection.protocol
         while True:
             message, content = await protocol.read()
-            if not _is_interim(message.code):
+            status = message.code
+            # Others are interim: another answer follows (RFC 9110 section 15.2).
+            if not 100 <= status <= 199 or status == 101:  # noqa: PLR2004 - see there
                 break
         if not protocol.upgraded:
             content.on_eof(connection.release)
-        self.version, self.status = message.version, message.code
-        self.reason = message.reason
-        self._headers, self._raw_headers = message.headers, message.raw_headers
-        self.content = content
+        self.status, self.content = status, content
+        self._message, self._headers = message, message.headers
         return self
+
+    @property
+    def version(self) -> Any:  # type: ignore[override]  # an attribute of aiohttp's own
+        """HTTP version, None before it began."""
+        return self._message and self._message.version
+
+    @property
+    def reason(self) -> Any:  # type: ignore[override]  # same
+        """Reason phrase, None before it began."""
+        return self._message and self._message.reason
+
+    @property
+    def raw_headers(self) -> Any:
+        """Headers as they came, None before it began."""
+        return self._message and self._message.raw_headers
 
     def close(self) -> None:
         """Close the connection, unless it was given back."""
         if self._connection is not None:
             self._connection.close()
-
-
-def _is_interim(status: int) -> bool:
-    """Whether another answer follows (RFC 9110 section 15.2)."""
-    return 100 <= status <= 199 and status != 101  # noqa: PLR2004 - see there

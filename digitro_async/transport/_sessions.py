@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Hashable, Mapping
 from contextlib import AsyncExitStack
+from http.cookies import SimpleCookie
 from typing import Any, Protocol, Self
 
 import aiohttp
@@ -33,13 +34,32 @@ _NEVER_ROUNDED = float("inf")
 """aiohttp rounds timeouts above 5 s up to whole seconds; ours end when they say."""
 
 
+class _NoCookies(aiohttp.DummyCookieJar):
+    """Keeps no cookie; aiohttp's own makes a new empty collection for each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._none: SimpleCookie = SimpleCookie()
+
+    def filter_cookies(self, request_url: URL) -> SimpleCookie:  # noqa: ARG002 - its own
+        return self._none
+
+
 @attrs.frozen
 class Line:
-    """What every call to one PABX has in common."""
+    """What every call to one PABX has in common.
+
+    Attributes:
+        session: Sends them.
+        url: Where they are POSTed to.
+        deadlines: Ends them.
+        is_traced: Whether the session's hooks are to be given the evidence.
+    """
 
     session: aiohttp.ClientSession
     url: URL
     deadlines: Deadlines
+    is_traced: bool
 
 
 class Response(Protocol):
@@ -170,11 +190,12 @@ class SessionManager:
 
     def _post(self, line: Any, body: bytes, evidence: Evidence) -> Awaitable[Response]:
         """Send the body; the response's content is still to be read."""
+        context = {"trace_request_ctx": evidence} if line.is_traced else {}
         posting: Awaitable[Response] = line.session.post(
             line.url,
             data=WitnessedBody(body, evidence),
             allow_redirects=False,
-            trace_request_ctx=evidence,
+            **context,
         )
         return posting
 
@@ -193,7 +214,7 @@ class SessionManager:
             connector_owner=False,
             headers=build_headers(pabx),
             timeout=_client_timeout(pabx.timeouts),
-            cookie_jar=aiohttp.DummyCookieJar(),
+            cookie_jar=_NoCookies(),
             trust_env=False,
             auto_decompress=False,
             raise_for_status=False,
@@ -201,7 +222,8 @@ class SessionManager:
             request_class=request_class(pabx, url, own_traces=len(traces)),
         )
         deadlines = Deadlines(pabx.timeouts.total)
-        line = self._make_line(pabx, Line(session, url, deadlines))
+        plain = Line(session, url, deadlines, is_traced=bool(traces))
+        line = self._make_line(pabx, plain)
         self._lines[pabx] = line
         return line
 
