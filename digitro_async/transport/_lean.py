@@ -64,7 +64,7 @@ class LeanSessionManager(SessionManager):
             line.session,
             line.url,
             line.deadlines,
-            line.is_traced,
+            line.is_plain,
             request,
             composer(pabx, line.url),
             Answer.like(request),

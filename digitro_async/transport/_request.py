@@ -20,12 +20,17 @@ from digitro_async.models import PABX
 from digitro_async.protocol import Evidence, build_headers
 from digitro_async.transport._evidence import WitnessedBody
 
-__all__ = ["Answer", "composer", "request_class", "send"]
+__all__ = ["Answer", "composer", "is_looked_at", "request_class", "send"]
 
 LOOKED_AT: Final = "3.14."
 """Releases of aiohttp whose requests are known to be what is replaced here."""
 
 Composer = Callable[[bytes], bytes]
+
+
+def is_looked_at() -> bool:
+    """Whether what is installed is a release that is known here."""
+    return aiohttp.__version__.startswith(LOOKED_AT)
 
 
 def request_class(pabx: PABX, url: URL, *, own_traces: int = 0) -> Any:
@@ -37,24 +42,39 @@ def request_class(pabx: PABX, url: URL, *, own_traces: int = 0) -> Any:
         own_traces: How many trace configs the session has from us, all of them about
             connections.
     """
-    if not aiohttp.__version__.startswith(LOOKED_AT):
+    if not is_looked_at():
         return aiohttp.ClientRequest
     compose, own_headers = composer(pabx, url), len(build_headers(pabx))
     prepared: type[_PreparedRequest] | None = None
 
-    # A function without names for what it is given: an object called like a class, or
-    # a name that two dozen options are compared with, would cost more than all of this.
-    def make_request(*target: Any, **options: Any) -> aiohttp.ClientRequest:
+    # What aiohttp gives to a request, named in its order: where names and order are the
+    # same, nothing is looked for, and no dictionary of two dozen options is made.
+    # fmt: off
+    def make_request(
+        method: Any, url: Any, *, params: Any, headers: Any, skip_auto_headers: Any,
+        data: Any, cookies: Any, auth: Any, version: Any, compress: Any, chunked: Any,
+        expect100: Any, loop: Any, response_class: Any, proxy: Any, proxy_auth: Any,
+        timer: Any, session: Any, ssl: Any, server_hostname: Any, proxy_headers: Any,
+        traces: Any, trust_env: Any, **others: Any,
+    ) -> aiohttp.ClientRequest:
         nonlocal prepared
-        if (
-            len(options["traces"]) != own_traces
-            or len(options["headers"]) != own_headers
-        ):
-            return aiohttp.ClientRequest(*target, **options)
-        if prepared is None:
-            first = aiohttp.ClientRequest(*target, **options)
-            prepared = _prepare(first, compose)
-        return prepared(options["data"])
+        is_like_others = len(traces) == own_traces and len(headers) == own_headers
+        if is_like_others and prepared is not None:
+            return prepared(data)
+        own = aiohttp.ClientRequest(
+            method, url, params=params, headers=headers,
+            skip_auto_headers=skip_auto_headers, data=data, cookies=cookies, auth=auth,
+            version=version, compress=compress, chunked=chunked, expect100=expect100,
+            loop=loop, response_class=response_class, proxy=proxy,
+            proxy_auth=proxy_auth, timer=timer, session=session, ssl=ssl,
+            server_hostname=server_hostname, proxy_headers=proxy_headers,
+            traces=traces, trust_env=trust_env, **others,
+        )
+        # fmt: on
+        if not is_like_others:
+            return own
+        prepared = _prepare(own, compose)
+        return prepared(data)
 
     return make_request
 
