@@ -12,7 +12,13 @@ from aiohttp.client_exceptions import ClientResponseError
 from helpers import RawServer, answer, calls_to, make_call, make_pabx, quiet_loop
 from yarl import URL
 
-from digitro_async import DigitroClient, Outcome, PoolSettings
+from digitro_async import (
+    ConnectFailedError,
+    DigitroClient,
+    Outcome,
+    PoolSettings,
+    RetrySettings,
+)
 from digitro_async.protocol import Evidence
 from digitro_async.transport import _request
 from digitro_async.transport._request import Answer, request_class, send
@@ -176,6 +182,37 @@ async def test_the_flag_is_raised_before_the_write() -> None:
         send(Failing(), b"POST", evidence)
 
     assert seen == [True]
+
+
+class TestReplaced:
+    """What somebody put in the place of a session's methods, as tests do."""
+
+    @pytest.mark.parametrize("name", ["post", "_request"])
+    async def test_it_gets_every_call(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A call goes to it, and nothing reaches the PABX."""
+        asked: list[str] = []
+
+        async def instead(
+            _: aiohttp.ClientSession, *target: Any, **options: Any
+        ) -> Any:
+            asked.append(str(target[-1]))
+            assert options["data"].size > 0
+            raise aiohttp.ClientConnectionError
+
+        async with RawServer() as server:
+            pabx = make_pabx(base_url=server.base_url)
+            async with DigitroClient(
+                pabx, retry=RetrySettings(max_attempts=1)
+            ) as client:
+                await client.make_predictive_call(make_call())
+                monkeypatch.setattr(aiohttp.ClientSession, name, instead)
+                with pytest.raises(ConnectFailedError):
+                    await client.make_predictive_call(make_call())
+
+        assert asked == [f"{server.base_url}/requests/1/chamada-preditiva"]
+        assert server.posts == 1
 
 
 class TestAnswer:

@@ -16,8 +16,9 @@ from aiohttp.tracing import Trace
 
 from digitro_async.models import PABX
 from digitro_async.protocol import Evidence
+from digitro_async.transport._line import Line
 from digitro_async.transport._request import Answer, composer, send
-from digitro_async.transport._sessions import Line, Response, SessionManager
+from digitro_async.transport._sessions import Response, SessionManager
 
 __all__ = ["LeanSessionManager"]
 

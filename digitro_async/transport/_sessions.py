@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Hashable, Mapping
 from contextlib import AsyncExitStack
-from http.cookies import SimpleCookie
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import aiohttp
-import attrs
 from yarl import URL
 
 from digitro_async.errors import ClientClosedError, WrongLoopError
@@ -18,48 +16,17 @@ from digitro_async.protocol import (
     Evidence,
     Failure,
     Observation,
-    build_headers,
     build_url,
 )
-from digitro_async.settings import TimeoutSettings
 from digitro_async.transport._connector import make_connector, tls_of
-from digitro_async.transport._deadlines import Deadlines
-from digitro_async.transport._evidence import WitnessedBody, make_pool_trace
+from digitro_async.transport._evidence import WitnessedBody
 from digitro_async.transport._failures import failure_of
-from digitro_async.transport._request import is_looked_at, request_class
+from digitro_async.transport._line import Line, open_line
 
-__all__ = ["Line", "Response", "SessionManager"]
+__all__ = ["Response", "SessionManager"]
 
-_NEVER_ROUNDED = float("inf")
-"""aiohttp rounds timeouts above 5 s up to whole seconds; ours end when they say."""
-
-
-class _NoCookies(aiohttp.DummyCookieJar):
-    """Keeps no cookie; aiohttp's own makes a new empty collection for each call."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._none: SimpleCookie = SimpleCookie()
-
-    def filter_cookies(self, request_url: URL) -> SimpleCookie:  # noqa: ARG002 - its own
-        return self._none
-
-
-@attrs.frozen
-class Line:
-    """What every call to one PABX has in common.
-
-    Attributes:
-        session: Sends them.
-        url: Where they are POSTed to.
-        deadlines: Ends them.
-        is_plain: Whether its calls have nothing of their own but their content.
-    """
-
-    session: aiohttp.ClientSession
-    url: URL
-    deadlines: Deadlines
-    is_plain: bool
+_POST: Final = aiohttp.ClientSession.post
+"""aiohttp's own; where a test has put something in its place, that is called."""
 
 
 class Response(Protocol):
@@ -193,7 +160,8 @@ class SessionManager:
         content = WitnessedBody(body, evidence)
         session: Any = line.session
         posting: Awaitable[Response]
-        if line.is_plain:  # what ``post`` does, and what tools that hook in replace
+        if line.is_plain and aiohttp.ClientSession.post is _POST:
+            # What it does, without the wrapping. Tools that hook in replace this one.
             posting = session._request(  # noqa: SLF001 - of releases looked at
                 "POST", line.url, data=content, allow_redirects=False
             )
@@ -215,22 +183,8 @@ class SessionManager:
         if pabx in self._lines:
             return self._lines[pabx]
         url = URL(build_url(pabx), encoded=True)
-        traces = [make_pool_trace()] if pabx.pool.max_connections else []
-        session = aiohttp.ClientSession(
-            connector=self._connector_of(pabx, url),
-            connector_owner=False,
-            headers=build_headers(pabx),
-            timeout=_client_timeout(pabx.timeouts),
-            cookie_jar=_NoCookies(),
-            trust_env=False,
-            auto_decompress=False,
-            raise_for_status=False,
-            trace_configs=traces,
-            request_class=request_class(pabx, url, own_traces=len(traces)),
-        )
-        deadlines = Deadlines(pabx.timeouts.total)
-        is_plain = is_looked_at() and not traces
-        line = self._make_line(pabx, Line(session, url, deadlines, is_plain))
+        connector = self._connector_of(pabx, url)
+        line = self._make_line(pabx, open_line(pabx, url, connector))
         self._lines[pabx] = line
         return line
 
@@ -261,21 +215,6 @@ class SessionManager:
             raise WrongLoopError(
                 "this SessionManager belongs to another event loop; make one per loop"
             )
-
-
-def _client_timeout(limits: TimeoutSettings) -> aiohttp.ClientTimeout:
-    # The total is kept by Deadlines, for all calls with one timer. A phase limit at or
-    # above it can't end first, so it isn't armed.
-    def below_total(limit: float) -> float | None:
-        return limit if limit < limits.total else None
-
-    return aiohttp.ClientTimeout(
-        total=None,
-        connect=below_total(limits.connect),
-        sock_connect=below_total(limits.sock_connect),
-        sock_read=below_total(limits.sock_read),
-        ceil_threshold=_NEVER_ROUNDED,
-    )
 
 
 async def _read_answer(content: aiohttp.StreamReader) -> bytes:
