@@ -165,6 +165,25 @@ class TestFiles:
         assert {"contact", "event", "setting", "person"} <= set(tables)
         assert [one for one in canaries if one.encode() in path.read_bytes()] == []
 
+    async def test_nothing_is_taken_for_text(self, path: Path) -> None:
+        """What a contact does not have is NULL; text of zero or of nothing is text."""
+        async with SQLiteLedger(path) as ledger:
+            await ledger.add(
+                [
+                    new_contact(1, id=None),
+                    new_contact(2, id="0", pabx="0"),
+                    new_contact(3, id="", pabx=""),
+                ]
+            )
+            claimed = await ledger.claim(3)
+
+        assert query(path, "SELECT id, pabx, fields FROM person ORDER BY number") == [
+            (None, None, None),
+            ("0", "0", None),
+            ("", "", None),
+        ]
+        assert [contact.pabx for contact in claimed] == [None, "0", ""]
+
     async def test_links(self, path: Path) -> None:
         """A link to an open ledger is the same ledger."""
         link = path.with_name("link.db")

@@ -115,11 +115,12 @@ class Campaign:
         while page := list(islice(source, PAGE)):
             good, bad = sorted_out(page)
             new = [self._new_contact(contact, times) for contact in good]
-            for contact, added in zip(good, await self._ledger.add(new), strict=True):
-                imported = counted(imported, contact, added)
-                if repeated is not None and is_repeated(contact, added):
-                    repeated(contact, added.line)
-            imported = attrs.evolve(imported, rejected=imported.rejected + len(bad))
+            became = list(zip(good, await self._ledger.add(new), strict=True))
+            imported = counted(imported, became, rejected=len(bad))
+            if repeated is not None:
+                for contact, added in became:
+                    if is_repeated(contact, added):
+                        repeated(contact, added.line)
             if rejected is not None:
                 for row in bad:
                     rejected(row)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -60,10 +61,27 @@ def is_repeated(contact: "Contact", added: Added) -> bool:
     return not added.new and added.line != contact.line
 
 
-def counted(imported: Imported, contact: "Contact", added: Added) -> Imported:
-    """Count one contact more."""
-    if added.new:
-        return attrs.evolve(imported, new=imported.new + 1)
-    if is_repeated(contact, added):
-        return attrs.evolve(imported, repeated=imported.repeated + 1)
-    return attrs.evolve(imported, known=imported.known + 1)
+def counted(
+    imported: Imported, page: "Iterable[tuple[Contact, Added]]", rejected: int
+) -> Imported:
+    """Count one page more.
+
+    Args:
+        imported: What was counted before.
+        page: The page's contacts, and what became of each.
+        rejected: Its rows that are no contacts.
+    """
+    new = known = repeated = 0
+    for contact, added in page:
+        if added.new:
+            new += 1
+        elif is_repeated(contact, added):
+            repeated += 1
+        else:
+            known += 1
+    return Imported(
+        new=imported.new + new,
+        known=imported.known + known,
+        repeated=imported.repeated + repeated,
+        rejected=imported.rejected + rejected,
+    )
