@@ -4,6 +4,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -287,6 +288,33 @@ class TestReuse:
         assert len(server.lines) == 2
 
 
+@pytest.mark.parametrize(
+    ("happens", "waits"),
+    [
+        ("nothing", False),
+        ("bytes come", True),
+        ("the other end closes", True),
+        ("this end was closed", True),
+        ("it is no socket", False),
+    ],
+)
+def test_watch(happens: str, waits: bool) -> None:
+    """What waits on a connection is its end as well as bytes; asking takes no time."""
+    here, there = socket.socketpair()
+    if happens == "this end was closed":
+        here.close()
+    known = {} if happens == "it is no socket" else {"socket": here}
+    with here, there:
+        look = _connector._watch(SimpleNamespace(get_extra_info=known.get))
+        if happens == "bytes come":
+            there.send(b"?")
+        elif happens == "the other end closes":
+            there.close()
+
+        assert bool(look(0)) is waits
+        assert bool(look(0)) is waits
+
+
 class TestQuietPool:
     """Connections on which something waits."""
 
@@ -360,7 +388,7 @@ class TestQuietPool:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where something waits on a new connection the attempt ends, unsent."""
-        monkeypatch.setattr(_connector, "_look_at", lambda _: lambda _: True)
+        monkeypatch.setattr(_connector, "_watch", lambda _: lambda _: True)
         async with RawServer() as server:
             pabx = make_pabx(base_url=server.base_url)
             async with DigitroClient(pabx, retry=ONCE) as client:

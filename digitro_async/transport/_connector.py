@@ -115,10 +115,10 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         traces: "list[Trace]",
         timeout: aiohttp.ClientTimeout,
     ) -> "ResponseHandler":
-        made: Any = await super()._create_connection(req, traces, timeout)
-        made.what_waits = _look_at(made.transport)
-        self._made = made
-        return self._made
+        made = self._made = await super()._create_connection(req, traces, timeout)
+        watched: Any = made  # it has no such name of its own
+        watched.what_waits = _watch(made.transport)
+        return made
 
     def _release(
         self,
@@ -141,11 +141,16 @@ def _is_quiet(protocol: Any, *, is_new: bool) -> bool:
     return not protocol.what_waits(0)
 
 
-def _look_at(transport: Any) -> Callable[[int], Any]:
-    """Return what tells what waits to be read, given the ms to wait for it."""
+def _watch(transport: Any) -> Callable[[int], Any]:
+    """Return what says, after so many ms at most, whether something waits to be read.
+
+    Made once for a connection: making it takes longer than asking it.
+    """
     sock = None if transport is None else transport.get_extra_info("socket")
     if sock is None:
-        return lambda _: ()
+        return lambda _: False
+    if sock.fileno() < 0:  # closed in the meantime
+        return lambda _: True
     if not hasattr(select, "poll"):  # pragma: no cover - Windows
         return lambda _: select.select([sock], [], [], 0)[0]
     poll = select.poll()
