@@ -26,7 +26,13 @@ from digitro_async import (
     RetrySettings,
     TimeoutSettings,
 )
-from digitro_async.campaign import Campaign, SQLiteLedger, _runner, _sqlite
+from digitro_async.campaign import (
+    Campaign,
+    SQLiteLedger,
+    _ledger_journal,
+    _runner,
+    _sqlite,
+)
 from digitro_async.campaign._statements import write_intents
 from digitro_async.contacts import Contact, open_contacts
 from digitro_async.dispatch import _dispatcher
@@ -124,7 +130,7 @@ def mark_intents() -> None:
 
 def _intent_after_send() -> None:
     """Write the intent only when the answer is there."""
-    journal = _runner._LedgerJournal
+    journal = _ledger_journal.LedgerJournal
     intend, settle = journal.intend, journal.settle
 
     async def nothing(_: Any, __: Hashable, ___: str) -> None:
@@ -145,14 +151,14 @@ def _intent_after_send() -> None:
 
 def _intent_not_awaited() -> None:
     """Hand the intent over to be written, and send without waiting."""
-    intend = _runner._LedgerJournal.intend
+    intend = _ledger_journal.LedgerJournal.intend
     tasks = []
 
     async def later(self: Any, key: Hashable, pabx: str) -> None:
         tasks.append(asyncio.ensure_future(intend(self, key, pabx)))
         await asyncio.sleep(0)
 
-    _replace(_runner._LedgerJournal, "intend", later)
+    _replace(_ledger_journal.LedgerJournal, "intend", later)
 
 
 def _recovery_requeues() -> None:
@@ -186,7 +192,7 @@ def _retry_on_5xx() -> None:
 
 def _outcome_forgotten() -> None:
     """Don't write that a call was accepted."""
-    settle = _runner._LedgerJournal.settle
+    settle = _ledger_journal.LedgerJournal.settle
 
     def forget(
         self: Any, key: Hashable, pabx: str, settled: Settled, then: Any
@@ -196,7 +202,7 @@ def _outcome_forgotten() -> None:
         else:
             settle(self, key, pabx, settled, then)
 
-    _replace(_runner._LedgerJournal, "settle", forget)
+    _replace(_ledger_journal.LedgerJournal, "settle", forget)
 
 
 def _status_of_exception_trusted() -> None:

@@ -2,23 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
-from functools import partial
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 import anyio
 
 from digitro_async.campaign._claims import Claims
-from digitro_async.campaign._ledger import Ledger, SettlesAndTells, Told
+from digitro_async.campaign._ledger import Ledger
+from digitro_async.campaign._ledger_journal import LedgerJournal
 from digitro_async.campaign._reconcile import QUARANTINE, seconds_of
-from digitro_async.campaign._state import State, Step, step_of
 from digitro_async.campaign._turns import begin_turn, end_turn
 from digitro_async.campaign._values import OpenContact
 from digitro_async.client import DigitroClient
-from digitro_async.errors import DrainedError, LedgerError
+from digitro_async.errors import LedgerError
 from digitro_async.models import CallResult, PredictiveCall
-from digitro_async.protocol import Settled, repeated_call_id
 
 __all__ = ["CampaignRun"]
 
@@ -54,7 +52,7 @@ class CampaignRun:
         self._client = client
         self._fault: LedgerError | None = None
         self._told = False
-        self._journal = _LedgerJournal(ledger, self._stop_for)
+        self._journal = LedgerJournal(ledger, self._stop_for)
         claims = Claims(
             ledger,
             build_call,
@@ -160,102 +158,3 @@ class CampaignRun:
             await self._ledger.release()
         except LedgerError as error:
             self._fault = self._fault or error
-
-
-class _LedgerJournal:
-    """Writes each attempt into the ledger, before and after.
-
-    Args:
-        ledger: The ledger.
-        stop: Called with the error where it can't be written.
-    """
-
-    def __init__(self, ledger: Ledger, stop: Callable[[LedgerError], None]) -> None:
-        self.ledger = ledger
-        self._stop = stop
-        self._tells = ledger if isinstance(ledger, SettlesAndTells) else None
-        self._taking_back: set[asyncio.Future[State]] = set()
-        self._writing: set[asyncio.Future[State]] = set()
-
-    async def intend(self, key: Hashable, pabx: str) -> None:
-        """Record that a call is about to be sent."""
-        assert isinstance(key, int)  # noqa: S101 - for the type checker
-        try:
-            await self.ledger.intend(key, pabx, time.time())
-        except asyncio.CancelledError:
-            # It is written all the same, and nothing will be sent.
-            self._taking_back.add(
-                asyncio.ensure_future(
-                    self.ledger.settle(
-                        key, Step.RETURN, pabx, time.time(), reason="cancelled"
-                    )
-                )
-            )
-            raise
-        except LedgerError as error:
-            self._stop(error)
-        else:
-            return
-        raise DrainedError(pabx=pabx, reason="ledger_failed")
-
-    def settle(
-        self,
-        key: Hashable,
-        pabx: str,
-        settled: Settled,
-        then: Callable[[Settled], None],
-    ) -> None:
-        """Record what an attempt came to."""
-        assert isinstance(key, int)  # noqa: S101 - for the type checker
-        accepted = settled.accepted
-        call_id = None if accepted is None else accepted.call_id
-        verdict, now = settled.verdict, time.time()
-        step, reason = step_of(verdict.outcome), verdict.reason or None
-        told = partial(self._told, settled, then)
-        try:
-            if self._tells is not None:
-                self._tells.settle_and_tell(
-                    key, step, pabx, now, call_id=call_id, reason=reason, told=told
-                )
-                return
-            writing = asyncio.ensure_future(
-                self.ledger.settle(key, step, pabx, now, call_id=call_id, reason=reason)
-            )
-        except LedgerError as error:
-            self._stop(error)
-            then(settled)
-        else:
-            self._writing.add(writing)  # the loop would not keep it alive
-            writing.add_done_callback(partial(self._written, told))
-
-    def _written(self, told: Told, writing: asyncio.Future[State]) -> None:
-        self._writing.discard(writing)
-        if writing.cancelled():
-            told(LedgerError("the ledger was interrupted", reason="interrupted"), None)
-            return
-        error = writing.exception()
-        if error is None:
-            told(None, writing.result())
-        else:
-            told(error, None)
-
-    def _told(
-        self,
-        settled: Settled,
-        then: Callable[[Settled], None],
-        error: BaseException | None,
-        state: State | None,
-    ) -> None:
-        """Tell what an attempt comes to by its record."""
-        if isinstance(error, LedgerError):
-            self._stop(error)
-        elif error is not None:  # of somebody's own ledger: its text may hold anything
-            problem = type(error).__name__
-            self._stop(LedgerError(f"the ledger failed: {problem}", reason="failed"))
-        elif state is State.UNKNOWN and settled.accepted is not None:
-            settled = repeated_call_id()
-        then(settled)
-
-    async def settled(self) -> None:
-        """Wait until what was taken back is written."""
-        await asyncio.gather(*self._taking_back, return_exceptions=True)
