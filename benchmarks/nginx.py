@@ -12,6 +12,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -127,8 +128,7 @@ def nginx_serving(core: int | None, *, tls: bool = False) -> Iterator[Address]:
         raise WrongRunError("nginx is not installed")
     with (
         tempfile.TemporaryDirectory(prefix="nginx-") as name,
-        _held_port() as port,
-        _held_port() as tls_port,
+        _held_ports() as (port, tls_port),
     ):
         folder = Path(name)
         if tls:
@@ -180,12 +180,20 @@ def _start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
 
 
 @contextlib.contextmanager
-def _held_port() -> Iterator[int]:
-    """Hold a port that nobody is given, and that nginx may listen on all the same."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
+def _held_ports() -> Iterator[tuple[int, int]]:
+    """Hold two ports that nobody else is given.
+
+    On Linux nginx may listen on them all the same; elsewhere they are let go of.
+    """
+    with socket.socket() as one, socket.socket() as other:
+        for held in (one, other):
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.bind(("127.0.0.1", 0))
+        ports = one.getsockname()[1], other.getsockname()[1]
+        if not sys.platform.startswith("linux"):
+            one.close()
+            other.close()
+        yield ports
 
 
 def _await_start(server: subprocess.Popen[bytes], port: int) -> None:

@@ -3,8 +3,8 @@
 aiohttp lets a session's class of requests be chosen (``request_class``). What its own
 makes anew for each call is the same for every call to one PABX: headers, cookies,
 encodings, a connection key; then a writer and, before Python 3.12, a task. Here it is
-made once, and a call writes one piece of bytes, which halves the
-instructions. The flag of ``WitnessedBody`` is raised just before that one write.
+made once, and a call writes one piece of bytes, which halves the instructions. The flag
+of ``WitnessedBody`` is raised just before that one write.
 
 aiohttp's own request is used wherever a call is unlike the others (somebody hooked into
 the session, to trace it) and with releases of aiohttp that nobody has looked at.
