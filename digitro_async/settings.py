@@ -68,9 +68,13 @@ class PoolSettings:
             own limit, which the vendor does not publish.
         max_connections: Most connections to the host, or None to be bound by
             ``max_in_flight`` alone.
+        rest: Seconds that a connection rests before it is used again, as long as there
+            are others. An answer that nobody asked for shows itself meanwhile, and is
+            not taken for the next call's. It takes about rate x ``rest`` more
+            connections; without a cap, one more for each call on the wire. 0 is none.
 
     Raises:
-        ConfigurationError: If a number is not above zero.
+        ConfigurationError: If a number is out of range.
     """
 
     reuse: bool = attrs.field(default=True, validator=yes_or_no)
@@ -78,6 +82,7 @@ class PoolSettings:
     max_connections: int | None = attrs.field(
         default=None, validator=attrs.validators.optional(positive)
     )
+    rest: float = attrs.field(default=0.1, validator=at_least(0))
 
 
 @quiet_init

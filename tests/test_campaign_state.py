@@ -38,6 +38,10 @@ LEGAL = {
     ("intent", "return"): "claimed",
     ("unknown", "reconcile_accepted"): "accepted",
     ("unknown", "reconcile_not_placed"): "pending",
+    ("accepted", "doubt"): "unknown",
+    ("rejected", "doubt"): "unknown",
+    ("pending", "doubt"): "unknown",
+    ("claimed", "doubt"): "unknown",
 }
 
 
@@ -57,8 +61,8 @@ def test_every_step_in_every_state(state: State, step: Step) -> None:
 
 
 def test_no_way_out_of_a_final_state() -> None:
-    """No step leads out of a final state, and out of every other state one does."""
-    left = {state for state, _ in TRANSITIONS}
+    """No step but a doubt leads out of a final state; some lead out of all others."""
+    left = {state for state, step in TRANSITIONS if step is not Step.DOUBT}
 
     assert left.isdisjoint(FINAL)
     assert left | FINAL == set(State)
@@ -69,6 +73,14 @@ def test_unknown_is_left_by_reconciliation_only() -> None:
     steps = {step for state, step in TRANSITIONS if state is State.UNKNOWN}
 
     assert steps == {Step.RECONCILE_ACCEPTED, Step.RECONCILE_NOT_PLACED}
+
+
+def test_a_doubt_makes_unknown_whatever_rests_on_an_answer() -> None:
+    """A doubt leads to unknown, and never from where no answer can have led."""
+    doubted = {old for (old, step) in TRANSITIONS if step is Step.DOUBT}
+
+    assert {TRANSITIONS[old, Step.DOUBT] for old in doubted} == {State.UNKNOWN}
+    assert doubted.isdisjoint({State.INTENT, State.INVALID, State.SKIPPED})
 
 
 def test_an_open_intent_never_becomes_pending_at_once() -> None:
@@ -135,7 +147,7 @@ def test_codes() -> None:
         "skipped": 8,
     }
     assert list(STEP_CODES) == list(Step)
-    assert list(STEP_CODES.values()) == list(range(1, 13))
+    assert list(STEP_CODES.values()) == list(range(1, 14))
     assert {STATES[code] for code in STATE_CODES.values()} == set(State)
 
 

@@ -672,6 +672,7 @@ def acts(ledger: Ledger) -> list[Any]:
         lambda: ledger.held_until("one", calls=1, window=1, now=NOW),
         lambda: ledger.remember("a", "b"),
         lambda: ledger.recall("a"),
+        lambda: ledger.doubt([1], "one", 1.0),
     ]
 
 

@@ -33,5 +33,6 @@ STEP_CODES: Final = {
     Step.RECOVER: 10,
     Step.RECONCILE_ACCEPTED: 11,
     Step.RECONCILE_NOT_PLACED: 12,
+    Step.DOUBT: 13,
 }
 """Never change one: files outlive versions."""

@@ -9,13 +9,14 @@ from itertools import count
 
 from digitro_async.campaign._codes import STATE_CODES, STEP_CODES
 from digitro_async.campaign._reading import read_pending
-from digitro_async.campaign._state import State, Step, after
+from digitro_async.campaign._state import DOUBTFUL, TRANSITIONS, State, Step, after
 from digitro_async.campaign._values import Added, NewContact, OpenContact
 from digitro_async.errors import IllegalTransitionError
 
 __all__ = [
     "add_contacts",
     "claim_contacts",
+    "doubt_contacts",
     "invalidate_contact",
     "release_contacts",
     "write_setting",
@@ -27,6 +28,10 @@ times as long to hand over None as a number, and bytes as a bytearray."""
 
 _MOST_VALUES = 1_000
 """Values that are asked for in one statement; 32,766 are allowed."""
+
+_DOUBTED = ", ".join(
+    str(STATE_CODES[state]) for state, step in TRANSITIONS if step is Step.DOUBT
+)
 
 _PENDING, _CLAIMED = STATE_CODES[State.PENDING], STATE_CODES[State.CLAIMED]
 
@@ -105,6 +110,29 @@ def invalidate_contact(
         "INSERT INTO event (contact, step, at, reason) VALUES (?, ?, ?, ?)",
         (number, STEP_CODES[Step.INVALIDATE], now, reason),
     )
+
+
+def doubt_contacts(
+    connection: sqlite3.Connection, numbers: Sequence[int], pabx: str, at: float
+) -> int:
+    """Make contacts unknown whose last answer may be another call's; count them."""
+    doubted = 0
+    for number in numbers:
+        cursor = connection.execute(
+            "UPDATE contact SET state = ?, call_id = NULL, reason = ?, settled_at = ?"  # noqa: S608 - numbers of our own
+            " WHERE number = ? AND pabx = ? AND sent_at IS NOT NULL"
+            "   AND reason IS NOT 'reconciled'"
+            f"   AND state IN ({_DOUBTED})",
+            (STATE_CODES[State.UNKNOWN], DOUBTFUL, at, number, pabx),
+        )
+        if cursor.rowcount == 1:
+            doubted += 1
+            connection.execute(
+                "INSERT INTO event (contact, step, at, pabx, reason)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (number, STEP_CODES[Step.DOUBT], at, pabx, DOUBTFUL),
+            )
+    return doubted
 
 
 def write_setting(connection: sqlite3.Connection, name: str, value: str) -> None:

@@ -97,6 +97,22 @@ class Ledger(Protocol):
         """
         ...
 
+    async def doubt(self, numbers: Sequence[int], pabx: str, at: float) -> int:
+        """Make contacts unknown whose last answer may belong to another call.
+
+        Contacts that have no answer of that PABX, or a call on the wire, stay as they
+        are.
+
+        Args:
+            numbers: The ledger's numbers of them.
+            pabx: Name of the PABX that gave the answers.
+            at: The time.
+
+        Returns:
+            How many contacts became unknown.
+        """
+        ...
+
     async def reconcile(
         self, contact: str, *, accepted: bool, evidence: str, now: float
     ) -> Reconciled:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 from digitro_async.campaign._ledger import Ledger, SettlesAndTells, Told
@@ -27,6 +27,7 @@ class LedgerJournal:
         self._tells = ledger if isinstance(ledger, SettlesAndTells) else None
         self._taking_back: set[asyncio.Future[State]] = set()
         self._writing: set[asyncio.Future[State]] = set()
+        self._doubting: set[asyncio.Future[int]] = set()
 
     async def intend(self, key: Hashable, pabx: str) -> None:
         """Record that a call is about to be sent."""
@@ -79,6 +80,19 @@ class LedgerJournal:
             self._writing.add(writing)  # the loop would not keep it alive
             writing.add_done_callback(partial(self._written, told))
 
+    def doubt(self, keys: Sequence[Hashable], pabx: str) -> None:
+        """Record that the answers to calls may belong to other calls."""
+        numbers = [key for key in keys if isinstance(key, int)]
+        doubting = asyncio.ensure_future(self.ledger.doubt(numbers, pabx, time.time()))
+        self._doubting.add(doubting)
+        doubting.add_done_callback(self._doubted)
+
+    def _doubted(self, doubting: asyncio.Future[int]) -> None:
+        self._doubting.discard(doubting)
+        error = None if doubting.cancelled() else doubting.exception()
+        if isinstance(error, LedgerError):
+            self._stop(error)
+
     def _written(self, told: Told, writing: asyncio.Future[State]) -> None:
         self._writing.discard(writing)
         if writing.cancelled():
@@ -108,5 +122,7 @@ class LedgerJournal:
         then(settled)
 
     async def settled(self) -> None:
-        """Wait until what was taken back is written."""
-        await asyncio.gather(*self._taking_back, return_exceptions=True)
+        """Wait until what was taken back, or is doubted, is written."""
+        await asyncio.gather(
+            *self._taking_back, *self._doubting, return_exceptions=True
+        )

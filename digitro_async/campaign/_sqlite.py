@@ -15,6 +15,7 @@ from digitro_async.campaign._connection import check_settings
 from digitro_async.campaign._contacts import (
     add_contacts,
     claim_contacts,
+    doubt_contacts,
     invalidate_contact,
     release_contacts,
     write_setting,
@@ -159,6 +160,10 @@ class SQLiteLedger:
         if self._writer is None:
             raise self._not_open()
         self._writer.put(Job(_OUTCOMES, write_outcomes, row, told))
+
+    async def doubt(self, numbers: Sequence[int], pabx: str, at: float) -> int:
+        """Make contacts unknown whose last answer may be another's. See ``Ledger``."""
+        return await self._call(lambda c: doubt_contacts(c, numbers, pabx, at))
 
     async def reconcile(
         self, contact: str, *, accepted: bool, evidence: str, now: float

@@ -6,6 +6,9 @@ Rule: whatever changes a contact's state asks this file. The two that matter mos
   open when nobody owns it any more becomes ``unknown``, never ``pending``: the phone
   may have rung.
 * ``unknown`` is left only by ``reconcile``, with evidence.
+
+What rests on an answer (accepted, rejected, pending after a refusal) becomes unknown
+where the answer turns out to have come out of step: it may be another call's.
 """
 
 import enum
@@ -13,7 +16,16 @@ from typing import Final
 
 from digitro_async.errors import IllegalTransitionError, Outcome
 
-__all__ = ["FINAL", "TRANSITIONS", "State", "Step", "after", "diagram", "step_of"]
+__all__ = [
+    "DOUBTFUL",
+    "FINAL",
+    "TRANSITIONS",
+    "State",
+    "Step",
+    "after",
+    "diagram",
+    "step_of",
+]
 
 
 class State(enum.StrEnum):
@@ -55,6 +67,8 @@ class Step(enum.StrEnum):
     """Its owner is gone."""
     RECONCILE_ACCEPTED = "reconcile_accepted"
     RECONCILE_NOT_PLACED = "reconcile_not_placed"
+    DOUBT = "doubt"
+    """The answer that its outcome rests on may belong to another call."""
 
 
 TRANSITIONS: Final = {
@@ -73,11 +87,18 @@ TRANSITIONS: Final = {
     (State.INTENT, Step.RETURN): State.CLAIMED,
     (State.UNKNOWN, Step.RECONCILE_ACCEPTED): State.ACCEPTED,
     (State.UNKNOWN, Step.RECONCILE_NOT_PLACED): State.PENDING,
+    (State.ACCEPTED, Step.DOUBT): State.UNKNOWN,
+    (State.REJECTED, Step.DOUBT): State.UNKNOWN,
+    (State.PENDING, Step.DOUBT): State.UNKNOWN,
+    (State.CLAIMED, Step.DOUBT): State.UNKNOWN,
 }
 """Everything that is legal; whatever is not here raises."""
 
 FINAL: Final = frozenset({State.ACCEPTED, State.REJECTED, State.INVALID, State.SKIPPED})
-"""States that no step leads out of."""
+"""States that nothing but a doubt about an answer leads out of."""
+
+DOUBTFUL: Final = "doubtful_answer"
+"""Reason of a contact whose last answer may belong to another call."""
 
 _STEPS: Final = {
     Outcome.ACCEPTED: Step.ACCEPT,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 
+from digitro_async.dispatch._answer import settle_attempt
 from digitro_async.dispatch._clock import live_clock, live_time
 from digitro_async.dispatch._journal import Journal
 from digitro_async.dispatch._lane import Lane
@@ -26,10 +27,9 @@ from digitro_async.protocol import (
     Failure,
     Observation,
     Settled,
+    doubtful_answer,
     encode_call,
     error_of,
-    repeated_call_id,
-    settle,
 )
 from digitro_async.settings import PauseSettings, RetrySettings
 from digitro_async.transport import Transport
@@ -114,7 +114,7 @@ class Dispatcher:
         assert result is not None  # noqa: S101 - there is no journal
         return result
 
-    async def take_to_its_end(
+    async def take_to_its_end(  # noqa: C901 - one call, told in order
         self,
         progress: Progress,
         *,
@@ -156,6 +156,9 @@ class Dispatcher:
                 failed = lane if settled.verdict.outcome is Outcome.NOT_SENT else None
                 del settled, seen  # a traceback must not show what the PABX wrote
                 await self._back_off(delay)
+                if progress.is_doubtful:  # it may have been placed after all
+                    nothing = Observation(sending=True)
+                    return self._end(lane, progress, doubtful_answer(), nothing)
                 now = progress.clock()
                 if movable and failed is not None:
                     lane = self._router.choose(None, failed=failed) or lane
@@ -232,6 +235,9 @@ class Dispatcher:
         if delay is None or not lane.quota.take():
             return None
         if settled.verdict.outcome is Outcome.REFUSED:  # it asked for fewer calls
+            if progress.connection is not None:
+                # The answer may be another call's; the true one shows itself by then.
+                delay = max(delay, progress.connection.retire())
             lane.hold_back(progress.clock() + delay)
         return delay
 
@@ -254,6 +260,8 @@ class Dispatcher:
         evidence = Evidence()
         progress.on_wire = True
         progress.attempts += 1
+        evidence.owner, evidence.attempt = progress, progress.attempts
+        progress.doubts = lane.doubts
         progress.sent_at, progress.sent = time.time(), now
         if progress.journal is not None:
             try:
@@ -269,6 +277,9 @@ class Dispatcher:
                 encode_call(progress.call, lane.pabx.unset_fields),
                 evidence,
             )
+            connection = evidence.connection
+            if connection is not None and connection.is_retired:
+                await connection.stays_quiet()
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 cancelled = error.args
@@ -279,9 +290,7 @@ class Dispatcher:
         except Exception:  # noqa: BLE001 - a foreign transport may raise anything
             seen = _cut_short(evidence, Failure.UNEXPECTED)
         progress.settled = now = progress.clock()
-        settled = settle(seen, now=progress.sent_at)
-        if settled.accepted and lane.is_repeated(settled.accepted.call_id):
-            settled = repeated_call_id()
+        settled = settle_attempt(lane, progress, evidence, seen)
         if cancelled is None:
             lane.settle(settled, now, probe=probe)
             if progress.problem:
@@ -329,6 +338,11 @@ class Dispatcher:
     ) -> None:
         """Give the result of a call away: its record is durable."""
         assert progress.deliver is not None  # noqa: S101 - for the type checker
+        if settled.verdict.alarm and not progress.is_doubtful:  # the record found it
+            if progress.connection is not None:
+                progress.connection.distrust()
+        elif progress.is_doubtful and settled.verdict.outcome is not Outcome.UNKNOWN:
+            settled = doubtful_answer()
         result = self._end(lane, progress, settled, seen)
         self._leave()
         progress.deliver(result)

@@ -1,11 +1,11 @@
 """The port through which attempts are recorded before and after they are made."""
 
-from collections.abc import Callable, Hashable
-from typing import Protocol
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol, runtime_checkable
 
 from digitro_async.protocol import Settled
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "TakesDoubts"]
 
 
 class Journal(Protocol):
@@ -40,5 +40,19 @@ class Journal(Protocol):
             settled: What the attempt came to.
             then: Called once, in the loop, with what the attempt comes to by the
                 record once that is durable, or as it is where it can't be recorded.
+        """
+        ...
+
+
+@runtime_checkable
+class TakesDoubts(Protocol):
+    """A journal that can also record doubts about what it recorded before."""
+
+    def doubt(self, keys: Sequence[Hashable], pabx: str) -> None:
+        """Record that the answers to calls may belong to other calls.
+
+        Args:
+            keys: The keys of the calls' ``DispatchItem``.
+            pabx: Name of the PABX that gave the answers.
         """
         ...

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from digitro_async.dispatch._clock import live_time
+from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._pacing import Pacer
 from digitro_async.dispatch._policy import Breaker, BreakerState, RetryQuota
 from digitro_async.dispatch._statistics import Counters, PABXStatistics
@@ -61,6 +62,7 @@ class Lane:
         self.quota = RetryQuota(retry)
         self.breaker = Breaker(pause)
         self.counters = Counters()
+        self.doubts = Doubts(pabx.name, self.counters)
         self.on_lighter: Callable[[Lane], object] | None = None
         self._wait_for_resume = pause.wait_for_resume
         self._max_in_flight = pabx.max_in_flight
@@ -214,6 +216,7 @@ class Lane:
             paused=breaker.reason or ("throttled" if throttled else ""),
             resumes_in=until - now if now < until < math.inf else None,
             alarms=counters.alarms,
+            doubtful=counters.doubtful,
         )
 
     def _check_open(self, *, patient: bool) -> None:

@@ -1,13 +1,23 @@
 """How far one call has come, and the result it ends in."""
 
 from collections.abc import Callable, Hashable
+from typing import Protocol
 
 from digitro_async._drafts import draft_of
 from digitro_async.dispatch._journal import Journal
 from digitro_async.errors import DigitroError, Outcome
 from digitro_async.models import CallAccepted, CallResult, PredictiveCall, Timings
+from digitro_async.protocol import Connection
 
 __all__ = ["Progress"]
+
+
+class _Doubts(Protocol):
+    """Whoever takes doubts about the answers to calls."""
+
+    def add(self, progress: "Progress") -> None:
+        """Doubt the answer that a call got."""
+        ...
 
 
 class Progress:
@@ -31,6 +41,9 @@ class Progress:
         problem: Why the PABX can't be used as configured, where that is so.
         journal: Where its attempts are recorded, None where they are not.
         deliver: Takes the result of a call whose attempts are recorded.
+        connection: What the last attempt was sent on, where that is known.
+        doubts: Told where the answer to an attempt turns out to be doubtful.
+        is_doubtful: Whether the answer to the last attempt may belong to another call.
         is_recording: Whether the last attempt has ended and is being recorded; the
             result is delivered once it is.
     """
@@ -40,7 +53,10 @@ class Progress:
         "began",
         "call",
         "clock",
+        "connection",
         "deliver",
+        "doubts",
+        "is_doubtful",
         "is_last",
         "is_recording",
         "journal",
@@ -66,7 +82,7 @@ class Progress:
         self.pabx = pabx
         self.key = key
         self.began = clock()
-        self.on_wire = self.is_last = self.is_recording = False
+        self.on_wire = self.is_last = self.is_recording = self.is_doubtful = False
         self.attempts = 0
         self.sent_at: float | None = None
         self.sent = self.settled = 0.0
@@ -74,6 +90,15 @@ class Progress:
         self.problem = ""
         self.journal: Journal | None = None
         self.deliver: Callable[[CallResult], None] | None = None
+        self.connection: Connection | None = None
+        self.doubts: _Doubts | None = None
+
+    def doubt(self, attempt: int) -> None:
+        """Take note that the answer to an attempt may belong to another call."""
+        if attempt == self.attempts and not self.is_doubtful:
+            self.is_doubtful = True
+            if self.doubts is not None:
+                self.doubts.add(self)
 
     def end(
         self,

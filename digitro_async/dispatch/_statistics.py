@@ -30,6 +30,8 @@ class PABXStatistics:
             paused or waits for ``resume``.
         alarms: Answers that broke the protocol in a way that suggests stale
             connections or repeated call ids.
+        doubtful: Calls whose answer may belong to another call, because such an answer
+            came on their connection; with a ledger they are unknown in it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class PABXStatistics:
     paused: str
     resumes_in: float | None
     alarms: int
+    doubtful: int = 0
 
 
 @attrs.frozen
@@ -86,6 +89,7 @@ class Counters:
         "_seconds",
         "alarms",
         "attempts",
+        "doubtful",
         "in_flight",
         "outcomes",
     )
@@ -94,6 +98,7 @@ class Counters:
         self.in_flight = 0
         self.attempts = 0
         self.alarms = 0
+        self.doubtful = 0
         self.outcomes = dict.fromkeys(Outcome, 0)
         self._second: list[float] = []
         self._second_ends = -math.inf

@@ -13,13 +13,15 @@ from digitro_async.protocol._exchange import (
     Settled,
     build_headers,
     build_url,
+    doubtful_answer,
     error_of,
     repeated_call_id,
     settle,
 )
-from digitro_async.protocol._names import WIRE_NAMES
+from digitro_async.protocol._names import CALL_ID, WIRE_NAMES
 from digitro_async.protocol._outcome import (
     ACCEPTED_STATUS,
+    Connection,
     Evidence,
     Failure,
     Observation,
@@ -29,9 +31,11 @@ from digitro_async.protocol._outcome import (
 
 __all__ = [
     "ACCEPTED_STATUS",
+    "CALL_ID",
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
     "WIRE_NAMES",
+    "Connection",
     "Evidence",
     "Failure",
     "Observation",
@@ -41,6 +45,7 @@ __all__ = [
     "build_headers",
     "build_url",
     "decode_answer",
+    "doubtful_answer",
     "encode_call",
     "error_of",
     "judge",

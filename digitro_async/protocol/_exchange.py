@@ -25,6 +25,7 @@ __all__ = [
     "Settled",
     "build_headers",
     "build_url",
+    "doubtful_answer",
     "error_of",
     "repeated_call_id",
     "settle",
@@ -113,6 +114,14 @@ def repeated_call_id() -> Settled:
         Outcome.UNKNOWN, UnreadableAnswerError, "repeated_call_id", alarm=True
     )
     return Settled(verdict)
+
+
+def doubtful_answer() -> Settled:
+    """Return the settlement of a call whose answer may belong to another call.
+
+    Its connection was found to be out of step with its requests.
+    """
+    return Settled(Verdict(Outcome.UNKNOWN, UnreadableAnswerError, "doubtful_answer"))
 
 
 def error_of(

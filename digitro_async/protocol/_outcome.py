@@ -14,14 +14,22 @@ Non-idempotent requests are not to be repeated automatically: RFC 9110 section 9
 """
 
 import enum
-from typing import Final
+from typing import Any, Final, Protocol
 
 import attrs
 
 from digitro_async import errors
 from digitro_async.errors import Outcome
 
-__all__ = ["ACCEPTED_STATUS", "Evidence", "Failure", "Observation", "Verdict", "judge"]
+__all__ = [
+    "ACCEPTED_STATUS",
+    "Connection",
+    "Evidence",
+    "Failure",
+    "Observation",
+    "Verdict",
+    "judge",
+]
 
 ACCEPTED_STATUS: Final = 200
 """VERIFIED (docs-pabx.digitro.com/api-10271002): "Comando recebido com sucesso"."""
@@ -45,6 +53,47 @@ class Failure(enum.StrEnum):
     UNEXPECTED = "unexpected_error"
 
 
+class Connection(Protocol):
+    """The connection that an attempt is on.
+
+    HTTP/1.1 pairs answers with requests by their order alone. One answer that nobody
+    asked for puts every later one out of step, and each then belongs to another call.
+    """
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether it serves no further call."""
+        ...
+
+    def retire(self) -> float:
+        """Let it serve no further call, and watch it for a while before it is closed.
+
+        Returns:
+            Seconds after which an answer that is out of step has shown itself.
+        """
+        ...
+
+    def distrust(self) -> None:
+        """Close it: its answers may belong to other calls than they were given to.
+
+        The owner of every attempt that it may have misled is told, and no other
+        connection of its pool that is open now serves a further call.
+        """
+        ...
+
+    async def stays_quiet(self) -> None:
+        """Wait until an answer that is out of step would have shown itself."""
+        ...
+
+
+class Owner(Protocol):
+    """Whoever made an attempt."""
+
+    def doubt(self, attempt: int) -> None:
+        """Take note that the answer to an attempt may belong to another call."""
+        ...
+
+
 class Evidence:
     """How far one attempt came. One object for one attempt; the transport sets it.
 
@@ -53,10 +102,23 @@ class Evidence:
     Attributes:
         sending: The first byte of the request is about to leave, or has left.
         waiting: It waits for a pooled connection to become free.
+        connection: The connection it was sent on, None where that is not known.
+        is_doubtful: Its answer may belong to another call; known before it was read.
+        owner: Set by whoever made the attempt, and told of doubts.
+        attempt: Set by the owner: the number of the attempt.
     """
 
     sending: bool = False
     waiting: bool = False
+    connection: Connection | None = None
+    is_doubtful: bool = False
+    owner: Any = None  # an Owner; Any is not looked up at every call
+    attempt: int = 0
+
+    def tell_doubt(self) -> None:
+        """Tell the owner that the answer may belong to another call."""
+        if self.owner is not None:
+            self.owner.doubt(self.attempt)
 
 
 @attrs.define  # not frozen: made for every call, and that takes three times as long

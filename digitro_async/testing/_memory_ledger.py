@@ -141,6 +141,16 @@ class MemoryLedger:
         self._ends.append((pabx, at))
         return row.state
 
+    async def doubt(self, numbers: Sequence[int], pabx: str, at: float) -> int:
+        """Make contacts unknown whose last answer may be another's. See ``Ledger``."""
+        self._check_open()
+        rows = [self._rows[number] for number in numbers if number in self._rows]
+        doubted = [row for row in rows if row.pabx == pabx and row.is_doubtable]
+        for row in doubted:
+            self._call_ids.discard((pabx, row.call_id or ""))
+            row.doubt(at)
+        return len(doubted)
+
     async def reconcile(
         self, contact: str, *, accepted: bool, evidence: str, now: float
     ) -> Reconciled:

@@ -3,7 +3,7 @@
 import attrs
 
 from digitro_async.campaign import Entry, NewContact, OpenContact, State, Step
-from digitro_async.campaign._state import after
+from digitro_async.campaign._state import DOUBTFUL, TRANSITIONS, after
 from digitro_async.errors import ClaimLostError, IllegalTransitionError
 
 __all__ = ["Row"]
@@ -81,6 +81,18 @@ class Row:
         self.attempts += 1
         self.pabx, self.sent_at, self.settled_at = pabx, at, None
         self.call_id = self.reason = None
+
+    @property
+    def is_doubtable(self) -> bool:
+        """Whether where it is rests on an answer of its PABX."""
+        if self.sent_at is None or self.reason == "reconciled":
+            return False
+        return (self.state, Step.DOUBT) in TRANSITIONS
+
+    def doubt(self, at: float) -> None:
+        """Note that its last answer may belong to another call."""
+        self.step(Step.DOUBT)
+        self.call_id, self.reason, self.settled_at = None, DOUBTFUL, at
 
     def settle(
         self, step: Step, at: float, call_id: str | None, reason: str | None

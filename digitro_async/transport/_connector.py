@@ -1,16 +1,20 @@
 """Connections that die at once when closed, and pools that check before they reuse."""
 
+import asyncio
 import select
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import PoolSettings, TLSSettings
+from digitro_async.transport._tracked import PoolState, TrackedProtocol
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -70,16 +74,33 @@ def tls_of(tls: TLSSettings) -> Any:
 
 
 class QuietPoolConnector(aiohttp.TCPConnector):
-    """A pool that reuses a connection only while nothing waits on it.
+    """A pool that reuses a connection only after a rest, and only while it is quiet.
 
     Bytes that arrive on an idle connection are either its end or an answer that
     nobody asked for, which would be taken for the next call's answer. Both are seen
     here before the next call is sent, so nothing is lost: another connection is taken.
     On a connection made a moment ago they mean that there is no use in trying again
     at once: the attempt ends, unsent.
+
+    The connection that was given back first is taken first, so each rests as long as
+    can be. Where all rest still, a new one is made, unless there is one for every call
+    on the wire already, and ``spare`` of them.
+
+    Args:
+        rest: Seconds that a connection rests before it is used again.
+        options: Of ``aiohttp.TCPConnector``.
+
+    Attributes:
+        spare: Connections that may rest however few calls are on the wire.
     """
 
-    _made: "ResponseHandler | None" = None
+    def __init__(self, *, rest: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.spare = 0.0
+        self._rest = rest
+        self._state = PoolState()
+        self._factory = partial(TrackedProtocol, self._loop, self._state)  # type: ignore[assignment]  # takes no more arguments
+        self._made: ResponseHandler | None = None
 
     async def connect(
         self,
@@ -94,20 +115,64 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         """
         while True:
             connection = await super().connect(req, traces, timeout)
-            protocol = connection.protocol
+            protocol: Any = connection.protocol
             # Nothing else runs between the making of a connection and this line.
             is_new, self._made = protocol is self._made, None
             if protocol is not None and _is_quiet(protocol, is_new=is_new):
+                protocol.take()
                 return connection
-            connection.close()
+            try:
+                if protocol is not None and not is_new:
+                    await _let_it_read(protocol)
+            finally:
+                connection.close()
             if is_new:
                 raise aiohttp.ClientConnectionError("it spoke or ended unasked")
 
     async def close(self, *, abort_ssl: bool = False) -> None:
         """Close all connections; what is still buffered is not delivered."""
-        for protocol in self._acquired:
+        # Those that are only watched are in no list of aiohttp's.
+        watched = [one for one in self._state.open if one not in self._acquired]
+        for protocol in (*self._acquired, *watched):
             protocol.abort()
+        ends = [end for one in watched if (end := one.closed) is not None]
         await super().close(abort_ssl=abort_ssl)
+        await asyncio.gather(*ends, return_exceptions=True)
+
+    def _get(
+        self, key: "ConnectionKey", traces: "list[Trace]"
+    ) -> "Coroutine[Any, Any, Connection | None]":
+        """Return the connection that rested longest, None where a new one is made."""
+        if self._state.must_sweep:
+            self._sweep()
+        idle, rest = self._conns.get(key), self._rest
+        if self._state.was_breached:  # it may do so again
+            rest = max(rest, self._state.watch_seconds)
+        if (
+            idle
+            and rest
+            and monotonic() - idle[0][1] < rest
+            and self._has_room(len(idle))
+        ):
+            return _nothing()
+        return super()._get(key, traces)
+
+    def _has_room(self, resting: int) -> bool:
+        """Whether one more may be made although some rest."""
+        busy = len(self._acquired)
+        if self._limit and resting + busy >= self._limit:
+            return False
+        return self._state.was_breached or resting < max(self.spare, busy)
+
+    def _sweep(self) -> None:
+        """Take retired connections out of the pool; they are closed by themselves."""
+        self._state.must_sweep = False
+        for key, idle in list(self._conns.items()):
+            kept = type(idle)(one for one in idle if not _is_retired(one[0]))
+            if kept:
+                self._conns[key] = kept
+            else:
+                del self._conns[key]
 
     async def _create_connection(
         self,
@@ -116,7 +181,7 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,
     ) -> "ResponseHandler":
         made = self._made = await super()._create_connection(req, traces, timeout)
-        watched: Any = made  # it has no such name of its own
+        watched: Any = made
         watched.what_waits = _watch(made.transport)
         return made
 
@@ -129,7 +194,29 @@ class QuietPoolConnector(aiohttp.TCPConnector):
     ) -> None:
         if should_close:
             protocol.abort()  # close() would first deliver what is still buffered
+        elif type(protocol) is TrackedProtocol:
+            protocol.give_back()
+            if protocol.is_retired and not self._force_close:
+                self._release_acquired(key, protocol)
+                return
         super()._release(key, protocol, should_close=should_close)
+
+
+async def _nothing() -> None:
+    """Return None, awaited."""
+
+
+async def _let_it_read(protocol: TrackedProtocol) -> None:
+    """Let the loop read what waits: an answer that nobody asked for is a breach."""
+    for _ in range(3):  # asyncio's loops read within two turns, libuv's within three
+        if not protocol.is_connected():
+            return
+        await asyncio.sleep(0)
+
+
+def _is_retired(protocol: Any) -> bool:
+    retired: bool = protocol.is_retired
+    return retired
 
 
 def _is_quiet(protocol: Any, *, is_new: bool) -> bool:
@@ -172,4 +259,6 @@ def make_connector(pool: PoolSettings, total: float, tls: Any) -> QuietPoolConne
         else {"force_close": True}
     )
     limit, sockets = pool.max_connections or 0, abortive_sockets(total)
-    return QuietPoolConnector(limit=limit, ssl=tls, socket_factory=sockets, **how)
+    return QuietPoolConnector(
+        rest=pool.rest, limit=limit, ssl=tls, socket_factory=sockets, **how
+    )

@@ -20,6 +20,7 @@ from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
 from digitro_async.protocol import Evidence
+from digitro_async.transport._tracked import TrackedProtocol
 
 __all__ = ["WitnessedBody", "make_pool_trace"]
 
@@ -64,15 +65,21 @@ class WitnessedBody(aiohttp.Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Note it, then write."""
-        self.evidence.sending = True
+        self._note(writer)
         await writer.write(self.content)
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
         """Note it, then write."""
-        self.evidence.sending = True
+        self._note(writer)
         await writer.write(self.content[:content_length])  # no copy where that is all
+
+    def _note(self, writer: Any) -> None:
+        self.evidence.sending = True
+        protocol = getattr(writer, "protocol", None)
+        if isinstance(protocol, TrackedProtocol):  # tools put others in its place
+            protocol.begin(self.evidence)
 
 
 _HEADERS: Final = CIMultiDict({"Content-Type": "application/json"})

@@ -95,10 +95,12 @@ def composer(pabx: PABX, url: URL) -> Composer:
 
 def send(connection: Any, request: bytes, evidence: Evidence) -> None:
     """Write a whole request; the evidence says so before the first byte can leave."""
+    protocol = connection.protocol
     write = connection.transport.write
+    protocol.begin(evidence)
     evidence.sending = True
     write(request)
-    connection.protocol.start_timeout()
+    protocol.start_timeout()
 
 
 def _prepare(

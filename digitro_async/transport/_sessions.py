@@ -18,7 +18,11 @@ from digitro_async.protocol import (
     Observation,
     build_url,
 )
-from digitro_async.transport._connector import make_connector, tls_of
+from digitro_async.transport._connector import (
+    QuietPoolConnector,
+    make_connector,
+    tls_of,
+)
 from digitro_async.transport._evidence import WitnessedBody
 from digitro_async.transport._failures import failure_of
 from digitro_async.transport._line import Line, open_line
@@ -62,7 +66,7 @@ class SessionManager:
     """
 
     def __init__(self) -> None:
-        self._connectors: dict[Hashable, aiohttp.TCPConnector] = {}
+        self._connectors: dict[Hashable, QuietPoolConnector] = {}
         self._lines: dict[PABX, Line] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -130,8 +134,8 @@ class SessionManager:
         if response is None:
             return Observation(evidence.sending, failure=failure)
         status = response.status
-        if status == ACCEPTED_STATUS and failure is None:
-            return Observation(evidence.sending, status, answer)
+        if status == ACCEPTED_STATUS and failure is None and evidence.sending:
+            return Observation(sending=True, status=status, body=answer)
         response.close()  # an upgrade would stay open; what was read to its end stays
         retry_after = response.headers.get("Retry-After")
         return Observation(evidence.sending, status, answer, failure, retry_after)
@@ -184,11 +188,13 @@ class SessionManager:
             return self._lines[pabx]
         url = URL(build_url(pabx), encoded=True)
         connector = self._connector_of(pabx, url)
+        if pabx.rate is not None:
+            connector.spare += pabx.rate.calls / pabx.rate.per * pabx.pool.rest
         line = self._make_line(pabx, open_line(pabx, url, connector))
         self._lines[pabx] = line
         return line
 
-    def _connector_of(self, pabx: PABX, url: URL) -> aiohttp.TCPConnector:
+    def _connector_of(self, pabx: PABX, url: URL) -> QuietPoolConnector:
         key = (url.origin(), pabx.pool, pabx.timeouts.total, pabx.tls)
         if key not in self._connectors:
             tls = tls_of(pabx.tls)

@@ -1,0 +1,35 @@
+"""Settles an attempt by its answer, and judges the connection that brought it."""
+
+from digitro_async.dispatch._lane import Lane
+from digitro_async.dispatch._progress import Progress
+from digitro_async.protocol import (
+    ACCEPTED_STATUS,
+    Evidence,
+    Observation,
+    Settled,
+    doubtful_answer,
+    repeated_call_id,
+    settle,
+)
+
+__all__ = ["settle_attempt"]
+
+
+def settle_attempt(
+    lane: Lane, progress: Progress, evidence: Evidence, seen: Observation
+) -> Settled:
+    """Settle an attempt, and judge its connection by what it answered."""
+    settled = settle(seen, now=progress.sent_at or 0.0)
+    if settled.accepted and lane.is_repeated(settled.accepted.call_id):
+        settled = repeated_call_id()
+    connection = progress.connection = evidence.connection
+    if connection is None:
+        evidence.owner = None  # whoever keeps the evidence keeps no call
+        return settled
+    if settled.verdict.alarm:
+        connection.distrust()
+    elif evidence.is_doubtful:
+        return doubtful_answer()
+    elif settled.accepted is None and seen.status == ACCEPTED_STATUS:
+        connection.retire()
+    return settled

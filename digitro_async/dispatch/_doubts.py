@@ -1,0 +1,62 @@
+"""Doubts: calls of one PABX whose answers may belong to other calls."""
+
+import asyncio
+import logging
+from collections.abc import Hashable
+from typing import Final
+
+from digitro_async.dispatch._journal import TakesDoubts
+from digitro_async.dispatch._progress import Progress
+from digitro_async.dispatch._statistics import Counters
+
+__all__ = ["Doubts"]
+
+_LOGGER: Final = logging.getLogger("digitro_async")
+
+
+class Doubts:
+    """Takes doubts as they come up, and acts once on all of one breach.
+
+    Args:
+        pabx: Name of the PABX.
+        counters: What the PABX counts.
+    """
+
+    def __init__(self, pabx: str, counters: Counters) -> None:
+        self._pabx = pabx
+        self._counters = counters
+        self._new: list[Progress] = []
+        self._alarms = 0
+        self._was_told = False
+
+    def add(self, progress: Progress) -> None:
+        """Doubt the answer that a call got."""
+        if not self._new:
+            self._alarms = self._counters.alarms
+            asyncio.get_running_loop().call_soon(self._act)
+        self._new.append(progress)
+
+    def _act(self) -> None:
+        """Count the breach, and record which calls nobody can be sure of any more."""
+        new, self._new = self._new, []
+        counters = self._counters
+        counters.doubtful += len(new)
+        if counters.alarms == self._alarms:  # the answer itself raised none
+            counters.alarms += 1
+        self._tell(len(new))
+        by_journal: dict[TakesDoubts, list[Hashable]] = {}
+        for progress in new:
+            if isinstance(progress.journal, TakesDoubts):
+                by_journal.setdefault(progress.journal, []).append(progress.key)
+        for taker, keys in by_journal.items():
+            taker.doubt(keys, self._pabx)
+
+    def _tell(self, calls: int) -> None:
+        if not self._was_told:
+            self._was_told = True
+            _LOGGER.warning(
+                "PABX %s sent an answer that no call waited for. Its connections were"
+                " closed; the outcome of %d calls is doubtful",
+                self._pabx,
+                calls,
+            )
