@@ -30,6 +30,9 @@ def settle_attempt(
         connection.distrust()
     elif evidence.is_doubtful:
         return doubtful_answer()
-    elif settled.accepted is None and seen.status == ACCEPTED_STATUS:
+    elif settled.accepted is not None:
+        if progress.journal is None:
+            evidence.owner = lane.doubts  # it can only be counted now: keep no call
+    elif seen.status == ACCEPTED_STATUS:
         connection.retire()
     return settled

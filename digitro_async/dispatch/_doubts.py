@@ -25,16 +25,20 @@ class Doubts:
     def __init__(self, pabx: str, counters: Counters) -> None:
         self._pabx = pabx
         self._counters = counters
-        self._new: list[Progress] = []
+        self._new: list[Progress | None] = []
         self._alarms = 0
         self._was_told = False
 
-    def add(self, progress: Progress) -> None:
-        """Doubt the answer that a call got."""
+    def add(self, progress: Progress | None) -> None:
+        """Doubt the answer that a call got; None for one that is done with."""
         if not self._new:
             self._alarms = self._counters.alarms
             asyncio.get_running_loop().call_soon(self._act)
         self._new.append(progress)
+
+    def doubt(self, attempt: int) -> None:  # noqa: ARG002 - an attempt's owner is told
+        """Doubt the answer of an attempt whose result was given away."""
+        self.add(None)
 
     def _act(self) -> None:
         """Count the breach, and record which calls nobody can be sure of any more."""
@@ -46,7 +50,7 @@ class Doubts:
         self._tell(len(new))
         by_journal: dict[TakesDoubts, list[Hashable]] = {}
         for progress in new:
-            if isinstance(progress.journal, TakesDoubts):
+            if progress is not None and isinstance(progress.journal, TakesDoubts):
                 by_journal.setdefault(progress.journal, []).append(progress.key)
         for taker, keys in by_journal.items():
             taker.doubt(keys, self._pabx)
