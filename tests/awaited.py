@@ -1,0 +1,25 @@
+"""What the library does not do yet: tests of it may fail until its word is taken out.
+
+A test that is marked runs all the same, and shows what is wrong.
+"""
+
+from typing import Final
+
+import pytest
+
+__all__ = ["awaited"]
+
+AWAITED: Final = frozenset(
+    {
+        "answers_out_of_step",
+        "doubtful_calls",
+        "cap_of_an_address",
+        "imports_are_whole",
+    }
+)
+"""Take a word out as soon as what it means is done."""
+
+
+def awaited(word: str) -> pytest.MarkDecorator:
+    """Mark a test, or a parameter, that fails until that is done."""
+    return pytest.mark.xfail(word in AWAITED, reason=f"awaited: {word}", strict=False)
