@@ -12,7 +12,6 @@ __all__ = ["awaited"]
 AWAITED: Final = frozenset(
     {
         "answers_out_of_step",
-        "doubtful_calls",
         "cap_of_an_address",
         "imports_are_whole",
     }
@@ -20,6 +19,8 @@ AWAITED: Final = frozenset(
 """Take a word out as soon as what it means is done."""
 
 
-def awaited(word: str) -> pytest.MarkDecorator:
-    """Mark a test, or a parameter, that fails until that is done."""
-    return pytest.mark.xfail(word in AWAITED, reason=f"awaited: {word}", strict=False)
+def awaited(*words: str) -> pytest.MarkDecorator:
+    """Mark a test, or a parameter, that may fail until all of that is done."""
+    missing = sorted(AWAITED.intersection(words))
+    reason = f"awaited: {', '.join(missing)}"
+    return pytest.mark.xfail(bool(missing), reason=reason, strict=False)

@@ -1,0 +1,383 @@
+"""What the crash checker kills when the world around the library breaks as well.
+
+Imports, migrations and dialling over two PABX that are renamed from run to run, by a
+clock that is set back and forward. The mistakes in ``WORLD_BUGS`` are put into these
+processes and nowhere else, and the checker must see each of them.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+from crash_child import (
+    API_KEY,
+    CALL,
+    DIALLING,
+    NEVER,
+    RETRY,
+    TIMEOUTS,
+    Say,
+    _recovery_requeues,
+    _replace,
+    _slots_forgotten,
+)
+
+from digitro_async import PABX, DigitroClient, DigitroError, RateLimit
+from digitro_async.campaign import (
+    Campaign,
+    SQLiteLedger,
+    _campaign,
+    _ledger_journal,
+    _migrate,
+    _owned_file,
+    _runner,
+    _sqlite,
+)
+from digitro_async.contacts import open_contacts
+from digitro_async.protocol import Settled
+
+HOUR: Final = 3600.0
+PAGE: Final = 50
+"""Contacts of one commit of an import, so that there are many moments to die at."""
+STEP: Final = 10
+"""Instructions of SQLite's machine that count as one step of a migration."""
+REFUSED: Final = "refused"
+"""Printed, with the reason, where the library would not dial."""
+
+
+@attrs.frozen(kw_only=True)
+class Clock:
+    """What the wall's clock shows in one process: whole hours too much or too little.
+
+    Attributes:
+        hours: By how many hours it is wrong at first.
+        after: Seconds until it is set.
+        then: By how many hours it is wrong then.
+    """
+
+    hours: int = 0
+    after: float = 0.0
+    then: int = 0
+
+    def install(self) -> None:
+        """Have ``time.time`` show it in this process."""
+        real, began = time.time, time.monotonic()
+
+        def shown() -> float:
+            is_set = time.monotonic() - began >= self.after
+            return real() + HOUR * (self.then if is_set else self.hours)
+
+        time.time = shown
+
+
+@attrs.frozen(kw_only=True)
+class WorldJob:
+    """What a child does.
+
+    Attributes:
+        ledger: The ledger's file.
+        addresses: Where each PABX is.
+        names: What each is called in this run.
+        rates: The cap of each.
+        in_flight: Most calls on the wire at once to each.
+        clock: What the clock shows.
+        bug: A mistake to put in.
+    """
+
+    ledger: Path
+    addresses: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    rates: tuple[int, ...] = ()
+    in_flight: tuple[int, ...] = ()
+    clock: Clock = Clock()
+    bug: str | None = None
+
+    def begin(self) -> None:
+        """Make this process what it shall be."""
+        if self.bug is not None:
+            WORLD_BUGS[self.bug]()
+        self.clock.install()
+
+    def client(self) -> DigitroClient:
+        """Return a client of every PABX."""
+        return DigitroClient(
+            [self.pabx(place) for place in range(len(self.names))],
+            retry=RETRY,
+            pause=NEVER,
+        )
+
+    def pabx(self, place: int) -> PABX:
+        """Return what one PABX is in this run."""
+        return PABX(
+            self.names[place],
+            self.addresses[place],
+            1,
+            API_KEY,
+            rate=RateLimit(self.rates[place]),
+            max_in_flight=self.in_flight[place],
+            timeouts=TIMEOUTS,
+        )
+
+
+async def put_in(job: WorldJob, contacts: Path, page: int, say: Say) -> None:
+    """Put a file into the ledger, and say when that page of it is about to be."""
+    job.begin()
+    _replace(_campaign, "PAGE", PAGE)
+    add, pages = SQLiteLedger.add, itertools.count()
+
+    async def announced(self: Any, *given: Any, **options: Any) -> Any:
+        if next(pages) == page:
+            say("page")
+        return await add(self, *given, **options)
+
+    _replace(SQLiteLedger, "add", announced)
+    async with SQLiteLedger(job.ledger) as ledger, job.client() as client:
+        with open_contacts(contacts, defaults=CALL) as rows:
+            await Campaign(ledger, client, call=CALL).add(rows)
+    say("whole")
+
+
+async def migrate(job: WorldJob, die_at: int | None, say: Say) -> None:
+    """Open the ledger, which brings its schema up to date, and close it.
+
+    Args:
+        job: What ledger.
+        die_at: Step of the migration to be killed at; 0 for none; None where the steps
+            needn't be counted.
+        say: Says at last how many steps there were.
+    """
+    job.begin()
+    steps = itertools.count(1)
+    if die_at is not None:
+        _die_amid(steps, die_at)
+    async with SQLiteLedger(job.ledger):
+        pass
+    say(str(next(steps) - 1))
+
+
+async def dial(job: WorldJob, say: Say) -> None:
+    """Dial what is left; say so where that is refused."""
+    job.begin()
+    try:
+        async with (
+            SQLiteLedger(job.ledger) as ledger,
+            job.client() as client,
+            Campaign(ledger, client, call=CALL).run() as run,
+        ):
+            say(DIALLING)
+            async for _ in run:
+                pass
+    except DigitroError as error:
+        say(f"{REFUSED} {error.reason}")
+        raise SystemExit(REFUSAL) from None
+
+
+REFUSAL: Final = 3
+"""Exit code of a child that would not dial."""
+
+
+def _die_amid(steps: Iterator[int], die_at: int) -> None:
+    """Count the steps of a migration, and be killed at one of them."""
+    migrate = vars(_owned_file)["migrate"]  # with its mistake, if it has one
+
+    def step() -> None:
+        if next(steps) == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(connection: sqlite3.Connection) -> None:
+        connection.set_progress_handler(step, STEP)
+        try:
+            migrate(connection)
+        finally:
+            connection.set_progress_handler(None, 0)
+
+    _replace(_owned_file, "migrate", counted)
+
+
+# Ledgers of earlier versions.
+
+
+def make_old_ledger(
+    path: Path, version: int, contacts: Iterable[Any], *, open_intents: int, pabx: str
+) -> None:
+    """Make a ledger as an earlier version of the library left it.
+
+    Args:
+        path: The file.
+        version: Version of its schema.
+        contacts: Mappings with ``id``, ``destination`` and ``user_data``.
+        open_intents: How many of the contacts are being called, as after a kill.
+        pabx: By which PABX.
+    """
+    key = bytes(range(32))
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    for number, script in _migrate._migrations():
+        if number <= version:
+            connection.executescript(
+                f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
+            )
+    connection.execute("BEGIN")
+    connection.execute("INSERT INTO identity_key VALUES (1, ?)", (key,))
+    for number, contact in enumerate(contacts, 1):
+        _put_in_old(connection, key, number, contact)
+    now = time.time() - 60
+    connection.execute(
+        "UPDATE contact SET state = 3, attempts = 1, pabx = ?, sent_at = ?"
+        " WHERE number <= ?",
+        (pabx, now, open_intents),
+    )
+    connection.execute(
+        "INSERT INTO event (contact, step, at, pabx)"
+        " SELECT number, 3, ?, ? FROM contact WHERE state = 3",
+        (now, pabx),
+    )
+    connection.execute("COMMIT")
+    connection.close()
+    path.chmod(0o600)
+
+
+def _put_in_old(
+    connection: sqlite3.Connection, key: bytes, number: int, contact: Any
+) -> None:
+    identity = f"id {contact['id']}".encode()
+    digest = hashlib.blake2b(identity, digest_size=16, key=key).digest()
+    connection.execute(
+        "INSERT INTO contact (number, hash, line) VALUES (?, ?, ?)",
+        (number, digest, number + 1),
+    )
+    connection.execute(
+        "INSERT INTO person (number, id, destination, fields) VALUES (?, ?, ?, ?)",
+        (
+            number,
+            contact["id"],
+            contact["destination"],
+            json.dumps({"user_data": contact["user_data"]}),
+        ),
+    )
+
+
+def schema_of(path: Path) -> set[tuple[str, str, str]]:
+    """Return what a ledger's schema is made of."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        made = connection.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        )
+        return {(kind, name, sql) for kind, name, sql in made}
+
+
+# Mistakes.
+
+
+def _half_an_import() -> None:
+    """Take half of a file for all of it."""
+    add = _campaign.Campaign.add
+
+    async def half(self: Any, contacts: Any, **options: Any) -> Any:
+        some = itertools.islice(contacts, 3 * PAGE)
+        return await add(self, some, **options)
+
+    _replace(_campaign.Campaign, "add", half)
+
+
+def _identities_forgotten() -> None:
+    """Hash contacts with another key after each start."""
+    _replace(_owned_file, "_key_of", lambda _: os.urandom(32))
+
+
+def _broken_import_passes() -> None:
+    """Take an import that did not end for one that did."""
+    if hasattr(_runner, "check_whole"):  # else there is nothing that would see it
+        _replace(_runner, "check_whole", lambda _: None)
+
+
+def _migration_begins_anew() -> None:
+    """Drop some of what an earlier version left before migrating."""
+    migrate = _migrate.migrate
+
+    def anew(connection: sqlite3.Connection) -> None:
+        if 0 < _migrate.version_of(connection) < _migrate.latest_version():
+            connection.execute("DELETE FROM person WHERE number % 50 = 1")
+            connection.execute("DELETE FROM contact WHERE number % 50 = 1")
+        migrate(connection)
+
+    _replace(_owned_file, "migrate", anew)
+
+
+def _migration_in_pieces() -> None:
+    """Write the new version down before the schema is as it says."""
+
+    def in_pieces(connection: sqlite3.Connection) -> None:
+        before = _migrate.version_of(connection)
+        if before == _migrate.latest_version():
+            return
+        connection.execute(f"PRAGMA user_version = {_migrate.latest_version()}")
+        for version, script in _migrate._migrations():
+            if version > before:
+                connection.executescript(script)
+
+    _replace(_owned_file, "migrate", in_pieces)
+
+
+def _second_cap_forgotten() -> None:
+    """Hold one PABX to its cap and not the other."""
+    settings = WorldJob.pabx
+
+    def uncapped(self: WorldJob, place: int) -> PABX:
+        pabx = settings(self, place)
+        return attrs.evolve(pabx, rate=None) if place else pabx
+
+    _replace(WorldJob, "pabx", uncapped)
+
+
+def _another_call_id() -> None:
+    """Give each accepted call the call id of the one before it."""
+    settle = _ledger_journal.LedgerJournal.settle
+    last: list[Any] = []
+
+    def shifted(self: Any, key: Any, pabx: str, settled: Settled, then: Any) -> None:
+        if settled.accepted is not None:
+            last.append(settled.accepted)
+            if len(last) > 1:
+                settled = attrs.evolve(settled, accepted=last.pop(0))
+        settle(self, key, pabx, settled, then)
+
+    _replace(_ledger_journal.LedgerJournal, "settle", shifted)
+
+
+def _back_in_time_requeues() -> None:
+    """Call those again whose intent seems to be of the future."""
+    recover = _sqlite._recover
+
+    def requeue(connection: sqlite3.Connection) -> int:
+        connection.execute(
+            "UPDATE contact SET state = 1 WHERE state IN (3, 4) AND sent_at > ?",
+            (time.time() + HOUR / 2,),
+        )
+        return recover(connection)
+
+    _replace(_sqlite, "_recover", requeue)
+
+
+WORLD_BUGS: Final[dict[str, Callable[[], None]]] = {
+    "half-an-import": _half_an_import,
+    "identities-forgotten": _identities_forgotten,
+    "broken-import-passes": _broken_import_passes,
+    "migration-begins-anew": _migration_begins_anew,
+    "migration-in-pieces": _migration_in_pieces,
+    "second-cap-forgotten": _second_cap_forgotten,
+    "another-call-id": _another_call_id,
+    "back-in-time-requeues": _back_in_time_requeues,
+    "slots-forgotten": _slots_forgotten,
+    "recovery-requeues": _recovery_requeues,
+}
+"""What the checker must see of a world that breaks."""
