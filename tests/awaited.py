@@ -14,6 +14,7 @@ AWAITED: Final = frozenset(
         "answers_out_of_step",
         "cap_of_an_address",
         "imports_are_whole",
+        "repeated_ids_migrate",
     }
 )
 """Take a word out as soon as what it means is done."""

@@ -47,13 +47,12 @@ from crash_checker import (
 from crash_child import DIALLING
 from crash_world_check import OUT_OF_STEP, Answered, check_world
 from crash_world_child import PAGE, WORLD_BUGS, WorldJob
+from crash_world_old import make_old_ledger, old_record, schema_of
 from crash_world_plan import WORLD_FAULTS, WorldPlan
 
 from digitro_async.campaign import State
 from digitro_async.contacts import sample_contacts, write_sample_file
 
-OPEN_INTENTS: Final = 5
-"""Calls that were on the wire when the earlier version died."""
 LONGEST: Final = 150.0
 """Seconds after which the last run is taken to be stuck."""
 
@@ -85,6 +84,7 @@ class World:
         """Write the list and start the simulators."""
         size = self.plan.size()
         write_sample_file(self.contacts, size, seed=self.plan.seed)
+        self.records[0].write_bytes(old_record(self.imported(), now=self.began))
         for number, record in enumerate(self.records):
             seed = self.plan.seed + number
             run = partial(simulate, record, WORLD_FAULTS, seed, first_id=number * 10**9)
@@ -139,10 +139,12 @@ class World:
         old = self.imported()[: self.plan.size() // 3]
         fresh = self._folder / "fresh.db"
         self._migrate(self.job(ledger=fresh, bug=None), None)
-        schema = crash_world_child.schema_of(fresh)
+        schema = schema_of(fresh)
         steps = [self._steps_from(version, old) for version in (1, 2)]
         for number in range(self.plan.migrations):
-            ledger = self._make_old(f"old{number}.db", number % 2 + 1, old)
+            is_last = number == self.plan.migrations - 1
+            name = self.ledger.name if is_last else f"old{number}.db"
+            ledger = self._make_old(name, number % 2 + 1, old)
             die_at = self.chance.randint(1, max(1, steps[number % 2]))
             self._migrate(self.job(ledger=ledger), die_at)
             self.look(ledger)
@@ -150,20 +152,14 @@ class World:
             contacts = self.look(ledger)
             if contacts != len(old):
                 self.fail("missing", f"{contacts} of {len(old)} after a migration")
-            if crash_world_child.schema_of(ledger) != schema:
+            if schema_of(ledger) != schema:
                 self.fail("schema", f"ledger {number} is not as a new one")
-        for end in ("", "-wal", "-shm"):
-            source = ledger.with_name(ledger.name + end)
-            if source.exists():
-                source.rename(self.ledger.with_name(self.ledger.name + end))
 
     def _make_old(
         self, name: str, version: int, contacts: Sequence[Mapping[str, str]]
     ) -> Path:
         ledger = self._folder / name
-        crash_world_child.make_old_ledger(
-            ledger, version, contacts, open_intents=OPEN_INTENTS, pabx="north"
-        )
+        make_old_ledger(ledger, version, contacts, pabx="north", now=self.began)
         return ledger
 
     def _steps_from(self, version: int, old: Sequence[Mapping[str, str]]) -> int:

@@ -5,15 +5,12 @@ clock that is set back and forward. The mistakes in ``WORLD_BUGS`` are put into 
 processes and nowhere else, and the checker must see each of them.
 """
 
-import contextlib
-import hashlib
 import itertools
-import json
 import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +40,7 @@ from digitro_async.campaign import (
     _sqlite,
 )
 from digitro_async.contacts import open_contacts
+from digitro_async.dispatch import _pacing
 from digitro_async.protocol import Settled
 
 HOUR: Final = 3600.0
@@ -50,6 +48,8 @@ PAGE: Final = 50
 """Contacts of one commit of an import, so that there are many moments to die at."""
 STEP: Final = 10
 """Instructions of SQLite's machine that count as one step of a migration."""
+LATE_DELIVERY: Final = 2.0
+"""Seconds that a call may be on its way after all; from here to here it is none."""
 REFUSED: Final = "refused"
 """Printed, with the reason, where the library would not dial."""
 
@@ -103,6 +103,9 @@ class WorldJob:
 
     def begin(self) -> None:
         """Make this process what it shall be."""
+        for module in (_runner, _pacing):  # wherever it is
+            if hasattr(module, "LATE_DELIVERY_SECONDS"):
+                _replace(module, "LATE_DELIVERY_SECONDS", LATE_DELIVERY)
         if self.bug is not None:
             WORLD_BUGS[self.bug]()
         self.clock.install()
@@ -201,78 +204,6 @@ def _die_amid(steps: Iterator[int], die_at: int) -> None:
             connection.set_progress_handler(None, 0)
 
     _replace(_owned_file, "migrate", counted)
-
-
-# Ledgers of earlier versions.
-
-
-def make_old_ledger(
-    path: Path, version: int, contacts: Iterable[Any], *, open_intents: int, pabx: str
-) -> None:
-    """Make a ledger as an earlier version of the library left it.
-
-    Args:
-        path: The file.
-        version: Version of its schema.
-        contacts: Mappings with ``id``, ``destination`` and ``user_data``.
-        open_intents: How many of the contacts are being called, as after a kill.
-        pabx: By which PABX.
-    """
-    key = bytes(range(32))
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    for number, script in _migrate._migrations():
-        if number <= version:
-            connection.executescript(
-                f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
-            )
-    connection.execute("BEGIN")
-    connection.execute("INSERT INTO identity_key VALUES (1, ?)", (key,))
-    for number, contact in enumerate(contacts, 1):
-        _put_in_old(connection, key, number, contact)
-    now = time.time() - 60
-    connection.execute(
-        "UPDATE contact SET state = 3, attempts = 1, pabx = ?, sent_at = ?"
-        " WHERE number <= ?",
-        (pabx, now, open_intents),
-    )
-    connection.execute(
-        "INSERT INTO event (contact, step, at, pabx)"
-        " SELECT number, 3, ?, ? FROM contact WHERE state = 3",
-        (now, pabx),
-    )
-    connection.execute("COMMIT")
-    connection.close()
-    path.chmod(0o600)
-
-
-def _put_in_old(
-    connection: sqlite3.Connection, key: bytes, number: int, contact: Any
-) -> None:
-    identity = f"id {contact['id']}".encode()
-    digest = hashlib.blake2b(identity, digest_size=16, key=key).digest()
-    connection.execute(
-        "INSERT INTO contact (number, hash, line) VALUES (?, ?, ?)",
-        (number, digest, number + 1),
-    )
-    connection.execute(
-        "INSERT INTO person (number, id, destination, fields) VALUES (?, ?, ?, ?)",
-        (
-            number,
-            contact["id"],
-            contact["destination"],
-            json.dumps({"user_data": contact["user_data"]}),
-        ),
-    )
-
-
-def schema_of(path: Path) -> set[tuple[str, str, str]]:
-    """Return what a ledger's schema is made of."""
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        made = connection.execute(
-            "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
-        )
-        return {(kind, name, sql) for kind, name, sql in made}
 
 
 # Mistakes.

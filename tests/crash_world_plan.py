@@ -32,7 +32,7 @@ class WorldPlan:
     """
 
     kills: int
-    rates: tuple[int, ...] = (150, 1)
+    rates: tuple[int, ...] = (150, 3)
     in_flight: tuple[int, ...] = (12, 2)
     contacts: int | None = None
     seed: int = 0
