@@ -87,7 +87,8 @@ class World:
         self.records[0].write_bytes(old_record(self.imported(), now=self.began))
         for number, record in enumerate(self.records):
             seed = self.plan.seed + number
-            run = partial(simulate, record, WORLD_FAULTS, seed, first_id=number * 10**9)
+            faults = WORLD_FAULTS[number]
+            run = partial(simulate, record, faults, seed, first_id=number * 10**9)
             self._simulators.append(Child(run))
         self._addresses = tuple(one.hear() for one in self._simulators)
 

@@ -21,14 +21,13 @@ from crash_child import (
     DIALLING,
     NEVER,
     RETRY,
-    TIMEOUTS,
     Say,
     _recovery_requeues,
     _replace,
     _slots_forgotten,
 )
 
-from digitro_async import PABX, DigitroClient, DigitroError, RateLimit
+from digitro_async import PABX, DigitroClient, DigitroError, RateLimit, TimeoutSettings
 from digitro_async.campaign import (
     Campaign,
     SQLiteLedger,
@@ -36,6 +35,7 @@ from digitro_async.campaign import (
     _ledger_journal,
     _migrate,
     _owned_file,
+    _reading,
     _runner,
     _sqlite,
 )
@@ -127,7 +127,7 @@ class WorldJob:
             API_KEY,
             rate=RateLimit(self.rates[place]),
             max_in_flight=self.in_flight[place],
-            timeouts=TIMEOUTS,
+            timeouts=TimeoutSettings(total=1.0),
         )
 
 
@@ -299,6 +299,33 @@ def _back_in_time_requeues() -> None:
     _replace(_sqlite, "_recover", requeue)
 
 
+def _renames_forgotten() -> None:
+    """Hold the slots of calls that were made under today's name alone."""
+    if not hasattr(_runner, "Places"):  # else it knows names only as it is
+        return
+    keep: Any = _runner.CampaignRun._keep_slots
+
+    class ByName:
+        def __init__(self, run: Any, places: Any) -> None:
+            self._run, self._places = run, places
+
+        def elsewhere(self, address: str) -> frozenset[str]:
+            every = self._run._client.dispatcher.pabx
+            here = {one.name for one in every if address in one.base_url}
+            return frozenset(self._places.of_name) - here
+
+    async def by_name(self: Any, quarantine: float, places: Any) -> None:
+        await keep(self, quarantine, ByName(self, places))
+
+    _replace(_runner.CampaignRun, "_keep_slots", by_name)
+
+
+def _clock_believed() -> None:
+    """Take the wall's clock for right."""
+    if hasattr(_reading, "latest_by"):  # else it is believed as it is
+        _replace(_reading, "latest_by", lambda _, now: lambda at: min(at, now))
+
+
 WORLD_BUGS: Final[dict[str, Callable[[], None]]] = {
     "half-an-import": _half_an_import,
     "identities-forgotten": _identities_forgotten,
@@ -308,6 +335,8 @@ WORLD_BUGS: Final[dict[str, Callable[[], None]]] = {
     "second-cap-forgotten": _second_cap_forgotten,
     "another-call-id": _another_call_id,
     "back-in-time-requeues": _back_in_time_requeues,
+    "renames-forgotten": _renames_forgotten,
+    "clock-believed": _clock_believed,
     "slots-forgotten": _slots_forgotten,
     "recovery-requeues": _recovery_requeues,
 }

@@ -14,8 +14,12 @@ LATE: Final = (
     Fault(FaultKind.DUPLICATE_ANSWER, pause=0.008, probability=0.006),
     Fault(FaultKind.STRAY_ANSWER, pause=0.002, probability=0.003),
 )
-WORLD_FAULTS: Final = FaultPlan([*LATE, *FAULTS.faults], seed=1)
-"""What the checker's simulators do, and answers too many."""
+WORLD_FAULTS: Final = (
+    FaultPlan([*LATE, *FAULTS.faults], seed=1),
+    FaultPlan(LATE, seed=2),
+)
+"""What each simulator does: all that the checker's does, and answers too many. The one
+with the small cap answers, or a lost answer would hold its only slot for seconds."""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,7 +36,7 @@ class WorldPlan:
     """
 
     kills: int
-    rates: tuple[int, ...] = (150, 3)
+    rates: tuple[int, ...] = (150, 1)
     in_flight: tuple[int, ...] = (12, 2)
     contacts: int | None = None
     seed: int = 0

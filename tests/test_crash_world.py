@@ -35,18 +35,27 @@ whole = awaited(
 
 CAUGHT = {
     "half-an-import": {"missing", "sum"},
-    "identities-forgotten": {"sum", "double"},
+    "identities-forgotten": {"sum"},
     "broken-import-passes": {"partial_list"},
     "migration-begins-anew": {"missing"},
     "migration-in-pieces": {"schema"},
     "second-cap-forgotten": {"over_cap"},
     "another-call-id": {"call_id"},
     "back-in-time-requeues": {"double"},
+    "renames-forgotten": {"over_cap"},
+    "clock-believed": {"over_cap"},
     "slots-forgotten": {"over_cap"},
     "recovery-requeues": {"double"},
 }
 """Each seeded bug and what must be found of it."""
 
+MORE = {
+    "back-in-time-requeues": 12,
+    "slots-forgotten": 12,
+    "renames-forgotten": 24,
+    "clock-believed": 24,
+}
+"""Kills that each needs, where more than a few."""
 QUICK = ("half-an-import", "migration-in-pieces", "slots-forgotten")
 SIDE_BY_SIDE = 3
 
@@ -65,8 +74,7 @@ def kill(*words: object) -> Ran:
 
 def words_of(bug: str) -> tuple[object, ...]:
     """Return the words that run the program with a bug."""
-    kills = 12 if bug in {"slots-forgotten", "back-in-time-requeues"} else 6
-    return ("--kills", kills, "--seed", 3, "--bug", bug)
+    return ("--kills", MORE.get(bug, 6), "--seed", 3, "--bug", bug)
 
 
 Program = Callable[..., Ran]
