@@ -1,5 +1,6 @@
 """What a run in a world that breaks does, all of it repeated by its seed."""
 
+import itertools
 import random
 from collections.abc import Iterator
 from typing import Final
@@ -61,14 +62,14 @@ class WorldPlan:
         ]
 
     def clocks(self) -> Iterator[Clock]:
-        """Yield what the clock shows in one child after the other."""
+        """Yield what the clock shows in one child after the other.
+
+        It is mostly set forward between them, which lets slots go, and then far back.
+        """
         chance = random.Random(f"{self.seed}/clocks")
-        while True:
-            yield Clock(
-                hours=chance.choice((0, 0, 1, -1)),
-                after=chance.uniform(0.05, 0.8),
-                then=chance.choice((0, 1, -1)),
-            )
+        for hours in itertools.cycle((-1, 0, 1)):
+            then = chance.choice((hours, hours, 0, 1, -1))
+            yield Clock(hours=hours, after=chance.uniform(0.05, 0.8), then=then)
 
     def names(self) -> Iterator[tuple[str, ...]]:
         """Yield what the PABX are called from run to run; each was new before."""
