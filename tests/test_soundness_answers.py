@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 
+import attrs
 import pytest
 import soundness_answers
 from awaited import awaited
@@ -18,6 +19,8 @@ from soundness_answers import (
     attacks,
     run_all,
 )
+
+from digitro_async import PoolSettings
 
 every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
@@ -44,6 +47,22 @@ def untrue(chosen: Sequence[Attack], transport: str) -> dict[str, int]:
 def test_a_breach_is_acted_on(transport: str) -> None:
     """After an alarm no call is accepted under another's id, and none came twice."""
     assert untrue(QUICK, transport) == dict.fromkeys(WRONG, 0)
+
+
+@every_transport
+def test_fresh_connections_can_not_be_out_of_step(transport: str) -> None:
+    """Where no connection is used twice an answer too many fools one call at most.
+
+    That is the call which waits for its own when an unasked one comes: nobody can see
+    that, and nothing follows from it.
+    """
+    fresh = {"pool": PoolSettings(reuse=False)}
+    chosen = [attrs.evolve(one, settings=fresh, calls=200) for one in QUICK]
+    came = asyncio.run(run_all(chosen, transport))
+    unasked = [list(one.faults().values()).count("unasked") for one in chosen]
+
+    assert all(one.is_sound for one in came)
+    assert all(one.wrong <= most for one, most in zip(came, unasked, strict=True))
 
 
 @pytest.mark.long
