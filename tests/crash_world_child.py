@@ -181,7 +181,7 @@ async def dial(job: WorldJob, say: Say) -> None:
                 pass
     except DigitroError as error:
         say(f"{REFUSED} {error.reason}")
-        raise SystemExit(REFUSAL) from None
+        os._exit(REFUSAL)  # it is no fault: nothing is printed of it
 
 
 REFUSAL: Final = 3
