@@ -4,7 +4,9 @@
 it. The rest is a program::
 
     python tests/crash_checker.py --kills 300 --faults
+    python tests/crash_checker.py --kills 100 --world
 
+With ``--world`` what is around the library breaks too: see ``crash_world.py``.
 It forks warm children instead of starting interpreters, so a kill costs little more
 than the time that the child may dial. Exit code 0: nothing is wrong, 1: something is.
 """
@@ -26,11 +28,12 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 import crash_child
 from crash_child import BUGS, Job, Say
+from crash_world_child import WORLD_BUGS
 
 from digitro_async import RateLimit
 from digitro_async.campaign import State, Step
@@ -260,12 +263,15 @@ def _windows(record: Sequence[Received], per: float) -> Iterator[int]:
 # What is read for it.
 
 
-def read_record(path: Path) -> list[Received]:
+_Kind = TypeVar("_Kind", bound=Received)
+
+
+def read_record(path: Path, kind: type[_Kind]) -> list[_Kind]:
     """Read the simulator's record."""
-    names = [field.name for field in attrs.fields(Received)]
+    names = [field.name for field in attrs.fields(kind)]
     with path.open(encoding="utf-8") as lines:
         posts = [json.loads(line) for line in lines]
-    return [Received(**{name: post[name] for name in names}) for post in posts]
+    return [kind(**{name: post[name] for name in names}) for post in posts]
 
 
 def read_ledger(path: Path) -> tuple[list[Row], list[Event]]:
@@ -347,8 +353,18 @@ LATENCY: Final = (0.02, 0.14)
 """Least and most seconds of an answer: about 24 in flight at 300 a second."""
 
 
-async def simulate(record: Path, faults: FaultPlan | None, seed: int, say: Say) -> None:
-    """Run the simulator until SIGTERM, or until whoever started it is gone."""
+async def simulate(
+    record: Path, faults: FaultPlan | None, seed: int, say: Say, *, first_id: int = 0
+) -> None:
+    """Run the simulator until SIGTERM, or until whoever started it is gone.
+
+    Args:
+        record: File of its record.
+        faults: What goes wrong.
+        seed: Of everything random.
+        say: Says its address and, at its end, how many faults were ambiguous.
+        first_id: What its call ids count from: two simulators must have different ones.
+    """
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     parent = os.getppid()
@@ -359,6 +375,7 @@ async def simulate(record: Path, faults: FaultPlan | None, seed: int, say: Say) 
         faults=faults,
         seed=seed,
     )
+    pabx._operator._ids._count = first_id
     async with pabx:
         say(pabx.base_url)
         while not stop.is_set() and os.getppid() == parent:
@@ -480,6 +497,15 @@ class Report:
     figures: Mapping[str, object]
     violations: Sequence[Violation]
 
+    def show(self) -> int:
+        """Print it all, and return the program's exit code."""
+        for name, figure in self.figures.items():
+            show(name, figure)
+        for kind, number in Counter(one.kind for one in self.violations).items():
+            examples = [one.what for one in self.violations if one.kind == kind][:3]
+            show(f"VIOLATED {kind}", f"{number}: {'; '.join(examples)}")
+        return 1 if self.violations else 0
+
 
 class TooFewContactsError(Exception):
     """The list was dialled to its end before the last stop."""
@@ -509,7 +535,7 @@ def run(plan: Plan, folder: Path) -> Report:
         ambiguous = int(simulator.hear() or 0)
         simulator.wait()
     rows, events = read_ledger(job.ledger)
-    posts = read_record(record)
+    posts = read_record(record, Received)
     found += check(
         posts,
         rows,
@@ -616,7 +642,9 @@ def show(name: str, figure: object) -> None:
 
 def main() -> int:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=25, dest="stops")
     parser.add_argument("--gently", action="store_true", help="SIGTERM, not SIGKILL")
     parser.add_argument("--contacts", type=int)
@@ -624,10 +652,19 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=300, help="cap; 0 for none")
     parser.add_argument("--faults", action="store_true")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--bug", choices=BUGS)
+    parser.add_argument("--bug", choices={**BUGS, **WORLD_BUGS})
     parser.add_argument("--keep", action="store_true", help="keep the files")
+    parser.add_argument("--world", action="store_true", help="the world breaks too")
     given = vars(parser.parse_args())
     keep = given.pop("keep")
+    if given.pop("world"):
+        import crash_world  # which is made of this module
+
+        plain = parser.parse_args([])
+        for name in ("gently", "in_flight", "rate", "faults"):
+            if given.pop(name) != getattr(plain, name):
+                parser.error(f"--world goes without --{name.replace('_', '-')}")
+        return crash_world.main({"kills": given.pop("stops"), **given}, keep=keep)
     plan = Plan(**given)
     show("seed", plan.seed)
     folder = Path(tempfile.mkdtemp(prefix="crash-"))
@@ -640,12 +677,7 @@ def main() -> int:
             shutil.rmtree(folder)
     if keep:
         show("files", folder)
-    for name, figure in report.figures.items():
-        show(name, figure)
-    for kind, number in Counter(one.kind for one in report.violations).items():
-        examples = [one.what for one in report.violations if one.kind == kind][:3]
-        show(f"VIOLATED {kind}", f"{number}: {'; '.join(examples)}")
-    return 1 if report.violations else 0
+    return report.show()
 
 
 if __name__ == "__main__":

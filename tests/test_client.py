@@ -507,6 +507,8 @@ CANARIES = {
 HARMLESS = {
     FaultKind.SLOW_ANSWER,
     FaultKind.ANSWER_TWICE,
+    FaultKind.DUPLICATE_ANSWER,
+    FaultKind.STRAY_ANSWER,
     FaultKind.ANSWER_BEFORE_READING,
 }
 """They end in a true acceptance."""

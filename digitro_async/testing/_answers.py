@@ -8,13 +8,23 @@ from digitro_async.protocol._names import CALL_ID, DOCUMENTED_ACCEPTANCE
 from digitro_async.testing._fault_kinds import FaultKind
 from digitro_async.testing._faults import Fault
 
-__all__ = ["CallIDs", "acceptance", "answer", "faulty", "half", "huge_head", "refusal"]
+__all__ = [
+    "CallIDs",
+    "acceptance",
+    "answer",
+    "faulty",
+    "half",
+    "huge_head",
+    "refusal",
+    "stray",
+]
 
 _PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
 _NO_BODY = {204, 304}
 _DEEP = 100_000
 _HUGE = 64 * 1024 * 1024 + 1
 _PER_BLOCK = 1_000_000
+_NO_BLOCK = "FFFF"  # 60 thousand million calls are before it
 
 
 def answer(
@@ -56,6 +66,12 @@ def half(call_id: str) -> bytes:
     whole = acceptance(call_id)
     body = len(whole) - whole.index(b"\r\n\r\n") - 4
     return whole[: -(body // 2)]
+
+
+def stray(call_id: str) -> bytes:
+    """Write a 200 that belongs to no call, made of the call id of a call."""
+    day, clock, _, last = call_id.split(" ")
+    return acceptance(f"{day} {clock} {_NO_BLOCK} {last}")
 
 
 def huge_head(fault: Fault) -> tuple[bytes, int]:

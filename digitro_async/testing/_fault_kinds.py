@@ -46,6 +46,12 @@ class FaultKind(enum.StrEnum):
     """(places) The 200 byte by byte, ``pause`` seconds (0.001) after each."""
     ANSWER_TWICE = "answer_twice"
     """(places) The 200, and a second one nobody asked for behind it."""
+    DUPLICATE_ANSWER = "duplicate_answer"
+    """(places) The 200, and the same once more ``pause`` seconds (0.008) later: on a
+    kept connection it answers whatever was asked next."""
+    STRAY_ANSWER = "stray_answer"
+    """(places) The 200, and ``pause`` seconds (0.008) later one that nobody asked for,
+    with a call id that belongs to no call."""
     HUGE_ANSWER = "huge_answer"
     """(places) A 200 with a body of ``size`` bytes (64 MiB and 1)."""
     DEEP_JSON = "deep_json"

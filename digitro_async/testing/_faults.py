@@ -24,7 +24,7 @@ _DETAILS = {
     "status": {_K.STATUS, _K.REDIRECT},
     "location": {_K.STATUS, _K.REDIRECT},
     "retry_after": {_K.STATUS, _K.THROTTLE_429, _K.ERROR_503},
-    "pause": {_K.SLOW_ANSWER},
+    "pause": {_K.SLOW_ANSWER, _K.DUPLICATE_ANSWER, _K.STRAY_ANSWER},
     "size": {_K.HUGE_ANSWER, _K.DEEP_JSON},
 }
 

@@ -3,7 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from digitro_async.testing._answers import CallIDs, acceptance, faulty, half, huge_head
+from digitro_async.testing._answers import (
+    CallIDs,
+    acceptance,
+    faulty,
+    half,
+    huge_head,
+    stray,
+)
 from digitro_async.testing._connection import Connection
 from digitro_async.testing._fault_kinds import FaultKind
 from digitro_async.testing._faults import Fault
@@ -13,6 +20,7 @@ __all__ = ["befall_early", "misbehave"]
 _CHUNK = b"x" * 65_536
 _NOT_HTTP = b"220 this is no HTTP server\r\n\r\n"
 _PAUSE = 0.001
+_LATE = 0.008
 
 
 def befall_early(connection: Connection, fault: Fault, ids: CallIDs) -> None:
@@ -78,6 +86,23 @@ async def _twice(connection: Connection, _: Fault, call_id: str) -> bool:
     return True
 
 
+async def _duplicate(connection: Connection, fault: Fault, call_id: str) -> bool:
+    connection.write(acceptance(call_id))
+    _write_later(connection, fault, acceptance(call_id))
+    return True
+
+
+async def _stray(connection: Connection, fault: Fault, call_id: str) -> bool:
+    connection.write(acceptance(call_id))
+    _write_later(connection, fault, stray(call_id))
+    return True
+
+
+def _write_later(connection: Connection, fault: Fault, data: bytes) -> None:
+    pause = _LATE if fault.pause is None else fault.pause
+    asyncio.get_running_loop().call_later(pause, connection.write, data)
+
+
 async def _huge(connection: Connection, fault: Fault, _: str) -> bool:
     head, size = huge_head(fault)
     connection.write(head)
@@ -96,5 +121,7 @@ _SCRIPTS: dict[FaultKind, Callable[[Connection, Fault, str], Awaitable[bool]]] =
     FaultKind.NOT_HTTP: _not_http,
     FaultKind.SLOW_ANSWER: _slow,
     FaultKind.ANSWER_TWICE: _twice,
+    FaultKind.DUPLICATE_ANSWER: _duplicate,
+    FaultKind.STRAY_ANSWER: _stray,
     FaultKind.HUGE_ANSWER: _huge,
 }

@@ -18,7 +18,13 @@ from digitro_async.testing._fault_kinds import FaultKind
 __all__ = ["OverCap", "ReceivedCall", "Record", "Summary"]
 
 _PASSWORDS = (WIRE_NAMES["device_password"], WIRE_NAMES["account_password"])
-_WHOLE = {None, FaultKind.SLOW_ANSWER, FaultKind.ANSWER_TWICE}
+_WHOLE = {
+    None,
+    FaultKind.SLOW_ANSWER,
+    FaultKind.ANSWER_TWICE,
+    FaultKind.DUPLICATE_ANSWER,
+    FaultKind.STRAY_ANSWER,
+}
 
 
 @attrs.frozen(kw_only=True)
