@@ -117,6 +117,9 @@ def _fingerprint(value: str | bytes | None) -> bytes | None:
 class TLSSettings:
     """Whom to trust over https. Verification can't be turned off.
 
+    Give one of the two: a fingerprint is taken whoever signed it, so an authority
+    beside it would check nothing.
+
     Args:
         ca_file: PEM file with the certificate authority to trust instead of the
             system's, for a PABX with a private one.
@@ -124,7 +127,7 @@ class TLSSettings:
             without colons): accepted whoever signed it.
 
     Raises:
-        ConfigurationError: If the fingerprint is not 32 bytes long.
+        ConfigurationError: If the fingerprint is not 32 bytes long, or both are given.
     """
 
     ca_file: Path | None = attrs.field(
@@ -136,6 +139,8 @@ class TLSSettings:
     def _check(self, _: object, value: bytes | None) -> None:
         if value is not None and len(value) != 32:  # noqa: PLR2004 - SHA-256
             raise ConfigurationError("fingerprint must be a SHA-256: 64 hex digits")
+        if value is not None and self.ca_file is not None:
+            raise ConfigurationError("fingerprint goes without ca_file: give only one")
 
 
 @quiet_init
