@@ -33,7 +33,7 @@ from digitro_async.contacts._cells import csv_line
 from digitro_async.errors import RejectedError
 from digitro_async.models import CallResult, Outcome
 from digitro_async.privacy import Personal
-from digitro_async.testing import HostilePABX
+from digitro_async.testing import HostileLine, HostilePABX
 
 PARTS = ",;\t\n\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029"
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207c\u207a\u207b\u2212"
@@ -274,9 +274,10 @@ async def test_call_id_in_a_pipe(tmp_path: Path) -> None:
     body = json.dumps({"ID_CHAMADA": call_id}, ensure_ascii=False).encode()
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
-    async def reply(line: object) -> None:
-        await line.read_request()  # type: ignore[attr-defined]
-        await line.send(whole)  # type: ignore[attr-defined]
+    async def reply(line: HostileLine) -> None:
+        await line.read_request()
+        line.send(whole)
+        await line.wait_for_end()
 
     async with HostilePABX(reply) as pabx:
         (tmp_path / "d.toml").write_text(

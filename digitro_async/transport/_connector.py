@@ -11,6 +11,7 @@ import aiohttp
 
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import PoolSettings, TLSSettings
+from digitro_async.transport._interim import bound_connections
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -172,4 +173,6 @@ def make_connector(pool: PoolSettings, total: float, tls: Any) -> QuietPoolConne
         else {"force_close": True}
     )
     limit, sockets = pool.max_connections or 0, abortive_sockets(total)
-    return QuietPoolConnector(limit=limit, ssl=tls, socket_factory=sockets, **how)
+    connector = QuietPoolConnector(limit=limit, ssl=tls, socket_factory=sockets, **how)
+    bound_connections(connector)
+    return connector

@@ -10,6 +10,7 @@ from yarl import URL
 
 from digitro_async.errors import ClientClosedError, WrongLoopError
 from digitro_async.models import PABX
+from digitro_async.privacy import Personal
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     MAX_ANSWER_BYTES,
@@ -133,8 +134,9 @@ class SessionManager:
         if status == ACCEPTED_STATUS and failure is None:
             return Observation(evidence.sending, status, answer)
         response.close()  # an upgrade would stay open; what was read to its end stays
-        retry_after = response.headers.get("Retry-After")
-        return Observation(evidence.sending, status, answer, failure, retry_after)
+        asked = response.headers.get("Retry-After")
+        wait = None if asked is None else Personal(asked)
+        return Observation(evidence.sending, status, answer, failure, wait)
 
     async def aclose(self) -> None:
         """Close every connection; calls on the wire are cut off, so drain before.
