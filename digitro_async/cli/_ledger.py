@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from digitro_async.campaign import Entry, LedgerReader, State, open_ledger
+from digitro_async.cli._arguments import LEDGER, WHOLE
 from digitro_async.cli._campaign import print_counts
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._output import complain, hand_out, open_private, say
@@ -34,8 +35,8 @@ _VERDICTS: tuple[_Verdict, ...] = ("accepted", "not-placed")
 
 def status(
     *,
-    ledger: Path,
-    max_attempts: int = 5,
+    ledger: Annotated[Path, LEDGER],
+    max_attempts: Annotated[int, WHOLE] = 5,
     watch: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
 ) -> Exit:
     """Print how many contacts are in each state, also while the list is dialled.
@@ -59,7 +60,7 @@ def status(
 
 def results(
     *,
-    ledger: Path,
+    ledger: Annotated[Path, LEDGER],
     form: Annotated[Literal["csv", "jsonl"], Parameter(name=["--format"])] = "csv",
     state: Annotated[list[State] | None, Parameter(negative="")] = None,
 ) -> Exit:
@@ -131,7 +132,7 @@ def reconcile(
     *,
     own_id: Annotated[str | None, Parameter(name="--id")] = None,
     number: str | None = None,
-    ledger: Path,
+    ledger: Annotated[Path, LEDGER],
     evidence: str,
 ) -> Exit:
     """Settle a contact that is unknown, by evidence from elsewhere.
