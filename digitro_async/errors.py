@@ -229,7 +229,8 @@ class ThrottledError(RefusedError):
     """The PABX asked for fewer calls.
 
     Attributes:
-        retry_after: Seconds the PABX asked to wait, or None if it did not say.
+        retry_after: Seconds the PABX asked to wait, a day at most, or None if it did
+            not say.
     """
 
     retry_after: float | None = None

@@ -71,7 +71,8 @@ class PoolSettings:
         rest: Seconds that a connection rests before it is used again, as long as there
             are others. An answer that nobody asked for shows itself meanwhile, and is
             not taken for the next call's. It takes about rate x ``rest`` more
-            connections; without a cap, one more for each call on the wire. 0 is none.
+            connections; without a cap, one more for each call on the wire. None is
+            0.1 s for a PABX with a cap, and no rest for one without.
 
     Raises:
         ConfigurationError: If a number is out of range.
@@ -82,7 +83,9 @@ class PoolSettings:
     max_connections: int | None = attrs.field(
         default=None, validator=attrs.validators.optional(positive)
     )
-    rest: float = attrs.field(default=0.1, validator=at_least(0))
+    rest: float | None = attrs.field(
+        default=None, validator=attrs.validators.optional(at_least(0))
+    )
 
 
 @quiet_init
@@ -122,6 +125,9 @@ def _fingerprint(value: str | bytes | None) -> bytes | None:
 class TLSSettings:
     """Whom to trust over https. Verification can't be turned off.
 
+    Give one of the two: a fingerprint is taken whoever signed it, so an authority
+    beside it would check nothing.
+
     Args:
         ca_file: PEM file with the certificate authority to trust instead of the
             system's, for a PABX with a private one.
@@ -129,7 +135,7 @@ class TLSSettings:
             without colons): accepted whoever signed it.
 
     Raises:
-        ConfigurationError: If the fingerprint is not 32 bytes long.
+        ConfigurationError: If the fingerprint is not 32 bytes long, or both are given.
     """
 
     ca_file: Path | None = attrs.field(
@@ -141,6 +147,8 @@ class TLSSettings:
     def _check(self, _: object, value: bytes | None) -> None:
         if value is not None and len(value) != 32:  # noqa: PLR2004 - SHA-256
             raise ConfigurationError("fingerprint must be a SHA-256: 64 hex digits")
+        if value is not None and self.ca_file is not None:
+            raise ConfigurationError("fingerprint goes without ca_file: give only one")
 
 
 @quiet_init

@@ -363,10 +363,8 @@ def slow() -> Iterator[FaultCase]:
             _slowly(body, head + b"\r\n\r\n"),
             1,
         ),
-        ("g5-endless-100", "a 100 now and then", _endless(continues, 0.02), 1),
-        ("g5-endless-103", "a 103 now and then", _endless(hints, 0.02), 1),
-        ("g6-flood-of-100", "100s without end", _endless(continues * 50, 0), 1),
-        ("g6-flood-of-103", "103s without end", _endless(hints * 50, 0), 1),
+        ("g5-some-100", "a 100 each tenth of the limit", _endless(continues, 0.04), 1),
+        ("g5-some-103", "a 103 each tenth of the limit", _endless(hints, 0.04), 1),
         (
             "g7-body-never-ends",
             "a chunk of blanks now and then",
@@ -385,6 +383,13 @@ def slow() -> Iterator[FaultCase]:
             settings=settings,
             **LATE,
         )
+    for name, does, script in (
+        ("g5-endless-100", "a 100 now and then", _endless(continues, 0.02)),
+        ("g5-endless-103", "a 103 now and then", _endless(hints, 0.02)),
+        ("g6-flood-of-100", "100s without end", _endless(continues * 50, 0)),
+        ("g6-flood-of-103", "103s without end", _endless(hints * 50, 0)),
+    ):
+        yield unreadable(name, does, script, "too_many_interim_answers")
     yield FaultCase(
         id="g2-sock-read",
         does="says nothing, and the longest silence is limited",

@@ -427,7 +427,7 @@ class TestAnswers:
     def test_size_cap(self, codec: Any) -> None:
         """An answer of 64 KiB is read, and one of a byte more is not."""
         cap = codec.MAX_ANSWER_BYTES
-        largest = b'{"ID_CHAMADA":"%s"}' % (b"x" * (cap - 17))
+        largest = b'{"ID_CHAMADA":"1","more":"%s"}' % (b"x" * (cap - 28))
 
         assert cap == 65_536
         assert len(largest) == cap

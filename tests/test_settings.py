@@ -148,7 +148,7 @@ def test_documented_defaults() -> None:
     """The defaults are those that the documentation promises."""
     assert RateLimit(50) == RateLimit(calls=50, per=1.0)
     assert PoolSettings() == PoolSettings(
-        reuse=True, idle_seconds=10.0, max_connections=None, rest=0.1
+        reuse=True, idle_seconds=10.0, max_connections=None, rest=None
     )
     assert TimeoutSettings() == TimeoutSettings(
         total=30.0, connect=10.0, sock_connect=5.0, sock_read=30.0

@@ -56,7 +56,8 @@ filial = PABX(
 assert_type(matriz.api_key, Secret)
 assert_type(matriz.channel_id, int | None)
 assert_type(filial.rate, RateLimit | None)
-TLSSettings(ca_file="ca.pem", fingerprint="ab" * 32)
+TLSSettings(ca_file="ca.pem")
+TLSSettings(fingerprint="ab" * 32)
 TLSSettings(fingerprint=b"x" * 32)
 
 call = PredictiveCall(

@@ -107,6 +107,7 @@ class Campaign:
                 many times. Takes about 100 bytes of memory a contact.
 
         Raises:
+            ConfigurationError: If a contact's id is empty.
             LedgerError: If the ledger can't be written.
         """
         imported = Imported()
@@ -145,6 +146,8 @@ class Campaign:
         self, contact: "Contact", times: Counter[int] | None
     ) -> NewContact:
         own = contact.id
+        if own == "":  # all of them would be one contact, and be called once
+            raise ConfigurationError("the id of a contact is empty: give None instead")
         number = contact.call.destination.reveal()
         identity = f"number {number}" if own is None else f"id {own}"
         return NewContact(

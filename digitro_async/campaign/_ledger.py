@@ -12,6 +12,7 @@ from digitro_async.campaign._values import (
     OpenContact,
     Reconciled,
 )
+from digitro_async.privacy import Personal
 
 __all__ = ["Ledger", "SettlesAndTells", "Told"]
 
@@ -114,19 +115,25 @@ class Ledger(Protocol):
         ...
 
     async def reconcile(
-        self, contact: str, *, accepted: bool, evidence: str, now: float
+        self,
+        contact: str | int | Personal,
+        *,
+        accepted: bool,
+        evidence: str,
+        now: float,
     ) -> Reconciled:
         """Settle an unknown contact by evidence.
 
         Args:
-            contact: The caller's id, or ``#`` and the ledger's number.
+            contact: The ledger's number, or the caller's id as ``Personal``; neither
+                can be mistaken. Text is the id or ``#`` and the number.
             accepted: Whether it was called; otherwise it may be called again.
             evidence: How that is known; kept in the record, so nothing personal.
             now: The time.
 
         Raises:
-            LedgerError: If there is no such contact, or a late delivery of its call
-                can't be ruled out yet.
+            LedgerError: If there is no such contact, if text may mean two of them, or
+                if a late delivery of its call can't be ruled out yet.
             IllegalTransitionError: If the contact is not unknown.
         """
         ...

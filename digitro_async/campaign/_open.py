@@ -1,7 +1,8 @@
 """``open_ledger``: an address -> the ledger that it means."""
 
+import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from digitro_async.campaign._ledger import Ledger
 from digitro_async.campaign._sqlite import SQLiteLedger
@@ -9,24 +10,33 @@ from digitro_async.errors import ConfigurationError
 
 __all__ = ["open_ledger"]
 
+# Taken for a path each would be a new ledger, which has called nobody yet.
+_LIKE_AN_ADDRESS = re.compile(
+    r".*://|\s*(sqlite3?|file|postgres(ql)?|mysql):", re.IGNORECASE | re.DOTALL
+)
+_ADDRESS = re.compile(r"sqlite:///([^?#\x00-\x1f\x7f]+)", re.IGNORECASE)
+
 
 def open_ledger(url: str | Path) -> Ledger:
     """Return the ledger at an address; use it as ``async with``.
 
     Args:
         url: ``sqlite:///file.db`` (``sqlite:////absolute/file.db``) or a file's path.
+            Text that looks like half an address is refused; a ``Path`` is a path.
 
     Raises:
         ConfigurationError: If the address means no kind of ledger.
     """
     if isinstance(url, Path):
         return SQLiteLedger(url)
-    if "://" not in url:
+    if not _LIKE_AN_ADDRESS.match(url):
         return SQLiteLedger(Path(url))
-    parts = urlsplit(url)
-    if parts.scheme != "sqlite" or parts.netloc or parts.query or parts.fragment:
-        del url, parts  # not even in the frame: other addresses have passwords in them
+    address = _ADDRESS.fullmatch(url)
+    del url  # not even in the frame: other addresses have passwords in them
+    if address is None:
         raise ConfigurationError(
-            "a ledger is a file's path or sqlite:///file.db", reason="ledger_address"
+            "a ledger is a file's path or sqlite:///file.db; a file whose name looks "
+            "like an address is given as a Path",
+            reason="ledger_address",
         )
-    return SQLiteLedger(Path(unquote(parts.path[1:])))
+    return SQLiteLedger(Path(unquote(address[1])))

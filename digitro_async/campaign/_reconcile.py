@@ -1,5 +1,6 @@
 """Settles an unknown contact by evidence."""
 
+import re
 import sqlite3
 
 from digitro_async.campaign._codes import STATE_CODES, STATES, STEP_CODES
@@ -7,12 +8,13 @@ from digitro_async.campaign._reading import read_setting
 from digitro_async.campaign._state import State, Step, after
 from digitro_async.campaign._values import Reconciled
 from digitro_async.errors import LedgerError
+from digitro_async.privacy import Personal
 
 __all__ = [
     "QUARANTINE",
     "check_found",
     "decide",
-    "number_in",
+    "readings_of",
     "reconcile_contact",
     "seconds_of",
 ]
@@ -21,6 +23,8 @@ QUARANTINE = "quarantine_seconds"
 """Setting: how long after its intent a call may still be delivered late."""
 
 _LONGEST_EVIDENCE = 1_000
+_NUMBERED = re.compile(r"#([1-9]\d{0,18})", re.ASCII)
+_GREATEST_NUMBER = 2**63 - 1
 
 
 def decide(
@@ -62,11 +66,24 @@ def decide(
     return step, becomes
 
 
-def number_in(contact: str) -> int | None:
-    """Return the number in ``#number``, None where it is the caller's own id."""
-    number = contact[1:]
-    is_number = contact.startswith("#") and number.isascii() and number.isdigit()
-    return int(number) if is_number and len(number) <= len(str(2**62)) else None
+def readings_of(contact: str | int | Personal) -> tuple[str | None, int | None]:
+    """Return the id and the ledger's number that are meant, None for what can't be.
+
+    Text like ``#17`` may be either: both are looked for, and they must be one contact.
+    """
+    own_id: str | None = None
+    number: int | None = None
+    if isinstance(contact, Personal):
+        own_id = contact.reveal()
+    elif isinstance(contact, str):
+        own_id = contact
+        numbered = _NUMBERED.fullmatch(contact)
+        number = None if numbered is None else int(numbered[1])
+    elif type(contact) is int:  # True is no number
+        number = contact
+    if number is not None and not 0 < number <= _GREATEST_NUMBER:
+        number = None
+    return own_id, number
 
 
 def check_found(contacts: int) -> None:
@@ -79,7 +96,8 @@ def check_found(contacts: int) -> None:
         raise LedgerError("there is no such contact", reason="no_such_contact")
     if contacts > 1:
         raise LedgerError(
-            "several contacts have that id: name one as #number",
+            "several contacts can be meant: name one by the ledger's number alone, "
+            "as --number or an int",
             reason="ambiguous_contact",
         )
 
@@ -91,7 +109,7 @@ def seconds_of(setting: str | None) -> float:
 
 def reconcile_contact(
     connection: sqlite3.Connection,
-    contact: str,
+    contact: str | int | Personal,
     *,
     accepted: bool,
     evidence: str,
@@ -126,15 +144,13 @@ def reconcile_contact(
 
 
 def _find(
-    connection: sqlite3.Connection, contact: str
+    connection: sqlite3.Connection, contact: str | int | Personal
 ) -> tuple[int, int, float | None, str | None]:
-    wanted = number_in(contact)
-    where = "person.id = ?" if wanted is None else "number = ?"
     rows = connection.execute(
-        "SELECT number, state, sent_at, contact.pabx"  # noqa: S608 - our own texts
+        "SELECT number, state, sent_at, contact.pabx"
         "  FROM contact JOIN person USING (number)"
-        f" WHERE {where} LIMIT 2",
-        (contact if wanted is None else wanted,),
+        " WHERE person.id = ? OR number = ? LIMIT 2",
+        readings_of(contact),
     ).fetchall()
     check_found(len(rows))
     number, state, sent_at, pabx = rows[0]

@@ -20,7 +20,6 @@ from digitro_async.campaign._contacts import (
     release_contacts,
     write_setting,
 )
-from digitro_async.campaign._files import printable
 from digitro_async.campaign._jobs import Done, Job, run_calls
 from digitro_async.campaign._owned_file import OwnedFile
 from digitro_async.campaign._reader import PAGE, LedgerReader
@@ -33,9 +32,11 @@ from digitro_async.campaign._values import (
     NewContact,
     OpenContact,
     Reconciled,
+    storable,
 )
 from digitro_async.campaign._writer import Writer
 from digitro_async.errors import LedgerError
+from digitro_async.privacy import Personal
 
 __all__ = ["SQLiteLedger"]
 
@@ -155,7 +156,7 @@ class SQLiteLedger:
     ) -> None:
         """Record what the call came to. See ``SettlesAndTells``."""
         after(_INTENT, step)  # raises where no call can end so
-        text = "" if call_id is None else printable(call_id)
+        text = "" if call_id is None else storable(call_id)
         row = (number, STEP_CODES[step], at, text, reason or "", pabx)
         if self._writer is None:
             raise self._not_open()
@@ -166,7 +167,12 @@ class SQLiteLedger:
         return await self._call(lambda c: doubt_contacts(c, numbers, pabx, at))
 
     async def reconcile(
-        self, contact: str, *, accepted: bool, evidence: str, now: float
+        self,
+        contact: str | int | Personal,
+        *,
+        accepted: bool,
+        evidence: str,
+        now: float,
     ) -> Reconciled:
         """Settle an unknown contact by evidence. See ``Ledger``."""
         return await self._call(

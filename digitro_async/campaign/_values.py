@@ -7,7 +7,17 @@ import attrs
 from digitro_async.campaign._state import State
 from digitro_async.privacy import Personal
 
-__all__ = ["Added", "Entry", "NewContact", "OpenContact", "Reconciled"]
+__all__ = ["Added", "Entry", "NewContact", "OpenContact", "Reconciled", "storable"]
+
+
+def storable(text: str) -> str:
+    """Return the text as any ledger can hold it: only half a surrogate pair can't be.
+
+    It is no text, so no PABX can write it; it is kept as an escape.
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @attrs.frozen(kw_only=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from digitro_async.cli._config import Config, load_config
 from digitro_async.cli._exit import Exit
-from digitro_async.cli._output import complain, say
+from digitro_async.cli._output import complain, hand_out
 from digitro_async.cli._runner import on_interrupt, run_tuned
 from digitro_async.client import DigitroClient
 from digitro_async.errors import (
@@ -81,7 +81,7 @@ async def _make(config: Config, call: PredictiveCall, pabx: str | None) -> Exit:
 
 
 def _say_id(call_id: str) -> Exit:
-    if not say(call_id):
+    if hand_out([f"{call_id}\n".encode()]) is not None:
         complain(f"accepted: {call_id}")
     return Exit.DONE
 

@@ -13,6 +13,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from digitro_async.cli._arguments import WHOLE
 from digitro_async.cli._campaign import dial_campaign
 from digitro_async.cli._config import load_config
 from digitro_async.cli._exit import Exit
@@ -40,7 +41,7 @@ device_password = "4567"
 route = "0"
 """
 
-_AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
+_AtLeastOne = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]
 _SECONDS_TO_END = 10
 
 

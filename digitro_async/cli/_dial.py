@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from digitro_async.cli._arguments import LEDGER, WHOLE
 from digitro_async.cli._campaign import dial_campaign
 from digitro_async.cli._config import Config, load_config
 from digitro_async.cli._dialling import Reading, dial_all
@@ -26,7 +27,7 @@ from digitro_async.errors import ConfigurationError
 __all__ = ["dial", "say_how_it_is_read"]
 
 _Switch = Annotated[bool, Parameter(negative="")]
-_AtLeastOne = Annotated[int | None, Parameter(validator=Number(gte=1))]
+_AtLeastOne = Annotated[int | None, WHOLE, Parameter(validator=Number(gte=1))]
 
 _DELIMITERS = {";": "semicolons", ",": "commas", "\t": "tabs"}
 
@@ -35,11 +36,11 @@ def dial(
     contacts: Path | None = None,
     *,
     config: Path = Path("digitro.toml"),
-    ledger: Path | None = None,
+    ledger: Annotated[Path | None, LEDGER] = None,
     results: Path | None = None,
     rejects: Path | None = None,
     max_calls: _AtLeastOne = None,
-    max_attempts: Annotated[int, Parameter(validator=Number(gte=1))] = 5,
+    max_attempts: Annotated[int, WHOLE, Parameter(validator=Number(gte=1))] = 5,
     encoding: str | None = None,
     strip_punctuation: _Switch = False,
     ignore_unknown_columns: _Switch = False,
@@ -156,7 +157,7 @@ def _check_places(results: Path, rejects: Path) -> None:
     Raises:
         ConfigurationError: If it would.
     """
-    if results.absolute() == rejects.absolute():
+    if results.resolve() == rejects.resolve():
         raise ConfigurationError("--results and --rejects name the same file")
     if not os.access(rejects.absolute().parent, os.W_OK | os.X_OK):
         raise ConfigurationError("--rejects names a folder that can't be written to")

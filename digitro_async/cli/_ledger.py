@@ -1,10 +1,9 @@
 """``digitro status``, ``results`` and ``reconcile``: what stands in a ledger."""
 
 import asyncio
-import csv
 import datetime as dt
-import io
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,10 +13,13 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from digitro_async.campaign import Entry, LedgerReader, State, open_ledger
+from digitro_async.cli._arguments import LEDGER, WHOLE
 from digitro_async.cli._campaign import print_counts
 from digitro_async.cli._exit import Exit
-from digitro_async.cli._output import open_private, say
-from digitro_async.errors import LedgerError
+from digitro_async.cli._output import complain, hand_out, open_private, say
+from digitro_async.contacts._cells import csv_line
+from digitro_async.errors import ConfigurationError, LedgerError
+from digitro_async.privacy import Personal
 
 __all__ = ["reconcile", "results", "status", "write_results"]
 
@@ -25,13 +27,16 @@ _COLUMNS = (
     *("contact", "id", "line", "state", "call_id"),
     *("pabx", "attempts", "reason", "sent_at", "settled_at"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_WHOLE_NUMBER = re.compile(r"[1-9]\d{0,18}", re.ASCII)
+
+_Verdict = Literal["accepted", "not-placed"]
+_VERDICTS: tuple[_Verdict, ...] = ("accepted", "not-placed")
 
 
 def status(
     *,
-    ledger: Path,
-    max_attempts: int = 5,
+    ledger: Annotated[Path, LEDGER],
+    max_attempts: Annotated[int, WHOLE] = 5,
     watch: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
 ) -> Exit:
     """Print how many contacts are in each state, also while the list is dialled.
@@ -55,7 +60,7 @@ def status(
 
 def results(
     *,
-    ledger: Path,
+    ledger: Annotated[Path, LEDGER],
     form: Annotated[Literal["csv", "jsonl"], Parameter(name=["--format"])] = "csv",
     state: Annotated[list[State] | None, Parameter(negative="")] = None,
 ) -> Exit:
@@ -69,38 +74,34 @@ def results(
     wanted = set(state or State)
     with LedgerReader(ledger) as reader:
         entries = (entry for entry in reader.entries() if entry.state in wanted)
-        _print_csv(entries) if form == "csv" else _print_lines(entries)
-    return Exit.DONE
+        lines = _csv_lines(entries) if form == "csv" else _json_lines(entries)
+        problem = hand_out(lines)
+    if problem is None or isinstance(problem, BrokenPipeError):  # | head
+        return Exit.DONE
+    complain(f"the results could not all be written: {problem.strerror}")
+    return Exit.PAUSED
 
 
 def write_results(ledger: Path, path: Path) -> None:
     """Write what ``digitro results`` prints into a new file, its owner's alone."""
     with (
         LedgerReader(ledger) as reader,
-        open(path, "x", encoding="utf-8", newline="", opener=open_private) as file,
+        open(path, "xb", opener=open_private) as file,
     ):
-        file.writelines(f"{line}\n" for line in _csv_lines(reader.entries()))
+        file.writelines(_csv_lines(reader.entries()))
 
 
-def _csv_lines(entries: Iterable[Entry]) -> Iterator[str]:
-    yield ",".join(_COLUMNS)
+def _csv_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
+    yield csv_line(_COLUMNS)
     for entry in entries:
-        text = io.StringIO()
-        cells = [_harmless(value) for value in _row(entry).values()]
-        csv.writer(text, lineterminator="").writerow(cells)
-        yield text.getvalue()
+        yield csv_line(_row(entry).values())
 
 
-def _print_csv(entries: Iterable[Entry]) -> None:
-    for line in _csv_lines(entries):
-        if not say(line):
-            return
-
-
-def _print_lines(entries: Iterable[Entry]) -> None:
+def _json_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
     for entry in entries:
-        if not say(json.dumps(_row(entry))):
-            return
+        # JSON may hold a DEL as it is; what escapes it for a terminal is no JSON.
+        line = json.dumps(_row(entry)).replace("\x7f", "\\u007f")
+        yield f"{line}\n".encode()
 
 
 def _row(entry: Entry) -> dict[str, object]:
@@ -125,18 +126,13 @@ def _moment(unix_time: float | None) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _harmless(cell: object) -> object:
-    """Keep a spreadsheet from running a cell as a formula."""
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
-        return f"'{cell}"
-    return cell
-
-
 def reconcile(
-    contact: str,
-    verdict: Literal["accepted", "not-placed"],
+    contact: str | None = None,
+    verdict: _Verdict | None = None,
     *,
-    ledger: Path,
+    own_id: Annotated[str | None, Parameter(name="--id")] = None,
+    number: str | None = None,
+    ledger: Annotated[Path, LEDGER],
     evidence: str,
 ) -> Exit:
     """Settle a contact that is unknown, by evidence from elsewhere.
@@ -144,17 +140,47 @@ def reconcile(
     Args:
         contact: Its id, or # and its number as ``digitro results`` shows it.
         verdict: Whether it was called; ``not-placed`` makes it pending again.
+        own_id: Its id, in place of CONTACT, where that could be taken for a number.
+        number: Its number, in place of CONTACT, where that could be taken for an id.
         ledger: The ledger; no campaign may be running on it.
         evidence: How that is known; it is kept.
     """
+    named, verdict = _meant(contact, verdict, own_id, number)
     if not ledger.is_file():
         raise LedgerError(f"there is no {ledger.name}", reason="no_ledger")
-    return asyncio.run(_reconcile(ledger, contact, verdict == "accepted", evidence))
+    return asyncio.run(_reconcile(ledger, named, verdict == "accepted", evidence))
+
+
+def _meant(
+    contact: str | None,
+    verdict: _Verdict | None,
+    own_id: str | None,
+    number: str | None,
+) -> tuple[str | int | Personal, _Verdict]:
+    """Return which contact is meant, and the verdict.
+
+    Raises:
+        ConfigurationError: If that is not said, or more than once.
+    """
+    options = [one for one in (own_id, number) if one is not None]
+    if options and verdict is None and contact is not None:
+        # The contact is named by the option: the one word that is left is the verdict.
+        word, contact = contact, None
+        verdict = next((known for known in _VERDICTS if known == word), None)
+    if len(options) + (contact is not None) != 1:
+        raise ConfigurationError("name the contact once: CONTACT, --id or --number")
+    if verdict is None:
+        raise ConfigurationError(f"say the verdict: {' or '.join(_VERDICTS)}")
+    if number is not None:
+        if not _WHOLE_NUMBER.fullmatch(number):
+            raise ConfigurationError("--number must be a whole number above 0")
+        return int(number), verdict
+    return (contact if own_id is None else Personal(own_id)) or "", verdict
 
 
 async def _reconcile(
     path: Path,
-    contact: str,
+    contact: str | int | Personal,
     accepted: bool,
     evidence: str,
 ) -> Exit:

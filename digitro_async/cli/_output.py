@@ -11,11 +11,12 @@ import io
 import os
 import sys
 from collections.abc import Iterable
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 __all__ = [
     "complain",
     "did_you_mean",
+    "hand_out",
     "open_private",
     "prepare_streams",
     "printable",
@@ -31,6 +32,26 @@ def say(text: str) -> bool:
 def complain(text: str) -> bool:
     """Print a line on stderr; False where it could not be written."""
     return _write(text, sys.stderr)
+
+
+def hand_out(lines: Iterable[bytes]) -> OSError | None:
+    """Write lines of data to stdout, and return why that could not be done.
+
+    Into a file or a pipe they go as they are, in UTF-8 whatever the locale says; only a
+    terminal gets escapes for what would steer it.
+    """
+    out: BinaryIO | None = getattr(sys.stdout, "buffer", None)
+    is_shown = out is None or sys.stdout.isatty()
+    for line in lines:
+        if out is not None and not is_shown:
+            problem = _put(line, out)
+        elif say(line.decode().removesuffix("\n")):
+            problem = None
+        else:
+            problem = BrokenPipeError()
+        if problem is not None:
+            return problem
+    return None if out is None or is_shown else _put(b"", out)
 
 
 def printable(text: str) -> str:
@@ -70,11 +91,27 @@ def _write(text: str, stream: TextIO) -> bool:
     try:
         print(printable(text), file=stream, flush=True)
     except (OSError, ValueError):
-        # Python flushes once more at its end, and what is left would fail again.
-        with contextlib.suppress(OSError, ValueError):
-            _turn_to_nothing(stream.fileno())
+        _give_up(stream)
         return False
     return True
+
+
+def _put(data: bytes, out: BinaryIO) -> OSError | None:
+    """Write a line of data as it is; an empty one says that it was the last."""
+    try:
+        out.write(data)
+        if not data:
+            out.flush()
+    except OSError as error:
+        _give_up(sys.stdout)
+        return error
+    return None
+
+
+def _give_up(stream: TextIO) -> None:
+    """Take what is left: Python flushes once more at its end, and that would fail."""
+    with contextlib.suppress(OSError, ValueError):
+        _turn_to_nothing(stream.fileno())
 
 
 def _turn_to_nothing(descriptor: int) -> None:

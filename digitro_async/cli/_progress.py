@@ -13,6 +13,7 @@ import attrs
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from digitro_async.cli._output import complain
 from digitro_async.cli._tally import Tally
@@ -114,7 +115,7 @@ async def _show_live(view: _View, console: Console) -> None:
 def _draw(live: Live, rows: Rows) -> None:
     table = Table.grid(padding=(0, 2))
     for name, value in rows:
-        table.add_row(name, value)
+        table.add_row(Text(name), Text(value))  # text alone would be read as markup
     live.update(table, refresh=True)
 
 

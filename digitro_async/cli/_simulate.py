@@ -11,6 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from digitro_async.cli._arguments import WHOLE
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._output import say
 from digitro_async.cli._runner import on_interrupt, run_tuned
@@ -20,10 +21,10 @@ from digitro_async.testing import FakePABX, FaultPlan
 
 __all__ = ["simulate"]
 
-_Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
-_Channel = Annotated[int, Parameter(validator=Number(gte=0))]
+_Port = Annotated[int, WHOLE, Parameter(validator=Number(gte=0, lte=65535))]
+_Channel = Annotated[int, WHOLE, Parameter(validator=Number(gte=0))]
 _Seconds = Annotated[float, Parameter(validator=Number(gte=0))]
-_Calls = Annotated[int | None, Parameter(validator=Number(gte=1))]
+_Calls = Annotated[int | None, WHOLE, Parameter(validator=Number(gte=1))]
 
 
 def simulate(
@@ -38,7 +39,7 @@ def simulate(
     throttle: Annotated[bool, Parameter(negative="")] = False,
     faults: Path | None = None,
     record: Path | None = None,
-    seed: int = 0,
+    seed: Annotated[int, WHOLE] = 0,
     while_stdin: Annotated[bool, Parameter(negative="", show=False)] = False,
 ) -> Exit:
     """Run a simulated PABX until Ctrl-C.

@@ -14,7 +14,13 @@ from digitro_async.contacts._encoding import choose_encoding
 from digitro_async.contacts._lines import Lines
 from digitro_async.contacts._records import Record, first_line, read_records
 from digitro_async.contacts._rows import Defaults, RowReader, Seen, check_defaults
-from digitro_async.contacts._values import Contact, Problem, RejectedRow, file_name
+from digitro_async.contacts._values import (
+    Contact,
+    Problem,
+    RejectedRow,
+    file_name,
+    one_line_name,
+)
 from digitro_async.errors import ConfigurationError, DigitroError
 from digitro_async.models import PredictiveCall
 
@@ -52,7 +58,8 @@ class ContactFile(Iterator[Contact | RejectedRow]):
         allow_duplicates: bool,
     ) -> None:
         self.name = name
-        self.encoding = choose_encoding(stream, name, encoding)
+        self._shown = shown = file_name(name)
+        self.encoding = choose_encoding(stream, shown, encoding)
         self.total_bytes = os.fstat(stream.fileno()).st_size
         self.read = 0
         self.rejected = 0
@@ -64,12 +71,12 @@ class ContactFile(Iterator[Contact | RejectedRow]):
         lines = Lines(self._text)
         header = first_line(lines)
         if header is None:
-            raise ConfigurationError(f"{name}, line 1: the file is empty")
-        columns = read_header(name, header, ignore_unknown=ignore_unknown_columns)
+            raise ConfigurationError(f"{shown}, line 1: the file is empty")
+        columns = read_header(shown, header, ignore_unknown=ignore_unknown_columns)
         self.delimiter = columns.delimiter
         self._rows = RowReader(
             columns,
-            check_defaults(name, columns, defaults),
+            check_defaults(shown, columns, defaults),
             strip_punctuation=strip_punctuation,
             seen=None if allow_duplicates else Seen(),
         )
@@ -107,13 +114,13 @@ class ContactFile(Iterator[Contact | RejectedRow]):
 
     def _next_record(self) -> Record:
         if self._text.closed:
-            raise ConfigurationError(f"{self.name} was closed")
+            raise ConfigurationError(f"{self._shown} was closed")
         try:
             return next(self._records)
         except OSError as error:
             problem = error.strerror
         raise DigitroError(
-            f"{self.name} can't be read: {problem}", reason="read_failed"
+            f"{self._shown} can't be read: {problem}", reason="read_failed"
         )
 
     def _rejected(self, record: Record, problem: Problem) -> RejectedRow:
@@ -167,11 +174,11 @@ def open_contacts(
             field every call needs is neither a column nor a default.
     """
     defaults = masked_fields(PredictiveCall, defaults)  # errors show locals of frames
-    stream, name = _open(path), file_name(path)
+    stream, shown = _open(path), file_name(path)
     try:
         return ContactFile(
             stream,
-            name,
+            one_line_name(path),
             defaults=defaults,
             encoding=encoding,
             ignore_unknown_columns=ignore_unknown_columns,
@@ -184,7 +191,7 @@ def open_contacts(
     except BaseException:
         stream.close()
         raise
-    raise ConfigurationError(f"{name} can't be read: {problem}")
+    raise ConfigurationError(f"{shown} can't be read: {problem}")
 
 
 def _open(path: str | os.PathLike[str]) -> BinaryIO:

@@ -1,13 +1,12 @@
 """CSV files about a run: what became of every contact, and which rows were rejected.
 
-UTF-8, cells set apart by commas, one header row, lines that end with a line feed.
-Neither file holds a number to dial or anything else about a person but the id the
-caller gave. Every row goes to the operating system with one write as soon as it is
-known, so a process that is killed loses none; a row that could not be written whole is
-taken back, so there are no half rows.
+One header row, then rows as ``_cells`` writes them. Neither file holds a number to dial
+or anything else about a person but the id the caller gave. Every row goes to the
+operating system with one write as soon as it is known, so a process that is killed
+loses none; a row that could not be written whole is taken back, so there are no half
+rows.
 """
 
-import csv
 import datetime as dt
 import io
 import os
@@ -15,14 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
+from digitro_async.contacts._cells import csv_line
 from digitro_async.contacts._values import Contact, RejectedRow, file_name
 from digitro_async.errors import ConfigurationError, DigitroError
 from digitro_async.models import CallResult
 
 __all__ = ["RejectsFile", "ResultsFile"]
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What makes a spreadsheet run a cell (OWASP, "CSV Injection")."""
 
 
 class _CSVFile:
@@ -87,7 +84,7 @@ class _CSVFile:
         self._append(self._file, cells)
 
     def _append(self, file: io.FileIO, cells: Sequence[object]) -> None:
-        row = _line(cells)
+        row = csv_line(cells)
         left = memoryview(row)
         try:
             while left:
@@ -116,8 +113,8 @@ class ResultsFile(_CSVFile):
 
     Columns: ``id``, ``line``, ``outcome``, ``call_id``, ``pabx``, ``attempts``,
     ``reason``, ``sent_at`` (ISO 8601, UTC, milliseconds; empty when nothing was sent),
-    ``latency_ms``. A cell that a spreadsheet would run as a formula is written with an
-    apostrophe before it.
+    ``latency_ms``. What a spreadsheet would run as a formula, also one that splits
+    cells elsewhere, is written with an apostrophe before it.
 
     Args:
         path: Where to write; created with mode 0600 on entering.
@@ -200,21 +197,6 @@ class RejectsFile(_CSVFile):
 
 def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _line(cells: Sequence[object]) -> bytes:
-    text = io.StringIO()
-    # The writer quotes a line break only where it is part of its own line end.
-    csv.writer(text, lineterminator="\r\n").writerow(map(_harmless, cells))
-    row = text.getvalue().removesuffix("\r\n") + "\n"
-    # A call id comes from outside and may hold half a surrogate pair.
-    return row.encode("utf-8", "backslashreplace")
-
-
-def _harmless(cell: object) -> object:
-    if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS):
-        return f"'{cell}"
-    return cell
 
 
 def _moment(unix_time: float) -> str:

@@ -2,6 +2,7 @@
 
 import enum
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,16 @@ import attrs
 
 from digitro_async.models import PredictiveCall
 
-__all__ = ["Contact", "Problem", "RejectCode", "RejectedRow", "file_name"]
+__all__ = [
+    "Contact",
+    "Problem",
+    "RejectCode",
+    "RejectedRow",
+    "file_name",
+    "one_line_name",
+]
+
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class RejectCode(enum.StrEnum):
@@ -82,7 +92,7 @@ class RejectedRow:
     """A row that is no contact and why; it holds nothing of the row itself.
 
     Attributes:
-        file: Name of the file, without its folder.
+        file: Name of the file, without its folder, on one line.
         line: Number of the row's first line, from 1; the header counts.
         field: The column that is wrong, or None where it is the row.
         reason: For a person to read.
@@ -97,10 +107,16 @@ class RejectedRow:
 
     def __str__(self) -> str:
         column = f"{self.field}: " if self.field else ""
-        return f"{self.file}, line {self.line}: {column}{self.reason}"
+        return f"{file_name(self.file)}, line {self.line}: {column}{self.reason}"
+
+
+def one_line_name(path: str | os.PathLike[str]) -> str:
+    """Return a file's name as it is, but for what breaks lines or is no text."""
+    text = Path(path).name or str(path)
+    return _NOT_IN_A_LINE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def file_name(path: str | os.PathLike[str]) -> str:
-    """Return a file's name as text that can always be printed and stored."""
-    text = (Path(path).name or str(path)).encode("utf-8", "backslashreplace").decode()
+    """Return a file's name as text that can always be shown."""
+    text = one_line_name(path)
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -5,6 +5,7 @@ waiters first come first served, and keeps one timer for all of them.
 """
 
 import asyncio
+import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -36,6 +37,9 @@ SHORTEST_TIMER = 1e-5
 
 REMEMBERED_IDS = 25_000
 """Call ids of one generation; two generations are remembered for each PABX."""
+
+LONGEST_REMEMBERED = 64
+"""Characters of a call id that is remembered itself; of a longer one it is a digest."""
 
 
 @attrs.define(eq=False)
@@ -72,8 +76,8 @@ class Lane:
         self._waiters: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._draining = False
-        self._ids: set[str] = set()
-        self._older_ids: set[str] = set()
+        self._ids: set[str | bytes] = set()
+        self._older_ids: set[str | bytes] = set()
 
     @property
     def load(self) -> float:
@@ -168,9 +172,10 @@ class Lane:
 
     def is_repeated(self, call_id: str) -> bool:
         """Whether this PABX gave that call id lately; remember it."""
-        if call_id in self._ids or call_id in self._older_ids:
+        known = call_id if len(call_id) <= LONGEST_REMEMBERED else _digest_of(call_id)
+        if known in self._ids or known in self._older_ids:
             return True
-        self._ids.add(call_id)
+        self._ids.add(known)
         if len(self._ids) >= REMEMBERED_IDS:
             self._older_ids, self._ids = self._ids, set()
         return False
@@ -307,3 +312,8 @@ class Lane:
             self._tell()
             name, reason = self.pabx.name, "rate_wait_timeout"
             waiter.turn.set_exception(RateWaitTimeoutError(pabx=name, reason=reason))
+
+
+def _digest_of(call_id: str) -> bytes:
+    data = call_id.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(data, digest_size=16).digest()

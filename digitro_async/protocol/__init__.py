@@ -4,6 +4,7 @@ from digitro_async.protocol._codec import (
     MAX_ANSWER_BYTES,
     MAX_ANSWER_DEPTH,
     UnreadableBodyError,
+    call_ids_in,
     decode_answer,
     encode_call,
     structure_call,
@@ -18,7 +19,7 @@ from digitro_async.protocol._exchange import (
     repeated_call_id,
     settle,
 )
-from digitro_async.protocol._names import CALL_ID, WIRE_NAMES
+from digitro_async.protocol._names import WIRE_NAMES
 from digitro_async.protocol._outcome import (
     ACCEPTED_STATUS,
     Connection,
@@ -31,7 +32,6 @@ from digitro_async.protocol._outcome import (
 
 __all__ = [
     "ACCEPTED_STATUS",
-    "CALL_ID",
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
     "WIRE_NAMES",
@@ -44,6 +44,7 @@ __all__ = [
     "Verdict",
     "build_headers",
     "build_url",
+    "call_ids_in",
     "decode_answer",
     "doubtful_answer",
     "encode_call",

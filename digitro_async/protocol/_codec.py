@@ -6,6 +6,7 @@ where secrets and personal data are opened.
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -31,7 +32,9 @@ except ImportError:
 __all__ = [
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
+    "MAX_CALL_ID",
     "UnreadableBodyError",
+    "call_ids_in",
     "decode_answer",
     "encode_call",
     "structure_call",
@@ -43,6 +46,11 @@ MAX_ANSWER_BYTES: Final = 64 * 1024
 
 MAX_ANSWER_DEPTH: Final = 32
 """Deepest nesting that is parsed; the documented answer has one level."""
+
+
+MAX_CALL_ID: Final = 1024
+"""Longest call id that is taken, in characters; the documented one has 30. Our bound,
+not the vendor's: call ids are remembered, and kept in ledgers."""
 
 
 class UnreadableBodyError(Exception):
@@ -61,6 +69,8 @@ def _structure_answer(answer: object, _: object) -> CallAccepted:
     call_id = answer.get(CALL_ID)
     if not isinstance(call_id, str) or not call_id.strip():
         raise UnreadableBodyError("no_call_id")
+    if len(call_id) > MAX_CALL_ID:
+        raise UnreadableBodyError("oversized_call_id")
     return CallAccepted(call_id, answer)
 
 
@@ -142,7 +152,8 @@ def decode_answer(body: bytes) -> CallAccepted:
 
     Raises:
         UnreadableBodyError: If the body is too large or too deep, is not UTF-8 JSON,
-            or is not an object with one non-empty text under ID_CHAMADA.
+            or is not an object with one text under ID_CHAMADA that is neither empty
+            nor too long.
     """
     if orjson is not None and _is_plain(body):
         try:
@@ -255,3 +266,11 @@ def _is_shallow(body: bytes) -> bool:
         elif byte in b"}]":
             depth -= 1
     return True
+
+
+def call_ids_in(data: bytes) -> set[bytes]:
+    """Return the call ids that stand in bytes of the wire, whole answers or not."""
+    return set(_CALL_IDS.findall(data))
+
+
+_CALL_IDS: Final = re.compile(rb'"%b"\s*:\s*"([^"]*)' % CALL_ID.encode())

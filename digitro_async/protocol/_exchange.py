@@ -33,6 +33,10 @@ __all__ = [
 
 MAX_DETAIL_BYTES: Final = 2048
 
+MAX_RETRY_AFTER: Final = 86_400.0
+"""Longest wait that an error tells, a day. A server that echoes what it was sent may
+write a phone number there, which would stand in the error as that many seconds."""
+
 _ACCEPTED: Final = Outcome.ACCEPTED  # each time it is looked up costs a lot
 
 
@@ -74,7 +78,7 @@ class Settled:
 
     verdict: Verdict
     accepted: CallAccepted | None = None
-    retry_after: float | None = None
+    retry_after: float | None = attrs.field(default=None, repr=False)
 
 
 _SettledDraft: Final = draft_of(Settled)
@@ -100,7 +104,9 @@ def settle(seen: Observation, *, now: float = 0.0) -> Settled:
         settled: Settled = draft
         return settled
     if verdict.error is ThrottledError:
-        return Settled(verdict, retry_after=_read_retry_after(seen.retry_after, now))
+        asked = seen.retry_after
+        text = asked.reveal() if isinstance(asked, Personal) else asked
+        return Settled(verdict, retry_after=_read_retry_after(text, now))
     return Settled(verdict)
 
 
@@ -140,7 +146,8 @@ def error_of(
         detail=Personal(detail) if detail else None,
     )
     if isinstance(error, ThrottledError):
-        error.retry_after = settled.retry_after
+        asked = settled.retry_after
+        error.retry_after = None if asked is None else min(asked, MAX_RETRY_AFTER)
     return error
 
 

@@ -20,6 +20,7 @@ import attrs
 
 from digitro_async import errors
 from digitro_async.errors import Outcome
+from digitro_async.privacy import Personal
 
 __all__ = [
     "ACCEPTED_STATUS",
@@ -48,6 +49,7 @@ class Failure(enum.StrEnum):
     MALFORMED = "malformed_answer"
     TRUNCATED = "truncated_answer"
     OVERSIZED = "oversized_answer"
+    INTERIM = "too_many_interim_answers"
     CANCELLED = "cancelled"
     CONFIGURATION = "configuration"
     UNEXPECTED = "unexpected_error"
@@ -130,14 +132,14 @@ class Observation:
         status: HTTP status, where an answer began.
         body: The answer's body as read so far.
         failure: Why the answer is not whole, None where it is.
-        retry_after: The Retry-After header as sent.
+        retry_after: The Retry-After header as sent; masked, it may repeat a number.
     """
 
     sending: bool
     status: int | None = None
     body: bytes = attrs.field(default=b"", repr=False)
     failure: Failure | None = None
-    retry_after: str | None = None
+    retry_after: Personal | str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -179,6 +181,7 @@ _NO_ANSWER: Final = {
     Failure.MALFORMED: errors.UnreadableAnswerError,
     Failure.TRUNCATED: errors.UnreadableAnswerError,
     Failure.OVERSIZED: errors.UnreadableAnswerError,
+    Failure.INTERIM: errors.UnreadableAnswerError,
 }
 """It may have left and no usable answer came; anything else is plain unknown."""
 

@@ -14,15 +14,15 @@ from digitro_async.campaign import (
     State,
     Step,
 )
-from digitro_async.campaign._files import printable
 from digitro_async.campaign._reconcile import (
     QUARANTINE,
     check_found,
     decide,
-    number_in,
+    readings_of,
     seconds_of,
 )
 from digitro_async.campaign._state import after
+from digitro_async.campaign._values import storable
 from digitro_async.errors import (
     ClaimLostError,
     IllegalTransitionError,
@@ -131,7 +131,7 @@ class MemoryLedger:
         self._check_open()
         after(State.INTENT, step)
         row = self._row(number, IllegalTransitionError)
-        call_id = None if call_id is None else printable(call_id)
+        call_id = None if call_id is None else storable(call_id)
         given = (pabx, call_id or "")
         if step is Step.ACCEPT and call_id is not None and given in self._call_ids:
             step, reason = Step.LOSE, "repeated_call_id"
@@ -152,7 +152,12 @@ class MemoryLedger:
         return len(doubted)
 
     async def reconcile(
-        self, contact: str, *, accepted: bool, evidence: str, now: float
+        self,
+        contact: str | int | Personal,
+        *,
+        accepted: bool,
+        evidence: str,
+        now: float,
     ) -> Reconciled:
         """Settle an unknown contact by evidence. See ``Ledger``."""
         self._check_open()
@@ -228,15 +233,17 @@ class MemoryLedger:
         self._rows[row.number] = self._by_identity[contact.identity] = row
         return Added(new=True, line=contact.line)
 
-    def _find(self, contact: str) -> Row:
-        number = number_in(contact)
-        if number is not None:
-            found = [row for row in [self._rows.get(number)] if row is not None]
-        else:
-            found = [
-                row
-                for row in self._rows.values()
-                if row.contact.id is not None and row.contact.id.reveal() == contact
-            ]
+    def _find(self, contact: str | int | Personal) -> Row:
+        own_id, number = readings_of(contact)
+        found = [
+            row
+            for row in self._rows.values()
+            if row.number == number
+            or (
+                own_id is not None
+                and row.contact.id is not None
+                and row.contact.id.reveal() == own_id
+            )
+        ]
         check_found(len(found))
         return found[0]

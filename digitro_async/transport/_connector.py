@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from digitro_async.errors import ConfigurationError
-from digitro_async.settings import PoolSettings, TLSSettings
+from digitro_async.settings import PoolSettings, RateLimit, TLSSettings
 from digitro_async.transport._tracked import PoolState, TrackedProtocol
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
 __all__ = ["QuietPoolConnector", "abortive_sockets", "make_connector", "tls_of"]
+
+DEFAULT_REST = 0.1
+"""Seconds that connections to a PABX with a cap rest: five more at 50 calls/s."""
 
 
 def abortive_sockets(total: float) -> Any:
@@ -84,23 +87,31 @@ class QuietPoolConnector(aiohttp.TCPConnector):
 
     The connection that was given back first is taken first, so each rests as long as
     can be. Where all rest still, a new one is made, unless there is one for every call
-    on the wire already, and ``spare`` of them.
+    on the wire already, and as many as a cap lets come meanwhile.
 
     Args:
-        rest: Seconds that a connection rests before it is used again.
         options: Of ``aiohttp.TCPConnector``.
-
-    Attributes:
-        spare: Connections that may rest however few calls are on the wire.
     """
 
-    def __init__(self, *, rest: float, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.spare = 0.0
-        self._rest = rest
+        self._rest = self._spare = 0.0
         self._state = PoolState()
         self._factory = partial(TrackedProtocol, self._loop, self._state)  # type: ignore[assignment]  # takes no more arguments
         self._made: ResponseHandler | None = None
+
+    def serve(self, rate: RateLimit | None, rest: float | None) -> None:
+        """Let connections rest as suits one more PABX at this host.
+
+        Args:
+            rate: Its cap.
+            rest: Seconds, None for what suits the cap.
+        """
+        if rest is None:
+            rest = 0.0 if rate is None else DEFAULT_REST
+        self._rest = max(self._rest, rest)
+        if rate is not None:
+            self._spare += rate.calls / rate.per * rest
 
     async def connect(
         self,
@@ -132,12 +143,10 @@ class QuietPoolConnector(aiohttp.TCPConnector):
     async def close(self, *, abort_ssl: bool = False) -> None:
         """Close all connections; what is still buffered is not delivered."""
         # Those that are only watched are in no list of aiohttp's.
-        watched = [one for one in self._state.open if one not in self._acquired]
-        for protocol in (*self._acquired, *watched):
+        for protocol in (*self._acquired, *self._state.open):
             protocol.abort()
-        ends = [end for one in watched if (end := one.closed) is not None]
         await super().close(abort_ssl=abort_ssl)
-        await asyncio.gather(*ends, return_exceptions=True)
+        await asyncio.sleep(0)  # they are told of their end in the loop's next turn
 
     def _get(
         self, key: "ConnectionKey", traces: "list[Trace]"
@@ -162,7 +171,7 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         busy = len(self._acquired)
         if self._limit and resting + busy >= self._limit:
             return False
-        return self._state.was_breached or resting < max(self.spare, busy)
+        return self._state.was_breached or resting < max(self._spare, busy)
 
     def _sweep(self) -> None:
         """Take retired connections out of the pool; they are closed by themselves."""
@@ -259,6 +268,4 @@ def make_connector(pool: PoolSettings, total: float, tls: Any) -> QuietPoolConne
         else {"force_close": True}
     )
     limit, sockets = pool.max_connections or 0, abortive_sockets(total)
-    return QuietPoolConnector(
-        rest=pool.rest, limit=limit, ssl=tls, socket_factory=sockets, **how
-    )
+    return QuietPoolConnector(limit=limit, ssl=tls, socket_factory=sockets, **how)

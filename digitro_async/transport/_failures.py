@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from digitro_async.protocol import Failure
+from digitro_async.transport._interim import InterimFloodError
 
 __all__ = ["failure_of"]
 
@@ -26,6 +27,7 @@ _CODES: tuple[tuple[type[BaseException], Failure], ...] = (
     (aiohttp.ClientPayloadError, Failure.TRUNCATED),
     (aiohttp.ClientResponseError, Failure.MALFORMED),
     (HttpProcessingError, Failure.MALFORMED),
+    (InterimFloodError, Failure.INTERIM),
     (aiohttp.ServerDisconnectedError, Failure.LOST),
     (OSError, Failure.LOST),
     (aiohttp.ClientConnectionError, Failure.LOST),

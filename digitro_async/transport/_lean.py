@@ -106,5 +106,6 @@ async def _ask(
         read_timeout=line.read_timeout,
         timeout_ceil_threshold=line.phases.ceil_threshold,
     )
+    connection.protocol.begin(evidence)
     send(connection, line.compose(body), evidence)
     return await line.answer(connection).start(connection)

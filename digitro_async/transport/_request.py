@@ -19,6 +19,7 @@ from yarl import URL
 from digitro_async.models import PABX
 from digitro_async.protocol import Evidence, build_headers
 from digitro_async.transport._evidence import WitnessedBody
+from digitro_async.transport._interim import READ, is_interim
 
 __all__ = ["Answer", "composer", "is_looked_at", "request_class", "send"]
 
@@ -95,12 +96,10 @@ def composer(pabx: PABX, url: URL) -> Composer:
 
 def send(connection: Any, request: bytes, evidence: Evidence) -> None:
     """Write a whole request; the evidence says so before the first byte can leave."""
-    protocol = connection.protocol
     write = connection.transport.write
-    protocol.begin(evidence)
     evidence.sending = True
     write(request)
-    protocol.start_timeout()
+    connection.protocol.start_timeout()
 
 
 def _prepare(
@@ -133,6 +132,7 @@ class _PreparedRequest(aiohttp.ClientRequest):
     async def send(self, conn: Any) -> "Answer":
         """Write the request; its answer is still to be read."""
         content = self._content
+        conn.protocol.begin(content.evidence)
         send(conn, self.compose(content.content), content.evidence)
         return self.answer(conn)
 
@@ -166,12 +166,11 @@ class Answer(aiohttp.ClientResponse):
     async def start(self, connection: Any) -> "Answer":
         """Read the head; the content is still to be read."""
         protocol = connection.protocol
-        while True:
-            message, content = await protocol.read()
+        message, content = await READ(protocol)
+        status = message.code
+        if status < 200 and is_interim(status):  # noqa: PLR2004 - seldom
+            message, content = await protocol.skip_interim(message)
             status = message.code
-            # Others are interim: another answer follows (RFC 9110 section 15.2).
-            if not 100 <= status <= 199 or status == 101:  # noqa: PLR2004 - see there
-                break
         if not protocol.upgraded:
             content.on_eof(connection.release)
         self.status, self.content = status, content

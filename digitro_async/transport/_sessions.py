@@ -10,6 +10,7 @@ from yarl import URL
 
 from digitro_async.errors import ClientClosedError, WrongLoopError
 from digitro_async.models import PABX
+from digitro_async.privacy import Personal
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     MAX_ANSWER_BYTES,
@@ -137,8 +138,9 @@ class SessionManager:
         if status == ACCEPTED_STATUS and failure is None and evidence.sending:
             return Observation(sending=True, status=status, body=answer)
         response.close()  # an upgrade would stay open; what was read to its end stays
-        retry_after = response.headers.get("Retry-After")
-        return Observation(evidence.sending, status, answer, failure, retry_after)
+        asked = response.headers.get("Retry-After")
+        wait = None if asked is None else Personal(asked)
+        return Observation(evidence.sending, status, answer, failure, wait)
 
     async def aclose(self) -> None:
         """Close every connection; calls on the wire are cut off, so drain before.
@@ -188,8 +190,7 @@ class SessionManager:
             return self._lines[pabx]
         url = URL(build_url(pabx), encoded=True)
         connector = self._connector_of(pabx, url)
-        if pabx.rate is not None:
-            connector.spare += pabx.rate.calls / pabx.rate.per * pabx.pool.rest
+        connector.serve(pabx.rate, pabx.pool.rest)
         line = self._make_line(pabx, open_line(pabx, url, connector))
         self._lines[pabx] = line
         return line

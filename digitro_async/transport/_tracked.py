@@ -14,9 +14,8 @@ from collections import deque
 from time import monotonic
 from typing import Any, Final
 
-from aiohttp.client_proto import ResponseHandler
-
-from digitro_async.protocol import CALL_ID, Evidence
+from digitro_async.protocol import Evidence, call_ids_in
+from digitro_async.transport._interim import FEED, PIECE, BoundedProtocol
 
 __all__ = ["PoolState", "TrackedProtocol"]
 
@@ -29,8 +28,6 @@ LONGEST_WATCH: Final = 5.0
 
 _FORGOTTEN_SHARE: Final = 0.01
 """How much of the distance to faster answers each answer forgets."""
-
-_ACCEPTANCE: Final = CALL_ID.encode()
 
 _TIMED_OUT: Final = b"408"
 """Some servers say so, unasked, before they close a connection that was idle (RFC 9110
@@ -63,14 +60,14 @@ class PoolState:
         """Let no connection that is open now serve a further call."""
         self.was_breached = True
         for other in list(self.open):
-            if other is not breached and not other.is_retired:
+            if other.was_used and other is not breached and not other.is_retired:
                 if other.is_idle and other.something_waits():
                     other.distrust()
                 else:
                     other.retire()
 
 
-class TrackedProtocol(ResponseHandler):
+class TrackedProtocol(BoundedProtocol):
     """One pooled connection; also the ``Connection`` of its attempts.
 
     Args:
@@ -80,12 +77,14 @@ class TrackedProtocol(ResponseHandler):
     Attributes:
         is_idle: No attempt is on it, so nothing may arrive.
         is_retired: It serves no further call.
+        was_used: An attempt is on it, or was.
+        what_waits: Returns what waits to be read, after so many milliseconds at most.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, state: PoolState) -> None:
         super().__init__(loop)
         self.is_idle = True
-        self.is_retired = False
+        self.is_retired = self.was_used = False
         self.what_waits: Any = None
         self._state = state
         self._served: deque[Evidence] = deque(maxlen=REMEMBERED)
@@ -102,6 +101,7 @@ class TrackedProtocol(ResponseHandler):
         if now - self._since >= 2 * self._state.slowest:
             self._served.clear()  # it was quiet for longer than an answer takes
         self.is_idle = False
+        self.was_used = True
         self._since = now
 
     def begin(self, evidence: Evidence) -> None:
@@ -138,7 +138,7 @@ class TrackedProtocol(ResponseHandler):
 
     def distrust(self) -> None:
         """Close it and tell whoever it may have misled. See ``Connection``."""
-        if self._is_distrusted:
+        if self._is_distrusted or not self.was_used:
             return
         self._is_distrusted = self.is_retired = True
         if self.is_idle:
@@ -171,7 +171,10 @@ class TrackedProtocol(ResponseHandler):
             self._take_unasked(data)
             return
         self._last = data
-        super().data_received(data)
+        if len(data) <= PIECE:
+            FEED(self, data)  # nearly always; a step less
+        else:
+            super().data_received(data)
         if self.is_idle and self._buffer:  # the answer ended, and another began
             self.distrust()
 
@@ -197,9 +200,9 @@ class TrackedProtocol(ResponseHandler):
     def _is_plain_end(self) -> bool:
         """Whether the last answer is its own call's, as far as can be seen.
 
-        It came first, and what came with it accepts no other call.
+        It came first, and what came with it gives no other call id.
         """
-        return self._last.count(_ACCEPTANCE) <= 1
+        return len(call_ids_in(self._last)) <= 1
 
     def _watch(self) -> None:
         if self._closing is None:

@@ -1,0 +1,32 @@
+"""Values of a command line that are taken as they are meant, or not at all."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from cyclopts import CoercionError, Parameter, Token
+
+__all__ = ["LEDGER", "WHOLE"]
+
+_DIGITS: Final = re.compile(r"-?\d{1,18}", re.ASCII)
+_ADDRESS: Final = re.compile(r"(sqlite3?|file|postgres(ql)?|mysql):", re.IGNORECASE)
+
+
+def _whole_number(_: Any, tokens: Sequence[Token]) -> int:
+    if not _DIGITS.fullmatch(tokens[0].value):
+        raise CoercionError(token=tokens[0], target_type=int)
+    return int(tokens[0].value)
+
+
+def _check_path(_: Any, path: Path | None) -> None:
+    if path is not None and _ADDRESS.match(str(path)):
+        raise ValueError("is a file's path and no address")
+
+
+WHOLE: Final = Parameter(converter=_whole_number)
+"""A whole number. cyclopts alone rounds ``1.5``, and reads ``0x10`` and ``1_0``."""
+
+LEDGER: Final = Parameter(validator=_check_path)
+"""A ledger. Taken for a path, an address would be a new one, which has called nobody.
+A file whose name looks like an address is named by its whole path."""

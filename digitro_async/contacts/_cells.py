@@ -1,0 +1,67 @@
+r"""One row of CSV as bytes: written as it is, and harmless in every spreadsheet.
+
+UTF-8, cells set apart by commas, lines that end with a line feed. Two things are added,
+and a reader can take both away again:
+
+* A spreadsheet runs a cell that begins with ``=``, ``+``, ``-`` or ``@``, and one that
+  is set to another delimiter (``;`` in Brazil) finds beginnings inside of cells, since
+  quotes protect nothing there. So where such a sign begins a cell, or a piece of one
+  after ``,``, ``;``, a tab or a line break, an apostrophe stands before the piece.
+  Blanks, quotes and what can't be seen may stand between. Where there are apostrophes
+  already it is one more, so one less is the text.
+* Half a surrogate pair, which UTF-8 can't hold, is written as ``\ud800``; backslashes
+  just before it, or before text that looks like it, are doubled.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from typing import Final
+
+__all__ = ["csv_line"]
+
+_PARTS: Final = r",;\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029"
+"""What begins a new cell or line in one reader or another."""
+
+_SIGNS: Final = (
+    r"=\u207c\u208c\ufe66\uff1d"
+    r"+\u207a\u208a\ufb29\ufe62\uff0b"
+    r"\-\u2212\u207b\u208b\ufe63\uff0d"
+    r"@\ufe6b\uff20"
+)
+"""What begins a formula, also in the forms that some spreadsheets take for the same."""
+
+_UNSEEN: Final = (
+    r'"\x00-\x08\x0e-\x1b\x1f \x7f-\x84\x86-\xa0\xad\u034f\u0600-\u0605\u061c\u06dd'
+    r"\u070f\u0890\u0891\u08e2\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f"
+    r"\u202a-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    r"\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Blanks, and what can't be seen; and the quote, which readers take away."""
+
+_BEGINNING: Final = re.compile(
+    rf"(?:\A|(?<=[{_PARTS}]))(?='*[{_UNSEEN}]*[{_SIGNS}])|\A(?='*[\t\r\n])"
+)
+_LIKE_A_SURROGATE: Final = re.compile(
+    r"\\+(?=ud[89a-f][0-9a-f]{2}|[" + "\ud800-\udfff" + "])"
+)
+
+
+def csv_line(cells: Iterable[object]) -> bytes:
+    """Return a row with its line end. Only text is ever changed, and never a number."""
+    text = io.StringIO()
+    # The writer quotes a line break only where it is part of its own line end.
+    csv.writer(text, lineterminator="\r\n").writerow(map(_cell_of, cells))
+    row = text.getvalue().removesuffix("\r\n") + "\n"
+    return row.encode("utf-8", "backslashreplace")
+
+
+def _cell_of(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = str(value)  # of an enumeration, too
+    if "\\" in text or not text.isascii():
+        text = _LIKE_A_SURROGATE.sub(r"\g<0>\g<0>", text)
+    return _BEGINNING.sub("'", text)
