@@ -46,6 +46,7 @@ FLOORS: list[tuple[Any, str]] = [
     (RetrySettings, "quota"),
     (PauseSettings, "unknown_budget"),
 ]
+OPTIONAL = {(PoolSettings, "rest")}
 NEVER = [-1, -0.5, math.nan, math.inf, -math.inf, True, False, "1", b"1", [1]]
 FINGERPRINT = bytes(range(32))
 
@@ -77,7 +78,9 @@ def test_seconds_are_above_zero(cls: Any, field: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [*NEVER, None])
-@pytest.mark.parametrize(("cls", "field"), FLOORS)
+@pytest.mark.parametrize(
+    ("cls", "field"), [one for one in FLOORS if one not in OPTIONAL]
+)
 def test_amounts_are_not_negative(cls: Any, field: str, value: Any) -> None:
     """An amount takes nothing but a finite number of zero or more."""
     with pytest.raises(
@@ -104,6 +107,13 @@ def test_seconds_are_kept(cls: Any, field: str, value: float) -> None:
 def test_amounts_may_be_zero(cls: Any, field: str) -> None:
     """Zero is a usable amount."""
     assert getattr(make(cls, field, 0), field) == 0
+
+
+@pytest.mark.parametrize("value", NEVER)
+def test_rest_is_not_negative(value: Any) -> None:
+    """A rest is no number but a finite one of zero or more."""
+    with pytest.raises(ConfigurationError, match=r"^rest must be a number of 0"):
+        PoolSettings(rest=value)
 
 
 def test_every_number_is_checked() -> None:
