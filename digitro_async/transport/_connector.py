@@ -5,20 +5,26 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import PoolSettings, TLSSettings
+from digitro_async.transport._deadlines import LastLook
 
 if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest, ConnectionKey
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
 __all__ = ["QuietPoolConnector", "abortive_sockets", "make_connector", "tls_of"]
+
+
+_LONGEST_USER_TIMEOUT = 2**31 - 1
+"""Milliseconds, 24 days: more is refused by ``setsockopt``, and no socket made."""
 
 
 def abortive_sockets(total: float) -> Any:
@@ -35,7 +41,7 @@ def abortive_sockets(total: float) -> Any:
     """
     linger = struct.pack("ii", 1, 0)
     user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
-    milliseconds = max(1, int(total * 1000))
+    milliseconds = int(min(max(1.0, total * 1000), _LONGEST_USER_TIMEOUT))
 
     def make_socket(address: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol = address[:3]
@@ -69,6 +75,14 @@ def tls_of(tls: TLSSettings) -> Any:
     raise ConfigurationError(f"ca_file can't be used ({problem}): {tls.ca_file}")
 
 
+class _PatientProtocol(ResponseHandler):
+    """A connection that says that nothing came only after a last look."""
+
+    def _on_read_timeout(self) -> None:
+        late: Any = LastLook(self._loop, super()._on_read_timeout)
+        self._read_timeout_handle = late  # cancelled like a timer, when something comes
+
+
 class QuietPoolConnector(aiohttp.TCPConnector):
     """A pool that reuses a connection only while nothing waits on it.
 
@@ -79,7 +93,12 @@ class QuietPoolConnector(aiohttp.TCPConnector):
     at once: the attempt ends, unsent.
     """
 
-    _made: "ResponseHandler | None" = None
+    _made: ResponseHandler | None = None
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        protocol: type[ResponseHandler] = _PatientProtocol
+        self._factory = partial(protocol, loop=self._loop)
 
     async def connect(
         self,
@@ -114,7 +133,7 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         req: "ClientRequest",
         traces: "list[Trace]",
         timeout: aiohttp.ClientTimeout,
-    ) -> "ResponseHandler":
+    ) -> ResponseHandler:
         made = self._made = await super()._create_connection(req, traces, timeout)
         watched: Any = made  # it has no such name of its own
         watched.what_waits = _watch(made.transport)
@@ -123,7 +142,7 @@ class QuietPoolConnector(aiohttp.TCPConnector):
     def _release(
         self,
         key: "ConnectionKey",
-        protocol: "ResponseHandler",
+        protocol: ResponseHandler,
         *,
         should_close: bool = False,
     ) -> None:
