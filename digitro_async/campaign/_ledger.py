@@ -54,7 +54,9 @@ class Ledger(Protocol):
         Args:
             limit: Most contacts.
             after: Only contacts with numbers above this one.
-            max_attempts: Leave out contacts that had so many attempts.
+            max_attempts: Leave out contacts that had so many attempts, unless the last
+                one failed for a reason of the PABX (``PABX_REASONS``): that is never
+                held against a contact.
         """
         ...
 
@@ -120,7 +122,7 @@ class Ledger(Protocol):
         ...
 
     async def given_up(self, max_attempts: int) -> int:
-        """Return how many pending contacts had so many attempts."""
+        """Return how many pending contacts ``claim`` leaves out for that limit."""
         ...
 
     def entries(self) -> AsyncIterator[Entry]:

@@ -21,7 +21,15 @@ import attrs
 from digitro_async import errors
 from digitro_async.errors import Outcome
 
-__all__ = ["ACCEPTED_STATUS", "Evidence", "Failure", "Observation", "Verdict", "judge"]
+__all__ = [
+    "ACCEPTED_STATUS",
+    "PABX_REASONS",
+    "Evidence",
+    "Failure",
+    "Observation",
+    "Verdict",
+    "judge",
+]
 
 ACCEPTED_STATUS: Final = 200
 """VERIFIED (docs-pabx.digitro.com/api-10271002): "Comando recebido com sucesso"."""
@@ -133,6 +141,16 @@ _REFUSED: Final = {
 
 _THROTTLED: Final = frozenset({425, 429})
 """Too early, too many: documented by RFC 8470 and RFC 6585, not by the vendor."""
+
+PABX_REASONS: Final = frozenset(
+    {
+        *(str(failure) for failure in Failure if failure is not Failure.UNEXPECTED),
+        *(f"status_{status}" for status in _REFUSED),
+        "throttled",
+    }
+)
+"""Reasons for which a call was not placed and that say nothing about the call itself:
+the PABX, the way to it or whoever asked for the call was the cause."""
 
 
 def judge(seen: Observation) -> Verdict:
