@@ -1,5 +1,6 @@
 """How far one call has come, and the result it ends in."""
 
+import asyncio
 from collections.abc import Callable, Hashable
 
 from digitro_async._drafts import draft_of
@@ -7,7 +8,7 @@ from digitro_async.dispatch._journal import Journal
 from digitro_async.errors import DigitroError, Outcome
 from digitro_async.models import CallAccepted, CallResult, PredictiveCall, Timings
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "is_cancelled"]
 
 
 class Progress:
@@ -109,6 +110,12 @@ class Progress:
         draft.__class__ = CallResult
         result: CallResult = draft
         return result
+
+
+def is_cancelled() -> bool:
+    """Whether this task was asked to end, and not just something it waited for."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 _ACCEPTED, _INVALID = Outcome.ACCEPTED, Outcome.INVALID
