@@ -8,7 +8,7 @@ import functools
 import math
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import attrs
 
@@ -16,9 +16,13 @@ from digitro_async.errors import ConfigurationError
 from digitro_async.privacy import Personal, Secret
 
 __all__ = [
+    "LONGEST_SECONDS",
     "MAX_TEXT",
     "at_least",
     "instance_of",
+    "is_number",
+    "is_one_line",
+    "is_seconds",
     "masked_fields",
     "maybe_personal",
     "maybe_secret",
@@ -38,6 +42,12 @@ _Made = TypeVar("_Made")
 
 MAX_TEXT = 16_384
 """Longest text of one field, in characters. Our bound, not the vendor's."""
+
+LONGEST_SECONDS = 1_000_000_000
+"""Most seconds of a setting: 31 years. What timers and sums of them can hold."""
+
+_LARGEST = 2**63 - 1
+"""Largest number of a setting: what a C integer can hold, as ``sys.maxsize``."""
 
 
 def opened(value: Any) -> Any:
@@ -128,24 +138,36 @@ def quiet_init(kind: type[_Made]) -> type[_Made]:
     return kind
 
 
-def _is_number(value: object) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a finite number."""
+    if isinstance(value, bool):
+        return False
+    # A whole number may be too large for a float, but can be compared with one.
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def is_seconds(value: object) -> bool:
+    """Whether it is a number of seconds, 0 or more, that a timer can wait."""
+    return is_number(value) and 0 <= value <= LONGEST_SECONDS
 
 
 def positive(_: object, field: Any, value: Any) -> None:
     """Demand a whole number above zero."""
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise ConfigurationError(f"{field.name} must be a whole number above 0")
+    _check_size(field, value, _LARGEST)
 
 
 def positive_seconds(_: object, field: Any, value: Any) -> None:
-    """Demand a finite number of seconds above zero."""
-    if not _is_number(value) or value <= 0:
+    """Demand a number of seconds above zero that a timer can wait."""
+    if not is_number(value) or value <= 0:
         raise ConfigurationError(f"{field.name} must be a number of seconds above 0")
+    _check_size(field, value, LONGEST_SECONDS)
+
+
+def _check_size(field: Any, value: float, most: float) -> None:
+    if value > most:
+        raise ConfigurationError(f"{field.name} must not be above {most:,}")
 
 
 def yes_or_no(_: object, field: Any, value: Any) -> None:
@@ -168,22 +190,28 @@ def at_least(floor: float) -> Validator:
     """Demand a finite number not below ``floor``."""
 
     def check(_: object, field: Any, value: Any) -> None:
-        if not _is_number(value) or value < floor:
+        if not is_number(value) or value < floor:
             raise ConfigurationError(
                 f"{field.name} must be a number of {floor} or more"
             )
+        _check_size(field, value, _LARGEST)
 
     return check
 
 
+def is_one_line(value: object) -> bool:
+    """Whether it is short printable text without control characters."""
+    return (
+        isinstance(value, str)
+        and bool(value.strip())
+        and len(value) <= 64  # noqa: PLR2004 - long enough for any name
+        and value.isprintable()
+    )
+
+
 def one_line(_: object, field: Any, value: Any) -> None:
     """Demand short printable text without control characters."""
-    if (
-        not isinstance(value, str)
-        or not value.strip()
-        or len(value) > 64  # noqa: PLR2004 - long enough for any name
-        or not value.isprintable()
-    ):
+    if not is_one_line(value):
         raise ConfigurationError(
             f"{field.name} must be printable text of 1 to 64 characters"
         )

@@ -93,7 +93,7 @@ class DigitroClient:
         Args:
             call: The call.
             pabx: Name of the PABX that must take it; None for the least loaded one.
-            max_wait: Most seconds to wait for a rate slot; None for no limit.
+            max_wait: Most seconds to wait for a turn; None for no limit.
 
         Returns:
             The acceptance: "command received", not "answered".
@@ -106,9 +106,10 @@ class DigitroClient:
             OutcomeUnknownError: It may have been placed; do not send it again blindly.
             ClientClosedError: The client was closed.
             WrongLoopError: The client belongs to another event loop.
-            ConfigurationError: The PABX can't be used as configured.
+            ConfigurationError: The PABX can't be used as configured, or ``pabx`` or
+                ``max_wait`` is no such thing.
             asyncio.CancelledError: It was cancelled; if it was on the wire the attempt
-                is cut off and counted as unknown.
+                is cut off and counted as unknown, by what pauses a PABX too.
         """
         self._check_open()
         self._sessions.check_usable()
@@ -155,7 +156,11 @@ class DigitroClient:
         return self._dispatcher.statistics()
 
     async def aclose(self) -> None:
-        """Start no call any more, let what is on the wire finish, then close."""
+        """Start no call any more, let what is on the wire finish, then close.
+
+        Whoever iterates over results gets the last of them and then ``DrainedError``,
+        where the source was not read to its end.
+        """
         if self._closed:
             return
         self._closed = True

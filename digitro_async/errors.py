@@ -20,6 +20,7 @@
     │   ├── PermissionDeniedError              403
     │   ├── ChannelNotFoundError               404
     │   └── ThrottledError                     429 (and 425)
+    ├── SourceError (also RuntimeError)        the source of calls broke off
     ├── OutcomeUnknownError                    the phone may ring: never sent again
     │   ├── AnswerTimeoutError                 no whole answer in time
     │   ├── ConnectionLostError                closed or reset after the send began
@@ -68,6 +69,7 @@ __all__ = [
     "RejectedError",
     "SchemaMismatchError",
     "ServerFaultError",
+    "SourceError",
     "ThrottledError",
     "UnexpectedRedirectError",
     "UnreadableAnswerError",
@@ -187,7 +189,8 @@ class PABXPausedError(NotSentError):
 
     Attributes:
         retry_after: Seconds until the library tries again by itself, or None
-            where somebody has to look and call ``resume``.
+            where somebody has to look and call ``resume``. While a probe is on the
+            wire: seconds until the next one, should that one fail.
     """
 
     retry_after: float | None = None
@@ -234,6 +237,10 @@ class ThrottledError(RefusedError):
     """
 
     retry_after: float | None = None
+
+
+class SourceError(DigitroError, RuntimeError):
+    """The source of the calls broke off; what else it held was not read."""
 
 
 class OutcomeUnknownError(DigitroError):

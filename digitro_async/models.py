@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 
+_LARGEST_CHANNEL = 10**100
+"""More digits than any channel has; Python refuses to write thousands of them."""
+
+
 def _header_value(_: object, field: Any, value: Any) -> None:
     text = value.reveal() if isinstance(value, Secret) else ""
     if not text or not all(" " < char <= "~" for char in text):
@@ -48,6 +52,8 @@ def _channel(_: object, field: Any, value: Any) -> None:
         return
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ConfigurationError(f"{field.name} must be a whole number of 0 or more")
+    if value >= _LARGEST_CHANNEL:
+        raise ConfigurationError(f"{field.name} is too large to stand in an address")
 
 
 def _unset_fields(value: str | UnsetFields) -> UnsetFields:

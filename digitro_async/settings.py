@@ -160,10 +160,15 @@ class RetrySettings:
     SDK's standard mode: a retry costs, an accepted call gives a little back, so a
     PABX that is down soon stops being retried.
 
+    A throttle also holds its PABX back, for all calls and whatever is left of attempts
+    and quota: for its Retry-After or, without one, for a back-off that doubles with
+    each throttle until a call is accepted. Its limits are the delays here, too.
+
     Args:
         max_attempts: Attempts for one call, the first included.
         base_delay: Longest first back-off in seconds; it doubles with each attempt
-            and is drawn evenly between zero and that (full jitter).
+            and is drawn evenly between zero and that (full jitter). A PABX that
+            throttles is held back for at least half of it.
         max_delay: Longest back-off in seconds.
         max_retry_after: Longest Retry-After that is honoured, in seconds; a longer
             one counts as this.
@@ -188,9 +193,12 @@ class PauseSettings:
     """When a PABX is paused because of what it answers.
 
     A pause after unknown or unsent calls ends by itself: after ``first_pause``
-    seconds one call is let through as a probe, and each failed probe doubles the
-    pause. A pause after 401, 403, 404, a redirect or a run of rejections lasts until
-    somebody calls ``resume``: the set-up is wrong, and dialling on would burn the list.
+    seconds one call is let through as a probe, and each probe that fails or is
+    cancelled doubles the pause. A call that its caller cuts off while it is on the
+    wire (``asyncio.timeout``) counts as unknown. A pause after 401, 403, 404, a
+    redirect or a run of rejections lasts until somebody calls ``resume``: the set-up is
+    wrong, and dialling on would burn the list. A throttle (429) is no pause of this
+    kind, see ``RetrySettings``.
 
     Args:
         unknown_run: Unknown outcomes in a row that pause the PABX.

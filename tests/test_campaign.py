@@ -56,6 +56,7 @@ from digitro_async.campaign._campaign import PAGE
 from digitro_async.campaign._reconcile import QUARANTINE
 from digitro_async.contacts import Contact, RejectedRow, open_contacts
 from digitro_async.dispatch._pacing import Pacer
+from digitro_async.protocol import Failure, Observation
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
 CALL = {"device": "1125000", "device_password": "canary-4567"}
@@ -405,8 +406,9 @@ class TestRun:
         assert (entry.state, entry.attempts) == (State.ACCEPTED, 3)
 
     async def test_max_attempts_over_runs(self, shelf: Shelf) -> None:
-        """A contact that can't be reached is given up after so many attempts."""
-        transport = ScriptedTransport(decide=lambda _: NOT_SENT)
+        """A contact whose call fails by itself is given up after so many attempts."""
+        failed = Observation(sending=False, failure=Failure.UNEXPECTED)
+        transport = ScriptedTransport(decide=lambda _: failed)
         async with shelf.ledger() as ledger:
             campaign, _ = scripted(ledger, transport, max_attempts=2)
             await campaign.add(contacts(3))

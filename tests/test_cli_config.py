@@ -279,7 +279,7 @@ BAD = {
     ),
     "number beyond all floats": (
         MINIMAL + f"rate = {{ calls = 1, per = 1{'0' * 400} }}\n",
-        "digitro.toml:6: pabx[0].rate: a value has the wrong form",
+        "digitro.toml:6: pabx[0].rate.per: must not be above 1,000,000,000",
     ),
     "text as a switch": (
         MINIMAL + '[pabx.pool]\nreuse = "canary-4711"\n',

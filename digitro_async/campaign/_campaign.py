@@ -47,8 +47,10 @@ class Campaign:
         ledger: An open ledger.
         client: An open client.
         call: Field of a call to text, for contacts that leave it open.
-        max_attempts: A contact that had so many attempts and could not be sent is not
-            taken on by another run; it stays pending.
+        max_attempts: A contact that had so many attempts is not taken on by another
+            run and stays pending, where the last one failed for no reason that is
+            known to be the PABX's. What the PABX refuses or can't be reached for
+            (429, 401, no connection) never uses a contact's attempts up.
 
     Raises:
         ConfigurationError: If a value can't be used.

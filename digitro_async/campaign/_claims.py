@@ -11,6 +11,9 @@ from digitro_async.models import DispatchItem, PredictiveCall
 
 __all__ = ["Claims"]
 
+LARGEST_PAGE = 50_000
+"""Most contacts that are claimed at once, however many may be on the wire."""
+
 
 class Claims:
     """Claims pending contacts in the order of import, a page at a time.
@@ -21,7 +24,7 @@ class Claims:
     Args:
         ledger: An open ledger.
         build_call: Makes the call of a contact, or raises ``InvalidCallError``.
-        page: Contacts that are claimed at once.
+        page: Contacts that are claimed at once, ``LARGEST_PAGE`` at most.
         max_attempts: Contacts that had so many attempts are left out.
     """
 
@@ -35,7 +38,7 @@ class Claims:
     ) -> None:
         self._ledger = ledger
         self._build_call = build_call
-        self._size = page
+        self._size = min(page, LARGEST_PAGE)
         self._max_attempts = max_attempts
         self._page: deque[OpenContact] = deque()
         self._last = 0

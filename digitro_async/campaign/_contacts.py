@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from digitro_async.campaign._codes import STATE_CODES, STEP_CODES
-from digitro_async.campaign._reading import read_pending
+from digitro_async.campaign._reading import MAY_TRY, read_pending
 from digitro_async.campaign._state import DOUBTFUL, TRANSITIONS, State, Step, after
 from digitro_async.campaign._values import Added, NewContact, OpenContact
 from digitro_async.errors import IllegalTransitionError
@@ -62,8 +62,8 @@ def claim_contacts(
     claimed = read_pending(connection, limit, last, max_attempts)
     if claimed:
         connection.execute(
-            "UPDATE contact SET state = ?"
-            " WHERE number > ? AND number <= ? AND state = ? AND attempts < ?",
+            "UPDATE contact SET state = ?"  # noqa: S608 - our own texts
+            f" WHERE number > ? AND number <= ? AND state = ? AND {MAY_TRY}",
             (
                 STATE_CODES[after(State.PENDING, Step.CLAIM)],
                 *(last, claimed[-1].number, _PENDING, max_attempts),

@@ -55,7 +55,9 @@ class Ledger(Protocol):
         Args:
             limit: Most contacts.
             after: Only contacts with numbers above this one.
-            max_attempts: Leave out contacts that had so many attempts.
+            max_attempts: Leave out contacts that had so many attempts, unless the last
+                one failed for a reason of the PABX (``PABX_REASONS``): that is never
+                held against a contact.
         """
         ...
 
@@ -143,7 +145,7 @@ class Ledger(Protocol):
         ...
 
     async def given_up(self, max_attempts: int) -> int:
-        """Return how many pending contacts had so many attempts."""
+        """Return how many pending contacts ``claim`` leaves out for that limit."""
         ...
 
     def entries(self) -> AsyncIterator[Entry]:

@@ -73,9 +73,8 @@ class LedgerJournal:
             writing = asyncio.ensure_future(
                 self.ledger.settle(key, step, pabx, now, call_id=call_id, reason=reason)
             )
-        except LedgerError as error:
-            self._stop(error)
-            then(settled)
+        except Exception as error:  # noqa: BLE001 - of somebody's own ledger, perhaps
+            self._told(settled, then, error, None)
         else:
             self._writing.add(writing)  # the loop would not keep it alive
             writing.add_done_callback(partial(self._written, told))

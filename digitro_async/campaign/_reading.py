@@ -10,6 +10,7 @@ from digitro_async.campaign._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.campaign._state import State, Step
 from digitro_async.campaign._values import Entry, OpenContact
 from digitro_async.privacy import Personal
+from digitro_async.protocol import PABX_REASONS
 
 loads: Callable[[str], Any]
 try:
@@ -18,6 +19,7 @@ except ImportError:
     loads = json.loads
 
 __all__ = [
+    "MAY_TRY",
     "count_given_up",
     "count_states",
     "page_of_entries",
@@ -25,6 +27,12 @@ __all__ = [
     "read_setting",
     "slots_held_until",
 ]
+
+_NAMED = ", ".join(f"'{reason}'" for reason in sorted(PABX_REASONS))
+
+MAY_TRY = f"(attempts < ? OR ifnull(reason, '') IN ({_NAMED}))"
+"""SQL: whether a pending contact may be tried again; takes the most attempts. One whose
+last attempt failed because of the PABX may be, however many there were."""
 
 _ENDS = tuple(
     STEP_CODES[step]
@@ -39,9 +47,9 @@ def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
 
 
 def count_given_up(connection: sqlite3.Connection, max_attempts: int) -> int:
-    """Return how many pending contacts had so many attempts."""
+    """Return how many pending contacts had so many attempts; see ``MAY_TRY``."""
     row = connection.execute(
-        "SELECT count(*) FROM contact WHERE state = ? AND attempts >= ?",
+        f"SELECT count(*) FROM contact WHERE state = ? AND NOT {MAY_TRY}",  # noqa: S608 - ours
         (STATE_CODES[State.PENDING], max_attempts),
     ).fetchone()
     return int(row[0])
@@ -100,9 +108,9 @@ def read_pending(
 ) -> list[OpenContact]:
     """Return pending contacts with numbers above ``last``, in the order of import."""
     rows = connection.execute(
-        "SELECT number, attempts, destination, person.pabx, fields"
+        "SELECT number, attempts, destination, person.pabx, fields"  # noqa: S608 - ours
         "  FROM contact JOIN person USING (number)"
-        " WHERE number > ? AND state = ? AND attempts < ? ORDER BY number LIMIT ?",
+        f" WHERE number > ? AND state = ? AND {MAY_TRY} ORDER BY number LIMIT ?",
         (last, STATE_CODES[State.PENDING], max_attempts, limit),
     )
     return [

@@ -57,8 +57,8 @@ def dial(
         results: File for the results; by default beside the contacts.
         rejects: File for rows that are no contact; by default beside the contacts.
         max_calls: Stop reading after so many contacts.
-        max_attempts: With a ledger: attempts after which a contact that could not be
-            sent is left pending, over all runs.
+        max_attempts: With a ledger: attempts over all runs after which a contact is
+            left pending, unless the last one failed because of the PABX.
         encoding: What the file is written in, where guessing would be wrong.
         strip_punctuation: Take blanks, dashes, dots and the like out of numbers.
         ignore_unknown_columns: Pass over columns with unknown names.

@@ -2,9 +2,11 @@
 
 from digitro_async.dispatch._lane import Lane
 from digitro_async.dispatch._progress import Progress
+from digitro_async.errors import Outcome
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     Evidence,
+    Failure,
     Observation,
     Settled,
     doubtful_answer,
@@ -12,7 +14,7 @@ from digitro_async.protocol import (
     settle,
 )
 
-__all__ = ["settle_attempt"]
+__all__ = ["cut_short", "settle_attempt", "settle_record"]
 
 
 def settle_attempt(
@@ -36,3 +38,18 @@ def settle_attempt(
     elif seen.status == ACCEPTED_STATUS:
         connection.retire()
     return settled
+
+
+def settle_record(progress: Progress, settled: Settled) -> Settled:
+    """Return what an attempt comes to once it is recorded."""
+    if settled.verdict.alarm and not progress.is_doubtful:  # the record found it
+        if progress.connection is not None:
+            progress.connection.distrust()
+    elif progress.is_doubtful and settled.verdict.outcome is not Outcome.UNKNOWN:
+        return doubtful_answer()
+    return settled
+
+
+def cut_short(evidence: Evidence, failure: Failure) -> Observation:
+    """Return what is seen of an attempt that came to no end of its own."""
+    return Observation(evidence.sending, failure=failure)

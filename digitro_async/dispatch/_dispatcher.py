@@ -3,21 +3,28 @@
 import asyncio
 import random
 import time
+import weakref
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 
-from digitro_async.dispatch._answer import settle_attempt
+from digitro_async.dispatch._answer import cut_short, settle_attempt, settle_record
+from digitro_async.dispatch._arguments import (
+    check_reason,
+    check_settings,
+    check_turn,
+    checked_seconds,
+    invalid_call,
+)
 from digitro_async.dispatch._clock import live_clock, live_time
 from digitro_async.dispatch._journal import Journal
 from digitro_async.dispatch._lane import Lane
 from digitro_async.dispatch._policy import may_be_sent_again, retry_delay
-from digitro_async.dispatch._progress import Progress
+from digitro_async.dispatch._progress import Progress, is_cancelled
 from digitro_async.dispatch._router import Router
 from digitro_async.dispatch._statistics import Statistics
 from digitro_async.dispatch._stream import Calls, DispatchResults
 from digitro_async.errors import (
     ConfigurationError,
-    InvalidCallError,
     NotSentError,
     Outcome,
 )
@@ -62,13 +69,17 @@ class Dispatcher:
         pause: PauseSettings | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._retry = retry or RetrySettings()
-        self._router = Router(pabx, self._retry, pause or PauseSettings())
+        self._retry = RetrySettings() if retry is None else retry
+        pause = PauseSettings() if pause is None else pause
+        check_settings(self._retry, pause)
+        self._router = Router(pabx, self._retry, pause, chance)
         self._transport = transport
         self._chance = chance
         self._busy = 0
+        self._draining = False
         self._idle: asyncio.Event | None = None
         self._backing_off: set[asyncio.Future[None]] = set()
+        self._streams: weakref.WeakSet[DispatchResults] = weakref.WeakSet()
 
     @property
     def pabx(self) -> tuple[PABX, ...]:
@@ -104,9 +115,12 @@ class Dispatcher:
             max_wait: Most seconds to wait for one turn, None for no limit.
 
         Raises:
+            ConfigurationError: If ``pabx`` or ``max_wait`` can't be used.
             asyncio.CancelledError: If it is cancelled; an attempt on the wire is cut
                 off and counted by its evidence.
         """
+        # Whatever can be wrong is found before anything is counted or queued.
+        check_turn(pabx, max_wait)
         progress = Progress(call, live_clock(), pabx, key)
         result = await self.take_to_its_end(
             progress, patient=patient, max_wait=max_wait
@@ -133,7 +147,9 @@ class Dispatcher:
         """
         lane = self._router.choose(progress.pabx)
         if lane is None or not isinstance(progress.call, PredictiveCall):
-            return progress.end(progress.began, _invalid(lane))
+            return progress.end(
+                progress.began, invalid_call(known_pabx=lane is not None)
+            )
         movable = progress.pabx is None
         self._busy += 1
         now = progress.began
@@ -170,11 +186,18 @@ class Dispatcher:
         refusal.attempts = progress.attempts
         lane = self._router.choose(refusal.pabx) or lane
         lane.counters.outcomes[Outcome.NOT_SENT] += 1
-        return progress.end(progress.clock(), refusal, refusal.pabx)
+        progress.settled = progress.clock()
+        return progress.end(progress.settled, refusal, refusal.pabx)
 
     def stream(self, calls: Calls, journal: Journal | None = None) -> DispatchResults:
         """Send many calls; see ``DigitroClient.dispatch``."""
         return DispatchResults(self, calls, journal)
+
+    def began(self, stream: DispatchResults) -> None:
+        """Note that a stream reads its source, and end it when this is drained."""
+        self._streams.add(stream)
+        if self._draining:
+            stream.end()
 
     def hold_slots(self, pabx: str, seconds: Iterable[float]) -> None:
         """Take rate slots for calls that another run made before this one.
@@ -184,18 +207,24 @@ class Dispatcher:
             seconds: For each call, how long from now its slot is taken.
 
         Raises:
-            ConfigurationError: If there is no PABX of that name.
+            ConfigurationError: If there is no PABX of that name, or they are no times.
         """
+        held = checked_seconds(seconds)
         now = live_time()
         for lane in self._router.named(pabx):
-            lane.hold_slots(now + one for one in seconds)
+            lane.hold_slots(now + one for one in held)
 
     def pause(self, pabx: str | None = None, *, reason: str = "operator") -> None:
         """Start no call on the PABX (None: on any) until ``resume``.
 
+        Args:
+            pabx: Name of the PABX.
+            reason: Short text that errors and statistics say why with.
+
         Raises:
-            ConfigurationError: If there is no PABX of that name.
+            ConfigurationError: If there is no PABX of that name, or no reason.
         """
+        check_reason(reason)
         for lane in self._router.named(pabx):
             lane.pause(reason)
 
@@ -209,9 +238,15 @@ class Dispatcher:
             lane.resume()
 
     async def drain(self) -> None:
-        """Start no call any more, and return when what is on the wire has settled."""
+        """Start no call any more, and return when what is on the wire has settled.
+
+        What reads a source for ``stream`` stops reading, even where the source waits.
+        """
+        self._draining = True
         for lane in self._router.lanes.values():
             lane.drain()
+        for stream in list(self._streams):
+            stream.end()
         for sleeper in self._backing_off:
             _wake(sleeper)
         while self._busy:
@@ -234,11 +269,9 @@ class Dispatcher:
         delay = retry_delay(settled, progress.attempts, self._retry, self._chance())
         if delay is None or not lane.quota.take():
             return None
-        if settled.verdict.outcome is Outcome.REFUSED:  # it asked for fewer calls
-            if progress.connection is not None:
-                # The answer may be another call's; the true one shows itself by then.
-                delay = max(delay, progress.connection.retire())
-            lane.hold_back(progress.clock() + delay)
+        if settled.verdict.outcome is Outcome.REFUSED and progress.connection:
+            # The answer may be another call's; the true one shows itself by then.
+            return max(delay, progress.connection.retire())
         return delay
 
     async def _back_off(self, delay: float) -> None:
@@ -281,14 +314,18 @@ class Dispatcher:
             if connection is not None and connection.is_retired:
                 await connection.stays_quiet()
         except asyncio.CancelledError as error:
-            if _is_cancelled():
+            if is_cancelled():
                 cancelled = error.args
-            seen = _cut_short(evidence, Failure.CANCELLED)
+            seen = cut_short(evidence, Failure.CANCELLED)
         except ConfigurationError as error:
-            seen = _cut_short(evidence, Failure.CONFIGURATION)
+            seen = cut_short(evidence, Failure.CONFIGURATION)
             progress.problem = str(error.args[0])
         except Exception:  # noqa: BLE001 - a foreign transport may raise anything
-            seen = _cut_short(evidence, Failure.UNEXPECTED)
+            seen = cut_short(evidence, Failure.UNEXPECTED)
+        except BaseException:  # the process is told to end, or the coroutine is closed
+            progress.on_wire = False
+            lane.abandon(progress.clock(), sent=evidence.sending, probe=probe)
+            raise
         progress.settled = now = progress.clock()
         settled = settle_attempt(lane, progress, evidence, seen)
         if cancelled is None:
@@ -338,11 +375,7 @@ class Dispatcher:
     ) -> None:
         """Give the result of a call away: its record is durable."""
         assert progress.deliver is not None  # noqa: S101 - for the type checker
-        if settled.verdict.alarm and not progress.is_doubtful:  # the record found it
-            if progress.connection is not None:
-                progress.connection.distrust()
-        elif progress.is_doubtful and settled.verdict.outcome is not Outcome.UNKNOWN:
-            settled = doubtful_answer()
+        settled = settle_record(progress, settled)
         result = self._end(lane, progress, settled, seen)
         self._leave()
         progress.deliver(result)
@@ -367,22 +400,6 @@ class Dispatcher:
         return result
 
 
-def _is_cancelled() -> bool:
-    """Whether this task was asked to end, and not just something it waited for."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
-
-
 def _wake(sleeper: asyncio.Future[None]) -> None:
     if not sleeper.done():
         sleeper.set_result(None)
-
-
-def _cut_short(evidence: Evidence, failure: Failure) -> Observation:
-    return Observation(evidence.sending, failure=failure)
-
-
-def _invalid(lane: Lane | None) -> InvalidCallError:
-    if lane is None:
-        return InvalidCallError("there is no PABX of that name", reason="unknown_pabx")
-    return InvalidCallError("it is not a PredictiveCall", reason="not_a_call")

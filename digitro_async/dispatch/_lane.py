@@ -7,25 +7,31 @@ waiters first come first served, and keeps one timer for all of them.
 import asyncio
 import hashlib
 import math
-from collections import deque
+import random
 from collections.abc import Callable, Iterable
-
-import attrs
 
 from digitro_async.dispatch._clock import live_time
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._pacing import Pacer
-from digitro_async.dispatch._policy import Breaker, BreakerState, RetryQuota
+from digitro_async.dispatch._policy import (
+    Breaker,
+    BreakerState,
+    RetryQuota,
+    throttle_pause,
+)
 from digitro_async.dispatch._statistics import Counters, PABXStatistics
+from digitro_async.dispatch._waiting import Waiter, Waiting
 from digitro_async.errors import (
     DrainedError,
     NotSentError,
     Outcome,
+    OutcomeUnknownError,
     PABXPausedError,
     RateWaitTimeoutError,
+    ThrottledError,
 )
 from digitro_async.models import PABX
-from digitro_async.protocol import Settled
+from digitro_async.protocol import Failure, Settled, Verdict
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = ["Lane"]
@@ -42,10 +48,11 @@ LONGEST_REMEMBERED = 64
 """Characters of a call id that is remembered itself; of a longer one it is a digest."""
 
 
-@attrs.define(eq=False)
-class _Waiter:
-    turn: asyncio.Future[bool]
-    patient: bool
+_CUT_OFF = Verdict(Outcome.UNKNOWN, OutcomeUnknownError, Failure.CANCELLED)
+
+
+_NOBODY, _IMPATIENT, _PATIENT, _EVERYBODY = range(4)
+"""Who is turned away; each takes those before in."""
 
 
 class Lane:
@@ -55,13 +62,20 @@ class Lane:
         pabx: The PABX.
         retry: Limits of retries.
         pause: When to pause it.
+        chance: Returns a number from 0 to 1: the jitter of its back-off.
 
     Attributes:
         on_lighter: Told when it has become less loaded, or is no longer paused; None
             where nobody chooses, because there is one lane.
     """
 
-    def __init__(self, pabx: PABX, retry: RetrySettings, pause: PauseSettings) -> None:
+    def __init__(
+        self,
+        pabx: PABX,
+        retry: RetrySettings,
+        pause: PauseSettings,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self.pabx = pabx
         self.quota = RetryQuota(retry)
         self.breaker = Breaker(pause)
@@ -70,10 +84,13 @@ class Lane:
         self.on_lighter: Callable[[Lane], object] | None = None
         self._wait_for_resume = pause.wait_for_resume
         self._max_in_flight = pabx.max_in_flight
-        self._max_retry_after = retry.max_retry_after
+        self._retry = retry
+        self._chance = chance
         self._pacer = None if pabx.rate is None else Pacer(pabx.rate)
         self._throttled_until = -math.inf
-        self._waiters: deque[_Waiter] = deque()
+        self._throttles = 0  # since the last acceptance
+        self._waiters = Waiting()
+        self._shut = _NOBODY  # those are turned away already
         self._timer: asyncio.TimerHandle | None = None
         self._draining = False
         self._ids: set[str | bytes] = set()
@@ -82,8 +99,7 @@ class Lane:
     @property
     def load(self) -> float:
         """How busy it is: calls on the wire and waiting, against its capacity."""
-        busy = self.counters.in_flight + len(self._waiters)
-        return busy / self._max_in_flight
+        return (self.counters.in_flight + self._waiters.count) / self._max_in_flight
 
     @property
     def is_held(self) -> bool:
@@ -106,7 +122,7 @@ class Lane:
         Returns:
             Whether the call is a probe; None where it has to wait.
         """
-        if self._waiters or self._draining or self._earliest(now) > now:
+        if self._waiters.count or self._draining or self._earliest(now) > now:
             return None
         return self._start(now)
 
@@ -122,17 +138,19 @@ class Lane:
             RateWaitTimeoutError: If the turn did not come in time.
             DrainedError: If it was told to stop before.
         """
-        self._check_open(patient=patient)
+        refusal = self._refusal_of(patient=patient)
+        if refusal is not None:
+            raise refusal
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(loop.create_future(), patient)
-        self._waiters.append(waiter)
-        self._pump()
+        waiter = Waiter(loop.create_future(), patient)
         limit = None
         if max_wait is not None:
             limit = loop.call_later(max_wait, self._expire, waiter)
+        self._waiters.join(waiter)
         try:
+            self._pump()
             return await waiter.turn
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled, or closed as a coroutine that nobody awaits
             self._forget(waiter)
             raise
         finally:
@@ -147,26 +165,42 @@ class Lane:
         if settled.accepted is not None and not probe:
             self.breaker.record_accepted()
             self.quota.refund()
+            self._throttles = 0
         else:
             self._settle_trouble(settled, now, probe=probe)
-        if self._waiters:
+        if self._waiters.count:
             self._pump()
         self._tell()
 
     def _settle_trouble(self, settled: Settled, now: float, *, probe: bool) -> None:
-        if settled.retry_after is not None:
-            self.hold_back(now + min(settled.retry_after, self._max_retry_after))
+        if settled.verdict.error is ThrottledError:
+            self._throttle(settled.retry_after, now)
+        elif settled.accepted is not None:
+            self._throttles = 0
         self.counters.alarms += settled.verdict.alarm
         self.breaker.record(settled.verdict, now, probe=probe)
 
+    def _throttle(self, retry_after: float | None, now: float) -> None:
+        """Hold back: answers to calls that were on the wire together count once."""
+        if now >= self._throttled_until or not self._throttles:
+            self._throttles += 1
+        chance = self._chance()
+        pause = throttle_pause(retry_after, self._throttles, self._retry, chance)
+        self.hold_back(now + pause)
+
     def abandon(self, now: float, *, sent: bool, probe: bool) -> None:
-        """Note that an attempt was cancelled; it says nothing about the PABX."""
+        """Note that an attempt was cut off; it counts by its evidence."""
+        if sent:
+            self.breaker.record(_CUT_OFF, now, probe=probe)
+        elif probe:
+            self.breaker.cut_probe(now)
+        self._leave_wire(now, sent=sent)
+
+    def _leave_wire(self, now: float, *, sent: bool) -> None:
         self.counters.in_flight -= 1
         if self._pacer is not None:
             self._pacer.settle(now, sent=sent)
-        if probe:
-            self.breaker.abandon_probe(now)
-        if self._waiters:
+        if self._waiters.count:
             self._pump()
         self._tell()
 
@@ -197,7 +231,7 @@ class Lane:
     def resume(self) -> None:
         """Start calls again."""
         self.breaker.resume()
-        self._throttled_until = -math.inf
+        self._throttled_until, self._throttles = -math.inf, 0
         self._pump()
         self._tell()
 
@@ -210,34 +244,46 @@ class Lane:
         """Return its statistics."""
         counters, breaker = self.counters, self.breaker
         throttled = self._throttled_until > now
-        until = max(breaker.until, self._throttled_until if throttled else -math.inf)
         return PABXStatistics(
             name=self.pabx.name,
             in_flight=counters.in_flight,
-            waiting=len(self._waiters),
+            waiting=self._waiters.count,
             attempts=counters.attempts,
             outcomes=dict(counters.outcomes),
             rate=counters.rate(now),
             paused=breaker.reason or ("throttled" if throttled else ""),
-            resumes_in=until - now if now < until < math.inf else None,
+            resumes_in=self._seconds_left(now) if self.is_paused or throttled else None,
             alarms=counters.alarms,
             doubtful=counters.doubtful,
         )
 
-    def _check_open(self, *, patient: bool) -> None:
-        if self._draining:
-            raise DrainedError(pabx=self.pabx.name, reason="drained")
-        if self.is_held and not (patient and self._wait_for_resume):
-            raise self._paused_error()
-        if self.is_paused and not patient:
-            raise self._paused_error()
+    def _refusal_of(self, *, patient: bool) -> NotSentError | None:
+        """Return why somebody is not waited for, None where he is."""
+        shut = self._who_is_shut_out()
+        if shut == _EVERYBODY:
+            return DrainedError(pabx=self.pabx.name, reason="drained")
+        if shut > (_IMPATIENT if patient else _NOBODY):
+            return self.paused_error()
+        return None
 
-    def _paused_error(self) -> PABXPausedError:
+    def _who_is_shut_out(self) -> int:
+        if self._draining:
+            return _EVERYBODY
+        if self.is_held and not self._wait_for_resume:
+            return _PATIENT
+        return _IMPATIENT if self.is_paused else _NOBODY
+
+    def paused_error(self) -> PABXPausedError:
+        """Return the error of a call that won't wait for its pause to end."""
         error = PABXPausedError(pabx=self.pabx.name, reason=self.breaker.reason)
-        if self.breaker.state is BreakerState.OPEN:
-            now = live_time()
-            error.retry_after = max(0.0, self.breaker.until - now)
+        if not self.is_held:
+            error.retry_after = self._seconds_left(live_time())
         return error
+
+    def _seconds_left(self, now: float) -> float | None:
+        """Return seconds until it tries again by itself, None where it won't."""
+        left = self.breaker.seconds_left(now)
+        return None if left is None else max(left, self._throttled_until - now)
 
     def _earliest(self, now: float) -> float:
         if self.counters.in_flight >= self._max_in_flight:
@@ -259,10 +305,7 @@ class Lane:
             self._timer.cancel()
             self._timer = None
         self._turn_away()
-        while self._waiters:
-            if self._waiters[0].turn.done():
-                self._waiters.popleft()
-                continue
+        while (waiter := self._waiters.first()) is not None:
             now = live_time()
             when = self._earliest(now)
             if when > now:
@@ -271,47 +314,46 @@ class Lane:
                     loop = asyncio.get_running_loop()
                     self._timer = loop.call_later(delay, self._pump)
                 return
-            probe = self._start(now)
-            self._waiters.popleft().turn.set_result(probe)
+            self._waiters.serve(waiter, probe=self._start(now))
 
     def _turn_away(self) -> None:
-        """Tell those who will not be waited for that the PABX takes no calls."""
+        """Tell those who will not be waited for that the PABX takes no calls.
+
+        Whoever comes later is told before it waits, so this is done once a pause.
+        """
         if not (self._draining or self.is_paused):
+            self._shut = _NOBODY
             return
-        kept: deque[_Waiter] = deque()
-        for waiter in self._waiters:
-            if waiter.turn.done():
-                continue
-            try:
-                self._check_open(patient=waiter.patient)
-            except NotSentError as error:
-                waiter.turn.set_exception(error)
-            else:
-                kept.append(waiter)
-        self._waiters = kept
+        known, self._shut = self._shut, self._who_is_shut_out()
+        if self._shut <= known:
+            return
+        self._waiters.turn_away(lambda one: self._refusal_of(patient=one.patient))
         self._tell()
 
     def _tell(self) -> None:
         if self.on_lighter is not None:
             self.on_lighter(self)
 
-    def _forget(self, waiter: _Waiter) -> None:
+    def _forget(self, waiter: Waiter) -> None:
         """Undo what a cancelled waiter had: its place, or its start."""
         turn = waiter.turn
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             self.counters.attempts -= 1
-            self.abandon(live_time(), sent=False, probe=turn.result())
+            now = live_time()
+            if turn.result():
+                self.breaker.abandon_probe(now)
+            self._leave_wire(now, sent=False)
         else:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
+            turn.cancel()
+            self._waiters.leave(waiter)
             self._tell()
 
-    def _expire(self, waiter: _Waiter) -> None:
+    def _expire(self, waiter: Waiter) -> None:
         if not waiter.turn.done():
-            self._waiters.remove(waiter)
-            self._tell()
             name, reason = self.pabx.name, "rate_wait_timeout"
             waiter.turn.set_exception(RateWaitTimeoutError(pabx=name, reason=reason))
+            self._waiters.leave(waiter)
+            self._tell()
 
 
 def _digest_of(call_id: str) -> bytes:

@@ -13,7 +13,14 @@ from digitro_async.errors import Outcome, ThrottledError
 from digitro_async.protocol import Settled, Verdict
 from digitro_async.settings import PauseSettings, RetrySettings
 
-__all__ = ["Breaker", "BreakerState", "RetryQuota", "may_be_sent_again", "retry_delay"]
+__all__ = [
+    "Breaker",
+    "BreakerState",
+    "RetryQuota",
+    "may_be_sent_again",
+    "retry_delay",
+    "throttle_pause",
+]
 
 
 _MOST_DOUBLINGS = 1000
@@ -44,6 +51,27 @@ def retry_delay(
     if settled.retry_after is None:
         return backoff
     return max(backoff, min(settled.retry_after, settings.max_retry_after))
+
+
+def throttle_pause(
+    retry_after: float | None, run: int, settings: RetrySettings, chance: float
+) -> float:
+    """Return seconds in which a PABX that asked for fewer calls gets none.
+
+    It is the PABX's pause, whatever becomes of the call that was throttled: half of it
+    is certain, the other half is jitter.
+
+    Args:
+        retry_after: Seconds it asked for, None if it did not say.
+        run: How many times it asked since it last accepted a call.
+        settings: The limits.
+        chance: A number from 0 to 1: the jitter.
+    """
+    wished = min(retry_after or 0.0, settings.max_retry_after)
+    if wished > 0:
+        return wished
+    doubled = settings.base_delay * 2.0 ** min(run - 1, _MOST_DOUBLINGS)
+    return min(settings.max_delay, doubled) * (1 + chance) / 2
 
 
 class RetryQuota:
@@ -126,14 +154,32 @@ class Breaker:
     def resume(self) -> None:
         """Take calls again and forget what was before."""
         self.state, self.reason, self.until = BreakerState.CLOSED, "", -math.inf
-        self._pause = self._settings.first_pause
+        self._pause = min(self._settings.first_pause, self._settings.max_pause)
         self._seen = self._unknown = self._not_sent = self._rejected = 0
         self._unknown_at.clear()
 
     def abandon_probe(self, now: float) -> None:
-        """Note that the probe ended without telling anything (it was cancelled)."""
+        """Note that the probe was never begun: the next call may go as one."""
         if self.state is BreakerState.PROBING:
             self.state, self.until = BreakerState.OPEN, now
+
+    def cut_probe(self, now: float) -> None:
+        """Note that the probe was cut off before it told anything.
+
+        The pause begins anew, and longer: callers that give up soon would otherwise
+        send one probe after another.
+        """
+        if self.state is BreakerState.PROBING:
+            self._open(self.reason, now)
+
+    def seconds_left(self, now: float) -> float | None:
+        """Return seconds until it takes calls again by itself, None where it won't.
+
+        While a probe is on the wire: until the next one, if this one fails.
+        """
+        if self.state is BreakerState.PROBING:
+            return self._pause
+        return None if self.until == math.inf else max(0.0, self.until - now)
 
     def record_accepted(self) -> None:
         """Take an accepted call into account that was no probe: nearly every call."""

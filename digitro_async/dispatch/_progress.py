@@ -1,5 +1,6 @@
 """How far one call has come, and the result it ends in."""
 
+import asyncio
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from digitro_async.errors import DigitroError, Outcome
 from digitro_async.models import CallAccepted, CallResult, PredictiveCall, Timings
 from digitro_async.protocol import Connection
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "is_cancelled"]
 
 
 class _Doubts(Protocol):
@@ -134,6 +135,12 @@ class Progress:
         draft.__class__ = CallResult
         result: CallResult = draft
         return result
+
+
+def is_cancelled() -> bool:
+    """Whether this task was asked to end, and not just something it waited for."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 _ACCEPTED, _INVALID = Outcome.ACCEPTED, Outcome.INVALID

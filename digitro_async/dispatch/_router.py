@@ -1,6 +1,7 @@
 """Which PABX takes a call, and its turn there."""
 
-from collections.abc import Iterable, Iterator
+import random
+from collections.abc import Callable, Iterable
 
 from digitro_async.dispatch._clock import live_time
 from digitro_async.dispatch._lane import Lane
@@ -19,9 +20,10 @@ class Router:
         pabx: The PABX, or several with different names.
         retry: Limits of retries.
         pause: When to pause one.
+        chance: Returns a number from 0 to 1: the jitter of back-offs.
 
     Raises:
-        ConfigurationError: If there is none or two share a name.
+        ConfigurationError: If there is none, one is none or two share a name.
     """
 
     def __init__(
@@ -29,9 +31,10 @@ class Router:
         pabx: PABX | Iterable[PABX],
         retry: RetrySettings,
         pause: PauseSettings,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        several = (pabx,) if isinstance(pabx, PABX) else tuple(pabx)
-        self.lanes = {one.name: Lane(one, retry, pause) for one in several}
+        several = (pabx,) if isinstance(pabx, PABX) else _several(pabx)
+        self.lanes = {one.name: Lane(one, retry, pause, chance) for one in several}
         if not several or len(self.lanes) < len(several):
             raise ConfigurationError("give at least one PABX, each a name of its own")
         self._only = self.lanes[several[0].name] if len(several) == 1 else None
@@ -45,7 +48,7 @@ class Router:
             failed: A lane that could not send it, taken only if there is no other.
         """
         if name is not None:
-            return self.lanes.get(name)
+            return self._find(name)
         if self._least is None:
             return self._only
         if failed is None:
@@ -65,9 +68,13 @@ class Router:
         """
         if name is None:
             return list(self.lanes.values())
-        if name not in self.lanes:
+        lane = self._find(name)
+        if lane is None:
             raise ConfigurationError("there is no PABX of that name")
-        return [self.lanes[name]]
+        return [lane]
+
+    def _find(self, name: object) -> Lane | None:
+        return self.lanes.get(name) if isinstance(name, str) else None
 
     async def enter(
         self, lane: Lane, *, movable: bool, patient: bool, max_wait: float | None
@@ -89,35 +96,41 @@ class Router:
                 return lane, probe
             waits = patient and not (movable and self._has_unpaused_beside(lane))
             if lane.is_paused and movable:
-                other = self._unpaused_beside(lane)
+                other = self._unpaused()
                 if other is not None:
                     lane = other
                     continue
             try:
                 return lane, await lane.enter(patient=waits, max_wait=max_wait)
-            except PABXPausedError:
-                other = self._unpaused_beside(lane) if movable else None
-                if other is None and movable and patient and lane.is_held:
-                    other = self._unheld()
-                if other is None and (lane.is_held or not patient):
-                    raise
-                lane = other or lane
+            except PABXPausedError as error:
+                refusal = error.with_traceback(None)
+            other = self._unpaused() if movable else None
+            if other is None and movable and lane.is_held:
+                other = self._unheld()
+                if other is not None and not patient:
+                    refusal, other = other.paused_error(), None
+            if other is None and (lane.is_held or not patient):
+                raise refusal
+            lane = other or lane
 
     def _unheld(self) -> Lane | None:
         """Return the lane that will take calls first by itself, if one will."""
         waiting = [lane for lane in self.lanes.values() if not lane.is_held]
         return min(waiting, key=lambda lane: lane.breaker.until, default=None)
 
+    def _unpaused(self) -> Lane | None:
+        """Return the least loaded lane that is not paused, if there is one."""
+        lane = self.choose(None)
+        return None if lane is None or lane.is_paused else lane
+
     def _has_unpaused_beside(self, lane: Lane) -> bool:
-        return next(self._unpaused_others(lane), None) is not None
-
-    def _unpaused_beside(self, lane: Lane) -> Lane | None:
-        others = self._unpaused_others(lane)
-        return min(others, key=lambda other: other.load, default=None)
-
-    def _unpaused_others(self, lane: Lane) -> Iterator[Lane]:
-        return (
-            other
-            for other in self.lanes.values()
-            if other is not lane and not other.is_paused
+        return any(
+            not other.is_paused for other in self.lanes.values() if other is not lane
         )
+
+
+def _several(pabx: object) -> tuple[PABX, ...]:
+    several = tuple(pabx) if isinstance(pabx, Iterable) else ()
+    if not all(isinstance(one, PABX) for one in several):
+        raise ConfigurationError("pabx must be a PABX, or several")
+    return several

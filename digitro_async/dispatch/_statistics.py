@@ -26,8 +26,9 @@ class PABXStatistics:
         outcomes: Calls settled since the start, by outcome.
         rate: POSTs begun a second, over the last few seconds.
         paused: Why no calls start, as a code; empty where they do.
-        resumes_in: Seconds until it tries again by itself; None where it is not
-            paused or waits for ``resume``.
+        resumes_in: Seconds until it tries again by itself, while a probe is on the
+            wire until the next one; None where it is not paused or waits for
+            ``resume``.
         alarms: Answers that broke the protocol in a way that suggests stale
             connections or repeated call ids.
         doubtful: Calls whose answer may belong to another call, because such an answer

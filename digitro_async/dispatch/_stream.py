@@ -2,20 +2,22 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, Protocol, Self, runtime_checkable
 
 import anyio
 
 from digitro_async.dispatch._clock import live_clock
 from digitro_async.dispatch._journal import Journal
-from digitro_async.dispatch._progress import Progress
+from digitro_async.dispatch._progress import Progress, is_cancelled
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
     DrainedError,
     PABXPausedError,
+    SourceError,
 )
 from digitro_async.models import CallResult, DispatchItem, PredictiveCall
 
@@ -29,6 +31,12 @@ Calls = (
 _NO_MORE: Any = object()
 _LATER: Any = object()
 
+LONG_READ = 0.5
+"""Seconds; a source that takes longer for one call while nothing else runs is told."""
+
+_log = logging.getLogger("digitro_async")
+_log.addHandler(logging.NullHandler())  # the program says where to, if anywhere
+
 
 class _Sender(Protocol):
     """What a stream needs of the dispatcher."""
@@ -38,6 +46,8 @@ class _Sender(Protocol):
 
     @property
     def is_held(self) -> bool: ...
+
+    def began(self, stream: "DispatchResults") -> None: ...
 
     async def take_to_its_end(
         self, progress: Progress, *, patient: bool
@@ -65,7 +75,11 @@ class DispatchResults:
     * When every PABX is paused until somebody acts, or the client closes, iteration
       ends with ``PABXPausedError`` or ``DrainedError`` after the last result: the
       rest of the source was not read.
-    * An exception of the source itself is raised after the last result.
+    * An exception of the source itself is raised after the last result. One that would
+      pass for something else (a cancellation of whoever iterates, the end of the
+      iteration) is the cause of a ``SourceError``.
+    * A synchronous source that takes longer than half a second for one call keeps
+      everything else waiting: the logger ``digitro_async`` says so, once.
 
     Attributes:
         exhausted: Whether the source was read to its end.
@@ -81,18 +95,21 @@ class DispatchResults:
         self._sync: Iterator[Any] | None = None
         self._async: AsyncIterator[Any] | None = None
         self._ahead = calls if isinstance(calls, ReadsAhead) else None
-        if isinstance(calls, AsyncIterable):
-            self._async = aiter(calls)
-        else:
-            self._sync = iter(calls)
+        try:
+            if isinstance(calls, AsyncIterable):
+                self._async = aiter(calls)
+            else:
+                self._sync = iter(calls)
+        except _MISTAKABLE as error:
+            raise _source_error(error) from error
         self._reading: asyncio.Lock | None = None
         self._workers: dict[asyncio.Task[None], Progress | None] = {}
         self._ready: deque[CallResult] = deque()
         self._open = 0  # calls read whose result is not ready
         self._settled: asyncio.Event | None = None
-        self._takers: list[asyncio.Future[None]] = []
+        self._takers: dict[asyncio.Future[None], None] = {}
         self._room: asyncio.Event | None = None
-        self._entered = self._stopping = False
+        self._entered = self._stopping = self._told = False
         self._fault: BaseException | None = None
 
     async def __aenter__(self) -> Self:
@@ -102,6 +119,7 @@ class DispatchResults:
         self._reading = asyncio.Lock()
         self._room = asyncio.Event()
         self._spawn()
+        self._sender.began(self)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -126,8 +144,11 @@ class DispatchResults:
                 self._raise_fault()
                 raise StopAsyncIteration
             taker = asyncio.get_running_loop().create_future()
-            self._takers.append(taker)
-            await taker
+            self._takers[taker] = None
+            try:
+                await taker
+            finally:
+                self._takers.pop(taker, None)
         result = self._ready.popleft()
         if self._room is not None and len(self._ready) < self._limit:
             self._room.set()
@@ -150,6 +171,21 @@ class DispatchResults:
             else:
                 worker.cancel()
 
+    def end(self) -> None:
+        """Read no further call: the sender was told to start none any more.
+
+        Calls that were read end as the sender says.
+        """
+        if self._stopping or self.exhausted:
+            return
+        self._fault = self._fault or DrainedError(reason="drained")
+        self._stopping = True
+        if self._room is not None:
+            self._room.set()
+        for worker, progress in self._workers.items():
+            if progress is None:  # it reads, or waits for room
+                worker.cancel()
+
     def unread(self) -> list[CallResult]:
         """Take the results that nobody took by iterating."""
         results = list(self._ready)
@@ -166,7 +202,9 @@ class DispatchResults:
 
     def _retire(self, worker: asyncio.Task[None]) -> None:
         del self._workers[worker]
-        if not worker.cancelled() and worker.exception() is not None:
+        if worker.cancelled():
+            self._stop_for_a_cancellation()
+        elif worker.exception() is not None:
             self._stop_for(worker.exception())
         self._wake()
 
@@ -174,43 +212,71 @@ class DispatchResults:
         me = asyncio.current_task()
         assert me is not None  # noqa: S101 - for the type checker
         clock = live_clock()
+        before = clock()
         while not self._stopping:
             item = self._next_now()
-            if item is _LATER:
+            waited = item is _LATER
+            if waited:
                 item = await self._next_from_async()
             if item is _NO_MORE:
                 return
             if len(self._workers) < self._limit and not self._stopping:
                 self._spawn()
-            if isinstance(item, DispatchItem):
-                progress = Progress(item.call, clock, item.pabx, item.key)
-            else:
-                progress = Progress(item, clock)
-            if self._journal is not None:
-                progress.journal, progress.deliver = self._journal, self._deliver
+            progress = self._progress_of(item, clock)
+            if progress.began - before > LONG_READ and not waited:
+                self._tell_of_a_long_read()
             self._workers[me] = progress
             self._open += 1
             try:
-                result = await self._sender.take_to_its_end(progress, patient=True)
+                if self._stopping:  # the source was told, and gave a call all the same
+                    result = self._cut_short(progress)
+                else:
+                    result = await self._sender.take_to_its_end(progress, patient=True)
             except asyncio.CancelledError:
                 result = self._cut_short(progress)
             except BaseException:
                 self._open -= 1
                 raise
             self._workers[me] = None
+            before = progress.settled or progress.began
             if result is not None:
                 self._deliver(result)
             if len(self._ready) >= 2 * self._limit and not self._stopping:
                 await self._wait_for_room()
+                before = clock()
+
+    def _progress_of(self, item: Any, clock: Callable[[], float]) -> Progress:
+        if isinstance(item, DispatchItem):
+            progress = Progress(item.call, clock, item.pabx, item.key)
+        else:
+            progress = Progress(item, clock)
+        if self._journal is not None:
+            progress.journal, progress.deliver = self._journal, self._deliver
+        return progress
+
+    def _tell_of_a_long_read(self) -> None:
+        """Say once that the source keeps everything waiting; this harms no call."""
+        if not self._told:
+            self._told = True
+            _log.warning(
+                "a synchronous source of calls took longer than %s s for one call, and"
+                " nothing else ran meanwhile: read it in a thread, or make it"
+                " asynchronous",
+                LONG_READ,
+            )
 
     def _cut_short(self, progress: Progress) -> CallResult | None:
         """Return the result of a call whose worker was cancelled, None as above."""
-        if not self._stopping:  # by somebody who ends every task there is
-            self._stop_for(DrainedError(reason="cancelled"))
+        self._stop_for_a_cancellation()
         if progress.result is not None or progress.is_recording:
             return progress.result
         drained = DrainedError(reason="drained", attempts=progress.attempts)
         return progress.end(progress.clock(), drained)
+
+    def _stop_for_a_cancellation(self) -> None:
+        """Stop where somebody ends every task there is; what was left is not read."""
+        if not self._stopping:
+            self._stop_for(DrainedError(reason="cancelled"))
 
     def _deliver(self, result: CallResult) -> None:
         """Take the result of a call that was read; there is one for each."""
@@ -231,10 +297,10 @@ class DispatchResults:
             if self._sync is None:
                 return (self._ahead and self._ahead.next_ready()) or _LATER
             item = next(self._sync, _NO_MORE)
-        except Exception as error:  # noqa: BLE001 - the caller's own, given back
-            self._stop_for(error)
-            return _NO_MORE
-        self.exhausted = item is _NO_MORE
+        except BaseException as error:  # noqa: BLE001 - the caller's own, given back
+            return self._broke_off(error)
+        if item is _NO_MORE:
+            self.exhausted = not self._stopping
         return item
 
     async def _next_from_async(self) -> Any:
@@ -245,11 +311,28 @@ class DispatchResults:
                 return _NO_MORE
             try:
                 item = await anext(self._async, _NO_MORE)
-            except Exception as error:  # noqa: BLE001 - the caller's own, given back
-                self._stop_for(error)
-                return _NO_MORE
-            self.exhausted = item is _NO_MORE
+            except asyncio.CancelledError as error:
+                if not is_cancelled():  # nobody asked this task to end
+                    return self._broke_off(error)
+                self._stop_for_a_cancellation()  # nobody may read what is left of it
+                raise
+            except BaseException as error:  # noqa: BLE001 - the caller's own, given back
+                return self._broke_off(error)
+            if item is _NO_MORE:
+                self.exhausted = not self._stopping
             return item
+
+    def _broke_off(self, error: BaseException) -> Any:
+        """Stop for what the source raised; return that there is no more."""
+        if isinstance(error, _MISTAKABLE):
+            fault: BaseException = _source_error(error)
+            fault.__cause__ = error
+        else:
+            fault = error
+        self._stop_for(fault)
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise error  # the loop ends with it, as it would without this library
+        return _NO_MORE
 
     async def _wait_for_room(self) -> None:
         assert self._room is not None  # noqa: S101 - for the type checker
@@ -295,3 +378,18 @@ class DispatchResults:
             self._settled = self._settled or asyncio.Event()
             self._settled.clear()
             await self._settled.wait()
+
+
+_MISTAKABLE = (
+    asyncio.CancelledError,
+    GeneratorExit,
+    StopIteration,
+    StopAsyncIteration,
+)
+"""Raised as they are, they would say that whoever iterates is cancelled, or done."""
+
+
+def _source_error(error: BaseException) -> SourceError:
+    return SourceError(
+        f"the source of the calls raised {type(error).__name__}", reason="source"
+    )

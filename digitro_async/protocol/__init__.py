@@ -22,6 +22,7 @@ from digitro_async.protocol._exchange import (
 from digitro_async.protocol._names import WIRE_NAMES
 from digitro_async.protocol._outcome import (
     ACCEPTED_STATUS,
+    PABX_REASONS,
     Connection,
     Evidence,
     Failure,
@@ -34,6 +35,7 @@ __all__ = [
     "ACCEPTED_STATUS",
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
+    "PABX_REASONS",
     "WIRE_NAMES",
     "Connection",
     "Evidence",

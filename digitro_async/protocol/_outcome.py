@@ -24,6 +24,7 @@ from digitro_async.privacy import Personal
 
 __all__ = [
     "ACCEPTED_STATUS",
+    "PABX_REASONS",
     "Connection",
     "Evidence",
     "Failure",
@@ -198,6 +199,16 @@ _REFUSED: Final = {
 
 _THROTTLED: Final = frozenset({425, 429})
 """Too early, too many: documented by RFC 8470 and RFC 6585, not by the vendor."""
+
+PABX_REASONS: Final = frozenset(
+    {
+        *(str(failure) for failure in Failure if failure is not Failure.UNEXPECTED),
+        *(f"status_{status}" for status in _REFUSED),
+        "throttled",
+    }
+)
+"""Reasons for which a call was not placed and that say nothing about the call itself:
+the PABX, the way to it or whoever asked for the call was the cause."""
 
 
 def judge(seen: Observation) -> Verdict:

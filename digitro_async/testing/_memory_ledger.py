@@ -94,7 +94,7 @@ class MemoryLedger:
                 break
             if row.state is not State.PENDING:
                 continue
-            if max_attempts is None or row.attempts < max_attempts:
+            if max_attempts is None or row.may_try(max_attempts):
                 row.step(Step.CLAIM)
                 claimed.append(row.as_open())
         return claimed
@@ -184,10 +184,10 @@ class MemoryLedger:
         return counts
 
     async def given_up(self, max_attempts: int) -> int:
-        """Return how many pending contacts had so many attempts."""
+        """Return how many pending contacts had so many attempts. See ``Ledger``."""
         self._check_open()
         return sum(
-            row.state is State.PENDING and row.attempts >= max_attempts
+            row.state is State.PENDING and not row.may_try(max_attempts)
             for row in self._rows.values()
         )
 

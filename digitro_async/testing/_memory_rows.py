@@ -5,6 +5,7 @@ import attrs
 from digitro_async.campaign import Entry, NewContact, OpenContact, State, Step
 from digitro_async.campaign._state import DOUBTFUL, TRANSITIONS, after
 from digitro_async.errors import ClaimLostError, IllegalTransitionError
+from digitro_async.protocol import PABX_REASONS
 
 __all__ = ["Row"]
 
@@ -47,6 +48,10 @@ class Row:
             sent_at=self.sent_at,
             settled_at=self.settled_at,
         )
+
+    def may_try(self, most: int) -> bool:
+        """Whether it may be called again after so many attempts, or more."""
+        return self.attempts < most or self.reason in PABX_REASONS
 
     def step(self, step: Step) -> None:
         """Take a step.

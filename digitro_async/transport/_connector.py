@@ -11,13 +11,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import PoolSettings, RateLimit, TLSSettings
 from digitro_async.transport._tracked import PoolState, TrackedProtocol
 
 if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest, ConnectionKey
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
@@ -26,6 +26,10 @@ __all__ = ["QuietPoolConnector", "abortive_sockets", "make_connector", "tls_of"]
 
 DEFAULT_REST = 0.1
 """Seconds that connections to a PABX with a cap rest: five more at 50 calls/s."""
+
+
+_LONGEST_USER_TIMEOUT = 2**31 - 1
+"""Milliseconds, 24 days: more is refused by ``setsockopt``, and no socket made."""
 
 
 def abortive_sockets(total: float) -> Any:
@@ -42,7 +46,7 @@ def abortive_sockets(total: float) -> Any:
     """
     linger = struct.pack("ii", 1, 0)
     user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
-    milliseconds = max(1, int(total * 1000))
+    milliseconds = int(min(max(1.0, total * 1000), _LONGEST_USER_TIMEOUT))
 
     def make_socket(address: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol = address[:3]
@@ -188,7 +192,7 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         req: "ClientRequest",
         traces: "list[Trace]",
         timeout: aiohttp.ClientTimeout,
-    ) -> "ResponseHandler":
+    ) -> ResponseHandler:
         made = self._made = await super()._create_connection(req, traces, timeout)
         watched: Any = made
         watched.what_waits = _watch(made.transport)
@@ -197,7 +201,7 @@ class QuietPoolConnector(aiohttp.TCPConnector):
     def _release(
         self,
         key: "ConnectionKey",
-        protocol: "ResponseHandler",
+        protocol: ResponseHandler,
         *,
         should_close: bool = False,
     ) -> None:

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, Final
 
 from digitro_async.protocol import Evidence, call_ids_in
+from digitro_async.transport._deadlines import LastLook
 from digitro_async.transport._interim import FEED, PIECE, BoundedProtocol
 
 __all__ = ["PoolState", "TrackedProtocol"]
@@ -177,6 +178,11 @@ class TrackedProtocol(BoundedProtocol):
             super().data_received(data)
         if self.is_idle and self._buffer:  # the answer ended, and another began
             self.distrust()
+
+    def _on_read_timeout(self) -> None:
+        """Say that nothing came, but only after a last look."""
+        late: Any = LastLook(self._loop, super()._on_read_timeout)
+        self._read_timeout_handle = late  # cancelled like a timer, when something comes
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Take note that it is closed."""

@@ -1,0 +1,92 @@
+"""Who waits for a turn at one PABX, first come first served.
+
+Whoever gives up is marked and not searched for: 40,000 who are cancelled at once would
+otherwise take a search each through all the others.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from digitro_async.errors import NotSentError
+
+__all__ = ["Waiter", "Waiting"]
+
+FEW_GONE = 64
+"""Places of those who are gone that may be left beyond as many as wait."""
+
+
+@attrs.define(eq=False)
+class Waiter:
+    """One who waits, or did.
+
+    Attributes:
+        turn: Tells it that its turn has come, and whether it is a probe.
+        patient: Whether it waits while the PABX is paused.
+        waits: Whether it still counts as waiting.
+    """
+
+    turn: asyncio.Future[bool]
+    patient: bool
+    waits: bool = True
+
+
+class Waiting:
+    """A queue.
+
+    Attributes:
+        count: How many wait.
+    """
+
+    __slots__ = ("_queue", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._queue: deque[Waiter] = deque()
+
+    def __iter__(self) -> Iterator[Waiter]:
+        return (waiter for waiter in self._queue if waiter.waits)
+
+    def join(self, waiter: Waiter) -> None:
+        """Put one at the end."""
+        self._queue.append(waiter)
+        self.count += 1
+
+    def first(self) -> Waiter | None:
+        """Return the first that still wants its turn."""
+        queue = self._queue
+        while queue:
+            if not queue[0].turn.done():
+                return queue[0]
+            self._count_out(queue.popleft())
+        return None
+
+    def serve(self, waiter: Waiter, *, probe: bool) -> None:
+        """Give the first its turn."""
+        self._queue.popleft()
+        self._count_out(waiter)
+        waiter.turn.set_result(probe)
+
+    def leave(self, waiter: Waiter) -> None:
+        """Note that one is gone; places are cleared when most of them are empty."""
+        self._count_out(waiter)
+        if not self.count or len(self._queue) > 2 * self.count + FEW_GONE:
+            self._queue = deque(self)
+
+    def turn_away(self, refuse: Callable[[Waiter], NotSentError | None]) -> None:
+        """Send those away for whom there is an error."""
+        for waiter in self:
+            if not waiter.turn.done():
+                error = refuse(waiter)
+                if error is None:
+                    continue
+                waiter.turn.set_exception(error)
+            self._count_out(waiter)
+        self._queue = deque(self)
+
+    def _count_out(self, waiter: Waiter) -> None:
+        if waiter.waits:
+            waiter.waits = False
+            self.count -= 1

@@ -1,0 +1,368 @@
+"""What can't be used is refused at the door: nothing is queued or counted for it."""
+
+import asyncio
+import contextlib
+import decimal
+import fractions
+import math
+from typing import Any
+
+import pytest
+from helpers import ScriptedTransport, accepted, make_call, make_pabx, quiet_loop
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual_time import virtual_time
+
+from digitro_async import (
+    PABX,
+    ConfigurationError,
+    DigitroClient,
+    Dispatcher,
+    DispatchItem,
+    InvalidCallError,
+    LeanSessionManager,
+    Outcome,
+    PauseSettings,
+    PoolSettings,
+    PredictiveCall,
+    RateLimit,
+    RateWaitTimeoutError,
+    RetrySettings,
+    SessionManager,
+    TimeoutSettings,
+)
+from digitro_async.testing import FakePABX
+
+
+class Odd:
+    """Is nothing that anybody asked for, and can't be hashed."""
+
+    __hash__: Any = None
+
+
+BAD_WAITS: list[Any] = [
+    *("5", b"5", "", [5], (5,), {}, True, False, 1j, Odd(), object, print),
+    *(math.nan, math.inf, -math.inf, -1, -0.001, 10**400, -(10**400), 1e300, 2e9),
+    *(decimal.Decimal(5), fractions.Fraction(5), decimal.Decimal("nan")),
+]
+BAD_NAMES: list[Any] = [5, b"one", True, 1.5, ["one"], ("one",), {}, Odd(), make_pabx()]
+BAD_REASONS: list[Any] = [None, 5, b"x", "", "  ", "a\nb", "x" * 65, ["x"], Odd()]
+BAD_SECONDS: list[Any] = [
+    *([math.nan], [math.inf], [-math.inf], ["5"], [True], [None], [10**400], [1e300]),
+    [1.0, decimal.Decimal(5)],
+]
+
+
+def kind_of(value: object) -> str:
+    """Return what a case is called: some values are hundreds of digits long."""
+    return type(value).__name__
+
+
+def full(transport: Any = None) -> Dispatcher:
+    """Return a dispatcher with room for two calls and none left."""
+    pabx = make_pabx(max_in_flight=2)
+    return Dispatcher(pabx, transport or ScriptedTransport(latency=10))
+
+
+def traces(dispatcher: Dispatcher) -> tuple[int, ...]:
+    """Return what a call that was let in would leave behind."""
+    one = dispatcher.statistics().pabx["one"]
+    return one.in_flight, one.waiting, one.attempts, dispatcher._busy
+
+
+class TestTurns:
+    """Arguments that a call waits for its turn with."""
+
+    @pytest.mark.parametrize("wait", BAD_WAITS, ids=kind_of)
+    @pytest.mark.parametrize("has_room", [True, False])
+    def test_max_wait(self, wait: Any, has_room: bool) -> None:
+        """A time to wait that is none is refused and costs no place."""
+
+        @virtual_time
+        async def run() -> None:
+            dispatcher = full()
+            others = [
+                asyncio.create_task(dispatcher.submit(make_call()))
+                for _ in range(0 if has_room else 2)
+            ]
+            await asyncio.sleep(0)
+            before = traces(dispatcher)
+            for _ in range(3):
+                with pytest.raises(ConfigurationError, match=r"^max_wait must be"):
+                    await dispatcher.submit(make_call(), max_wait=wait)
+
+            assert traces(dispatcher) == before
+
+            result = await dispatcher.submit(make_call(), max_wait=100)
+            await asyncio.gather(*others)
+
+            assert result.outcome is Outcome.ACCEPTED
+            assert traces(dispatcher)[0] == 0
+
+        run()
+
+    @pytest.mark.parametrize("wait", [0, 0.0, 1, 2.5, 10**9])
+    def test_max_wait_that_is_one(self, wait: float) -> None:
+        """Any number of seconds that a timer can wait is taken."""
+
+        @virtual_time
+        async def run() -> None:
+            dispatcher = full(ScriptedTransport(latency=5))
+            others = [
+                asyncio.create_task(dispatcher.submit(make_call())) for _ in range(2)
+            ]
+            await asyncio.sleep(0)
+            result = await dispatcher.submit(make_call(), max_wait=wait)
+            await asyncio.gather(*others)
+
+            assert isinstance(result.error, RateWaitTimeoutError) is (wait < 5)
+            assert traces(dispatcher)[:2] == (0, 0)
+
+        run()
+
+    @pytest.mark.parametrize("name", BAD_NAMES, ids=kind_of)
+    async def test_pabx(self, name: Any) -> None:
+        """What is no name is refused; a name nobody has makes the call invalid."""
+        dispatcher = full(ScriptedTransport())
+        with pytest.raises(ConfigurationError, match=r"^pabx must be"):
+            await dispatcher.submit(make_call(), pabx=name)
+        result = await dispatcher.submit(make_call(), pabx="nobody")
+
+        assert isinstance(result.error, InvalidCallError)
+        assert traces(dispatcher) == (0, 0, 0, 0)
+
+    @pytest.mark.parametrize("wait", BAD_WAITS, ids=kind_of)
+    async def test_through_the_client(self, wait: Any) -> None:
+        """The client refuses the same, before anything is opened."""
+        call = make_call()
+        async with FakePABX() as pabx, DigitroClient(pabx.settings()) as client:
+            with pytest.raises(ConfigurationError, match=r"^max_wait must be"):
+                await client.make_predictive_call(call, max_wait=wait)
+            with pytest.raises(ConfigurationError, match=r"^pabx must be"):
+                await client.make_predictive_call(call, pabx=5)  # type: ignore[arg-type]  # bad
+
+            assert client.statistics().in_flight == 0
+            assert pabx.posts == 0
+
+    @given(
+        st.one_of(
+            st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary()
+        )
+    )
+    def test_anything(self, value: Any) -> None:
+        """Whatever is given, it is taken or refused, and no place is lost."""
+
+        @virtual_time
+        async def run() -> None:
+            dispatcher = full(ScriptedTransport())
+            for options in ({"max_wait": value}, {"pabx": value}):
+                with contextlib.suppress(ConfigurationError):
+                    await dispatcher.submit(make_call(), **options)
+
+            assert traces(dispatcher)[0] == traces(dispatcher)[1] == 0
+            assert traces(dispatcher)[3] == 0
+
+        run()
+
+
+class TestItems:
+    """What stands in a list is one call's own fault."""
+
+    @virtual_time
+    async def test_one_bad_item_touches_no_other(self) -> None:
+        """Items of any kind become results, and the others are called."""
+        items: list[Any] = [
+            *(DispatchItem(call=make_call(n), pabx=name) for n, name in _numbered()),
+            *(DispatchItem(call=bad) for bad in BAD_NAMES),
+            *(None, "x", 5, Odd(), [make_call()]),
+        ]
+        key: Any = [1]
+        good: list[Any] = [
+            make_call(1),
+            DispatchItem(call=make_call(2), pabx="one", key=key),
+        ]
+        dispatcher = full(ScriptedTransport())
+        async with dispatcher.stream([*items, *good]) as results:
+            taken = [result async for result in results]
+
+        assert results.exhausted
+        outcomes = [result.outcome for result in taken]
+        assert outcomes.count(Outcome.ACCEPTED) == 2
+        assert outcomes.count(Outcome.INVALID) == len(items)
+        assert traces(dispatcher)[0] == traces(dispatcher)[3] == 0
+        assert any(result.key is key for result in taken)
+
+    @pytest.mark.parametrize("calls", [5, None, Odd(), make_call()])
+    async def test_what_is_no_list(self, calls: Any) -> None:
+        """What can't be iterated over is refused when it is given."""
+        dispatcher = full(ScriptedTransport())
+        with pytest.raises((TypeError, ConfigurationError)):
+            dispatcher.stream(calls)
+
+        assert traces(dispatcher) == (0, 0, 0, 0)
+
+
+def _numbered() -> list[tuple[int, Any]]:
+    return list(enumerate(BAD_NAMES))
+
+
+class TestSteering:
+    """Pauses, slots and the making of a dispatcher."""
+
+    @pytest.mark.parametrize("reason", BAD_REASONS)
+    def test_reason(self, reason: Any) -> None:
+        """A pause without a reason that can be shown is refused, and pauses nothing."""
+        dispatcher = full()
+        with pytest.raises(ConfigurationError, match=r"^reason must be"):
+            dispatcher.pause(reason=reason)
+
+        assert not dispatcher.is_held
+
+    @pytest.mark.parametrize("name", BAD_NAMES, ids=kind_of)
+    async def test_names(self, name: Any) -> None:
+        """What is no name of a PABX is none to pause, resume or hold slots of."""
+        dispatcher = full()
+        acts: list[Any] = [dispatcher.pause, dispatcher.resume]
+        for act in (*acts, lambda one: dispatcher.hold_slots(one, [1.0])):
+            with pytest.raises(ConfigurationError, match=r"no PABX of that name"):
+                act(name)
+
+        assert not dispatcher.is_held
+
+    @pytest.mark.parametrize("seconds", BAD_SECONDS)
+    def test_slots(self, seconds: Any) -> None:
+        """Slots that would never come free are not taken."""
+
+        @virtual_time
+        async def run() -> None:
+            pabx = make_pabx(rate=RateLimit(2))
+            dispatcher = Dispatcher(pabx, ScriptedTransport())
+            with pytest.raises(ConfigurationError, match=r"^seconds must be"):
+                dispatcher.hold_slots("one", seconds)
+            for number in range(4):
+                await dispatcher.submit(make_call(number))
+
+            assert asyncio.get_running_loop().time() < 3
+
+        run()
+
+    @pytest.mark.parametrize("pabx", [5, "one", [5], [make_pabx(), "x"], Odd(), {}])
+    def test_pabx(self, pabx: Any) -> None:
+        """A dispatcher is made of PABX and of nothing else."""
+        with pytest.raises(ConfigurationError):
+            Dispatcher(pabx, ScriptedTransport())
+        with pytest.raises(ConfigurationError):
+            DigitroClient(pabx)
+
+    @pytest.mark.parametrize("settings", [{"retry": 5}, {"pause": "x"}, {"retry": {}}])
+    def test_settings(self, settings: Any) -> None:
+        """Settings of another kind are refused, not found out at the first call."""
+        with pytest.raises(ConfigurationError, match=f"^{next(iter(settings))} must"):
+            DigitroClient(make_pabx(), **settings)
+
+
+LARGE: list[Any] = [
+    *(10**10, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 10**30, 10**400),
+    *(1e9, 3e6, 1e10, 1e18, 1e300, 1.7e308, 5e-324, 1e-300, 1e-9),
+]
+NUMBERS: list[tuple[str, str]] = [
+    *(("rate", name) for name in ("calls", "per")),
+    *(("pool", name) for name in ("idle_seconds", "max_connections")),
+    *(("timeouts", name) for name in ("total", "connect", "sock_connect", "sock_read")),
+    *(
+        ("retry", name)
+        for name in ("max_attempts", "base_delay", "max_delay", "max_retry_after")
+    ),
+    *(("retry", name) for name in ("quota", "cost")),
+    *(
+        ("pause", name)
+        for name in ("unknown_run", "unknown_budget", "unknown_window", "not_sent_run")
+    ),
+    *(("pause", name) for name in ("rejected_run", "first_pause", "max_pause")),
+    *(("pabx", name) for name in ("max_in_flight", "channel_id")),
+]
+KINDS: dict[str, Any] = {
+    "rate": lambda **given: RateLimit(**{"calls": 50, **given}),
+    "pool": PoolSettings,
+    "timeouts": TimeoutSettings,
+    "retry": RetrySettings,
+    "pause": PauseSettings,
+}
+TINY = 1e-6
+"""No call is done in so short a time: it ends as a time-out."""
+
+
+def with_number(group: str, name: str, value: Any, base_url: str) -> dict[str, Any]:
+    """Return what a client is made of, with one number given."""
+    made = {} if group == "pabx" else {group: KINDS[group](**{name: value})}
+    own = {name: value} if group == "pabx" else {}
+    channel = own.pop("channel_id", 1)
+    client: dict[str, Any] = {
+        key: made.pop(key) for key in ("retry", "pause") if key in made
+    }
+    pabx = PABX("one", base_url, channel, "demo-key", **made, **own)
+    return {"pabx": pabx, **client}
+
+
+@pytest.mark.parametrize(("group", "name"), NUMBERS)
+@pytest.mark.parametrize("manager", [SessionManager, LeanSessionManager])
+async def test_a_number_works_or_is_refused(
+    group: str, name: str, manager: type[SessionManager]
+) -> None:
+    """Every number, however large or small, is refused as such or makes a call."""
+    async with quiet_loop(), FakePABX() as pabx:
+        for value in LARGE:
+            try:
+                made = with_number(group, name, value, pabx.base_url)
+            except ConfigurationError as error:
+                assert str(error).startswith(name)  # noqa: PT017 - most are made
+                continue
+            if value < TINY and group in ("timeouts", "rate"):
+                continue
+            async with (
+                manager() as sessions,
+                DigitroClient(sessions=sessions, **made) as client,
+            ):
+                dispatcher = client.dispatcher
+                dispatcher.hold_slots("one", [0.0])
+                results = client.dispatch([make_call(1)])
+                async with asyncio.timeout(20), results:
+                    [result] = [one async for one in results]
+            if name == "channel_id":  # the simulator knows one
+                assert result.error is not None
+                assert result.error.status == 404
+            else:
+                assert result.outcome is Outcome.ACCEPTED, value
+
+
+@pytest.mark.parametrize("value", [10**400, 2**63, 10**30], ids=kind_of)
+def test_the_text_of_a_refusal(value: int) -> None:
+    """A number that is too large is refused by name, and not shown."""
+    for make in (
+        lambda: RateLimit(value),
+        lambda: TimeoutSettings(total=value),
+        lambda: RetrySettings(quota=value),
+    ):
+        with pytest.raises(ConfigurationError, match="must not be above") as caught:
+            make()
+        assert str(value)[:20] not in str(caught.value)
+
+
+@virtual_time
+async def test_a_first_pause_longer_than_the_longest() -> None:
+    """No pause is longer than the longest, the first included."""
+    pause = PauseSettings(unknown_run=1, first_pause=90, max_pause=30)
+    seen = accepted(1)
+    seen.status = 500
+    dispatcher = Dispatcher(make_pabx(), ScriptedTransport([seen]), pause=pause)
+    await dispatcher.submit(make_call())
+
+    assert dispatcher.statistics().pabx["one"].resumes_in == pytest.approx(30)
+
+
+def test_calls_are_made_of_text() -> None:
+    """A call of anything but text is refused before there is a call."""
+    odd: list[Any] = [5, None, b"5", [], Odd()]
+    for bad in odd:
+        with pytest.raises(InvalidCallError):
+            PredictiveCall(device="1", device_password="2", destination=bad)

@@ -1,0 +1,270 @@
+"""Many who wait and give up take no longer than they are many."""
+
+import asyncio
+import gc
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from helpers import ScriptedTransport, make_call, make_pabx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digitro_async import (
+    CallResult,
+    Dispatcher,
+    DispatchItem,
+    NotSentError,
+    Outcome,
+    PauseSettings,
+    PredictiveCall,
+)
+from digitro_async.dispatch._waiting import FEW_GONE, Waiter, Waiting
+
+FEW, MANY = 1_000, 10_000
+STEEPEST = 4
+"""How much more than in proportion many may take: searches would take 10 times as much,
+and a busy machine's caches and memory something."""
+
+
+async def fill(
+    dispatcher: Dispatcher, count: int, *, max_wait: float | None = None
+) -> list[asyncio.Task[CallResult]]:
+    """Have so many calls wait for a PABX that has no room."""
+    for lane in dispatcher._router.lanes.values():
+        lane.counters.in_flight = lane.pabx.max_in_flight
+    call = make_call()
+    tasks = [
+        asyncio.create_task(dispatcher.submit(call, patient=True, max_wait=max_wait))
+        for _ in range(count)
+    ]
+    while waiting(dispatcher) < count:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0)
+    return tasks
+
+
+def waiting(dispatcher: Dispatcher) -> int:
+    """Return how many wait, by the statistics."""
+    return sum(one.waiting for one in dispatcher.statistics().pabx.values())
+
+
+Act = Callable[[], Awaitable[object]]
+
+
+async def cpu_seconds(act: Act) -> float:
+    """Return how long a process works on something; others don't count."""
+    gc.collect()
+    gc.disable()
+    try:
+        began = time.process_time()
+        await act()
+        return time.process_time() - began
+    finally:
+        gc.enable()
+
+
+async def assert_in_proportion(prepare: Callable[[int], Awaitable[Act]]) -> None:
+    """Check that what takes some time for few takes no more than its share for many."""
+    few = sorted([await cpu_seconds(await prepare(FEW)) for _ in range(5)])[2]
+    many = await cpu_seconds(await prepare(MANY))
+
+    assert many < STEEPEST * few * MANY / FEW
+
+
+@pytest.mark.parametrize("order", ["last to first", "first to last", "mixed"])
+async def test_cancelled(order: str) -> None:
+    """Many who are cancelled are gone as fast as few, each, in whatever order."""
+
+    async def prepare(count: int) -> Act:
+        dispatcher = Dispatcher([make_pabx("a"), make_pabx("b")], ScriptedTransport())
+        tasks = await fill(dispatcher, count)
+        lanes = dispatcher._router.lanes.values()
+        assert [lane.load for lane in lanes] == [1 + count / 200] * 2
+        if order == "last to first":
+            tasks.reverse()
+        elif order == "mixed":
+            random.Random(count).shuffle(tasks)
+
+        async def cancel() -> None:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            assert waiting(dispatcher) == 0
+            assert [lane.load for lane in lanes] == [1.0, 1.0]
+
+        return cancel
+
+    await assert_in_proportion(prepare)
+
+
+async def test_forty_thousand() -> None:
+    """40,000 who are cancelled, last to first, don't keep the loop for long."""
+    dispatcher = Dispatcher(make_pabx(), ScriptedTransport())
+    tasks = await fill(dispatcher, 40_000)
+
+    async def cancel() -> None:
+        for task in reversed(tasks):
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    assert await cpu_seconds(cancel) < 5  # 0.5 on a machine that does nothing else
+    assert waiting(dispatcher) == 0
+
+
+async def test_half_of_them_cancelled() -> None:
+    """Those who stay are counted and served in their order."""
+    dispatcher = Dispatcher(make_pabx(max_in_flight=1), ScriptedTransport())
+    lane = dispatcher._router.lanes["one"]
+    lane.counters.in_flight = 1
+    order: list[int] = []
+
+    async def one(number: int) -> None:
+        await lane.enter(patient=True)
+        order.append(number)
+        lane.abandon(asyncio.get_running_loop().time(), sent=False, probe=False)
+
+    tasks = [asyncio.create_task(one(number)) for number in range(2000)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    await asyncio.sleep(0)
+
+    assert lane.snapshot(0.0).waiting == 1000
+    assert lane.load == 1001
+
+    lane.abandon(asyncio.get_running_loop().time(), sent=False, probe=False)
+    await asyncio.wait(tasks)
+
+    assert order == list(range(1, 2000, 2))
+    assert lane.load == 0
+
+
+async def test_expired() -> None:
+    """Those whose time to wait is over are gone as fast, each, as few."""
+
+    async def prepare(count: int) -> Act:
+        dispatcher = Dispatcher(make_pabx(), ScriptedTransport())
+        tasks = await fill(dispatcher, count, max_wait=1e-3)
+
+        async def expire() -> None:
+            await asyncio.wait(tasks)
+            assert waiting(dispatcher) == 0
+
+        return expire
+
+    await assert_in_proportion(prepare)
+
+
+async def test_many_come_while_it_is_paused() -> None:
+    """Those who wait for a pause to end are not looked at for each that comes."""
+
+    async def prepare(count: int) -> Act:
+        pause = PauseSettings(wait_for_resume=True)
+        dispatcher = Dispatcher(make_pabx(), ScriptedTransport(), pause=pause)
+        dispatcher.pause()
+
+        async def come_and_go() -> None:
+            tasks = await fill(dispatcher, count)
+            for lane in dispatcher._router.lanes.values():
+                lane.counters.in_flight = 0
+            dispatcher.resume()
+            await asyncio.wait(tasks)
+            assert dispatcher.statistics().outcomes[Outcome.ACCEPTED] == count
+
+        return come_and_go
+
+    await assert_in_proportion(prepare)
+
+
+async def test_turned_away_to_another() -> None:
+    """Whoever has to move on does not look at every PABX there is."""
+
+    async def prepare(count: int) -> Act:
+        """Pause half of a number of PABX that 2,000 wait for."""
+        pabx = [make_pabx(f"{one}", max_in_flight=10**6) for one in range(count // 50)]
+        dispatcher = Dispatcher(pabx, ScriptedTransport())
+        tasks = await fill(dispatcher, 2_000)
+        lanes = list(dispatcher._router.lanes.values())
+        for lane in lanes:
+            lane.counters.in_flight = 0
+
+        async def move_on() -> None:
+            for lane in lanes[: len(lanes) // 2]:
+                lane.pause("operator")
+            await asyncio.wait(tasks)
+
+        return move_on
+
+    few, many = await prepare(FEW), await prepare(MANY)
+
+    assert await cpu_seconds(many) < STEEPEST * await cpu_seconds(few)
+
+
+async def test_drained_with_many_workers() -> None:
+    """A list that is drained with 10,000 workers waiting ends at once."""
+
+    async def source() -> AsyncIterator[PredictiveCall | DispatchItem]:
+        for number in range(10_000):
+            yield make_call(number)
+        await asyncio.sleep(1000)
+
+    transport = ScriptedTransport(latency=0.5)
+    dispatcher = Dispatcher(make_pabx(max_in_flight=10_000), transport)
+    async with dispatcher.stream(source()) as results:
+        for _ in range(5000):
+            await anext(results)
+
+        async def drain() -> None:
+            results.drain()
+            async for _ in results:
+                pass
+
+        assert await cpu_seconds(drain) < 5
+    assert not results.exhausted
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.just(("join", 0)),
+            st.just(("serve", 0)),
+            st.just(("turn away", 0)),
+            st.tuples(st.just("leave"), st.integers(0, 300)),
+        ),
+        max_size=300,
+    )
+)
+def test_queue_against_a_list(events: list[tuple[str, int]]) -> None:
+    """The queue is what a plain list would be, and keeps few empty places."""
+    loop = asyncio.new_event_loop()
+    queue, model = Waiting(), list[Waiter]()
+    try:
+        for number, (event, index) in enumerate(events):
+            if event == "join":
+                waiter = Waiter(loop.create_future(), patient=number % 3 > 0)
+                queue.join(waiter)
+                model.append(waiter)
+            elif event == "serve":
+                waiting_first = queue.first()
+                assert waiting_first is (model[0] if model else None)
+                if waiting_first is not None:
+                    queue.serve(model.pop(0), probe=False)
+            elif event == "turn away":
+                queue.turn_away(lambda one: None if one.patient else _RefusedError())
+                model = [one for one in model if one.patient]
+            elif model:
+                waiter = model.pop(index % len(model))
+                waiter.turn.cancel()
+                queue.leave(waiter)
+                queue.leave(waiter)
+
+            assert list(queue) == model
+            assert queue.count == len(model)
+            assert len(queue._queue) <= 2 * queue.count + FEW_GONE
+    finally:
+        loop.close()
+
+
+class _RefusedError(NotSentError):
+    """Anything that can be raised."""
