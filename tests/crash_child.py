@@ -219,7 +219,7 @@ def _status_of_exception_trusted() -> None:
 def _slots_forgotten() -> None:
     """Begin as if no earlier run had made a call."""
 
-    async def nothing(_: Any) -> None:
+    async def nothing(*_: Any) -> None:
         pass
 
     _replace(_runner.CampaignRun, "_keep_slots", nothing)

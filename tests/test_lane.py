@@ -14,6 +14,7 @@ from digitro_async import (
     RetrySettings,
 )
 from digitro_async.dispatch._lane import REMEMBERED_IDS, Lane
+from digitro_async.dispatch._pacing import Pacer
 from digitro_async.dispatch._policy import BreakerState
 from digitro_async.errors import NotSentError, Outcome, ThrottledError
 from digitro_async.protocol import Settled, Verdict
@@ -111,7 +112,7 @@ async def test_turn_given_to_a_cancelled_waiter_is_taken_back() -> None:
     assert waiting.cancelled()
     assert lane.counters.in_flight == 0
     assert lane.counters.attempts == 1
-    assert lane._pacer is not None
+    assert isinstance(lane._pacer, Pacer)
     assert lane._pacer._held == 0
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from digitro_async.campaign._state import State, Step
 
-__all__ = ["STATES", "STATE_CODES", "STEP_CODES"]
+__all__ = ["STATES", "STATE_CODES", "STEPS", "STEP_CODES"]
 
 STATE_CODES: Final = {
     State.PENDING: 1,
@@ -35,3 +35,5 @@ STEP_CODES: Final = {
     Step.RECONCILE_NOT_PLACED: 12,
 }
 """Never change one: files outlive versions."""
+
+STEPS: Final = {code: step for step, code in STEP_CODES.items()}

@@ -31,7 +31,7 @@ from digitro_async.protocol import (
     repeated_call_id,
     settle,
 )
-from digitro_async.settings import PauseSettings, RetrySettings
+from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 from digitro_async.transport import Transport
 
 __all__ = ["Dispatcher"]
@@ -173,19 +173,36 @@ class Dispatcher:
         """Send many calls; see ``DigitroClient.dispatch``."""
         return DispatchResults(self, calls, journal)
 
-    def hold_slots(self, pabx: str, seconds: Iterable[float]) -> None:
+    def hold_slots(
+        self,
+        pabx: str,
+        seconds: Iterable[float],
+        *,
+        lost: Iterable[float] = (),
+        limit: RateLimit | None = None,
+    ) -> None:
         """Take rate slots for calls that another run made before this one.
+
+        PABX at one address share their slots: take them for one of these only.
 
         Args:
             pabx: Name of the PABX.
             seconds: For each call, how long from now its slot is taken.
+            lost: For each call that was sent and never answered, how long from now its
+                slot is taken at most; an answer to a later call frees it.
+            limit: The cap that the slots are of, None for every one at its address.
 
         Raises:
             ConfigurationError: If there is no PABX of that name.
         """
         now = live_time()
         for lane in self._router.named(pabx):
-            lane.hold_slots(now + one for one in seconds)
+            lane.hold_slots(
+                [now + one for one in seconds],
+                [now + one for one in lost],
+                now=now,
+                limit=limit,
+            )
 
     def pause(self, pabx: str | None = None, *, reason: str = "operator") -> None:
         """Start no call on the PABX (None: on any) until ``resume``.
@@ -283,11 +300,12 @@ class Dispatcher:
         if settled.accepted and lane.is_repeated(settled.accepted.call_id):
             settled = repeated_call_id()
         if cancelled is None:
-            lane.settle(settled, now, probe=probe)
+            lane.settle(settled, now, probe=probe, started=progress.sent)
             if progress.problem:
                 lane.pause(Failure.CONFIGURATION)
         else:
-            lane.abandon(now, sent=seen.sending, probe=probe)
+            started = progress.sent
+            lane.abandon(now, sent=seen.sending, probe=probe, started=started)
         progress.on_wire = False
         if cancelled is None:
             return settled, seen

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from digitro_async.dispatch._clock import live_time
-from digitro_async.dispatch._pacing import Pacer
+from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._policy import Breaker, BreakerState, RetryQuota
+from digitro_async.dispatch._shared import make_pacer
 from digitro_async.dispatch._statistics import Counters, PABXStatistics
 from digitro_async.errors import (
     DrainedError,
@@ -23,8 +24,8 @@ from digitro_async.errors import (
     RateWaitTimeoutError,
 )
 from digitro_async.models import PABX
-from digitro_async.protocol import Settled
-from digitro_async.settings import PauseSettings, RetrySettings
+from digitro_async.protocol import Settled, is_answer
+from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 
 __all__ = ["Lane"]
 
@@ -32,6 +33,9 @@ _NOT_SENT, _CLOSED, _HELD = Outcome.NOT_SENT, BreakerState.CLOSED, BreakerState.
 
 SHORTEST_TIMER = 1e-5
 """Seconds; a loop fires a shorter timer too early, again and again."""
+
+YIELD_SECONDS = 1e-4
+"""How much later a lane asks again that went last, where others share its cap."""
 
 REMEMBERED_IDS = 25_000
 """Call ids of one generation; two generations are remembered for each PABX."""
@@ -50,22 +54,31 @@ class Lane:
         pabx: The PABX.
         retry: Limits of retries.
         pause: When to pause it.
+        pacer: What paces the calls to its address; None where it has that to itself.
 
     Attributes:
+        beside: The lanes of other PABX at its address, which share its pacer.
         on_lighter: Told when it has become less loaded, or is no longer paused; None
             where nobody chooses, because there is one lane.
     """
 
-    def __init__(self, pabx: PABX, retry: RetrySettings, pause: PauseSettings) -> None:
+    def __init__(
+        self,
+        pabx: PABX,
+        retry: RetrySettings,
+        pause: PauseSettings,
+        pacer: Pacer | Together | None = None,
+    ) -> None:
         self.pabx = pabx
         self.quota = RetryQuota(retry)
         self.breaker = Breaker(pause)
         self.counters = Counters()
+        self.beside: tuple[Lane, ...] = ()
         self.on_lighter: Callable[[Lane], object] | None = None
         self._wait_for_resume = pause.wait_for_resume
         self._max_in_flight = pabx.max_in_flight
         self._max_retry_after = retry.max_retry_after
-        self._pacer = None if pabx.rate is None else Pacer(pabx.rate)
+        self._pacer = pacer or make_pacer([pabx], pause.first_pause)
         self._throttled_until = -math.inf
         self._waiters: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -133,11 +146,31 @@ class Lane:
             if limit is not None:
                 limit.cancel()
 
-    def settle(self, settled: Settled, now: float, *, probe: bool) -> None:
-        """Take what one attempt settled into account and let the next one go."""
+    def settle(
+        self,
+        settled: Settled,
+        now: float,
+        *,
+        probe: bool,
+        started: float = -math.inf,
+    ) -> None:
+        """Take what one attempt settled into account and let the next one go.
+
+        Args:
+            settled: What it settled.
+            now: The time.
+            probe: Whether it was a probe.
+            started: When it started.
+        """
         self.counters.in_flight -= 1
-        if self._pacer is not None:
-            self._pacer.settle(now, sent=settled.verdict.outcome is not _NOT_SENT)
+        pacer = self._pacer
+        if pacer is not None:
+            if settled.accepted is not None or _is_answered(settled):
+                pacer.settle(now, started)
+            elif settled.verdict.outcome is _NOT_SENT:
+                pacer.settle(now, sent=False)
+            else:
+                pacer.lose(now, started)
         if settled.accepted is not None and not probe:
             self.breaker.record_accepted()
             self.quota.refund()
@@ -145,6 +178,8 @@ class Lane:
             self._settle_trouble(settled, now, probe=probe)
         if self._waiters:
             self._pump()
+        if self.beside:
+            self._wake_beside()
         self._tell()
 
     def _settle_trouble(self, settled: Settled, now: float, *, probe: bool) -> None:
@@ -153,15 +188,29 @@ class Lane:
         self.counters.alarms += settled.verdict.alarm
         self.breaker.record(settled.verdict, now, probe=probe)
 
-    def abandon(self, now: float, *, sent: bool, probe: bool) -> None:
-        """Note that an attempt was cancelled; it says nothing about the PABX."""
+    def abandon(
+        self, now: float, *, sent: bool, probe: bool, started: float = -math.inf
+    ) -> None:
+        """Note that an attempt was cancelled; it says nothing about the PABX.
+
+        Args:
+            now: The time.
+            sent: Whether it may have been sent: then it may still be delivered.
+            probe: Whether it was a probe.
+            started: When it started.
+        """
         self.counters.in_flight -= 1
         if self._pacer is not None:
-            self._pacer.settle(now, sent=sent)
+            if sent:
+                self._pacer.lose(now, started)
+            else:
+                self._pacer.settle(now, sent=False)
         if probe:
             self.breaker.abandon_probe(now)
         if self._waiters:
             self._pump()
+        if self.beside:
+            self._wake_beside()
         self._tell()
 
     def is_repeated(self, call_id: str) -> bool:
@@ -177,10 +226,32 @@ class Lane:
         """Start no call before that moment: the PABX asked for fewer."""
         self._throttled_until = max(self._throttled_until, until)
 
-    def hold_slots(self, free_at: Iterable[float]) -> None:
-        """Take the rate slots of calls that were made before, until those moments."""
-        if self._pacer is not None:
-            self._pacer.hold(free_at)
+    def hold_slots(
+        self,
+        free_at: Iterable[float],
+        lost_until: Iterable[float] = (),
+        *,
+        now: float = -math.inf,
+        limit: RateLimit | None = None,
+    ) -> None:
+        """Take the rate slots of calls that were made before.
+
+        Args:
+            free_at: For each call that was answered, when its slot is free.
+            lost_until: For each that was not, when its slot is free at the latest.
+            now: The time: what starts later is sent later than the lost ones.
+            limit: The cap that the slots are of, None for every one.
+        """
+        pacer = self._pacer
+        if pacer is None:
+            return
+        free_at, lost_until = list(free_at), list(lost_until)
+        pacers = (
+            pacer.pacers.items() if isinstance(pacer, Together) else [(limit, pacer)]
+        )
+        for its_limit, one in pacers:
+            if limit is None or its_limit == limit:
+                one.hold(free_at, lost_until, now=now)
 
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""
@@ -245,8 +316,15 @@ class Lane:
         self.counters.start(now)
         return self.breaker.state is not _CLOSED and self.breaker.start()
 
+    def _wake_beside(self) -> None:
+        """Let those look again who share the pacer: a slot may be free now."""
+        for lane in self.beside:
+            if lane._waiters:  # noqa: SLF001 - one of its own kind
+                lane._pump()  # noqa: SLF001 - same
+
     def _pump(self) -> None:
         """Wake whoever may go now and set the timer for the next one."""
+        turn_of_others = 0.0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -259,12 +337,14 @@ class Lane:
             when = self._earliest(now)
             if when > now:
                 if when < math.inf:
-                    delay = max(when - now, SHORTEST_TIMER)
+                    delay = max(when - now, SHORTEST_TIMER) + turn_of_others
                     loop = asyncio.get_running_loop()
                     self._timer = loop.call_later(delay, self._pump)
                 return
             probe = self._start(now)
             self._waiters.popleft().turn.set_result(probe)
+            if self.beside:
+                turn_of_others = YIELD_SECONDS
 
     def _turn_away(self) -> None:
         """Tell those who will not be waited for that the PABX takes no calls."""
@@ -304,3 +384,7 @@ class Lane:
             self._tell()
             name, reason = self.pabx.name, "rate_wait_timeout"
             waiter.turn.set_exception(RateWaitTimeoutError(pabx=name, reason=reason))
+
+
+def _is_answered(settled: Settled) -> bool:
+    return is_answer(settled.verdict.outcome, settled.verdict.reason)

@@ -24,6 +24,7 @@ from digitro_async.protocol._outcome import (
     Failure,
     Observation,
     Verdict,
+    is_answer,
     judge,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "decode_answer",
     "encode_call",
     "error_of",
+    "is_answer",
     "judge",
     "repeated_call_id",
     "settle",
