@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 
 from digitro_async.errors import ConfigurationError
 
-__all__ = ["check_base_url"]
+__all__ = ["address_of", "check_base_url"]
 
 _ALLOWED = re.compile(r"[A-Za-z0-9\-._~:/\[\]]+")
 _NETLOC = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:[1-9][0-9]*)?")
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _LONGEST_HOST = 253
+_PORTS = {"http": 80, "https": 443}
+_LOCALHOST = "127.0.0.1"
 
 
 def check_base_url(url: str) -> str:
@@ -31,6 +33,34 @@ def check_base_url(url: str) -> str:
         raise ConfigurationError(f"base_url {problem}")
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def address_of(base_url: str) -> str:
+    """Return what two base URLs have in common that lead to one PABX.
+
+    That is the host, the port and the path prefix; not the scheme, and not how they
+    are written.
+
+    Args:
+        base_url: As ``check_base_url`` returns it.
+    """
+    parts = urlsplit(base_url)
+    host, port = _host_itself(parts.hostname or ""), parts.port or _PORTS[parts.scheme]
+    return f"{host}:{port}{parts.path}"
+
+
+def _host_itself(host: str) -> str:
+    if host == "localhost":
+        return _LOCALHOST
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.is_loopback:
+            return _LOCALHOST
+        address = address.ipv4_mapped or address
+    return f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004
 
 
 def _problem_of(url: object) -> str | None:

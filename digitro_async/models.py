@@ -67,6 +67,10 @@ def _unset_fields(value: str | UnsetFields) -> UnsetFields:
 class PABX:
     """One telephone exchange and how to reach it.
 
+    The address is what counts for ``rate``, not the name: where several PABX have base
+    URLs with one host, port and path prefix, a client holds each of their caps for all
+    of them together, also for one that has no ``rate``.
+
     Args:
         name: Your name for it, used in results, statistics and errors.
         base_url: Scheme, host, port and, where a proxy adds one, a path prefix.

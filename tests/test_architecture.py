@@ -67,6 +67,7 @@ PURE = [
     "protocol",
     "dispatch._pacing",
     "dispatch._policy",
+    "dispatch._repeated_ids",
     "dispatch._statistics",
     "campaign._codes",
     "campaign._state",

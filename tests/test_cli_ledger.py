@@ -422,9 +422,10 @@ class TestReconcile:
     ) -> None:
         """A contact that was not placed is dialled by the next run, another is not."""
         contact = self.unknown(capsys)
-        later = time.time() + 3600
+        later, since_start = time.time() + 3600, time.clock_gettime
         with monkeypatch.context() as patched:
             patched.setattr(time, "time", lambda: later)
+            patched.setattr(time, "clock_gettime", lambda of: since_start(of) + 3600)
             ran = self.reconcile(capsys, contact, verdict)
 
         assert (ran.code, ran.out) == (0, f"{contact} is {state} now\n")

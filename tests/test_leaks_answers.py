@@ -12,8 +12,8 @@ from test_transports import WAYS, go
 
 from digitro_async import DigitroClient, DigitroError, LedgerError, ThrottledError
 from digitro_async.campaign import SQLiteLedger
-from digitro_async.dispatch import _lane
 from digitro_async.dispatch._lane import Lane
+from digitro_async.dispatch._repeated_ids import LONGEST_REMEMBERED
 from digitro_async.privacy import Personal
 from digitro_async.protocol import Observation, decode_answer, error_of, settle
 from digitro_async.protocol._codec import MAX_CALL_ID, UnreadableBodyError
@@ -145,10 +145,11 @@ class TestLongIds:
         ]
         fresh = [lane.is_repeated(one) for one in ids]
         again = [lane.is_repeated(one) for one in ids]
-        kept: Any = lane._ids
+        known: Any = lane.is_repeated
+        kept = known.__self__._ids
 
         assert (set(fresh), set(again)) == ({False}, {True})
-        assert max(map(len, kept)) == _lane.LONGEST_REMEMBERED
+        assert max(map(len, kept)) == LONGEST_REMEMBERED
         assert lane.is_repeated("\ud800" * 100) is False
         assert lane.is_repeated("\ud800" * 100) is True
 

@@ -3,7 +3,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
@@ -551,27 +551,44 @@ class TestReconcile:
             )
 
 
-class TestHeldUntil:
+async def cooling(
+    ledger: Ledger,
+    *,
+    calls: int = 9,
+    now: float = NOW,
+    elsewhere: Collection[str] = (),
+) -> list[float]:
+    """Return until when slots of a cap with a window of 10 s are taken."""
+    held = await ledger.held_slots(
+        calls=calls, window=10, quarantine=0, now=now, elsewhere=elsewhere
+    )
+
+    assert held.lost == []
+    return held.cooling
+
+
+class TestHeldSlots:
     """Rate slots outlive a run."""
 
     async def test_last_calls(self, ledger: Ledger) -> None:
         """The slots of the last calls are held for a window from their answers."""
         for number in await open_intents(ledger, 4):
             await accept(ledger, number, str(number), at=NOW + number)
-        held = await ledger.held_until("one", calls=3, window=10, now=NOW + 5)
 
-        assert held == [NOW + 12, NOW + 13, NOW + 14]
+        assert await cooling(ledger, calls=3, now=NOW + 5) == [
+            NOW + 12,
+            NOW + 13,
+            NOW + 14,
+        ]
 
     async def test_over(self, ledger: Ledger) -> None:
         """Slots whose window is over are free, and so are those of other PABX."""
         for number in await open_intents(ledger, 3):
             await accept(ledger, number, str(number), at=NOW + number)
 
-        assert await ledger.held_until("one", calls=9, window=10, now=NOW + 12) == [
-            NOW + 13
-        ]
-        assert not await ledger.held_until("one", calls=9, window=10, now=NOW + 20)
-        assert not await ledger.held_until("two", calls=9, window=10, now=NOW + 5)
+        assert await cooling(ledger, now=NOW + 12) == [NOW + 13]
+        assert not await cooling(ledger, now=NOW + 20)
+        assert not await cooling(ledger, now=NOW + 5, elsewhere=["one"])
 
     @pytest.mark.parametrize("step", [Step.REJECT, Step.LOSE, Step.RETURN])
     async def test_whatever_it_came_to(self, ledger: Ledger, step: Step) -> None:
@@ -579,24 +596,22 @@ class TestHeldUntil:
         (number,) = await open_intents(ledger, 1)
         await ledger.settle(number, step, "one", NOW)
 
-        assert await ledger.held_until("one", calls=9, window=10, now=NOW) == [NOW + 10]
+        assert await cooling(ledger) == [NOW + 10]
 
     async def test_clock_set_back(self, ledger: Ledger) -> None:
         """Calls from an hour ahead hold their slots for one window, the last ones."""
         for number in await open_intents(ledger, 5):
             await accept(ledger, number, str(number), at=NOW + 3600 - number)
-        held = await ledger.held_until("one", calls=3, window=10, now=NOW)
 
-        assert held == [NOW + 10] * 3
+        assert await cooling(ledger, calls=3) == [NOW + 10] * 3
 
     async def test_order_is_that_of_events(self, ledger: Ledger) -> None:
         """The last calls are the last by order, also if the clock was set back."""
         numbers = await open_intents(ledger, 3)
         for number, at in zip(numbers, (NOW + 3600, NOW, NOW + 1), strict=True):
             await accept(ledger, number, str(number), at=at)
-        held = await ledger.held_until("one", calls=2, window=10, now=NOW + 2)
 
-        assert held == [NOW + 10, NOW + 11]
+        assert await cooling(ledger, calls=2, now=NOW + 2) == [NOW + 10, NOW + 11]
 
     async def test_open_intents_of_a_lost_owner(
         self, shelf: Shelf, ledger: Ledger
@@ -607,9 +622,9 @@ class TestHeldUntil:
         entry = await entry_of(again, 1)
         assert entry.settled_at is not None
         now = entry.settled_at
-        held = await again.held_until("one", calls=9, window=10, now=now)
 
-        assert held == [now + 10] * 2
+        assert await cooling(again, now=now) == [now + 10] * 2
+
         await again.__aexit__(None, None, None)
 
 
@@ -667,7 +682,7 @@ def acts(ledger: Ledger) -> list[Any]:
         ledger.counts,
         lambda: ledger.given_up(1),
         entries,
-        lambda: ledger.held_until("one", calls=1, window=1, now=NOW),
+        lambda: ledger.held_slots(calls=1, window=1, quarantine=0, now=NOW),
         lambda: ledger.remember("a", "b"),
         lambda: ledger.recall("a"),
         lambda: ledger.doubt([1], "one", 1.0),

@@ -45,8 +45,11 @@ async def main():
     async with SQLiteLedger(Path(sys.argv[1])) as ledger:
         claimed = await ledger.claim(1_000, max_attempts=5)
         taken = time.perf_counter() - began
-        await ledger.held_until("one", calls=10, window=1.0, now=time.time())
-        await ledger.held_until("other", calls=10, window=1.0, now=time.time())
+        for elsewhere in ((), ("one",)):
+            await ledger.held_slots(
+                calls=10, window=1.0, quarantine=120.0, now=time.time(),
+                elsewhere=elsewhere,
+            )
         await ledger.counts()
         await ledger.release()
     print(json.dumps({

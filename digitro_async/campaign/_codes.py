@@ -4,7 +4,7 @@ from typing import Final
 
 from digitro_async.campaign._state import State, Step
 
-__all__ = ["STATES", "STATE_CODES", "STEP_CODES"]
+__all__ = ["STATES", "STATE_CODES", "STEPS", "STEP_CODES"]
 
 STATE_CODES: Final = {
     State.PENDING: 1,
@@ -36,3 +36,5 @@ STEP_CODES: Final = {
     Step.DOUBT: 13,
 }
 """Never change one: files outlive versions."""
+
+STEPS: Final = {code: step for step, code in STEP_CODES.items()}

@@ -1,9 +1,17 @@
 """The port of the ledger."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
+from digitro_async.campaign._slots import HeldSlots
 from digitro_async.campaign._state import State, Step
 from digitro_async.campaign._values import (
     Added,
@@ -152,17 +160,25 @@ class Ledger(Protocol):
         """Return every contact, in the order of import."""
         ...
 
-    async def held_until(
-        self, pabx: str, *, calls: int, window: float, now: float
-    ) -> Sequence[float]:
-        """Return when each rate slot that calls of earlier runs hold becomes free.
+    async def held_slots(
+        self,
+        *,
+        calls: int,
+        window: float,
+        quarantine: float,
+        now: float,
+        elsewhere: Collection[str] = (),
+    ) -> HeldSlots:
+        """Return the rate slots that calls of earlier runs to one address hold.
+
+        A wall clock that was set meanwhile only makes that longer.
 
         Args:
-            pabx: Name of the PABX.
-            calls: Calls of its cap.
-            window: Seconds of its cap's window.
-            now: The time; what lies further ahead than a window is taken for a clock
-                that was set back.
+            calls: Calls of the cap.
+            window: Seconds of the cap's window.
+            quarantine: Seconds from its intent in which a call may be delivered.
+            now: The time.
+            elsewhere: Names of the PABX that never were at that address.
         """
         ...
 

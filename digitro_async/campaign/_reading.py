@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from digitro_async._checks import personal
-from digitro_async.campaign._codes import STATE_CODES, STATES, STEP_CODES
-from digitro_async.campaign._state import State, Step
+from digitro_async.campaign._clock import CLOCK, latest_by
+from digitro_async.campaign._codes import STATE_CODES, STATES, STEPS
+from digitro_async.campaign._slots import HeldSlots, held_slots
+from digitro_async.campaign._state import State
 from digitro_async.campaign._values import Entry, OpenContact
 from digitro_async.privacy import Personal
 from digitro_async.protocol import PABX_REASONS
@@ -25,7 +27,7 @@ __all__ = [
     "page_of_entries",
     "read_pending",
     "read_setting",
-    "slots_held_until",
+    "slots_held",
 ]
 
 _NAMED = ", ".join(f"'{reason}'" for reason in sorted(PABX_REASONS))
@@ -33,11 +35,6 @@ _NAMED = ", ".join(f"'{reason}'" for reason in sorted(PABX_REASONS))
 MAY_TRY = f"(attempts < ? OR ifnull(reason, '') IN ({_NAMED}))"
 """SQL: whether a pending contact may be tried again; takes the most attempts. One whose
 last attempt failed because of the PABX may be, however many there were."""
-
-_ENDS = tuple(
-    STEP_CODES[step]
-    for step in (Step.ACCEPT, Step.REJECT, Step.LOSE, Step.RETURN, Step.RECOVER)
-)
 
 
 def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
@@ -133,21 +130,28 @@ def read_setting(connection: sqlite3.Connection, name: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def slots_held_until(
+def slots_held(
     connection: sqlite3.Connection,
-    pabx: str,
     *,
     calls: int,
     window: float,
+    quarantine: float,
     now: float,
-) -> list[float]:
-    """Return when the rate slots of the last calls to a PABX become free."""
-    marks = ", ".join("?" * len(_ENDS))
+    elsewhere: Collection[str],
+) -> HeldSlots:
+    """Return which slots the last calls to one address hold; see ``Ledger``."""
     rows = connection.execute(
-        f"SELECT at FROM event WHERE pabx = ? AND step IN ({marks})"  # noqa: S608
-        " ORDER BY sequence DESC LIMIT ?",
-        (pabx, *_ENDS, calls),
+        "SELECT contact, step, at, pabx, reason FROM event ORDER BY sequence DESC"
     )
-    # A call from the future tells of a clock that was set back: a whole window, then.
-    held = (min(at, now) + window for (at,) in rows)
-    return sorted(until for until in held if until > now)
+    return held_slots(
+        (
+            (contact, STEPS[step], at, pabx, reason)
+            for contact, step, at, pabx, reason in rows
+        ),
+        calls=calls,
+        window=window,
+        quarantine=quarantine,
+        now=now,
+        elsewhere=elsewhere,
+        latest=latest_by(read_setting(connection, CLOCK), now),
+    )

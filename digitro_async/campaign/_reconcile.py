@@ -3,6 +3,7 @@
 import re
 import sqlite3
 
+from digitro_async.campaign._clock import CLOCK, Clock, read_clock
 from digitro_async.campaign._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.campaign._reading import read_setting
 from digitro_async.campaign._state import State, Step, after
@@ -13,6 +14,7 @@ from digitro_async.privacy import Personal
 __all__ = [
     "QUARANTINE",
     "check_found",
+    "clock_to_keep",
     "decide",
     "readings_of",
     "reconcile_contact",
@@ -35,6 +37,7 @@ def decide(
     accepted: bool,
     evidence: str,
     now: float,
+    clock: str | None = None,
 ) -> tuple[Step, State]:
     """Return the step of a reconciliation and where it leads.
 
@@ -45,6 +48,7 @@ def decide(
         accepted: Whether it was called.
         evidence: How that is known.
         now: The time.
+        clock: The clock that the ledger keeps, as ``clock_to_keep`` returned it.
 
     Raises:
         LedgerError: If there is no evidence, or it is too early.
@@ -57,10 +61,16 @@ def decide(
         )
     step = Step.RECONCILE_ACCEPTED if accepted else Step.RECONCILE_NOT_PLACED
     becomes = after(state, step)
-    wait = (sent_at or 0.0) + quarantine - now
+    latest, is_unclear = _latest(sent_at or 0.0, clock)
+    wait = latest + quarantine - now
     if wait > 0:
+        unclear = (
+            ": another machine made it, or this one before it was started, so its time"
+            " can't be compared"
+        )
         raise LedgerError(
-            f"too early: its call may still be delivered for {wait:.0f} s",
+            f"too early: its call may still be delivered for {wait:.0f} s"
+            f"{unclear if is_unclear else ''}",
             reason="quarantine",
         )
     return step, becomes
@@ -84,6 +94,27 @@ def readings_of(contact: str | int | Personal) -> tuple[str | None, int | None]:
     if number is not None and not 0 < number <= _GREATEST_NUMBER:
         number = None
     return own_id, number
+
+
+def _latest(sent_at: float, setting: str | None) -> tuple[float, bool]:
+    """Return when a call was sent at the latest, and whether that is unclear."""
+    clock, read = Clock.of_setting(setting), read_clock()
+    if clock is None or clock.boot != read.boot or not read.boot:
+        return sent_at, False  # there is nothing to go by but what it says
+    return clock.latest(sent_at, read), clock.is_unclear(sent_at)
+
+
+def clock_to_keep(setting: str | None) -> str | None:
+    """Return the clock for a ledger to keep that has this one; None for no other.
+
+    It is kept before anything is refused: what was made on another machine, or before
+    this one was started, can be settled a quarantine after it was first looked at here.
+    """
+    kept = Clock.of_setting(setting)
+    if kept is None:
+        return None
+    clock = read_clock().after(kept)
+    return None if clock == kept else clock.as_setting()
 
 
 def check_found(contacts: int) -> None:
@@ -129,6 +160,7 @@ def reconcile_contact(
         accepted=accepted,
         evidence=evidence,
         now=now,
+        clock=read_setting(connection, CLOCK),
     )
     connection.execute(
         "UPDATE contact SET state = ?, settled_at = ?, reason = 'reconciled',"

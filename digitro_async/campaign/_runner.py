@@ -9,12 +9,15 @@ from typing import Self
 import anyio
 
 from digitro_async.campaign._claims import Claims
+from digitro_async.campaign._clock import CLOCK, Clock, read_clock
 from digitro_async.campaign._ledger import Ledger
 from digitro_async.campaign._ledger_journal import LedgerJournal
+from digitro_async.campaign._places import PLACES, Places
 from digitro_async.campaign._reconcile import QUARANTINE, seconds_of
-from digitro_async.campaign._turns import begin_turn, end_turn
+from digitro_async.campaign._turns import begin_turn, end_turn, knows_all
 from digitro_async.campaign._values import OpenContact
 from digitro_async.client import DigitroClient
+from digitro_async.dispatch import at_one_address, quarantine_of
 from digitro_async.errors import LedgerError
 from digitro_async.models import CallResult, PredictiveCall
 
@@ -22,9 +25,6 @@ __all__ = ["CampaignRun"]
 
 SMALLEST_PAGE = 500
 """Fewest contacts that are claimed at once."""
-
-LATE_DELIVERY_SECONDS = 60.0
-"""Added to twice the total timeout before an unknown call may be reconciled."""
 
 
 class CampaignRun:
@@ -62,11 +62,16 @@ class CampaignRun:
         self._results = client.dispatch(claims, journal=self._journal)
 
     async def __aenter__(self) -> Self:
-        knows_all = begin_turn(self._ledger, self._client.dispatcher)
+        dispatcher = self._client.dispatcher
+        holds_all = begin_turn(self._ledger, dispatcher)
         try:
-            await self._keep_quarantine()
-            if not knows_all:
-                await self._keep_slots()
+            quarantine = await self._keep_quarantine()
+            await self._keep_clock()
+            places = Places.of_setting(await self._ledger.recall(PLACES))
+            if not holds_all:
+                await self._keep_slots(quarantine, places)
+                knows_all(self._ledger, dispatcher)
+            await self._keep_places(places)
             await self._results.__aenter__()
         except BaseException:
             end_turn(self._ledger)
@@ -110,23 +115,47 @@ class CampaignRun:
         """Take the results that nobody took by iterating."""
         return self._results.unread()
 
-    async def _keep_quarantine(self) -> None:
+    async def _keep_quarantine(self) -> float:
         """Note how long a call may be on its way; the longest of all runs counts."""
         totals = [pabx.timeouts.total for pabx in self._client.dispatcher.pabx]
-        seconds = 2 * max(totals) + LATE_DELIVERY_SECONDS
-        if seconds > seconds_of(await self._ledger.recall(QUARANTINE)):
+        seconds = quarantine_of(max(totals))
+        kept = seconds_of(await self._ledger.recall(QUARANTINE))
+        if seconds > kept:
             await self._ledger.remember(QUARANTINE, f"{seconds:g}")
+        return max(seconds, kept)
 
-    async def _keep_slots(self) -> None:
+    async def _keep_clock(self) -> None:
+        """Note how the clock stands by which this run's times are written."""
+        kept = Clock.of_setting(await self._ledger.recall(CLOCK))
+        clock = read_clock().after(kept)
+        if clock != kept:
+            await self._ledger.remember(CLOCK, clock.as_setting())
+
+    async def _keep_places(self, kept: Places) -> None:
+        """Note at which address each PABX is now."""
+        places = kept.with_all(self._client.dispatcher.pabx)
+        if places != kept:
+            await self._ledger.remember(PLACES, places.as_setting())
+
+    async def _keep_slots(self, quarantine: float, places: Places) -> None:
         """Hold the rate slots that calls of earlier runs still hold."""
         dispatcher = self._client.dispatcher
-        for pabx in dispatcher.pabx:
-            if pabx.rate is not None:
+        for address, together in at_one_address(dispatcher.pabx).items():
+            for limit in {pabx.rate for pabx in together if pabx.rate is not None}:
                 now = time.time()
-                held = await self._ledger.held_until(
-                    pabx.name, calls=pabx.rate.calls, window=pabx.rate.per, now=now
+                held = await self._ledger.held_slots(
+                    calls=limit.calls,
+                    window=limit.per,
+                    quarantine=quarantine,
+                    now=now,
+                    elsewhere=places.elsewhere(address),
                 )
-                dispatcher.hold_slots(pabx.name, [until - now for until in held])
+                dispatcher.hold_slots(
+                    together[0].name,
+                    [until - now for until in held.cooling],
+                    lost=[until - now for until in held.lost],
+                    limit=limit,
+                )
 
     def _stop_for(self, fault: LedgerError) -> None:
         self._fault = self._fault or fault

@@ -3,13 +3,21 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from digitro_async.campaign import _reading
+from digitro_async.campaign._clock import CLOCK
 from digitro_async.campaign._codes import STATE_CODES, STEP_CODES
 from digitro_async.campaign._connection import check_settings
 from digitro_async.campaign._contacts import (
@@ -23,7 +31,8 @@ from digitro_async.campaign._contacts import (
 from digitro_async.campaign._jobs import Done, Job, run_calls
 from digitro_async.campaign._owned_file import OwnedFile
 from digitro_async.campaign._reader import PAGE, LedgerReader
-from digitro_async.campaign._reconcile import reconcile_contact
+from digitro_async.campaign._reconcile import clock_to_keep, reconcile_contact
+from digitro_async.campaign._slots import HeldSlots
 from digitro_async.campaign._state import State, Step, after
 from digitro_async.campaign._statements import write_intents, write_outcomes
 from digitro_async.campaign._values import (
@@ -175,6 +184,9 @@ class SQLiteLedger:
         now: float,
     ) -> Reconciled:
         """Settle an unknown contact by evidence. See ``Ledger``."""
+        clock = clock_to_keep(await self.recall(CLOCK))
+        if clock is not None:
+            await self.remember(CLOCK, clock)
         return await self._call(
             lambda c: reconcile_contact(
                 c, contact, accepted=accepted, evidence=evidence, now=now
@@ -199,13 +211,24 @@ class SQLiteLedger:
                 yield entry
             last = page[-1].number
 
-    async def held_until(
-        self, pabx: str, *, calls: int, window: float, now: float
-    ) -> Sequence[float]:
-        """Return when slots that calls of earlier runs hold become free."""
+    async def held_slots(
+        self,
+        *,
+        calls: int,
+        window: float,
+        quarantine: float,
+        now: float,
+        elsewhere: Collection[str] = (),
+    ) -> HeldSlots:
+        """Return the rate slots that calls of earlier runs hold. See ``Ledger``."""
         return await self._read(
-            lambda c: _reading.slots_held_until(
-                c, pabx, calls=calls, window=window, now=now
+            partial(
+                _reading.slots_held,
+                calls=calls,
+                window=window,
+                quarantine=quarantine,
+                now=now,
+                elsewhere=elsewhere,
             )
         )
 

@@ -2,6 +2,8 @@
 
 from digitro_async.dispatch._dispatcher import Dispatcher
 from digitro_async.dispatch._journal import Journal
+from digitro_async.dispatch._pacing import quarantine_of
+from digitro_async.dispatch._shared import at_one_address
 from digitro_async.dispatch._statistics import PABXStatistics, Statistics
 from digitro_async.dispatch._stream import Calls, DispatchResults
 
@@ -12,4 +14,6 @@ __all__ = [
     "Journal",
     "PABXStatistics",
     "Statistics",
+    "at_one_address",
+    "quarantine_of",
 ]

@@ -2,7 +2,7 @@
 
 from digitro_async.dispatch._lane import Lane
 from digitro_async.dispatch._progress import Progress
-from digitro_async.errors import Outcome
+from digitro_async.errors import DigitroError, Outcome
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     Evidence,
@@ -10,11 +10,18 @@ from digitro_async.protocol import (
     Observation,
     Settled,
     doubtful_answer,
+    error_of,
     repeated_call_id,
     settle,
 )
 
-__all__ = ["cut_short", "settle_attempt", "settle_record"]
+__all__ = [
+    "cut_short",
+    "doubted_attempt",
+    "error_of_attempt",
+    "settle_attempt",
+    "settle_record",
+]
 
 
 def settle_attempt(
@@ -50,6 +57,21 @@ def settle_record(progress: Progress, settled: Settled) -> Settled:
     return settled
 
 
+def doubted_attempt() -> tuple[Settled, Observation]:
+    """Return what a call comes to that waits to be sent again, and is doubted."""
+    return doubtful_answer(), Observation(sending=True)
+
+
 def cut_short(evidence: Evidence, failure: Failure) -> Observation:
     """Return what is seen of an attempt that came to no end of its own."""
     return Observation(evidence.sending, failure=failure)
+
+
+def error_of_attempt(
+    progress: Progress, settled: Settled, seen: Observation, pabx: str
+) -> DigitroError | None:
+    """Return the error of an attempt that was not accepted."""
+    error = error_of(settled, seen, pabx=pabx, attempts=progress.attempts)
+    if error is not None and progress.problem:
+        error.args = (progress.problem,)
+    return error

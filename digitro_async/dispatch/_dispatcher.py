@@ -7,7 +7,13 @@ import weakref
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 
-from digitro_async.dispatch._answer import cut_short, settle_attempt, settle_record
+from digitro_async.dispatch._answer import (
+    cut_short,
+    doubted_attempt,
+    error_of_attempt,
+    settle_attempt,
+    settle_record,
+)
 from digitro_async.dispatch._arguments import (
     check_reason,
     check_settings,
@@ -15,6 +21,7 @@ from digitro_async.dispatch._arguments import (
     checked_seconds,
     invalid_call,
 )
+from digitro_async.dispatch._back_offs import BackOffs, wake
 from digitro_async.dispatch._clock import live_clock, live_time
 from digitro_async.dispatch._journal import Journal
 from digitro_async.dispatch._lane import Lane
@@ -23,22 +30,16 @@ from digitro_async.dispatch._progress import Progress, is_cancelled
 from digitro_async.dispatch._router import Router
 from digitro_async.dispatch._statistics import Statistics
 from digitro_async.dispatch._stream import Calls, DispatchResults
-from digitro_async.errors import (
-    ConfigurationError,
-    NotSentError,
-    Outcome,
-)
+from digitro_async.errors import ConfigurationError, NotSentError, Outcome
 from digitro_async.models import PABX, CallResult, PredictiveCall
 from digitro_async.protocol import (
     Evidence,
     Failure,
     Observation,
     Settled,
-    doubtful_answer,
     encode_call,
-    error_of,
 )
-from digitro_async.settings import PauseSettings, RetrySettings
+from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 from digitro_async.transport import Transport
 
 __all__ = ["Dispatcher"]
@@ -78,7 +79,7 @@ class Dispatcher:
         self._busy = 0
         self._draining = False
         self._idle: asyncio.Event | None = None
-        self._backing_off: set[asyncio.Future[None]] = set()
+        self._back_offs = BackOffs()
         self._streams: weakref.WeakSet[DispatchResults] = weakref.WeakSet()
 
     @property
@@ -147,9 +148,8 @@ class Dispatcher:
         """
         lane = self._router.choose(progress.pabx)
         if lane is None or not isinstance(progress.call, PredictiveCall):
-            return progress.end(
-                progress.began, invalid_call(known_pabx=lane is not None)
-            )
+            invalid = invalid_call(known_pabx=lane is not None)
+            return progress.end(progress.began, invalid)
         movable = progress.pabx is None
         self._busy += 1
         now = progress.began
@@ -171,10 +171,9 @@ class Dispatcher:
                     await self._record_now(lane, progress, settled, seen)
                 failed = lane if settled.verdict.outcome is Outcome.NOT_SENT else None
                 del settled, seen  # a traceback must not show what the PABX wrote
-                await self._back_off(delay)
+                await self._back_offs.wait(delay)
                 if progress.is_doubtful:  # it may have been placed after all
-                    nothing = Observation(sending=True)
-                    return self._end(lane, progress, doubtful_answer(), nothing)
+                    return self._end(lane, progress, *doubted_attempt())
                 now = progress.clock()
                 if movable and failed is not None:
                     lane = self._router.choose(None, failed=failed) or lane
@@ -199,20 +198,33 @@ class Dispatcher:
         if self._draining:
             stream.end()
 
-    def hold_slots(self, pabx: str, seconds: Iterable[float]) -> None:
+    def hold_slots(
+        self,
+        pabx: str,
+        seconds: Iterable[float],
+        *,
+        lost: Iterable[float] = (),
+        limit: RateLimit | None = None,
+    ) -> None:
         """Take rate slots for calls that another run made before this one.
+
+        PABX at one address share their slots: name one of these only.
 
         Args:
             pabx: Name of the PABX.
             seconds: For each call, how long from now its slot is taken.
+            lost: For each call that was sent and never answered, how long from now its
+                slot is taken at most; an answer to a later call frees it.
+            limit: The cap that the slots are of, None for every one at its address.
 
         Raises:
             ConfigurationError: If there is no PABX of that name, or they are no times.
         """
-        held = checked_seconds(seconds)
         now = live_time()
+        free_at = [now + one for one in checked_seconds(seconds)]
+        lost_until = [now + one for one in checked_seconds(lost)]
         for lane in self._router.named(pabx):
-            lane.hold_slots(now + one for one in held)
+            lane.hold_slots(free_at, lost_until, now=now, limit=limit)
 
     def pause(self, pabx: str | None = None, *, reason: str = "operator") -> None:
         """Start no call on the PABX (None: on any) until ``resume``.
@@ -247,8 +259,7 @@ class Dispatcher:
             lane.drain()
         for stream in list(self._streams):
             stream.end()
-        for sleeper in self._backing_off:
-            _wake(sleeper)
+        self._back_offs.end()
         while self._busy:
             if self._idle is None:
                 self._idle = asyncio.Event()
@@ -257,8 +268,8 @@ class Dispatcher:
     def statistics(self) -> Statistics:
         """Return a frozen snapshot."""
         now = live_time()
-        lanes = self._router.lanes
-        return Statistics({name: lane.snapshot(now) for name, lane in lanes.items()})
+        lanes = self._router.lanes.items()
+        return Statistics({name: lane.snapshot(now) for name, lane in lanes})
 
     def _delay(self, lane: Lane, progress: Progress, settled: Settled) -> float | None:
         """Return seconds until the next attempt, None where this was the last."""
@@ -273,18 +284,6 @@ class Dispatcher:
             # The answer may be another call's; the true one shows itself by then.
             return max(delay, progress.connection.retire())
         return delay
-
-    async def _back_off(self, delay: float) -> None:
-        """Wait that long, or until the dispatcher is drained."""
-        loop = asyncio.get_running_loop()
-        sleeper = loop.create_future()
-        timer = loop.call_later(delay, _wake, sleeper)
-        self._backing_off.add(sleeper)
-        try:
-            await sleeper
-        finally:
-            timer.cancel()
-            self._backing_off.discard(sleeper)
 
     async def _attempt(  # noqa: C901 - one attempt, told in order
         self, lane: Lane, progress: Progress, now: float, *, probe: bool
@@ -324,16 +323,18 @@ class Dispatcher:
             seen = cut_short(evidence, Failure.UNEXPECTED)
         except BaseException:  # the process is told to end, or the coroutine is closed
             progress.on_wire = False
-            lane.abandon(progress.clock(), sent=evidence.sending, probe=probe)
+            now = progress.clock()
+            lane.abandon(now, sent=evidence.sending, probe=probe, started=progress.sent)
             raise
         progress.settled = now = progress.clock()
         settled = settle_attempt(lane, progress, evidence, seen)
         if cancelled is None:
-            lane.settle(settled, now, probe=probe)
+            lane.settle(settled, now, probe=probe, started=progress.sent)
             if progress.problem:
                 lane.pause(Failure.CONFIGURATION)
         else:
-            lane.abandon(now, sent=seen.sending, probe=probe)
+            started = progress.sent
+            lane.abandon(now, sent=seen.sending, probe=probe, started=started)
         progress.on_wire = False
         if cancelled is None:
             return settled, seen
@@ -347,7 +348,7 @@ class Dispatcher:
         assert progress.journal is not None  # noqa: S101 - for the type checker
         recorded = asyncio.get_running_loop().create_future()
         progress.journal.settle(
-            progress.key, lane.pabx.name, settled, lambda _: _wake(recorded)
+            progress.key, lane.pabx.name, settled, lambda _: wake(recorded)
         )
         try:
             await recorded
@@ -392,14 +393,7 @@ class Dispatcher:
         name, accepted = lane.pabx.name, settled.accepted
         error = None
         if accepted is None:
-            error = error_of(settled, seen, pabx=name, attempts=progress.attempts)
-            if error is not None and progress.problem:
-                error.args = (progress.problem,)
+            error = error_of_attempt(progress, settled, seen, name)
         result = progress.end(progress.settled, error, name, accepted)
         lane.counters.outcomes[result.outcome] += 1
         return result
-
-
-def _wake(sleeper: asyncio.Future[None]) -> None:
-    if not sleeper.done():
-        sleeper.set_result(None)

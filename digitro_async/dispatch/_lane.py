@@ -5,51 +5,43 @@ waiters first come first served, and keeps one timer for all of them.
 """
 
 import asyncio
-import hashlib
 import math
 import random
 from collections.abc import Callable, Iterable
 
 from digitro_async.dispatch._clock import live_time
 from digitro_async.dispatch._doubts import Doubts
-from digitro_async.dispatch._pacing import Pacer
+from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._policy import (
     Breaker,
     BreakerState,
     RetryQuota,
     throttle_pause,
 )
+from digitro_async.dispatch._repeated_ids import RepeatedIds
+from digitro_async.dispatch._shared import give_back, hold_slots, make_pacer
 from digitro_async.dispatch._statistics import Counters, PABXStatistics
 from digitro_async.dispatch._waiting import Waiter, Waiting
 from digitro_async.errors import (
     DrainedError,
     NotSentError,
-    Outcome,
-    OutcomeUnknownError,
     PABXPausedError,
     RateWaitTimeoutError,
     ThrottledError,
 )
 from digitro_async.models import PABX
-from digitro_async.protocol import Failure, Settled, Verdict
-from digitro_async.settings import PauseSettings, RetrySettings
+from digitro_async.protocol import Settled
+from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 
 __all__ = ["Lane"]
 
-_NOT_SENT, _CLOSED, _HELD = Outcome.NOT_SENT, BreakerState.CLOSED, BreakerState.HELD
+_CLOSED, _HELD = BreakerState.CLOSED, BreakerState.HELD
 
 SHORTEST_TIMER = 1e-5
 """Seconds; a loop fires a shorter timer too early, again and again."""
 
-REMEMBERED_IDS = 25_000
-"""Call ids of one generation; two generations are remembered for each PABX."""
-
-LONGEST_REMEMBERED = 64
-"""Characters of a call id that is remembered itself; of a longer one it is a digest."""
-
-
-_CUT_OFF = Verdict(Outcome.UNKNOWN, OutcomeUnknownError, Failure.CANCELLED)
-
+YIELD_SECONDS = 1e-4
+"""How much later a lane asks again that went last, where others share its cap."""
 
 _NOBODY, _IMPATIENT, _PATIENT, _EVERYBODY = range(4)
 """Who is turned away; each takes those before in."""
@@ -63,8 +55,11 @@ class Lane:
         retry: Limits of retries.
         pause: When to pause it.
         chance: Returns a number from 0 to 1: the jitter of its back-off.
+        pacer: What paces the calls to its address; None where it has that to itself.
 
     Attributes:
+        beside: The lanes of other PABX at its address, which share its pacer.
+        is_repeated: Tells whether the PABX gave a call id lately, and remembers it.
         on_lighter: Told when it has become less loaded, or is no longer paused; None
             where nobody chooses, because there is one lane.
     """
@@ -75,26 +70,27 @@ class Lane:
         retry: RetrySettings,
         pause: PauseSettings,
         chance: Callable[[], float] = random.random,
+        pacer: Pacer | Together | None = None,
     ) -> None:
         self.pabx = pabx
         self.quota = RetryQuota(retry)
         self.breaker = Breaker(pause)
         self.counters = Counters()
         self.doubts = Doubts(pabx.name, self.counters)
+        self.beside: tuple[Lane, ...] = ()
         self.on_lighter: Callable[[Lane], object] | None = None
         self._wait_for_resume = pause.wait_for_resume
         self._max_in_flight = pabx.max_in_flight
         self._retry = retry
         self._chance = chance
-        self._pacer = None if pabx.rate is None else Pacer(pabx.rate)
+        self._pacer = pacer or make_pacer([pabx], pause.first_pause)
         self._throttled_until = -math.inf
         self._throttles = 0  # since the last acceptance
         self._waiters = Waiting()
         self._shut = _NOBODY  # those are turned away already
         self._timer: asyncio.TimerHandle | None = None
         self._draining = False
-        self._ids: set[str | bytes] = set()
-        self._older_ids: set[str | bytes] = set()
+        self.is_repeated = RepeatedIds().is_repeated
 
     @property
     def load(self) -> float:
@@ -157,11 +153,25 @@ class Lane:
             if limit is not None:
                 limit.cancel()
 
-    def settle(self, settled: Settled, now: float, *, probe: bool) -> None:
-        """Take what one attempt settled into account and let the next one go."""
+    def settle(
+        self,
+        settled: Settled,
+        now: float,
+        *,
+        probe: bool,
+        started: float = -math.inf,
+    ) -> None:
+        """Take what one attempt settled into account and let the next one go.
+
+        Args:
+            settled: What it settled.
+            now: The time.
+            probe: Whether it was a probe.
+            started: When it started.
+        """
         self.counters.in_flight -= 1
         if self._pacer is not None:
-            self._pacer.settle(now, sent=settled.verdict.outcome is not _NOT_SENT)
+            give_back(self._pacer, settled, now, started)
         if settled.accepted is not None and not probe:
             self.breaker.record_accepted()
             self.quota.refund()
@@ -170,6 +180,8 @@ class Lane:
             self._settle_trouble(settled, now, probe=probe)
         if self._waiters.count:
             self._pump()
+        if self.beside:
+            self._wake_beside()
         self._tell()
 
     def _settle_trouble(self, settled: Settled, now: float, *, probe: bool) -> None:
@@ -188,40 +200,60 @@ class Lane:
         pause = throttle_pause(retry_after, self._throttles, self._retry, chance)
         self.hold_back(now + pause)
 
-    def abandon(self, now: float, *, sent: bool, probe: bool) -> None:
-        """Note that an attempt was cut off; it counts by its evidence."""
+    def abandon(
+        self, now: float, *, sent: bool, probe: bool, started: float = -math.inf
+    ) -> None:
+        """Note that an attempt was cut off; it counts by its evidence.
+
+        Args:
+            now: The time.
+            sent: Whether it may have been sent: then it may still be delivered.
+            probe: Whether it was a probe.
+            started: When it started.
+        """
         if sent:
-            self.breaker.record(_CUT_OFF, now, probe=probe)
+            self.breaker.record_cut_off(now, probe=probe)
         elif probe:
             self.breaker.cut_probe(now)
-        self._leave_wire(now, sent=sent)
+        self._leave_wire(now, sent=sent, started=started)
 
-    def _leave_wire(self, now: float, *, sent: bool) -> None:
+    def _leave_wire(
+        self, now: float, *, sent: bool, started: float = -math.inf
+    ) -> None:
         self.counters.in_flight -= 1
         if self._pacer is not None:
-            self._pacer.settle(now, sent=sent)
+            if sent:
+                self._pacer.lose(now, started)
+            else:
+                self._pacer.settle(now, sent=False)
         if self._waiters.count:
             self._pump()
+        if self.beside:
+            self._wake_beside()
         self._tell()
-
-    def is_repeated(self, call_id: str) -> bool:
-        """Whether this PABX gave that call id lately; remember it."""
-        known = call_id if len(call_id) <= LONGEST_REMEMBERED else _digest_of(call_id)
-        if known in self._ids or known in self._older_ids:
-            return True
-        self._ids.add(known)
-        if len(self._ids) >= REMEMBERED_IDS:
-            self._older_ids, self._ids = self._ids, set()
-        return False
 
     def hold_back(self, until: float) -> None:
         """Start no call before that moment: the PABX asked for fewer."""
         self._throttled_until = max(self._throttled_until, until)
 
-    def hold_slots(self, free_at: Iterable[float]) -> None:
-        """Take the rate slots of calls that were made before, until those moments."""
+    def hold_slots(
+        self,
+        free_at: Iterable[float],
+        lost_until: Iterable[float] = (),
+        *,
+        now: float = -math.inf,
+        limit: RateLimit | None = None,
+    ) -> None:
+        """Take the rate slots of calls that were made before.
+
+        Args:
+            free_at: For each call that was answered, when its slot is free.
+            lost_until: For each that was not, when its slot is free at the latest.
+            now: The time: what starts later is sent later than the lost ones.
+            limit: The cap that the slots are of, None for every one.
+        """
         if self._pacer is not None:
-            self._pacer.hold(free_at)
+            hold_slots(self._pacer, list(free_at), list(lost_until), now, limit)
 
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""
@@ -299,8 +331,15 @@ class Lane:
         self.counters.start(now)
         return self.breaker.state is not _CLOSED and self.breaker.start()
 
+    def _wake_beside(self) -> None:
+        """Let those look again who share the pacer: a slot may be free now."""
+        for lane in self.beside:
+            if lane._waiters.count:  # noqa: SLF001 - one of its own kind
+                lane._pump()  # noqa: SLF001 - same
+
     def _pump(self) -> None:
         """Wake whoever may go now and set the timer for the next one."""
+        turn_of_others = 0.0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -310,11 +349,13 @@ class Lane:
             when = self._earliest(now)
             if when > now:
                 if when < math.inf:
-                    delay = max(when - now, SHORTEST_TIMER)
+                    delay = max(when - now, SHORTEST_TIMER) + turn_of_others
                     loop = asyncio.get_running_loop()
                     self._timer = loop.call_later(delay, self._pump)
                 return
             self._waiters.serve(waiter, probe=self._start(now))
+            if self.beside:
+                turn_of_others = YIELD_SECONDS
 
     def _turn_away(self) -> None:
         """Tell those who will not be waited for that the PABX takes no calls.
@@ -354,8 +395,3 @@ class Lane:
             waiter.turn.set_exception(RateWaitTimeoutError(pabx=name, reason=reason))
             self._waiters.leave(waiter)
             self._tell()
-
-
-def _digest_of(call_id: str) -> bytes:
-    data = call_id.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(data, digest_size=16).digest()

@@ -11,15 +11,28 @@ Inside the cap, starts are spaced W / N apart, so that there is no burst either.
 take time, so slots come back a little more slowly than that: the free ones are spread
 over the time until the next comes back. Otherwise calls would go at the full rate for
 almost a window and stand still for the rest, in every window anew.
+
+A call that was sent and never answered is *lost*, and may be counted much later: a PABX
+that stood still reads what its kernel kept, of connections that were reset long ago
+too. Its slot comes back one window after the PABX answered a call that was started
+after it was given up, for by then it has been read; or one window after the quarantine,
+in which the network and the PABX are trusted to have delivered or dropped it. Without
+an answer since, it comes back for one call at a time only.
+
+So that the PABX is ever asked again, the last slot is kept for a call that finds nobody
+else on the wire: as long as answers come quickly that costs nothing, since then most
+slots are waiting for their window to end, and those don't count.
 """
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import attrs
 
 from digitro_async.settings import RateLimit
 
-__all__ = ["Pacer"]
+__all__ = ["Pacer", "Together", "quarantine_of"]
 
 CATCH_UP = 0.01
 """Seconds of lateness that later starts may make up for; beyond it time is lost.
@@ -27,23 +40,75 @@ CATCH_UP = 0.01
 A start that had to wait for a slot is not late: there is nothing to make up for.
 """
 
+LATE_DELIVERY_SECONDS = 60.0
+"""What the network and the PABX may take to deliver a call that was given up."""
+
+
+def quarantine_of(total: float) -> float:
+    """Return how many seconds after its start a call may still be delivered.
+
+    Args:
+        total: Most seconds that one attempt takes.
+    """
+    return 2 * total + LATE_DELIVERY_SECONDS
+
+
+@attrs.frozen
+class _Lost:
+    """A call that was sent and never answered.
+
+    Attributes:
+        at: When it was given up: whatever starts later is sent later.
+        until: When its slot comes back at the latest.
+    """
+
+    at: float
+    until: float
+
 
 class Pacer:
     """Slots and spacing of one PABX. Time is an argument; nothing here waits.
 
     Args:
         limit: The cap.
+        total: Most seconds that one attempt takes.
+        rest: Seconds from the last lost call until the last slot is used.
     """
 
-    __slots__ = ("_calls", "_cooling", "_held", "_next", "_spacing", "_window")
+    __slots__ = (
+        "_calls",
+        "_cooling",
+        "_held",
+        "_last_loss",
+        "_left",
+        "_lost",
+        "_next",
+        "_patient_until",
+        "_quarantine",
+        "_rest",
+        "_slow",
+        "_spacing",
+        "_window",
+    )
 
-    def __init__(self, limit: RateLimit) -> None:
-        self._calls = limit.calls
+    def __init__(
+        self, limit: RateLimit, *, total: float = 30.0, rest: float = 5.0
+    ) -> None:
+        self._calls = self._left = limit.calls
         self._window = limit.per
         self._spacing = limit.per / limit.calls
+        self._quarantine = quarantine_of(total)
+        self._rest = rest
         self._held = 0
         self._cooling: deque[float] = deque()
+        self._lost: deque[_Lost] = deque()
+        self._last_loss = -math.inf
         self._next = -math.inf
+        # Of two slots one is half of the cap: it is kept once an answer has told how
+        # long answers take. Of more slots it is kept from the first moment on.
+        knows = limit.calls > 2  # noqa: PLR2004 - see above
+        self._slow = limit.per / 2 if knows else -math.inf
+        self._patient_until = -math.inf if knows else math.inf
 
     def earliest(self, now: float) -> float:
         """Return when a call may start: a time up to now, a later one, or inf.
@@ -52,24 +117,68 @@ class Pacer:
         """
         cooling = self._cooling
         if cooling and cooling[0] <= now:
-            is_full = self._held + len(cooling) >= self._calls
+            is_full = self._held + len(cooling) >= self._left
             if is_full and cooling[0] > self._next:
                 self._next = cooling[0]  # nothing could start before
             while cooling and cooling[0] <= now:
                 cooling.popleft()
-        if self._held + len(cooling) < self._calls:
+        held, left = self._held, self._left
+        if held + len(cooling) < left and held < left - 1:
             return self._next
-        return max(cooling[0], self._next) if cooling else math.inf
+        return self._when_nearly_none_is_left(now)
 
-    def hold(self, free_at: Iterable[float]) -> None:
-        """Take the slots of calls that were made before, until those moments."""
+    def _when_nearly_none_is_left(self, now: float) -> float:
+        """Return when a call may start, where only the last slot may be free."""
+        held, cooling, lost = self._held, self._cooling, self._lost
+        when = self._next
+        if held >= self._left and held:
+            return math.inf
+        while self._left < 1:
+            # A quarantine went by without an answer: one call at a time, then.
+            if lost[0].until > now:
+                return max(when, lost[0].until)
+            lost.popleft()
+            self._left += 1
+        left = self._left
+        taken = held + len(cooling)
+        if taken >= left:
+            when = max(when, cooling[taken - left])
+        if held == 0:
+            if lost and left == 1:
+                when = max(when, self._last_loss + self._rest)
+            return when
+        if held < left - 1 or max(when, now) <= self._patient_until:
+            return when
+        return math.inf
+
+    def hold(
+        self,
+        free_at: Iterable[float],
+        lost_until: Iterable[float] = (),
+        *,
+        now: float = -math.inf,
+    ) -> None:
+        """Take the slots of calls that were made before.
+
+        Args:
+            free_at: For each call that was answered, when its slot is free.
+            lost_until: For each that was not, when its slot is free at the latest.
+            now: The time: what starts later is sent later than the lost ones.
+        """
         self._cooling = deque(sorted((*self._cooling, *free_at)))
+        lost = [*self._lost, *(_Lost(now, until) for until in lost_until)]
+        self._left -= len(lost) - len(self._lost)
+        self._lost.clear()
+        at = -math.inf
+        for one in sorted(lost, key=lambda one: one.until):
+            at = max(at, one.at)  # both grow, so that only the first is looked at
+            self._lost.append(_Lost(at, one.until))
 
     def start(self, now: float) -> None:
         """Take a slot; call it only when ``earliest(now)`` is not after ``now``."""
         self._held += 1
         spacing, cooling = self._spacing, self._cooling
-        free = self._calls - self._held - len(cooling)
+        free = self._left - self._held - len(cooling)
         if free > 0:
             back = cooling[0] - now if cooling else self._window
             spread = back / (free + 1)
@@ -80,13 +189,86 @@ class Pacer:
             turn = oldest if turn > -math.inf else now
         self._next = turn + spacing
 
-    def settle(self, now: float, *, sent: bool = True) -> None:
+    def settle(
+        self, now: float, started: float = -math.inf, *, sent: bool = True
+    ) -> None:
         """Give the slot back, one window after the call's answer, which came now.
 
         Args:
             now: The time.
+            started: When the call started, or before that.
             sent: False where provably nothing was sent: then it is free at once.
         """
         self._held -= 1
-        if sent:
-            self._cooling.append(now + self._window)
+        if not sent:
+            return
+        free_at = now + self._window
+        self._cooling.append(free_at)
+        if now - started > self._slow:
+            self._look_at_latency(now - started, now)
+        lost = self._lost
+        while lost and lost[0].at < started:
+            lost.popleft()
+            self._left += 1
+            self._cooling.append(free_at)
+
+    def lose(self, now: float, started: float) -> None:
+        """Keep the slot of a call that was sent and is given up without an answer.
+
+        Args:
+            now: The time.
+            started: When the call started.
+        """
+        self._held -= 1
+        self._left -= 1
+        self._last_loss = now
+        until = max(started + self._quarantine, now) + self._window
+        if self._lost:
+            until = max(until, self._lost[-1].until)
+        self._lost.append(_Lost(now, until))
+
+    def _look_at_latency(self, latency: float, now: float) -> None:
+        """Use the last slot too, for a while, where answers come, only slowly."""
+        if latency == math.inf:  # nobody knows
+            return
+        if self._slow < 0:
+            self._slow, self._patient_until = self._window / 2, -math.inf
+        if latency > self._slow:
+            self._patient_until = max(self._patient_until, now + 2 * latency)
+
+
+class Together:
+    """Several caps that hold for one PABX: a call takes a slot in each of them.
+
+    Args:
+        pacers: The pacer of each cap.
+
+    Attributes:
+        pacers: The same.
+    """
+
+    __slots__ = ("pacers",)
+
+    def __init__(self, pacers: Mapping[RateLimit, Pacer]) -> None:
+        self.pacers = pacers
+
+    def earliest(self, now: float) -> float:
+        """Return when every cap lets a call start."""
+        return max(pacer.earliest(now) for pacer in self.pacers.values())
+
+    def start(self, now: float) -> None:
+        """Take a slot in each."""
+        for pacer in self.pacers.values():
+            pacer.start(now)
+
+    def settle(
+        self, now: float, started: float = -math.inf, *, sent: bool = True
+    ) -> None:
+        """Give a slot back in each."""
+        for pacer in self.pacers.values():
+            pacer.settle(now, started, sent=sent)
+
+    def lose(self, now: float, started: float) -> None:
+        """Keep a slot in each."""
+        for pacer in self.pacers.values():
+            pacer.lose(now, started)

@@ -9,8 +9,8 @@ import enum
 import math
 from collections import deque
 
-from digitro_async.errors import Outcome, ThrottledError
-from digitro_async.protocol import Settled, Verdict
+from digitro_async.errors import Outcome, OutcomeUnknownError, ThrottledError
+from digitro_async.protocol import Failure, Settled, Verdict
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = [
@@ -110,6 +110,7 @@ class BreakerState(enum.StrEnum):
 
 
 _OPEN = BreakerState.OPEN
+_CUT_OFF = Verdict(Outcome.UNKNOWN, OutcomeUnknownError, Failure.CANCELLED)
 
 
 class Breaker:
@@ -185,6 +186,10 @@ class Breaker:
         """Take an accepted call into account that was no probe: nearly every call."""
         self._seen += 1
         self._unknown = self._not_sent = self._rejected = 0
+
+    def record_cut_off(self, now: float, *, probe: bool) -> None:
+        """Take an attempt into account that was cut off after it was sent."""
+        self.record(_CUT_OFF, now, probe=probe)
 
     def record(self, verdict: Verdict, now: float, *, probe: bool = False) -> None:
         """Take one attempt's verdict into account."""

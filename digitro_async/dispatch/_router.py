@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from digitro_async.dispatch._clock import live_time
 from digitro_async.dispatch._lane import Lane
 from digitro_async.dispatch._least import LeastLoaded, weight
+from digitro_async.dispatch._shared import at_one_address, make_pacer
 from digitro_async.errors import ConfigurationError, PABXPausedError
 from digitro_async.models import PABX
 from digitro_async.settings import PauseSettings, RetrySettings
@@ -34,7 +35,14 @@ class Router:
         chance: Callable[[], float] = random.random,
     ) -> None:
         several = (pabx,) if isinstance(pabx, PABX) else _several(pabx)
-        self.lanes = {one.name: Lane(one, retry, pause, chance) for one in several}
+        made: dict[str, Lane] = {}
+        for together in at_one_address(several).values():
+            pacer = make_pacer(together, pause.first_pause)
+            lanes = [Lane(one, retry, pause, chance, pacer) for one in together]
+            for lane in lanes:
+                lane.beside = tuple(one for one in lanes if one is not lane)
+                made[lane.pabx.name] = lane
+        self.lanes = {one.name: made[one.name] for one in several}
         if not several or len(self.lanes) < len(several):
             raise ConfigurationError("give at least one PABX, each a name of its own")
         self._only = self.lanes[several[0].name] if len(several) == 1 else None

@@ -28,6 +28,7 @@ from digitro_async.protocol._outcome import (
     Failure,
     Observation,
     Verdict,
+    is_answer,
     judge,
 )
 
@@ -51,6 +52,7 @@ __all__ = [
     "doubtful_answer",
     "encode_call",
     "error_of",
+    "is_answer",
     "judge",
     "repeated_call_id",
     "settle",

@@ -30,6 +30,7 @@ __all__ = [
     "Failure",
     "Observation",
     "Verdict",
+    "is_answer",
     "judge",
 ]
 
@@ -186,6 +187,24 @@ _NO_ANSWER: Final = {
 }
 """It may have left and no usable answer came; anything else is plain unknown."""
 
+_ANSWERS: Final = frozenset(
+    {
+        # A status was read, and all of the answer that is wanted of it.
+        *("redirect", "server_fault", "undocumented_status", "undocumented_success"),
+        Failure.TRUNCATED,
+        Failure.OVERSIZED,
+        # A body was read and is not what it must be: see the codec.
+        *("deep_answer", "no_call_id", "not_an_object", "not_json", "repeated_key"),
+        "not_text",
+    }
+)
+"""Reasons of an unknown call that nobody but a PABX that has read the call can cause.
+
+Of all others an answer is not sure: none came (timeout, connection_lost), only a part
+may have come (timeout, malformed_answer), or it belongs to another call
+(repeated_call_id, answer_before_request).
+"""
+
 _REJECTED: Final = frozenset({400, 402, 409, 410, 413, 414, 422, 451})
 """This call's fault, final. 400 is documented; the rest follow RFC 9110."""
 
@@ -196,6 +215,8 @@ _REFUSED: Final = {
     **dict.fromkeys((405, 406, 407, 411, 415, 417, 421, 426, 431), errors.RefusedError),
 }
 """The key, the channel or the set-up: not this call's fault, and true for the next."""
+
+_ANSWERED: Final = frozenset({Outcome.ACCEPTED, Outcome.REJECTED, Outcome.REFUSED})
 
 _THROTTLED: Final = frozenset({425, 429})
 """Too early, too many: documented by RFC 8470 and RFC 6585, not by the vendor."""
@@ -234,6 +255,13 @@ def judge(seen: Observation) -> Verdict:
     if seen.status == ACCEPTED_STATUS and seen.failure is None:
         return _ACCEPTED
     return _judge_status(seen.status, seen.failure)
+
+
+def is_answer(outcome: Outcome, reason: str) -> bool:
+    """Whether an attempt that ended so was answered: the PABX has read the call."""
+    if outcome is Outcome.UNKNOWN:
+        return reason in _ANSWERS
+    return outcome in _ANSWERED
 
 
 def _judge_status(status: int, failure: Failure | None) -> Verdict:

@@ -1,7 +1,7 @@
 """MemoryLedger: a ledger for tests that keeps nothing."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,13 +14,16 @@ from digitro_async.campaign import (
     State,
     Step,
 )
+from digitro_async.campaign._clock import CLOCK, latest_by
 from digitro_async.campaign._reconcile import (
     QUARANTINE,
     check_found,
+    clock_to_keep,
     decide,
     readings_of,
     seconds_of,
 )
+from digitro_async.campaign._slots import HeldSlots, Told, held_slots
 from digitro_async.campaign._state import after
 from digitro_async.campaign._values import storable
 from digitro_async.errors import (
@@ -46,7 +49,7 @@ class MemoryLedger:
         self._rows: dict[int, Row] = {}
         self._by_identity: dict[Personal, Row] = {}
         self._call_ids: set[tuple[str, str]] = set()
-        self._ends: list[tuple[str | None, float]] = []
+        self._events: list[Told] = []
         self._settings: dict[str, str] = {}
         self._recovered = 0
         self._is_open = False
@@ -59,7 +62,7 @@ class MemoryLedger:
             if row.state is State.INTENT:
                 self._recovered += 1
                 row.reason, row.settled_at = "owner_gone", time.time()
-                self._ends.append((row.pabx, row.settled_at))
+                self._tell(row, Step.RECOVER, row.settled_at)
             if row.state in (State.CLAIMED, State.INTENT):
                 row.step(Step.RECOVER)
         return self
@@ -115,7 +118,9 @@ class MemoryLedger:
     async def intend(self, number: int, pabx: str, at: float) -> None:
         """Record that a claimed contact is about to be called. See ``Ledger``."""
         self._check_open()
-        self._row(number, ClaimLostError).intend(pabx, at)
+        row = self._row(number, ClaimLostError)
+        row.intend(pabx, at)
+        self._tell(row, Step.INTEND, at)
 
     async def settle(
         self,
@@ -138,7 +143,7 @@ class MemoryLedger:
         row.settle(step, at, call_id, reason)
         if row.call_id is not None:
             self._call_ids.add(given)
-        self._ends.append((pabx, at))
+        self._tell(row, step, at)
         return row.state
 
     async def doubt(self, numbers: Sequence[int], pabx: str, at: float) -> int:
@@ -162,6 +167,9 @@ class MemoryLedger:
         """Settle an unknown contact by evidence. See ``Ledger``."""
         self._check_open()
         row = self._find(contact)
+        clock = clock_to_keep(self._settings.get(CLOCK))
+        if clock is not None:
+            self._settings[CLOCK] = clock
         quarantine = seconds_of(self._settings.get(QUARANTINE))
         _, row.state = decide(
             row.state,
@@ -170,6 +178,7 @@ class MemoryLedger:
             accepted=accepted,
             evidence=evidence,
             now=now,
+            clock=self._settings.get(CLOCK),
         )
         row.reason, row.settled_at = "reconciled", now
         row.attempts = row.attempts if accepted else 0
@@ -197,14 +206,26 @@ class MemoryLedger:
         for row in list(self._rows.values()):
             yield row.as_entry()
 
-    async def held_until(
-        self, pabx: str, *, calls: int, window: float, now: float
-    ) -> Sequence[float]:
-        """Return when slots that calls of earlier runs hold become free."""
+    async def held_slots(
+        self,
+        *,
+        calls: int,
+        window: float,
+        quarantine: float,
+        now: float,
+        elsewhere: Collection[str] = (),
+    ) -> HeldSlots:
+        """Return the rate slots that calls of earlier runs hold. See ``Ledger``."""
         self._check_open()
-        ends = [at for name, at in self._ends if name == pabx][-calls:]
-        held = (min(at, now) + window for at in ends)
-        return sorted(until for until in held if until > now)
+        return held_slots(
+            reversed(self._events),
+            calls=calls,
+            window=window,
+            quarantine=quarantine,
+            now=now,
+            elsewhere=elsewhere,
+            latest=latest_by(self._settings.get(CLOCK), now),
+        )
 
     async def remember(self, name: str, value: str) -> None:
         """Keep a setting of the campaign."""
@@ -215,6 +236,9 @@ class MemoryLedger:
         """Return a setting of the campaign."""
         self._check_open()
         return self._settings.get(name)
+
+    def _tell(self, row: Row, step: Step, at: float) -> None:
+        self._events.append((row.number, step, at, row.pabx, row.reason))
 
     def _check_open(self) -> None:
         if not self._is_open:

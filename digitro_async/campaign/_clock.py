@@ -1,0 +1,108 @@
+"""What a ledger knows of the clock its times were written by.
+
+A wall clock may be set while calls are still on their way, and then it says that a
+minute is an hour, or that an hour has not begun. How far it is from the time since the
+machine was started changes only when somebody sets it; so that difference is kept, and
+each time in the ledger is read by the difference that makes it the latest. What another
+machine wrote, or this one before it was started, can't be compared with anything: it
+counts as if it had happened when this machine first saw the ledger.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import attrs
+
+__all__ = ["CLOCK", "Clock", "latest_by", "read_clock"]
+
+CLOCK = "clock"
+"""Setting: by what clock the ledger's times were written."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@attrs.frozen(kw_only=True)
+class Clock:
+    """How the wall clock of one machine stands, from one start of it to the next.
+
+    Attributes:
+        boot: Which machine, since which start; empty where that can't be told.
+        since: Seconds from that start until a clock was first read for this ledger.
+        offset: Unix time of that start, the earliest that was read.
+    """
+
+    boot: str
+    since: float
+    offset: float
+
+    @classmethod
+    def of_setting(cls, setting: str | None) -> Self | None:
+        """Return the clock that a ledger keeps; None where it keeps none."""
+        try:
+            kept = json.loads(setting or "")
+            clock = cls(
+                boot=str(kept["boot"]),
+                since=float(kept["since"]),
+                offset=float(kept["offset"]),
+            )
+        except (ValueError, TypeError, LookupError, OverflowError):
+            return None
+        return clock if math.isfinite(clock.since + clock.offset) else None
+
+    def as_setting(self) -> str:
+        """Return it as a ledger keeps it."""
+        return json.dumps(attrs.asdict(self))
+
+    def after(self, kept: Self | None) -> Self:
+        """Return what is to be kept when this clock was read after that one."""
+        if kept is None or not self.boot or kept.boot != self.boot:
+            return self
+        return attrs.evolve(
+            self,
+            since=min(self.since, kept.since),
+            offset=min(self.offset, kept.offset),
+        )
+
+    def is_unclear(self, at: float) -> bool:
+        """Whether what the ledger says happened then is older than this clock."""
+        return at - self.offset < self.since
+
+    def latest(self, at: float, read: Self) -> float:
+        """Return when at the latest, by today's clock, something happened.
+
+        Args:
+            at: When it happened, as the ledger says.
+            read: Today's clock; this one is what the ledger keeps since it was read.
+        """
+        return max(at - self.offset, self.since) + read.offset
+
+
+def latest_by(setting: str | None, now: float) -> Callable[[float], float]:
+    """Return what tells when at the latest something happened, by today's clock.
+
+    Args:
+        setting: The clock that the ledger keeps; None where it keeps none, and then
+            its times are believed, but for those that are still to come.
+        now: The time, by today's clock.
+    """
+    kept = Clock.of_setting(setting)
+    if kept is None:
+        return lambda at: min(at, now)
+    read = read_clock()
+    known = read.after(kept)
+    return lambda at: min(known.latest(at, read), now)
+
+
+def read_clock() -> Clock:
+    """Return how this machine's clock stands."""
+    now = time.time()  # first: what comes between the two makes other times later
+    try:
+        boot = _BOOT_ID.read_text(encoding="ascii").strip()
+        since = time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (OSError, ValueError, AttributeError):  # not Linux: all is unclear
+        boot, since = "", now
+    return Clock(boot=boot, since=since, offset=now - since)

@@ -1,0 +1,50 @@
+import sys
+
+import pytest
+from standstill import Case, figures_of, most_in_a_window
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="says what Linux keeps of a connection"
+)
+
+SHORT = [
+    Case(cap=5, stop=3.0, way="default", total=1.0, first_pause=0.6),
+    Case(cap=5, stop=3.0, way="lenient", total=1.0, first_pause=0.6),
+    Case(cap=5, stop=4.0, way="killed", total=4.0),
+]
+REAL = [
+    Case(cap=cap, stop=stop, way=way)
+    for cap in (3, 5, 50)
+    for stop in (5.0, 13.0, 100.0)
+    for way in ("default", "lenient", "killed")
+]
+
+
+def name_of(case: Case) -> str:
+    """Return a case's name."""
+    return f"{case.cap}-{case.stop:g}-{case.way}"
+
+
+@pytest.mark.parametrize("case", SHORT, ids=name_of)
+async def test_a_stopped_process(case: Case) -> None:
+    """A PABX that is stopped for longer than an attempt never reads above its cap."""
+    figures = await figures_of(case)
+
+    assert figures["most"] <= case.cap
+    assert figures["accepted"] + figures["unknown"] == case.calls == figures["read"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("case", REAL, ids=name_of)
+async def test_a_stopped_process_with_real_times(case: Case) -> None:
+    """So it is with the default times, however long it is stopped."""
+    figures = await figures_of(case)
+
+    assert figures["most"] <= case.cap
+    assert figures["accepted"] + figures["unknown"] == case.calls
+
+
+def test_windows_are_counted() -> None:
+    """What is counted is what lies within less than a second."""
+    assert most_in_a_window([0.0, 0.5, 0.99, 1.0, 1.2]) == 4
