@@ -19,7 +19,7 @@ from digitro_async.contacts._values import Contact, RejectedRow, file_name
 from digitro_async.errors import ConfigurationError, DigitroError
 from digitro_async.models import CallResult
 
-__all__ = ["RejectsFile", "ResultsFile"]
+__all__ = ["RejectsFile", "ResultsFile", "line_of"]
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What makes a spreadsheet run a cell (OWASP, "CSV Injection")."""
@@ -52,6 +52,22 @@ class _CSVFile:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def finish(self) -> None:
+        """See to it that all rows are on disk.
+
+        Raises:
+            DigitroError: If they can't be brought there.
+        """
+        if self._file is None:
+            return
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        else:
+            return
+        raise self._cannot_be_written(problem)
 
     @property
     def _exists(self) -> str:
@@ -87,18 +103,23 @@ class _CSVFile:
         self._append(self._file, cells)
 
     def _append(self, file: io.FileIO, cells: Sequence[object]) -> None:
-        row = _line(cells)
+        self._append_bytes(file, line_of(cells))
+
+    def _append_bytes(self, file: io.FileIO, row: bytes) -> None:
         left = memoryview(row)
         try:
             while left:
                 left = left[file.write(left) :]
         except OSError as error:
-            problem = error.strerror
+            problem = error.strerror or type(error).__name__
         else:
             self._size += len(row)
             return
         self._take_back(file)
-        raise DigitroError(
+        raise self._cannot_be_written(problem)
+
+    def _cannot_be_written(self, problem: str) -> DigitroError:
+        return DigitroError(
             f"{file_name(self._path)} can't be written: {problem}",
             reason="write_failed",
         )
@@ -202,7 +223,8 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _line(cells: Sequence[object]) -> bytes:
+def line_of(cells: Sequence[object]) -> bytes:
+    """Return a row as it stands in a file."""
     text = io.StringIO()
     # The writer quotes a line break only where it is part of its own line end.
     csv.writer(text, lineterminator="\r\n").writerow(map(_harmless, cells))
