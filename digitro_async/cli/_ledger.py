@@ -1,22 +1,24 @@
 """``digitro status``, ``results`` and ``reconcile``: what stands in a ledger."""
 
-import asyncio
 import csv
 import datetime as dt
 import io
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from digitro_async.campaign import Entry, LedgerReader, State, open_ledger
+from digitro_async.campaign import Entry, Import, LedgerReader, State, open_ledger
 from digitro_async.cli._campaign import print_counts
 from digitro_async.cli._exit import Exit
-from digitro_async.cli._output import open_private, say
+from digitro_async.cli._importing import say_unfinished, unfinished
+from digitro_async.cli._interrupts import current
+from digitro_async.cli._output import complain, open_private, say
+from digitro_async.cli._runner import ends_anyway, run_tuned
 from digitro_async.errors import LedgerError
 
 __all__ = ["reconcile", "results", "status", "write_results"]
@@ -39,18 +41,28 @@ def status(
     Args:
         ledger: The ledger.
         max_attempts: Attempts after which a contact counts as given up.
-        watch: Print it again every so many seconds, until nothing is pending.
+        watch: Print it again every so many seconds, until nothing is pending but
+            contacts given up.
     """
+    before: Sequence[Import] | None = None
     while True:
         with LedgerReader(ledger) as reader:
-            counts = reader.counts()
-            print_counts(counts, reader.given_up(max_attempts))
+            counts, imports = reader.counts(), reader.imports()
+            given_up = reader.given_up(max_attempts)
+        print_counts(counts, given_up)
+        missing = unfinished(imports)
+        for one in missing:
+            say(say_unfinished(one))
         open_ones = sum(counts[s] for s in (State.PENDING, State.CLAIMED, State.INTENT))
-        if watch is None or not open_ones:
+        # An import that stands still is over, until somebody takes it up again.
+        moves = open_ones > given_up or (missing and missing != before)
+        if watch is None or not moves:
             break
+        before = missing
         time.sleep(watch)
-    done = counts[State.ACCEPTED] == sum(counts.values())
-    return Exit.DONE if done else Exit.INCOMPLETE
+    done = counts[State.ACCEPTED] == sum(counts.values()) and not missing
+    put_in = imports or sum(counts.values())
+    return Exit.DONE if done and put_in else Exit.INCOMPLETE
 
 
 def results(
@@ -68,9 +80,15 @@ def results(
     """
     wanted = set(state or State)
     with LedgerReader(ledger) as reader:
+        missing = unfinished(reader.imports())
         entries = (entry for entry in reader.entries() if entry.state in wanted)
-        _print_csv(entries) if form == "csv" else _print_lines(entries)
-    return Exit.DONE
+        lines = _csv_lines(entries) if form == "csv" else _json_lines(entries)
+        all_printed = all(say(line) for line in lines)
+    for one in missing:
+        complain(say_unfinished(one))
+    if not all_printed:
+        complain("not all results could be printed")
+    return Exit.DONE if all_printed and not missing else Exit.INCOMPLETE
 
 
 def write_results(ledger: Path, path: Path) -> None:
@@ -91,16 +109,9 @@ def _csv_lines(entries: Iterable[Entry]) -> Iterator[str]:
         yield text.getvalue()
 
 
-def _print_csv(entries: Iterable[Entry]) -> None:
-    for line in _csv_lines(entries):
-        if not say(line):
-            return
-
-
-def _print_lines(entries: Iterable[Entry]) -> None:
+def _json_lines(entries: Iterable[Entry]) -> Iterator[str]:
     for entry in entries:
-        if not say(json.dumps(_row(entry))):
-            return
+        yield json.dumps(_row(entry))
 
 
 def _row(entry: Entry) -> dict[str, object]:
@@ -149,7 +160,7 @@ def reconcile(
     """
     if not ledger.is_file():
         raise LedgerError(f"there is no {ledger.name}", reason="no_ledger")
-    return asyncio.run(_reconcile(ledger, contact, verdict == "accepted", evidence))
+    return run_tuned(_reconcile(ledger, contact, verdict == "accepted", evidence))
 
 
 async def _reconcile(
@@ -159,8 +170,9 @@ async def _reconcile(
     evidence: str,
 ) -> Exit:
     async with open_ledger(path) as ledger:
+        ends_anyway()  # it is written in a moment, and then said
         done = await ledger.reconcile(
             contact, accepted=accepted, evidence=evidence, now=time.time()
         )
     say(f"#{done.number} is {done.state} now")
-    return Exit.DONE
+    return Exit.INTERRUPTED if current().heard else Exit.DONE

@@ -39,6 +39,7 @@ class ContinuedRejects(RejectsFile):
         self, path: str | os.PathLike[str], *, other_names: bool = False
     ) -> None:
         super().__init__(path)
+        self._given = self._path
         self._names = _names(self._path) if other_names else iter(())
         self._old: io.BufferedReader | None = None
 
@@ -47,9 +48,14 @@ class ContinuedRejects(RejectsFile):
         return self
 
     @property
-    def path(self) -> Path:
-        """Where the rows are."""
-        return self._path
+    def name(self) -> str:
+        """Name of the file that the rows are in."""
+        return file_name(self._path)
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether that is another name than the one that was given."""
+        return self._path != self._given
 
     def close(self) -> None:
         """Close the file; nothing can be written afterwards."""
