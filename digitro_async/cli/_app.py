@@ -39,7 +39,7 @@ def run(tokens: Sequence[str]) -> int:
         except KeyboardInterrupt:
             interrupts.do(finish_first)
             if interrupts.heard:
-                complain("interrupted")
+                complain("interrupted: nothing was dialled")
             return Exit.INTERRUPTED
         return code
 

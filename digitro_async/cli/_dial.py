@@ -59,7 +59,7 @@ def dial(
         results: File for the results; by default beside the contacts.
         rejects: File for rows that are no contact; by default beside the contacts.
         max_calls: Stop reading after so many contacts.
-        max_attempts: Attempts in all runs after which a ledger leaves a contact pending.
+        max_attempts: Attempts in all runs after which a contact is left pending.
         encoding: What the file is written in, where guessing would be wrong.
         strip_punctuation: Take blanks, dashes, dots and the like out of numbers.
         ignore_unknown_columns: Pass over columns with unknown names.

@@ -1,30 +1,27 @@
 """Hears signals from the first moment of the command to its last.
 
-It imports next to nothing: its handler stands before the libraries are loaded. From
-then on there is always one, and what a signal does is changed by one assignment, so
-none is lost between two of them; the first process of a container would not even die
-of one that nobody hears.
+There is always one handler, and what a signal does is changed by one assignment, so
+none is lost in between. The first process of a container would not even die of one that
+nobody hears.
 """
 
 import contextlib
 import contextvars
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
+from digitro_async._start import INTERRUPTED, leave_at_once, signals
+
 __all__ = [
-    "INTERRUPTED",
     "Interrupts",
     "current",
     "hearing",
     "leave_with",
     "raise_once",
 ]
-
-INTERRUPTED = 130
 
 Act = Callable[[int], object]
 """Takes how many signals came since it is what a signal does."""
@@ -63,7 +60,7 @@ class Interrupts:
     def __init__(self) -> None:
         self.heard = 0
         self._came = 0
-        self._act: Act = _leave
+        self._act: Act = leave_at_once
 
     @contextlib.contextmanager
     def hearing(self, *, to_the_end: bool = False) -> Iterator["Interrupts"]:
@@ -74,7 +71,7 @@ class Interrupts:
         """
         token = _current.set(self)
         before: dict[signal.Signals, Any] = {}
-        for number in _signals():
+        for number in signals():
             # Outside of the main thread nobody can.
             with contextlib.suppress(ValueError, OSError):
                 before[number] = signal.signal(number, self._hear)
@@ -122,17 +119,3 @@ def raise_once(times: int) -> None:
 def leave_with(code: int) -> NoReturn:
     """End the process at once."""
     os._exit(code)
-
-
-def _leave(_: int) -> None:
-    """End the process before anything has begun."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        print("interrupted: nothing was dialled", file=sys.stderr, flush=True)
-    leave_with(INTERRUPTED)
-
-
-def _signals() -> Iterator[signal.Signals]:
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            yield number

@@ -83,7 +83,11 @@ def results(
         missing = unfinished(reader.imports())
         entries = (entry for entry in reader.entries() if entry.state in wanted)
         lines = _csv_lines(entries) if form == "csv" else _json_lines(entries)
-        all_printed = all(say(line) for line in lines)
+        try:
+            all_printed = all(say(line) for line in lines)
+        except KeyboardInterrupt:
+            complain("interrupted: not all results were printed")
+            return Exit.INTERRUPTED
     for one in missing:
         complain(say_unfinished(one))
     if not all_printed:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from digitro_async.cli._exit import Course, Exit
-from digitro_async.cli._interrupts import INTERRUPTED, current, leave_with
+from digitro_async.cli._interrupts import current, leave_with
 from digitro_async.cli._output import complain
 from digitro_async.errors import DigitroError
 from digitro_async.process import tune_process
@@ -90,7 +90,7 @@ def ends_anyway() -> None:
 def finish_first(times: int) -> None:
     """Go on at the first signal; leave at the second."""
     if times > 1:
-        leave_with(INTERRUPTED)
+        leave_with(Exit.INTERRUPTED)
 
 
 @contextlib.contextmanager
