@@ -164,10 +164,8 @@ class Pages:
     async def __anext__(self) -> "Page":
         if self._ended:
             raise StopAsyncIteration
-        page = self._read()
-        if not page.contacts:  # putting them in gives control back else
-            await asyncio.sleep(0)
-        return page
+        await asyncio.sleep(0)  # where no page holds a contact, nobody else waits
+        return self._read()
 
     def _read(self) -> "Page":
         rows: list[Contact | RejectedRow] = []
