@@ -4,6 +4,7 @@ As fast as the HTTP library under it allows; never the same call twice, never a 
 lost, never over the PABX's cap. Start with ``DigitroClient``.
 """
 
+from digitro_async import _start  # noqa: F401 - first of all
 from digitro_async.campaign import Campaign, open_ledger
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import (

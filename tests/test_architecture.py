@@ -24,10 +24,11 @@ TESTS = Path(__file__).parent
 BASE = {"errors", "privacy", "settings", "models", "_call"}
 BASE |= {"_checks", "_drafts", "_address"}
 CORE = {*BASE, "process", "protocol", "transport", "dispatch", "client"}
-LOADED = {*CORE, "campaign"}
+LOADED = {*CORE, "campaign", "_start"}
 
 # Each part of the package and the other parts that it may import.
 MAY_IMPORT: dict[str, set[str]] = {
+    "_start": set(),
     "privacy": set(),
     "process": set(),
     "errors": {"privacy"},
@@ -48,7 +49,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {*BASE, "contacts"},
     "campaign": {*CORE, "contacts"},
     "testing": {*BASE, "protocol", "campaign"},
-    "cli": {*CORE, "__init__", "campaign", "contacts", "events", "telemetry", "report"}
+    "cli": {
+        *CORE,
+        "_start",
+        "__init__",
+        "campaign",
+        "contacts",
+        "events",
+        "telemetry",
+        "report",
+    }
     | {"testing"},
     "__main__": {"cli"},
 }

@@ -208,10 +208,10 @@ class TestAdd:
             campaign, _ = scripted(ledger, ScriptedTransport())
             add = ledger.add
 
-            async def counted(page: Any) -> Any:
+            async def counted(page: Any, **more: Any) -> Any:
                 nonlocal put_in
                 put_in += len(page)
-                return await add(page)
+                return await add(page, **more)
 
             ledger.add = counted  # type: ignore[method-assign, assignment]
             await campaign.add(reading())

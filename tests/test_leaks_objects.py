@@ -133,6 +133,7 @@ MADE: dict[str, Callable[[], object]] = {
     "OpenContact": open_contact,
     "Reconciled": lambda: Reconciled(1, State.PENDING),
     "SQLiteLedger": lambda: open_ledger(Path("unused.db")),
+    "Import": lambda: campaign.Import(number=1, began_at=0.0),
     "Imported": campaign.Imported,
     "Contact": lambda: Contact(line=2, call=call_with_canaries()),
     "RejectedRow": lambda: RejectedRow(
@@ -155,6 +156,7 @@ KINDS = {
 ELSEWHERE = {
     "Ledger",  # only a protocol
     *("LedgerReader", "ContactFile", "RejectsFile", "ResultsFile"),  # test_leaks_cli
+    "ContinuedRejects",  # a RejectsFile
 }
 ERRORS = [
     kind

@@ -673,6 +673,9 @@ def acts(ledger: Ledger) -> list[Any]:
 
     return [
         lambda: ledger.add(contacts(1)),
+        lambda: ledger.begin_import(now=NOW),
+        lambda: ledger.end_import(1, now=NOW),
+        ledger.imports,
         lambda: ledger.claim(1),
         lambda: ledger.release([1]),
         lambda: ledger.invalidate(1, "x"),

@@ -610,14 +610,13 @@ class TestMigrations:
         assert [one.new for one in added] == [version == 0] * 3
         assert query(path, "PRAGMA user_version") == [(len(every),)]
 
-    @pytest.mark.parametrize("broken", range(1, 4))
+    @pytest.mark.parametrize("broken", range(1, _migrate.latest_version() + 2))
     async def test_a_migration_that_fails(
         self, path: Path, monkeypatch: Any, broken: int
     ) -> None:
         """A migration that fails half way leaves nothing of itself behind."""
         every = _migrate._migrations()
         more = (*every, (len(every) + 1, "CREATE TABLE extra (x);"))
-        assert len(more) == 3
         bad = [
             (
                 number,
@@ -634,7 +633,7 @@ class TestMigrations:
 
         assert error.reason == "unusable"
         assert version == [(broken - 1,)]
-        assert query(path, "PRAGMA user_version") == [(3,)]
+        assert query(path, "PRAGMA user_version") == [(len(more),)]
 
     def test_packaged(self, tmp_path: Path) -> None:
         """The wheel brings all SQL files."""

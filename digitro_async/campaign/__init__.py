@@ -11,6 +11,7 @@ from digitro_async.campaign._state import State, Step
 from digitro_async.campaign._values import (
     Added,
     Entry,
+    Import,
     NewContact,
     OpenContact,
     Reconciled,
@@ -21,6 +22,7 @@ __all__ = [
     "Campaign",
     "CampaignRun",
     "Entry",
+    "Import",
     "Imported",
     "Ledger",
     "LedgerReader",

@@ -1,8 +1,8 @@
 """Campaign: a list in a ledger, dialled by a client, each contact once."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -10,14 +10,14 @@ import attrs
 from digitro_async._checks import masked_fields
 from digitro_async.campaign._imported import (
     Imported,
+    Pages,
     counted,
-    is_repeated,
     numbered,
-    sorted_out,
+    source_of,
 )
 from digitro_async.campaign._ledger import Ledger
 from digitro_async.campaign._runner import CampaignRun
-from digitro_async.campaign._values import NewContact, OpenContact
+from digitro_async.campaign._values import Added, NewContact, OpenContact
 from digitro_async.client import DigitroClient
 from digitro_async.errors import ConfigurationError, InvalidCallError
 from digitro_async.models import PredictiveCall
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # who has no contact files shall not load what reads them
 __all__ = ["Campaign"]
 
 PAGE = 2_000
-"""Contacts that are put into the ledger in one commit."""
+"""Most rows of which the contacts are put into the ledger in one commit."""
 
 Defaults = Mapping[str, str | Secret | Personal]
 
@@ -51,6 +51,8 @@ class Campaign:
             run and stays pending, where the last one failed for no reason that is
             known to be the PABX's. What the PABX refuses or can't be reached for
             (429, 401, no connection) never uses a contact's attempts up.
+        partial: Whether a ledger is dialled that lacks contacts, because a list was
+            not put in to its end.
 
     Raises:
         ConfigurationError: If a value can't be used.
@@ -63,6 +65,7 @@ class Campaign:
         *,
         call: Defaults,
         max_attempts: int = 5,
+        partial: bool = False,
     ) -> None:
         call = masked_fields(PredictiveCall, call)  # errors show the locals of frames
         _check_defaults(call)
@@ -84,6 +87,7 @@ class Campaign:
             if value is not attrs.NOTHING
         }
         self._max_attempts = max_attempts
+        self._partial = partial
 
     async def add(
         self,
@@ -92,12 +96,18 @@ class Campaign:
         repeated: "Callable[[Contact, int], None] | None" = None,
         rejected: "Callable[[RejectedRow], None] | None" = None,
         allow_duplicates: bool = False,
+        edited: bool = False,
+        finish: Callable[[], None] | None = None,
     ) -> Imported:
         """Put contacts into the ledger; adding the same file again adds nothing.
 
         A contact is known again by its id or, without one, by its number. What a row
         says other than ``call`` is kept with it; where it says the same, a later run
         may say something else.
+
+        A list that was not added to its end, by an error or because the process died,
+        is remembered: nothing is dialled before it was, unless that is asked for. A
+        file is known again by its content, another list by its first contacts.
 
         Args:
             contacts: An open contact file, or contacts. They are read as they are
@@ -107,26 +117,32 @@ class Campaign:
             rejected: Called with a row that is no contact.
             allow_duplicates: Whether a contact that comes several times is called so
                 many times. Takes about 100 bytes of memory a contact.
+            edited: Whether a file takes the place of one of its name that had another
+                content and was not added to its end.
+            finish: Called once all is added, before that is recorded.
 
         Raises:
             ConfigurationError: If a contact's id is empty.
             LedgerError: If the ledger can't be written.
+            DigitroError: If the file can't be read to its end.
         """
-        imported = Imported()
+        source = await source_of(contacts)
+        number = await self._ledger.begin_import(**source, now=time.time())
         times: Counter[int] | None = Counter() if allow_duplicates else None
-        source = iter(contacts)
-        while page := list(islice(source, PAGE)):
-            good, bad = sorted_out(page)
-            new = [self._new_contact(contact, times) for contact in good]
-            became = list(zip(good, await self._ledger.add(new), strict=True))
-            imported = counted(imported, became, rejected=len(bad))
-            if repeated is not None:
-                for contact, added in became:
-                    if is_repeated(contact, added):
-                        repeated(contact, added.line)
-            if rejected is not None:
-                for row in bad:
-                    rejected(row)
+        imported, unnoted = Imported(), 0
+        async for page in Pages(contacts, PAGE):
+            unnoted += page.rejected
+            became: list[tuple[Contact, Added]] = []
+            if page.contacts:
+                became = await self._put_in(page.contacts, times, number, unnoted)
+                unnoted = 0
+            imported = counted(imported, became, page.rejected)
+            page.tell(became, repeated, rejected)
+        if finish is not None:
+            finish()
+        await self._ledger.end_import(
+            number, now=time.time(), rejected=unnoted, edited=edited
+        )
         return imported
 
     def run(self) -> CampaignRun:
@@ -138,11 +154,27 @@ class Campaign:
                 async for result in results:
                     print(result.key, result.outcome)
 
-        The key of a result is the ledger's number of the contact.
+        The key of a result is the ledger's number of the contact. Entering raises
+        ``LedgerError`` where a list was not added to its end, without ``partial``.
         """
         return CampaignRun(
-            self._ledger, self._client, self._build_call, self._max_attempts
+            self._ledger,
+            self._client,
+            self._build_call,
+            self._max_attempts,
+            partial=self._partial,
         )
+
+    async def _put_in(
+        self,
+        contacts: "list[Contact]",
+        times: Counter[int] | None,
+        importing: int,
+        rejected: int,
+    ) -> "list[tuple[Contact, Added]]":
+        new = [self._new_contact(contact, times) for contact in contacts]
+        added = await self._ledger.add(new, importing=importing, rejected=rejected)
+        return list(zip(contacts, added, strict=True))
 
     def _new_contact(
         self, contact: "Contact", times: Counter[int] | None

@@ -17,6 +17,7 @@ __all__ = [
     "add_contacts",
     "claim_contacts",
     "doubt_contacts",
+    "hashes_of",
     "invalidate_contact",
     "release_contacts",
     "write_setting",
@@ -36,11 +37,17 @@ _DOUBTED = ", ".join(
 _PENDING, _CLAIMED = STATE_CODES[State.PENDING], STATE_CODES[State.CLAIMED]
 
 
+def hashes_of(contacts: Sequence[NewContact], key: bytes) -> list[bytes]:
+    """Return what each contact is known by in a ledger."""
+    return [_hash_of(contact, key) for contact in contacts]
+
+
 def add_contacts(
-    connection: sqlite3.Connection, key: bytes, contacts: Sequence[NewContact]
+    connection: sqlite3.Connection,
+    hashes: Sequence[bytes],
+    contacts: Sequence[NewContact],
 ) -> list[Added]:
     """Put contacts in that are not there yet."""
-    hashes = [_hash_of(contact, key) for contact in contacts]
     lines = _known(connection, hashes)
     (last,) = connection.execute("SELECT max(number) FROM contact").fetchone()
     numbers = count((last or 0) + 1)
@@ -149,7 +156,7 @@ def _hash_of(contact: NewContact, key: bytes) -> bytes:
     return hashlib.blake2b(identity, digest_size=16, key=key).digest()
 
 
-def _known(connection: sqlite3.Connection, hashes: list[bytes]) -> dict[bytes, int]:
+def _known(connection: sqlite3.Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
     """Return the line of each contact that is there already."""
     lines: dict[bytes, int] = {}
     for begin in range(0, len(hashes), _MOST_VALUES):

@@ -1,18 +1,40 @@
 """What became of the contacts that were put into a ledger."""
 
+import asyncio
 import hashlib
+import time
 from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from digitro_async.campaign._values import Added
+from digitro_async.campaign._files import printable
+from digitro_async.campaign._values import Added, Import
+from digitro_async.errors import LedgerError
 
 if TYPE_CHECKING:  # who has no contact files shall not load what reads them
     from digitro_async.contacts import Contact, RejectedRow
 
-__all__ = ["Imported", "counted", "is_repeated", "numbered", "sorted_out"]
+__all__ = [
+    "Imported",
+    "Pages",
+    "check_whole",
+    "counted",
+    "is_repeated",
+    "name_of",
+    "numbered",
+    "source_of",
+]
+
+SLICE_SECONDS = 0.05
+"""How long rows are read before the loop may look after something else."""
+
+_FEW_ROWS = 32
+"""Rows that are read between two looks at the clock."""
+
+_DIGEST_SLICE = 16
+"""Pieces of a file that are hashed before the loop may look after something else."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,16 +68,6 @@ def numbered(identity: str, times: Counter[int] | None) -> str:
     return identity if times[key] == 1 else f"{times[key]} x {identity}"
 
 
-def sorted_out(
-    page: "list[Contact | RejectedRow]",
-) -> "tuple[list[Contact], list[RejectedRow]]":
-    """Return the contacts of a page, and the rows that are none."""
-    from digitro_async.contacts import RejectedRow  # noqa: PLC0415 - as said above
-
-    bad = [row for row in page if isinstance(row, RejectedRow)]
-    return [row for row in page if not isinstance(row, RejectedRow)], bad
-
-
 def is_repeated(contact: "Contact", added: Added) -> bool:
     """Whether a contact was put in from another line."""
     return not added.new and added.line != contact.line
@@ -85,3 +97,123 @@ def counted(
         repeated=imported.repeated + repeated,
         rejected=imported.rejected + rejected,
     )
+
+
+def name_of(one: Import) -> str:
+    """Return what the list of an import is called."""
+    return "a list" if one.file is None else one.file
+
+
+def check_whole(imports: Iterable[Import]) -> None:
+    """Refuse a ledger that lacks contacts of a list.
+
+    Raises:
+        LedgerError: If there is one.
+    """
+    for one in imports:
+        if not one.is_whole:
+            raise LedgerError(
+                f"{name_of(one)} was not put in to its end: add it again, "
+                "or ask for a partial campaign",
+                reason="unfinished_import",
+            )
+
+
+async def source_of(contacts: "Iterable[Contact | RejectedRow]") -> dict[str, Any]:
+    """Return what tells whether a list is one that was put in before."""
+    from digitro_async.contacts import ContactFile  # noqa: PLC0415 - as said above
+
+    if not isinstance(contacts, ContactFile):
+        return {}
+    digest = hashlib.blake2b(digest_size=32)
+    for number, piece in enumerate(contacts.content(), 1):
+        digest.update(piece)
+        if number % _DIGEST_SLICE == 0:
+            await asyncio.sleep(0)
+    return {
+        "file": printable(contacts.name),
+        "size": contacts.total_bytes,
+        "digest": digest.digest(),
+    }
+
+
+class Pages:
+    """Reads contacts a page at a time, and never keeps the loop for long.
+
+    Args:
+        contacts: Where they come from.
+        most: Most rows of a page.
+    """
+
+    def __init__(self, contacts: "Iterable[Contact | RejectedRow]", most: int) -> None:
+        from digitro_async.contacts import (  # noqa: PLC0415 - as said above
+            ContactFile,
+            RejectedRow,
+        )
+
+        self._bad = RejectedRow
+        self._source: Iterator[Contact | RejectedRow | None] = iter(contacts)
+        if isinstance(contacts, ContactFile):
+            self._source = contacts.pieces()
+        self._most = most
+        self._ended = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> "Page":
+        if self._ended:
+            raise StopAsyncIteration
+        await asyncio.sleep(0)  # where no page holds a contact, nobody else waits
+        return self._read()
+
+    def _read(self) -> "Page":
+        rows: list[Contact | RejectedRow] = []
+        until = time.monotonic() + SLICE_SECONDS
+        for read, row in enumerate(self._source, 1):
+            if row is not None:
+                rows.append(row)
+                if len(rows) == self._most:
+                    break
+            if (row is None or read % _FEW_ROWS == 0) and time.monotonic() > until:
+                break
+        else:
+            self._ended = True
+        good = [row for row in rows if not isinstance(row, self._bad)]
+        return Page(rows, good, self._bad)
+
+
+@attrs.frozen(eq=False)
+class Page:
+    """Some rows of a list, in order.
+
+    Attributes:
+        rows: All of them.
+        contacts: Those that are contacts.
+    """
+
+    rows: "list[Contact | RejectedRow]"
+    contacts: "list[Contact]"
+    _bad: "type[RejectedRow]"
+
+    @property
+    def rejected(self) -> int:
+        """Rows that are no contacts."""
+        return len(self.rows) - len(self.contacts)
+
+    def tell(
+        self,
+        became: "Iterable[tuple[Contact, Added]]",
+        repeated: "Callable[[Contact, int], None] | None",
+        rejected: "Callable[[RejectedRow], None] | None",
+    ) -> None:
+        """Tell of every row that adds nobody, in the order of the list."""
+        added = iter(became)
+        for row in self.rows:
+            if isinstance(row, self._bad):
+                if rejected is not None:
+                    rejected(row)
+                continue
+            contact, one = next(added)
+            if repeated is not None and is_repeated(contact, one):
+                repeated(contact, one.line)

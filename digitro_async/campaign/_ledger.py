@@ -16,6 +16,7 @@ from digitro_async.campaign._state import State, Step
 from digitro_async.campaign._values import (
     Added,
     Entry,
+    Import,
     NewContact,
     OpenContact,
     Reconciled,
@@ -51,8 +52,61 @@ class Ledger(Protocol):
         """Open intents that were found when it was opened: now unknown."""
         ...
 
-    async def add(self, contacts: Sequence[NewContact]) -> Sequence[Added]:
-        """Put contacts in that are not there yet; tell of each whether it is new."""
+    async def add(
+        self,
+        contacts: Sequence[NewContact],
+        *,
+        importing: int | None = None,
+        rejected: int = 0,
+    ) -> Sequence[Added]:
+        """Put contacts in that are not there yet; tell of each whether it is new.
+
+        Args:
+            contacts: The contacts.
+            importing: Number of the import that they are of; it is counted on in the
+                same commit.
+            rejected: Rows read with them that are no contacts.
+        """
+        ...
+
+    async def begin_import(
+        self,
+        *,
+        file: str | None = None,
+        size: int | None = None,
+        digest: bytes | None = None,
+        now: float,
+    ) -> int:
+        """Record that a list is being put in, and return the number of the import.
+
+        An import of the same content that did not end is succeeded by it. A list
+        without a file succeeds those that began with the same contacts, as soon as
+        these are read.
+
+        Args:
+            file: Name of its file, without the folder.
+            size: Bytes of the file.
+            digest: Digest of its content; None for a list that has no file.
+            now: The time.
+        """
+        ...
+
+    async def end_import(
+        self, number: int, *, now: float, rejected: int = 0, edited: bool = False
+    ) -> None:
+        """Record that a list was put in to its end.
+
+        Args:
+            number: The import.
+            now: The time.
+            rejected: Rows read last that are no contacts.
+            edited: Whether imports of other contents of a file of its name that did
+                not end are succeeded by it too.
+        """
+        ...
+
+    async def imports(self) -> Sequence[Import]:
+        """Return every import that was begun, in order."""
         ...
 
     async def claim(

@@ -1,7 +1,7 @@
 """LedgerReader: looks at a ledger without owning it, also while a campaign runs."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -9,9 +9,10 @@ from typing import Self, TypeVar
 from digitro_async.campaign import _reading
 from digitro_async.campaign._connection import check_kind, problem_of
 from digitro_async.campaign._files import printable
+from digitro_async.campaign._imports import read_imports
 from digitro_async.campaign._migrate import latest_version, version_of
 from digitro_async.campaign._state import State
-from digitro_async.campaign._values import Entry
+from digitro_async.campaign._values import Entry, Import
 from digitro_async.errors import LedgerError, SchemaMismatchError
 
 __all__ = ["PAGE", "LedgerReader"]
@@ -20,6 +21,9 @@ _Result = TypeVar("_Result")
 
 PAGE = 1_000
 """Contacts that are read at once when all are shown."""
+
+OLDEST_READ = 2
+"""Oldest schema that is read as it is: only the owner brings a file up to date."""
 
 
 class LedgerReader:
@@ -74,6 +78,10 @@ class LedgerReader:
         """Return how many pending contacts had so many attempts."""
         return self.ask(lambda c: _reading.count_given_up(c, max_attempts))
 
+    def imports(self) -> Sequence[Import]:
+        """Return every import that was begun since they are recorded."""
+        return self.ask(read_imports)
+
     def entries(self) -> Iterator[Entry]:
         """Yield every contact, in the order of import."""
         last = 0
@@ -105,10 +113,10 @@ class LedgerReader:
 
     def _check_version(self) -> None:
         version = self.ask(version_of)
-        if version != latest_version():
+        if not OLDEST_READ <= version <= latest_version():
             raise SchemaMismatchError(
                 f"{self._name} has schema {version}, this library reads "
-                f"{latest_version()}",
+                f"{OLDEST_READ} to {latest_version()}",
                 reason="other_schema",
             )
 

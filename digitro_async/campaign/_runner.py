@@ -10,6 +10,7 @@ import anyio
 
 from digitro_async.campaign._claims import Claims
 from digitro_async.campaign._clock import CLOCK, Clock, read_clock
+from digitro_async.campaign._imported import check_whole
 from digitro_async.campaign._ledger import Ledger
 from digitro_async.campaign._ledger_journal import LedgerJournal
 from digitro_async.campaign._places import PLACES, Places
@@ -47,9 +48,12 @@ class CampaignRun:
         client: DigitroClient,
         build_call: Callable[[OpenContact], PredictiveCall],
         max_attempts: int,
+        *,
+        partial: bool = False,
     ) -> None:
         self._ledger = ledger
         self._client = client
+        self._partial = partial
         self._fault: LedgerError | None = None
         self._told = False
         self._journal = LedgerJournal(ledger, self._stop_for)
@@ -62,6 +66,8 @@ class CampaignRun:
         self._results = client.dispatch(claims, journal=self._journal)
 
     async def __aenter__(self) -> Self:
+        if not self._partial:
+            check_whole(await self._ledger.imports())
         dispatcher = self._client.dispatcher
         holds_all = begin_turn(self._ledger, dispatcher)
         try:

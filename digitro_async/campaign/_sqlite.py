@@ -24,9 +24,19 @@ from digitro_async.campaign._contacts import (
     add_contacts,
     claim_contacts,
     doubt_contacts,
+    hashes_of,
     invalidate_contact,
     release_contacts,
     write_setting,
+)
+from digitro_async.campaign._imports import (
+    Beginning,
+    begin_import,
+    content_hash,
+    count_page,
+    end_import,
+    keep_beginning,
+    read_imports,
 )
 from digitro_async.campaign._jobs import Done, Job, run_calls
 from digitro_async.campaign._owned_file import OwnedFile
@@ -38,6 +48,7 @@ from digitro_async.campaign._statements import write_intents, write_outcomes
 from digitro_async.campaign._values import (
     Added,
     Entry,
+    Import,
     NewContact,
     OpenContact,
     Reconciled,
@@ -82,6 +93,7 @@ class SQLiteLedger:
     ) -> None:
         self._file = OwnedFile(path, synchronous, busy_timeout, prepare=_recover)
         self._writer: Writer | None = None
+        self._beginnings: dict[int, Beginning] = {}  # touched by the thread alone
         check_settings(path, synchronous, busy_timeout)
 
     def __repr__(self) -> str:
@@ -109,10 +121,44 @@ class SQLiteLedger:
         """Open intents that were found when it was opened: now unknown."""
         return self._file.recovered
 
-    async def add(self, contacts: Sequence[NewContact]) -> Sequence[Added]:
+    async def add(
+        self,
+        contacts: Sequence[NewContact],
+        *,
+        importing: int | None = None,
+        rejected: int = 0,
+    ) -> Sequence[Added]:
         """Put contacts in that are not there yet. See ``Ledger``."""
-        key = self._file.key
-        return await self._call(lambda c: add_contacts(c, key, contacts))
+        return await self._call(lambda c: self._add(c, contacts, importing, rejected))
+
+    async def begin_import(
+        self,
+        *,
+        file: str | None = None,
+        size: int | None = None,
+        digest: bytes | None = None,
+        now: float,
+    ) -> int:
+        """Record that a list is being put in. See ``Ledger``."""
+        source = content_hash(self._file.key, size, digest)
+
+        def begin(connection: sqlite3.Connection) -> int:
+            number, beginning = begin_import(connection, file, size, source, now)
+            if beginning is not None:
+                self._beginnings[number] = beginning
+            return number
+
+        return await self._call(begin)
+
+    async def end_import(
+        self, number: int, *, now: float, rejected: int = 0, edited: bool = False
+    ) -> None:
+        """Record that a list was put in to its end. See ``Ledger``."""
+        await self._call(lambda c: end_import(c, number, now, rejected, edited=edited))
+
+    async def imports(self) -> Sequence[Import]:
+        """Return every import that was begun, in order."""
+        return await self._read(read_imports)
 
     async def claim(
         self, limit: int, *, after: int = 0, max_attempts: int | None = None
@@ -239,6 +285,24 @@ class SQLiteLedger:
     async def recall(self, name: str) -> str | None:
         """Return a setting of the campaign."""
         return await self._read(lambda c: _reading.read_setting(c, name))
+
+    def _add(
+        self,
+        connection: sqlite3.Connection,
+        contacts: Sequence[NewContact],
+        importing: int | None,
+        rejected: int,
+    ) -> Sequence[Added]:
+        """Put contacts in and count their import on; may be done twice."""
+        hashes = hashes_of(contacts, self._file.key)
+        added = add_contacts(connection, hashes, contacts)
+        if importing is not None:
+            before = count_page(connection, importing, contacts, added, rejected)
+            beginning = self._beginnings.get(importing)
+            if beginning is not None:
+                digest, same = beginning.read(before, hashes)
+                keep_beginning(connection, importing, digest, same)
+        return added
 
     def _not_open(self) -> LedgerError:
         return LedgerError(f"{self._file.name} is not open", reason="closed")

@@ -7,7 +7,15 @@ import attrs
 from digitro_async.campaign._state import State
 from digitro_async.privacy import Personal
 
-__all__ = ["Added", "Entry", "NewContact", "OpenContact", "Reconciled", "storable"]
+__all__ = [
+    "Added",
+    "Entry",
+    "Import",
+    "NewContact",
+    "OpenContact",
+    "Reconciled",
+    "storable",
+]
 
 
 def storable(text: str) -> str:
@@ -113,3 +121,37 @@ class Reconciled:
 
     number: int
     state: State
+
+
+@attrs.frozen(kw_only=True)
+class Import:
+    """One list that was put into a ledger, or is being put in.
+
+    Attributes:
+        number: The ledger's number of it.
+        file: Name of its file, without the folder; None for a list of a program.
+        size: Bytes of the file.
+        began_at: Unix time of its beginning.
+        ended_at: Unix time of its end; None where it did not get there.
+        successor: Number of the import that has all that this one had, if there is one.
+        new: Contacts read so far that were not there before.
+        known: Contacts read so far that were there, from the same line.
+        repeated: Contacts read so far that were there, from another line.
+        rejected: Rows read so far that are no contacts.
+    """
+
+    number: int
+    file: str | None = None
+    size: int | None = None
+    began_at: float
+    ended_at: float | None = None
+    successor: int | None = None
+    new: int = 0
+    known: int = 0
+    repeated: int = 0
+    rejected: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that its list had is in the ledger."""
+        return self.ended_at is not None or self.successor is not None

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from digitro_async.cli._interrupts import Interrupts, leave_with
+
 __all__ = ["main"]
 
 
@@ -11,8 +13,16 @@ def main(tokens: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code.
 
     Args:
-        tokens: The words after the command's name, None for those of the process.
+        tokens: The words after the command's name, None for those of the process,
+            whose signals are heard until its end then.
     """
+    with Interrupts().hearing(to_the_end=tokens is None) as interrupts:
+        code = _run(sys.argv[1:] if tokens is None else tokens)
+        interrupts.do(lambda _: leave_with(code))
+        sys.exit(code)
+
+
+def _run(tokens: Sequence[str]) -> int:
     try:
         from digitro_async.cli._app import run  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
@@ -24,5 +34,5 @@ def main(tokens: Sequence[str] | None = None) -> NoReturn:
             "install the command line: pip install 'digitro-async[cli]'",
             file=sys.stderr,
         )
-        sys.exit(2)
-    sys.exit(run(sys.argv[1:] if tokens is None else tokens))
+        return 2
+    return run(tokens)

@@ -8,8 +8,10 @@ from digitro_async.cli._call import call
 from digitro_async.cli._demo import demo
 from digitro_async.cli._dial import dial
 from digitro_async.cli._exit import Exit
+from digitro_async.cli._interrupts import hearing, raise_once
 from digitro_async.cli._ledger import reconcile, results, status
 from digitro_async.cli._output import complain, prepare_streams
+from digitro_async.cli._runner import finish_first
 from digitro_async.cli._simulate import simulate
 from digitro_async.cli._usage import usage_problem
 from digitro_async.errors import DigitroError
@@ -29,6 +31,20 @@ for command in (demo, simulate, call, dial, status, results, reconcile):
 def run(tokens: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     prepare_streams()
+    with hearing() as interrupts:
+        try:
+            interrupts.do(raise_once)
+            code = _run(tokens)
+            interrupts.do(finish_first)
+        except KeyboardInterrupt:
+            interrupts.do(finish_first)
+            if interrupts.heard:
+                complain("interrupted: nothing was dialled")
+            return Exit.INTERRUPTED
+        return code
+
+
+def _run(tokens: Sequence[str]) -> int:
     try:
         code = app(
             list(tokens),
@@ -42,8 +58,6 @@ def run(tokens: Sequence[str]) -> int:
         problem = str(error)
     except OSError as error:  # a disk is full, a pipe broke: nothing is dialled then
         problem = error.strerror or type(error).__name__
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
     else:
         return int(code or Exit.DONE)
     complain(f"digitro: {problem}")

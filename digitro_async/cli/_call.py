@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 
 from digitro_async.cli._config import Config, load_config
-from digitro_async.cli._exit import Exit
+from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._output import complain, hand_out
-from digitro_async.cli._runner import on_interrupt, run_tuned
+from digitro_async.cli._runner import ends_anyway, on_interrupt, run_tuned, to_its_end
 from digitro_async.client import DigitroClient
 from digitro_async.errors import (
     ConfigurationError,
@@ -45,10 +45,14 @@ def call(
     for name in ("device", "device_password"):
         if name not in fields:
             raise ConfigurationError(f"{config}: [call] lacks {name}")
-    return run_tuned(_make(loaded, PredictiveCall(**fields), pabx))
+    course = Course()
+    made = PredictiveCall(**fields)
+    return to_its_end(course, lambda: run_tuned(_make(loaded, made, pabx, course)))
 
 
-async def _make(config: Config, call: PredictiveCall, pabx: str | None) -> Exit:
+async def _make(
+    config: Config, call: PredictiveCall, pabx: str | None, course: Course
+) -> Exit:
     client = DigitroClient(config.pabx, retry=config.retry, pause=config.pause)
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - for the type checker
@@ -61,17 +65,22 @@ async def _make(config: Config, call: PredictiveCall, pabx: str | None) -> Exit:
         complain("interrupted: waiting for the answer (again: cutting it off)")
 
     async with client:
+        course.dialled = True  # or may have, from here on
         with on_interrupt(interrupt, task.cancel):
             try:
                 accepted = await client.make_predictive_call(call, pabx=pabx)
             except (ConfigurationError, InvalidCallError):
+                course.dialled = False
                 raise
             except DigitroError as error:
                 problem = error
             except asyncio.CancelledError:
+                task.uncancel()
                 return _say_it_was_cut_off(client)
             else:
                 return _say_id(accepted.call_id)
+            finally:
+                ends_anyway()
     hint = f" ({_LOOK_FIRST})" if problem.may_have_dialed else ""
     complain(f"{problem.outcome}: {problem}{hint}")
     if interrupted:

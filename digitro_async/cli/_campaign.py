@@ -3,49 +3,56 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from digitro_async.campaign import Campaign, Imported, Ledger, State, open_ledger
+from digitro_async.campaign import Campaign, Ledger, State, open_ledger
 from digitro_async.cli._client import open_client
 from digitro_async.cli._config import Config
 from digitro_async.cli._dialling import take_all
-from digitro_async.cli._exit import Exit
+from digitro_async.cli._exit import Course, Exit
+from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._output import complain, say
 from digitro_async.cli._tally import Tally
 from digitro_async.client import DigitroClient
-from digitro_async.contacts import (
-    Contact,
-    ContactFile,
-    RejectCode,
-    RejectedRow,
-    RejectsFile,
-)
 from digitro_async.models import CallResult
 
 __all__ = ["dial_campaign", "print_counts"]
 
 
 async def dial_campaign(
-    config: Config,
-    ledger_path: Path,
-    contacts: ContactFile | None,
-    rejects: RejectsFile | None,
-    *,
-    allow_duplicates: bool = False,
-    max_attempts: int = 5,
+    config: Config, ledger_path: Path, plan: Plan, course: Course
 ) -> Exit:
     """Put contacts into a ledger, if there are any, and dial what is pending in it.
 
     Raises:
-        LedgerError: If the ledger can't be used.
+        LedgerError: If the ledger can't be used, or lacks contacts of a file.
     """
     async with open_ledger(ledger_path) as ledger, open_client(config) as client:
-        campaign = Campaign(ledger, client, call=config.call, max_attempts=max_attempts)
+        campaign = Campaign(
+            ledger,
+            client,
+            call=config.call,
+            max_attempts=plan.max_attempts,
+            partial=plan.partial,
+        )
         resumes = sum((await ledger.counts()).values()) > 0
         complain(f"{'resuming' if resumes else 'new ledger'}: {ledger_path}")
         _complain_of_recovered(ledger)
         tally = Tally()
-        if contacts is not None:
-            await _import(campaign, contacts, rejects, tally, by_line=allow_duplicates)
-        return await _run(campaign, client, ledger, tally, max_attempts)
+        if plan.contacts is not None and not await import_file(
+            campaign, plan.contacts, plan, tally, course
+        ):
+            return course.code(Exit.INCOMPLETE)
+        whole = await is_whole(ledger, plan)
+        ended = await _run(
+            campaign,
+            client,
+            ledger,
+            tally,
+            course=course,
+            max_attempts=plan.max_attempts,
+        )
+        if ended is Exit.DONE and not whole:
+            return Exit.INCOMPLETE
+        return ended
 
 
 def _complain_of_recovered(ledger: Ledger) -> None:
@@ -56,44 +63,13 @@ def _complain_of_recovered(ledger: Ledger) -> None:
         )
 
 
-async def _import(
-    campaign: Campaign,
-    contacts: ContactFile,
-    rejects: RejectsFile | None,
-    tally: Tally,
-    *,
-    by_line: bool,
-) -> Imported:
-    def reject(row: RejectedRow) -> None:
-        tally.rejected_rows += 1
-        if rejects is not None:
-            rejects.write(row)
-
-    def repeated(contact: Contact, line: int) -> None:
-        reject(
-            RejectedRow(
-                file=contacts.name,
-                line=contact.line,
-                reason=f"is the contact of line {line}",
-                code=RejectCode.DUPLICATE,
-            )
-        )
-
-    imported = await campaign.add(
-        contacts, repeated=repeated, rejected=reject, allow_duplicates=by_line
-    )
-    complain(
-        f"{contacts.name}: {imported.new} new contacts, {imported.known} known before, "
-        f"{tally.rejected_rows} rejected rows"
-    )
-    return imported
-
-
 async def _run(
     campaign: Campaign,
     client: DigitroClient,
     ledger: Ledger,
     tally: Tally,
+    *,
+    course: Course,
     max_attempts: int,
 ) -> Exit:
     counts = await ledger.counts()
@@ -103,6 +79,7 @@ async def _run(
         client,
         campaign.run(),
         tally,
+        course,
         left=_left_of(pending, tally),
         write=_keep_nothing,
     )

@@ -16,10 +16,11 @@ from cyclopts.validators import Number
 from digitro_async.cli._arguments import WHOLE
 from digitro_async.cli._campaign import dial_campaign
 from digitro_async.cli._config import load_config
-from digitro_async.cli._exit import Exit
+from digitro_async.cli._exit import Course, Exit
+from digitro_async.cli._importing import Plan
 from digitro_async.cli._ledger import write_results
 from digitro_async.cli._output import open_private, say
-from digitro_async.cli._runner import run_tuned
+from digitro_async.cli._runner import run_tuned, to_its_end
 from digitro_async.contacts import RejectsFile, open_contacts, write_sample_file
 from digitro_async.errors import ConfigurationError
 from digitro_async.protocol import WIRE_NAMES
@@ -58,6 +59,11 @@ def demo(
         rate: Calls a second.
         directory: New folder for the files; by default one with the time in its name.
     """
+    course = Course()
+    return to_its_end(course, lambda: _demo(contacts, rate, directory, course))
+
+
+def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> Exit:
     folder = directory or Path(f"demo-{dt.datetime.now():%Y%m%d-%H%M%S}")  # noqa: DTZ005 - a name for who sits here
     _make(folder)
     sample = folder / "contacts.csv"
@@ -78,7 +84,8 @@ def demo(
             ) as opened,
             RejectsFile(folder / "rejects.csv") as rejected,
         ):
-            code = run_tuned(dial_campaign(config, ledger, opened, rejected))
+            plan = Plan(contacts=opened, rejects=rejected)
+            code = run_tuned(dial_campaign(config, ledger, plan, course))
     _say_record(record)
     write_results(ledger, folder / "results.csv")
     say(f"results in {folder / 'results.csv'}")

@@ -1,23 +1,24 @@
 """``digitro dial``: every contact of a file, once, at the cap."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from digitro_async.campaign import LedgerReader
 from digitro_async.cli._arguments import LEDGER, WHOLE
 from digitro_async.cli._campaign import dial_campaign
 from digitro_async.cli._config import Config, load_config
 from digitro_async.cli._dialling import Reading, dial_all
-from digitro_async.cli._exit import Exit
+from digitro_async.cli._exit import Course, Exit
+from digitro_async.cli._importing import Plan
 from digitro_async.cli._output import complain, say
-from digitro_async.cli._runner import run_tuned
+from digitro_async.cli._runner import run_tuned, to_its_end
 from digitro_async.contacts import (
     ContactFile,
+    ContinuedRejects,
     RejectsFile,
     ResultsFile,
     open_contacts,
@@ -45,6 +46,8 @@ def dial(
     strip_punctuation: _Switch = False,
     ignore_unknown_columns: _Switch = False,
     allow_duplicates: _Switch = False,
+    partial: _Switch = False,
+    edited: _Switch = False,
     dry_run: _Switch = False,
 ) -> Exit:
     """Call every contact of a CSV file once and write what became of each.
@@ -63,12 +66,14 @@ def dial(
         strip_punctuation: Take blanks, dashes, dots and the like out of numbers.
         ignore_unknown_columns: Pass over columns with unknown names.
         allow_duplicates: Call a contact as often as it stands in the file.
+        partial: Dial what is in the ledger, though the import of a file stopped.
+        edited: The file was edited since its import into the ledger stopped.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
     """
-    if ledger is not None:
-        _check_options(results, max_calls)
+    plan = Plan(allow_duplicates, max_attempts, partial, edited)
+    _check_options(ledger, plan, results, max_calls)
     if contacts is None:
-        return _resume(config, ledger, max_attempts, dry_run=dry_run)
+        return _resume(config, ledger, plan, dry_run=dry_run)
     loaded = load_config(config)
     opened = open_contacts(
         contacts,
@@ -84,61 +89,79 @@ def dial(
         if dry_run:
             return _count(opened, rejects, max_calls)
         if ledger is None:
-            results = results or _beside(contacts, "results")
-            rejects = rejects or _beside(contacts, "rejects")
-            return _dial_once(loaded, opened, results, rejects, max_calls)
-        with _rejects_of(contacts, rejects, resumes=ledger.exists()) as rejected:
-            begin = partial(dial_campaign, loaded, ledger, max_attempts=max_attempts)
-            return run_tuned(begin(opened, rejected, allow_duplicates=allow_duplicates))
+            places = _places(contacts, results, rejects)
+            return _dial_once(loaded, opened, places, max_calls)
+        with _rejects_of(contacts, rejects, ledger) as plan.rejects:
+            plan.contacts = opened
+            return _dial_ledger(loaded, ledger, plan)
 
 
-def _resume(
-    config: Path, ledger: Path | None, max_attempts: int, *, dry_run: bool
-) -> Exit:
+def _resume(config: Path, ledger: Path | None, plan: Plan, *, dry_run: bool) -> Exit:
     """Dial what is pending in a ledger, and read no file."""
     if ledger is None:
         raise ConfigurationError("name a contact file, or a --ledger to resume")
     if dry_run:
         raise ConfigurationError("--dry-run reads a contact file; name one")
+    if plan.edited:
+        raise ConfigurationError("--edited is about a contact file; name one")
     if not ledger.exists():
         raise ConfigurationError("--ledger is not there; name a contact file too")
-    loaded = load_config(config)
-    return run_tuned(
-        dial_campaign(loaded, ledger, None, None, max_attempts=max_attempts)
+    return _dial_ledger(load_config(config), ledger, plan)
+
+
+def _dial_ledger(config: Config, ledger: Path, plan: Plan) -> Exit:
+    """Put a file into a ledger, if there is one, and dial what is pending in it."""
+    course = Course()
+    return to_its_end(
+        course, lambda: run_tuned(dial_campaign(config, ledger, plan, course))
     )
 
 
 def _dial_once(
     config: Config,
     contacts: ContactFile,
-    results: Path,
-    rejects: Path,
+    places: tuple[Path, Path],
     max_calls: int | None,
 ) -> Exit:
     """Dial a file without a ledger: what is on the wire at a kill is forgotten."""
-    _check_places(results, rejects)
-    with RejectsFile(rejects) as rejected, ResultsFile(results) as written:
-        reading = Reading(contacts, rejected, max_calls)
-        return run_tuned(dial_all(config, reading, written))
+    results, rejects = places
+    course = Course()
+
+    def dial_it() -> Exit:
+        with RejectsFile(rejects) as rejected, ResultsFile(results) as written:
+            reading = Reading(contacts, rejected, max_calls)
+            return run_tuned(dial_all(config, reading, written, course))
+
+    return to_its_end(course, dial_it)
 
 
-def _check_options(results: Path | None, max_calls: int | None) -> None:
-    if results is not None:
+def _check_options(
+    ledger: Path | None, plan: Plan, results: Path | None, max_calls: int | None
+) -> None:
+    """Refuse options that do not go together."""
+    if ledger is None and (plan.partial or plan.edited):
+        name = "--partial" if plan.partial else "--edited"
+        raise ConfigurationError(f"{name} goes with --ledger only")
+    if ledger is not None and results is not None:
         raise ConfigurationError(
             "--ledger keeps the results itself: digitro results writes them"
         )
-    if max_calls is not None:
+    if ledger is not None and max_calls is not None:
         raise ConfigurationError("--max-calls does not go with --ledger")
 
 
-def _rejects_of(
-    contacts: Path, rejects: Path | None, *, resumes: bool
-) -> AbstractContextManager[RejectsFile | None]:
-    """Return where rejected rows go; a resumed list has them from its first run."""
-    beside = _beside(contacts, "rejects")
-    if rejects is None and resumes and beside.exists():
-        return nullcontext()
-    return RejectsFile(rejects or beside)
+def _rejects_of(contacts: Path, rejects: Path | None, ledger: Path) -> RejectsFile:
+    """Return where rejected rows go: on with the file of an import that stopped."""
+    path = rejects or _beside(contacts, "rejects")
+    if not ledger.exists():
+        return RejectsFile(path)
+    if rejects is None:
+        return ContinuedRejects(path, other_names=True)
+    if path.exists():  # made by the import that stopped, perhaps: its rows tell
+        with LedgerReader(ledger) as reader:
+            if not all(one.is_whole for one in reader.imports()):
+                return ContinuedRejects(path)
+    return RejectsFile(path)
 
 
 def say_how_it_is_read(contacts: ContactFile) -> None:
@@ -151,27 +174,36 @@ def _beside(contacts: Path, what: str) -> Path:
     return contacts.with_name(f"{contacts.stem}.{what}.csv")
 
 
-def _check_places(results: Path, rejects: Path) -> None:
-    """See to it that the rejects file, made in mid-run, won't fail then.
+def _places(
+    contacts: Path, results: Path | None, rejects: Path | None
+) -> tuple[Path, Path]:
+    """Return where results and rejects go; the latter, made in mid-run, won't fail.
 
     Raises:
         ConfigurationError: If it would.
     """
+    results = results or _beside(contacts, "results")
+    rejects = rejects or _beside(contacts, "rejects")
     if results.resolve() == rejects.resolve():
         raise ConfigurationError("--results and --rejects name the same file")
     if not os.access(rejects.absolute().parent, os.W_OK | os.X_OK):
         raise ConfigurationError("--rejects names a folder that can't be written to")
+    return results, rejects
 
 
 def _count(contacts: ContactFile, rejects: Path | None, most: int | None) -> Exit:
     """Read and check everything, dial nothing."""
-    if rejects is None:
-        reading = Reading(contacts, None, most)
-        good = sum(1 for _ in reading)
-    else:
-        with RejectsFile(rejects) as rejected:
-            reading = Reading(contacts, rejected, most)
+    try:
+        if rejects is None:
+            reading = Reading(contacts, None, most)
             good = sum(1 for _ in reading)
+        else:
+            with RejectsFile(rejects) as rejected:
+                reading = Reading(contacts, rejected, most)
+                good = sum(1 for _ in reading)
+    except KeyboardInterrupt:
+        complain("interrupted: the file was not read to its end, nor were its rejects")
+        return Exit.INTERRUPTED
     say(f"contacts        {good}")
     say(f"rejected rows   {reading.tally.rejected_rows}")
     say("dialled         0 (dry run)")

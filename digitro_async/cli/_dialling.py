@@ -1,33 +1,46 @@
 """Dials a list, takes results, and ends well whatever happens."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import attrs
 
 from digitro_async.cli._client import open_client
 from digitro_async.cli._config import Config
-from digitro_async.cli._exit import Exit, exit_code_of
+from digitro_async.cli._exit import Course, Exit, exit_code_of
 from digitro_async.cli._output import complain, say
 from digitro_async.cli._progress import show_progress
-from digitro_async.cli._runner import cut_off, on_interrupt
+from digitro_async.cli._runner import cut_off, ends_anyway, on_interrupt
 from digitro_async.cli._tally import Tally, summary_of
 from digitro_async.client import DigitroClient
-from digitro_async.contacts import Contact, ContactFile, RejectsFile, ResultsFile
+from digitro_async.contacts import (
+    Contact,
+    ContactFile,
+    RejectedRow,
+    RejectsFile,
+    ResultsFile,
+)
 from digitro_async.dispatch import Statistics
 from digitro_async.errors import DigitroError, Outcome, PABXPausedError
 from digitro_async.models import CallResult, DispatchItem
 
 __all__ = ["Reading", "Stream", "dial_all", "take_all"]
 
+SLICE_SECONDS = 0.005
+"""How long rows that are no contact are read before answers are looked after."""
+
 _MOST_SHOWN = 1000
+_END: Any = object()
 
 
 @attrs.define
 class Reading:
     """Reads contacts as they are needed and writes down the rows that are none.
+
+    A source of ``dispatch`` that gives the loop back while it passes over rows.
 
     Attributes:
         contacts: Where they come from.
@@ -40,6 +53,11 @@ class Reading:
     rejects: RejectsFile | None
     max_calls: int | None = None
     tally: Tally = attrs.field(factory=Tally)
+    _rows: Iterator[Contact | RejectedRow | None] = attrs.field(init=False)
+    _given: int = attrs.field(init=False, default=0)
+
+    def __attrs_post_init__(self) -> None:
+        self._rows = self.contacts.pieces()
 
     def left(self) -> float | None:
         """Return about how many contacts are left, by how much of the file was read."""
@@ -52,19 +70,44 @@ class Reading:
             return left
         return min(left, self.max_calls - self.tally.settled)
 
+    def next_ready(self) -> DispatchItem | None:
+        """Return the next call where the next row has one."""
+        item: DispatchItem | None = self._next_item()
+        return None if item is _END else item
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> DispatchItem:
+        while True:
+            until = time.monotonic() + SLICE_SECONDS
+            while time.monotonic() < until:
+                item: DispatchItem | None = self._next_item()
+                if item is _END:
+                    raise StopAsyncIteration
+                if item is not None:
+                    return item
+            await asyncio.sleep(0)
+
     def __iter__(self) -> Iterator[DispatchItem]:
-        left = self.max_calls
-        while left is None or left > 0:
-            row = next(self.contacts, None)
-            if row is None:
-                return
-            if isinstance(row, Contact):
-                yield DispatchItem(call=row.call, pabx=row.pabx, key=row)
-                left = None if left is None else left - 1
-                continue
+        while (item := self._next_item()) is not _END:
+            if item is not None:
+                yield item
+
+    def _next_item(self) -> Any:
+        """Read one row; ``_END`` where there is none, None where it has no call."""
+        if self._given == self.max_calls:
+            return _END
+        row = next(self._rows, _END)
+        if isinstance(row, Contact):
+            self._given += 1
+            return DispatchItem(call=row.call, pabx=row.pabx, key=row)
+        if isinstance(row, RejectedRow):
             if self.rejects is not None:
                 self.rejects.write(row)
             self.tally.rejected_rows += 1
+            return None
+        return row  # either of the two
 
 
 class Stream(Protocol):
@@ -98,22 +141,21 @@ class _Run:
     stream: Stream
     tally: Tally
     write: Callable[[CallResult], None]
-    interrupted: bool = False
-    failure: str = ""
+    course: Course
     meanings: dict[str, str] = attrs.field(factory=dict)
     unwritten: list[tuple[int, Outcome]] = attrs.field(factory=list)
 
     def interrupt(self) -> None:
         """Start no further call."""
-        self.interrupted = True
+        self.course.interrupted = True
         self.stream.drain()
         complain("interrupted: finishing what is on the wire (again: cutting it off)")
 
     def fail(self, problem: str) -> None:
         """Start no further call because a file can't be read or written."""
         self.stream.drain()
-        if not self.failure:
-            self.failure = problem
+        if not self.course.failure:
+            self.course.failure = problem
             complain(f"digitro: {problem}; no further call is started")
 
     def take(self, result: CallResult) -> None:
@@ -132,7 +174,9 @@ class _Run:
         self.fail(problem)
 
 
-async def dial_all(config: Config, reading: Reading, results: ResultsFile) -> Exit:
+async def dial_all(
+    config: Config, reading: Reading, results: ResultsFile, course: Course
+) -> Exit:
     """Dial everything that is read and write every result as it comes."""
 
     def write(result: CallResult) -> None:
@@ -142,7 +186,7 @@ async def dial_all(config: Config, reading: Reading, results: ResultsFile) -> Ex
     async with open_client(config) as client:
         stream = client.dispatch(reading)
         code = await take_all(
-            client, stream, reading.tally, left=reading.left, write=write
+            client, stream, reading.tally, course, left=reading.left, write=write
         )
     if code is not None:
         return code
@@ -153,6 +197,7 @@ async def take_all(
     client: DigitroClient,
     stream: Stream,
     tally: Tally,
+    course: Course,
     *,
     left: Callable[[], float | None],
     write: Callable[[CallResult], None],
@@ -163,24 +208,27 @@ async def take_all(
         client: The client.
         stream: Where results come from.
         tally: Counts them.
+        course: What happens on the way.
         left: Returns how many contacts are left.
         write: Keeps a result; may raise ``DigitroError``.
 
     Returns:
         The exit code where it ended before its end, else None.
     """
-    run = _Run(stream, tally, write)
+    run = _Run(stream, tally, write, course)
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - for the type checker
     with on_interrupt(run.interrupt, lambda: cut_off(task)):
+        course.dialled = True  # or may have, from here on
         try:
             await _iterate(run, client, left)
         except asyncio.CancelledError:
-            run.interrupted = True
+            course.interrupted = True
             while task.uncancel():
                 pass
         for result in run.stream.unread():
             run.take(result)
+    ends_anyway()
     held = _held(client.statistics())
     for name, value in summary_of(tally):
         say(f"{name:<16}{value}")
@@ -216,12 +264,12 @@ def _end(run: _Run, held: Mapping[str, str]) -> Exit | None:
         complain(f"not in the results: line {line}, {outcome}")
     if len(run.unwritten) > _MOST_SHOWN:
         complain(f"not in the results: {len(run.unwritten) - _MOST_SHOWN} more")
-    if run.failure:
-        complain(f"stopped: {run.failure}; what was not read was not dialled")
-        return Exit.PAUSED
-    if run.interrupted:
+    if run.course.failure:
+        complain(f"stopped: {run.course.failure}; what was not read was not dialled")
+    if run.course.interrupted:
         complain("interrupted: what was not read was not dialled")
-        return Exit.INTERRUPTED
+    if run.course.failure or run.course.interrupted:
+        return run.course.code(Exit.INCOMPLETE)
     for name, reason in held.items():
         meaning = run.meanings.get(reason, "")
         complain(f"paused: {name} ({reason}) {meaning}".rstrip())

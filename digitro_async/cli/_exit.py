@@ -1,11 +1,13 @@
-"""Exit codes of every command."""
+"""Exit codes of every command, and the one place that decides between them."""
 
 import enum
 from collections.abc import Mapping
 
+import attrs
+
 from digitro_async.errors import Outcome
 
-__all__ = ["Exit", "exit_code_of"]
+__all__ = ["Course", "Exit", "exit_code_of"]
 
 
 class Exit(enum.IntEnum):
@@ -22,6 +24,33 @@ class Exit(enum.IntEnum):
     mid-run. The reason is printed, and the rest was not dialled."""
     INTERRUPTED = 130
     """Interrupted: what was on the wire finished, the rest was not dialled."""
+
+
+@attrs.define
+class Course:
+    """How a command went; whatever happens on the way, its exit code is decided here.
+
+    Attributes:
+        dialled: Whether a call may have gone out.
+        interrupted: Whether a signal ended it before its end.
+        failure: What ended it before its end; empty where nothing did.
+    """
+
+    dialled: bool = False
+    interrupted: bool = False
+    failure: str = ""
+
+    def code(self, ended: Exit) -> Exit:
+        """Return the exit code.
+
+        Args:
+            ended: What it would be if nothing had happened on the way.
+        """
+        if self.interrupted:  # by somebody who waits for this and nothing else
+            return Exit.INTERRUPTED
+        if self.failure:
+            return Exit.PAUSED if self.dialled else Exit.USAGE
+        return ended
 
 
 def exit_code_of(outcomes: Mapping[Outcome, int], rejected_rows: int) -> Exit:

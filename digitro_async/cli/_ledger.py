@@ -1,22 +1,24 @@
 """``digitro status``, ``results`` and ``reconcile``: what stands in a ledger."""
 
-import asyncio
 import datetime as dt
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from digitro_async.campaign import Entry, LedgerReader, State, open_ledger
+from digitro_async.campaign import Entry, Import, LedgerReader, State, open_ledger
 from digitro_async.cli._arguments import LEDGER, WHOLE
 from digitro_async.cli._campaign import print_counts
 from digitro_async.cli._exit import Exit
+from digitro_async.cli._importing import say_unfinished, unfinished
+from digitro_async.cli._interrupts import current
 from digitro_async.cli._output import complain, hand_out, open_private, say
+from digitro_async.cli._runner import ends_anyway, run_tuned
 from digitro_async.contacts._cells import csv_line
 from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.privacy import Personal
@@ -44,18 +46,28 @@ def status(
     Args:
         ledger: The ledger.
         max_attempts: Attempts after which a contact counts as given up.
-        watch: Print it again every so many seconds, until nothing is pending.
+        watch: Print it again every so many seconds, until nothing is pending but
+            contacts given up.
     """
+    before: Sequence[Import] | None = None
     while True:
         with LedgerReader(ledger) as reader:
-            counts = reader.counts()
-            print_counts(counts, reader.given_up(max_attempts))
+            counts, imports = reader.counts(), reader.imports()
+            given_up = reader.given_up(max_attempts)
+        print_counts(counts, given_up)
+        missing = unfinished(imports)
+        for one in missing:
+            say(say_unfinished(one))
         open_ones = sum(counts[s] for s in (State.PENDING, State.CLAIMED, State.INTENT))
-        if watch is None or not open_ones:
+        # An import that stands still is over, until somebody takes it up again.
+        moves = open_ones > given_up or (missing and missing != before)
+        if watch is None or not moves:
             break
+        before = missing
         time.sleep(watch)
-    done = counts[State.ACCEPTED] == sum(counts.values())
-    return Exit.DONE if done else Exit.INCOMPLETE
+    done = counts[State.ACCEPTED] == sum(counts.values()) and not missing
+    put_in = imports or sum(counts.values())
+    return Exit.DONE if done and put_in else Exit.INCOMPLETE
 
 
 def results(
@@ -73,13 +85,20 @@ def results(
     """
     wanted = set(state or State)
     with LedgerReader(ledger) as reader:
+        missing = unfinished(reader.imports())
         entries = (entry for entry in reader.entries() if entry.state in wanted)
         lines = _csv_lines(entries) if form == "csv" else _json_lines(entries)
-        problem = hand_out(lines)
-    if problem is None or isinstance(problem, BrokenPipeError):  # | head
-        return Exit.DONE
-    complain(f"the results could not all be written: {problem.strerror}")
-    return Exit.PAUSED
+        try:
+            problem = hand_out(lines)
+        except KeyboardInterrupt:
+            complain("interrupted: not all results were printed")
+            return Exit.INTERRUPTED
+    for one in missing:
+        complain(say_unfinished(one))
+    if problem is not None and not isinstance(problem, BrokenPipeError):
+        complain(f"the results could not all be written: {problem.strerror}")
+    # Whoever closes a pipe has read enough, and is told that it was not all.
+    return Exit.DONE if problem is None and not missing else Exit.INCOMPLETE
 
 
 def write_results(ledger: Path, path: Path) -> None:
@@ -148,7 +167,7 @@ def reconcile(
     named, verdict = _meant(contact, verdict, own_id, number)
     if not ledger.is_file():
         raise LedgerError(f"there is no {ledger.name}", reason="no_ledger")
-    return asyncio.run(_reconcile(ledger, named, verdict == "accepted", evidence))
+    return run_tuned(_reconcile(ledger, named, verdict == "accepted", evidence))
 
 
 def _meant(
@@ -185,8 +204,9 @@ async def _reconcile(
     evidence: str,
 ) -> Exit:
     async with open_ledger(path) as ledger:
+        ends_anyway()  # it is written in a moment, and then said
         done = await ledger.reconcile(
             contact, accepted=accepted, evidence=evidence, now=time.time()
         )
     say(f"#{done.number} is {done.state} now")
-    return Exit.DONE
+    return Exit.INTERRUPTED if current().heard else Exit.DONE

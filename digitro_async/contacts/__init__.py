@@ -1,5 +1,6 @@
 """Contact files in, results files out; values only, no PABX is known here."""
 
+from digitro_async.contacts._continued import ContinuedRejects
 from digitro_async.contacts._encoding import ENCODINGS
 from digitro_async.contacts._reader import ContactFile, open_contacts
 from digitro_async.contacts._results import RejectsFile, ResultsFile
@@ -10,6 +11,7 @@ __all__ = [
     "ENCODINGS",
     "Contact",
     "ContactFile",
+    "ContinuedRejects",
     "RejectCode",
     "RejectedRow",
     "RejectsFile",

@@ -12,7 +12,7 @@ from digitro_async._checks import masked_fields
 from digitro_async.contacts._columns import read_header
 from digitro_async.contacts._encoding import choose_encoding
 from digitro_async.contacts._lines import Lines
-from digitro_async.contacts._records import Record, first_line, read_records
+from digitro_async.contacts._records import BLANK, Record, first_line, read_records
 from digitro_async.contacts._rows import Defaults, RowReader, Seen, check_defaults
 from digitro_async.contacts._values import (
     Contact,
@@ -27,6 +27,7 @@ from digitro_async.models import PredictiveCall
 __all__ = ["ContactFile", "open_contacts"]
 
 _NO_DEFAULTS: Defaults = MappingProxyType({})
+_PIECE = 1 << 18
 
 
 class ContactFile(Iterator[Contact | RejectedRow]):
@@ -60,10 +61,12 @@ class ContactFile(Iterator[Contact | RejectedRow]):
         self.name = name
         self._shown = shown = file_name(name)
         self.encoding = choose_encoding(stream, shown, encoding)
-        self.total_bytes = os.fstat(stream.fileno()).st_size
+        self._stat = os.fstat(stream.fileno())
+        self.total_bytes = self._stat.st_size
         self.read = 0
         self.rejected = 0
         self._bytes = stream
+        self._failure: str | None = None
         # Line ends are left as they are: they may stand inside a quoted cell.
         self._text = io.TextIOWrapper(
             stream, self.encoding, errors="surrogateescape", newline=""
@@ -97,7 +100,46 @@ class ContactFile(Iterator[Contact | RejectedRow]):
         return self
 
     def __next__(self) -> Contact | RejectedRow:
+        while (row := self._next_piece()) is None:
+            pass
+        return row
+
+    def pieces(self) -> Iterator[Contact | RejectedRow | None]:
+        """Yield what iteration yields, and None after every long stretch without it.
+
+        Whoever has something else to do meanwhile can look after it then.
+        """
+        while True:
+            try:
+                yield self._next_piece()
+            except StopIteration:
+                return
+
+    def content(self) -> Iterator[bytes]:
+        """Yield the bytes of the file in pieces; reading goes on where it was.
+
+        Raises:
+            DigitroError: If it can't be read.
+        """
+        place = self._bytes.tell()
+        try:
+            self._bytes.seek(0)
+            while piece := self._bytes.read(_PIECE):
+                yield piece
+        except OSError as error:
+            problem = error.strerror
+        else:
+            problem = None
+        finally:
+            if not self._bytes.closed:
+                self._bytes.seek(place)
+        if problem is not None:
+            raise self._cannot_be_read(problem)
+
+    def _next_piece(self) -> Contact | RejectedRow | None:
         record = self._next_record()
+        if record is BLANK:
+            return None
         row = record.problem or self._rows.read(record)
         self.read += 1
         if isinstance(row, Contact):
@@ -115,11 +157,25 @@ class ContactFile(Iterator[Contact | RejectedRow]):
     def _next_record(self) -> Record:
         if self._text.closed:
             raise ConfigurationError(f"{self._shown} was closed")
-        try:
-            return next(self._records)
-        except OSError as error:
-            problem = error.strerror
-        raise DigitroError(
+        if self._failure is None:
+            try:
+                return next(self._records)
+            except StopIteration:
+                if not self._was_changed():
+                    raise
+                self._failure = "it was changed while it was read"
+            except OSError as error:
+                self._failure = error.strerror or type(error).__name__
+        # What failed once would look like the end of the file the next time.
+        raise self._cannot_be_read(self._failure)
+
+    def _was_changed(self) -> bool:
+        """Whether somebody wrote to the file, or cut it off, since it was opened."""
+        now, then = os.fstat(self._bytes.fileno()), self._stat
+        return (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns)
+
+    def _cannot_be_read(self, problem: str) -> DigitroError:
+        return DigitroError(
             f"{self._shown} can't be read: {problem}", reason="read_failed"
         )
 

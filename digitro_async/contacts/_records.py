@@ -13,10 +13,13 @@ from typing import NamedTuple
 from digitro_async.contacts._lines import MAX_LINE, Line, Lines
 from digitro_async.contacts._values import Problem, RejectCode
 
-__all__ = ["MAX_LINES", "Record", "first_line", "read_records", "text_problem"]
+__all__ = ["BLANK", "MAX_LINES", "Record", "first_line", "read_records", "text_problem"]
 
 MAX_LINES = 20
 """Most lines of one row."""
+
+_MANY_LINES = 1_000
+"""Blank lines after which whoever reads may look after something else."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # how undecodable bytes show themselves
 
@@ -37,6 +40,10 @@ class Record(NamedTuple):
     problem: Problem | None = None
 
 
+BLANK = Record(0, 0, [])
+"""No row: tells that many lines were passed over."""
+
+
 def first_line(lines: Lines) -> Line | None:
     """Return the first line that is not blank, if there is one."""
     return next((line for line in lines if not _is_blank(line[1])), None)
@@ -45,7 +52,7 @@ def first_line(lines: Lines) -> Line | None:
 def read_records(
     lines: Lines, delimiter: str, is_whole_row: Callable[[str], bool]
 ) -> Iterator[Record]:
-    """Yield every row that is not blank.
+    """Yield every row that is not blank, and ``BLANK`` after many blank lines.
 
     Args:
         lines: Where they come from.
@@ -53,12 +60,16 @@ def read_records(
         is_whole_row: Whether one line looks like a row of its own; a quoted cell
             that holds such a line is taken for a forgotten quote.
     """
+    blank = 0
     for number, text in lines:
         if text is None:
             yield Record(number, number, [], _TOO_LONG)
             continue
         body = text.rstrip("\r\n")
         if not body or body.isspace():
+            blank += 1
+            if not text or blank % _MANY_LINES == 0:
+                yield BLANK
             continue
         if '"' in body:
             yield _quoted_record(lines, number, text, delimiter, is_whole_row)

@@ -50,6 +50,22 @@ class _CSVFile:
             self._file.close()
             self._file = None
 
+    def finish(self) -> None:
+        """See to it that all rows are on disk.
+
+        Raises:
+            DigitroError: If they can't be brought there.
+        """
+        if self._file is None:
+            return
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        else:
+            return
+        raise self._cannot_be_written(problem)
+
     @property
     def _exists(self) -> str:
         return f"{file_name(self._path)} exists already and is not overwritten"
@@ -84,18 +100,23 @@ class _CSVFile:
         self._append(self._file, cells)
 
     def _append(self, file: io.FileIO, cells: Sequence[object]) -> None:
-        row = csv_line(cells)
+        self._append_bytes(file, csv_line(cells))
+
+    def _append_bytes(self, file: io.FileIO, row: bytes) -> None:
         left = memoryview(row)
         try:
             while left:
                 left = left[file.write(left) :]
         except OSError as error:
-            problem = error.strerror
+            problem = error.strerror or type(error).__name__
         else:
             self._size += len(row)
             return
         self._take_back(file)
-        raise DigitroError(
+        raise self._cannot_be_written(problem)
+
+    def _cannot_be_written(self, problem: str) -> DigitroError:
+        return DigitroError(
             f"{file_name(self._path)} can't be written: {problem}",
             reason="write_failed",
         )

@@ -8,6 +8,7 @@ from typing import Self
 from digitro_async.campaign import (
     Added,
     Entry,
+    Import,
     NewContact,
     OpenContact,
     Reconciled,
@@ -33,6 +34,7 @@ from digitro_async.errors import (
     LedgerInUseError,
 )
 from digitro_async.privacy import Personal
+from digitro_async.testing._memory_imports import MemoryImports
 from digitro_async.testing._memory_rows import Row
 
 __all__ = ["MemoryLedger"]
@@ -51,6 +53,7 @@ class MemoryLedger:
         self._call_ids: set[tuple[str, str]] = set()
         self._events: list[Told] = []
         self._settings: dict[str, str] = {}
+        self._imports = MemoryImports()
         self._recovered = 0
         self._is_open = False
 
@@ -80,10 +83,43 @@ class MemoryLedger:
         """Open intents that were found when it was entered: now unknown."""
         return self._recovered
 
-    async def add(self, contacts: Sequence[NewContact]) -> Sequence[Added]:
+    async def add(
+        self,
+        contacts: Sequence[NewContact],
+        *,
+        importing: int | None = None,
+        rejected: int = 0,
+    ) -> Sequence[Added]:
         """Put contacts in that are not there yet. See ``Ledger``."""
         self._check_open()
-        return [self._add(contact) for contact in contacts]
+        added = [self._add(contact) for contact in contacts]
+        if importing is not None:
+            self._imports.count(importing, contacts, added, rejected)
+        return added
+
+    async def begin_import(
+        self,
+        *,
+        file: str | None = None,
+        size: int | None = None,
+        digest: bytes | None = None,
+        now: float,
+    ) -> int:
+        """Record that a list is being put in. See ``Ledger``."""
+        self._check_open()
+        return self._imports.begin(file, size, digest, now)
+
+    async def end_import(
+        self, number: int, *, now: float, rejected: int = 0, edited: bool = False
+    ) -> None:
+        """Record that a list was put in to its end. See ``Ledger``."""
+        self._check_open()
+        self._imports.end(number, now, rejected, edited=edited)
+
+    async def imports(self) -> Sequence[Import]:
+        """Return every import that was begun, in order."""
+        self._check_open()
+        return self._imports.all()
 
     async def claim(
         self, limit: int, *, after: int = 0, max_attempts: int | None = None

@@ -1,0 +1,311 @@
+"""Exit codes: 2 only where no call went out, 130 whatever else fails, 0 where whole."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import (
+    Running,
+    SimulatorHere,
+    fake_pabx,
+    number,
+    posts_seen,
+    read_rows,
+    run_here,
+    start,
+    write_config,
+    write_contacts,
+)
+
+from digitro_async import DigitroError, LedgerError
+from digitro_async.campaign import SQLiteLedger
+from digitro_async.cli import _demo
+from digitro_async.cli._exit import Course, Exit
+from digitro_async.contacts import RejectsFile, ResultsFile
+from digitro_async.testing import FakePABX
+
+Capture = pytest.CaptureFixture[str]
+DIAL = ("dial", "c.csv", "--ledger", "c.db")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the working folder of a test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def pabx(folder: Path) -> Iterator[FakePABX]:
+    """Run a simulated PABX in another thread, with a configuration for it."""
+    with fake_pabx(latency=0.05) as running:
+        write_config(folder / "digitro.toml", running.base_url, rate=500)
+        yield running
+
+
+@pytest.mark.parametrize("ended", [Exit.DONE, Exit.INCOMPLETE, Exit.PAUSED])
+def test_table(ended: Exit) -> None:
+    """An interruption outweighs a failure, and a failure any other end."""
+    assert Course().code(ended) is ended
+    assert Course(dialled=True).code(ended) is ended
+    assert Course(failure="x").code(ended) is Exit.USAGE
+    assert Course(dialled=True, failure="x").code(ended) is Exit.PAUSED
+    for dialled in (False, True):
+        for failure in ("", "x"):
+            course = Course(dialled=dialled, interrupted=True, failure=failure)
+            assert course.code(ended) is Exit.INTERRUPTED
+
+
+def fail_after_calls(monkeypatch: pytest.MonkeyPatch, pabx: FakePABX) -> None:
+    """Let a ledger be unreadable once calls went out."""
+    counts = SQLiteLedger.counts
+
+    async def fail(self: SQLiteLedger) -> Any:
+        if pabx.posts:
+            raise LedgerError("c.db can't be read: it is gone", reason="unreadable")
+        return await counts(self)
+
+    monkeypatch.setattr(SQLiteLedger, "counts", fail)
+
+
+def interrupt() -> None:
+    """Interrupt this process as a terminal does."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+class TestAfterCalls:
+    """What fails once calls went out never says that nothing was dialled."""
+
+    def test_ledger(
+        self,
+        folder: Path,
+        pabx: FakePABX,
+        capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A ledger that is gone after the last call is exit code 3."""
+        write_contacts(folder / "c.csv", 5)
+        fail_after_calls(monkeypatch, pabx)
+        ran = run_here(capsys, *DIAL)
+
+        assert (ran.code, pabx.posts) == (3, 5)
+        assert "c.db can't be read: it is gone" in ran.err
+
+    def test_ledger_of_an_interrupted_run(
+        self,
+        folder: Path,
+        pabx: FakePABX,
+        capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """An interruption stays one when something fails after it; both are said."""
+        write_contacts(folder / "c.csv", 900)
+        fail_after_calls(monkeypatch, pabx)
+        with posts_seen(pabx, 20, interrupt):
+            ran = run_here(capsys, *DIAL)
+
+        assert ran.code == 130
+        assert "c.db can't be read: it is gone" in ran.err
+        assert "interrupted: what was not read was not dialled" in ran.err
+
+    def test_results_of_an_interrupted_run(
+        self,
+        folder: Path,
+        pabx: FakePABX,
+        capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Results that can't be written any more don't hide an interruption."""
+        write_contacts(folder / "c.csv", 900)
+        write = ResultsFile.write
+        broken: list[bool] = []
+
+        def fail(self: ResultsFile, *given: Any) -> None:
+            if broken:
+                raise DigitroError("c.results.csv can't be written: No space")
+            write(self, *given)
+
+        def act() -> None:
+            interrupt()
+            broken.append(True)
+
+        monkeypatch.setattr(ResultsFile, "write", fail)
+        with posts_seen(pabx, 20, act):
+            ran = run_here(capsys, "dial", "c.csv")
+
+        assert ran.code == 130
+        assert "stopped: c.results.csv can't be written: No space" in ran.err
+        assert "interrupted: what was not read was not dialled" in ran.err
+
+    @pytest.mark.parametrize("error", [OSError(28, "No space"), DigitroError("no")])
+    def test_demonstration(
+        self,
+        folder: Path,
+        capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
+        error: Exception,
+    ) -> None:
+        """A demonstration that fails after its calls is no wrong usage."""
+
+        def fail(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(_demo, "write_results", fail)
+        ran = run_here(capsys, "demo", "--contacts", 5, "--directory", folder / "d")
+
+        assert ran.code == 3
+        assert ran.err.splitlines()[-1] in ("digitro: No space", "digitro: no")
+
+
+class TestBeforeCalls:
+    """What fails before the first call is exit code 2."""
+
+    def test_rejects(
+        self,
+        folder: Path,
+        pabx: FakePABX,
+        capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A full disk in mid-import leaves it unfinished, and nobody is called."""
+
+        def fail(*_: object) -> None:
+            raise DigitroError("c.rejects.csv can't be written: No space")
+
+        write_contacts(folder / "c.csv", 5, bad=2)
+        with monkeypatch.context() as patched:
+            patched.setattr(RejectsFile, "write", fail)
+            full = run_here(capsys, *DIAL)
+        status = run_here(capsys, "status", "--ledger", "c.db")
+        again = run_here(capsys, *DIAL)
+
+        assert (full.code, status.code, again.code) == (2, 1, 1)
+        assert "No space" in full.err
+        assert pabx.posts == 5
+        assert len(read_rows(folder / "c.rejects.csv")) == 2
+
+
+class TestResults:
+    """Results that were not all printed are not whole."""
+
+    @pytest.fixture(autouse=True)
+    def dialled(self, folder: Path, pabx: FakePABX, capsys: Capture) -> None:
+        """Dial a list."""
+        write_contacts(folder / "c.csv", 50)
+        assert run_here(capsys, *DIAL).code == 0
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+    @pytest.mark.parametrize("form", ["csv", "jsonl"])
+    def test_full_disk(self, folder: Path, form: str) -> None:
+        """A disk that is full is told by the exit code, too."""
+        words = ("results", "--ledger", "c.db", "--format", form)
+        with Path("/dev/full").open("w") as full:
+            running = Running(*words, cwd=folder, stdout=full)
+            ran = running.end()
+
+        assert ran.code == 1
+        assert ran.err == "not all results could be printed\n"
+
+
+class TestWatch:
+    """Watching ends when nothing can move any more."""
+
+    def test_contacts_given_up(
+        self, folder: Path, pabx: FakePABX, capsys: Capture
+    ) -> None:
+        """A contact whose attempts are used up is not waited for."""
+        write_contacts(folder / "c.csv", 1)
+        run_here(capsys, *DIAL)
+        words = ("status", "--ledger", "c.db", "--watch", 0.1)
+        with sqlite3.connect(folder / "c.db") as connection:
+            connection.execute(
+                "UPDATE contact SET state = 1, attempts = 5, call_id = NULL"
+            )
+        connection.close()
+        with start(*words, cwd=folder) as running:
+            ran = running.end(10)
+
+        assert ran.code == 1
+        assert "of the pending, 1 had their last attempt" in ran.out
+
+    def test_contacts_to_come(self, folder: Path, pabx: FakePABX) -> None:
+        """A contact that may be called yet is waited for."""
+        write_contacts(folder / "c.csv", 1)
+        with start(*DIAL, cwd=folder) as running:
+            running.end()
+        with sqlite3.connect(folder / "c.db") as connection:
+            connection.execute("UPDATE contact SET state = 1, call_id = NULL")
+        connection.close()
+        with start("status", "--ledger", "c.db", "--watch", 0.1, cwd=folder) as running:
+            time.sleep(1.5)
+            assert running.process.poll() is None
+            running.process.send_signal(signal.SIGTERM)
+            assert running.end().code == 130
+
+
+def test_stretch_of_bad_rows_holds_up_no_answer(folder: Path) -> None:
+    """A dialled file's bad rows are passed over while answers and signals are heard."""
+    with SimulatorHere(folder / "record", latency=0.2) as simulator:
+        config = folder / "digitro.toml"
+        limits = "timeouts = { total = 1.0 }"
+        write_config(config, simulator.base_url, pabx=limits)
+        good = [f"C{i};{number(i)}" for i in range(20)]
+        bad = ["B;ramal"] * 400_000
+        lines = ["id;destination", *good, *bad, f"C99;{number(99)}", *bad]
+        (folder / "c.csv").write_text("\n".join(lines) + "\n")
+        with start("dial", "c.csv", cwd=folder) as running:
+            wait_for(lambda: len(simulator.calls()) == 21)
+            time.sleep(1)
+            running.process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            ran = running.end()
+            seconds = time.monotonic() - began
+        rows = read_rows(folder / "c.results.csv")
+
+    assert ran.code == 130
+    assert seconds < 5
+    assert {row["outcome"] for row in rows} == {"accepted"}
+    assert len(rows) == 21
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Return once something is true."""
+    for _ in range(3000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it did not come true")
+
+
+def test_reconcile_that_is_interrupted_is_done_or_not(folder: Path) -> None:
+    """A signal while a ledger is opened ends in order; nothing is half written."""
+    (folder / "c.db").touch()
+    words = ["reconcile", "C1", "accepted", "--ledger", "c.db", "--evidence", "x"]
+    program = (
+        "import os, signal, sys\n"
+        "from digitro_async.campaign import SQLiteLedger\n"
+        "real = SQLiteLedger.__aenter__\n"
+        "async def enter(self):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return await real(self)\n"
+        "SQLiteLedger.__aenter__ = enter\n"
+        "from digitro_async.cli import main\n"
+        f"main({words!r})"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
+
+    assert ended.returncode == 130
+    assert ended.stderr == "interrupted: nothing was dialled\n"
