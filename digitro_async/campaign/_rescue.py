@@ -70,6 +70,8 @@ def _new_file(path: Path) -> Path | None:
     for number in range(1, _MOST_NAMES):
         end = ".rescued" if number == 1 else f".rescued-{number}"
         target = path.with_name(path.name + end)
+        if target.with_name(f"{target.name}-wal").exists():
+            continue  # SQLite would take it for the new file's
         try:
             os.close(create_own(target, os.O_RDWR))
         except FileExistsError:

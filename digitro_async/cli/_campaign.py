@@ -2,8 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
 
-from digitro_async.campaign import Campaign, Imported, Ledger, State, open_ledger
+import attrs
+from cyclopts import Parameter
+
+from digitro_async.campaign import (
+    Campaign,
+    CampaignRun,
+    Imported,
+    Ledger,
+    State,
+    open_ledger,
+)
 from digitro_async.cli._client import open_client
 from digitro_async.cli._config import Config
 from digitro_async.cli._dialling import take_all
@@ -18,9 +29,44 @@ from digitro_async.contacts import (
     RejectedRow,
     RejectsFile,
 )
+from digitro_async.errors import LedgerError
 from digitro_async.models import CallResult
 
-__all__ = ["dial_campaign", "print_counts"]
+__all__ = [
+    "NOT_INSISTING",
+    "InsistOptions",
+    "Insisting",
+    "dial_campaign",
+    "print_counts",
+]
+
+_MOST_SHOWN = 1000
+_Switch = Annotated[bool, Parameter(negative="")]
+
+
+@attrs.frozen(kw_only=True)
+class Insisting:
+    """What a ledger is opened in spite of: options of the commands that change one.
+
+    Attributes:
+        any_file_system: Let the ledger stand on a file system that is not known to be
+            local; whether its locks and syncs hold is yours to know.
+        accept_loss: Go on with a ledger that lost some of its record: who is not final
+            in what is left may have been called, and may be called again.
+    """
+
+    any_file_system: _Switch = False
+    accept_loss: _Switch = False
+
+    def open(self, path: Path) -> Ledger:
+        """Return the ledger at a path, not yet open."""
+        return open_ledger(
+            path, any_file_system=self.any_file_system, accept_loss=self.accept_loss
+        )
+
+
+InsistOptions = Annotated[Insisting, Parameter(name="*")]
+NOT_INSISTING = Insisting()
 
 
 async def dial_campaign(
@@ -31,13 +77,14 @@ async def dial_campaign(
     *,
     allow_duplicates: bool = False,
     max_attempts: int = 5,
+    insist: Insisting = NOT_INSISTING,
 ) -> Exit:
     """Put contacts into a ledger, if there are any, and dial what is pending in it.
 
     Raises:
         LedgerError: If the ledger can't be used.
     """
-    async with open_ledger(ledger_path) as ledger, open_client(config) as client:
+    async with insist.open(ledger_path) as ledger, open_client(config) as client:
         campaign = Campaign(ledger, client, call=config.call, max_attempts=max_attempts)
         resumes = sum((await ledger.counts()).values()) > 0
         complain(f"{'resuming' if resumes else 'new ledger'}: {ledger_path}")
@@ -99,16 +146,30 @@ async def _run(
     counts = await ledger.counts()
     pending = counts[State.PENDING] - await ledger.given_up(max_attempts)
     tally.restart()
+    run = campaign.run()
     code = await take_all(
-        client,
-        campaign.run(),
-        tally,
-        left=_left_of(pending, tally),
-        write=_keep_nothing,
+        client, run, tally, left=_left_of(pending, tally), write=_keep_nothing
     )
-    counts = await ledger.counts()
-    print_counts(counts, await ledger.given_up(max_attempts))
-    return _exit_of(counts, tally) if code is None else code
+    _complain_of_unrecorded(run)
+    try:
+        counts = await ledger.counts()
+        print_counts(counts, await ledger.given_up(max_attempts))
+    except LedgerError as error:
+        problem = str(error.args[0])
+    else:
+        return _exit_of(counts, tally) if code is None else code
+    # It was whole when the run began, and calls were made since.
+    complain(f"digitro: {problem}")
+    return Exit.PAUSED if code is None else code
+
+
+def _complain_of_unrecorded(run: CampaignRun) -> None:
+    """Say whose calls the ledger knows nothing of."""
+    unrecorded = run.unrecorded
+    for number, outcome in unrecorded[:_MOST_SHOWN]:
+        complain(f"not in the ledger: contact #{number}, {outcome}")
+    if len(unrecorded) > _MOST_SHOWN:
+        complain(f"not in the ledger: {len(unrecorded) - _MOST_SHOWN} more")
 
 
 def _left_of(pending: int, tally: Tally) -> Callable[[], float | None]:

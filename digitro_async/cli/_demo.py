@@ -13,11 +13,12 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from digitro_async.cli._campaign import dial_campaign
+from digitro_async._own_files import create_own, make_own_folder
+from digitro_async.cli._campaign import Insisting, dial_campaign
 from digitro_async.cli._config import load_config
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._ledger import write_results
-from digitro_async.cli._output import open_private, say
+from digitro_async.cli._output import say
 from digitro_async.cli._runner import run_tuned
 from digitro_async.contacts import RejectsFile, open_contacts, write_sample_file
 from digitro_async.errors import ConfigurationError
@@ -41,6 +42,7 @@ route = "0"
 """
 
 _AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
+_NOBODY_RINGS = Insisting(any_file_system=True)
 _SECONDS_TO_END = 10
 
 
@@ -67,7 +69,7 @@ def demo(
         say(f"simulated PABX on {base_url}: nobody's phone rings")
         config_file = folder / "digitro.toml"
         text = _CONFIG.format(base_url=base_url, rate=rate)
-        with open(config_file, "x", encoding="utf-8", opener=open_private) as file:
+        with open(config_file, "x", encoding="utf-8", opener=create_own) as file:
             file.write(text)
         config = load_config(config_file)
         ledger = folder / "campaign.db"
@@ -77,7 +79,9 @@ def demo(
             ) as opened,
             RejectsFile(folder / "rejects.csv") as rejected,
         ):
-            code = run_tuned(dial_campaign(config, ledger, opened, rejected))
+            code = run_tuned(
+                dial_campaign(config, ledger, opened, rejected, insist=_NOBODY_RINGS)
+            )
     _say_record(record)
     write_results(ledger, folder / "results.csv")
     say(f"results in {folder / 'results.csv'}")
@@ -86,7 +90,7 @@ def demo(
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True)
+        make_own_folder(folder)
     except OSError as error:
         problem = error.strerror or type(error).__name__
     else:

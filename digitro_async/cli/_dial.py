@@ -9,7 +9,12 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from digitro_async.cli._campaign import dial_campaign
+from digitro_async.cli._campaign import (
+    NOT_INSISTING,
+    Insisting,
+    InsistOptions,
+    dial_campaign,
+)
 from digitro_async.cli._config import Config, load_config
 from digitro_async.cli._dialling import Reading, dial_all
 from digitro_async.cli._exit import Exit
@@ -45,6 +50,7 @@ def dial(
     ignore_unknown_columns: _Switch = False,
     allow_duplicates: _Switch = False,
     dry_run: _Switch = False,
+    insist: InsistOptions = NOT_INSISTING,
 ) -> Exit:
     """Call every contact of a CSV file once and write what became of each.
 
@@ -63,11 +69,11 @@ def dial(
         ignore_unknown_columns: Pass over columns with unknown names.
         allow_duplicates: Call a contact as often as it stands in the file.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
+        insist: What the ledger is opened in spite of.
     """
-    if ledger is not None:
-        _check_options(results, max_calls)
+    _check_options(ledger, results, max_calls)
     if contacts is None:
-        return _resume(config, ledger, max_attempts, dry_run=dry_run)
+        return _resume(config, ledger, max_attempts, insist, dry_run=dry_run)
     loaded = load_config(config)
     opened = open_contacts(
         contacts,
@@ -87,12 +93,18 @@ def dial(
             rejects = rejects or _beside(contacts, "rejects")
             return _dial_once(loaded, opened, results, rejects, max_calls)
         with _rejects_of(contacts, rejects, resumes=ledger.exists()) as rejected:
-            begin = partial(dial_campaign, loaded, ledger, max_attempts=max_attempts)
+            begin = partial(dial_campaign, loaded, ledger, insist=insist)
+            begin = partial(begin, max_attempts=max_attempts)
             return run_tuned(begin(opened, rejected, allow_duplicates=allow_duplicates))
 
 
 def _resume(
-    config: Path, ledger: Path | None, max_attempts: int, *, dry_run: bool
+    config: Path,
+    ledger: Path | None,
+    max_attempts: int,
+    insist: Insisting,
+    *,
+    dry_run: bool,
 ) -> Exit:
     """Dial what is pending in a ledger, and read no file."""
     if ledger is None:
@@ -103,7 +115,9 @@ def _resume(
         raise ConfigurationError("--ledger is not there; name a contact file too")
     loaded = load_config(config)
     return run_tuned(
-        dial_campaign(loaded, ledger, None, None, max_attempts=max_attempts)
+        dial_campaign(
+            loaded, ledger, None, None, insist=insist, max_attempts=max_attempts
+        )
     )
 
 
@@ -121,7 +135,11 @@ def _dial_once(
         return run_tuned(dial_all(config, reading, written))
 
 
-def _check_options(results: Path | None, max_calls: int | None) -> None:
+def _check_options(
+    ledger: Path | None, results: Path | None, max_calls: int | None
+) -> None:
+    if ledger is None:
+        return
     if results is not None:
         raise ConfigurationError(
             "--ledger keeps the results itself: digitro results writes them"

@@ -13,10 +13,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from digitro_async.campaign import Entry, LedgerReader, State, open_ledger
-from digitro_async.cli._campaign import print_counts
+from digitro_async._own_files import create_own
+from digitro_async.campaign import Entry, Ledger, LedgerReader, State
+from digitro_async.cli._campaign import NOT_INSISTING, InsistOptions, print_counts
 from digitro_async.cli._exit import Exit
-from digitro_async.cli._output import open_private, say
+from digitro_async.cli._output import say
 from digitro_async.errors import LedgerError
 
 __all__ = ["reconcile", "results", "status", "write_results"]
@@ -25,6 +26,7 @@ _COLUMNS = (
     *("contact", "id", "line", "state", "call_id"),
     *("pabx", "attempts", "reason", "sent_at", "settled_at"),
 )
+_Switch = Annotated[bool, Parameter(negative="")]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -33,6 +35,7 @@ def status(
     ledger: Path,
     max_attempts: int = 5,
     watch: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
+    accept_loss: _Switch = False,
 ) -> Exit:
     """Print how many contacts are in each state, also while the list is dialled.
 
@@ -40,9 +43,10 @@ def status(
         ledger: The ledger.
         max_attempts: Attempts after which a contact counts as given up.
         watch: Print it again every so many seconds, until nothing is pending.
+        accept_loss: Show what is left of a ledger that lost some of its record.
     """
     while True:
-        with LedgerReader(ledger) as reader:
+        with LedgerReader(ledger, accept_loss=accept_loss) as reader:
             counts = reader.counts()
             print_counts(counts, reader.given_up(max_attempts))
         open_ones = sum(counts[s] for s in (State.PENDING, State.CLAIMED, State.INTENT))
@@ -58,6 +62,7 @@ def results(
     ledger: Path,
     form: Annotated[Literal["csv", "jsonl"], Parameter(name=["--format"])] = "csv",
     state: Annotated[list[State] | None, Parameter(negative="")] = None,
+    accept_loss: _Switch = False,
 ) -> Exit:
     """Print one row for each contact: its state, call id, times, attempts, reason.
 
@@ -65,9 +70,10 @@ def results(
         ledger: The ledger.
         form: CSV or JSON lines.
         state: Only contacts in that state; may be given several times.
+        accept_loss: Show what is left of a ledger that lost some of its record.
     """
     wanted = set(state or State)
-    with LedgerReader(ledger) as reader:
+    with LedgerReader(ledger, accept_loss=accept_loss) as reader:
         entries = (entry for entry in reader.entries() if entry.state in wanted)
         _print_csv(entries) if form == "csv" else _print_lines(entries)
     return Exit.DONE
@@ -77,7 +83,7 @@ def write_results(ledger: Path, path: Path) -> None:
     """Write what ``digitro results`` prints into a new file, its owner's alone."""
     with (
         LedgerReader(ledger) as reader,
-        open(path, "x", encoding="utf-8", newline="", opener=open_private) as file,
+        open(path, "x", encoding="utf-8", newline="", opener=create_own) as file,
     ):
         file.writelines(f"{line}\n" for line in _csv_lines(reader.entries()))
 
@@ -138,6 +144,7 @@ def reconcile(
     *,
     ledger: Path,
     evidence: str,
+    insist: InsistOptions = NOT_INSISTING,
 ) -> Exit:
     """Settle a contact that is unknown, by evidence from elsewhere.
 
@@ -146,19 +153,21 @@ def reconcile(
         verdict: Whether it was called; ``not-placed`` makes it pending again.
         ledger: The ledger; no campaign may be running on it.
         evidence: How that is known; it is kept.
+        insist: What the ledger is opened in spite of.
     """
     if not ledger.is_file():
         raise LedgerError(f"there is no {ledger.name}", reason="no_ledger")
-    return asyncio.run(_reconcile(ledger, contact, verdict == "accepted", evidence))
+    opened = insist.open(ledger)
+    return asyncio.run(_reconcile(opened, contact, verdict == "accepted", evidence))
 
 
 async def _reconcile(
-    path: Path,
+    opened: Ledger,
     contact: str,
     accepted: bool,
     evidence: str,
 ) -> Exit:
-    async with open_ledger(path) as ledger:
+    async with opened as ledger:
         done = await ledger.reconcile(
             contact, accepted=accepted, evidence=evidence, now=time.time()
         )

@@ -16,7 +16,6 @@ from typing import TextIO
 __all__ = [
     "complain",
     "did_you_mean",
-    "open_private",
     "prepare_streams",
     "printable",
     "say",
@@ -36,11 +35,6 @@ def complain(text: str) -> bool:
 def printable(text: str) -> str:
     """Return the text with everything escaped that would steer a terminal."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def open_private(path: str, flags: int) -> int:
-    """Open a file of which a new one is its owner's alone: an ``opener``."""
-    return os.open(path, flags, 0o600)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
