@@ -11,6 +11,7 @@ from digitro_async._own_files import create_own, problem_with
 from digitro_async.errors import LedgerError
 
 __all__ = [
+    "beside",
     "check_links",
     "check_local",
     "check_names",

@@ -16,6 +16,7 @@ from digitro_async.campaign._descriptors import (
     identity_of,
 )
 from digitro_async.campaign._files import (
+    beside,
     check_links,
     check_local,
     check_names,
@@ -230,19 +231,26 @@ class OwnedFile:
             saved = rescue(self._connection, self.path, self._folder, self._descriptor)
             if saved is not None:
                 self._copy, self.rescued = saved
-            self._empty_log(self._connection)
+            self._clear_log(self._connection, watch)
         deletes_log = watch.has_own("-wal") and not loss.is_cut
         self._retire(deletes_log=deletes_log, whole=False)
 
-    def _empty_log(self, connection: sqlite3.Connection) -> None:
+    def _clear_log(self, connection: sqlite3.Connection, watch: Watch) -> None:
         """Put all that is in the log into its own file, wherever that is now.
 
         A log that is left would be taken for that of whatever file comes into the
-        ledger's place, and spoil it: a copy, or what is saved here.
+        ledger's place, and spoil it: a copy, or what is saved here. So would one that
+        came into the log's own place; that is put aside, if it is nobody else's.
         """
         with contextlib.suppress(sqlite3.Error):
             mark_closed(connection)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        log, aside = (beside(self.path, end) for end in ("-wal", "-wal.stray"))
+        is_others = self.path.exists() and not watch.has_own("")
+        if is_others or watch.has_own("-wal") or aside.exists():
+            return
+        with contextlib.suppress(OSError):
+            log.rename(aside)
 
     def _retire(self, *, deletes_log: bool, whole: bool) -> None:
         """Close the connections.
@@ -269,7 +277,7 @@ class OwnedFile:
         else:
             saved = (
                 f"what it held is saved in {printable(self.rescued.name)}: put that in "
-                "its place before you go on"
+                f"its place, and no {self.name}-wal beside it, before you go on"
             )
         return LedgerError(
             f"{what}, so nothing more is recorded in it and nobody is called; {saved}",
