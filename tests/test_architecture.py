@@ -22,7 +22,7 @@ ROOT = Path(digitro_async.__file__).parent
 TESTS = Path(__file__).parent
 
 BASE = {"errors", "privacy", "settings", "models", "_call"}
-BASE |= {"_checks", "_drafts", "_address"}
+BASE |= {"_checks", "_drafts", "_address", "_own_files"}
 CORE = {*BASE, "process", "protocol", "transport", "dispatch", "client"}
 LOADED = {*CORE, "campaign", "_start"}
 
@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_checks": {"errors", "privacy"},
     "_drafts": set(),
     "_address": {"errors"},
+    "_own_files": set(),
     "settings": {"_checks", "errors"},
     "_call": {"_checks", "errors", "privacy"},
     "models": BASE - {"models"},

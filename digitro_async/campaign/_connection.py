@@ -13,6 +13,7 @@ __all__ = [
     "check_kind",
     "check_settings",
     "connect",
+    "connect_to_read",
     "problem_of",
     "write_failed",
 ]
@@ -52,7 +53,7 @@ def problem_of(error: sqlite3.Error) -> str:
 
 
 def write_failed(name: str, problem: str) -> LedgerError:
-    """Return the error that every write of a broken ledger ends in."""
+    """Return the error that a write ends in."""
     return LedgerError(f"{name} can't be written: {problem}", reason="write_failed")
 
 
@@ -103,6 +104,23 @@ def connect(path: Path, synchronous: str, busy_timeout: float) -> sqlite3.Connec
         check_kind(connection, path)
         make_private(path)
         _set_up(connection, path, synchronous)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open the file to read it, beside whoever writes to it.
+
+    Raises:
+        sqlite3.Error: If SQLite says so.
+    """
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None)
+    try:
+        # Only now it has its locks.
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
     except BaseException:
         connection.close()
         raise

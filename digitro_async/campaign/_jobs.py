@@ -9,6 +9,9 @@ from digitro_async.campaign._connection import BAD_VALUES, bad_value
 from digitro_async.errors import DigitroError
 
 __all__ = [
+    "CALLS",
+    "INTENTS",
+    "OUTCOMES",
     "Done",
     "Job",
     "MisfitError",
@@ -22,6 +25,9 @@ __all__ = [
 Write = Callable[[sqlite3.Connection, list["Job"]], None]
 """Writes jobs of one kind together, and leaves a result or an error in each."""
 
+
+INTENTS, OUTCOMES, CALLS = range(3)
+"""Turns in one commit: a contact's own steps can only come in this order."""
 
 Done = asyncio.Future[Any] | Callable[[DigitroError | None, Any], None]
 """Set in the loop, or called there, with what a job came to."""

@@ -21,9 +21,10 @@ from digitro_async.campaign._values import (
     OpenContact,
     Reconciled,
 )
+from digitro_async.errors import LedgerError
 from digitro_async.privacy import Personal
 
-__all__ = ["Ledger", "SettlesAndTells", "Told"]
+__all__ = ["Ledger", "SettlesAndTells", "TellsOfLoss", "Told"]
 
 Told = Callable[[BaseException | None, State | None], None]
 """Takes why a step could not be recorded, or where it led."""
@@ -265,4 +266,13 @@ class SettlesAndTells(Protocol):
         Raises:
             LedgerError: If it is not open: ``told`` is not called then.
         """
+        ...
+
+
+@runtime_checkable
+class TellsOfLoss(Protocol):
+    """A ledger that finds out by itself that it can't be written any more."""
+
+    def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
+        """Say who is told in the loop, once; None for nobody."""
         ...

@@ -7,7 +7,7 @@ from functools import partial
 
 from digitro_async.campaign._ledger import Ledger, SettlesAndTells, Told
 from digitro_async.campaign._state import State, Step, step_of
-from digitro_async.errors import DrainedError, LedgerError
+from digitro_async.errors import DrainedError, LedgerError, Outcome
 from digitro_async.protocol import Settled, repeated_call_id
 
 __all__ = ["LedgerJournal"]
@@ -19,6 +19,9 @@ class LedgerJournal:
     Args:
         ledger: The ledger.
         stop: Called with the error where it can't be written.
+
+    Attributes:
+        unrecorded: Contacts whose outcome is not in the ledger, and the outcomes.
     """
 
     def __init__(self, ledger: Ledger, stop: Callable[[LedgerError], None]) -> None:
@@ -28,6 +31,7 @@ class LedgerJournal:
         self._taking_back: set[asyncio.Future[State]] = set()
         self._writing: set[asyncio.Future[State]] = set()
         self._doubting: set[asyncio.Future[int]] = set()
+        self.unrecorded: list[tuple[int, Outcome]] = []
 
     async def intend(self, key: Hashable, pabx: str) -> None:
         """Record that a call is about to be sent."""
@@ -63,7 +67,7 @@ class LedgerJournal:
         call_id = None if accepted is None else accepted.call_id
         verdict, now = settled.verdict, time.time()
         step, reason = step_of(verdict.outcome), verdict.reason or None
-        told = partial(self._told, settled, then)
+        told = partial(self._told, key, settled, then)
         try:
             if self._tells is not None:
                 self._tells.settle_and_tell(
@@ -74,7 +78,7 @@ class LedgerJournal:
                 self.ledger.settle(key, step, pabx, now, call_id=call_id, reason=reason)
             )
         except Exception as error:  # noqa: BLE001 - of somebody's own ledger, perhaps
-            self._told(settled, then, error, None)
+            told(error, None)
         else:
             self._writing.add(writing)  # the loop would not keep it alive
             writing.add_done_callback(partial(self._written, told))
@@ -105,12 +109,15 @@ class LedgerJournal:
 
     def _told(
         self,
+        number: int,
         settled: Settled,
         then: Callable[[Settled], None],
         error: BaseException | None,
         state: State | None,
     ) -> None:
         """Tell what an attempt comes to by its record."""
+        if error is not None:
+            self.unrecorded.append((number, settled.verdict.outcome))
         if isinstance(error, LedgerError):
             self._stop(error)
         elif error is not None:  # of somebody's own ledger: its text may hold anything

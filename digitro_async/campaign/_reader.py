@@ -7,12 +7,19 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from digitro_async.campaign import _reading
-from digitro_async.campaign._connection import check_kind, problem_of
-from digitro_async.campaign._files import printable
+from digitro_async.campaign._connection import (
+    check_kind,
+    connect_to_read,
+    problem_of,
+)
+from digitro_async.campaign._descriptors import Descriptor, hold
+from digitro_async.campaign._files import check_names, printable
 from digitro_async.campaign._imports import read_imports
 from digitro_async.campaign._migrate import latest_version, version_of
+from digitro_async.campaign._owner_lock import read_mark
 from digitro_async.campaign._state import State
 from digitro_async.campaign._values import Entry, Import
+from digitro_async.campaign._wholeness import check_whole
 from digitro_async.errors import LedgerError, SchemaMismatchError
 
 __all__ = ["PAGE", "LedgerReader"]
@@ -31,25 +38,36 @@ class LedgerReader:
 
     Args:
         path: The file.
+        accept_loss: Whether it is read though something that was recorded is missing.
 
     Raises:
-        LedgerError: On entering, if it is not a ledger that can be read.
+        LedgerError: On entering, if it is not a ledger that can be read, or one that
+            has another name: what is newest would stand beside that one.
         SchemaMismatchError: On entering, if another version made it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, accept_loss: bool = False) -> None:
         self._path = path
         self._name = printable(path.name)
+        self._accept_loss = accept_loss
         self._closed = True
+        self._descriptor: Descriptor | None = None
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
         if not self._path.is_file():
             raise LedgerError(f"there is no {self._name}", reason="no_ledger")
+        self._path = self._path.resolve()
+        check_names(self._path)
+        # Read first: the ledger itself is never behind it.
+        mark = read_mark(self._path)
         self._closed = False
         try:
+            self._hold()
             self.ask(lambda connection: check_kind(connection, self._path))
             self._check_version()
+            if not self._accept_loss:
+                self.ask(lambda connection: check_whole(connection, self._path, mark))
         except BaseException:
             self.close()
             raise
@@ -69,6 +87,9 @@ class LedgerReader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._descriptor is not None:
+            self._descriptor.let_go()
+            self._descriptor = None
 
     def counts(self) -> Mapping[State, int]:
         """Return how many contacts are in each state."""
@@ -107,9 +128,17 @@ class LedgerReader:
         if self._closed:
             raise LedgerError(f"{self._name} is not open", reason="closed")
         if self._connection is None:
-            address = f"{self._path.absolute().as_uri()}?mode=ro"
-            self._connection = sqlite3.connect(address, uri=True, isolation_level=None)
+            self._connection = connect_to_read(self._path)
         return self._connection
+
+    def _hold(self) -> None:
+        try:
+            self._descriptor = hold(self._path)
+        except OSError as error:
+            problem = error.strerror
+        else:
+            return
+        raise LedgerError(f"{self._name} can't be read: {problem}", reason="unreadable")
 
     def _check_version(self) -> None:
         version = self.ask(version_of)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +11,7 @@ import anyio
 from digitro_async.campaign._claims import Claims
 from digitro_async.campaign._clock import CLOCK, Clock, read_clock
 from digitro_async.campaign._imported import check_whole
-from digitro_async.campaign._ledger import Ledger
+from digitro_async.campaign._ledger import Ledger, TellsOfLoss
 from digitro_async.campaign._ledger_journal import LedgerJournal
 from digitro_async.campaign._places import PLACES, Places
 from digitro_async.campaign._reconcile import QUARANTINE, seconds_of
@@ -19,7 +19,7 @@ from digitro_async.campaign._turns import begin_turn, end_turn, knows_all
 from digitro_async.campaign._values import OpenContact
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import at_one_address, quarantine_of
-from digitro_async.errors import LedgerError
+from digitro_async.errors import LedgerError, Outcome
 from digitro_async.models import CallResult, PredictiveCall
 
 __all__ = ["CampaignRun"]
@@ -34,8 +34,9 @@ class CampaignRun:
     * Leaving the block early, ``drain()`` and cancellation let what is on the wire
       finish; its outcomes are recorded whether anybody reads them or not, and whoever
       was not called is pending again.
-    * When the ledger can't be written, no call is started any more; iteration ends
-      with its ``LedgerError`` after the results of the calls that were on the wire.
+    * When the ledger can't be written or is gone, no call is started any more;
+      iteration ends with its ``LedgerError`` after the results of the calls that were
+      on the wire. Those are ``unrecorded``: only their results tell of them.
     * Otherwise it ends like ``DispatchResults``: with ``PABXPausedError`` when every
       PABX is paused until somebody acts.
 
@@ -79,6 +80,7 @@ class CampaignRun:
                 knows_all(self._ledger, dispatcher)
             await self._keep_places(places)
             await self._results.__aenter__()
+            self._hear_of_loss(self._stop_for)
         except BaseException:
             end_turn(self._ledger)
             raise
@@ -120,6 +122,11 @@ class CampaignRun:
     def unread(self) -> list[CallResult]:
         """Take the results that nobody took by iterating."""
         return self._results.unread()
+
+    @property
+    def unrecorded(self) -> Sequence[tuple[int, Outcome]]:
+        """Contacts whose calls' outcomes could not be written, and the outcomes."""
+        return tuple(self._journal.unrecorded)
 
     async def _keep_quarantine(self) -> float:
         """Note how long a call may be on its way; the longest of all runs counts."""
@@ -163,6 +170,10 @@ class CampaignRun:
                     limit=limit,
                 )
 
+    def _hear_of_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
+        if isinstance(self._ledger, TellsOfLoss):
+            self._ledger.on_loss(tell)
+
     def _stop_for(self, fault: LedgerError) -> None:
         self._fault = self._fault or fault
         self._results.drain()
@@ -182,6 +193,7 @@ class CampaignRun:
                     await asyncio.wait([giving_back])
                 except asyncio.CancelledError as error:
                     cancelled = error.args
+        self._hear_of_loss(None)
         end_turn(self._ledger)
         if cancelled is not None:
             raise asyncio.CancelledError(*cancelled)

@@ -38,8 +38,15 @@ from digitro_async.campaign._imports import (
     keep_beginning,
     read_imports,
 )
-from digitro_async.campaign._jobs import Done, Job, run_calls
-from digitro_async.campaign._owned_file import OwnedFile
+from digitro_async.campaign._jobs import (
+    CALLS,
+    INTENTS,
+    OUTCOMES,
+    Done,
+    Job,
+    run_calls,
+)
+from digitro_async.campaign._owned_file import Opening, OwnedFile
 from digitro_async.campaign._reader import PAGE, LedgerReader
 from digitro_async.campaign._reconcile import clock_to_keep, reconcile_contact
 from digitro_async.campaign._slots import HeldSlots
@@ -62,9 +69,6 @@ __all__ = ["SQLiteLedger"]
 
 _Result = TypeVar("_Result")
 
-_INTENTS, _OUTCOMES, _CALLS = range(3)
-"""Turns in one commit: a contact's own steps can only come in this order."""
-
 _INTENT = State.INTENT
 _NO_LIMIT = 2**62
 
@@ -80,6 +84,11 @@ class SQLiteLedger:
         path: The file; made if it isn't there.
         synchronous: For tests alone. Anything but FULL loses the promise.
         busy_timeout: Seconds to wait for another program that is writing to the file.
+        any_file_system: Whether it may stand on a file system that is not known to be
+            on a disk of this machine. Whoever insists answers for its locks and syncs.
+        accept_loss: Whether it is opened though something that was recorded is missing,
+            as its log was deleted. Contacts that are not final in what is left may have
+            been called, and may be called again.
 
     Raises:
         ConfigurationError: If a value can't be used.
@@ -89,9 +98,21 @@ class SQLiteLedger:
     """
 
     def __init__(
-        self, path: Path, *, synchronous: str = "FULL", busy_timeout: float = 5.0
+        self,
+        path: Path,
+        *,
+        synchronous: str = "FULL",
+        busy_timeout: float = 5.0,
+        any_file_system: bool = False,
+        accept_loss: bool = False,
     ) -> None:
-        self._file = OwnedFile(path, synchronous, busy_timeout, prepare=_recover)
+        opening = Opening(
+            synchronous=synchronous,
+            busy_timeout=busy_timeout,
+            any_file_system=any_file_system,
+            accept_loss=accept_loss,
+        )
+        self._file = OwnedFile(path, opening, prepare=_recover)
         self._writer: Writer | None = None
         self._beginnings: dict[int, Beginning] = {}  # touched by the thread alone
         check_settings(path, synchronous, busy_timeout)
@@ -120,6 +141,11 @@ class SQLiteLedger:
     def recovered(self) -> int:
         """Open intents that were found when it was opened: now unknown."""
         return self._file.recovered
+
+    def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
+        """Say who is told that the file is gone. See ``TellsOfLoss``."""
+        if self._writer is not None:
+            self._writer.on_loss = tell
 
     async def add(
         self,
@@ -179,7 +205,7 @@ class SQLiteLedger:
         """Record that a claimed contact is about to be called. See ``Ledger``."""
         if self._writer is None:
             raise self._not_open()
-        return self._writer.write(_INTENTS, write_intents, (number, pabx, at))
+        return self._writer.write(INTENTS, write_intents, (number, pabx, at))
 
     def settle(
         self,
@@ -215,7 +241,7 @@ class SQLiteLedger:
         row = (number, STEP_CODES[step], at, text, reason or "", pabx)
         if self._writer is None:
             raise self._not_open()
-        self._writer.put(Job(_OUTCOMES, write_outcomes, row, told))
+        self._writer.put(Job(OUTCOMES, write_outcomes, row, told))
 
     async def doubt(self, numbers: Sequence[int], pabx: str, at: float) -> int:
         """Make contacts unknown whose last answer may be another's. See ``Ledger``."""
@@ -310,7 +336,7 @@ class SQLiteLedger:
     async def _call(self, act: Callable[[sqlite3.Connection], _Result]) -> _Result:
         if self._writer is None:
             raise self._not_open()
-        result: _Result = await self._writer.write(_CALLS, run_calls, act)
+        result: _Result = await self._writer.write(CALLS, run_calls, act)
         return result
 
     async def _read(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:

@@ -14,7 +14,14 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from digitro_async.campaign._connection import problem_of, write_failed
-from digitro_async.campaign._jobs import Job, Write, by_turn, commit, roll_back
+from digitro_async.campaign._jobs import (
+    OUTCOMES,
+    Job,
+    Write,
+    by_turn,
+    commit,
+    roll_back,
+)
 from digitro_async.errors import DigitroError, LedgerError
 
 __all__ = ["LedgerFile", "Writer"]
@@ -29,6 +36,9 @@ their record nobody else comes, and a longer wait would only keep them."""
 MOST_JOBS = 2_000
 """Jobs of one commit."""
 
+WATCH_SECONDS = 0.5
+"""Where nothing is to be written, it is looked so often whether the file is there."""
+
 
 class LedgerFile(Protocol):
     """What the thread opens and closes. Only the thread touches it."""
@@ -42,7 +52,20 @@ class LedgerFile(Protocol):
         """Open it, in autocommit mode."""
         ...
 
-    def close(self) -> None:
+    def look(self) -> None:
+        """Raise ``LedgerError`` where it is gone."""
+        ...
+
+    def committed(self) -> None:
+        """Note that something was committed, and look."""
+        ...
+
+    @property
+    def copy(self) -> sqlite3.Connection | None:
+        """What takes outcomes once it is gone."""
+        ...
+
+    def close(self, *, whole: bool) -> None:
         """Close what is open of it."""
         ...
 
@@ -52,15 +75,19 @@ class Writer:
 
     Args:
         file: The file.
+
+    Attributes:
+        on_loss: Called in the loop where the file is found to be gone.
     """
 
     def __init__(self, file: LedgerFile) -> None:
+        self.on_loss: Callable[[LedgerError], None] | None = None
         self._file = file
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._broken: str | None = None
+        self._broken: LedgerError | None = None
         self._closing = False
 
     @property
@@ -117,7 +144,7 @@ class Writer:
             while connection is not None and self._take_turn(connection):
                 pass
         finally:
-            self._file.close()
+            self._file.close(whole=self._broken is None)
             self._tell(self._end)
 
     def _begin(self) -> sqlite3.Connection | None:
@@ -145,7 +172,11 @@ class Writer:
 
     def _take_turn(self, connection: sqlite3.Connection) -> bool:
         """Write what waits; False where that was the last."""
-        batch = [self._jobs.get()]
+        try:
+            batch = [self._jobs.get(timeout=WATCH_SECONDS)]
+        except queue.Empty:
+            self._look()
+            return not self._loop.is_closed()
         self._wait_for_others()
         # Nobody else takes from it, so at least as many are there.
         batch += [self._jobs.get() for _ in range(min(self._jobs.qsize(), MOST_JOBS))]
@@ -163,19 +194,64 @@ class Writer:
                 return
 
     def _write(self, connection: sqlite3.Connection, jobs: list[Job]) -> None:
+        self._look()
         if self._broken is None:
             try:
                 commit(connection, by_turn(jobs))
+                self._file.committed()
+            except DigitroError as error:
+                self._lose(error)
             except sqlite3.Error as error:
-                self._broken = problem_of(error)
+                self._fail(connection, problem_of(error))
             except Exception as error:  # noqa: BLE001 - nobody may wait for ever
-                self._broken = type(error).__name__
-            if self._broken is not None:
-                roll_back(connection)
+                self._fail(connection, type(error).__name__)
+        else:
+            self._write_to_copy(jobs)
         # After a failed sync a later success proves nothing: no more writes.
         if self._broken is not None:
             for job in jobs:
-                job.error = write_failed(self._file.name, self._broken)
+                job.error = self._failure()
+
+    def _look(self) -> None:
+        if self._broken is None:
+            try:
+                self._file.look()
+            except DigitroError as error:
+                self._lose(error)
+
+    def _lose(self, error: DigitroError) -> None:
+        """Write no more: the file is gone."""
+        self._broken = LedgerError(str(error.args[0]), reason=error.reason)
+        self._tell(self._tell_of_loss)
+
+    def _fail(self, connection: sqlite3.Connection, problem: str) -> None:
+        """Write no more: a write failed, which may be so because the file is gone."""
+        roll_back(connection)
+        self._look()
+        if self._broken is None:
+            self._broken = write_failed(self._file.name, problem)
+
+    def _write_to_copy(self, jobs: list[Job]) -> None:
+        """Keep the outcomes of calls that are on the wire, if there is a copy."""
+        outcomes = [job for job in jobs if job.turn == OUTCOMES]
+        copy = self._file.copy
+        if copy is None or not outcomes:
+            return
+        try:
+            commit(copy, by_turn(outcomes))
+        except Exception:  # noqa: BLE001 - they are told as not recorded anyway
+            roll_back(copy)
+
+    def _failure(self) -> LedgerError:
+        """Return the error that every write of a broken ledger ends in."""
+        text, reason = "", ""
+        if self._broken is not None:
+            text, reason = str(self._broken.args[0]), self._broken.reason
+        return LedgerError(text, reason=reason)
+
+    def _tell_of_loss(self) -> None:
+        if self.on_loss is not None:
+            self.on_loss(self._failure())
 
     def _end(self) -> None:
         """Take no jobs any more and answer those that came too late, in the loop."""

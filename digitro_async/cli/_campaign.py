@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from digitro_async.campaign import Campaign, Ledger, State, open_ledger
+from digitro_async.campaign import Campaign, CampaignRun, Ledger, State
 from digitro_async.cli._client import open_client
 from digitro_async.cli._config import Config
 from digitro_async.cli._dialling import take_all
@@ -12,9 +12,12 @@ from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._output import complain, say
 from digitro_async.cli._tally import Tally
 from digitro_async.client import DigitroClient
+from digitro_async.errors import LedgerError
 from digitro_async.models import CallResult
 
 __all__ = ["dial_campaign", "print_counts"]
+
+_MOST_SHOWN = 1000
 
 
 async def dial_campaign(
@@ -25,13 +28,13 @@ async def dial_campaign(
     Raises:
         LedgerError: If the ledger can't be used, or lacks contacts of a file.
     """
-    async with open_ledger(ledger_path) as ledger, open_client(config) as client:
+    async with plan.insist.open(ledger_path) as ledger, open_client(config) as client:
         campaign = Campaign(
             ledger,
             client,
             call=config.call,
             max_attempts=plan.max_attempts,
-            partial=plan.partial,
+            partial=plan.insist.partial,
         )
         resumes = sum((await ledger.counts()).values()) > 0
         complain(f"{'resuming' if resumes else 'new ledger'}: {ledger_path}")
@@ -75,17 +78,35 @@ async def _run(
     counts = await ledger.counts()
     pending = counts[State.PENDING] - await ledger.given_up(max_attempts)
     tally.restart()
+    run = campaign.run()
     code = await take_all(
         client,
-        campaign.run(),
+        run,
         tally,
         course,
         left=_left_of(pending, tally),
         write=_keep_nothing,
     )
-    counts = await ledger.counts()
-    print_counts(counts, await ledger.given_up(max_attempts))
-    return _exit_of(counts, tally) if code is None else code
+    _complain_of_unrecorded(run)
+    try:
+        counts = await ledger.counts()
+        print_counts(counts, await ledger.given_up(max_attempts))
+    except LedgerError as error:
+        problem = str(error.args[0])
+    else:
+        return _exit_of(counts, tally) if code is None else code
+    # It was whole when the run began, and calls were made since.
+    complain(f"digitro: {problem}")
+    return Exit.PAUSED if code is None else code
+
+
+def _complain_of_unrecorded(run: CampaignRun) -> None:
+    """Say whose calls the ledger knows nothing of."""
+    unrecorded = run.unrecorded
+    for number, outcome in unrecorded[:_MOST_SHOWN]:
+        complain(f"not in the ledger: contact #{number}, {outcome}")
+    if len(unrecorded) > _MOST_SHOWN:
+        complain(f"not in the ledger: {len(unrecorded) - _MOST_SHOWN} more")
 
 
 def _left_of(pending: int, tally: Tally) -> Callable[[], float | None]:

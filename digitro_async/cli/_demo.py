@@ -13,13 +13,15 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from digitro_async._own_files import create_own, make_own_folder
 from digitro_async.cli._arguments import WHOLE
 from digitro_async.cli._campaign import dial_campaign
 from digitro_async.cli._config import load_config
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
+from digitro_async.cli._insisting import InsistingToDial
 from digitro_async.cli._ledger import write_results
-from digitro_async.cli._output import open_private, say
+from digitro_async.cli._output import say
 from digitro_async.cli._runner import run_tuned, to_its_end
 from digitro_async.contacts import RejectsFile, open_contacts, write_sample_file
 from digitro_async.errors import ConfigurationError
@@ -43,6 +45,7 @@ route = "0"
 """
 
 _AtLeastOne = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]
+_NOBODY_RINGS = InsistingToDial(any_file_system=True)
 _SECONDS_TO_END = 10
 
 
@@ -74,7 +77,7 @@ def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> E
         say(f"simulated PABX on {base_url}: nobody's phone rings")
         config_file = folder / "digitro.toml"
         text = _CONFIG.format(base_url=base_url, rate=rate)
-        with open(config_file, "x", encoding="utf-8", opener=open_private) as file:
+        with open(config_file, "x", encoding="utf-8", opener=create_own) as file:
             file.write(text)
         config = load_config(config_file)
         ledger = folder / "campaign.db"
@@ -84,7 +87,7 @@ def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> E
             ) as opened,
             RejectsFile(folder / "rejects.csv") as rejected,
         ):
-            plan = Plan(contacts=opened, rejects=rejected)
+            plan = Plan(insist=_NOBODY_RINGS, contacts=opened, rejects=rejected)
             code = run_tuned(dial_campaign(config, ledger, plan, course))
     _say_record(record)
     write_results(ledger, folder / "results.csv")
@@ -94,7 +97,7 @@ def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> E
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True)
+        make_own_folder(folder)
     except OSError as error:
         problem = error.strerror or type(error).__name__
     else:

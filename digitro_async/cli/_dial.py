@@ -14,6 +14,10 @@ from digitro_async.cli._config import Config, load_config
 from digitro_async.cli._dialling import Reading, dial_all
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
+from digitro_async.cli._insisting import (
+    NOT_INSISTING_TO_DIAL,
+    InsistToDialOptions,
+)
 from digitro_async.cli._output import complain, say
 from digitro_async.cli._runner import run_tuned, to_its_end
 from digitro_async.contacts import (
@@ -46,9 +50,8 @@ def dial(
     strip_punctuation: _Switch = False,
     ignore_unknown_columns: _Switch = False,
     allow_duplicates: _Switch = False,
-    partial: _Switch = False,
-    edited: _Switch = False,
     dry_run: _Switch = False,
+    insist: InsistToDialOptions = NOT_INSISTING_TO_DIAL,
 ) -> Exit:
     """Call every contact of a CSV file once and write what became of each.
 
@@ -66,11 +69,10 @@ def dial(
         strip_punctuation: Take blanks, dashes, dots and the like out of numbers.
         ignore_unknown_columns: Pass over columns with unknown names.
         allow_duplicates: Call a contact as often as it stands in the file.
-        partial: Dial what is in the ledger, though the import of a file stopped.
-        edited: The file was edited since its import into the ledger stopped.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
+        insist: What the ledger is dialled in spite of.
     """
-    plan = Plan(allow_duplicates, max_attempts, partial, edited)
+    plan = Plan(allow_duplicates, max_attempts, insist)
     _check_options(ledger, plan, results, max_calls)
     if contacts is None:
         return _resume(config, ledger, plan, dry_run=dry_run)
@@ -102,7 +104,7 @@ def _resume(config: Path, ledger: Path | None, plan: Plan, *, dry_run: bool) -> 
         raise ConfigurationError("name a contact file, or a --ledger to resume")
     if dry_run:
         raise ConfigurationError("--dry-run reads a contact file; name one")
-    if plan.edited:
+    if plan.insist.edited:
         raise ConfigurationError("--edited is about a contact file; name one")
     if not ledger.exists():
         raise ConfigurationError("--ledger is not there; name a contact file too")
@@ -139,8 +141,9 @@ def _check_options(
     ledger: Path | None, plan: Plan, results: Path | None, max_calls: int | None
 ) -> None:
     """Refuse options that do not go together."""
-    if ledger is None and (plan.partial or plan.edited):
-        name = "--partial" if plan.partial else "--edited"
+    insist = plan.insist
+    if ledger is None and (insist.partial or insist.edited):
+        name = "--partial" if insist.partial else "--edited"
         raise ConfigurationError(f"{name} goes with --ledger only")
     if ledger is not None and results is not None:
         raise ConfigurationError(

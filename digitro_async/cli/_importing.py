@@ -7,6 +7,7 @@ import attrs
 
 from digitro_async.campaign import Campaign, Import, Imported, Ledger
 from digitro_async.cli._exit import Course
+from digitro_async.cli._insisting import NOT_INSISTING_TO_DIAL, InsistingToDial
 from digitro_async.cli._output import complain
 from digitro_async.cli._runner import on_interrupt
 from digitro_async.cli._tally import Tally
@@ -30,16 +31,14 @@ class Plan:
     Attributes:
         allow_duplicates: Whether a contact is called as often as it stands in its file.
         max_attempts: Attempts after which a contact is left pending.
-        partial: Whether a ledger is dialled that lacks contacts of a file.
-        edited: Whether the file takes the place of one of its name that stopped.
+        insist: What the ledger is dialled in spite of.
         contacts: The file that is put in first, if there is one.
         rejects: Where its rows go that are no contacts.
     """
 
     allow_duplicates: bool = False
     max_attempts: int = 5
-    partial: bool = False
-    edited: bool = False
+    insist: InsistingToDial = NOT_INSISTING_TO_DIAL
     contacts: ContactFile | None = None
     rejects: RejectsFile | None = None
 
@@ -97,7 +96,7 @@ async def _add(
         repeated=repeated,
         rejected=reject,
         allow_duplicates=plan.allow_duplicates,
-        edited=plan.edited,
+        edited=plan.insist.edited,
         finish=None if plan.rejects is None else plan.rejects.finish,
     )
 
@@ -112,7 +111,7 @@ async def is_whole(ledger: Ledger, plan: Plan) -> bool:
     missing = unfinished(imports)
     for one in missing:
         complain(say_unfinished(one))
-    if missing and not plan.partial:
+    if missing and not plan.insist.partial:
         raise LedgerError(_way_out(missing[0], plan), reason="unfinished_import")
     empty = not imports and not sum((await ledger.counts()).values())
     if empty:

@@ -11,13 +11,15 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from digitro_async.campaign import Entry, Import, LedgerReader, State, open_ledger
+from digitro_async._own_files import create_own
+from digitro_async.campaign import Entry, Import, Ledger, LedgerReader, State
 from digitro_async.cli._arguments import LEDGER, WHOLE
 from digitro_async.cli._campaign import print_counts
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._importing import say_unfinished, unfinished
+from digitro_async.cli._insisting import NOT_INSISTING, InsistOptions
 from digitro_async.cli._interrupts import current
-from digitro_async.cli._output import complain, hand_out, open_private, say
+from digitro_async.cli._output import complain, hand_out, say
 from digitro_async.cli._runner import ends_anyway, run_tuned
 from digitro_async.contacts._cells import csv_line
 from digitro_async.errors import ConfigurationError, LedgerError
@@ -33,6 +35,7 @@ _WHOLE_NUMBER = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 
 _Verdict = Literal["accepted", "not-placed"]
 _VERDICTS: tuple[_Verdict, ...] = ("accepted", "not-placed")
+_Switch = Annotated[bool, Parameter(negative="")]
 
 
 def status(
@@ -40,6 +43,7 @@ def status(
     ledger: Annotated[Path, LEDGER],
     max_attempts: Annotated[int, WHOLE] = 5,
     watch: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
+    accept_loss: _Switch = False,
 ) -> Exit:
     """Print how many contacts are in each state, also while the list is dialled.
 
@@ -48,10 +52,11 @@ def status(
         max_attempts: Attempts after which a contact counts as given up.
         watch: Print it again every so many seconds, until nothing is pending but
             contacts given up.
+        accept_loss: Show what is left of a ledger that lost some of its record.
     """
     before: Sequence[Import] | None = None
     while True:
-        with LedgerReader(ledger) as reader:
+        with LedgerReader(ledger, accept_loss=accept_loss) as reader:
             counts, imports = reader.counts(), reader.imports()
             given_up = reader.given_up(max_attempts)
         print_counts(counts, given_up)
@@ -75,6 +80,7 @@ def results(
     ledger: Annotated[Path, LEDGER],
     form: Annotated[Literal["csv", "jsonl"], Parameter(name=["--format"])] = "csv",
     state: Annotated[list[State] | None, Parameter(negative="")] = None,
+    accept_loss: _Switch = False,
 ) -> Exit:
     """Print one row for each contact: its state, call id, times, attempts, reason.
 
@@ -82,9 +88,10 @@ def results(
         ledger: The ledger.
         form: CSV or JSON lines.
         state: Only contacts in that state; may be given several times.
+        accept_loss: Show what is left of a ledger that lost some of its record.
     """
     wanted = set(state or State)
-    with LedgerReader(ledger) as reader:
+    with LedgerReader(ledger, accept_loss=accept_loss) as reader:
         missing = unfinished(reader.imports())
         entries = (entry for entry in reader.entries() if entry.state in wanted)
         lines = _csv_lines(entries) if form == "csv" else _json_lines(entries)
@@ -105,7 +112,7 @@ def write_results(ledger: Path, path: Path) -> None:
     """Write what ``digitro results`` prints into a new file, its owner's alone."""
     with (
         LedgerReader(ledger) as reader,
-        open(path, "xb", opener=open_private) as file,
+        open(path, "xb", opener=create_own) as file,
     ):
         file.writelines(_csv_lines(reader.entries()))
 
@@ -153,6 +160,7 @@ def reconcile(
     number: str | None = None,
     ledger: Annotated[Path, LEDGER],
     evidence: str,
+    insist: InsistOptions = NOT_INSISTING,
 ) -> Exit:
     """Settle a contact that is unknown, by evidence from elsewhere.
 
@@ -163,11 +171,13 @@ def reconcile(
         number: Its number, in place of CONTACT, where that could be taken for an id.
         ledger: The ledger; no campaign may be running on it.
         evidence: How that is known; it is kept.
+        insist: What the ledger is opened in spite of.
     """
     named, verdict = _meant(contact, verdict, own_id, number)
     if not ledger.is_file():
         raise LedgerError(f"there is no {ledger.name}", reason="no_ledger")
-    return run_tuned(_reconcile(ledger, named, verdict == "accepted", evidence))
+    opened = insist.open(ledger)
+    return run_tuned(_reconcile(opened, named, verdict == "accepted", evidence))
 
 
 def _meant(
@@ -198,12 +208,12 @@ def _meant(
 
 
 async def _reconcile(
-    path: Path,
+    opened: Ledger,
     contact: str | int | Personal,
     accepted: bool,
     evidence: str,
 ) -> Exit:
-    async with open_ledger(path) as ledger:
+    async with opened as ledger:
         ends_anyway()  # it is written in a moment, and then said
         done = await ledger.reconcile(
             contact, accepted=accepted, evidence=evidence, now=time.time()

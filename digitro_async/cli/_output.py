@@ -17,7 +17,6 @@ __all__ = [
     "complain",
     "did_you_mean",
     "hand_out",
-    "open_private",
     "prepare_streams",
     "printable",
     "say",
@@ -57,11 +56,6 @@ def hand_out(lines: Iterable[bytes]) -> OSError | None:
 def printable(text: str) -> str:
     """Return the text with everything escaped that would steer a terminal."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def open_private(path: str, flags: int) -> int:
-    """Open a file of which a new one is its owner's alone: an ``opener``."""
-    return os.open(path, flags, 0o600)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -103,6 +103,8 @@ async def _start(pabx: FakePABX) -> None:
     except OSError as error:
         what = "write the record" if error.filename else f"listen on {pabx.base_url}"
         problem = f"can't {what}: {error.strerror or type(error).__name__}"
+    except ConfigurationError:
+        raise
     except ValueError:
         problem = "can't listen: that is no host"
     else:

@@ -1,6 +1,8 @@
 """Places in a configuration file, for errors that show no value of it."""
 
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -35,10 +37,14 @@ def read_text(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
             content = file.read(MOST_BYTES + 1)
-        if len(content) <= MOST_BYTES:
+        if hasattr(os, "geteuid") and stat.S_ISREG(mode) and mode & stat.S_IWOTH:
+            problem = "everybody may write to it: look at it, then chmod o-w"
+        elif len(content) <= MOST_BYTES:
             return content.decode("utf-8-sig")
-        problem = "it is larger than a mebibyte"
+        else:
+            problem = "it is larger than a mebibyte"
     except UnicodeDecodeError:
         problem = "it is not UTF-8 text"
     except OSError as error:

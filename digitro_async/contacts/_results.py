@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
+from digitro_async._own_files import create_own
 from digitro_async.contacts._cells import csv_line
 from digitro_async.contacts._values import Contact, RejectedRow, file_name
 from digitro_async.errors import ConfigurationError, DigitroError
@@ -73,7 +74,7 @@ class _CSVFile:
     def _create(self) -> io.FileIO:
         problem = ""
         try:
-            return io.FileIO(self._path, "x", opener=_open_private)
+            return io.FileIO(self._path, "x", opener=create_own)
         except FileExistsError:
             problem = self._exists
         except (OSError, ValueError) as error:
@@ -214,10 +215,6 @@ class RejectsFile(_CSVFile):
             ConfigurationError: If the file is not open or can't be created.
         """
         self._write((row.file, row.line, row.field, row.code.value, row.reason))
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _moment(unix_time: float) -> str:

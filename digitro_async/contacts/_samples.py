@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import BinaryIO
 
+from digitro_async._own_files import create_own
 from digitro_async.contacts._lines import MAX_LINE
 from digitro_async.contacts._values import RejectCode, file_name
 from digitro_async.errors import ConfigurationError
@@ -148,14 +149,10 @@ def _spoiled_rows(
 
 def _create(path: str | os.PathLike[str]) -> BinaryIO:
     try:
-        return open(path, "xb", opener=_open_private)
+        return open(path, "xb", opener=create_own)
     except OSError as error:
         problem = error.strerror
     raise ConfigurationError(f"{file_name(path)} can't be created: {problem}")
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _row_writer(delimiter: str) -> _Writer:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import attrs
 
+from digitro_async._own_files import BeforehandError, open_own
+from digitro_async.errors import ConfigurationError
 from digitro_async.privacy import MASK
 from digitro_async.protocol._names import WIRE_NAMES
 from digitro_async.settings import RateLimit
@@ -122,12 +124,23 @@ class Record:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
     def open(self) -> None:
-        """Open the file, readable by its owner only."""
-        if self._path is not None and self._file is None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            flags |= getattr(os, "O_BINARY", 0)  # Windows would change line ends
-            self._file = os.open(self._path, flags, 0o600)
-            self._path.chmod(0o600)
+        """Open the file, readable by its owner only.
+
+        Raises:
+            ConfigurationError: If what is there is no file of ours.
+            OSError: If it can't be opened.
+        """
+        if self._path is None or self._file is not None:
+            return
+        flags = os.O_WRONLY | os.O_APPEND
+        flags |= getattr(os, "O_BINARY", 0)  # Windows would change line ends
+        try:
+            self._file = open_own(self._path, flags)
+        except BeforehandError as error:
+            problem = str(error)
+        else:
+            return
+        raise ConfigurationError(f"the record can't be written: {problem}")
 
     def close(self) -> None:
         """Close the file; every line is in it already."""
