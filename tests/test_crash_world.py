@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from awaited import awaited
 from crash_world import WorldPlan
 from crash_world_child import WORLD_BUGS, Clock
 from crash_world_old import make_old_ledger, schema_of
@@ -27,11 +26,6 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can fork"),
     pytest.mark.timeout(240),
 ]
-
-whole = awaited(
-    *("answers_out_of_step", "cap_of_an_address", "imports_are_whole"),
-    "repeated_ids_migrate",
-)
 
 CAUGHT = {
     "half-an-import": {"missing", "sum"},
@@ -97,7 +91,6 @@ def _words_of(item: Any) -> tuple[object, ...]:
     return tuple(given.get("words", ()))
 
 
-@whole
 @pytest.mark.parametrize(
     "words",
     [
@@ -175,9 +168,7 @@ def test_clock_is_wrong_by_hours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (time.time(), time.time()) == (8600.0, 1400.0)
 
 
-@pytest.mark.parametrize(
-    "version", [pytest.param(1, marks=awaited("repeated_ids_migrate")), 2]
-)
+@pytest.mark.parametrize("version", [1, 2])
 async def test_old_ledgers_are_ledgers(version: int, tmp_path: Path) -> None:
     """What is made as an earlier version made it opens, with its calls unknown."""
     old, new = tmp_path / "old.db", tmp_path / "new.db"

@@ -44,7 +44,9 @@ async def watched() -> AsyncIterator[Watch]:
 
     places = {place for place, _ in watch.seen}
     assert "log asyncio" in places
-    assert not any("digitro_async" in place for place in places if "log" in place)
+    # Its one logger says that the PABX broke the protocol, and shows no call.
+    own = {place for place in places if "log" in place and "digitro_async" in place}
+    assert own <= {"log digitro_async"}
     assert watch.leaks() == []
 
 

@@ -34,7 +34,7 @@ from digitro_async import (
     Secret,
     Statistics,
 )
-from digitro_async.dispatch import _dispatcher
+from digitro_async.dispatch import _answer, _dispatcher
 from digitro_async.protocol import encode_call
 from digitro_async.protocol import error_of as error_of_attempt
 from digitro_async.testing import FakePABX, Fault, FaultPlan
@@ -387,7 +387,7 @@ def spoil_errors(
             spoil(error, call_with_canaries().destination.reveal())
         return error
 
-    monkeypatch.setattr(_dispatcher, "error_of", error_of)
+    monkeypatch.setattr(_answer, "error_of", error_of)
 
 
 def set_args(error: Any, text: str) -> None:

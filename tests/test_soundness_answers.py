@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import attrs
 import pytest
 import soundness_answers
-from awaited import awaited
 from soundness_answers import (
     DELAYS,
     KINDS,
@@ -42,7 +41,6 @@ def untrue(chosen: Sequence[Attack], transport: str) -> dict[str, int]:
     return {name: sum(getattr(one, name) for one in came) for name in WRONG}
 
 
-@awaited("answers_out_of_step")
 @every_transport
 def test_a_breach_is_acted_on(transport: str) -> None:
     """After an alarm no call is accepted under another's id, and none came twice."""
@@ -67,7 +65,6 @@ def test_fresh_connections_can_not_be_out_of_step(transport: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@awaited("answers_out_of_step")
 @every_transport
 def test_every_breach_is_acted_on(transport: str) -> None:
     """The same over 80,000 calls, with every delay and every refusal."""

@@ -264,7 +264,7 @@ class TestResults:
                 check=False,
             )
 
-        assert done.returncode == 3
+        assert done.returncode == 1
         assert "could not all be written: No space left" in done.stderr
 
 

@@ -280,10 +280,11 @@ class Dispatcher:
         delay = retry_delay(settled, progress.attempts, self._retry, self._chance())
         if delay is None or not lane.quota.take():
             return None
-        if settled.verdict.outcome is Outcome.REFUSED and progress.connection:
-            # The answer may be another call's; the true one shows itself by then.
-            return max(delay, progress.connection.retire())
-        return delay
+        connection = progress.connection
+        if settled.verdict.outcome is Outcome.NOT_SENT or connection is None:
+            return delay
+        # The answer may be another call's; the true one shows itself by then.
+        return max(delay, connection.retire())
 
     async def _attempt(  # noqa: C901 - one attempt, told in order
         self, lane: Lane, progress: Progress, now: float, *, probe: bool
