@@ -141,6 +141,8 @@ class TrackedProtocol(BoundedProtocol):
         """Close it and tell whoever it may have misled. See ``Connection``."""
         if self._is_distrusted or not self.was_used:
             return
+        # The last answer is not believed yet where the connection is watched.
+        is_believed = self.is_idle and not self.is_retired and self._is_plain_end()
         self._is_distrusted = self.is_retired = True
         if self.is_idle:
             self._state.must_sweep = True
@@ -148,7 +150,7 @@ class TrackedProtocol(BoundedProtocol):
         self._served.clear()
         self.abort()
         self._state.end_trust(self)
-        if served and not (self.is_idle and self._is_plain_end()):
+        if served and not is_believed:
             served[-1].is_doubtful = True
         for evidence in served:
             evidence.tell_doubt()
