@@ -29,19 +29,22 @@ def settle_attempt(
 ) -> Settled:
     """Settle an attempt, and judge its connection by what it answered."""
     settled = settle(seen, now=progress.sent_at or 0.0)
-    if settled.accepted and lane.is_repeated(settled.accepted.call_id):
-        settled = repeated_call_id()
     connection = progress.connection = evidence.connection
+    accepted = settled.accepted
+    if accepted is not None and lane.is_repeated(accepted.call_id):
+        settled = repeated_call_id()
+    elif accepted is not None and not evidence.is_doubtful:  # nearly always
+        if progress.journal is None and connection is not None:
+            evidence.owner = lane.doubts  # it can only be counted now: keep no call
+        elif connection is None:
+            evidence.owner = None
+        return settled
     if connection is None:
         evidence.owner = None  # whoever keeps the evidence keeps no call
-        return settled
-    if settled.verdict.alarm:
+    elif settled.verdict.alarm:
         connection.distrust()
     elif evidence.is_doubtful:
         return doubtful_answer()
-    elif settled.accepted is not None:
-        if progress.journal is None:
-            evidence.owner = lane.doubts  # it can only be counted now: keep no call
     elif seen.status == ACCEPTED_STATUS:
         connection.retire()
     return settled

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Protocol, Self, runtime_checkable
 
 import anyio
@@ -208,7 +208,7 @@ class DispatchResults:
             self._stop_for(worker.exception())
         self._wake()
 
-    async def _work(self) -> None:  # noqa: C901 - one call after another, told in order
+    async def _work(self) -> None:  # noqa: C901, PLR0912 - one call after another
         me = asyncio.current_task()
         assert me is not None  # noqa: S101 - for the type checker
         clock = live_clock()
@@ -222,7 +222,12 @@ class DispatchResults:
                 return
             if len(self._workers) < self._limit and not self._stopping:
                 self._spawn()
-            progress = self._progress_of(item, clock)
+            if isinstance(item, DispatchItem):
+                progress = Progress(item.call, clock, item.pabx, item.key)
+            else:
+                progress = Progress(item, clock)
+            if self._journal is not None:
+                progress.journal, progress.deliver = self._journal, self._deliver
             if progress.began - before > LONG_READ and not waited:
                 self._tell_of_a_long_read()
             self._workers[me] = progress
@@ -244,15 +249,6 @@ class DispatchResults:
             if len(self._ready) >= 2 * self._limit and not self._stopping:
                 await self._wait_for_room()
                 before = clock()
-
-    def _progress_of(self, item: Any, clock: Callable[[], float]) -> Progress:
-        if isinstance(item, DispatchItem):
-            progress = Progress(item.call, clock, item.pabx, item.key)
-        else:
-            progress = Progress(item, clock)
-        if self._journal is not None:
-            progress.journal, progress.deliver = self._journal, self._deliver
-        return progress
 
     def _tell_of_a_long_read(self) -> None:
         """Say once that the source keeps everything waiting; this harms no call."""

@@ -114,6 +114,7 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         if rest is None:
             rest = 0.0 if rate is None else DEFAULT_REST
         self._rest = max(self._rest, rest)
+        self._let_rest()
         if rate is not None:
             self._spare += rate.calls / rate.per * rest
 
@@ -129,12 +130,13 @@ class QuietPoolConnector(aiohttp.TCPConnector):
             aiohttp.ClientConnectionError: If something waits on a new one.
         """
         while True:
+            if self._state.must_sweep:
+                self._sweep()
             connection = await super().connect(req, traces, timeout)
             protocol: Any = connection.protocol
             # Nothing else runs between the making of a connection and this line.
             is_new, self._made = protocol is self._made, None
             if protocol is not None and _is_quiet(protocol, is_new=is_new):
-                protocol.take()
                 return connection
             try:
                 if protocol is not None and not is_new:
@@ -152,23 +154,23 @@ class QuietPoolConnector(aiohttp.TCPConnector):
         await super().close(abort_ssl=abort_ssl)
         await asyncio.sleep(0)  # they are told of their end in the loop's next turn
 
-    def _get(
+    def _get_rested(
         self, key: "ConnectionKey", traces: "list[Trace]"
     ) -> "Coroutine[Any, Any, Connection | None]":
-        """Return the connection that rested longest, None where a new one is made."""
-        if self._state.must_sweep:
-            self._sweep()
+        """Return the connection that rested longest, None where a new one is made.
+
+        It stands for ``_get`` where connections rest: others need not pay for that.
+        """
         idle, rest = self._conns.get(key), self._rest
         if self._state.was_breached:  # it may do so again
             rest = max(rest, self._state.watch_seconds)
-        if (
-            idle
-            and rest
-            and monotonic() - idle[0][1] < rest
-            and self._has_room(len(idle))
-        ):
+        if idle and monotonic() - idle[0][1] < rest and self._has_room(len(idle)):
             return _nothing()
         return super()._get(key, traces)
+
+    def _let_rest(self) -> None:
+        if self._rest or self._state.was_breached:
+            self._get = self._get_rested  # type: ignore[method-assign]  # see there
 
     def _has_room(self, resting: int) -> bool:
         """Whether one more may be made although some rest."""
@@ -180,6 +182,7 @@ class QuietPoolConnector(aiohttp.TCPConnector):
     def _sweep(self) -> None:
         """Take retired connections out of the pool; they are closed by themselves."""
         self._state.must_sweep = False
+        self._let_rest()
         for key, idle in list(self._conns.items()):
             kept = type(idle)(one for one in idle if not _is_retired(one[0]))
             if kept:

@@ -44,6 +44,8 @@ def is_interim(status: int) -> bool:
 class BoundedProtocol(ResponseHandler):
     """A connection that hands out answers only, and ends where they don't come."""
 
+    __slots__ = ()
+
     def data_received(self, data: bytes) -> None:
         """Take what came; a lot of it piece by piece, until an answer has begun."""
         if len(data) <= PIECE or self._is_in_a_body():

@@ -136,7 +136,7 @@ class SessionManager:
             return Observation(evidence.sending, failure=failure)
         status = response.status
         if status == ACCEPTED_STATUS and failure is None and evidence.sending:
-            return Observation(sending=True, status=status, body=answer)
+            return Observation(evidence.sending, status, answer)
         response.close()  # an upgrade would stay open; what was read to its end stays
         asked = response.headers.get("Retry-After")
         wait = None if asked is None else Personal(asked)
