@@ -108,7 +108,7 @@ async def test_forty_thousand() -> None:
             task.cancel()
         await asyncio.wait(tasks)
 
-    assert await cpu_seconds(cancel) < 5  # 0.5 on a machine that does nothing else
+    assert await cpu_seconds(cancel) < 5  # a list searched for each took 17
     assert waiting(dispatcher) == 0
 
 
