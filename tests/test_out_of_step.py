@@ -28,12 +28,15 @@ from digitro_async import (
     DispatchItem,
     LeanSessionManager,
     Outcome,
+    PauseSettings,
     PoolSettings,
     RateLimit,
     RetrySettings,
     SessionManager,
 )
 from digitro_async.campaign import Campaign, NewContact, SQLiteLedger, State
+from digitro_async.cli._client import open_client
+from digitro_async.cli._config import Config
 from digitro_async.privacy import Personal
 
 LATENCY = 0.02
@@ -309,3 +312,41 @@ async def test_the_ledger_marks_what_is_doubtful(tmp_path: Path, status: int) ->
     assert counts[State.UNKNOWN] == 1
     assert (entry.reason, entry.call_id) == ("doubtful_answer", None)
     assert server.received.count(b"POST") == 1
+
+
+async def test_who_waits_for_a_place_gets_no_retired_connection() -> None:
+    """In a pool with one place the next call does not take a doubtful connection."""
+
+    async def answers(line: Line) -> None:
+        while await line.read_request():
+            await asyncio.sleep(LATENCY)
+            line.send(answer("id 2").replace(b"ID_CHAMADA", b"ID_NOTHING"))
+
+    async with RawServer(answers) as server:
+        pool = PoolSettings(max_connections=1)
+        pabx = make_pabx(base_url=server.base_url, pool=pool)
+        async with DigitroClient(pabx) as client:
+            several = (client.dispatcher.submit(make_call(one)) for one in range(3))
+            results = await asyncio.gather(*several)
+
+    assert {result.outcome for result in results} == {Outcome.UNKNOWN}
+    assert [line.received.count(b"POST") for line in server.lines] == [1, 1, 1]
+
+
+async def test_the_command_line_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever dials with the command is told of a breach, once."""
+    async with RawServer() as server:
+        config = Config(
+            pabx=(make_pabx(base_url=server.base_url),),
+            call={},
+            retry=RetrySettings(),
+            pause=PauseSettings(),
+        )
+        async with open_client(config) as client:
+            for number in range(2):
+                await client.make_predictive_call(make_call(number))
+                server.lines[-1].send(answer("id of nobody"))
+                await until(partial(has_alarms, client, number + 1))
+
+    told = capsys.readouterr().err
+    assert told.count("sent an answer that no call waited for") == 1

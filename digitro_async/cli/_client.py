@@ -1,9 +1,11 @@
 """The client that lists are dialled with."""
 
 import contextlib
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 
 from digitro_async.cli._config import Config
+from digitro_async.cli._output import complain
 from digitro_async.client import DigitroClient
 from digitro_async.transport import LeanSessionManager, SessionManager
 
@@ -14,10 +16,30 @@ __all__ = ["open_client"]
 async def open_client(config: Config) -> AsyncIterator[DigitroClient]:
     """Open a client as the configuration says."""
     manager = LeanSessionManager() if config.lean else SessionManager()
-    async with (
-        manager as sessions,
-        DigitroClient(
-            config.pabx, sessions=sessions, retry=config.retry, pause=config.pause
-        ) as client,
-    ):
-        yield client
+    with _warnings_printed():
+        async with (
+            manager as sessions,
+            DigitroClient(
+                config.pabx, sessions=sessions, retry=config.retry, pause=config.pause
+            ) as client,
+        ):
+            yield client
+
+
+class _Printing(logging.Handler):
+    """Prints what the library warns of."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one warning on stderr."""
+        complain(f"digitro: {record.getMessage()}")
+
+
+@contextlib.contextmanager
+def _warnings_printed() -> Iterator[None]:
+    """Print the library's warnings while the block runs: nobody else would."""
+    logger, printing = logging.getLogger("digitro_async"), _Printing(logging.WARNING)
+    logger.addHandler(printing)
+    try:
+        yield
+    finally:
+        logger.removeHandler(printing)

@@ -1,17 +1,14 @@
 """Doubts: calls of one PABX whose answers may belong to other calls."""
 
 import asyncio
-import logging
 from collections.abc import Hashable
-from typing import Final
 
 from digitro_async.dispatch._journal import TakesDoubts
+from digitro_async.dispatch._logger import LOGGER
 from digitro_async.dispatch._progress import Progress
 from digitro_async.dispatch._statistics import Counters
 
 __all__ = ["Doubts"]
-
-_LOGGER: Final = logging.getLogger("digitro_async")
 
 
 class Doubts:
@@ -58,7 +55,7 @@ class Doubts:
     def _tell(self, calls: int) -> None:
         if not self._was_told:
             self._was_told = True
-            _LOGGER.warning(
+            LOGGER.warning(
                 "PABX %s sent an answer that no call waited for. Its connections were"
                 " closed; the outcome of %d calls is doubtful",
                 self._pabx,

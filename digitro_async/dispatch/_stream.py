@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Protocol, Self, runtime_checkable
@@ -11,6 +10,7 @@ import anyio
 
 from digitro_async.dispatch._clock import live_clock
 from digitro_async.dispatch._journal import Journal
+from digitro_async.dispatch._logger import LOGGER
 from digitro_async.dispatch._progress import Progress, is_cancelled
 from digitro_async.errors import (
     ConfigurationError,
@@ -33,9 +33,6 @@ _LATER: Any = object()
 
 LONG_READ = 0.5
 """Seconds; a source that takes longer for one call while nothing else runs is told."""
-
-_log = logging.getLogger("digitro_async")
-_log.addHandler(logging.NullHandler())  # the program says where to, if anywhere
 
 
 class _Sender(Protocol):
@@ -254,7 +251,7 @@ class DispatchResults:
         """Say once that the source keeps everything waiting; this harms no call."""
         if not self._told:
             self._told = True
-            _log.warning(
+            LOGGER.warning(
                 "a synchronous source of calls took longer than %s s for one call, and"
                 " nothing else ran meanwhile: read it in a thread, or make it"
                 " asynchronous",

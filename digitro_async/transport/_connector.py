@@ -237,7 +237,8 @@ def _is_retired(protocol: Any) -> bool:
 
 def _is_quiet(protocol: Any, *, is_new: bool) -> bool:
     transport = protocol.transport
-    if transport is None or protocol.should_close:
+    # Whoever waited for a place may be given one that was retired in the meantime.
+    if transport is None or protocol.should_close or protocol.is_retired:
         return False
     if is_new and transport.get_extra_info("sslcontext") is not None:
         return True  # after its handshake TLS 1.3 sends session tickets (RFC 8446, 4.6)

@@ -107,7 +107,7 @@ class TrackedProtocol(BoundedProtocol):
         self._state = state
         self._served: deque[Evidence] = deque(maxlen=REMEMBERED)
         self._last = b""  # what came last
-        self._since = 0.0  # when it was taken, or given back
+        self._since = 0.0  # when an attempt began on it, or it was given back
         self._is_distrusted = False
         self._closing: asyncio.TimerHandle | None = None
         self._gone: asyncio.Future[None] | None = None
