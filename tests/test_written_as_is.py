@@ -39,6 +39,8 @@ PARTS = ",;\t\n\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029"
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207c\u207a\u207b\u2212"
 ODD = "\xa0a\xad\u200d\ufeffé漢\u200b\u202e\u2028;🧑\u200d🚀"
 """No-break space, soft hyphen, joiner, byte order mark, override, and what is seen."""
+UNSEEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+"""Categories of what shows nothing. A code point without a character shows a box."""
 
 # What a reader takes away again, as README.md says.
 PROTECTION = re.compile(
@@ -76,7 +78,7 @@ def naive(line: str, delimiter: str) -> list[list[str]]:
 def begins_a_formula(cell: str) -> bool:
     """Whether a spreadsheet may run it: its first sign that is seen begins one."""
     for char in cell:
-        if unicodedata.category(char)[0] in "CZ" or char == '"':
+        if unicodedata.category(char) in UNSEEN or char == '"':
             continue
         return char in SIGNS
     return False
@@ -115,6 +117,7 @@ class TestCells:
     @example(["x;=cmd|' /C calc'!A0"])
     @example(["a", 'x;"=cmd'])
     @example(['";="', ';"', "=1"])
+    @example(["\U00018cd6=", "\ue000="])
     @example(
         ["a\n=1", "a\u2028@x", "\ufeff\xa0\uff1d1", "\u200b+1", 'a";-1', "b\t\xad=1"]
     )
@@ -130,7 +133,7 @@ class TestCells:
         missed = [
             f"{code:x}"
             for code in range(sys.maxunicode)
-            if unicodedata.category(char := chr(code)) in {"Cc", "Cf", "Zs", "Zl", "Zp"}
+            if unicodedata.category(char := chr(code)) in UNSEEN
             and "'" not in csv_line([f"{char}=1"]).decode()
         ]
 
