@@ -12,9 +12,9 @@ import attrs
 
 from benchmarks.contenders import Contender, find
 from benchmarks.machine import pin
-from benchmarks.work import Job, Stopwatch, Tally, hand_in, peak_mib, read_job
+from benchmarks.work import Job, RunCounts, Stopwatch, hand_in, peak_mib, read_job
 
-Run = Callable[[Job, Stopwatch, Tally], Awaitable[None]]
+Run = Callable[[Job, Stopwatch, RunCounts], Awaitable[None]]
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +70,7 @@ def make_loop(contender: Contender) -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
-async def _run(run: Run, job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def _run(run: Run, job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     await run(job, watch, tally)
 
 
@@ -82,7 +82,7 @@ def measure(job: Job) -> Figures:
     """
     contender = find(job.contender)
     run = load(contender)
-    watch, tally = Stopwatch(), Tally()
+    watch, tally = Stopwatch(), RunCounts()
     if contender.tuned:
         importlib.import_module("digitro_async").tune_process()
     with asyncio.Runner(loop_factory=lambda: make_loop(contender)) as runner:

@@ -15,8 +15,8 @@ from benchmarks.work import (
     API_KEY,
     PATH,
     Job,
+    RunCounts,
     Stopwatch,
-    Tally,
     WrongRunError,
     make_body,
 )
@@ -39,7 +39,7 @@ class Line(asyncio.Protocol):
     """
 
     def __init__(
-        self, numbers: Iterator[int], tally: Tally, done: asyncio.Future[None]
+        self, numbers: Iterator[int], tally: RunCounts, done: asyncio.Future[None]
     ) -> None:
         self._numbers = numbers
         self._tally = tally
@@ -108,7 +108,7 @@ def take_answer(data: bytes) -> bytes | None:
     return body if len(body) == length else None
 
 
-async def callbacks(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def callbacks(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Let as many connections as calls in flight share the calls."""
     loop = asyncio.get_running_loop()
     numbers = iter(range(job.calls))

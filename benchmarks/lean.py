@@ -13,15 +13,15 @@ from yarl import URL
 
 from benchmarks.codec import dumps, loads
 from benchmarks.schedule import make_schedule
-from benchmarks.work import API_KEY, PATH, Job, Stopwatch, Tally, make_body
+from benchmarks.work import API_KEY, PATH, Job, RunCounts, Stopwatch, make_body
 
 
-async def plain(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def plain(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Let a fixed set of workers share the calls."""
     await _dial(job, watch, tally, [])
 
 
-async def with_hooks(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def with_hooks(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Do the same, and note for each call whether its head and body were sent."""
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(_head_sent)
@@ -38,7 +38,7 @@ async def _body_sent(_: object, context: SimpleNamespace, __: object) -> None:
 
 
 async def _dial(
-    job: Job, watch: Stopwatch, tally: Tally, traces: list[aiohttp.TraceConfig]
+    job: Job, watch: Stopwatch, tally: RunCounts, traces: list[aiohttp.TraceConfig]
 ) -> None:
     url = URL(job.base_url + PATH, encoded=True)
     numbers = iter(range(job.calls))

@@ -24,8 +24,8 @@ from benchmarks.processes import run_module
 from benchmarks.report import align
 from benchmarks.work import Stopwatch, WrongRunError, destination, hand_in, read_job
 from digitro_async import RateLimit, open_ledger
-from digitro_async.campaign import Ledger, NewContact, State, Step
 from digitro_async.dispatch._pacing import Pacer
+from digitro_async.ledger import Ledger, NewContact, State, Step
 from digitro_async.privacy import Personal
 from digitro_async.protocol import (
     Evidence,
@@ -35,7 +35,7 @@ from digitro_async.protocol import (
     encode_call,
     settle,
 )
-from digitro_async.transport._evidence import WitnessedBody
+from digitro_async.transport._evidence import EvidencePayload
 
 ANSWER = b'{"ID_CHAMADA": "08/07/24 10:46:19 010A 0974/00"}'
 MAKE = "make a PredictiveCall of 13 fields"
@@ -98,7 +98,7 @@ def evidence_step(body: bytes) -> Callable[[], object]:
 
     def step() -> object:
         evidence = Evidence()
-        writing = WitnessedBody(body, evidence).write_with_length(sink, None)
+        writing = EvidencePayload(body, evidence).write_with_length(sink, None)
         for _ in writing.__await__():  # it waits for nothing
             pass
         return settle(Observation(evidence.sending, failure=Failure.LOST))

@@ -6,18 +6,22 @@ import time
 import aiohttp
 
 from benchmarks.schedule import make_schedule, task_each
-from benchmarks.work import API_KEY, PATH, Job, Stopwatch, Tally, make_body
+from benchmarks.work import API_KEY, PATH, Job, RunCounts, Stopwatch, make_body
 
 
 async def _post(
-    session: aiohttp.ClientSession, url: str, number: int, begun: float, tally: Tally
+    session: aiohttp.ClientSession,
+    url: str,
+    number: int,
+    begun: float,
+    tally: RunCounts,
 ) -> None:
     async with session.post(url, json=make_body(number)) as response:
         answer = await response.json()
     tally.add(answer.get("ID_CHAMADA"), time.perf_counter() - begun)
 
 
-async def gather(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def gather(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Make a task for every call; a semaphore bounds them; all defaults.
 
     aiohttp's own bound of 100 connections stays: it is what a first draft has.
@@ -38,7 +42,7 @@ async def gather(job: Job, watch: Stopwatch, tally: Tally) -> None:
             await task_each(job, one)
 
 
-async def workers(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def workers(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Let a fixed set of workers share the calls: the good plain loop.
 
     The connector admits as many connections as there are workers, so that in the

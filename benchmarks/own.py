@@ -14,8 +14,8 @@ from benchmarks.work import (
     API_KEY,
     CHANNEL,
     Job,
+    RunCounts,
     Stopwatch,
-    Tally,
     WrongRunError,
     destination,
 )
@@ -96,7 +96,7 @@ async def _opened(
 async def dispatch(
     job: Job,
     watch: Stopwatch,
-    tally: Tally,
+    tally: RunCounts,
     sessions: type[SessionManager] = SessionManager,
     rate: RateLimit | None = None,
 ) -> None:
@@ -113,7 +113,7 @@ async def dispatch(
 
 
 async def _dispatch_due(
-    job: Job, watch: Stopwatch, tally: Tally, client: DigitroClient
+    job: Job, watch: Stopwatch, tally: RunCounts, client: DigitroClient
 ) -> None:
     """Give each call when it is due; it lasts until its result is seen."""
 
@@ -131,17 +131,17 @@ async def _dispatch_due(
                 tally.add(result.call_id, time.perf_counter() - result.key)
 
 
-async def dispatch_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def dispatch_lean(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Do the same with the lean transport."""
     await dispatch(job, watch, tally, LeanSessionManager)
 
 
-async def dispatch_capped(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def dispatch_capped(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Do the same under a cap that is never reached: what pacing itself costs."""
     await dispatch(job, watch, tally, rate=RateLimit(UNREACHABLE))
 
 
-async def dispatch_capped_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def dispatch_capped_lean(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Do that with the lean transport."""
     await dispatch(job, watch, tally, LeanSessionManager, RateLimit(UNREACHABLE))
 
@@ -149,7 +149,7 @@ async def dispatch_capped_lean(job: Job, watch: Stopwatch, tally: Tally) -> None
 async def one_by_one(
     job: Job,
     watch: Stopwatch,
-    tally: Tally,
+    tally: RunCounts,
     sessions: type[SessionManager] = SessionManager,
 ) -> None:
     """Make a task for every call; each awaits ``make_predictive_call``."""
@@ -167,7 +167,7 @@ async def one_by_one(
             await task_each(job, one)
 
 
-async def one_by_one_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def one_by_one_lean(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Do the same with the lean transport."""
     await one_by_one(job, watch, tally, LeanSessionManager)
 
@@ -200,7 +200,7 @@ async def imported_campaign(
 async def campaign(
     job: Job,
     watch: Stopwatch,
-    tally: Tally,
+    tally: RunCounts,
     sessions: type[SessionManager] = SessionManager,
     rate: RateLimit | None = None,
 ) -> None:
@@ -212,11 +212,11 @@ async def campaign(
                     tally.add(result.call_id, result.timings.latency)
 
 
-async def campaign_capped(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def campaign_capped(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Dial from a ledger under a cap that is never reached."""
     await campaign(job, watch, tally, rate=RateLimit(UNREACHABLE))
 
 
-async def campaign_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def campaign_lean(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Dial from a ledger with the lean transport."""
     await campaign(job, watch, tally, LeanSessionManager)

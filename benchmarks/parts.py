@@ -4,12 +4,12 @@ import asyncio
 import time
 
 from benchmarks.own import imported_campaign, make_call, pabx_of
-from benchmarks.work import Job, Stopwatch, Tally
+from benchmarks.work import Job, RunCounts, Stopwatch
 from digitro_async import LeanSessionManager, SessionManager
 from digitro_async.protocol import Evidence, Observation, encode_call, settle
 
 
-async def codec(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def codec(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Make and encode every call, and read an answer to it: no network at all."""
     with watch:
         for number in range(job.calls):
@@ -23,7 +23,7 @@ async def codec(job: Job, watch: Stopwatch, tally: Tally) -> None:
 async def transport(
     job: Job,
     watch: Stopwatch,
-    tally: Tally,
+    tally: RunCounts,
     manager: type[SessionManager] = SessionManager,
 ) -> None:
     """Let workers share the calls over the transport alone: bytes out, bytes in."""
@@ -42,12 +42,12 @@ async def transport(
             await asyncio.gather(*(work() for _ in range(job.in_flight)))
 
 
-async def transport_lean(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def transport_lean(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Do the same with the lean transport."""
     await transport(job, watch, tally, LeanSessionManager)
 
 
-async def campaign_import(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def campaign_import(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Put all calls into a ledger and dial none: what ``campaign`` does not time.
 
     Nothing is answered, so every call that the ledger took counts as an answer.

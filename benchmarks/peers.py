@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 from benchmarks.schedule import task_each
-from benchmarks.work import API_KEY, PATH, Job, Stopwatch, Tally, make_body
+from benchmarks.work import API_KEY, PATH, Job, RunCounts, Stopwatch, make_body
 
 
-async def httpx_gather(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def httpx_gather(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Make a task for every call over ``httpx.AsyncClient``; a semaphore bounds them.
 
     All defaults but the time limit, which would end calls that wait for a connection.
@@ -36,7 +36,7 @@ async def httpx_gather(job: Job, watch: Stopwatch, tally: Tally) -> None:
             await task_each(job, one)
 
 
-async def aiosonic_gather(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def aiosonic_gather(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Make a task for every call over ``aiosonic.HTTPClient``; a semaphore bounds them.
 
     Its pool gets as many connections as calls in flight; the default is 25.
@@ -63,7 +63,7 @@ async def aiosonic_gather(job: Job, watch: Stopwatch, tally: Tally) -> None:
             await task_each(job, one)
 
 
-async def pyreqwest_gather(job: Job, watch: Stopwatch, tally: Tally) -> None:
+async def pyreqwest_gather(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Make a task for every call over pyreqwest's client; a semaphore bounds them.
 
     All defaults. It is written in Rust and keeps a thread of its own, whose CPU counts.

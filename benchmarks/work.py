@@ -89,7 +89,7 @@ class Job:
         return None if self.ca_file is None else Path(self.ca_file).read_bytes()
 
 
-class Tally:
+class RunCounts:
     """The answers of one run: their ids and latencies, in order of arrival."""
 
     __slots__ = ("_ids", "latencies")

@@ -4,124 +4,29 @@ As fast as the HTTP library under it allows; never the same call twice, never a 
 lost, never over the PABX's cap. Start with ``DigitroClient``.
 """
 
-from digitro_async import _start  # noqa: F401 - first of all
-from digitro_async.campaign import Campaign, open_ledger
-from digitro_async.client import DigitroClient
-from digitro_async.dispatch import (
-    Dispatcher,
-    DispatchResults,
-    PABXStatistics,
-    Statistics,
-)
-from digitro_async.errors import (
-    AnswerTimeoutError,
-    AuthenticationError,
-    ChannelNotFoundError,
-    ClaimLostError,
-    ClientClosedError,
-    ConfigurationError,
-    ConnectFailedError,
-    ConnectionLostError,
-    DigitroError,
-    DrainedError,
-    GateRefusedError,
-    IllegalTransitionError,
-    InvalidCallError,
-    LedgerError,
-    LedgerInUseError,
-    NotSentError,
-    Outcome,
-    OutcomeUnknownError,
-    PABXPausedError,
-    PermissionDeniedError,
-    PoolTimeoutError,
-    RateWaitTimeoutError,
-    RefusedError,
-    RejectedError,
-    SchemaMismatchError,
-    ServerFaultError,
-    SourceError,
-    ThrottledError,
-    UnexpectedRedirectError,
-    UnreadableAnswerError,
-    WrongLoopError,
-)
-from digitro_async.models import (
-    PABX,
-    CallAccepted,
-    CallResult,
-    DispatchItem,
-    PredictiveCall,
-    Timings,
-)
-from digitro_async.privacy import Personal, Secret
-from digitro_async.process import tune_process
-from digitro_async.settings import (
-    PauseSettings,
-    PoolSettings,
-    RateLimit,
-    RetrySettings,
-    TimeoutSettings,
-    TLSSettings,
-    UnsetFields,
-)
-from digitro_async.transport import LeanSessionManager, SessionManager
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "PABX",
-    "AnswerTimeoutError",
-    "AuthenticationError",
-    "CallAccepted",
-    "CallResult",
-    "Campaign",
-    "ChannelNotFoundError",
-    "ClaimLostError",
-    "ClientClosedError",
-    "ConfigurationError",
-    "ConnectFailedError",
-    "ConnectionLostError",
-    "DigitroClient",
-    "DigitroError",
-    "DispatchItem",
-    "DispatchResults",
-    "Dispatcher",
-    "DrainedError",
-    "GateRefusedError",
-    "IllegalTransitionError",
-    "InvalidCallError",
-    "LeanSessionManager",
-    "LedgerError",
-    "LedgerInUseError",
-    "NotSentError",
-    "Outcome",
-    "OutcomeUnknownError",
-    "PABXPausedError",
-    "PABXStatistics",
-    "PauseSettings",
-    "PermissionDeniedError",
-    "Personal",
-    "PoolSettings",
-    "PoolTimeoutError",
-    "PredictiveCall",
-    "RateLimit",
-    "RateWaitTimeoutError",
-    "RefusedError",
-    "RejectedError",
-    "RetrySettings",
-    "SchemaMismatchError",
-    "Secret",
-    "ServerFaultError",
-    "SessionManager",
-    "SourceError",
-    "Statistics",
-    "TLSSettings",
-    "ThrottledError",
-    "TimeoutSettings",
-    "Timings",
-    "UnexpectedRedirectError",
-    "UnreadableAnswerError",
-    "UnsetFields",
-    "WrongLoopError",
-    "open_ledger",
-    "tune_process",
-]
+from digitro_async import _start  # noqa: F401 - first of all
+
+if TYPE_CHECKING:
+    from digitro_async._public_names import *  # noqa: F403 - listed there
+    from digitro_async._public_names import __all__ as __all__
+else:
+    # Loading the names takes half a second, most of it for the HTTP library. Whoever
+    # needs none of them does not pay: pytest, which loads this package's fixtures in
+    # every run of everyone who has it installed, and commands that only read a ledger.
+    def __getattr__(name: str) -> object:
+        if name != "__all__" and name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from digitro_async import _public_names  # noqa: PLC0415
+
+        if name == "__all__":
+            return _public_names.__all__
+        if name not in _public_names.__all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(_public_names, name)
+
+    def __dir__() -> list[str]:
+        from digitro_async import _public_names  # noqa: PLC0415
+
+        return sorted({*globals(), *_public_names.__all__})

@@ -9,7 +9,7 @@ from digitro_async.dispatch import (
     Calls,
     Dispatcher,
     DispatchResults,
-    Journal,
+    Recorder,
     Statistics,
 )
 from digitro_async.errors import (
@@ -126,7 +126,7 @@ class DigitroClient:
             del result, error  # the error's traceback refers to this frame
 
     def dispatch(
-        self, calls: Calls, *, journal: Journal | None = None
+        self, calls: Calls, *, journal: Recorder | None = None
     ) -> DispatchResults:
         """Send many calls and get their results as they settle.
 

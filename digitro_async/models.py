@@ -5,15 +5,15 @@ from typing import Any
 
 import attrs
 
-from digitro_async._address import check_base_url
-from digitro_async._call import PredictiveCall
-from digitro_async._checks import (
+from digitro_async._common.base_url import check_base_url
+from digitro_async._common.validators import (
     instance_of,
     one_line,
     positive,
     quiet_init,
     secret,
 )
+from digitro_async.calls import PredictiveCall
 from digitro_async.errors import ConfigurationError, DigitroError, Outcome
 from digitro_async.privacy import Secret
 from digitro_async.settings import (

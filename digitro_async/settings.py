@@ -5,7 +5,7 @@ from pathlib import Path
 
 import attrs
 
-from digitro_async._checks import (
+from digitro_async._common.validators import (
     at_least,
     positive,
     positive_seconds,

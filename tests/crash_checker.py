@@ -36,10 +36,16 @@ from crash_child import BUGS, Job, Say
 from crash_world_child import WORLD_BUGS
 
 from digitro_async import RateLimit
-from digitro_async.campaign import State, Step
-from digitro_async.campaign._codes import STATES, STEP_CODES
-from digitro_async.contacts import sample_contacts, write_sample_file
-from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
+from digitro_async.ledger import State, Step
+from digitro_async.ledger.sqlite._codes import STATES, STEP_CODES
+from digitro_async.testing import (
+    FakePABX,
+    Fault,
+    FaultKind,
+    FaultPlan,
+    sample_contacts,
+    write_sample_file,
+)
 
 MAX_ATTEMPTS: Final = 5
 """Attempts after which a campaign leaves a contact pending."""

@@ -26,17 +26,13 @@ from digitro_async import (
     RetrySettings,
     TimeoutSettings,
 )
-from digitro_async.campaign import (
-    Campaign,
-    SQLiteLedger,
-    _ledger_journal,
-    _runner,
-    _sqlite,
-)
-from digitro_async.campaign._statements import write_intents
+from digitro_async.campaign import Campaign, _campaign_run, _ledger_recorder
 from digitro_async.contacts import Contact, open_contacts
 from digitro_async.dispatch import _dispatcher
-from digitro_async.protocol import Failure, Observation, Settled, settle
+from digitro_async.ledger import SQLiteLedger
+from digitro_async.ledger.sqlite import _sqlite_ledger
+from digitro_async.ledger.sqlite._batch_sql import write_intents
+from digitro_async.protocol import AttemptResult, Failure, Observation, settle
 
 CALL: Final = {"device": "1125000", "device_password": "4567"}
 API_KEY: Final = "demo-key"
@@ -125,18 +121,20 @@ def mark_intents() -> None:
         for job in jobs:
             os.write(null, b"intent %d\n" % job.row[0])
 
-    _replace(_sqlite, "write_intents", marked)
+    _replace(_sqlite_ledger, "write_intents", marked)
 
 
 def _intent_after_send() -> None:
     """Write the intent only when the answer is there."""
-    journal = _ledger_journal.LedgerJournal
+    journal = _ledger_recorder.LedgerRecorder
     intend, settle = journal.intend, journal.settle
 
     async def nothing(_: Any, __: Hashable, ___: str) -> None:
         pass
 
-    def both(self: Any, key: Hashable, pabx: str, settled: Settled, then: Any) -> None:
+    def both(
+        self: Any, key: Hashable, pabx: str, settled: AttemptResult, then: Any
+    ) -> None:
         async def both_in_turn() -> None:
             await intend(self, key, pabx)
             settle(self, key, pabx, settled, then)
@@ -151,31 +149,31 @@ def _intent_after_send() -> None:
 
 def _intent_not_awaited() -> None:
     """Hand the intent over to be written, and send without waiting."""
-    intend = _ledger_journal.LedgerJournal.intend
+    intend = _ledger_recorder.LedgerRecorder.intend
     tasks = []
 
     async def later(self: Any, key: Hashable, pabx: str) -> None:
         tasks.append(asyncio.ensure_future(intend(self, key, pabx)))
         await asyncio.sleep(0)
 
-    _replace(_ledger_journal.LedgerJournal, "intend", later)
+    _replace(_ledger_recorder.LedgerRecorder, "intend", later)
 
 
 def _recovery_requeues() -> None:
     """Take an intent that nobody owns for one that may be called."""
-    recover = _sqlite._recover
+    recover = _sqlite_ledger._recover
 
     def requeue(connection: sqlite3.Connection) -> int:
         connection.execute("UPDATE contact SET state = 1 WHERE state = 3")
         return recover(connection)
 
-    _replace(_sqlite, "_recover", requeue)
+    _replace(_sqlite_ledger, "_recover", requeue)
 
 
 def _retry_on_any_exception() -> None:
     """Take a call without an answer for one that was not sent."""
 
-    def forget(seen: Observation, settled: Settled) -> Settled:
+    def forget(seen: Observation, settled: AttemptResult) -> AttemptResult:
         return _as_not_sent(settled) if seen.failure is not None else settled
 
     _change_verdicts(forget)
@@ -184,7 +182,7 @@ def _retry_on_any_exception() -> None:
 def _retry_on_5xx() -> None:
     """Take a call that ended in a server's fault for one that was not placed."""
 
-    def forget(seen: Observation, settled: Settled) -> Settled:
+    def forget(seen: Observation, settled: AttemptResult) -> AttemptResult:
         return _as_not_sent(settled) if (seen.status or 0) >= 500 else settled
 
     _change_verdicts(forget)
@@ -192,23 +190,23 @@ def _retry_on_5xx() -> None:
 
 def _outcome_forgotten() -> None:
     """Don't write that a call was accepted."""
-    settle = _ledger_journal.LedgerJournal.settle
+    settle = _ledger_recorder.LedgerRecorder.settle
 
     def forget(
-        self: Any, key: Hashable, pabx: str, settled: Settled, then: Any
+        self: Any, key: Hashable, pabx: str, settled: AttemptResult, then: Any
     ) -> None:
         if settled.accepted is not None:
             then(settled)
         else:
             settle(self, key, pabx, settled, then)
 
-    _replace(_ledger_journal.LedgerJournal, "settle", forget)
+    _replace(_ledger_recorder.LedgerRecorder, "settle", forget)
 
 
 def _status_of_exception_trusted() -> None:
     """Believe the 400 that aiohttp gives to an answer that it can't read."""
 
-    def trust(seen: Observation, *, now: float) -> Settled:
+    def trust(seen: Observation, *, now: float) -> AttemptResult:
         if seen.failure is Failure.MALFORMED:
             seen = Observation(sending=True, status=400)
         return settle(seen, now=now)
@@ -222,18 +220,20 @@ def _slots_forgotten() -> None:
     async def nothing(*_: Any) -> None:
         pass
 
-    _replace(_runner.CampaignRun, "_keep_slots", nothing)
+    _replace(_campaign_run.CampaignRun, "_keep_slots", nothing)
 
 
-def _change_verdicts(change: Callable[[Observation, Settled], Settled]) -> None:
+def _change_verdicts(
+    change: Callable[[Observation, AttemptResult], AttemptResult],
+) -> None:
 
-    def changed(seen: Observation, *, now: float) -> Settled:
+    def changed(seen: Observation, *, now: float) -> AttemptResult:
         return change(seen, settle(seen, now=now))
 
     _replace(_dispatcher, "settle", changed)
 
 
-def _as_not_sent(settled: Settled) -> Settled:
+def _as_not_sent(settled: AttemptResult) -> AttemptResult:
     if settled.verdict.outcome is not Outcome.UNKNOWN:
         return settled
     verdict = attrs.evolve(settled.verdict, outcome=Outcome.NOT_SENT)

@@ -50,8 +50,8 @@ from crash_world_child import PAGE, WORLD_BUGS, WorldJob
 from crash_world_old import make_old_ledger, old_record, schema_of
 from crash_world_plan import WORLD_FAULTS, WorldPlan
 
-from digitro_async.campaign import State
-from digitro_async.contacts import sample_contacts, write_sample_file
+from digitro_async.ledger import State
+from digitro_async.testing import sample_contacts, write_sample_file
 
 LONGEST: Final = 150.0
 """Seconds after which the last run is taken to be stuck."""

@@ -12,7 +12,7 @@ import attrs
 from crash_checker import Event, Received, Row, Violation, check, worst_window
 
 from digitro_async import RateLimit
-from digitro_async.campaign import State, Step
+from digitro_async.ledger import State, Step
 from digitro_async.testing import FaultKind
 
 HOUR: Final = 3600.0

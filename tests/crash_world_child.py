@@ -28,20 +28,12 @@ from crash_child import (
 )
 
 from digitro_async import PABX, DigitroClient, DigitroError, RateLimit, TimeoutSettings
-from digitro_async.campaign import (
-    Campaign,
-    SQLiteLedger,
-    _campaign,
-    _ledger_journal,
-    _migrate,
-    _owned_file,
-    _reading,
-    _runner,
-    _sqlite,
-)
+from digitro_async.campaign import Campaign, _campaign, _campaign_run, _ledger_recorder
 from digitro_async.contacts import open_contacts
 from digitro_async.dispatch import _pacing
-from digitro_async.protocol import Settled
+from digitro_async.ledger import SQLiteLedger
+from digitro_async.ledger.sqlite import _database, _migrations, _queries, _sqlite_ledger
+from digitro_async.protocol import AttemptResult
 
 HOUR: Final = 3600.0
 PAGE: Final = 50
@@ -103,7 +95,7 @@ class WorldJob:
 
     def begin(self) -> None:
         """Make this process what it shall be."""
-        for module in (_runner, _pacing):  # wherever it is
+        for module in (_campaign_run, _pacing):  # wherever it is
             if hasattr(module, "LATE_DELIVERY_SECONDS"):
                 _replace(module, "LATE_DELIVERY_SECONDS", LATE_DELIVERY)
         if self.bug is not None:
@@ -190,7 +182,7 @@ REFUSAL: Final = 3
 
 def _die_amid(steps: Iterator[int], die_at: int) -> None:
     """Count the steps of a migration, and be killed at one of them."""
-    migrate = vars(_owned_file)["migrate"]  # with its mistake, if it has one
+    migrate = vars(_database)["migrate"]  # with its mistake, if it has one
 
     def step() -> None:
         if next(steps) == die_at:
@@ -203,7 +195,7 @@ def _die_amid(steps: Iterator[int], die_at: int) -> None:
         finally:
             connection.set_progress_handler(None, 0)
 
-    _replace(_owned_file, "migrate", counted)
+    _replace(_database, "migrate", counted)
 
 
 # Mistakes.
@@ -222,41 +214,41 @@ def _half_an_import() -> None:
 
 def _identities_forgotten() -> None:
     """Hash contacts with another key after each start."""
-    _replace(_owned_file, "_key_of", lambda _: os.urandom(32))
+    _replace(_database, "_key_of", lambda _: os.urandom(32))
 
 
 def _broken_import_passes() -> None:
     """Take an import that did not end for one that did."""
-    if hasattr(_runner, "check_whole"):  # else there is nothing that would see it
-        _replace(_runner, "check_whole", lambda _: None)
+    if hasattr(_campaign_run, "check_whole"):  # else there is nothing that would see it
+        _replace(_campaign_run, "check_whole", lambda _: None)
 
 
 def _migration_begins_anew() -> None:
     """Drop some of what an earlier version left before migrating."""
-    migrate = _migrate.migrate
+    migrate = _migrations.migrate
 
     def anew(connection: sqlite3.Connection) -> None:
-        if 0 < _migrate.version_of(connection) < _migrate.latest_version():
+        if 0 < _migrations.version_of(connection) < _migrations.latest_version():
             connection.execute("DELETE FROM person WHERE number % 50 = 1")
             connection.execute("DELETE FROM contact WHERE number % 50 = 1")
         migrate(connection)
 
-    _replace(_owned_file, "migrate", anew)
+    _replace(_database, "migrate", anew)
 
 
 def _migration_in_pieces() -> None:
     """Write the new version down before the schema is as it says."""
 
     def in_pieces(connection: sqlite3.Connection) -> None:
-        before = _migrate.version_of(connection)
-        if before == _migrate.latest_version():
+        before = _migrations.version_of(connection)
+        if before == _migrations.latest_version():
             return
-        connection.execute(f"PRAGMA user_version = {_migrate.latest_version()}")
-        for version, script in _migrate._migrations():
+        connection.execute(f"PRAGMA user_version = {_migrations.latest_version()}")
+        for version, script in _migrations._migrations():
             if version > before:
                 connection.executescript(script)
 
-    _replace(_owned_file, "migrate", in_pieces)
+    _replace(_database, "migrate", in_pieces)
 
 
 def _second_cap_forgotten() -> None:
@@ -272,22 +264,24 @@ def _second_cap_forgotten() -> None:
 
 def _another_call_id() -> None:
     """Give each accepted call the call id of the one before it."""
-    settle = _ledger_journal.LedgerJournal.settle
+    settle = _ledger_recorder.LedgerRecorder.settle
     last: list[Any] = []
 
-    def shifted(self: Any, key: Any, pabx: str, settled: Settled, then: Any) -> None:
+    def shifted(
+        self: Any, key: Any, pabx: str, settled: AttemptResult, then: Any
+    ) -> None:
         if settled.accepted is not None:
             last.append(settled.accepted)
             if len(last) > 1:
                 settled = attrs.evolve(settled, accepted=last.pop(0))
         settle(self, key, pabx, settled, then)
 
-    _replace(_ledger_journal.LedgerJournal, "settle", shifted)
+    _replace(_ledger_recorder.LedgerRecorder, "settle", shifted)
 
 
 def _back_in_time_requeues() -> None:
     """Call those again whose intent seems to be of the future."""
-    recover = _sqlite._recover
+    recover = _sqlite_ledger._recover
 
     def requeue(connection: sqlite3.Connection) -> int:
         connection.execute(
@@ -296,14 +290,14 @@ def _back_in_time_requeues() -> None:
         )
         return recover(connection)
 
-    _replace(_sqlite, "_recover", requeue)
+    _replace(_sqlite_ledger, "_recover", requeue)
 
 
 def _renames_forgotten() -> None:
     """Hold the slots of calls that were made under today's name alone."""
-    if not hasattr(_runner, "Places"):  # else it knows names only as it is
+    if not hasattr(_campaign_run, "Places"):  # else it knows names only as it is
         return
-    keep: Any = _runner.CampaignRun._keep_slots
+    keep: Any = _campaign_run.CampaignRun._keep_slots
 
     class ByName:
         def __init__(self, run: Any, places: Any) -> None:
@@ -317,13 +311,13 @@ def _renames_forgotten() -> None:
     async def by_name(self: Any, quarantine: float, places: Any) -> None:
         await keep(self, quarantine, ByName(self, places))
 
-    _replace(_runner.CampaignRun, "_keep_slots", by_name)
+    _replace(_campaign_run.CampaignRun, "_keep_slots", by_name)
 
 
 def _clock_believed() -> None:
     """Take the wall's clock for right."""
-    if hasattr(_reading, "latest_by"):  # else it is believed as it is
-        _replace(_reading, "latest_by", lambda _, now: lambda at: min(at, now))
+    if hasattr(_queries, "latest_by"):  # else it is believed as it is
+        _replace(_queries, "latest_by", lambda _, now: lambda at: min(at, now))
 
 
 WORLD_BUGS: Final[dict[str, Callable[[], None]]] = {

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from digitro_async.campaign import _migrate
+from digitro_async.ledger.sqlite import _migrations
 from digitro_async.testing import FaultKind, ReceivedCall
 
 OPEN_INTENTS: Final = 5
@@ -39,7 +39,7 @@ def make_old_ledger(
     """
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
-    for number, script in _migrate._migrations():
+    for number, script in _migrations._migrations():
         if number <= version:
             connection.executescript(
                 f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"

@@ -33,8 +33,8 @@ from digitro_async import (
     UnreadableAnswerError,
 )
 from digitro_async.protocol._names import CALL_ID
-from digitro_async.testing import HostileLine
-from digitro_async.testing._hostile import Script
+from digitro_async.testing import HostileConnection
+from digitro_async.testing.hostile._hostile_pabx import Script
 
 UNKNOWN = Outcome.UNKNOWN
 LOST: dict[str, Any] = {
@@ -70,52 +70,52 @@ def accepted(name: str, does: str, script: Script, *, posts: int = 1) -> FaultCa
     )
 
 
-async def _fin_on_arrival(line: HostileLine) -> None:
+async def _fin_on_arrival(line: HostileConnection) -> None:
     await line.arrival()
     line.finish()
     await line.ended.wait()
 
 
-async def _rst_on_arrival(line: HostileLine) -> None:
+async def _rst_on_arrival(line: HostileConnection) -> None:
     await line.arrival()
     line.reset()
 
 
-async def _close_unread(line: HostileLine) -> None:
+async def _close_unread(line: HostileConnection) -> None:
     await line.arrival()
     line.close()
 
 
-async def _head_fin(line: HostileLine) -> None:
+async def _head_fin(line: HostileConnection) -> None:
     await line.read_head()
     line.finish()
     await line.ended.wait()
 
 
-async def _head_rst(line: HostileLine) -> None:
+async def _head_rst(line: HostileConnection) -> None:
     await line.read_head()
     line.reset()
 
 
-async def _some_bytes_rst(line: HostileLine) -> None:
+async def _some_bytes_rst(line: HostileConnection) -> None:
     await line.read_exactly(10)
     line.reset()
 
 
-async def _half_body_fin(line: HostileLine) -> None:
+async def _half_body_fin(line: HostileConnection) -> None:
     await line.read_head()
     await line.read_exactly(20)
     line.finish()
     await line.ended.wait()
 
 
-async def _answer_unread(line: HostileLine) -> None:
+async def _answer_unread(line: HostileConnection) -> None:
     await line.arrival()
     line.send(reply())
     await line.ended.wait()
 
 
-async def _answer_then_read(line: HostileLine) -> None:
+async def _answer_then_read(line: HostileConnection) -> None:
     await line.arrival()
     line.send(reply())
     await line.read_request()
@@ -135,10 +135,15 @@ def ends() -> Iterator[FaultCase]:
         (
             "d1-reads-all-fin",
             "reads all, FIN",
-            answered(then=HostileLine.finish),
+            answered(then=HostileConnection.finish),
             1,
         ),
-        ("d2-reads-all-rst", "reads all, RST", answered(then=HostileLine.reset), 1),
+        (
+            "d2-reads-all-rst",
+            "reads all, RST",
+            answered(then=HostileConnection.reset),
+            1,
+        ),
     ):
         yield FaultCase(id=name, does=does, play=served(script), posts=posts, **LOST)
     # No client can tell d3 from an honest answer: the request had begun to leave.
@@ -150,7 +155,7 @@ def ends() -> Iterator[FaultCase]:
 
 def cut_short() -> Iterator[FaultCase]:
     """Row e: part of an answer."""
-    fin, rst = HostileLine.finish, HostileLine.reset
+    fin, rst = HostileConnection.finish, HostileConnection.reset
     for name, data in (
         ("e1-half-status-line", b"HTTP/1.1 2"),
         ("e1-status-line-only", b"HTTP/1.1 200 OK\r\n"),
@@ -190,7 +195,7 @@ def cut_short() -> Iterator[FaultCase]:
     )
 
 
-async def _endless_headers(line: HostileLine) -> None:
+async def _endless_headers(line: HostileConnection) -> None:
     await line.read_request()
     line.send(b"HTTP/1.1 200 OK\r\n")
     for number in range(100_000):
@@ -200,7 +205,7 @@ async def _endless_headers(line: HostileLine) -> None:
     line.send(b"\r\n")
 
 
-async def _huge_header(line: HostileLine) -> None:
+async def _huge_header(line: HostileConnection) -> None:
     await line.read_request()
     line.send(b"HTTP/1.1 200 OK\r\nX: ")
     for _ in range(16):
@@ -210,7 +215,7 @@ async def _huge_header(line: HostileLine) -> None:
 
 
 def _endless_body(head: bytes) -> Script:
-    async def script(line: HostileLine) -> None:
+    async def script(line: HostileConnection) -> None:
         await line.read_request()
         line.send(head)
         for _ in range(1024):
@@ -318,7 +323,7 @@ def wrong_bodies() -> Iterator[FaultCase]:
 
 
 def _slowly(data: bytes, before: bytes = b"") -> Script:
-    async def script(line: HostileLine) -> None:
+    async def script(line: HostileConnection) -> None:
         await line.read_request()
         line.send(before)
         await line.drip(data, SHORT / 6)
@@ -327,7 +332,7 @@ def _slowly(data: bytes, before: bytes = b"") -> Script:
 
 
 def _endless(data: bytes, pause: float) -> Script:
-    async def script(line: HostileLine) -> None:
+    async def script(line: HostileConnection) -> None:
         await line.read_request()
         while True:
             line.send(data)
@@ -337,12 +342,12 @@ def _endless(data: bytes, pause: float) -> Script:
     return script
 
 
-async def _silent(line: HostileLine) -> None:
+async def _silent(line: HostileConnection) -> None:
     await line.read_request()
     await line.stall()
 
 
-async def _never_reads(line: HostileLine) -> None:
+async def _never_reads(line: HostileConnection) -> None:
     await line.stall()
 
 
@@ -399,7 +404,7 @@ def slow() -> Iterator[FaultCase]:
     )
 
 
-async def _endless_chunks(line: HostileLine) -> None:
+async def _endless_chunks(line: HostileConnection) -> None:
     await line.read_request()
     line.send(reply(b"", "Transfer-Encoding: chunked", length=None))
     while True:
@@ -409,7 +414,7 @@ async def _endless_chunks(line: HostileLine) -> None:
 
 
 def _stops(data: bytes) -> Script:
-    async def script(line: HostileLine) -> None:
+    async def script(line: HostileConnection) -> None:
         await line.read_request()
         line.send(data)
         await line.stall()
@@ -438,7 +443,7 @@ def interim() -> Iterator[FaultCase]:
         "h3-switches-protocols", "101", answered(switch), "undocumented_status"
     )
 
-    async def wait_for_expect(line: HostileLine) -> None:
+    async def wait_for_expect(line: HostileConnection) -> None:
         head = await line.read_head()
         if b"expect" in head.lower():
             await line.stall()
@@ -504,7 +509,7 @@ def _status(
     )
 
 
-async def _answers_the_head(line: HostileLine) -> None:
+async def _answers_the_head(line: HostileConnection) -> None:
     await line.read_head()
     line.send(reply(b"{}", status="413 Content Too Large"))
     await line.ended.wait()

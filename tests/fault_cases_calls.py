@@ -18,7 +18,7 @@ from digitro_async import (
     PoolSettings,
     TLSSettings,
 )
-from digitro_async.testing import HostileLine
+from digitro_async.testing import HostileConnection
 
 NOWHERE: dict[str, Any] = {"connections": 0, "posts": 0}
 
@@ -156,7 +156,7 @@ def too_late(task: asyncio.Task[Any], waited: Any) -> None:
         waited.add_done_callback(lambda _: task.cancel())
 
 
-async def _read_slowly(line: HostileLine) -> None:
+async def _read_slowly(line: HostileConnection) -> None:
     """Answer in pieces, so that each has to be waited for."""
     while await line.read_request():
         whole = b"HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n"
@@ -195,13 +195,15 @@ def cancelled_at(
     return one_call
 
 
-def _cut_at(script_until: Callable[[HostileLine], Coroutine[Any, Any, Any]]) -> Play:
+def _cut_at(
+    script_until: Callable[[HostileConnection], Coroutine[Any, Any, Any]],
+) -> Play:
     """Cancel the call at the moment that the server's script has come so far."""
 
     async def one_call(scene: Scene) -> CallResult:
         reached = asyncio.Event()
 
-        async def script(line: HostileLine) -> None:
+        async def script(line: HostileConnection) -> None:
             await script_until(line)
             await asyncio.sleep(SETTLE / 2)
             reached.set()
@@ -220,12 +222,12 @@ def _cut_at(script_until: Callable[[HostileLine], Coroutine[Any, Any, Any]]) -> 
     return one_call
 
 
-async def _half_head(line: HostileLine) -> None:
+async def _half_head(line: HostileConnection) -> None:
     await line.read_request()
     line.send(b"HTTP/1.1 200 OK\r\nContent-")
 
 
-async def _half_body(line: HostileLine) -> None:
+async def _half_body(line: HostileConnection) -> None:
     await line.read_request()
     line.send(b"HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{")
 
@@ -246,9 +248,9 @@ def cancelled() -> Iterator[FaultCase]:
                     posts=0,
                 )
     for name, until, posts in (
-        ("x2-cancel-unread", HostileLine.arrival, 0),
-        ("x2-cancel-head-read", HostileLine.read_head, 0),
-        ("x2-cancel-all-read", HostileLine.read_request, 1),
+        ("x2-cancel-unread", HostileConnection.arrival, 0),
+        ("x2-cancel-head-read", HostileConnection.read_head, 0),
+        ("x2-cancel-all-read", HostileConnection.read_request, 1),
         ("x2-cancel-half-head-sent", _half_head, 1),
         ("x2-cancel-half-body-sent", _half_body, 1),
     ):

@@ -21,8 +21,8 @@ from digitro_async import (
     PoolTimeoutError,
     TLSSettings,
 )
-from digitro_async.testing import HostileLine
-from digitro_async.testing._hostile import Script
+from digitro_async.testing import HostileConnection
+from digitro_async.testing.hostile._hostile_pabx import Script
 
 NAME = "http://pabx.invalid"
 LONG = 1.5
@@ -105,12 +105,12 @@ def look_ups() -> Iterator[FaultCase]:
         yield unsent(name, does, _named(_hangs), reason, settings=settings)
 
 
-async def _stall(line: HostileLine) -> None:
+async def _stall(line: HostileConnection) -> None:
     await line.read_request()
     await line.stall()
 
 
-async def _answer_then_stall(line: HostileLine) -> None:
+async def _answer_then_stall(line: HostileConnection) -> None:
     await line.read_request()
     line.accept("first")
     await _stall(line)
@@ -179,7 +179,7 @@ async def _six_alone(scene: Scene) -> CallResult:
     return await scene.judge(await scene.client(await scene.serve(host="::1")))
 
 
-async def _read_and_reset(line: HostileLine) -> None:
+async def _read_and_reset(line: HostileConnection) -> None:
     await line.read_request()
     line.reset()
 
@@ -266,30 +266,30 @@ def _plain(*scripts: Script) -> Play:
     return one_call
 
 
-async def _says_400(line: HostileLine) -> None:
+async def _says_400(line: HostileConnection) -> None:
     await line.read()
     line.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
     await line.wait_for_end()
 
 
-async def _never_shakes_hands(line: HostileLine) -> None:
+async def _never_shakes_hands(line: HostileConnection) -> None:
     with contextlib.suppress(ConnectionError):
         while await line.read():
             pass
 
 
-async def _hello_then_fin(line: HostileLine) -> None:
+async def _hello_then_fin(line: HostileConnection) -> None:
     await line.read()
     line.finish()
     await line.wait_for_end()
 
 
-async def _hello_then_rst(line: HostileLine) -> None:
+async def _hello_then_rst(line: HostileConnection) -> None:
     await line.read()
     line.reset()
 
 
-async def _alert(line: HostileLine) -> None:
+async def _alert(line: HostileConnection) -> None:
     await line.read()
     line.send(b"\x15\x03\x03\x00\x02\x02\x28")  # fatal: handshake failure
     await line.wait_for_end()

@@ -10,13 +10,13 @@ from fault_cases_answers import LATE, LOST
 from fault_scene import FRESH, SETTLE, FaultCase, Scene, reply, soon
 
 from digitro_async import CallResult, Outcome, UnreadableAnswerError
-from digitro_async.testing import HostileLine, HostilePABX
-from digitro_async.testing._hostile import Script, answer_all
+from digitro_async.testing import HostileConnection, HostilePABX
+from digitro_async.testing.hostile._hostile_pabx import Script, answer_all
 
-Meanwhile = Callable[[HostileLine], None]
+Meanwhile = Callable[[HostileConnection], None]
 
 
-async def _nothing_more(line: HostileLine) -> None:
+async def _nothing_more(line: HostileConnection) -> None:
     """Accept one call and read on."""
     await line.read_request()
     line.accept("first")
@@ -45,27 +45,27 @@ def _second(*scripts: Script, meanwhile: Meanwhile | None = None, seen: bool) ->
 
 
 def _at_once(data: bytes) -> Meanwhile:
-    def send(line: HostileLine) -> None:
+    def send(line: HostileConnection) -> None:
         with socket.socket(fileno=socket.dup(line.sock.fileno())) as same:
             same.send(data)
 
     return send
 
 
-def _fin_at_once(line: HostileLine) -> None:
+def _fin_at_once(line: HostileConnection) -> None:
     with socket.socket(fileno=socket.dup(line.sock.fileno())) as same:
         same.shutdown(socket.SHUT_WR)
 
 
-def _rst_at_once(line: HostileLine) -> None:
+def _rst_at_once(line: HostileConnection) -> None:
     """Dissolve the connection: Linux sends RST at once, whoever else has the socket."""
     unspecified = bytes(16)
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.connect(line.sock.fileno(), unspecified, len(unspecified)) == 0
 
 
-def _ends_at(read: Callable[[HostileLine], Any], end: Meanwhile) -> Script:
-    async def script(line: HostileLine) -> None:
+def _ends_at(read: Callable[[HostileConnection], Any], end: Meanwhile) -> Script:
+    async def script(line: HostileConnection) -> None:
         await line.read_request()
         line.accept("first")
         await read(line)
@@ -75,29 +75,29 @@ def _ends_at(read: Callable[[HostileLine], Any], end: Meanwhile) -> Script:
     return script
 
 
-async def _two_in_one(line: HostileLine) -> None:
+async def _two_in_one(line: HostileConnection) -> None:
     await line.read_request()
     line.send(reply() + reply(b'{"stale": 1}'))
     await line.wait_for_end()
 
 
-async def _same_id(line: HostileLine) -> None:
+async def _same_id(line: HostileConnection) -> None:
     while await line.read_request():
         line.accept("same")
 
 
-async def _closes_after_each(line: HostileLine) -> None:
+async def _closes_after_each(line: HostileConnection) -> None:
     await line.read_request()
     line.accept(f"call {line.number}")
     line.finish()  # and has not said that it would
     await line.wait_for_end()
 
 
-async def _first_byte(line: HostileLine) -> None:
+async def _first_byte(line: HostileConnection) -> None:
     await line.read_exactly(1)
 
 
-async def _stall_second(line: HostileLine) -> None:
+async def _stall_second(line: HostileConnection) -> None:
     await line.read_request()
     line.accept("first")
     await line.read_request()
@@ -108,8 +108,14 @@ def stale() -> Iterator[FaultCase]:
     """Rows i1 to i3, i6 to i9: what waits is seen, and another connection is taken."""
     unasked, timeout = reply(b'{"a": 1}'), reply(b"", status="408 Request Timeout")
     for name, does, script, meanwhile, seen in (
-        ("i1-idle-fin-seen", "FIN, seen", _nothing_more, HostileLine.finish, True),
-        ("i1-idle-rst-seen", "RST, seen", _nothing_more, HostileLine.reset, True),
+        (
+            "i1-idle-fin-seen",
+            "FIN, seen",
+            _nothing_more,
+            HostileConnection.finish,
+            True,
+        ),
+        ("i1-idle-rst-seen", "RST, seen", _nothing_more, HostileConnection.reset, True),
         ("i2-idle-fin-in-kernel", "FIN, unseen", _nothing_more, _fin_at_once, False),
         (
             "i6-unasked-200-read",
@@ -184,25 +190,37 @@ def stale() -> Iterator[FaultCase]:
 
 def dying() -> Iterator[FaultCase]:
     """Rows i4 and i5: the connection ends under the second call."""
-    whole = HostileLine.read_request
+    whole = HostileConnection.read_request
     for name, does, read, end, posts in (
         (
             "i4-first-byte-rst",
             "RST at its first byte",
             _first_byte,
-            HostileLine.reset,
+            HostileConnection.reset,
             1,
         ),
         (
             "i4-first-byte-fin",
             "FIN at its first byte",
             _first_byte,
-            HostileLine.finish,
+            HostileConnection.finish,
             1,
         ),
-        ("i4-unread-rst", "RST unread", HostileLine.arrival, HostileLine.reset, 1),
-        ("i5-reads-all-fin", "FIN after reading it", whole, HostileLine.finish, 2),
-        ("i5-reads-all-rst", "RST after reading it", whole, HostileLine.reset, 2),
+        (
+            "i4-unread-rst",
+            "RST unread",
+            HostileConnection.arrival,
+            HostileConnection.reset,
+            1,
+        ),
+        (
+            "i5-reads-all-fin",
+            "FIN after reading it",
+            whole,
+            HostileConnection.finish,
+            2,
+        ),
+        ("i5-reads-all-rst", "RST after reading it", whole, HostileConnection.reset, 2),
     ):
         yield FaultCase(
             id=name,

@@ -26,8 +26,8 @@ from digitro_async import (
     TimeoutSettings,
 )
 from digitro_async.protocol._names import CALL_ID
-from digitro_async.testing import HostileLine, HostilePABX
-from digitro_async.testing._hostile import Script
+from digitro_async.testing import HostileConnection, HostilePABX
+from digitro_async.testing.hostile._hostile_pabx import Script
 
 TOTAL = 15.0
 """Seconds of an attempt that is not meant to end by time."""
@@ -265,10 +265,12 @@ def served(*scripts: Script) -> Play:
     return one_call
 
 
-def answered(*data: bytes, then: Callable[[HostileLine], None] | None = None) -> Script:
+def answered(
+    *data: bytes, then: Callable[[HostileConnection], None] | None = None
+) -> Script:
     """Return a script that reads a request and sends that, piece by piece."""
 
-    async def script(line: HostileLine) -> None:
+    async def script(line: HostileConnection) -> None:
         await line.read_request()
         for number, piece in enumerate(data):
             if number:

@@ -17,8 +17,8 @@ import attrs
 from digitro_async import PABX, CallResult, PredictiveCall, RateLimit
 from digitro_async.protocol import Evidence, Failure, Observation
 from digitro_async.protocol._names import CALL_ID, WIRE_NAMES
-from digitro_async.testing import HostileLine, HostilePABX
-from digitro_async.testing._hostile import answer_all as answer_all  # noqa: PLC0414
+from digitro_async.testing import HostileConnection, HostilePABX
+from digitro_async.testing.hostile._hostile_pabx import answer_all as answer_all  # noqa: PLC0414
 
 DESTINATION = WIRE_NAMES["destination"]
 
@@ -142,7 +142,7 @@ def answer(call_id: object, *, status: str = "200 OK", headers: str = "") -> byt
     )
 
 
-Line = HostileLine
+Line = HostileConnection
 RawServer = HostilePABX
 
 

@@ -15,10 +15,16 @@ import pytest
 from helpers import everything_of, until
 
 from digitro_async import LedgerError
-from digitro_async.campaign import Entry, Ledger, NewContact, SQLiteLedger, State
-from digitro_async.campaign._state import Step
+from digitro_async.ledger import (
+    ContactRecord,
+    Ledger,
+    MemoryLedger,
+    NewContact,
+    SQLiteLedger,
+    State,
+)
+from digitro_async.ledger._state import Step
 from digitro_async.privacy import Personal
-from digitro_async.testing import MemoryLedger
 
 NOW = 1_800_000_000.0
 """A Unix time."""
@@ -142,7 +148,7 @@ async def states(ledger: Ledger) -> dict[int, State]:
     return {entry.number: entry.state async for entry in ledger.entries()}
 
 
-async def entry_of(ledger: Ledger, number: int) -> Entry:
+async def entry_of(ledger: Ledger, number: int) -> ContactRecord:
     """Return one contact."""
     async for entry in ledger.entries():
         if entry.number == number:

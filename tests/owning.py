@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from digitro_async import LedgerError
-from digitro_async.campaign import SQLiteLedger
+from digitro_async.ledger import SQLiteLedger
 
 _HOLD: Final = """
 import asyncio, sys

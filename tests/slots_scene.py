@@ -15,8 +15,8 @@ from digitro_async import (
     RateLimit,
     RetrySettings,
 )
-from digitro_async.campaign import Ledger, Step
 from digitro_async.dispatch._pacing import Pacer
+from digitro_async.ledger import Ledger, Step
 
 CALL = {"device": "1125000", "device_password": "canary-4567"}
 NEVER = PauseSettings(

@@ -39,7 +39,7 @@ from digitro_async import (
     SessionManager,
     TimeoutSettings,
 )
-from digitro_async.testing._answers import acceptance, refusal
+from digitro_async.testing.simulator._answers import acceptance, refusal
 
 TRANSPORTS: Final[dict[str, type[SessionManager]]] = {
     "aiohttp": SessionManager,

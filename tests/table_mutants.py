@@ -27,9 +27,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MODULES = {
-    "digitro_async.protocol._outcome": "tests/test_outcome.py",
+    "digitro_async.protocol._classification": "tests/test_outcome.py",
     "digitro_async.dispatch._policy": "tests/test_policy.py",
-    "digitro_async.campaign._state": "tests/test_campaign_state.py",
+    "digitro_async.ledger._state": "tests/test_campaign_state.py",
 }
 EQUIVALENT = {
     "_REDIRECTS: 300 is 299",

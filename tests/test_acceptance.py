@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from command_line import Simulator, read_rows, start, write_config
 
-from digitro_async.contacts import RejectCode, sample_contacts, write_sample_file
+from digitro_async.contacts import RejectCode
+from digitro_async.testing import sample_contacts, write_sample_file
 
 UNSEEN = {RejectCode.SEVERAL_NUMBERS}
 """What reading without options never finds."""

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
-from digitro_async._address import check_base_url
+from digitro_async._common.base_url import check_base_url
 from digitro_async.errors import ConfigurationError
 from digitro_async.models import PABX
 from digitro_async.protocol import build_url

@@ -16,12 +16,11 @@ from digitro_async import (
     LedgerError,
     TLSSettings,
 )
-from digitro_async.campaign import Ledger, SQLiteLedger, State, open_ledger
-from digitro_async.campaign._imported import numbered
+from digitro_async.campaign._import_summary import numbered
 from digitro_async.cli._app import run
 from digitro_async.contacts import Contact
+from digitro_async.ledger import Ledger, MemoryLedger, SQLiteLedger, State, open_ledger
 from digitro_async.privacy import Personal
-from digitro_async.testing import MemoryLedger
 
 UNKNOWN, PENDING = State.UNKNOWN, State.PENDING
 Capture = pytest.CaptureFixture[str]

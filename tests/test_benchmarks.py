@@ -67,7 +67,7 @@ def test_contenders_send_the_same() -> None:
 def test_wrong_runs_have_no_figure(answers: list[str]) -> None:
     """A lost answer, one that came twice and one too many make a contender fail."""
     work = module("work")
-    tally = work.Tally()
+    tally = work.RunCounts()
     for answer in answers:
         tally.add(answer, 0.001)
 
@@ -81,12 +81,12 @@ def test_an_answer_needs_a_call_id(answer: object) -> None:
     work = module("work")
 
     with pytest.raises(work.WrongRunError):
-        work.Tally().add(answer, 0.001)
+        work.RunCounts().add(answer, 0.001)
 
 
 def test_percentiles_are_calls() -> None:
     """A percentile is the latency of a call, the last one not being lost."""
-    tally = module("work").Tally()
+    tally = module("work").RunCounts()
     for number in range(1, 101):
         tally.add(str(number), number / 1000)
 

@@ -63,7 +63,7 @@ class TestLayers:
         """A layer makes every call of its job, each with an answer of its own."""
         work = module("work")
         job = work.Job(contender=layer, port=port, calls=150, in_flight=20)
-        watch, tally = work.Stopwatch(), work.Tally()
+        watch, tally = work.Stopwatch(), work.RunCounts()
         contender = module("contenders").find(module("layers").LAYERS[layer])
         await module("client").load(contender)(job, watch, tally)
 

@@ -51,11 +51,12 @@ from digitro_async import (
     RetrySettings,
     open_ledger,
 )
-from digitro_async.campaign import Imported, Ledger, SQLiteLedger, State
+from digitro_async.campaign import ImportSummary
 from digitro_async.campaign._campaign import PAGE
-from digitro_async.campaign._reconcile import QUARANTINE
 from digitro_async.contacts import Contact, RejectedRow, open_contacts
 from digitro_async.dispatch._pacing import Pacer
+from digitro_async.ledger import Ledger, SQLiteLedger, State
+from digitro_async.ledger._reconciliation import QUARANTINE
 from digitro_async.protocol import Failure, Observation
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
@@ -133,8 +134,8 @@ class TestAdd:
             again = await campaign.add(contacts(2 * PAGE + 7))
             counts = await ledger.counts()
 
-        assert first == Imported(new=2 * PAGE + 7)
-        assert again == Imported(known=2 * PAGE + 7)
+        assert first == ImportSummary(new=2 * PAGE + 7)
+        assert again == ImportSummary(known=2 * PAGE + 7)
         assert some(counts) == {State.PENDING: 2 * PAGE + 7}
 
     async def test_on_other_lines(self, shelf: Shelf) -> None:
@@ -148,7 +149,7 @@ class TestAdd:
                 repeated=lambda one, line: told.append((one.line, line)),
             )
 
-        assert imported == Imported(new=1, known=1, repeated=1)
+        assert imported == ImportSummary(new=1, known=1, repeated=1)
         assert told == [(9, 3)]
 
     async def test_contacts_without_id(self, shelf: Shelf) -> None:
@@ -164,7 +165,7 @@ class TestAdd:
                 ]
             )
 
-        assert imported == Imported(new=3, repeated=1)
+        assert imported == ImportSummary(new=3, repeated=1)
 
     @pytest.mark.parametrize("then", [True, False])
     async def test_duplicates(self, shelf: Shelf, *, then: bool) -> None:
@@ -177,7 +178,7 @@ class TestAdd:
             again = await campaign.add(file, allow_duplicates=then)
             later = await campaign.add(edited, allow_duplicates=then)
 
-        assert first == Imported(new=4)
+        assert first == ImportSummary(new=4)
         assert again.new == later.new == 0
 
     async def test_file(self, shelf: Shelf, tmp_path: Path) -> None:
@@ -190,7 +191,7 @@ class TestAdd:
             with open_contacts(path, defaults=CALL) as file:
                 imported = await campaign.add(file, rejected=told.append)
 
-        assert imported == Imported(new=2, rejected=1)
+        assert imported == ImportSummary(new=2, rejected=1)
         assert [row.line for row in told] == [3]
 
     async def test_read_as_written(self, shelf: Shelf) -> None:

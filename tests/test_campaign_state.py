@@ -5,15 +5,9 @@ from pathlib import Path
 import pytest
 
 from digitro_async import IllegalTransitionError, LedgerError, Outcome
-from digitro_async.campaign import State, Step
-from digitro_async.campaign._codes import STATE_CODES, STATES, STEP_CODES
-from digitro_async.campaign._state import (
-    FINAL,
-    TRANSITIONS,
-    after,
-    diagram,
-    step_of,
-)
+from digitro_async.ledger import State, Step
+from digitro_async.ledger._state import FINAL, TRANSITIONS, after, diagram, step_for
+from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
 
 README = Path(__file__).parent.parent / "README.md"
 MARKED = re.compile(
@@ -121,7 +115,7 @@ def test_every_state_is_reached() -> None:
 )
 def test_outcomes(outcome: Outcome, state: State) -> None:
     """Each outcome of an attempt is a legal step from an open intent."""
-    assert after(State.INTENT, step_of(outcome)) is state
+    assert after(State.INTENT, step_for(outcome)) is state
 
 
 def test_no_attempt_ends_invalid() -> None:
@@ -129,7 +123,7 @@ def test_no_attempt_ends_invalid() -> None:
     with pytest.raises(
         IllegalTransitionError, match="no attempt ends invalid"
     ) as caught:
-        step_of(Outcome.INVALID)
+        step_for(Outcome.INVALID)
 
     assert caught.value.reason == "illegal_step"
 

@@ -18,7 +18,7 @@ from digitro_async.testing import (
     Bandwidth,
     ChaosProxy,
     FakePABX,
-    HostileLine,
+    HostileConnection,
     HostilePABX,
     Latency,
     LimitData,
@@ -38,7 +38,7 @@ async def _quiet() -> AsyncIterator[None]:
         yield
 
 
-async def echo(line: HostileLine) -> None:
+async def echo(line: HostileConnection) -> None:
     """Send back what comes."""
     while data := await line.read():
         line.send(data)
@@ -138,7 +138,7 @@ async def test_slicer() -> None:
     """Data arrives in pieces of about the size, and whole."""
     sizes: list[int] = []
 
-    async def note(line: HostileLine) -> None:
+    async def note(line: HostileConnection) -> None:
         while data := await line.read():
             sizes.append(len(data))
 
@@ -248,7 +248,7 @@ async def test_same_seed_same_chance() -> None:
     async def sizes(seed: int) -> list[int]:
         seen: list[int] = []
 
-        async def note(line: HostileLine) -> None:
+        async def note(line: HostileConnection) -> None:
             while data := await line.read():
                 seen.append(len(data))
 

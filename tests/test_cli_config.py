@@ -6,9 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from digitro_async import LeanSessionManager
-from digitro_async.cli import _where
 from digitro_async.cli._client import open_client
-from digitro_async.cli._config import Config, load_config
+from digitro_async.config import _location
+from digitro_async.config._config import Config, load_config
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import RateLimit, UnsetFields
 
@@ -392,7 +392,7 @@ BAD = {
         "digitro.toml: can't be read: it is not UTF-8 text",
     ),
     "too large": (
-        b"#" * (_where.MOST_BYTES + 1),
+        b"#" * (_location.MOST_BYTES + 1),
         "digitro.toml: can't be read: it is larger than a mebibyte",
     ),
     "field in a text of many lines": (

@@ -25,10 +25,10 @@ from command_line import (
 )
 
 from digitro_async import DigitroError, LedgerError
-from digitro_async.campaign import SQLiteLedger
 from digitro_async.cli import _demo
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.contacts import RejectsFile, ResultsFile
+from digitro_async.ledger import SQLiteLedger
 from digitro_async.testing import FakePABX
 
 Capture = pytest.CaptureFixture[str]

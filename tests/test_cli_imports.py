@@ -20,7 +20,7 @@ from command_line import (
 )
 
 from digitro_async import LedgerError
-from digitro_async.campaign import LedgerReader
+from digitro_async.ledger import LedgerReader
 from digitro_async.testing import FakePABX
 
 Capture = pytest.CaptureFixture[str]

@@ -34,7 +34,7 @@ from digitro_async import (
 from digitro_async.protocol import Evidence
 from digitro_async.transport import _connector
 from digitro_async.transport._connector import (
-    QuietPoolConnector,
+    CheckedConnector,
     abortive_sockets,
     make_connector,
     tls_of,
@@ -434,6 +434,6 @@ class TestQuietPool:
                         same.shutdown(socket.SHUT_WR)
                 [connector] = client._sessions._connectors.values()
 
-                assert isinstance(connector, QuietPoolConnector)
+                assert isinstance(connector, CheckedConnector)
                 assert not connector._acquired
         assert len(server.lines) == 10

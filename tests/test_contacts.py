@@ -7,18 +7,16 @@ from typing import Any
 
 import pytest
 
-from digitro_async import contacts
 from digitro_async.contacts import (
     Contact,
     ContactFile,
     RejectCode,
     RejectedRow,
     open_contacts,
-    sample_contacts,
-    write_sample_file,
 )
-from digitro_async.contacts._lines import MAX_LINE
+from digitro_async.contacts._text_lines import MAX_LINE
 from digitro_async.errors import ConfigurationError, DigitroError
+from digitro_async.testing import _sample_contacts, sample_contacts, write_sample_file
 
 DEFAULTS = {"device": "1125000", "device_password": "4567"}
 NUMBER = "04832817000"
@@ -227,7 +225,9 @@ class TestConfiguration:
         def fail(*_: object) -> Any:
             raise OSError(5, "Input/output error")
 
-        monkeypatch.setattr("digitro_async.contacts._reader.choose_encoding", fail)
+        monkeypatch.setattr(
+            "digitro_async.contacts._contact_file.choose_encoding", fail
+        )
         with pytest.raises(ConfigurationError, match=r"leads\.csv can't be read: Inp"):
             read(path)
 
@@ -710,11 +710,11 @@ class TestSamples:
         assert len({row["id"] for row in everyone}) == 20_000
         assert all(
             row["destination"][0] == "0"
-            and int(row["destination"][1:3]) in contacts._samples.AREA_CODES
+            and int(row["destination"][1:3]) in _sample_contacts.AREA_CODES
             and len(row["destination"]) == (12 if row["destination"][3] == "9" else 11)
             for row in everyone
         )
-        assert len(contacts._samples.AREA_CODES) == 67
+        assert len(_sample_contacts.AREA_CODES) == 67
 
     def test_tax_numbers_are_not_valid(self) -> None:
         """No sample carries a tax number that somebody could have."""

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from digitro_async.contacts import Contact, RejectCode, RejectedRow, open_contacts
-from digitro_async.contacts._lines import Lines
+from digitro_async.contacts._contact import Problem
+from digitro_async.contacts._csv_records import MAX_LINES, read_records
 from digitro_async.contacts._numbers import MAX_NUMBER, read_number
-from digitro_async.contacts._records import MAX_LINES, read_records
-from digitro_async.contacts._values import Problem
+from digitro_async.contacts._text_lines import Lines
 from digitro_async.errors import ConfigurationError
 
 DEFAULTS = {"device": "1125000", "device_password": "4567"}

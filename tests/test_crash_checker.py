@@ -17,7 +17,7 @@ from crash_checker import (
 )
 
 from digitro_async import RateLimit
-from digitro_async.campaign import State, Step
+from digitro_async.ledger import State, Step
 
 CAP = RateLimit(3)
 

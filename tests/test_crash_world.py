@@ -17,8 +17,8 @@ from crash_world_child import WORLD_BUGS, Clock
 from crash_world_old import make_old_ledger, schema_of
 from test_crash import Ran
 
-from digitro_async.campaign import SQLiteLedger, State
-from digitro_async.contacts import sample_contacts
+from digitro_async.ledger import SQLiteLedger, State
+from digitro_async.testing import sample_contacts
 
 PROGRAM = Path(__file__).with_name("crash_checker.py")
 

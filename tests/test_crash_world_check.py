@@ -8,7 +8,7 @@ import pytest
 from crash_checker import Event, Row
 from crash_world_check import HOUR, Answered, check_world, true_time
 
-from digitro_async.campaign import State, Step
+from digitro_async.ledger import State, Step
 
 BEGAN = 1000.0
 DUPLICATE = "duplicate_answer"

@@ -16,12 +16,12 @@ from digitro_async import (
     PauseSettings,
     RetrySettings,
 )
-from digitro_async.dispatch._lane import Lane
+from digitro_async.dispatch._admission import Lane
 from digitro_async.dispatch._policy import Breaker, BreakerState
 from digitro_async.errors import NotSentError
-from digitro_async.protocol import Observation, Settled, Verdict
+from digitro_async.protocol import AttemptResult, Observation, Verdict
 
-UNKNOWN = Settled(Verdict(Outcome.UNKNOWN))
+UNKNOWN = AttemptResult(Verdict(Outcome.UNKNOWN))
 UNSENT = Observation(sending=False, status=None)
 
 

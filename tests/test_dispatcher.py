@@ -596,9 +596,9 @@ class TestSeveralPABX:
 
 async def _unknown() -> Any:
     from digitro_async.errors import OutcomeUnknownError
-    from digitro_async.protocol import Settled, Verdict
+    from digitro_async.protocol import AttemptResult, Verdict
 
-    return Settled(Verdict(Outcome.UNKNOWN, OutcomeUnknownError))
+    return AttemptResult(Verdict(Outcome.UNKNOWN, OutcomeUnknownError))
 
 
 class TestDrain:

@@ -6,10 +6,10 @@ import attrs
 import pytest
 
 from digitro_async import CallAccepted, CallResult, Outcome, PredictiveCall, Timings
-from digitro_async._drafts import draft_of
-from digitro_async.dispatch._progress import Progress
-from digitro_async.protocol import Observation, Settled, settle
-from digitro_async.protocol._outcome import Verdict
+from digitro_async._common.drafts import draft_of
+from digitro_async.dispatch._call_run import Progress
+from digitro_async.protocol import AttemptResult, Observation, settle
+from digitro_async.protocol._classification import Verdict
 
 CALL = PredictiveCall(device="1", device_password="2", destination="3")
 BODY = b'{"ID_CHAMADA": "a/1"}'
@@ -44,10 +44,10 @@ def test_a_settled_acceptance() -> None:
     settled = settle(Observation(True, 200, BODY))
     accepted = CallAccepted("a/1", {"ID_CHAMADA": "a/1"})
 
-    assert type(settled) is Settled
+    assert type(settled) is AttemptResult
     assert type(settled.accepted) is CallAccepted
-    assert settled == Settled(Verdict(Outcome.ACCEPTED), accepted)
-    assert repr(settled) == repr(Settled(Verdict(Outcome.ACCEPTED), accepted))
+    assert settled == AttemptResult(Verdict(Outcome.ACCEPTED), accepted)
+    assert repr(settled) == repr(AttemptResult(Verdict(Outcome.ACCEPTED), accepted))
 
 
 def test_the_result_of_a_call() -> None:

@@ -10,7 +10,7 @@ from yarl import URL
 
 from digitro_async import PoolSettings, SessionManager, TimeoutSettings
 from digitro_async.protocol import Evidence, Failure
-from digitro_async.transport._evidence import WitnessedBody, make_pool_trace
+from digitro_async.transport._evidence import EvidencePayload, make_pool_trace
 from digitro_async.transport._failures import failure_of
 
 
@@ -49,7 +49,7 @@ class TestWitnessedBody:
         """The flag is raised by the body itself, before it hands over a byte."""
         evidence = Evidence()
         writer = Writer(evidence)
-        body = WitnessedBody(b"abcdef", evidence)
+        body = EvidencePayload(b"abcdef", evidence)
         assert not evidence.sending
         await write(body, writer)
 
@@ -57,7 +57,7 @@ class TestWitnessedBody:
 
     async def test_it_is_json_of_known_length(self) -> None:
         """The body says its type and its length."""
-        body = WitnessedBody(b"{}", Evidence())
+        body = EvidencePayload(b"{}", Evidence())
 
         assert body.content_type == "application/json"
         assert body.size == 2
@@ -141,7 +141,7 @@ async def test_flag_against_hooks_and_wire(
             evidence = Evidence()
             try:
                 response = await session.post(
-                    server.base_url, data=WitnessedBody(b"{}", evidence)
+                    server.base_url, data=EvidencePayload(b"{}", evidence)
                 )
                 await response.read()
             except (aiohttp.ClientError, TimeoutError):

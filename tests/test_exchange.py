@@ -13,9 +13,9 @@ from digitro_async.errors import ConfigurationError, Outcome, ThrottledError
 from digitro_async.models import PABX, CallAccepted
 from digitro_async.privacy import Personal
 from digitro_async.protocol import (
+    AttemptResult,
     Failure,
     Observation,
-    Settled,
     Verdict,
     build_headers,
     build_url,
@@ -81,7 +81,7 @@ class TestSettling:
         """A whole documented answer to a sent request is an acceptance."""
         settled = settle(seen(200, DOCUMENTED))
 
-        assert settled == Settled(
+        assert settled == AttemptResult(
             Verdict(Outcome.ACCEPTED),
             CallAccepted(
                 "08/07/24 10:46:19 010A 0974/00",
@@ -103,7 +103,7 @@ class TestSettling:
     )
     def test_unreadable_successes(self, body: bytes, reason: str) -> None:
         """A 200 whose body breaks the contract is unknown and says how."""
-        assert settle(seen(200, body)) == Settled(
+        assert settle(seen(200, body)) == AttemptResult(
             Verdict(Outcome.UNKNOWN, errors.UnreadableAnswerError, reason)
         )
 
@@ -147,7 +147,7 @@ class TestSettling:
 
     def test_repeated_call_id(self) -> None:
         """An acceptance seen before is unknown, and an alarm."""
-        assert repeated_call_id() == Settled(
+        assert repeated_call_id() == AttemptResult(
             Verdict(
                 Outcome.UNKNOWN,
                 errors.UnreadableAnswerError,

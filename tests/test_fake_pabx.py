@@ -24,8 +24,8 @@ from digitro_async.testing import (
     OverCap,
     ReceivedCall,
 )
-from digitro_async.testing._answers import CallIDs
-from digitro_async.testing._record import Record
+from digitro_async.testing.simulator._answers import CallIDs
+from digitro_async.testing.simulator._received_calls import Record
 
 KEY = {"x-api-key": "demo-key"}
 JSON = KEY | {"Content-Type": "application/json"}

@@ -15,7 +15,7 @@ from fault_scene import Scene, served
 from helpers import API_KEY, make_call, quiet_loop
 
 from digitro_async import PABX, CallResult, DigitroClient, Outcome, PauseSettings
-from digitro_async.testing import HostileLine, HostilePABX
+from digitro_async.testing import HostileConnection, HostilePABX
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop
@@ -189,10 +189,10 @@ def test_cancel_at_every_turn_of_the_loop(loop: str) -> None:
     run_on(loop, main)
 
 
-def closing(after: int, idle: float) -> Callable[[HostileLine], Any]:
+def closing(after: int, idle: float) -> Callable[[HostileConnection], Any]:
     """Accept so many calls of a connection, or until it is idle, and close it."""
 
-    async def script(line: HostileLine) -> None:
+    async def script(line: HostileConnection) -> None:
         for number in range(after):
             try:
                 async with asyncio.timeout(idle):
@@ -263,7 +263,7 @@ async def test_the_check_can_fail() -> None:
 async def test_growth_is_seen() -> None:
     """Memory that a server takes while a call is made counts as growth."""
 
-    async def greedy(line: HostileLine) -> None:
+    async def greedy(line: HostileConnection) -> None:
         await line.read_request()
         bytearray(2 * GROWTH)
         line.accept("x")

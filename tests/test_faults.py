@@ -10,8 +10,8 @@ import uvloop
 from digitro_async.errors import ConfigurationError
 from digitro_async.protocol._names import DOCUMENTED_CALL
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
-from digitro_async.testing._fault_kinds import EARLY, Stage
-from digitro_async.testing._faults import FaultDecisions
+from digitro_async.testing.simulator._fault_kinds import EARLY, Stage
+from digitro_async.testing.simulator._faults import FaultDecisions
 
 BODY = json.dumps(DOCUMENTED_CALL).encode()
 REQUEST = (

@@ -8,7 +8,8 @@ from command_line import fake_pabx, run_here, write_config, write_contacts
 from ledgers import contacts, fails_to_open, some
 
 from digitro_async import open_ledger
-from digitro_async.campaign import SQLiteLedger, State, _files
+from digitro_async.ledger import SQLiteLedger, State
+from digitro_async.ledger.sqlite import _ledger_files
 
 LOCAL = [
     *("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "jfs"),
@@ -32,7 +33,7 @@ def mount_as(kind: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the system say that the ledger's folder is of a kind."""
     mounts = path.parent.with_name("mounts")
     mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nx {path.parent} {kind} rw 0 0\n")
-    monkeypatch.setattr(_files, "_MOUNTS", mounts)
+    monkeypatch.setattr(_ledger_files, "_MOUNTS", mounts)
 
 
 @pytest.mark.parametrize("kind", LOCAL)

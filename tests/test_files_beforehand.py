@@ -16,10 +16,10 @@ from command_line import fake_pabx, run_here, write_config, write_contacts
 from ledgers import contacts, fails_to_open, some
 
 from digitro_async import ConfigurationError, LedgerError
-from digitro_async._own_files import BeforehandError, create_own, open_own
-from digitro_async.campaign import LedgerReader, SQLiteLedger, State
-from digitro_async.contacts import RejectsFile, ResultsFile, write_sample_file
-from digitro_async.testing import FakePABX
+from digitro_async._common.private_files import BeforehandError, create_own, open_own
+from digitro_async.contacts import RejectsFile, ResultsFile
+from digitro_async.ledger import LedgerReader, SQLiteLedger, State
+from digitro_async.testing import FakePABX, write_sample_file
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 

@@ -22,8 +22,8 @@ import pytest
 from command_line import fake_pabx
 from crash_child import API_KEY
 
-from digitro_async.contacts import write_sample_file
 from digitro_async.protocol import WIRE_NAMES
+from digitro_async.testing import write_sample_file
 
 CHILD = Path(__file__).with_name("crash_child.py")
 CALLS = 600

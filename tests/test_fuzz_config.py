@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from mutations import ODD_BYTES, odd_text, spoil
 
-from digitro_async.cli._config import Config, load_config
+from digitro_async.config._config import Config, load_config
 from digitro_async.errors import ConfigurationError
 
 SEED = int(os.environ.get("DIGITRO_FUZZ_SEED", "1"))

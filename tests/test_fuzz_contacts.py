@@ -20,9 +20,9 @@ from digitro_async.contacts import (
     RejectCode,
     RejectedRow,
     open_contacts,
-    sample_contacts,
 )
 from digitro_async.errors import ConfigurationError
+from digitro_async.testing import sample_contacts
 
 SEED = int(os.environ.get("DIGITRO_FUZZ_SEED", "1"))
 DEFAULTS = {"device": "1125000", "device_password": "4567"}

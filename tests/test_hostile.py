@@ -13,8 +13,8 @@ from digitro_async import (
     OutcomeUnknownError,
     TLSSettings,
 )
-from digitro_async.testing import HostileLine, HostilePABX
-from digitro_async.testing._hostile import count_posts
+from digitro_async.testing import HostileConnection, HostilePABX
+from digitro_async.testing.hostile._hostile_pabx import count_posts
 
 POST = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n12345"
 
@@ -51,7 +51,7 @@ async def test_it_reads_what_is_asked_and_no_more() -> None:
     """Each way of reading takes its part and leaves the rest."""
     parts: list[bytes] = []
 
-    async def script(line: HostileLine) -> None:
+    async def script(line: HostileConnection) -> None:
         await line.arrival()
         parts.append(line.received)
         parts.append(await line.read_exactly(4))
@@ -77,15 +77,15 @@ async def test_it_reads_what_is_asked_and_no_more() -> None:
 @pytest.mark.parametrize(
     ("end", "error"),
     [
-        (HostileLine.finish, None),
-        (HostileLine.reset, ConnectionResetError),
-        (HostileLine.close, ConnectionResetError),  # something was left unread
+        (HostileConnection.finish, None),
+        (HostileConnection.reset, ConnectionResetError),
+        (HostileConnection.close, ConnectionResetError),  # something was left unread
     ],
 )
-async def test_ends(end: Callable[[HostileLine], None], error: Any) -> None:
+async def test_ends(end: Callable[[HostileConnection], None], error: Any) -> None:
     """FIN and RST arrive as what they are."""
 
-    async def script(line: HostileLine) -> None:
+    async def script(line: HostileConnection) -> None:
         await line.arrival()
         end(line)
         await line.ended.wait()
@@ -103,7 +103,7 @@ async def test_ends(end: Callable[[HostileLine], None], error: Any) -> None:
 async def test_drip() -> None:
     """A drip sends all bytes, one by one."""
 
-    async def script(line: HostileLine) -> None:
+    async def script(line: HostileConnection) -> None:
         await line.drip(b"drip", 0.002)
 
     async with HostilePABX(script) as server, Peer(server) as peer:
@@ -114,8 +114,8 @@ async def test_drip() -> None:
 async def test_each_connection_has_its_script() -> None:
     """Scripts go by turns, the last one for all that follow."""
 
-    def says(text: bytes) -> Callable[[HostileLine], Any]:
-        async def script(line: HostileLine) -> None:
+    def says(text: bytes) -> Callable[[HostileConnection], Any]:
+        async def script(line: HostileConnection) -> None:
             line.send(text)
 
         return script
@@ -146,7 +146,7 @@ async def test_errors_are_kept() -> None:
 async def test_closing_stops_scripts() -> None:
     """Closing ends scripts that stall, and connections with them."""
 
-    async def script(line: HostileLine) -> None:
+    async def script(line: HostileConnection) -> None:
         await line.stall()
 
     server = await HostilePABX(script).start()
@@ -178,7 +178,7 @@ async def test_honest_without_a_script() -> None:
 async def test_what_its_docstring_shows() -> None:
     """The documented example does what it says."""
 
-    async def lose_the_answer(line: HostileLine) -> None:
+    async def lose_the_answer(line: HostileConnection) -> None:
         await line.read_request()
         line.reset()
 

@@ -21,10 +21,11 @@ from digitro_async import (
     LedgerError,
     PredictiveCall,
 )
-from digitro_async.campaign import Import, Imported, Ledger
+from digitro_async.campaign import ImportSummary
 from digitro_async.campaign._campaign import PAGE
-from digitro_async.campaign._imports import Beginning, Mark
 from digitro_async.contacts import Contact, ContinuedRejects, RejectedRow, open_contacts
+from digitro_async.ledger import Import, Ledger
+from digitro_async.ledger._import_marks import Beginning, ImportMark
 
 CALL = {"device": "1125000", "device_password": "4567"}
 
@@ -73,7 +74,7 @@ def write_list(path: Path, count: int) -> Path:
     return path
 
 
-async def put_in(campaign: Campaign, path: Path, **given: Any) -> Imported:
+async def put_in(campaign: Campaign, path: Path, **given: Any) -> ImportSummary:
     """Put a contact file in."""
     with open_contacts(path, defaults=CALL, allow_duplicates=True) as file:
         return await campaign.add(file, **given)
@@ -240,7 +241,7 @@ class TestPrograms:
             (first, second) = await ledger.imports()
 
         assert early == [False]
-        assert again == Imported(known=7)
+        assert again == ImportSummary(known=7)
         assert (first.file, first.size) == ("c.csv", path.stat().st_size)
         assert first.successor == second.number
         assert second.is_whole
@@ -259,7 +260,7 @@ def test_beginning_is_known_however_it_is_read(
     read = min(read, len(identities))
     digest, _ = Beginning([]).read(0, identities[:read])
     other = changed and read > 0
-    mark = Mark(number=7, contacts=read, digest=digest)
+    mark = ImportMark(number=7, contacts=read, digest=digest)
     if other:
         identities = [identities[0] + b"x", *identities[1:]]
     beginning, before, found = Beginning([mark]), 0, set()

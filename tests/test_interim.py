@@ -19,7 +19,7 @@ from digitro_async import (
     PauseSettings,
     UnreadableAnswerError,
 )
-from digitro_async.testing import FakePABX, HostileLine, HostilePABX
+from digitro_async.testing import FakePABX, HostileConnection, HostilePABX
 from digitro_async.transport._interim import MOST_ANSWERS, MOST_BYTES, PIECE
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -110,7 +110,7 @@ async def test_some_are_passed_over(
     interim = b"HTTP/1.1 103 Early Hints\r\n%b\r\n" % filler
     whole = interim * MOST_ANSWERS + answer("the-one")
 
-    async def chatty(line: HostileLine) -> None:
+    async def chatty(line: HostileConnection) -> None:
         await line.read_request()
         size = len(whole) // pieces + 1
         for begin in range(0, len(whole), size):
@@ -144,7 +144,7 @@ async def test_too_many_end_the_call(
     go(way, monkeypatch)
     assert len(flood) > min(MOST_BYTES, 9 * len(CONTINUE) - 1)
 
-    async def chatty(line: HostileLine) -> None:
+    async def chatty(line: HostileConnection) -> None:
         await line.read_request()
         for byte in (flood[:1], flood[1:], answer("too late")):
             line.send(byte)
@@ -172,7 +172,7 @@ async def test_large_answers_are_read_as_before() -> None:
             head = b"HTTP/1.1 200 OK\r\nX: %b\r\nContent-Length: %d\r\n\r\n"
             whole = head % (b"y" * before, len(body)) + body
 
-            async def reply(line: HostileLine, whole: bytes = whole) -> None:
+            async def reply(line: HostileConnection, whole: bytes = whole) -> None:
                 await line.read_request()
                 line.send(whole)
                 await line.wait_for_end()

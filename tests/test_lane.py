@@ -13,16 +13,16 @@ from digitro_async import (
     RateWaitTimeoutError,
     RetrySettings,
 )
-from digitro_async.dispatch._lane import Lane
+from digitro_async.dispatch._admission import Lane
 from digitro_async.dispatch._pacing import Pacer
 from digitro_async.dispatch._policy import BreakerState
 from digitro_async.dispatch._repeated_ids import REMEMBERED_IDS
 from digitro_async.errors import NotSentError, Outcome, ThrottledError
-from digitro_async.protocol import Settled, Verdict
+from digitro_async.protocol import AttemptResult, Verdict
 
-ACCEPTED = Settled(Verdict(Outcome.ACCEPTED))
-UNKNOWN = Settled(Verdict(Outcome.UNKNOWN))
-UNSENT = Settled(Verdict(Outcome.NOT_SENT, NotSentError, "connect_failed"))
+ACCEPTED = AttemptResult(Verdict(Outcome.ACCEPTED))
+UNKNOWN = AttemptResult(Verdict(Outcome.UNKNOWN))
+UNSENT = AttemptResult(Verdict(Outcome.NOT_SENT, NotSentError, "connect_failed"))
 
 
 def make_lane(*, pause: PauseSettings | None = None, **settings: Any) -> Lane:
@@ -333,7 +333,7 @@ async def test_throttle_holds_the_whole_lane_back() -> None:
     lane = make_lane()
     lane.try_enter(now())
     verdict = Verdict(Outcome.REFUSED, ThrottledError, "throttled")
-    lane.settle(Settled(verdict, retry_after=30.0), now(), probe=False)
+    lane.settle(AttemptResult(verdict, retry_after=30.0), now(), probe=False)
 
     assert lane.snapshot(now()).paused == "throttled"
     assert lane.snapshot(now()).resumes_in == pytest.approx(30)
@@ -349,7 +349,7 @@ async def test_retry_after_is_capped() -> None:
     lane = make_lane()
     lane.try_enter(now())
     verdict = Verdict(Outcome.REFUSED, ThrottledError, "throttled")
-    lane.settle(Settled(verdict, retry_after=1e9), now(), probe=False)
+    lane.settle(AttemptResult(verdict, retry_after=1e9), now(), probe=False)
 
     assert lane.snapshot(now()).resumes_in == pytest.approx(300)
 

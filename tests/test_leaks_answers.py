@@ -11,14 +11,14 @@ from leaks import CANARIES, DIALLED, call_with_canaries
 from test_transports import WAYS, go
 
 from digitro_async import DigitroClient, DigitroError, LedgerError, ThrottledError
-from digitro_async.campaign import SQLiteLedger
-from digitro_async.dispatch._lane import Lane
+from digitro_async.dispatch._admission import Lane
 from digitro_async.dispatch._repeated_ids import LONGEST_REMEMBERED
+from digitro_async.ledger import SQLiteLedger
 from digitro_async.privacy import Personal
 from digitro_async.protocol import Observation, decode_answer, error_of, settle
 from digitro_async.protocol._codec import MAX_CALL_ID, UnreadableBodyError
 from digitro_async.settings import PauseSettings, RetrySettings
-from digitro_async.testing import HostileLine, HostilePABX
+from digitro_async.testing import HostileConnection, HostilePABX
 
 NUMBER = CANARIES["destination"].text
 SHORTER = NUMBER.lstrip("0")  # twelve digits, which are seconds to whoever reads them
@@ -86,7 +86,7 @@ async def test_no_answer_is_repeated(
     """Neither an error nor what it is made of shows what the PABX wrote."""
     go(way, monkeypatch)
 
-    async def reply(line: HostileLine) -> None:
+    async def reply(line: HostileConnection) -> None:
         await line.read_request()
         line.send(ANSWERS[name])
 
@@ -158,7 +158,7 @@ async def test_long_id_leaves_the_call_unknown() -> None:
     """A call whose id is too long to be one is unknown, with a reason."""
     body = json.dumps({"ID_CHAMADA": "x" * 60_000}).encode()
 
-    async def reply(line: HostileLine) -> None:
+    async def reply(line: HostileConnection) -> None:
         await line.read_request()
         line.send(answer("200 OK", b"", body))
         await line.wait_for_end()

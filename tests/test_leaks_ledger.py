@@ -24,8 +24,9 @@ from digitro_async import (
     RetrySettings,
     open_ledger,
 )
-from digitro_async.campaign import LedgerReader, SQLiteLedger, _jobs
 from digitro_async.contacts import RejectedRow, open_contacts
+from digitro_async.ledger import LedgerReader, SQLiteLedger
+from digitro_async.ledger.sqlite import _jobs
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
 DEFAULTS = {

@@ -9,16 +9,16 @@ from helpers import make_pabx, per_second
 from virtual_time import virtual_time
 
 from digitro_async import PauseSettings, RetrySettings
-from digitro_async.dispatch._least import SPARE, LeastLoaded, weight
+from digitro_async.dispatch._load_balancer import SPARE, LoadBalancer, weight
 from digitro_async.dispatch._router import Router
 from digitro_async.errors import NotSentError, Outcome, RejectedError
-from digitro_async.protocol import Settled, Verdict
+from digitro_async.protocol import AttemptResult, Verdict
 
 OUTCOMES = [
-    Settled(Verdict(Outcome.ACCEPTED)),
-    Settled(Verdict(Outcome.UNKNOWN)),
-    Settled(Verdict(Outcome.NOT_SENT, NotSentError, "connect_failed")),
-    Settled(Verdict(Outcome.REJECTED, RejectedError, "rejected")),
+    AttemptResult(Verdict(Outcome.ACCEPTED)),
+    AttemptResult(Verdict(Outcome.UNKNOWN)),
+    AttemptResult(Verdict(Outcome.NOT_SENT, NotSentError, "connect_failed")),
+    AttemptResult(Verdict(Outcome.REJECTED, RejectedError, "rejected")),
 ]
 
 
@@ -145,7 +145,7 @@ async def test_the_heap_stays_small() -> None:
     """However many calls go, the choice remembers about two entries a lane."""
     router = make_router(5)
     lanes = list(router.lanes.values())
-    chosen = LeastLoaded(lanes)
+    chosen = LoadBalancer(lanes)
     for turn in range(2_000):
         lane = lanes[turn % 5]
         lane.counters.start(0.0)

@@ -30,8 +30,8 @@ from digitro_async import (
     LedgerError,
     LedgerInUseError,
 )
-from digitro_async.campaign import Added, Ledger, Reconciled, State, Step
-from digitro_async.campaign._reconcile import QUARANTINE
+from digitro_async.ledger import AddResult, Ledger, Reconciliation, State, Step
+from digitro_async.ledger._reconciliation import QUARANTINE
 from digitro_async.privacy import Personal
 
 EVIDENCE = "call list of the 3rd"
@@ -66,7 +66,7 @@ class TestAdd:
         """New contacts get numbers in the order in which they are put in."""
         added = await ledger.add(contacts(3))
 
-        assert added == [Added(True, 1), Added(True, 2), Added(True, 3)]
+        assert added == [AddResult(True, 1), AddResult(True, 2), AddResult(True, 3)]
         assert [entry.line async for entry in ledger.entries()] == [1, 2, 3]
         assert [entry.number async for entry in ledger.entries()] == [1, 2, 3]
 
@@ -75,14 +75,14 @@ class TestAdd:
         await ledger.add(contacts(2))
         again = await ledger.add([new_contact(9, id="C2"), new_contact(3)])
 
-        assert again == [Added(False, 2), Added(True, 3)]
+        assert again == [AddResult(False, 2), AddResult(True, 3)]
         assert some(await ledger.counts()) == {State.PENDING: 3}
 
     async def test_twice_at_once(self, ledger: Ledger) -> None:
         """Of two in one page that are the same contact the first is put in."""
         added = await ledger.add([new_contact(5), new_contact(6, id="C5")])
 
-        assert added == [Added(True, 5), Added(False, 5)]
+        assert added == [AddResult(True, 5), AddResult(False, 5)]
 
     async def test_identity_and_not_number(self, ledger: Ledger) -> None:
         """What makes a contact is its identity: one number may be there twice."""
@@ -117,7 +117,7 @@ class TestAdd:
         (number,) = await open_intents(ledger, 1)
         await accept(ledger, number, "1")
 
-        assert await ledger.add(contacts(1)) == [Added(False, 1)]
+        assert await ledger.add(contacts(1)) == [AddResult(False, 1)]
         assert list(await ledger.claim(10)) == []
 
 
@@ -447,7 +447,7 @@ class TestReconcile:
         )
         entry = await entry_of(ledger, number)
 
-        assert reconciled == Reconciled(number, State.ACCEPTED)
+        assert reconciled == Reconciliation(number, State.ACCEPTED)
         assert (entry.state, entry.reason) == (State.ACCEPTED, "reconciled")
         assert (entry.settled_at, entry.attempts) == (NOW + 9, 1)
 
@@ -459,7 +459,7 @@ class TestReconcile:
             f"#{number}", accepted=False, evidence=EVIDENCE, now=NOW + 9
         )
 
-        assert reconciled == Reconciled(number, State.PENDING)
+        assert reconciled == Reconciliation(number, State.PENDING)
         assert [one.attempts for one in await ledger.claim(9, max_attempts=1)] == [0]
 
     async def test_twice(self, ledger: Ledger) -> None:

@@ -9,8 +9,8 @@ from ledgers import SHELVES, Shelf
 from slots_scene import begin, lose_some, taken
 
 from digitro_async import LedgerError
-from digitro_async.campaign import Ledger, State, _clock
-from digitro_async.campaign._clock import Clock
+from digitro_async.ledger import Ledger, State, _ledger_clock
+from digitro_async.ledger._ledger_clock import Clock
 
 HOUR = 3600.0
 
@@ -32,7 +32,7 @@ class Wall:
         real, since_start = time.time, time.clock_gettime
         patch.setattr(time, "time", lambda: real() + self.passed + self.set_by)
         patch.setattr(time, "clock_gettime", lambda of: since_start(of) + self.passed)
-        patch.setattr(_clock, "_BOOT_ID", self._boot)
+        patch.setattr(_ledger_clock, "_BOOT_ID", self._boot)
 
     def restart(self, boot: str) -> None:
         """Become another machine, or the same after a start."""

@@ -34,16 +34,10 @@ from digitro_async import (
     IllegalTransitionError,
     LedgerError,
 )
-from digitro_async.campaign import (
-    SQLiteLedger,
-    State,
-    Step,
-    _owned_file,
-    _statements,
-    _writer,
-)
-from digitro_async.campaign._connection import connect
-from digitro_async.campaign._jobs import commit
+from digitro_async.ledger import SQLiteLedger, State, Step
+from digitro_async.ledger.sqlite import _batch_sql, _database, _writer
+from digitro_async.ledger.sqlite._connections import connect
+from digitro_async.ledger.sqlite._jobs import commit
 from digitro_async.privacy import Personal
 
 
@@ -327,7 +321,7 @@ class TestThread:
             going_on.wait(10)
             return connect(*given)
 
-        monkeypatch.setattr(_owned_file, "connect", slow)
+        monkeypatch.setattr(_database, "connect", slow)
         async with quiet_loop():
             opening = asyncio.ensure_future(SQLiteLedger(path).__aenter__())
             await asyncio.sleep(0.05)
@@ -385,13 +379,13 @@ class TestThread:
         """What waits at the same time shares a commit, and its statements."""
         commits = []
         alone = []
-        write_intent = _statements._write_intent
+        write_intent = _batch_sql._write_intent
 
         def counted_alone(connection: sqlite3.Connection, job: Any) -> Any:
             alone.append(job)
             return write_intent(connection, job)
 
-        monkeypatch.setattr(_statements, "_write_intent", counted_alone)
+        monkeypatch.setattr(_batch_sql, "_write_intent", counted_alone)
 
         def counted(connection: sqlite3.Connection, jobs: list[Any]) -> None:
             commits.append(sum(map(len, jobs)))
@@ -520,7 +514,7 @@ class TestThread:
         with contextlib.closing(sqlite3.connect(path)) as connection:
             for before in ("SELECT 1", "ANALYZE"):
                 connection.execute(before)
-                for statements in (_statements._INTENTS, _statements._OUTCOMES):
+                for statements in (_batch_sql._INTENTS, _batch_sql._OUTCOMES):
                     plan = connection.execute(
                         f"EXPLAIN QUERY PLAN {statements.change}", (1,)
                     ).fetchall()

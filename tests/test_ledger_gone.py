@@ -24,7 +24,8 @@ from ledgers import NOW, accept, contacts, open_intents, some
 from owning import needs_private_mounts, refused
 
 from digitro_async import DigitroClient, LedgerError, Outcome, PauseSettings
-from digitro_async.campaign import Campaign, SQLiteLedger, State
+from digitro_async.campaign import Campaign
+from digitro_async.ledger import SQLiteLedger, State
 from digitro_async.testing import FakePABX
 
 Harm = Callable[[Path], object]

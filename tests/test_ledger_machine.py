@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 from ledgers import NOW, SHELVES, new_contact, some
 
 from digitro_async import ClaimLostError, IllegalTransitionError, LedgerError
-from digitro_async.campaign import Ledger, State, Step
-from digitro_async.campaign._reconcile import QUARANTINE
+from digitro_async.ledger import Ledger, State, Step
+from digitro_async.ledger._reconciliation import QUARANTINE
 
 QUARANTINE_SECONDS = 50.0
 OUTCOMES = {

@@ -14,8 +14,8 @@ from ledgers import contacts, some
 from owning import killed, needs_private_mounts, owner, refused
 
 from digitro_async import LedgerError, LedgerInUseError
-from digitro_async.campaign import LedgerReader, SQLiteLedger, State
-from digitro_async.campaign._descriptors import hold
+from digitro_async.ledger import LedgerReader, SQLiteLedger, State
+from digitro_async.ledger.sqlite._descriptors import hold
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from digitro_async.campaign._connection import connect
-from digitro_async.campaign._migrate import migrate
+from digitro_async.ledger.sqlite._connections import connect
+from digitro_async.ledger.sqlite._migrations import migrate
 
 pytestmark = [
     pytest.mark.long,

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ledgers import accept, some
 
-from digitro_async.campaign import SQLiteLedger, State
-from digitro_async.campaign._codes import STATE_CODES, STEP_CODES
-from digitro_async.campaign._state import Step
+from digitro_async.ledger import SQLiteLedger, State
+from digitro_async.ledger._state import Step
+from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
 
 ACCEPTED, PENDING = STATE_CODES[State.ACCEPTED], STATE_CODES[State.PENDING]
 AT = 1_700_000_000.0

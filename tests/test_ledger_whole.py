@@ -15,8 +15,8 @@ from ledgers import accept, contacts, open_intents, some
 from owning import killed, owner, refused
 
 from digitro_async import LedgerError
-from digitro_async.campaign import LedgerReader, SQLiteLedger, State
-from digitro_async.campaign._owner_lock import Mark, read_mark
+from digitro_async.ledger import LedgerReader, SQLiteLedger, State
+from digitro_async.ledger.sqlite._owner_lock import Mark, read_mark
 
 WHOLE = {State.ACCEPTED: 3, State.UNKNOWN: 3}
 

@@ -20,7 +20,7 @@ from digitro_async import (
     PauseSettings,
     PredictiveCall,
 )
-from digitro_async.dispatch._waiting import FEW_GONE, Waiter, Waiting
+from digitro_async.dispatch._waiters import FEW_GONE, Waiter, Waiting
 
 FEW, MANY = 1_000, 10_000
 STEEPEST = 4

@@ -34,9 +34,10 @@ from digitro_async import (
     RetrySettings,
     SessionManager,
 )
-from digitro_async.campaign import Campaign, NewContact, SQLiteLedger, State
+from digitro_async.campaign import Campaign
 from digitro_async.cli._client import open_client
-from digitro_async.cli._config import Config
+from digitro_async.config._config import Config
+from digitro_async.ledger import NewContact, SQLiteLedger, State
 from digitro_async.privacy import Personal
 
 LATENCY = 0.02

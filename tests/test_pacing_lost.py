@@ -17,9 +17,9 @@ from hypothesis.stateful import (
     rule,
 )
 
-from digitro_async.campaign._slots import Told, held_slots
-from digitro_async.campaign._state import Step
 from digitro_async.dispatch._pacing import Pacer, Together, quarantine_of
+from digitro_async.ledger._held_slots import Told, held_slots
+from digitro_async.ledger._state import Step
 from digitro_async.settings import RateLimit
 
 TOTAL = 5.0

@@ -16,8 +16,8 @@ from aiohttp.connector import BaseConnector
 from helpers import Line, RawServer, answer
 
 from digitro_async.protocol import Evidence
-from digitro_async.testing._hostile import Script
-from digitro_async.transport._evidence import WitnessedBody
+from digitro_async.testing.hostile._hostile_pabx import Script
+from digitro_async.transport._evidence import EvidencePayload
 
 
 def pin(consequence: str) -> Callable[[Any], Any]:
@@ -109,7 +109,7 @@ async def test_retry_switch() -> None:
 async def test_nothing_leaves_before_the_body_is_asked() -> None:
     """While the body has not been written not even the head has left."""
 
-    class Hesitant(WitnessedBody):
+    class Hesitant(EvidencePayload):
         """Waits before it writes."""
 
         async def write_with_length(
@@ -152,7 +152,7 @@ async def test_head_and_body_leave_together() -> None:
         line.send(answer("x"))
 
     async with RawServer(handler) as server, aiohttp.ClientSession() as session:
-        body = WitnessedBody(b'{"a": 1}', Evidence())
+        body = EvidencePayload(b'{"a": 1}', Evidence())
         async with session.post(server.base_url, data=body):
             pass
 

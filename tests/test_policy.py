@@ -14,7 +14,7 @@ from digitro_async.dispatch._policy import (
     retry_delay,
 )
 from digitro_async.errors import Outcome
-from digitro_async.protocol import Failure, Observation, Settled, Verdict, judge
+from digitro_async.protocol import AttemptResult, Failure, Observation, Verdict, judge
 from digitro_async.settings import PauseSettings, RetrySettings
 
 ACCEPTED = Verdict(Outcome.ACCEPTED)
@@ -82,7 +82,7 @@ class TestSentAgain:
         self, verdict: Verdict, attempts: int, chance: float
     ) -> None:
         """Nothing else is sent again, whatever attempts are left."""
-        settled = Settled(verdict, retry_after=1.0)
+        settled = AttemptResult(verdict, retry_after=1.0)
 
         assert (
             retry_delay(settled, attempts, RetrySettings(max_attempts=99), chance)
@@ -99,7 +99,7 @@ class TestSentAgain:
     ) -> None:
         """There is another attempt exactly while fewer were made than allowed."""
         settings = RetrySettings(max_attempts=max_attempts)
-        delay = retry_delay(Settled(verdict), attempts, settings, 0.5)
+        delay = retry_delay(AttemptResult(verdict), attempts, settings, 0.5)
 
         assert (delay is not None) is (attempts < max_attempts)
 
@@ -116,7 +116,7 @@ class TestSentAgain:
         settings = RetrySettings(
             max_attempts=10_000, base_delay=base, max_delay=longest
         )
-        delay = retry_delay(Settled(NOT_SENT), attempts, settings, chance)
+        delay = retry_delay(AttemptResult(NOT_SENT), attempts, settings, chance)
         ceiling = min(longest, base * 2.0 ** min(attempts - 1, 1000))
 
         assert delay is not None
@@ -128,7 +128,7 @@ class TestSentAgain:
         settings = RetrySettings(max_attempts=99, base_delay=0.5, max_delay=20.0)
 
         assert [
-            retry_delay(Settled(NOT_SENT), attempts, settings, 1.0)
+            retry_delay(AttemptResult(NOT_SENT), attempts, settings, 1.0)
             for attempts in range(1, 9)
         ] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
 
@@ -138,7 +138,7 @@ class TestSentAgain:
     ) -> None:
         """The PABX's wish is honoured up to a cap, and never shortens the back-off."""
         settings = RetrySettings(max_retry_after=longest)
-        settled = Settled(THROTTLED, retry_after=retry_after)
+        settled = AttemptResult(THROTTLED, retry_after=retry_after)
         delay = retry_delay(settled, 1, settings, chance)
 
         assert delay == max(0.5 * chance, min(retry_after, longest))

@@ -36,8 +36,8 @@ from digitro_async import (
     Secret,
 )
 from digitro_async.cli._app import app as digitro
-from digitro_async.cli._config import load_config
 from digitro_async.cli._exit import Exit
+from digitro_async.config._config import load_config
 from digitro_async.contacts import Contact, RejectsFile, ResultsFile, open_contacts
 from digitro_async.testing import FakePABX, Fault, FaultPlan
 

@@ -20,8 +20,8 @@ from digitro_async import (
     RetrySettings,
 )
 from digitro_async.protocol import Evidence
-from digitro_async.transport import _request
-from digitro_async.transport._request import Answer, request_class, send
+from digitro_async.transport import _prepared_request
+from digitro_async.transport._prepared_request import Answer, request_class, send
 
 ADDRESS = URL("http://127.0.0.1:1/requests/1/chamada-preditiva")
 
@@ -72,7 +72,7 @@ class TestPrepared:
         """One request is built by aiohttp for all calls to a PABX, and none is sent.
 
         Where this fails with a new release of aiohttp: calls are made all the same, as
-        aiohttp makes them; look at its requests before ``LOOKED_AT`` names it.
+        aiohttp makes them; look at its requests before ``SUPPORTED_AIOHTTP`` names it.
         """
         server = await dial(10, pool=pool)
 
@@ -229,7 +229,7 @@ class TestAnswer:
             taken.append(self)
             return self
 
-        monkeypatch.setattr(_request.Answer, "start", keep)
+        monkeypatch.setattr(_prepared_request.Answer, "start", keep)
 
         async def refuse(line: Any) -> None:
             await line.read_request()

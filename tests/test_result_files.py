@@ -278,7 +278,7 @@ def test_full_disk_leaves_whole_rows(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row that does not fit is taken back, reported, and can be written later."""
-    monkeypatch.setattr("digitro_async.contacts._results.io.FileIO", FullDisk)
+    monkeypatch.setattr("digitro_async.contacts._result_files.io.FileIO", FullDisk)
     monkeypatch.setattr(FullDisk, "room", 10_000)
     with ResultsFile(path) as file:
         file.write(CONTACT, ACCEPTED)
@@ -301,7 +301,7 @@ def test_full_disk_from_the_start_leaves_no_file(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file without room for its header is removed, so that it can be made later."""
-    monkeypatch.setattr("digitro_async.contacts._results.io.FileIO", FullDisk)
+    monkeypatch.setattr("digitro_async.contacts._result_files.io.FileIO", FullDisk)
     with RejectsFile(path) as file:
         with pytest.raises(DigitroError, match="can't be written"):
             file.write(REJECT)
@@ -321,7 +321,7 @@ def test_disk_that_is_gone_reports_the_first_error(
         def truncate(self, size: int | None = None, /) -> int:
             raise OSError(errno.EIO, "gone")
 
-    monkeypatch.setattr("digitro_async.contacts._results.io.FileIO", GoneDisk)
+    monkeypatch.setattr("digitro_async.contacts._result_files.io.FileIO", GoneDisk)
     monkeypatch.setattr(GoneDisk, "room", 100)
     with ResultsFile(path) as file, pytest.raises(DigitroError, match="No space"):
         file.write(CONTACT, ACCEPTED)

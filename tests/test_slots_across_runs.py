@@ -11,12 +11,11 @@ from ledgers import NOW, SHELVES, Shelf, accept, contacts, lose, open_intents
 from slots_scene import CALL, begin, client_of, lose_some, pacer_of, slow, taken
 
 from digitro_async import Campaign, LedgerError, RateLimit
-from digitro_async.campaign import Ledger, Step
-from digitro_async.campaign._clock import CLOCK
-from digitro_async.campaign._places import PLACES
-from digitro_async.campaign._reconcile import QUARANTINE
-from digitro_async.campaign._slots import HeldSlots
-from digitro_async.testing import MemoryLedger
+from digitro_async.ledger import Ledger, MemoryLedger, Step
+from digitro_async.ledger._held_slots import HeldSlots
+from digitro_async.ledger._ledger_clock import CLOCK
+from digitro_async.ledger._places import PLACES
+from digitro_async.ledger._reconciliation import QUARANTINE
 
 
 @pytest.fixture(params=SHELVES)

@@ -15,7 +15,7 @@ from digitro_async import (
     SourceError,
     open_ledger,
 )
-from digitro_async.testing import MemoryLedger
+from digitro_async.ledger import MemoryLedger
 
 
 class _OwnLedger(MemoryLedger):

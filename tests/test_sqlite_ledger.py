@@ -37,15 +37,9 @@ from digitro_async import (
     SchemaMismatchError,
     open_ledger,
 )
-from digitro_async.campaign import (
-    LedgerReader,
-    SQLiteLedger,
-    State,
-    _files,
-    _migrate,
-    _owned_file,
-)
-from digitro_async.campaign._connection import connect
+from digitro_async.ledger import LedgerReader, SQLiteLedger, State
+from digitro_async.ledger.sqlite import _database, _ledger_files, _migrations
+from digitro_async.ledger.sqlite._connections import connect
 from digitro_async.privacy import Personal
 
 ROOT = Path(__file__).parent.parent
@@ -452,7 +446,7 @@ class TestUnusable:
         fake = tmp_path / "mounts"
         root = "/dev/sda1 / ext4 rw 0 0\n"
         fake.write_text(root + mounts.format(place=listed), encoding="utf-8")
-        monkeypatch.setattr(_files, "_MOUNTS", fake)
+        monkeypatch.setattr(_ledger_files, "_MOUNTS", fake)
         if refused:
             error = await fails_to_open(place / "ledger.db")
 
@@ -464,7 +458,7 @@ class TestUnusable:
 
     async def test_unknown_file_systems(self, path: Path, monkeypatch: Any) -> None:
         """Where the system doesn't tell what is mounted, nothing is refused."""
-        monkeypatch.setattr(_files, "_MOUNTS", path.with_name("no mounts"))
+        monkeypatch.setattr(_ledger_files, "_MOUNTS", path.with_name("no mounts"))
         async with SQLiteLedger(path):
             pass
 
@@ -481,7 +475,7 @@ class TestUnusable:
         def break_down(*_: Any) -> None:
             raise KeyError("canary")
 
-        monkeypatch.setattr(_owned_file, "connect", break_down)
+        monkeypatch.setattr(_database, "connect", break_down)
         error = await fails_to_open(path)
 
         assert str(error).startswith("ledger.db can't be opened: KeyError")
@@ -489,7 +483,7 @@ class TestUnusable:
 
     async def test_no_write_ahead_log(self, path: Path, monkeypatch: Any) -> None:
         """A place where the log can't be had is refused."""
-        monkeypatch.setattr(_owned_file, "connect", connect_without_log)
+        monkeypatch.setattr(_database, "connect", connect_without_log)
         error = await fails_to_open(path)
 
         assert error.reason == "no_wal"
@@ -562,7 +556,7 @@ class TestMigrations:
         """The numbered files together make what the whole schema says."""
         migrated = sqlite3.connect(":memory:", isolation_level=None)
         installed = sqlite3.connect(":memory:", isolation_level=None)
-        _migrate.migrate(migrated)
+        _migrations.migrate(migrated)
         installed.executescript(sql_files()["schema.sql"])
         pragmas = [
             one.execute("PRAGMA application_id").fetchone()
@@ -580,42 +574,42 @@ class TestMigrations:
         numbered = sorted(name for name in sql_files() if name != "schema.sql")
 
         assert [int(name[:4]) for name in numbered] == list(range(1, len(numbered) + 1))
-        assert _migrate.latest_version() == len(numbered)
+        assert _migrations.latest_version() == len(numbered)
 
     def test_again(self) -> None:
         """A schema that is up to date is left as it is."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
-        _migrate.migrate(connection)
+        _migrations.migrate(connection)
         before = schema_of(connection)
-        _migrate.migrate(connection)
+        _migrations.migrate(connection)
 
         assert schema_of(connection) == before
-        assert _migrate.version_of(connection) == _migrate.latest_version()
+        assert _migrations.version_of(connection) == _migrations.latest_version()
         connection.close()
 
-    @pytest.mark.parametrize("version", range(_migrate.latest_version()))
+    @pytest.mark.parametrize("version", range(_migrations.latest_version()))
     async def test_from_each_version(
         self, path: Path, monkeypatch: Any, version: int
     ) -> None:
         """A ledger of each older version is opened, with all that is in it."""
-        every = _migrate._migrations()
+        every = _migrations._migrations()
         if version:
-            monkeypatch.setattr(_migrate, "_migrations", lambda: every[:version])
+            monkeypatch.setattr(_migrations, "_migrations", lambda: every[:version])
             async with SQLiteLedger(path) as ledger:
                 await ledger.add(contacts(3))
-        monkeypatch.setattr(_migrate, "_migrations", lambda: every)
+        monkeypatch.setattr(_migrations, "_migrations", lambda: every)
         async with SQLiteLedger(path) as ledger:
             added = await ledger.add(contacts(3))
 
         assert [one.new for one in added] == [version == 0] * 3
         assert query(path, "PRAGMA user_version") == [(len(every),)]
 
-    @pytest.mark.parametrize("broken", range(1, _migrate.latest_version() + 2))
+    @pytest.mark.parametrize("broken", range(1, _migrations.latest_version() + 2))
     async def test_a_migration_that_fails(
         self, path: Path, monkeypatch: Any, broken: int
     ) -> None:
         """A migration that fails half way leaves nothing of itself behind."""
-        every = _migrate._migrations()
+        every = _migrations._migrations()
         more = (*every, (len(every) + 1, "CREATE TABLE extra (x);"))
         bad = [
             (
@@ -624,10 +618,10 @@ class TestMigrations:
             )
             for number, sql in more
         ]
-        monkeypatch.setattr(_migrate, "_migrations", lambda: tuple(bad))
+        monkeypatch.setattr(_migrations, "_migrations", lambda: tuple(bad))
         error = await fails_to_open(path)
         version = query(path, "PRAGMA user_version")
-        monkeypatch.setattr(_migrate, "_migrations", lambda: more)
+        monkeypatch.setattr(_migrations, "_migrations", lambda: more)
         async with SQLiteLedger(path):
             pass
 

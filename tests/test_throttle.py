@@ -34,10 +34,10 @@ from digitro_async import (
     RateWaitTimeoutError,
     RetrySettings,
 )
-from digitro_async.campaign import State
 from digitro_async.dispatch._policy import throttle_pause
+from digitro_async.ledger import State
 from digitro_async.protocol import Failure, Observation, judge
-from digitro_async.protocol._outcome import PABX_REASONS
+from digitro_async.protocol._classification import PABX_REASONS
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
 ONCE = RetrySettings(max_attempts=1)

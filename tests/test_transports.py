@@ -19,8 +19,8 @@ from digitro_async import (
     PoolSettings,
     client,
 )
-from digitro_async.testing import FakePABX, HostileLine, HostilePABX
-from digitro_async.transport import _request
+from digitro_async.testing import FakePABX, HostileConnection, HostilePABX
+from digitro_async.transport import _prepared_request
 
 WAYS = ("lean", "aiohttp")
 """``LeanSessionManager``; and the ordinary manager with aiohttp's own requests, which
@@ -33,7 +33,7 @@ def go(name: str, patch: pytest.MonkeyPatch) -> None:
         for module in (client, test_soundness):
             patch.setattr(module, "SessionManager", LeanSessionManager)
     elif name == "aiohttp":
-        patch.setattr(_request, "LOOKED_AT", "no release of")
+        patch.setattr(_prepared_request, "SUPPORTED_AIOHTTP", "no release of")
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ async def test_interim_answers_are_passed_over(
     """Any number of 1xx answers comes before the one that counts."""
     go(name, monkeypatch)
 
-    async def chatty(line: HostileLine) -> None:
+    async def chatty(line: HostileConnection) -> None:
         await line.read_request()
         line.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n")
         line.accept("the-one")

@@ -19,7 +19,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ledgers import NOW, SHELVES, accept, entry_of, new_contact
 
-from digitro_async.campaign import NewContact, SQLiteLedger, State
 from digitro_async.cli._ledger import write_results
 from digitro_async.contacts import (
     Contact,
@@ -31,9 +30,10 @@ from digitro_async.contacts import (
 )
 from digitro_async.contacts._cells import csv_line
 from digitro_async.errors import RejectedError
+from digitro_async.ledger import NewContact, SQLiteLedger, State
 from digitro_async.models import CallResult, Outcome
 from digitro_async.privacy import Personal
-from digitro_async.testing import HostileLine, HostilePABX
+from digitro_async.testing import HostileConnection, HostilePABX
 
 PARTS = ",;\t\n\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029"
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207c\u207a\u207b\u2212"
@@ -277,7 +277,7 @@ async def test_call_id_in_a_pipe(tmp_path: Path) -> None:
     body = json.dumps({"ID_CHAMADA": call_id}, ensure_ascii=False).encode()
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
-    async def reply(line: HostileLine) -> None:
+    async def reply(line: HostileConnection) -> None:
         await line.read_request()
         line.send(whole)
         await line.wait_for_end()

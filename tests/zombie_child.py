@@ -17,7 +17,7 @@ from digitro_async import (
     RetrySettings,
     TimeoutSettings,
 )
-from digitro_async.testing import HostileLine, HostilePABX
+from digitro_async.testing import HostileConnection, HostilePABX
 from digitro_async.transport import _connector
 
 
@@ -29,7 +29,7 @@ def say(word: str) -> None:
 async def serve(host: str, port: int) -> None:
     """Accept every call, and say its destination when it has been read."""
 
-    async def script(line: HostileLine) -> None:
+    async def script(line: HostileConnection) -> None:
         while request := await line.read_request():
             destination = json.loads(request.partition(b"\r\n\r\n")[2])[DESTINATION]
             say(destination)

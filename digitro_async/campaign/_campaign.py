@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from digitro_async._checks import masked_fields
-from digitro_async.campaign._imported import (
-    Imported,
+from digitro_async._common.validators import masked_fields
+from digitro_async.campaign._campaign_run import CampaignRun
+from digitro_async.campaign._import_summary import (
+    ImportSummary,
     Pages,
     counted,
     numbered,
     source_of,
 )
-from digitro_async.campaign._ledger import Ledger
-from digitro_async.campaign._runner import CampaignRun
-from digitro_async.campaign._values import Added, NewContact, OpenContact
 from digitro_async.client import DigitroClient
 from digitro_async.errors import ConfigurationError, InvalidCallError
+from digitro_async.ledger._ledger import Ledger
+from digitro_async.ledger._records import AddResult, ClaimedContact, NewContact
 from digitro_async.models import PredictiveCall
 from digitro_async.privacy import Personal, Secret
 
@@ -98,7 +98,7 @@ class Campaign:
         allow_duplicates: bool = False,
         edited: bool = False,
         finish: Callable[[], None] | None = None,
-    ) -> Imported:
+    ) -> ImportSummary:
         """Put contacts into the ledger; adding the same file again adds nothing.
 
         A contact is known again by its id or, without one, by its number. What a row
@@ -129,10 +129,10 @@ class Campaign:
         source = await source_of(contacts)
         number = await self._ledger.begin_import(**source, now=time.time())
         times: Counter[int] | None = Counter() if allow_duplicates else None
-        imported, unnoted = Imported(), 0
+        imported, unnoted = ImportSummary(), 0
         async for page in Pages(contacts, PAGE):
             unnoted += page.rejected
-            became: list[tuple[Contact, Added]] = []
+            became: list[tuple[Contact, AddResult]] = []
             if page.contacts:
                 became = await self._put_in(page.contacts, times, number, unnoted)
                 unnoted = 0
@@ -171,7 +171,7 @@ class Campaign:
         times: Counter[int] | None,
         importing: int,
         rejected: int,
-    ) -> "list[tuple[Contact, Added]]":
+    ) -> "list[tuple[Contact, AddResult]]":
         new = [self._new_contact(contact, times) for contact in contacts]
         added = await self._ledger.add(new, importing=importing, rejected=rejected)
         return list(zip(contacts, added, strict=True))
@@ -205,7 +205,7 @@ class Campaign:
                 own[name] = text
         return own
 
-    def _build_call(self, contact: OpenContact) -> PredictiveCall:
+    def _build_call(self, contact: ClaimedContact) -> PredictiveCall:
         try:
             return PredictiveCall(  # unnamed before: errors show locals
                 **{**self._of_all, **contact.fields, "destination": contact.destination}

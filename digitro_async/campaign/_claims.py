@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
-from digitro_async.campaign._ledger import Ledger
-from digitro_async.campaign._values import OpenContact
 from digitro_async.errors import InvalidCallError
+from digitro_async.ledger._ledger import Ledger
+from digitro_async.ledger._records import ClaimedContact
 from digitro_async.models import DispatchItem, PredictiveCall
 
 __all__ = ["Claims"]
@@ -31,7 +31,7 @@ class Claims:
     def __init__(
         self,
         ledger: Ledger,
-        build_call: Callable[[OpenContact], PredictiveCall],
+        build_call: Callable[[ClaimedContact], PredictiveCall],
         *,
         page: int,
         max_attempts: int,
@@ -40,7 +40,7 @@ class Claims:
         self._build_call = build_call
         self._size = min(page, LARGEST_PAGE)
         self._max_attempts = max_attempts
-        self._page: deque[OpenContact] = deque()
+        self._page: deque[ClaimedContact] = deque()
         self._last = 0
 
     def next_ready(self) -> DispatchItem | None:

@@ -3,11 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from digitro_async.cli._config import Config, load_config
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._output import complain, hand_out
 from digitro_async.cli._runner import ends_anyway, on_interrupt, run_tuned, to_its_end
 from digitro_async.client import DigitroClient
+from digitro_async.config._config import Config, load_config
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,

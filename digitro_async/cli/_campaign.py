@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from digitro_async.campaign import Campaign, CampaignRun, Ledger, State
+from digitro_async.campaign import Campaign, CampaignRun
 from digitro_async.cli._client import open_client
-from digitro_async.cli._config import Config
 from digitro_async.cli._dialling import take_all
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._output import complain, say
-from digitro_async.cli._tally import Tally
+from digitro_async.cli._tally import RunCounts
 from digitro_async.client import DigitroClient
+from digitro_async.config._config import Config
 from digitro_async.errors import LedgerError
+from digitro_async.ledger import Ledger, State
 from digitro_async.models import CallResult
 
 __all__ = ["dial_campaign", "print_counts"]
@@ -39,7 +40,7 @@ async def dial_campaign(
         resumes = sum((await ledger.counts()).values()) > 0
         complain(f"{'resuming' if resumes else 'new ledger'}: {ledger_path}")
         _complain_of_recovered(ledger)
-        tally = Tally()
+        tally = RunCounts()
         if plan.contacts is not None and not await import_file(
             campaign, plan.contacts, plan, tally, course
         ):
@@ -70,7 +71,7 @@ async def _run(
     campaign: Campaign,
     client: DigitroClient,
     ledger: Ledger,
-    tally: Tally,
+    tally: RunCounts,
     *,
     course: Course,
     max_attempts: int,
@@ -109,7 +110,7 @@ def _complain_of_unrecorded(run: CampaignRun) -> None:
         complain(f"not in the ledger: {len(unrecorded) - _MOST_SHOWN} more")
 
 
-def _left_of(pending: int, tally: Tally) -> Callable[[], float | None]:
+def _left_of(pending: int, tally: RunCounts) -> Callable[[], float | None]:
     return lambda: pending - tally.settled
 
 
@@ -127,7 +128,7 @@ def print_counts(counts: Mapping[State, int], given_up: int) -> None:
         say(f"  of the pending, {given_up} had their last attempt")
 
 
-def _exit_of(counts: Mapping[State, int], tally: Tally) -> Exit:
+def _exit_of(counts: Mapping[State, int], tally: RunCounts) -> Exit:
     if sum(counts.values()) == counts[State.ACCEPTED] and not tally.rejected_rows:
         return Exit.DONE
     return Exit.INCOMPLETE

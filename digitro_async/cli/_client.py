@@ -4,9 +4,9 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
 
-from digitro_async.cli._config import Config
 from digitro_async.cli._output import complain
 from digitro_async.client import DigitroClient
+from digitro_async.config._config import Config
 from digitro_async.transport import LeanSessionManager, SessionManager
 
 __all__ = ["open_client"]

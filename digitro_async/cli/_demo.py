@@ -13,19 +13,20 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from digitro_async._own_files import create_own, make_own_folder
+from digitro_async._common.private_files import create_own, make_own_folder
 from digitro_async.cli._arguments import WHOLE
 from digitro_async.cli._campaign import dial_campaign
-from digitro_async.cli._config import load_config
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
 from digitro_async.cli._insisting import InsistingToDial
 from digitro_async.cli._ledger import write_results
 from digitro_async.cli._output import say
 from digitro_async.cli._runner import run_tuned, to_its_end
-from digitro_async.contacts import RejectsFile, open_contacts, write_sample_file
+from digitro_async.config._config import load_config
+from digitro_async.contacts import RejectsFile, open_contacts
 from digitro_async.errors import ConfigurationError
 from digitro_async.protocol import WIRE_NAMES
+from digitro_async.testing import write_sample_file
 
 __all__ = ["demo"]
 

@@ -7,10 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from digitro_async.campaign import LedgerReader
 from digitro_async.cli._arguments import LEDGER, WHOLE
 from digitro_async.cli._campaign import dial_campaign
-from digitro_async.cli._config import Config, load_config
 from digitro_async.cli._dialling import Reading, dial_all
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
@@ -20,6 +18,7 @@ from digitro_async.cli._insisting import (
 )
 from digitro_async.cli._output import complain, say
 from digitro_async.cli._runner import run_tuned, to_its_end
+from digitro_async.config._config import Config, load_config
 from digitro_async.contacts import (
     ContactFile,
     ContinuedRejects,
@@ -28,6 +27,7 @@ from digitro_async.contacts import (
     open_contacts,
 )
 from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import LedgerReader
 
 __all__ = ["dial", "say_how_it_is_read"]
 

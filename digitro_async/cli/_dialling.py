@@ -9,13 +9,13 @@ from typing import Any, Protocol, Self
 import attrs
 
 from digitro_async.cli._client import open_client
-from digitro_async.cli._config import Config
 from digitro_async.cli._exit import Course, Exit, exit_code_of
 from digitro_async.cli._output import complain, say
 from digitro_async.cli._progress import show_progress
 from digitro_async.cli._runner import cut_off, ends_anyway, on_interrupt
-from digitro_async.cli._tally import Tally, summary_of
+from digitro_async.cli._tally import RunCounts, summary_of
 from digitro_async.client import DigitroClient
+from digitro_async.config._config import Config
 from digitro_async.contacts import (
     Contact,
     ContactFile,
@@ -52,7 +52,7 @@ class Reading:
     contacts: ContactFile
     rejects: RejectsFile | None
     max_calls: int | None = None
-    tally: Tally = attrs.field(factory=Tally)
+    tally: RunCounts = attrs.field(factory=RunCounts)
     _rows: Iterator[Contact | RejectedRow | None] = attrs.field(init=False)
     _given: int = attrs.field(init=False, default=0)
 
@@ -139,7 +139,7 @@ class _Run:
     """What happened so far, beyond the outcomes."""
 
     stream: Stream
-    tally: Tally
+    tally: RunCounts
     write: Callable[[CallResult], None]
     course: Course
     meanings: dict[str, str] = attrs.field(factory=dict)
@@ -196,7 +196,7 @@ async def dial_all(
 async def take_all(
     client: DigitroClient,
     stream: Stream,
-    tally: Tally,
+    tally: RunCounts,
     course: Course,
     *,
     left: Callable[[], float | None],

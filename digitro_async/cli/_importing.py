@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 import attrs
 
-from digitro_async.campaign import Campaign, Import, Imported, Ledger
+from digitro_async.campaign import Campaign, ImportSummary
 from digitro_async.cli._exit import Course
 from digitro_async.cli._insisting import NOT_INSISTING_TO_DIAL, InsistingToDial
 from digitro_async.cli._output import complain
 from digitro_async.cli._runner import on_interrupt
-from digitro_async.cli._tally import Tally
+from digitro_async.cli._tally import RunCounts
 from digitro_async.contacts import (
     Contact,
     ContactFile,
@@ -20,6 +20,7 @@ from digitro_async.contacts import (
     RejectsFile,
 )
 from digitro_async.errors import LedgerError
+from digitro_async.ledger import Import, Ledger
 
 __all__ = ["Plan", "import_file", "is_whole", "say_unfinished", "unfinished"]
 
@@ -44,7 +45,11 @@ class Plan:
 
 
 async def import_file(
-    campaign: Campaign, contacts: ContactFile, plan: Plan, tally: Tally, course: Course
+    campaign: Campaign,
+    contacts: ContactFile,
+    plan: Plan,
+    tally: RunCounts,
+    course: Course,
 ) -> bool:
     """Put a file into the ledger; False where a signal ended that."""
     adding = asyncio.ensure_future(_add(campaign, contacts, plan, tally))
@@ -74,8 +79,8 @@ async def import_file(
 
 
 async def _add(
-    campaign: Campaign, contacts: ContactFile, plan: Plan, tally: Tally
-) -> Imported:
+    campaign: Campaign, contacts: ContactFile, plan: Plan, tally: RunCounts
+) -> ImportSummary:
     def reject(row: RejectedRow) -> None:
         tally.rejected_rows += 1
         if plan.rejects is not None:

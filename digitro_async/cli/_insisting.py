@@ -6,7 +6,7 @@ from typing import Annotated
 import attrs
 from cyclopts import Parameter
 
-from digitro_async.campaign import Ledger, open_ledger
+from digitro_async.ledger import Ledger, open_ledger
 
 __all__ = [
     "NOT_INSISTING",

@@ -1,6 +1,5 @@
 """``digitro status``, ``results`` and ``reconcile``: what stands in a ledger."""
 
-import datetime as dt
 import json
 import re
 import time
@@ -11,8 +10,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from digitro_async._own_files import create_own
-from digitro_async.campaign import Entry, Import, Ledger, LedgerReader, State
+from digitro_async._common.private_files import create_own
+from digitro_async._common.text import iso_time
 from digitro_async.cli._arguments import LEDGER, WHOLE
 from digitro_async.cli._campaign import print_counts
 from digitro_async.cli._exit import Exit
@@ -23,6 +22,7 @@ from digitro_async.cli._output import complain, hand_out, say
 from digitro_async.cli._runner import ends_anyway, run_tuned
 from digitro_async.contacts._cells import csv_line
 from digitro_async.errors import ConfigurationError, LedgerError
+from digitro_async.ledger import ContactRecord, Import, Ledger, LedgerReader, State
 from digitro_async.privacy import Personal
 
 __all__ = ["reconcile", "results", "status", "write_results"]
@@ -117,20 +117,20 @@ def write_results(ledger: Path, path: Path) -> None:
         file.writelines(_csv_lines(reader.entries()))
 
 
-def _csv_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
+def _csv_lines(entries: Iterable[ContactRecord]) -> Iterator[bytes]:
     yield csv_line(_COLUMNS)
     for entry in entries:
         yield csv_line(_row(entry).values())
 
 
-def _json_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
+def _json_lines(entries: Iterable[ContactRecord]) -> Iterator[bytes]:
     for entry in entries:
         # JSON may hold a DEL as it is; what escapes it for a terminal is no JSON.
         line = json.dumps(_row(entry)).replace("\x7f", "\\u007f")
         yield f"{line}\n".encode()
 
 
-def _row(entry: Entry) -> dict[str, object]:
+def _row(entry: ContactRecord) -> dict[str, object]:
     return {
         "contact": f"#{entry.number}",
         "id": None if entry.id is None else entry.id.reveal(),
@@ -140,16 +140,13 @@ def _row(entry: Entry) -> dict[str, object]:
         "pabx": entry.pabx,
         "attempts": entry.attempts,
         "reason": entry.reason,
-        "sent_at": _moment(entry.sent_at),
-        "settled_at": _moment(entry.settled_at),
+        "sent_at": _time(entry.sent_at),
+        "settled_at": _time(entry.settled_at),
     }
 
 
-def _moment(unix_time: float | None) -> str | None:
-    if unix_time is None:
-        return None
-    moment = dt.datetime.fromtimestamp(unix_time, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _time(unix_time: float | None) -> str | None:
+    return None if unix_time is None else iso_time(unix_time)
 
 
 def reconcile(

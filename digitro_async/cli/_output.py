@@ -6,19 +6,18 @@ line about them.
 """
 
 import contextlib
-import difflib
 import io
 import os
 import sys
 from collections.abc import Iterable
 from typing import BinaryIO, TextIO
 
+from digitro_async._common.text import printable
+
 __all__ = [
     "complain",
-    "did_you_mean",
     "hand_out",
     "prepare_streams",
-    "printable",
     "say",
 ]
 
@@ -51,17 +50,6 @@ def hand_out(lines: Iterable[bytes]) -> OSError | None:
         if problem is not None:
             return problem
     return None if out is None or is_shown else _put(b"", out)
-
-
-def printable(text: str) -> str:
-    """Return the text with everything escaped that would steer a terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint to append to an error, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def prepare_streams() -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from digitro_async.cli._output import complain
-from digitro_async.cli._tally import Tally
+from digitro_async.cli._tally import RunCounts
 from digitro_async.dispatch import Statistics
 
 __all__ = ["show_progress"]
@@ -29,7 +29,7 @@ Rows = list[tuple[str, str]]
 
 @attrs.frozen
 class _View:
-    tally: Tally
+    tally: RunCounts
     left: Callable[[], float | None]
     statistics: Callable[[], Statistics]
 
@@ -69,7 +69,7 @@ def _duration(seconds: float | None) -> str:
 
 @contextlib.asynccontextmanager
 async def show_progress(
-    tally: Tally,
+    tally: RunCounts,
     left: Callable[[], float | None],
     statistics: Callable[[], Statistics],
 ) -> AsyncIterator[None]:

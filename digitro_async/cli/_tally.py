@@ -7,11 +7,11 @@ import attrs
 
 from digitro_async.errors import Outcome
 
-__all__ = ["Tally", "summary_of"]
+__all__ = ["RunCounts", "summary_of"]
 
 
 @attrs.define
-class Tally:
+class RunCounts:
     """What became of a list so far.
 
     Attributes:
@@ -39,7 +39,7 @@ class Tally:
         return time.monotonic() - self.began
 
 
-def summary_of(tally: Tally) -> list[tuple[str, str]]:
+def summary_of(tally: RunCounts) -> list[tuple[str, str]]:
     """Return the lines that a list ends with."""
     seconds = max(tally.seconds, 1e-9)
     rows = [("contacts", f"{tally.settled}")]

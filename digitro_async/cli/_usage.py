@@ -18,7 +18,7 @@ from cyclopts import (
     ValidationError,
 )
 
-from digitro_async.cli._output import did_you_mean
+from digitro_async._common.text import did_you_mean
 
 __all__ = ["usage_problem"]
 

@@ -1,11 +1,10 @@
 """Contact files in, results files out; values only, no PABX is known here."""
 
-from digitro_async.contacts._continued import ContinuedRejects
-from digitro_async.contacts._encoding import ENCODINGS
-from digitro_async.contacts._reader import ContactFile, open_contacts
-from digitro_async.contacts._results import RejectsFile, ResultsFile
-from digitro_async.contacts._samples import sample_contacts, write_sample_file
-from digitro_async.contacts._values import Contact, RejectCode, RejectedRow
+from digitro_async.contacts._charset import ENCODINGS
+from digitro_async.contacts._contact import Contact, RejectCode, RejectedRow
+from digitro_async.contacts._contact_file import ContactFile, open_contacts
+from digitro_async.contacts._continued_rejects import ContinuedRejects
+from digitro_async.contacts._result_files import RejectsFile, ResultsFile
 
 __all__ = [
     "ENCODINGS",
@@ -17,6 +16,4 @@ __all__ = [
     "RejectsFile",
     "ResultsFile",
     "open_contacts",
-    "sample_contacts",
-    "write_sample_file",
 ]

@@ -1,18 +1,17 @@
 """The header row: which column is what."""
 
 import csv
-import difflib
 import re
-from collections.abc import Iterable
 
 import attrs
 
-from digitro_async.contacts._lines import Line
-from digitro_async.contacts._records import text_problem
+from digitro_async._common.text import did_you_mean
+from digitro_async.contacts._csv_records import text_problem
+from digitro_async.contacts._text_lines import Line
 from digitro_async.errors import ConfigurationError
 from digitro_async.models import PredictiveCall
 
-__all__ = ["CALL_FIELDS", "Columns", "did_you_mean", "read_header"]
+__all__ = ["CALL_FIELDS", "Columns", "read_header"]
 
 CALL_FIELDS = tuple(field.name for field in attrs.fields(PredictiveCall))
 _KNOWN = ("id", "pabx", *CALL_FIELDS)
@@ -77,12 +76,6 @@ def read_header(file: str, line: Line, *, ignore_unknown: bool) -> Columns:
         pabx=index.pop("pabx", None),
         fields=tuple((i, name) for name, i in index.items()),
     )
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint to append to an error, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _split(text: str) -> tuple[str, list[str]]:

@@ -6,10 +6,11 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from digitro_async.contacts._columns import CALL_FIELDS, Columns, did_you_mean
+from digitro_async._common.text import did_you_mean
+from digitro_async.contacts._columns import CALL_FIELDS, Columns
+from digitro_async.contacts._contact import Contact, Problem, RejectCode
+from digitro_async.contacts._csv_records import Record
 from digitro_async.contacts._numbers import read_number
-from digitro_async.contacts._records import Record
-from digitro_async.contacts._values import Contact, Problem, RejectCode
 from digitro_async.errors import ConfigurationError, InvalidCallError
 from digitro_async.models import PredictiveCall
 from digitro_async.privacy import Personal, Secret

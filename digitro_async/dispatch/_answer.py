@@ -1,14 +1,14 @@
 """Settles an attempt by its answer, and judges the connection that brought it."""
 
-from digitro_async.dispatch._lane import Lane
-from digitro_async.dispatch._progress import Progress
+from digitro_async.dispatch._admission import Lane
+from digitro_async.dispatch._call_run import Progress
 from digitro_async.errors import DigitroError, Outcome
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
+    AttemptResult,
     Evidence,
     Failure,
     Observation,
-    Settled,
     doubtful_answer,
     error_of,
     repeated_call_id,
@@ -26,7 +26,7 @@ __all__ = [
 
 def settle_attempt(
     lane: Lane, progress: Progress, evidence: Evidence, seen: Observation
-) -> Settled:
+) -> AttemptResult:
     """Settle an attempt, and judge its connection by what it answered."""
     settled = settle(seen, now=progress.sent_at or 0.0)
     connection = progress.connection = evidence.connection
@@ -50,7 +50,7 @@ def settle_attempt(
     return settled
 
 
-def settle_record(progress: Progress, settled: Settled) -> Settled:
+def settle_record(progress: Progress, settled: AttemptResult) -> AttemptResult:
     """Return what an attempt comes to once it is recorded."""
     if settled.verdict.alarm and not progress.is_doubtful:  # the record found it
         if progress.connection is not None:
@@ -60,7 +60,7 @@ def settle_record(progress: Progress, settled: Settled) -> Settled:
     return settled
 
 
-def doubted_attempt() -> tuple[Settled, Observation]:
+def doubted_attempt() -> tuple[AttemptResult, Observation]:
     """Return what a call comes to that waits to be sent again, and is doubted."""
     return doubtful_answer(), Observation(sending=True)
 
@@ -71,7 +71,7 @@ def cut_short(evidence: Evidence, failure: Failure) -> Observation:
 
 
 def error_of_attempt(
-    progress: Progress, settled: Settled, seen: Observation, pabx: str
+    progress: Progress, settled: AttemptResult, seen: Observation, pabx: str
 ) -> DigitroError | None:
     """Return the error of an attempt that was not accepted."""
     error = error_of(settled, seen, pabx=pabx, attempts=progress.attempts)

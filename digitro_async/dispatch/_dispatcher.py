@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 
+from digitro_async.dispatch._admission import Lane
 from digitro_async.dispatch._answer import (
     cut_short,
     doubted_attempt,
@@ -14,7 +15,7 @@ from digitro_async.dispatch._answer import (
     settle_attempt,
     settle_record,
 )
-from digitro_async.dispatch._arguments import (
+from digitro_async.dispatch._argument_checks import (
     check_reason,
     check_settings,
     check_turn,
@@ -22,23 +23,17 @@ from digitro_async.dispatch._arguments import (
     invalid_call,
 )
 from digitro_async.dispatch._back_offs import BackOffs, wake
-from digitro_async.dispatch._clock import live_clock, live_time
-from digitro_async.dispatch._journal import Journal
-from digitro_async.dispatch._lane import Lane
+from digitro_async.dispatch._call_run import Progress, is_cancelled
+from digitro_async.dispatch._dispatch_results import Calls, DispatchResults
+from digitro_async.dispatch._live_clock import live_clock, live_time
 from digitro_async.dispatch._policy import may_be_sent_again, retry_delay
-from digitro_async.dispatch._progress import Progress, is_cancelled
+from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._router import Router
 from digitro_async.dispatch._statistics import Statistics
-from digitro_async.dispatch._stream import Calls, DispatchResults
 from digitro_async.errors import ConfigurationError, NotSentError, Outcome
 from digitro_async.models import PABX, CallResult, PredictiveCall
-from digitro_async.protocol import (
-    Evidence,
-    Failure,
-    Observation,
-    Settled,
-    encode_call,
-)
+from digitro_async.protocol import AttemptResult, Evidence, Failure, Observation
+from digitro_async.protocol import encode_call as encode
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 from digitro_async.transport import Transport
 
@@ -188,7 +183,7 @@ class Dispatcher:
         progress.settled = progress.clock()
         return progress.end(progress.settled, refusal, refusal.pabx)
 
-    def stream(self, calls: Calls, journal: Journal | None = None) -> DispatchResults:
+    def stream(self, calls: Calls, journal: Recorder | None = None) -> DispatchResults:
         """Send many calls; see ``DigitroClient.dispatch``."""
         return DispatchResults(self, calls, journal)
 
@@ -271,7 +266,9 @@ class Dispatcher:
         lanes = self._router.lanes.items()
         return Statistics({name: lane.snapshot(now) for name, lane in lanes})
 
-    def _delay(self, lane: Lane, progress: Progress, settled: Settled) -> float | None:
+    def _delay(
+        self, lane: Lane, progress: Progress, settled: AttemptResult
+    ) -> float | None:
         """Return seconds until the next attempt, None where this was the last."""
         if not may_be_sent_again(settled.verdict):
             return None
@@ -288,7 +285,7 @@ class Dispatcher:
 
     async def _attempt(  # noqa: C901 - one attempt, told in order
         self, lane: Lane, progress: Progress, now: float, *, probe: bool
-    ) -> tuple[Settled, Observation]:
+    ) -> tuple[AttemptResult, Observation]:
         """Make one attempt and settle it, however it ends."""
         evidence = Evidence()
         progress.on_wire = True
@@ -307,7 +304,7 @@ class Dispatcher:
         try:
             seen = await self._transport.exchange(
                 lane.pabx,
-                encode_call(progress.call, lane.pabx.unset_fields),
+                encode(progress.call, lane.pabx.unset_fields),
                 evidence,
             )
             connection = evidence.connection
@@ -343,7 +340,7 @@ class Dispatcher:
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
 
     async def _record_now(
-        self, lane: Lane, progress: Progress, settled: Settled, seen: Observation
+        self, lane: Lane, progress: Progress, settled: AttemptResult, seen: Observation
     ) -> None:
         """Record what an attempt came to that is not the last, and wait for that."""
         assert progress.journal is not None  # noqa: S101 - for the type checker
@@ -358,7 +355,7 @@ class Dispatcher:
             raise
 
     def _conclude(
-        self, lane: Lane, progress: Progress, settled: Settled, seen: Observation
+        self, lane: Lane, progress: Progress, settled: AttemptResult, seen: Observation
     ) -> CallResult | None:
         """Return the result of the last attempt, None where it is to be recorded.
 
@@ -373,7 +370,7 @@ class Dispatcher:
         return None
 
     def _deliver(
-        self, lane: Lane, progress: Progress, seen: Observation, settled: Settled
+        self, lane: Lane, progress: Progress, seen: Observation, settled: AttemptResult
     ) -> None:
         """Give the result of a call away: its record is durable."""
         assert progress.deliver is not None  # noqa: S101 - for the type checker
@@ -389,7 +386,7 @@ class Dispatcher:
             self._idle = None
 
     def _end(
-        self, lane: Lane, progress: Progress, settled: Settled, seen: Observation
+        self, lane: Lane, progress: Progress, settled: AttemptResult, seen: Observation
     ) -> CallResult:
         name, accepted = lane.pabx.name, settled.accepted
         error = None

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Hashable
 
-from digitro_async.dispatch._journal import TakesDoubts
+from digitro_async.dispatch._call_run import Progress
 from digitro_async.dispatch._logger import LOGGER
-from digitro_async.dispatch._progress import Progress
+from digitro_async.dispatch._recorder import TakesDoubts
 from digitro_async.dispatch._statistics import Counters
 
 __all__ = ["Doubts"]

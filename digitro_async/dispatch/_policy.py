@@ -10,7 +10,7 @@ import math
 from collections import deque
 
 from digitro_async.errors import Outcome, OutcomeUnknownError, ThrottledError
-from digitro_async.protocol import Failure, Settled, Verdict
+from digitro_async.protocol import AttemptResult, Failure, Verdict
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = [
@@ -33,7 +33,7 @@ def may_be_sent_again(verdict: Verdict) -> bool:
 
 
 def retry_delay(
-    settled: Settled, attempts: int, settings: RetrySettings, chance: float
+    settled: AttemptResult, attempts: int, settings: RetrySettings, chance: float
 ) -> float | None:
     """Return seconds to wait before the next attempt, None where there is none.
 

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Callable, Iterable
 
-from digitro_async.dispatch._clock import live_time
-from digitro_async.dispatch._lane import Lane
-from digitro_async.dispatch._least import LeastLoaded, weight
-from digitro_async.dispatch._shared import at_one_address, make_pacer
+from digitro_async.dispatch._admission import Lane
+from digitro_async.dispatch._live_clock import live_time
+from digitro_async.dispatch._load_balancer import LoadBalancer, weight
+from digitro_async.dispatch._shared_caps import at_one_address, make_pacer
 from digitro_async.errors import ConfigurationError, PABXPausedError
 from digitro_async.models import PABX
 from digitro_async.settings import PauseSettings, RetrySettings
@@ -46,7 +46,7 @@ class Router:
         if not several or len(self.lanes) < len(several):
             raise ConfigurationError("give at least one PABX, each a name of its own")
         self._only = self.lanes[several[0].name] if len(several) == 1 else None
-        self._least = None if self._only else LeastLoaded(self.lanes.values())
+        self._least = None if self._only else LoadBalancer(self.lanes.values())
 
     def choose(self, name: str | None, *, failed: Lane | None = None) -> Lane | None:
         """Return the lane for a call; None where no PABX has that name.

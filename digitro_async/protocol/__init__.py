@@ -1,17 +1,7 @@
 """PURE: all knowledge of the vendor's wire; values in, values out."""
 
-from digitro_async.protocol._codec import (
-    MAX_ANSWER_BYTES,
-    MAX_ANSWER_DEPTH,
-    UnreadableBodyError,
-    call_ids_in,
-    decode_answer,
-    encode_call,
-    structure_call,
-    unstructure_call,
-)
-from digitro_async.protocol._exchange import (
-    Settled,
+from digitro_async.protocol._attempt import (
+    AttemptResult,
     build_headers,
     build_url,
     doubtful_answer,
@@ -19,8 +9,7 @@ from digitro_async.protocol._exchange import (
     repeated_call_id,
     settle,
 )
-from digitro_async.protocol._names import WIRE_NAMES
-from digitro_async.protocol._outcome import (
+from digitro_async.protocol._classification import (
     ACCEPTED_STATUS,
     PABX_REASONS,
     Connection,
@@ -31,6 +20,17 @@ from digitro_async.protocol._outcome import (
     is_answer,
     judge,
 )
+from digitro_async.protocol._codec import (
+    MAX_ANSWER_BYTES,
+    MAX_ANSWER_DEPTH,
+    UnreadableBodyError,
+    call_ids_in,
+    decode_answer,
+    encode_call,
+    structure_call,
+    unstructure_call,
+)
+from digitro_async.protocol._names import WIRE_NAMES
 
 __all__ = [
     "ACCEPTED_STATUS",
@@ -38,11 +38,11 @@ __all__ = [
     "MAX_ANSWER_DEPTH",
     "PABX_REASONS",
     "WIRE_NAMES",
+    "AttemptResult",
     "Connection",
     "Evidence",
     "Failure",
     "Observation",
-    "Settled",
     "UnreadableBodyError",
     "Verdict",
     "build_headers",

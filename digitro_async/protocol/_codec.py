@@ -15,7 +15,7 @@ from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from digitro_async._drafts import draft_of
+from digitro_async._common.drafts import draft_of
 from digitro_async.models import CallAccepted, PredictiveCall
 from digitro_async.privacy import Personal, Secret
 from digitro_async.protocol._names import CALL_ID, WIRE_NAMES

@@ -1,7 +1,7 @@
 """I/O: the only importer of aiohttp's client."""
 
-from digitro_async.transport._lean import LeanSessionManager
-from digitro_async.transport._port import Transport
+from digitro_async.transport._direct import LeanSessionManager
 from digitro_async.transport._sessions import SessionManager
+from digitro_async.transport._transport import Transport
 
 __all__ = ["LeanSessionManager", "SessionManager", "Transport"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["QuietPoolConnector", "abortive_sockets", "make_connector", "tls_of"]
+__all__ = ["CheckedConnector", "abortive_sockets", "make_connector", "tls_of"]
 
 DEFAULT_REST = 0.1
 """Seconds that connections to a PABX with a cap rest: five more at 50 calls/s."""
@@ -80,7 +80,7 @@ def tls_of(tls: TLSSettings) -> Any:
     raise ConfigurationError(f"ca_file can't be used ({problem}): {tls.ca_file}")
 
 
-class QuietPoolConnector(aiohttp.TCPConnector):
+class CheckedConnector(aiohttp.TCPConnector):
     """A pool that reuses a connection only after a rest, and only while it is quiet.
 
     Bytes that arrive on an idle connection are either its end or an answer that
@@ -262,7 +262,7 @@ def _watch(transport: Any) -> Callable[[int], Any]:
     return poll.poll
 
 
-def make_connector(pool: PoolSettings, total: float, tls: Any) -> QuietPoolConnector:
+def make_connector(pool: PoolSettings, total: float, tls: Any) -> CheckedConnector:
     """Return the connector of one PABX host. Needs a running loop.
 
     Args:
@@ -276,4 +276,4 @@ def make_connector(pool: PoolSettings, total: float, tls: Any) -> QuietPoolConne
         else {"force_close": True}
     )
     limit, sockets = pool.max_connections or 0, abortive_sockets(total)
-    return QuietPoolConnector(limit=limit, ssl=tls, socket_factory=sockets, **how)
+    return CheckedConnector(limit=limit, ssl=tls, socket_factory=sockets, **how)

@@ -22,10 +22,10 @@ from multidict import CIMultiDict
 from digitro_async.protocol import Evidence
 from digitro_async.transport._tracked import TrackedProtocol
 
-__all__ = ["WitnessedBody", "make_pool_trace"]
+__all__ = ["EvidencePayload", "make_pool_trace"]
 
 
-class WitnessedBody(aiohttp.Payload):
+class EvidencePayload(aiohttp.Payload):
     """Bytes of JSON that note in ``evidence`` that they are about to be written.
 
     Made for every call, so it is what aiohttp asks of a payload and nothing more.

@@ -20,13 +20,13 @@ from digitro_async.protocol import (
     build_url,
 )
 from digitro_async.transport._connector import (
-    QuietPoolConnector,
+    CheckedConnector,
     make_connector,
     tls_of,
 )
-from digitro_async.transport._evidence import WitnessedBody
+from digitro_async.transport._endpoint import Line, open_endpoint
+from digitro_async.transport._evidence import EvidencePayload
 from digitro_async.transport._failures import failure_of
-from digitro_async.transport._line import Line, open_line
 
 __all__ = ["Response", "SessionManager"]
 
@@ -67,7 +67,7 @@ class SessionManager:
     """
 
     def __init__(self) -> None:
-        self._connectors: dict[Hashable, QuietPoolConnector] = {}
+        self._connectors: dict[Hashable, CheckedConnector] = {}
         self._lines: dict[PABX, Line] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -163,7 +163,7 @@ class SessionManager:
 
     def _post(self, line: Any, body: bytes, evidence: Evidence) -> Awaitable[Response]:
         """Send the body; the response's content is still to be read."""
-        content = WitnessedBody(body, evidence)
+        content = EvidencePayload(body, evidence)
         session: Any = line.session
         posting: Awaitable[Response]
         if line.is_plain and aiohttp.ClientSession.post is _POST:
@@ -191,11 +191,11 @@ class SessionManager:
         url = URL(build_url(pabx), encoded=True)
         connector = self._connector_of(pabx, url)
         connector.serve(pabx.rate, pabx.pool.rest)
-        line = self._make_line(pabx, open_line(pabx, url, connector))
+        line = self._make_line(pabx, open_endpoint(pabx, url, connector))
         self._lines[pabx] = line
         return line
 
-    def _connector_of(self, pabx: PABX, url: URL) -> QuietPoolConnector:
+    def _connector_of(self, pabx: PABX, url: URL) -> CheckedConnector:
         key = (url.origin(), pabx.pool, pabx.timeouts.total, pabx.tls)
         if key not in self._connectors:
             tls = tls_of(pabx.tls)

@@ -1,0 +1,1 @@
+"""Small tools of every layer: validators, base URLs, texts, private files."""

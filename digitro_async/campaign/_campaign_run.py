@@ -1,0 +1,207 @@
+"""CampaignRun: dials what is pending in a ledger, and gives back what it did not."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+import anyio
+
+from digitro_async.campaign._claims import Claims
+from digitro_async.campaign._import_summary import check_whole
+from digitro_async.campaign._ledger_recorder import LedgerRecorder
+from digitro_async.campaign._run_guard import begin_turn, end_turn, knows_all
+from digitro_async.client import DigitroClient
+from digitro_async.dispatch import at_one_address, quarantine_of
+from digitro_async.errors import LedgerError, Outcome
+from digitro_async.ledger._ledger import Ledger, TellsOfLoss
+from digitro_async.ledger._ledger_clock import CLOCK, Clock, read_clock
+from digitro_async.ledger._places import PLACES, Places
+from digitro_async.ledger._reconciliation import QUARANTINE, seconds_of
+from digitro_async.ledger._records import ClaimedContact
+from digitro_async.models import CallResult, PredictiveCall
+
+__all__ = ["CampaignRun"]
+
+SMALLEST_PAGE = 500
+"""Fewest contacts that are claimed at once."""
+
+
+class CampaignRun:
+    """The results of one run, one for each contact that was taken on.
+
+    * Leaving the block early, ``drain()`` and cancellation let what is on the wire
+      finish; its outcomes are recorded whether anybody reads them or not, and whoever
+      was not called is pending again.
+    * When the ledger can't be written or is gone, no call is started any more;
+      iteration ends with its ``LedgerError`` after the results of the calls that were
+      on the wire. Those are ``unrecorded``: only their results tell of them.
+    * Otherwise it ends like ``DispatchResults``: with ``PABXPausedError`` when every
+      PABX is paused until somebody acts.
+
+    A contact that can't be called as it is becomes invalid and gives no result.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: DigitroClient,
+        build_call: Callable[[ClaimedContact], PredictiveCall],
+        max_attempts: int,
+        *,
+        partial: bool = False,
+    ) -> None:
+        self._ledger = ledger
+        self._client = client
+        self._partial = partial
+        self._fault: LedgerError | None = None
+        self._told = False
+        self._journal = LedgerRecorder(ledger, self._stop_for)
+        claims = Claims(
+            ledger,
+            build_call,
+            page=max(SMALLEST_PAGE, client.dispatcher.capacity),
+            max_attempts=max_attempts,
+        )
+        self._results = client.dispatch(claims, journal=self._journal)
+
+    async def __aenter__(self) -> Self:
+        if not self._partial:
+            check_whole(await self._ledger.imports())
+        dispatcher = self._client.dispatcher
+        holds_all = begin_turn(self._ledger, dispatcher)
+        try:
+            quarantine = await self._keep_quarantine()
+            await self._keep_clock()
+            places = Places.of_setting(await self._ledger.recall(PLACES))
+            if not holds_all:
+                await self._keep_slots(quarantine, places)
+                knows_all(self._ledger, dispatcher)
+            await self._keep_places(places)
+            await self._results.__aenter__()
+            self._hear_of_loss(self._stop_for)
+        except BaseException:
+            end_turn(self._ledger)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._results.__aexit__(kind, error, traceback)
+        finally:
+            await self._end()
+        if self._fault is not None and kind is None and not self._told:
+            raise self._take_fault()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> CallResult:
+        try:
+            return await anext(self._results)
+        except Exception:
+            if self._fault is None:
+                raise
+        raise self._take_fault()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing was left to claim."""
+        return self._results.exhausted
+
+    def drain(self) -> None:
+        """Start no further call; what is on the wire finishes."""
+        self._results.drain()
+
+    def unread(self) -> list[CallResult]:
+        """Take the results that nobody took by iterating."""
+        return self._results.unread()
+
+    @property
+    def unrecorded(self) -> Sequence[tuple[int, Outcome]]:
+        """Contacts whose calls' outcomes could not be written, and the outcomes."""
+        return tuple(self._journal.unrecorded)
+
+    async def _keep_quarantine(self) -> float:
+        """Note how long a call may be on its way; the longest of all runs counts."""
+        totals = [pabx.timeouts.total for pabx in self._client.dispatcher.pabx]
+        seconds = quarantine_of(max(totals))
+        kept = seconds_of(await self._ledger.recall(QUARANTINE))
+        if seconds > kept:
+            await self._ledger.remember(QUARANTINE, f"{seconds:g}")
+        return max(seconds, kept)
+
+    async def _keep_clock(self) -> None:
+        """Note how the clock stands by which this run's times are written."""
+        kept = Clock.of_setting(await self._ledger.recall(CLOCK))
+        clock = read_clock().after(kept)
+        if clock != kept:
+            await self._ledger.remember(CLOCK, clock.as_setting())
+
+    async def _keep_places(self, kept: Places) -> None:
+        """Note at which address each PABX is now."""
+        places = kept.with_all(self._client.dispatcher.pabx)
+        if places != kept:
+            await self._ledger.remember(PLACES, places.as_setting())
+
+    async def _keep_slots(self, quarantine: float, places: Places) -> None:
+        """Hold the rate slots that calls of earlier runs still hold."""
+        dispatcher = self._client.dispatcher
+        for address, together in at_one_address(dispatcher.pabx).items():
+            for limit in {pabx.rate for pabx in together if pabx.rate is not None}:
+                now = time.time()
+                held = await self._ledger.held_slots(
+                    calls=limit.calls,
+                    window=limit.per,
+                    quarantine=quarantine,
+                    now=now,
+                    elsewhere=places.elsewhere(address),
+                )
+                dispatcher.hold_slots(
+                    together[0].name,
+                    [until - now for until in held.cooling],
+                    lost=[until - now for until in held.lost],
+                    limit=limit,
+                )
+
+    def _hear_of_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
+        if isinstance(self._ledger, TellsOfLoss):
+            self._ledger.on_loss(tell)
+
+    def _stop_for(self, fault: LedgerError) -> None:
+        self._fault = self._fault or fault
+        self._results.drain()
+
+    def _take_fault(self) -> LedgerError:
+        fault, self._fault = self._fault, None
+        self._told = True  # once is enough
+        return fault or LedgerError()
+
+    async def _end(self) -> None:
+        """Give back what is claimed, whatever cancels this meanwhile."""
+        giving_back = asyncio.ensure_future(self._give_back())
+        cancelled: tuple[object, ...] | None = None
+        with anyio.CancelScope(shield=True):
+            while not giving_back.done():
+                try:
+                    await asyncio.wait([giving_back])
+                except asyncio.CancelledError as error:
+                    cancelled = error.args
+        self._hear_of_loss(None)
+        end_turn(self._ledger)
+        if cancelled is not None:
+            raise asyncio.CancelledError(*cancelled)
+        giving_back.result()
+
+    async def _give_back(self) -> None:
+        await self._journal.settled()
+        try:
+            await self._ledger.release()
+        except LedgerError as error:
+            self._fault = self._fault or error

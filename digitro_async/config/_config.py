@@ -1,0 +1,208 @@
+"""``digitro.toml`` -> PABX, defaults of every call, retry and pause settings.
+
+Values are checked by the settings they become, whose errors name the field; here the
+file and the line are added. No error shows a value: it may be a key or a password,
+even where another one belongs.
+"""
+
+import re
+import ssl
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+
+from digitro_async.config._location import ConfigLocation, Place, read_text
+from digitro_async.config._secrets import WRONG_TEXT, resolve_secrets
+from digitro_async.errors import ConfigurationError, InvalidCallError
+from digitro_async.models import PABX, PredictiveCall
+from digitro_async.settings import (
+    PauseSettings,
+    PoolSettings,
+    RateLimit,
+    RetrySettings,
+    TimeoutSettings,
+    TLSSettings,
+)
+
+__all__ = ["Config", "load_config"]
+
+_Built = TypeVar("_Built")
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """What a configuration file says.
+
+    Attributes:
+        pabx: The PABX to dial through.
+        call: Field of a call to text, for contacts that leave it open.
+        retry: When a call that was not placed is sent again.
+        pause: When a PABX is paused.
+        lean: Whether lists are dialled over the lean transport.
+    """
+
+    pabx: tuple[PABX, ...]
+    call: Mapping[str, str] = attrs.field(repr=False)
+    retry: RetrySettings
+    pause: PauseSettings
+    lean: bool = False
+
+
+_TABLES: Mapping[str, type[Any]] = {
+    "rate": RateLimit,
+    "pool": PoolSettings,
+    "timeouts": TimeoutSettings,
+    "tls": TLSSettings,
+}
+_PASSWORDS = ("device_password", "account_password")
+_CALL_FIELDS = tuple(
+    field.name for field in attrs.fields(PredictiveCall) if field.name != "destination"
+)
+_TOP = ("pabx", "call", "retry", "pause", "lean")
+# tomllib's texts are shown unless they may quote what stands in the file.
+_HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
+
+
+def load_config(path: Path) -> Config:
+    """Read a configuration file.
+
+    Args:
+        path: A TOML file; README.md shows one.
+
+    Raises:
+        ConfigurationError: If it can't be read or used; the text names the file and,
+            as far as they are known, the line and the field.
+    """
+    try:
+        where = ConfigLocation(path, read_text(path))
+    except ConfigurationError as error:
+        problem = str(error)
+    else:
+        return _build_config(where, _parse(where))
+    raise ConfigurationError(f"{path}: {problem}")
+
+
+def _parse(where: ConfigLocation) -> dict[str, Any]:
+    line: int | None = None
+    try:
+        return tomllib.loads(where.text)
+    except tomllib.TOMLDecodeError as error:
+        reason, _, at = str(error).rpartition(" (at ")
+        found = re.match(r"line (\d+)", at)
+        line = int(found[1]) if found else where.text.count("\n") + 1
+        problem = "it is not TOML"
+        if _HARMLESS.fullmatch(reason):
+            problem += f": {reason[:1].lower()}{reason[1:]}"
+    except (ValueError, RecursionError) as error:  # too long a number, too deep a list
+        problem = f"it is not TOML ({type(error).__name__})"
+    raise where.error_at(line, problem)
+
+
+def _build_config(where: ConfigLocation, data: dict[str, Any]) -> Config:
+    for name in data:
+        if name not in _TOP:
+            raise where.unknown((), name, _TOP)
+    tables = data.get("pabx", [])
+    if not isinstance(tables, list):
+        raise where.error(("pabx",), "must be a table in double brackets: [[pabx]]")
+    if not tables:
+        raise where.error_at(None, "there is no [[pabx]] table")
+    pabx = [_build_pabx(where, index, table) for index, table in enumerate(tables)]
+    for index, one in enumerate(pabx):
+        if one.name in {other.name for other in pabx[:index]}:
+            raise where.error(("pabx", index, "name"), "another PABX has this name")
+    pause = _build(where, ("pause",), PauseSettings, data.get("pause", {}))
+    if pause.wait_for_resume:
+        problem = "must be false: nobody can resume from a command line"
+        raise where.error(("pause", "wait_for_resume"), problem)
+    lean = data.get("lean", False)
+    if not isinstance(lean, bool):
+        raise where.error(("lean",), "must be true or false")
+    return Config(
+        lean=lean,
+        pabx=tuple(pabx),
+        call=_build_call(where, data.get("call", {})),
+        retry=_build(where, ("retry",), RetrySettings, data.get("retry", {})),
+        pause=pause,
+    )
+
+
+def _build_pabx(where: ConfigLocation, index: int, table: object) -> PABX:
+    place: Place = ("pabx", index)
+    given = resolve_secrets(where, place, table, ("api_key",))
+    if "api_key" not in given:
+        problem = "api_key is missing; give it, api_key_env or api_key_file"
+        raise where.error(place, problem)
+    if "channel_id" not in given:
+        raise where.error(place, "channel_id is missing")
+    for name, kind in _TABLES.items():
+        if name in given:
+            given[name] = _build(where, (*place, name), kind, given[name])
+    given.setdefault("name", "pabx" if index == 0 else f"pabx{index + 1}")
+    built = _build(where, place, PABX, given)
+    if built.tls.ca_file is None:
+        return built
+    ca_file = where.path.parent / built.tls.ca_file
+    if not _is_certificate(ca_file):
+        problem = "is not a PEM file that can be read"
+        raise where.error((*place, "tls", "ca_file"), problem)
+    return attrs.evolve(built, tls=attrs.evolve(built.tls, ca_file=ca_file))
+
+
+def _is_certificate(path: Path) -> bool:
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError):  # ssl's own errors are OSErrors
+        return False
+    return True
+
+
+def _build_call(where: ConfigLocation, table: object) -> dict[str, str]:
+    given = resolve_secrets(where, ("call",), table, _PASSWORDS)
+    for name, value in given.items():
+        if name not in _CALL_FIELDS:
+            raise where.unknown(("call",), name, _CALL_FIELDS)
+        if not isinstance(value, str):
+            raise where.error(("call", name), WRONG_TEXT)
+    complete = {"device": "0", "device_password": "0", **given, "destination": "0"}
+    try:
+        PredictiveCall(**complete)
+    except InvalidCallError as error:
+        # Its text is "<field> <problem>" and holds no value.
+        field, _, problem = str(error.args[0]).partition(" ")
+    else:
+        return given
+    raise where.error(("call", field), problem)
+
+
+def _build(
+    where: ConfigLocation, place: Place, kind: type[_Built], values: object
+) -> _Built:
+    """Make a setting of a table's values, or say where it is wrong."""
+    if not isinstance(values, dict):
+        raise where.error(place, f"must be a table{_EXAMPLES.get(str(place[-1]), '')}")
+    fields = {field.name: field for field in attrs.fields(kind)}  # type: ignore[arg-type]  # an attrs class
+    for name, value in values.items():
+        if name not in fields:
+            raise where.unknown(place, name, fields)
+        if fields[name].type is bool and not isinstance(value, bool):
+            raise where.error((*place, name), "must be true or false")
+    for name, field in fields.items():
+        if field.default is attrs.NOTHING and name not in values:
+            raise where.error(place, f"{name} is missing")
+    try:
+        return kind(**values)
+    except ConfigurationError as error:
+        problem = str(error)
+    except (TypeError, ValueError, ArithmeticError):  # what their own checks leave
+        problem = "a value has the wrong form"
+    name, _, rest = problem.partition(" ")
+    if name in fields:
+        raise where.error((*place, name), rest)
+    raise where.error(place, problem)
+
+
+_EXAMPLES = {"rate": ", such as { calls = 50, per = 1.0 }"}

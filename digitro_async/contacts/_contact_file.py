@@ -1,0 +1,264 @@
+"""Reads a contact file of any size, a row at a time."""
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO, Self
+
+from digitro_async._common.validators import masked_fields
+from digitro_async.contacts._charset import choose_encoding
+from digitro_async.contacts._columns import read_header
+from digitro_async.contacts._contact import (
+    Contact,
+    Problem,
+    RejectedRow,
+    file_name,
+    one_line_name,
+)
+from digitro_async.contacts._csv_records import BLANK, Record, first_line, read_records
+from digitro_async.contacts._rows import Defaults, RowReader, Seen, check_defaults
+from digitro_async.contacts._text_lines import Lines
+from digitro_async.errors import ConfigurationError, DigitroError
+from digitro_async.models import PredictiveCall
+
+__all__ = ["ContactFile", "open_contacts"]
+
+_NO_DEFAULTS: Defaults = MappingProxyType({})
+_PIECE = 1 << 18
+
+
+class ContactFile(Iterator[Contact | RejectedRow]):
+    """An open contact file: a context manager, and an iterator to be used once.
+
+    Made by :func:`open_contacts`.
+
+    Attributes:
+        name: Name of the file, without its folder.
+        encoding: Codec it is read with.
+        delimiter: What stands between its cells.
+        total_bytes: Its size when it was opened.
+        read: Rows read so far, rejected ones included.
+        rejected: Rows rejected so far.
+
+    Raises:
+        DigitroError: While iterating, if the file can't be read any further.
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        name: str,
+        *,
+        defaults: Defaults,
+        encoding: str | None,
+        ignore_unknown_columns: bool,
+        strip_punctuation: bool,
+        allow_duplicates: bool,
+    ) -> None:
+        self.name = name
+        self._shown = shown = file_name(name)
+        self.encoding = choose_encoding(stream, shown, encoding)
+        self._stat = os.fstat(stream.fileno())
+        self.total_bytes = self._stat.st_size
+        self.read = 0
+        self.rejected = 0
+        self._bytes = stream
+        self._failure: str | None = None
+        # Line ends are left as they are: they may stand inside a quoted cell.
+        self._text = io.TextIOWrapper(
+            stream, self.encoding, errors="surrogateescape", newline=""
+        )
+        lines = Lines(self._text)
+        header = first_line(lines)
+        if header is None:
+            raise ConfigurationError(f"{shown}, line 1: the file is empty")
+        columns = read_header(shown, header, ignore_unknown=ignore_unknown_columns)
+        self.delimiter = columns.delimiter
+        self._rows = RowReader(
+            columns,
+            check_defaults(shown, columns, defaults),
+            strip_punctuation=strip_punctuation,
+            seen=None if allow_duplicates else Seen(),
+        )
+        self._records = read_records(lines, self.delimiter, self._rows.is_whole_row)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes taken from the file so far, a buffer ahead of the rows."""
+        return self.total_bytes if self._bytes.closed else self._bytes.tell()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Contact | RejectedRow:
+        while (row := self._next_piece()) is None:
+            pass
+        return row
+
+    def pieces(self) -> Iterator[Contact | RejectedRow | None]:
+        """Yield what iteration yields, and None after every long stretch without it.
+
+        Whoever has something else to do meanwhile can look after it then.
+        """
+        while True:
+            try:
+                yield self._next_piece()
+            except StopIteration:
+                return
+
+    def content(self) -> Iterator[bytes]:
+        """Yield the bytes of the file in pieces; reading goes on where it was.
+
+        Raises:
+            DigitroError: If it can't be read.
+        """
+        place = self._bytes.tell()
+        try:
+            self._bytes.seek(0)
+            while piece := self._bytes.read(_PIECE):
+                yield piece
+        except OSError as error:
+            problem = error.strerror
+        else:
+            problem = None
+        finally:
+            if not self._bytes.closed:
+                self._bytes.seek(place)
+        if problem is not None:
+            raise self._cannot_be_read(problem)
+
+    def _next_piece(self) -> Contact | RejectedRow | None:
+        record = self._next_record()
+        if record is BLANK:
+            return None
+        row = record.problem or self._rows.read(record)
+        self.read += 1
+        if isinstance(row, Contact):
+            return row
+        self.rejected += 1
+        return self._rejected(record, row)
+
+    def __repr__(self) -> str:
+        return f"<ContactFile {self.name!r} read={self.read} rejected={self.rejected}>"
+
+    def close(self) -> None:
+        """Close the file; nothing can be read afterwards."""
+        self._text.close()
+
+    def _next_record(self) -> Record:
+        if self._text.closed:
+            raise ConfigurationError(f"{self._shown} was closed")
+        if self._failure is None:
+            try:
+                return next(self._records)
+            except StopIteration:
+                if not self._was_changed():
+                    raise
+                self._failure = "it was changed while it was read"
+            except OSError as error:
+                self._failure = error.strerror or type(error).__name__
+        # What failed once would look like the end of the file the next time.
+        raise self._cannot_be_read(self._failure)
+
+    def _was_changed(self) -> bool:
+        """Whether somebody wrote to the file, or cut it off, since it was opened."""
+        now, then = os.fstat(self._bytes.fileno()), self._stat
+        return (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns)
+
+    def _cannot_be_read(self, problem: str) -> DigitroError:
+        return DigitroError(
+            f"{self._shown} can't be read: {problem}", reason="read_failed"
+        )
+
+    def _rejected(self, record: Record, problem: Problem) -> RejectedRow:
+        code, reason, field = problem
+        if record.last > record.line:
+            reason += f" (lines {record.line} to {record.last})"
+        return RejectedRow(
+            file=self.name, line=record.line, field=field, reason=reason, code=code
+        )
+
+
+def open_contacts(
+    path: str | os.PathLike[str],
+    *,
+    defaults: Defaults = _NO_DEFAULTS,
+    encoding: str | None = None,
+    ignore_unknown_columns: bool = False,
+    strip_punctuation: bool = False,
+    allow_duplicates: bool = False,
+) -> ContactFile:
+    r"""Open a CSV file of contacts.
+
+    The first row names the columns, in any order and case: ``destination``, which must
+    be there, ``id``, ``pabx`` and any field of ``PredictiveCall``. Cells are set apart
+    by ``;``, ``,`` or a tab. Lines end with ``\n``, ``\r\n`` or ``\r``; blank ones are
+    skipped. Every other row comes out either as a contact or as a rejected row.
+
+    A cell that is not empty overrides the default of its field; an empty one leaves the
+    field to the default. ``destination``, ``id`` and ``pabx`` lose blanks around them;
+    everything else is sent as written.
+
+    A row is a duplicate when an earlier contact has its id or, for rows without an id,
+    when an earlier contact without an id has its destination. Rejected rows don't
+    count, so a corrected row further down is taken.
+
+    Args:
+        path: A regular file.
+        defaults: Field of a call to text, for rows that leave it empty.
+        encoding: What the file is written in. By default a byte order mark or bytes
+            that are UTF-8 throughout mean UTF-8, and anything else cp1252.
+        ignore_unknown_columns: Whether columns with other names are passed over.
+        strip_punctuation: Whether blanks, dashes, dots, parentheses and slashes are
+            taken out of numbers instead of rejecting the row.
+        allow_duplicates: Whether duplicates are contacts too.
+
+    Returns:
+        The open file, to be used in a ``with`` statement.
+
+    Raises:
+        ConfigurationError: If the file can't be opened or has no usable header, or a
+            field every call needs is neither a column nor a default.
+    """
+    defaults = masked_fields(PredictiveCall, defaults)  # errors show locals of frames
+    stream, shown = _open(path), file_name(path)
+    try:
+        return ContactFile(
+            stream,
+            one_line_name(path),
+            defaults=defaults,
+            encoding=encoding,
+            ignore_unknown_columns=ignore_unknown_columns,
+            strip_punctuation=strip_punctuation,
+            allow_duplicates=allow_duplicates,
+        )
+    except OSError as error:
+        stream.close()
+        problem = error.strerror
+    except BaseException:
+        stream.close()
+        raise
+    raise ConfigurationError(f"{shown} can't be read: {problem}")
+
+
+def _open(path: str | os.PathLike[str]) -> BinaryIO:
+    try:
+        # Opening a pipe would wait for ever, and it could not be read twice.
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            problem = "it is not a regular file"
+        else:
+            return Path(path).open("rb")
+    except OSError as error:
+        problem = error.strerror or "unknown reason"
+    except ValueError:
+        problem = "its name holds a NUL"
+    raise ConfigurationError(f"{file_name(path)} can't be opened: {problem}")

@@ -1,0 +1,156 @@
+"""Rows out of physical lines.
+
+CSV lets a quoted cell run over many lines, so one forgotten quote can swallow the
+rest of a file. Here it can't: a row joins few lines, and when its quote does not
+close, only the first line is rejected and reading goes on with the second.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from digitro_async.contacts._contact import Problem, RejectCode
+from digitro_async.contacts._text_lines import MAX_LINE, Line, Lines
+
+__all__ = ["BLANK", "MAX_LINES", "Record", "first_line", "read_records", "text_problem"]
+
+MAX_LINES = 20
+"""Most lines of one row."""
+
+_MANY_LINES = 1_000
+"""Blank lines after which whoever reads may look after something else."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # how undecodable bytes show themselves
+
+
+class Record(NamedTuple):
+    """One row: its cells, or what is wrong with it.
+
+    Attributes:
+        line: Number of its first line.
+        last: Number of its last line.
+        cells: What it holds.
+        problem: Why it has no cells.
+    """
+
+    line: int
+    last: int
+    cells: list[str]
+    problem: Problem | None = None
+
+
+BLANK = Record(0, 0, [])
+"""No row: tells that many lines were passed over."""
+
+
+def first_line(lines: Lines) -> Line | None:
+    """Return the first line that is not blank, if there is one."""
+    return next((line for line in lines if not _is_blank(line[1])), None)
+
+
+def read_records(
+    lines: Lines, delimiter: str, is_whole_row: Callable[[str], bool]
+) -> Iterator[Record]:
+    """Yield every row that is not blank, and ``BLANK`` after many blank lines.
+
+    Args:
+        lines: Where they come from.
+        delimiter: What stands between cells.
+        is_whole_row: Whether one line looks like a row of its own; a quoted cell
+            that holds such a line is taken for a forgotten quote.
+    """
+    blank = 0
+    for number, text in lines:
+        if text is None:
+            yield Record(number, number, [], _TOO_LONG)
+            continue
+        body = text.rstrip("\r\n")
+        if not body or body.isspace():
+            blank += 1
+            if not text or blank % _MANY_LINES == 0:
+                yield BLANK
+            continue
+        if '"' in body:
+            yield _quoted_record(lines, number, text, delimiter, is_whole_row)
+        elif problem := text_problem(body):
+            yield Record(number, number, [], problem)
+        else:
+            yield Record(number, number, body.split(delimiter))
+
+
+def text_problem(text: str) -> Problem | None:
+    """Say why a piece of the file is not text, if it is not."""
+    if "\0" in text:
+        return _NUL
+    if not text.isascii() and _SURROGATE.search(text):
+        return _UNREADABLE
+    return None
+
+
+_TOO_LONG = Problem(
+    RejectCode.LINE_TOO_LONG, f"the line is longer than {MAX_LINE} characters"
+)
+_NUL = Problem(RejectCode.NUL_BYTE, "holds a NUL byte")
+_UNREADABLE = Problem(
+    RejectCode.UNREADABLE_BYTES, "holds bytes that mean nothing in the file's encoding"
+)
+_STRAY_QUOTE = Problem(
+    RejectCode.STRAY_QUOTE, "has text after a closing quote; double quotes inside cells"
+)
+_OPEN_QUOTE = Problem(RejectCode.OPEN_QUOTE, "opens a quote that is not closed")
+_SWALLOWED = Problem(
+    RejectCode.OPEN_QUOTE, "has a quoted cell that holds whole rows: a forgotten quote?"
+)
+
+
+class _Joined:
+    """Hands csv the lines of one row, and remembers which it took."""
+
+    def __init__(self, lines: Lines, first: str) -> None:
+        self.taken: list[Line] = []
+        self.asked_for_more = False
+        self._lines = lines
+        self._first = first
+
+    def __iter__(self) -> Iterator[str]:
+        yield self._first
+        self.asked_for_more = True
+        size = len(self._first)
+        while len(self.taken) < MAX_LINES - 1:
+            line = next(self._lines, None)
+            if line is None:
+                return
+            self.taken.append(line)
+            size += len(line[1] or "")
+            if line[1] is None or size > MAX_LINE:
+                return
+            yield line[1]
+
+    def texts(self) -> list[str]:
+        return [text for _, text in self.taken if text is not None]
+
+
+def _quoted_record(
+    lines: Lines,
+    number: int,
+    text: str,
+    delimiter: str,
+    is_whole_row: Callable[[str], bool],
+) -> Record:
+    joined = _Joined(lines, text)
+    try:
+        cells = next(csv.reader(joined, delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        lines.put_back(joined.taken)
+        problem = _OPEN_QUOTE if joined.asked_for_more else _STRAY_QUOTE
+        return Record(number, number, [], text_problem(text) or problem)
+    more = joined.texts()
+    problem_or_none = text_problem("".join((text, *more)))
+    if any(map(is_whole_row, more)):
+        problem_or_none = _SWALLOWED
+    return Record(number, number + len(more), cells, problem_or_none)
+
+
+def _is_blank(text: str | None) -> bool:
+    return text is not None and not text.strip()

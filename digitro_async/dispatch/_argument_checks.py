@@ -1,0 +1,75 @@
+"""PURE: what is given to a dispatcher is looked at before anything is counted."""
+
+from collections.abc import Iterable
+
+from digitro_async._common.validators import (
+    LONGEST_SECONDS,
+    is_number,
+    is_one_line,
+    is_seconds,
+)
+from digitro_async.errors import ConfigurationError, InvalidCallError
+from digitro_async.settings import PauseSettings, RetrySettings
+
+__all__ = [
+    "check_reason",
+    "check_settings",
+    "check_turn",
+    "checked_seconds",
+    "invalid_call",
+]
+
+
+def check_settings(retry: object, pause: object) -> None:
+    """Demand settings.
+
+    Raises:
+        ConfigurationError: If one is something else.
+    """
+    if not isinstance(retry, RetrySettings):
+        raise ConfigurationError("retry must be RetrySettings")
+    if not isinstance(pause, PauseSettings):
+        raise ConfigurationError("pause must be PauseSettings")
+
+
+def check_turn(pabx: object, max_wait: object) -> None:
+    """Demand what a call can wait for its turn with.
+
+    Raises:
+        ConfigurationError: If one can't be used; the text names it.
+    """
+    if pabx is not None and not isinstance(pabx, str):
+        raise ConfigurationError("pabx must be the name of a PABX, or None")
+    if max_wait is not None and not is_seconds(max_wait):
+        raise ConfigurationError(
+            "max_wait must be a number of seconds, 0 or more, or None"
+        )
+
+
+def check_reason(reason: object) -> None:
+    """Demand a reason for a pause.
+
+    Raises:
+        ConfigurationError: If it is no short text.
+    """
+    if not is_one_line(reason):
+        raise ConfigurationError("reason must be printable text of 1 to 64 characters")
+
+
+def checked_seconds(seconds: Iterable[float]) -> list[float]:
+    """Return times from now, in seconds.
+
+    Raises:
+        ConfigurationError: If one is no such time.
+    """
+    checked = list(seconds)
+    if not all(is_number(one) and abs(one) <= LONGEST_SECONDS for one in checked):
+        raise ConfigurationError("seconds must be numbers of seconds")
+    return checked
+
+
+def invalid_call(*, known_pabx: bool) -> InvalidCallError:
+    """Return the error of what can't be sent by the PABX that it names, or at all."""
+    if not known_pabx:
+        return InvalidCallError("there is no PABX of that name", reason="unknown_pabx")
+    return InvalidCallError("it is not a PredictiveCall", reason="not_a_call")

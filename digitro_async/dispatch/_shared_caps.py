@@ -1,0 +1,74 @@
+"""PURE: which PABX share a cap: those at one address, whatever they are called."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from digitro_async._common.base_url import address_of
+from digitro_async.dispatch._pacing import Pacer, Together
+from digitro_async.errors import Outcome
+from digitro_async.models import PABX
+from digitro_async.protocol import AttemptResult, is_answer
+from digitro_async.settings import RateLimit
+
+__all__ = ["at_one_address", "give_back", "hold_slots", "make_pacer"]
+
+
+def at_one_address(several: Iterable[PABX]) -> dict[str, list[PABX]]:
+    """Return the PABX of each address."""
+    found: dict[str, list[PABX]] = defaultdict(list)
+    for pabx in several:
+        found[address_of(pabx.base_url)].append(pabx)
+    return dict(found)
+
+
+def make_pacer(together: Sequence[PABX], rest: float) -> Pacer | Together | None:
+    """Return what paces the calls to one address; None where there is no cap.
+
+    Args:
+        together: The PABX at that address. Each of their caps holds for all of them.
+        rest: Seconds from the last lost call until the last slot is used.
+    """
+    total = max(pabx.timeouts.total for pabx in together)
+    pacers: dict[RateLimit, Pacer] = {
+        pabx.rate: Pacer(pabx.rate, total=total, rest=rest)
+        for pabx in together
+        if pabx.rate is not None
+    }
+    if len(pacers) == 1:
+        return next(iter(pacers.values()))
+    return Together(pacers) if pacers else None
+
+
+def hold_slots(
+    pacer: Pacer | Together,
+    free_at: Sequence[float],
+    lost_until: Sequence[float],
+    now: float,
+    limit: RateLimit | None,
+) -> None:
+    """Take the slots of calls that were made before.
+
+    Args:
+        pacer: Whose slots.
+        free_at: For each call that was answered, when its slot is free.
+        lost_until: For each that was not, when its slot is free at the latest.
+        now: The time: what starts later is sent later than the lost ones.
+        limit: The cap that the slots are of, None for every one.
+    """
+    pacers = pacer.pacers.items() if isinstance(pacer, Together) else [(limit, pacer)]
+    for its_limit, one in pacers:
+        if limit is None or its_limit == limit:
+            one.hold(free_at, lost_until, now=now)
+
+
+def give_back(
+    pacer: Pacer | Together, settled: AttemptResult, now: float, started: float
+) -> None:
+    """Give back the slot of an attempt, or keep it where no answer came."""
+    outcome, reason = settled.verdict.outcome, settled.verdict.reason
+    if outcome is Outcome.ACCEPTED or is_answer(outcome, reason):
+        pacer.settle(now, started)
+    elif outcome is Outcome.NOT_SENT:
+        pacer.settle(now, sent=False)
+    else:
+        pacer.lose(now, started)

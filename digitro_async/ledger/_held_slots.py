@@ -1,0 +1,192 @@
+"""PURE: which rate slots the calls of earlier runs still hold, by a ledger's events.
+
+They are read from the end: behind an answer that is older than a window, to a call that
+was started after all that is further back, nobody holds a slot any more.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+import attrs
+
+from digitro_async.errors import Outcome
+from digitro_async.ledger._state import Step
+from digitro_async.protocol import Failure, is_answer
+
+__all__ = ["HeldSlots", "Told", "held_slots"]
+
+Told = tuple[int, Step, float, str | None, str | None]
+"""An event: contact, step, Unix time, PABX, reason."""
+
+_NOT_SENT = frozenset(Failure)
+"""Reasons of a call that was given back because nothing was sent."""
+
+_REFUSED = ("throttled", "status_")
+"""How reasons of a call begin that was given back because the PABX refused it."""
+
+_ENDS = frozenset({Step.ACCEPT, Step.REJECT, Step.LOSE, Step.RETURN, Step.RECOVER})
+
+MOST_EVENTS = 500_000
+"""Events that are looked at; a cap of 2,000 a second makes as many in two minutes."""
+
+
+@attrs.frozen
+class HeldSlots:
+    """Slots that are taken.
+
+    Attributes:
+        cooling: Until when, by Unix time, for each call that was answered.
+        lost: Until when at the latest, for each that was sent and never answered.
+    """
+
+    cooling: list[float]
+    lost: list[float]
+
+
+@attrs.define
+class _End:
+    """How one attempt ended.
+
+    Attributes:
+        place: How many events were told after its end.
+        at: When it ended.
+        is_answered: Whether the PABX answered it.
+        is_lost: Whether it was sent and never answered.
+        began: How many events were told after its intent, None where that is unknown.
+        sent_at: When it was sent at the earliest.
+    """
+
+    place: int
+    at: float
+    is_answered: bool
+    is_lost: bool
+    began: int | None = None
+    sent_at: float | None = None
+
+
+def held_slots(
+    events: Iterable[Told],
+    *,
+    calls: int,
+    window: float,
+    quarantine: float,
+    now: float,
+    elsewhere: Collection[str] = (),
+    latest: Callable[[float], float],
+) -> HeldSlots:
+    """Return which slots the last calls to one address hold.
+
+    Args:
+        events: All events, the last one first.
+        calls: Calls of the cap: no more slots than that are taken.
+        window: Seconds of the cap's window.
+        quarantine: Seconds from its intent in which a call may be delivered.
+        now: The time.
+        elsewhere: Names of the PABX that never were at that address.
+        latest: When at the latest something happened of which an event says when.
+    """
+    look_back = _LookBack(calls, now - window, now - window - quarantine)
+    for place, (contact, step, told_at, pabx, reason) in enumerate(events):
+        at = latest(told_at)
+        if look_back.is_over(place, at):
+            break
+        if pabx is None or pabx in elsewhere:
+            continue
+        if step in _ENDS:
+            look_back.take_end(contact, _end_of(step, place, at, reason or ""))
+        elif step is Step.INTEND and look_back.take_intent(contact, place, at):
+            break
+    return _slots_of(look_back.ends, calls, window, quarantine, now)
+
+
+def _slots_of(
+    ends: list[_End], calls: int, window: float, quarantine: float, now: float
+) -> HeldSlots:
+    """Return which slots attempts hold that ended so, the last one first."""
+    cooling: list[float] = []
+    lost: deque[_End] = deque()
+    for end in reversed(ends):
+        if end.is_lost:
+            lost.append(end)
+            continue
+        if end.is_answered and end.began is not None:
+            while lost and lost[0].place > end.began:
+                lost.popleft()
+                cooling.append(end.at + window)
+        cooling.append(end.at + window)
+    until = []
+    for end in lost:
+        sent_at = end.at if end.sent_at is None else end.sent_at
+        delivered = max(sent_at + quarantine, end.at)
+        if delivered > now:
+            until.append(delivered + window)
+        else:
+            cooling.append(delivered + window)
+    until = sorted(until)[-calls:]
+    still = sorted(one for one in cooling if one > now)
+    return HeldSlots(still[max(0, len(still) + len(until) - calls) :], until)
+
+
+class _LookBack:
+    """How the last attempts ended that may matter, read from the end.
+
+    Args:
+        calls: Most slots that can be held.
+        over: When an answered call's slot is free again that ended then or before.
+        oldest: What happened before that holds no slot.
+
+    Attributes:
+        ends: The ends, the last one first.
+    """
+
+    def __init__(self, calls: int, over: float, oldest: float) -> None:
+        self.ends: list[_End] = []
+        self._free = calls
+        self._over = over
+        self._oldest = oldest
+        # Ends whose intents are still to come; None where nothing was sent.
+        self._waiting: dict[int, _End | None] = {}
+
+    def is_over(self, place: int, at: float) -> bool:
+        """Whether what happened then, and whatever was before, does not matter."""
+        if at < self._oldest:
+            for end in self._open_ends():
+                end.sent_at = at  # or before
+            return True
+        return place == MOST_EVENTS
+
+    def take_end(self, contact: int, end: _End | None) -> None:
+        """Take an attempt's end; None where nothing was sent."""
+        self._waiting[contact] = end
+        if end is not None and (end.is_lost or self._free > 0):
+            self.ends.append(end)
+            self._free -= end.is_lost or end.at > self._over
+
+    def take_intent(self, contact: int, place: int, at: float) -> bool:
+        """Take an intent; True where nothing before it matters.
+
+        Whatever was lost before an answered call began is free a window after that
+        answer; so it does not matter where that is over, or no slot is left for it.
+        """
+        end = self._waiting.pop(contact, None)
+        if end is None:
+            return False
+        end.began, end.sent_at = place, at
+        if not end.is_answered or (end.at > self._over and self._free > 0):
+            return False
+        return not any(one.is_lost for one in self._open_ends())
+
+    def _open_ends(self) -> Iterator[_End]:
+        return (end for end in self._waiting.values() if end is not None)
+
+
+def _end_of(step: Step, place: int, at: float, reason: str) -> _End | None:
+    """Return how an attempt ended; None where nothing was sent."""
+    if step in (Step.LOSE, Step.RECOVER):
+        is_answered = is_answer(Outcome.UNKNOWN, reason)
+        return _End(place, at, is_answered, not is_answered)
+    if step is Step.RETURN:
+        if reason in _NOT_SENT:
+            return None
+        return _End(place, at, reason.startswith(_REFUSED), is_lost=False)
+    return _End(place, at, is_answered=True, is_lost=False)

@@ -1,0 +1,133 @@
+"""Decides whether an unknown contact may be settled by evidence, and how."""
+
+import re
+
+from digitro_async.errors import LedgerError
+from digitro_async.ledger._ledger_clock import Clock, read_clock
+from digitro_async.ledger._state import State, Step, after
+from digitro_async.privacy import Personal
+
+__all__ = [
+    "QUARANTINE",
+    "check_found",
+    "clock_to_keep",
+    "decide",
+    "readings_of",
+    "seconds_of",
+]
+
+QUARANTINE = "quarantine_seconds"
+"""Setting: how long after its intent a call may still be delivered late."""
+
+_LONGEST_EVIDENCE = 1_000
+_NUMBERED = re.compile(r"#([1-9]\d{0,18})", re.ASCII)
+_GREATEST_NUMBER = 2**63 - 1
+
+
+def decide(
+    state: State,
+    sent_at: float | None,
+    quarantine: float,
+    *,
+    accepted: bool,
+    evidence: str,
+    now: float,
+    clock: str | None = None,
+) -> tuple[Step, State]:
+    """Return the step of a reconciliation and where it leads.
+
+    Args:
+        state: Where the contact is.
+        sent_at: Unix time of its last intent.
+        quarantine: Seconds after which no call is delivered late any more.
+        accepted: Whether it was called.
+        evidence: How that is known.
+        now: The time.
+        clock: The clock that the ledger keeps, as ``clock_to_keep`` returned it.
+
+    Raises:
+        LedgerError: If there is no evidence, or it is too early.
+        IllegalTransitionError: If the contact is not unknown.
+    """
+    if not evidence.strip() or len(evidence) > _LONGEST_EVIDENCE:
+        raise LedgerError(
+            f"say how it is known, in 1 to {_LONGEST_EVIDENCE} characters",
+            reason="no_evidence",
+        )
+    step = Step.RECONCILE_ACCEPTED if accepted else Step.RECONCILE_NOT_PLACED
+    becomes = after(state, step)
+    latest, is_unclear = _latest(sent_at or 0.0, clock)
+    wait = latest + quarantine - now
+    if wait > 0:
+        unclear = (
+            ": another machine made it, or this one before it was started, so its time"
+            " can't be compared"
+        )
+        raise LedgerError(
+            f"too early: its call may still be delivered for {wait:.0f} s"
+            f"{unclear if is_unclear else ''}",
+            reason="quarantine",
+        )
+    return step, becomes
+
+
+def readings_of(contact: str | int | Personal) -> tuple[str | None, int | None]:
+    """Return the id and the ledger's number that are meant, None for what can't be.
+
+    Text like ``#17`` may be either: both are looked for, and they must be one contact.
+    """
+    own_id: str | None = None
+    number: int | None = None
+    if isinstance(contact, Personal):
+        own_id = contact.reveal()
+    elif isinstance(contact, str):
+        own_id = contact
+        numbered = _NUMBERED.fullmatch(contact)
+        number = None if numbered is None else int(numbered[1])
+    elif type(contact) is int:  # True is no number
+        number = contact
+    if number is not None and not 0 < number <= _GREATEST_NUMBER:
+        number = None
+    return own_id, number
+
+
+def _latest(sent_at: float, setting: str | None) -> tuple[float, bool]:
+    """Return when a call was sent at the latest, and whether that is unclear."""
+    clock, read = Clock.of_setting(setting), read_clock()
+    if clock is None or clock.boot != read.boot or not read.boot:
+        return sent_at, False  # there is nothing to go by but what it says
+    return clock.latest(sent_at, read), clock.is_unclear(sent_at)
+
+
+def clock_to_keep(setting: str | None) -> str | None:
+    """Return the clock for a ledger to keep that has this one; None for no other.
+
+    It is kept before anything is refused: what was made on another machine, or before
+    this one was started, can be settled a quarantine after it was first looked at here.
+    """
+    kept = Clock.of_setting(setting)
+    if kept is None:
+        return None
+    clock = read_clock().after(kept)
+    return None if clock == kept else clock.as_setting()
+
+
+def check_found(contacts: int) -> None:
+    """Demand that one contact was found.
+
+    Raises:
+        LedgerError: If there was none, or more than one.
+    """
+    if contacts == 0:
+        raise LedgerError("there is no such contact", reason="no_such_contact")
+    if contacts > 1:
+        raise LedgerError(
+            "several contacts can be meant: name one by the ledger's number alone, "
+            "as --number or an int",
+            reason="ambiguous_contact",
+        )
+
+
+def seconds_of(setting: str | None) -> float:
+    """Return the quarantine that a setting says."""
+    return float(setting or 0.0)

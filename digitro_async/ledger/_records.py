@@ -1,0 +1,157 @@
+"""The values that pass through the port of the ledger."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from digitro_async.ledger._state import State
+from digitro_async.privacy import Personal
+
+__all__ = [
+    "AddResult",
+    "ClaimedContact",
+    "ContactRecord",
+    "Import",
+    "NewContact",
+    "Reconciliation",
+    "storable",
+]
+
+
+def storable(text: str) -> str:
+    """Return the text as any ledger can hold it: only half a surrogate pair can't be.
+
+    It is no text, so no PABX can write it; it is kept as an escape.
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+@attrs.frozen(kw_only=True)
+class NewContact:
+    """A contact as it is put into a ledger.
+
+    Attributes:
+        line: Its line in the contact file.
+        identity: What makes it this contact: the caller's id or the number.
+        id: The caller's id.
+        destination: The number to dial.
+        pabx: Name of the PABX that must take it.
+        fields: Other fields of its call that are its own.
+    """
+
+    line: int
+    identity: Personal
+    id: Personal | None = None
+    destination: Personal
+    pabx: str | None = None
+    fields: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
+class AddResult:
+    """What became of one contact that was put into a ledger.
+
+    Attributes:
+        new: Whether it was not there before.
+        line: The line it was put in from, first.
+    """
+
+    new: bool
+    line: int
+
+
+@attrs.frozen(kw_only=True)
+class ClaimedContact:
+    """A contact that a runner has claimed.
+
+    Attributes:
+        number: The ledger's number of it.
+        attempts: Intents so far.
+        destination: The number to dial.
+        pabx: Name of the PABX that must take it.
+        fields: Other fields of its call that are its own.
+    """
+
+    number: int
+    attempts: int
+    destination: Personal
+    pabx: str | None
+    fields: Mapping[str, str] = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ContactRecord:
+    """One contact as a ledger shows it.
+
+    Attributes:
+        number: The ledger's number of it.
+        id: The caller's id.
+        line: Its line in the contact file.
+        state: Where it is.
+        call_id: The PABX's call id, where one was given.
+        pabx: Name of the PABX that had it last.
+        attempts: Intents so far.
+        reason: Why it is not accepted, as a code.
+        sent_at: Unix time of the last intent.
+        settled_at: Unix time of the last outcome.
+    """
+
+    number: int
+    id: Personal | None
+    line: int
+    state: State
+    call_id: str | None
+    pabx: str | None
+    attempts: int
+    reason: str | None
+    sent_at: float | None
+    settled_at: float | None
+
+
+@attrs.frozen
+class Reconciliation:
+    """What a reconciliation came to.
+
+    Attributes:
+        number: The ledger's number of the contact.
+        state: Where it is now.
+    """
+
+    number: int
+    state: State
+
+
+@attrs.frozen(kw_only=True)
+class Import:
+    """One list that was put into a ledger, or is being put in.
+
+    Attributes:
+        number: The ledger's number of it.
+        file: Name of its file, without the folder; None for a list of a program.
+        size: Bytes of the file.
+        began_at: Unix time of its beginning.
+        ended_at: Unix time of its end; None where it did not get there.
+        successor: Number of the import that has all that this one had, if there is one.
+        new: Contacts read so far that were not there before.
+        known: Contacts read so far that were there, from the same line.
+        repeated: Contacts read so far that were there, from another line.
+        rejected: Rows read so far that are no contacts.
+    """
+
+    number: int
+    file: str | None = None
+    size: int | None = None
+    began_at: float
+    ended_at: float | None = None
+    successor: int | None = None
+    new: int = 0
+    known: int = 0
+    repeated: int = 0
+    rejected: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that its list had is in the ledger."""
+        return self.ended_at is not None or self.successor is not None

@@ -1,0 +1,144 @@
+"""PURE: the states of a contact and every legal transition, as one table.
+
+Rule: whatever changes a contact's state asks this file. The two that matter most:
+
+* ``intent`` is durable before the first byte of a call leaves. An intent that is found
+  open when nobody owns it any more becomes ``unknown``, never ``pending``: the phone
+  may have rung.
+* ``unknown`` is left only by ``reconcile``, with evidence.
+
+What rests on an answer (accepted, rejected, pending after a refusal) becomes unknown
+where the answer turns out to have come out of step: it may be another call's.
+"""
+
+import enum
+from typing import Final
+
+from digitro_async.errors import IllegalTransitionError, Outcome
+
+__all__ = [
+    "DOUBTFUL",
+    "FINAL",
+    "TRANSITIONS",
+    "State",
+    "Step",
+    "after",
+    "diagram",
+    "step_for",
+]
+
+
+class State(enum.StrEnum):
+    """Where one contact is."""
+
+    PENDING = "pending"
+    """It may be called."""
+    CLAIMED = "claimed"
+    """A runner has taken it; nothing was promised to the PABX yet."""
+    INTENT = "intent"
+    """A call may be on the wire."""
+    ACCEPTED = "accepted"
+    """The PABX took the call and gave a call id."""
+    REJECTED = "rejected"
+    """The PABX refused this call for good."""
+    UNKNOWN = "unknown"
+    """It may have been called; nobody knows."""
+    INVALID = "invalid"
+    """It can't be called as it is."""
+    SKIPPED = "skipped"
+    """A gate forbade the call."""
+
+
+class Step(enum.StrEnum):
+    """What happens to a contact; the kinds of the ledger's events."""
+
+    CLAIM = "claim"
+    RELEASE = "release"
+    INTEND = "intend"
+    ACCEPT = "accept"
+    REJECT = "reject"
+    LOSE = "lose"
+    """The call's outcome is unknown."""
+    RETURN = "return"
+    """Provably not placed: not sent, or refused for a reason that is not its fault."""
+    INVALIDATE = "invalidate"
+    SKIP = "skip"
+    RECOVER = "recover"
+    """Its owner is gone."""
+    RECONCILE_ACCEPTED = "reconcile_accepted"
+    RECONCILE_NOT_PLACED = "reconcile_not_placed"
+    DOUBT = "doubt"
+    """The answer that its outcome rests on may belong to another call."""
+
+
+TRANSITIONS: Final = {
+    (State.PENDING, Step.CLAIM): State.CLAIMED,
+    (State.PENDING, Step.INVALIDATE): State.INVALID,
+    (State.PENDING, Step.SKIP): State.SKIPPED,
+    (State.CLAIMED, Step.RELEASE): State.PENDING,
+    (State.CLAIMED, Step.RECOVER): State.PENDING,
+    (State.CLAIMED, Step.INVALIDATE): State.INVALID,
+    (State.CLAIMED, Step.SKIP): State.SKIPPED,
+    (State.CLAIMED, Step.INTEND): State.INTENT,
+    (State.INTENT, Step.ACCEPT): State.ACCEPTED,
+    (State.INTENT, Step.REJECT): State.REJECTED,
+    (State.INTENT, Step.LOSE): State.UNKNOWN,
+    (State.INTENT, Step.RECOVER): State.UNKNOWN,
+    (State.INTENT, Step.RETURN): State.CLAIMED,
+    (State.UNKNOWN, Step.RECONCILE_ACCEPTED): State.ACCEPTED,
+    (State.UNKNOWN, Step.RECONCILE_NOT_PLACED): State.PENDING,
+    (State.ACCEPTED, Step.DOUBT): State.UNKNOWN,
+    (State.REJECTED, Step.DOUBT): State.UNKNOWN,
+    (State.PENDING, Step.DOUBT): State.UNKNOWN,
+    (State.CLAIMED, Step.DOUBT): State.UNKNOWN,
+}
+"""Everything that is legal; whatever is not here raises."""
+
+FINAL: Final = frozenset({State.ACCEPTED, State.REJECTED, State.INVALID, State.SKIPPED})
+"""States that nothing but a doubt about an answer leads out of."""
+
+DOUBTFUL: Final = "doubtful_answer"
+"""Reason of a contact whose last answer may belong to another call."""
+
+_STEPS: Final = {
+    Outcome.ACCEPTED: Step.ACCEPT,
+    Outcome.REJECTED: Step.REJECT,
+    Outcome.UNKNOWN: Step.LOSE,
+    Outcome.REFUSED: Step.RETURN,
+    Outcome.NOT_SENT: Step.RETURN,
+}
+
+
+def after(state: State, step: Step) -> State:
+    """Return the state that a step leads to.
+
+    Raises:
+        IllegalTransitionError: If the step is not legal in that state.
+    """
+    try:
+        return TRANSITIONS[state, step]
+    except KeyError:
+        pass
+    raise IllegalTransitionError(
+        f"{step} is not legal for a contact that is {state}", reason="illegal_step"
+    )
+
+
+def step_for(outcome: Outcome) -> Step:
+    """Return the step that an attempt's outcome is.
+
+    Raises:
+        IllegalTransitionError: If no attempt can end so.
+    """
+    step = _STEPS.get(outcome)
+    if step is not None:
+        return step
+    raise IllegalTransitionError(f"no attempt ends {outcome}", reason="illegal_step")
+
+
+def diagram() -> str:
+    """Return the table as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2", f"    [*] --> {State.PENDING}"]
+    lines += [f"    {a} --> {b}: {step}" for (a, step), b in TRANSITIONS.items()]
+    lines += [f"    {state} --> [*]" for state in State if state in FINAL]
+    return "\n".join(lines)

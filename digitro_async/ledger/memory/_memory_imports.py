@@ -1,0 +1,105 @@
+"""The imports of a ``MemoryLedger``."""
+
+import hashlib
+from collections.abc import Sequence
+
+import attrs
+
+from digitro_async.ledger._import_marks import Beginning, ImportMark, content_hash
+from digitro_async.ledger._records import AddResult, Import, NewContact
+
+__all__ = ["MemoryImports"]
+
+
+@attrs.define(eq=False)
+class _Record:
+    """One import, and what tells whether a later one has the same list."""
+
+    shown: Import
+    source: bytes | None
+    beginning: Beginning | None
+    contacts: int = 0
+    digest: bytes = b""
+
+
+class MemoryImports:
+    """Which lists were put in, and whether each was to its end."""
+
+    def __init__(self) -> None:
+        self._records: list[_Record] = []
+
+    def begin(
+        self, file: str | None, size: int | None, digest: bytes | None, now: float
+    ) -> int:
+        """Note that a list is being put in."""
+        number = len(self._records) + 1
+        source = content_hash(b"", size, digest)
+        beginning = None
+        if source is None:
+            broken = [one for one in self._unfinished() if one.source is None]
+            beginning = Beginning(
+                ImportMark(one.shown.number, one.contacts, one.digest)
+                for one in broken
+                if one.contacts
+            )
+            self._succeed(number, [one for one in broken if not one.contacts])
+        else:
+            same = [one for one in self._unfinished() if one.source == source]
+            self._succeed(number, same)
+        shown = Import(number=number, file=file, size=size, began_at=now)
+        self._records.append(_Record(shown, source, beginning))
+        return number
+
+    def count(
+        self,
+        number: int,
+        contacts: Sequence[NewContact],
+        added: Sequence[AddResult],
+        rejected: int,
+    ) -> None:
+        """Count a page of an import on."""
+        record = self._records[number - 1]
+        new = repeated = 0
+        for contact, one in zip(contacts, added, strict=True):
+            new += one.new
+            repeated += not one.new and one.line != contact.line
+        shown = record.shown
+        record.shown = attrs.evolve(
+            shown,
+            new=shown.new + new,
+            known=shown.known + len(added) - new - repeated,
+            repeated=shown.repeated + repeated,
+            rejected=shown.rejected + rejected,
+            successor=None,
+        )
+        if record.beginning is not None:
+            identities = [
+                hashlib.blake2b(one.identity.reveal().encode(), digest_size=16).digest()
+                for one in contacts
+            ]
+            record.digest, same = record.beginning.read(record.contacts, identities)
+            self._succeed(number, [self._records[other - 1] for other in same])
+        record.contacts += len(added)
+
+    def end(self, number: int, now: float, rejected: int, *, edited: bool) -> None:
+        """Note that a list was put in to its end."""
+        record = self._records[number - 1]
+        record.shown = attrs.evolve(
+            record.shown, ended_at=now, rejected=record.shown.rejected + rejected
+        )
+        file = record.shown.file
+        if edited and file is not None:
+            same = [one for one in self._unfinished() if one.shown.file == file]
+            self._succeed(number, same)
+
+    def all(self) -> Sequence[Import]:
+        """Return every import that was begun, in order."""
+        return [one.shown for one in self._records]
+
+    def _unfinished(self) -> list[_Record]:
+        return [one for one in self._records if not one.shown.is_whole]
+
+    def _succeed(self, number: int, others: list[_Record]) -> None:
+        for one in others:
+            if not one.shown.is_whole:
+                one.shown = attrs.evolve(one.shown, successor=number)

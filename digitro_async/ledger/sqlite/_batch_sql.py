@@ -1,0 +1,191 @@
+"""The SQL that runs once a call, for whole batches.
+
+Rows are handed to SQLite many in one statement: the interpreter's lock is then given
+up and asked for again once a statement instead of once a row. Events are told first,
+and the contacts are changed by what the events say, so each value is handed over once.
+"""
+
+import sqlite3
+from bisect import bisect_left
+from collections.abc import Callable
+from itertools import chain
+from typing import Any, Final
+
+import attrs
+
+from digitro_async.errors import (
+    ClaimLostError,
+    DigitroError,
+    IllegalTransitionError,
+)
+from digitro_async.ledger._state import TRANSITIONS, State, Step, after
+from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
+from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
+from digitro_async.ledger.sqlite._jobs import BatchConflictError, Job
+
+__all__ = ["write_intents", "write_outcomes"]
+
+_SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+"""Rows of one statement; rows that are left open are filled with ``_NOBODY``. There is
+a statement for each of these only, so that each is compiled once and for all."""
+
+_NOBODY: Final = 0
+"""No contact has this number. Neither it nor absent text is None: the driver takes a
+dozen times as long to hand over None as a number or a text."""
+
+_CLAIMED, _INTENT = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
+_ACCEPT, _LOSE = STEP_CODES[Step.ACCEPT], STEP_CODES[Step.LOSE]
+
+_ENDS: Final = {
+    STEP_CODES[step]: becomes
+    for (state, step), becomes in TRANSITIONS.items()
+    if state is State.INTENT
+}
+
+
+@attrs.frozen
+class _Statements:
+    """What tells of steps, for each number of rows, and what makes contacts follow.
+
+    Attributes:
+        tell: Rows of a statement to the statement.
+        change: Changes the contacts of all events after a sequence number.
+    """
+
+    tell: dict[int, str]
+    change: str
+
+
+def _telling(columns: str, row: str, row_of_event: str) -> dict[int, str]:
+    return {
+        rows: f"INSERT INTO event ({columns}) SELECT {row_of_event}"  # noqa: S608 - ours
+        f" FROM (VALUES {', '.join([row] * rows)}) WHERE column1 <> {_NOBODY}"
+        for rows in _SIZES
+    }
+
+
+_INTENTS: Final = _Statements(
+    _telling(
+        "contact, pabx, at, step",
+        "(?, ?, ?)",
+        f"column1, column2, column3, {STEP_CODES[Step.INTEND]}",
+    ),
+    f"""
+    UPDATE contact
+       SET state = {STATE_CODES[after(State.CLAIMED, Step.INTEND)]},
+           attempts = attempts + 1, pabx = event.pabx, sent_at = event.at,
+           call_id = NULL, reason = NULL, settled_at = NULL
+      FROM event
+     WHERE event.sequence > ?
+       AND contact.number = event.contact AND contact.state = {_CLAIMED}
+    """,  # noqa: S608 - numbers of our own
+)
+
+_OUTCOMES: Final = _Statements(
+    _telling(
+        "contact, step, at, call_id, reason, pabx",
+        "(?, ?, ?, ?, ?, ?)",
+        "column1, column2, column3, nullif(column4, ''), nullif(column5, ''), column6",
+    ),
+    f"""
+    UPDATE contact
+       SET state = CASE event.step
+           {" ".join(f"WHEN {end} THEN {STATE_CODES[to]}" for end, to in _ENDS.items())}
+           END,
+           call_id = iif(event.step = {_ACCEPT}, event.call_id, NULL),
+           reason = event.reason, settled_at = event.at
+      FROM event
+     WHERE event.sequence > ?
+       AND contact.number = event.contact AND contact.state = {_INTENT}
+    """,  # noqa: S608 - numbers of our own
+)
+
+_KNOWN_ID: Final = "SELECT 1 FROM contact WHERE pabx = ? AND call_id = ?"
+
+
+def write_intents(connection: sqlite3.Connection, jobs: list[Job]) -> None:
+    """Write intents: rows of number, PABX, time."""
+    _write(connection, jobs, _INTENTS, _write_intent)
+
+
+def write_outcomes(connection: sqlite3.Connection, jobs: list[Job]) -> None:
+    """Write outcomes: rows of number, step, time, call id, reason, PABX.
+
+    The call id and the reason are empty where there is none.
+
+    An acceptance with a call id that the PABX gave before becomes unknown; the id
+    stands in its event.
+    """
+    _write(connection, jobs, _OUTCOMES, _write_outcome)
+    for job in jobs:
+        if job.error is None:
+            job.result = _ENDS[job.row[1]]
+
+
+def _write(
+    connection: sqlite3.Connection,
+    jobs: list[Job],
+    statements: _Statements,
+    write_one: Callable[[sqlite3.Connection, Job], DigitroError | None],
+) -> None:
+    """Write all rows together; a single one says what is wrong with it."""
+    if len(jobs) > 1:
+        if not _all_fit(connection, jobs, statements):
+            raise BatchConflictError
+        return
+    (job,) = jobs
+    connection.execute("SAVEPOINT one")
+    try:
+        job.error = write_one(connection, job)
+    except BAD_VALUES as error:
+        job.error = bad_value(error)
+    if job.error is not None:
+        connection.execute("ROLLBACK TO one")
+    connection.execute("RELEASE one")
+
+
+def _all_fit(
+    connection: sqlite3.Connection, jobs: list[Job], statements: _Statements
+) -> bool:
+    most = _SIZES[-1]
+    try:
+        return all(
+            _write_rows(
+                connection, [job.row for job in jobs[begin : begin + most]], statements
+            )
+            for begin in range(0, len(jobs), most)
+        )
+    except BAD_VALUES:
+        return False
+
+
+def _write_intent(connection: sqlite3.Connection, job: Job) -> DigitroError | None:
+    if _write_rows(connection, [job.row], _INTENTS):
+        return None
+    return ClaimLostError("the contact is not claimed", reason="claim_lost")
+
+
+def _write_outcome(connection: sqlite3.Connection, job: Job) -> DigitroError | None:
+    number, step, at, call_id, _, pabx = job.row
+    if step == _ACCEPT and connection.execute(_KNOWN_ID, (pabx, call_id)).fetchone():
+        job.row = (number, _LOSE, at, call_id, "repeated_call_id", pabx)
+    if _write_rows(connection, [job.row], _OUTCOMES):
+        return None
+    return IllegalTransitionError("the contact has no open intent", reason="no_intent")
+
+
+def _write_rows(
+    connection: sqlite3.Connection,
+    rows: list[tuple[Any, ...]],
+    statements: _Statements,
+) -> bool:
+    """Tell of steps and take them; False where a contact can't take its step."""
+    size = _SIZES[bisect_left(_SIZES, len(rows))]
+    values = list(chain.from_iterable(rows))
+    values += [_NOBODY] * ((size - len(rows)) * len(rows[0]))
+    told = connection.execute(statements.tell[size], values)
+    if told.rowcount != len(rows):
+        return False
+    # One statement numbers its rows without a gap: the greatest number there is, and 1.
+    before = (told.lastrowid or 0) - len(rows)
+    return connection.execute(statements.change, (before,)).rowcount == len(rows)

@@ -1,0 +1,40 @@
+"""How states and steps stand in a ledger's file."""
+
+from typing import Final
+
+from digitro_async.ledger._state import State, Step
+
+__all__ = ["STATES", "STATE_CODES", "STEPS", "STEP_CODES"]
+
+STATE_CODES: Final = {
+    State.PENDING: 1,
+    State.CLAIMED: 2,
+    State.INTENT: 3,
+    State.ACCEPTED: 4,
+    State.REJECTED: 5,
+    State.UNKNOWN: 6,
+    State.INVALID: 7,
+    State.SKIPPED: 8,
+}
+"""Never change one: files outlive versions."""
+
+STATES: Final = {code: state for state, code in STATE_CODES.items()}
+
+STEP_CODES: Final = {
+    Step.CLAIM: 1,
+    Step.RELEASE: 2,
+    Step.INTEND: 3,
+    Step.ACCEPT: 4,
+    Step.REJECT: 5,
+    Step.LOSE: 6,
+    Step.RETURN: 7,
+    Step.INVALIDATE: 8,
+    Step.SKIP: 9,
+    Step.RECOVER: 10,
+    Step.RECONCILE_ACCEPTED: 11,
+    Step.RECONCILE_NOT_PLACED: 12,
+    Step.DOUBT: 13,
+}
+"""Never change one: files outlive versions."""
+
+STEPS: Final = {code: step for step, code in STEP_CODES.items()}

@@ -1,0 +1,195 @@
+"""What changes the contacts of a ledger file, but for the SQL that runs once a call."""
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Sequence
+from itertools import count
+
+from digitro_async.errors import IllegalTransitionError
+from digitro_async.ledger._records import AddResult, ClaimedContact, NewContact
+from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step, after
+from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
+from digitro_async.ledger.sqlite._queries import MAY_TRY, read_pending
+
+__all__ = [
+    "add_contacts",
+    "claim_contacts",
+    "doubt_contacts",
+    "hashes_of",
+    "invalidate_contact",
+    "release_contacts",
+    "write_setting",
+]
+
+_ABSENT = 0
+"""What ``nullif`` makes NULL of; no text is equal to a number. The driver takes a dozen
+times as long to hand over None as a number, and bytes as a bytearray."""
+
+_MOST_VALUES = 1_000
+"""Values that are asked for in one statement; 32,766 are allowed."""
+
+_DOUBTED = ", ".join(
+    str(STATE_CODES[state]) for state, step in TRANSITIONS if step is Step.DOUBT
+)
+
+_PENDING, _CLAIMED = STATE_CODES[State.PENDING], STATE_CODES[State.CLAIMED]
+
+
+def hashes_of(contacts: Sequence[NewContact], key: bytes) -> list[bytes]:
+    """Return what each contact is known by in a ledger."""
+    return [_hash_of(contact, key) for contact in contacts]
+
+
+def add_contacts(
+    connection: sqlite3.Connection,
+    hashes: Sequence[bytes],
+    contacts: Sequence[NewContact],
+) -> list[AddResult]:
+    """Put contacts in that are not there yet."""
+    lines = _known(connection, hashes)
+    (last,) = connection.execute("SELECT max(number) FROM contact").fetchone()
+    numbers = count((last or 0) + 1)
+    added, new = [], []
+    for contact, digest in zip(contacts, hashes, strict=True):
+        is_new = digest not in lines
+        if is_new:
+            lines[digest] = contact.line
+            new.append((next(numbers), digest, contact))
+        added.append(AddResult(new=is_new, line=lines[digest]))
+    _insert(connection, new)
+    return added
+
+
+def claim_contacts(
+    connection: sqlite3.Connection, limit: int, last: int, max_attempts: int
+) -> list[ClaimedContact]:
+    """Claim pending contacts with numbers above ``last``, in the order of import."""
+    claimed = read_pending(connection, limit, last, max_attempts)
+    if claimed:
+        connection.execute(
+            "UPDATE contact SET state = ?"  # noqa: S608 - our own texts
+            f" WHERE number > ? AND number <= ? AND state = ? AND {MAY_TRY}",
+            (
+                STATE_CODES[after(State.PENDING, Step.CLAIM)],
+                *(last, claimed[-1].number, _PENDING, max_attempts),
+            ),
+        )
+    return claimed
+
+
+def release_contacts(
+    connection: sqlite3.Connection, numbers: Sequence[int] | None
+) -> None:
+    """Give claimed contacts back; all of them for None."""
+    becomes = STATE_CODES[after(State.CLAIMED, Step.RELEASE)]
+    if numbers is None:
+        connection.execute(
+            "UPDATE contact SET state = ? WHERE state = ?", (becomes, _CLAIMED)
+        )
+        return
+    connection.execute(
+        "UPDATE contact SET state = ?"
+        " WHERE number IN (SELECT value FROM json_each(?)) AND state = ?",
+        (becomes, json.dumps(list(numbers)), _CLAIMED),
+    )
+
+
+def invalidate_contact(
+    connection: sqlite3.Connection, number: int, reason: str
+) -> None:
+    """Record that a claimed contact can't be called.
+
+    Raises:
+        IllegalTransitionError: If it is not claimed.
+    """
+    becomes = STATE_CODES[after(State.CLAIMED, Step.INVALIDATE)]
+    now = time.time()
+    cursor = connection.execute(
+        "UPDATE contact SET state = ?, reason = ?, settled_at = ?"
+        " WHERE number = ? AND state = ?",
+        (becomes, reason, now, number, _CLAIMED),
+    )
+    if cursor.rowcount != 1:
+        raise IllegalTransitionError("the contact is not claimed", reason="not_claimed")
+    connection.execute(
+        "INSERT INTO event (contact, step, at, reason) VALUES (?, ?, ?, ?)",
+        (number, STEP_CODES[Step.INVALIDATE], now, reason),
+    )
+
+
+def doubt_contacts(
+    connection: sqlite3.Connection, numbers: Sequence[int], pabx: str, at: float
+) -> int:
+    """Make contacts unknown whose last answer may be another call's; count them."""
+    doubted = 0
+    for number in numbers:
+        cursor = connection.execute(
+            "UPDATE contact SET state = ?, call_id = NULL, reason = ?, settled_at = ?"  # noqa: S608 - numbers of our own
+            " WHERE number = ? AND pabx = ? AND sent_at IS NOT NULL"
+            "   AND reason IS NOT 'reconciled'"
+            f"   AND state IN ({_DOUBTED})",
+            (STATE_CODES[State.UNKNOWN], DOUBTFUL, at, number, pabx),
+        )
+        if cursor.rowcount == 1:
+            doubted += 1
+            connection.execute(
+                "INSERT INTO event (contact, step, at, pabx, reason)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (number, STEP_CODES[Step.DOUBT], at, pabx, DOUBTFUL),
+            )
+    return doubted
+
+
+def write_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Keep a setting of the campaign."""
+    connection.execute(
+        "INSERT INTO setting (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
+def _hash_of(contact: NewContact, key: bytes) -> bytes:
+    identity = contact.identity.reveal().encode()
+    return hashlib.blake2b(identity, digest_size=16, key=key).digest()
+
+
+def _known(connection: sqlite3.Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
+    """Return the line of each contact that is there already."""
+    lines: dict[bytes, int] = {}
+    for begin in range(0, len(hashes), _MOST_VALUES):
+        some = [bytearray(one) for one in hashes[begin : begin + _MOST_VALUES]]
+        marks = ", ".join("?" * len(some))
+        lines |= connection.execute(
+            f"SELECT hash, line FROM contact WHERE hash IN ({marks})",  # noqa: S608
+            some,
+        ).fetchall()
+    return lines
+
+
+def _insert(
+    connection: sqlite3.Connection, contacts: list[tuple[int, bytes, NewContact]]
+) -> None:
+    connection.executemany(
+        "INSERT INTO contact (number, hash, line) VALUES (?, ?, ?)",
+        [
+            (number, bytearray(digest), contact.line)
+            for number, digest, contact in contacts
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO person (number, id, destination, pabx, fields)"
+        " VALUES (?, nullif(?, 0), ?, nullif(?, 0), nullif(?, 0))",
+        [
+            (
+                number,
+                _ABSENT if contact.id is None else contact.id.reveal(),
+                contact.destination.reveal(),
+                _ABSENT if contact.pabx is None else contact.pabx,
+                json.dumps(dict(contact.fields)) if contact.fields else _ABSENT,
+            )
+            for number, _, contact in contacts
+        ],
+    )

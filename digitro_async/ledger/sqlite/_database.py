@@ -1,0 +1,296 @@
+"""A ledger's file and what its owner has of it: locks, connection, marks and key."""
+
+import contextlib
+import secrets
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from digitro_async._common.text import printable
+from digitro_async.errors import LedgerError, LedgerInUseError
+from digitro_async.ledger.sqlite._connections import connect, connect_to_read
+from digitro_async.ledger.sqlite._descriptors import (
+    Descriptor,
+    Identity,
+    hold,
+    identity_of,
+)
+from digitro_async.ledger.sqlite._ledger_files import (
+    beside,
+    check_links,
+    check_local,
+    check_names,
+    check_own,
+    create_private,
+    has_log,
+    is_local,
+)
+from digitro_async.ledger.sqlite._migrations import migrate
+from digitro_async.ledger.sqlite._owner_lock import Mark, OwnerLock
+from digitro_async.ledger.sqlite._rescue import rescue
+from digitro_async.ledger.sqlite._watch import Loss, Watch
+from digitro_async.ledger.sqlite._wholeness import (
+    check_there,
+    check_whole,
+    latest,
+    mark_closed,
+    mark_of,
+    mark_open,
+)
+
+__all__ = ["LedgerDatabase", "Opening"]
+
+
+@attrs.frozen(kw_only=True)
+class Opening:
+    """How a ledger's file is opened.
+
+    Attributes:
+        synchronous: How commits are synced.
+        busy_timeout: Seconds to wait for another program that is writing to it.
+        any_file_system: Whether it may stand on a file system that is not known.
+        accept_loss: Whether it is opened though something of its record is missing.
+    """
+
+    synchronous: str
+    busy_timeout: float
+    any_file_system: bool = False
+    accept_loss: bool = False
+
+
+class LedgerDatabase:
+    """What the writing thread opens, uses and closes.
+
+    Args:
+        path: The file; made if it isn't there.
+        opening: How it is opened.
+        prepare: What is done first of all: closes what the last owner left open, and
+            returns how much that was.
+
+    Attributes:
+        path: The file itself, once it is open, and not a link to it.
+        name: Its name, fit for texts.
+        key: What contacts are hashed with.
+        recovered: Open intents that were found.
+        rescued: Where what it held was saved, once it is gone.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        opening: Opening,
+        prepare: Callable[[sqlite3.Connection], int],
+    ) -> None:
+        self.path = path
+        self.name = printable(path.name)
+        self.key = b""
+        self.recovered = 0
+        self.rescued: Path | None = None
+        self._opening = opening
+        self._prepare = prepare
+        self._lock: OwnerLock | None = None
+        self._descriptor: Descriptor | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._guard: sqlite3.Connection | None = None
+        self._copy: sqlite3.Connection | None = None
+        self._watch: Watch | None = None
+        self._ledger = ""
+        self._folder: Identity = (0, 0)
+
+    def open(self) -> sqlite3.Connection:
+        """Open it as its one owner.
+
+        Raises:
+            LedgerInUseError: If somebody has it.
+            LedgerError: If it can't be used.
+            sqlite3.Error: If SQLite says so.
+        """
+        check_links(self.path)
+        # Two names of one file must not have two locks.
+        self.path = self.path.resolve()
+        check_names(self.path)
+        check_own(self.path)
+        if not self._opening.any_file_system:
+            check_local(self.path)
+        self._lock = OwnerLock(self.path)
+        self._lock.acquire()
+        mark = None if self._opening.accept_loss else self._lock.read()
+        check_there(self.path, mark)
+        create_private(self.path)
+        self._own_file()
+        connection = self._connect(mark)
+        self.recovered = self._prepare(connection)
+        mark_open(connection)
+        self._begin_to_watch(connection)
+        return connection
+
+    def committed(self) -> None:
+        """Note how far the record has come; see whether it is still there.
+
+        Raises:
+            LedgerError: If it is not: what was committed is not in the ledger.
+            sqlite3.Error: If SQLite says so.
+            OSError: If it can't be noted.
+        """
+        self.look()
+        if self._connection is not None and self._lock is not None:
+            self._lock.write(Mark(self._ledger, *latest(self._connection)))
+
+    def look(self) -> None:
+        """See whether the ledger's name still leads to what is open.
+
+        Raises:
+            LedgerError: If it does not. What it held is saved then, if that can be.
+        """
+        loss = None if self._watch is None else self._watch.look()
+        if loss is not None:
+            self._rescue(loss)
+            raise self._gone(loss)
+
+    @property
+    def copy(self) -> sqlite3.Connection | None:
+        """What takes the outcomes of a ledger that is gone."""
+        return self._copy
+
+    def close(self, *, whole: bool = True) -> None:
+        """Close what is open.
+
+        Args:
+            whole: Whether all that was to be written is.
+        """
+        if self._copy is not None:
+            with contextlib.suppress(sqlite3.Error):
+                mark_closed(self._copy)
+            self._copy.close()
+            self._copy = None
+        # What was not opened is left as it is, with its log.
+        was_open = self._watch is not None
+        self._retire(deletes_log=was_open, whole=whole and was_open)
+        self._watch = None
+        if self._descriptor is not None:
+            self._descriptor.disown()
+            self._descriptor.let_go()
+            self._descriptor = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _own_file(self) -> None:
+        try:
+            self._descriptor = hold(self.path)
+        except OSError as error:
+            problem = error.strerror
+        else:
+            # Elsewhere such a lock may be one of the kind that SQLite takes itself.
+            descriptor = self._descriptor if is_local(self.path) else None
+            if descriptor is not None and not descriptor.own():
+                raise LedgerInUseError(
+                    "it is open already under another name, here or in another process",
+                    reason="in_use",
+                )
+            return
+        raise LedgerError(f"{self.name} can't be opened: {problem}", reason="no_access")
+
+    def _connect(self, mark: Mark | None) -> sqlite3.Connection:
+        opening = self._opening
+        had_log = has_log(self.path)
+        connection = connect(self.path, opening.synchronous, opening.busy_timeout)
+        self._connection = connection
+        self._guard = connect_to_read(self.path)
+        if not opening.accept_loss:
+            check_whole(connection, self.path, mark, had_log=had_log)
+        migrate(connection)
+        self.key = _key_of(connection)
+        return connection
+
+    def _begin_to_watch(self, connection: sqlite3.Connection) -> None:
+        found = mark_of(connection)
+        assert found is not None  # noqa: S101 - for the type checker: it has its key
+        self._ledger = found.ledger
+        problem = "it was replaced while it was opened"
+        try:
+            self._folder = identity_of(self.path.parent.stat())
+            self._watch = Watch(self.path)
+            self.committed()
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        else:
+            held = self._descriptor
+            if held is None or held.identity == identity_of(self.path.lstat()):
+                return
+        raise LedgerError(f"{self.name} can't be opened: {problem}", reason="no_access")
+
+    def _rescue(self, loss: Loss) -> None:
+        """Save what the open file holds, and write to it no more."""
+        watch, self._watch = self._watch, None
+        if self._connection is None or watch is None:
+            return
+        if not loss.is_cut:
+            saved = rescue(self._connection, self.path, self._folder, self._descriptor)
+            if saved is not None:
+                self._copy, self.rescued = saved
+            self._clear_log(self._connection, watch)
+        deletes_log = watch.has_own("-wal") and not loss.is_cut
+        self._retire(deletes_log=deletes_log, whole=False)
+
+    def _clear_log(self, connection: sqlite3.Connection, watch: Watch) -> None:
+        """Put all that is in the log into its own file, wherever that is now.
+
+        A log that is left would be taken for that of whatever file comes into the
+        ledger's place, and spoil it: a copy, or what is saved here. So would one that
+        came into the log's own place; that is put aside, if it is nobody else's.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            mark_closed(connection)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        log, aside = (beside(self.path, end) for end in ("-wal", "-wal.stray"))
+        is_others = self.path.exists() and not watch.has_own("")
+        if is_others or watch.has_own("-wal") or aside.exists():
+            return
+        with contextlib.suppress(OSError):
+            log.rename(aside)
+
+    def _retire(self, *, deletes_log: bool, whole: bool) -> None:
+        """Close the connections.
+
+        SQLite deletes the log under its name when the last connection is closed. Where
+        ours stands there, that is right, also where the ledger is gone: it must not be
+        taken for that of a copy that came into its place. Where another file stands
+        there, a connection that only reads is closed last, and SQLite leaves the log
+        alone.
+        """
+        if whole and deletes_log and self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                mark_closed(self._connection)
+        one, other = self._guard, self._connection
+        for connection in (one, other) if deletes_log else (other, one):
+            if connection is not None:
+                connection.close()
+        self._guard = self._connection = None
+
+    def _gone(self, loss: Loss) -> LedgerError:
+        what = f"{self.name}{loss.end} {loss.how} while it was open"
+        if self.rescued is None:
+            saved = "what it held could not be saved: look for it where it went"
+        else:
+            saved = (
+                f"what it held is saved in {printable(self.rescued.name)}: put that in "
+                f"its place, and no {self.name}-wal beside it, before you go on"
+            )
+        return LedgerError(
+            f"{what}, so nothing more is recorded in it and nobody is called; {saved}",
+            reason="ledger_gone",
+        )
+
+
+def _key_of(connection: sqlite3.Connection) -> bytes:
+    """Return the key that contacts of this ledger are hashed with."""
+    connection.execute(
+        "INSERT INTO identity_key (single, key) VALUES (1, ?)"
+        " ON CONFLICT (single) DO NOTHING",
+        (secrets.token_bytes(32),),
+    )
+    (key,) = connection.execute("SELECT key FROM identity_key").fetchone()
+    return bytes(key)

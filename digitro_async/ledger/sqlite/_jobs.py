@@ -1,0 +1,112 @@
+"""What the writing thread is asked to write, and how it becomes one commit."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from digitro_async.errors import DigitroError
+from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
+
+__all__ = [
+    "CALLS",
+    "INTENTS",
+    "OUTCOMES",
+    "BatchConflictError",
+    "Done",
+    "Job",
+    "Write",
+    "by_turn",
+    "commit",
+    "roll_back",
+    "run_calls",
+]
+
+Write = Callable[[sqlite3.Connection, list["Job"]], None]
+"""Writes jobs of one kind together, and leaves a result or an error in each."""
+
+
+INTENTS, OUTCOMES, CALLS = range(3)
+"""Turns in one commit: a contact's own steps can only come in this order."""
+
+Done = asyncio.Future[Any] | Callable[[DigitroError | None, Any], None]
+"""Set in the loop, or called there, with what a job came to."""
+
+
+class BatchConflictError(Exception):
+    """One of several jobs can't be written: each must be tried by itself."""
+
+
+class Job:
+    """One thing to be written.
+
+    Made twice for every call, so what most jobs never set stands in the class.
+
+    Args:
+        turn: Jobs of one commit are written in the order of this number.
+        write: What writes it, together with all others of its turn.
+        row: What is written.
+        done: Set in the loop once it is durable; or called there, with the error or
+            the result.
+
+    Attributes:
+        result: What it came to.
+        error: Why it could not be written.
+    """
+
+    result: Any = None
+    error: DigitroError | None = None
+
+    def __init__(self, turn: int, write: Write, row: Any, done: Done) -> None:
+        self.turn = turn
+        self.write = write
+        self.row = row
+        self.done = done
+
+
+def by_turn(jobs: list[Job]) -> list[list[Job]]:
+    """Return what is written together, in order."""
+    turns: dict[int, list[Job]] = {}
+    for job in jobs:
+        turns.setdefault(job.turn, []).append(job)
+    return [turns[turn] for turn in sorted(turns)]
+
+
+def commit(connection: sqlite3.Connection, jobs: list[list[Job]]) -> None:
+    """Write all jobs in one transaction; one that does not fit fails alone."""
+    try:
+        _write_and_commit(connection, jobs)
+    except BatchConflictError:
+        connection.execute("ROLLBACK")
+        _write_and_commit(connection, [[job] for several in jobs for job in several])
+
+
+def run_calls(connection: sqlite3.Connection, jobs: list[Job]) -> None:
+    """Write jobs that are functions of the connection."""
+    for job in jobs:
+        connection.execute("SAVEPOINT call")
+        try:
+            job.result = job.row(connection)
+        except DigitroError as error:
+            job.error = error.with_traceback(None)  # its frames hold what was asked
+        except BAD_VALUES as error:
+            job.error = bad_value(error)
+        if job.error is not None:
+            connection.execute("ROLLBACK TO call")
+        connection.execute("RELEASE call")
+
+
+def roll_back(connection: sqlite3.Connection) -> None:
+    """End a transaction that failed, if that can be done."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        pass  # the first error is the one that is told
+
+
+def _write_and_commit(connection: sqlite3.Connection, jobs: list[list[Job]]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for several in jobs:
+        several[0].write(connection, several)
+    connection.execute("COMMIT")

@@ -1,0 +1,157 @@
+"""Reads a ledger file: what the owner and everybody else may ask."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from digitro_async._common.validators import personal
+from digitro_async.ledger._held_slots import HeldSlots, held_slots
+from digitro_async.ledger._ledger_clock import CLOCK, latest_by
+from digitro_async.ledger._records import ClaimedContact, ContactRecord
+from digitro_async.ledger._state import State
+from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEPS
+from digitro_async.privacy import Personal
+from digitro_async.protocol import PABX_REASONS
+
+loads: Callable[[str], Any]
+try:
+    from orjson import loads
+except ImportError:
+    loads = json.loads
+
+__all__ = [
+    "MAY_TRY",
+    "count_given_up",
+    "count_states",
+    "page_of_entries",
+    "read_pending",
+    "read_setting",
+    "slots_held",
+]
+
+_NAMED = ", ".join(f"'{reason}'" for reason in sorted(PABX_REASONS))
+
+MAY_TRY = f"(attempts < ? OR ifnull(reason, '') IN ({_NAMED}))"
+"""SQL: whether a pending contact may be tried again; takes the most attempts. One whose
+last attempt failed because of the PABX may be, however many there were."""
+
+
+def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
+    """Return how many contacts are in each state."""
+    rows = connection.execute("SELECT state, count(*) FROM contact GROUP BY state")
+    return dict.fromkeys(State, 0) | {STATES[code]: count for code, count in rows}
+
+
+def count_given_up(connection: sqlite3.Connection, max_attempts: int) -> int:
+    """Return how many pending contacts had so many attempts; see ``MAY_TRY``."""
+    row = connection.execute(
+        f"SELECT count(*) FROM contact WHERE state = ? AND NOT {MAY_TRY}",  # noqa: S608 - ours
+        (STATE_CODES[State.PENDING], max_attempts),
+    ).fetchone()
+    return int(row[0])
+
+
+def page_of_entries(
+    connection: sqlite3.Connection, after: int, size: int
+) -> list[ContactRecord]:
+    """Return contacts with numbers above ``after``."""
+    rows = connection.execute(
+        "SELECT number, person.id, line, state, call_id, contact.pabx, attempts,"
+        "       reason, sent_at, settled_at"
+        "  FROM contact JOIN person USING (number)"
+        " WHERE number > ? ORDER BY number LIMIT ?",
+        (after, size),
+    )
+    return [
+        ContactRecord(
+            number=number,
+            id=None if own_id is None else Personal(own_id),
+            line=line,
+            state=STATES[state],
+            call_id=call_id,
+            pabx=pabx,
+            attempts=attempts,
+            reason=reason,
+            sent_at=sent_at,
+            settled_at=settled_at,
+        )
+        for (
+            number,
+            own_id,
+            line,
+            state,
+            call_id,
+            pabx,
+            attempts,
+            reason,
+            sent_at,
+            settled_at,
+        ) in rows
+    ]
+
+
+def _read_fields(text: str) -> dict[str, str]:
+    """Return a contact's own fields; what is no object has a name no field has."""
+    try:
+        fields = loads(text)
+    except ValueError:  # the other one reads some more, and says the same of the rest
+        fields = json.loads(text)
+    return fields if isinstance(fields, dict) else {"": ""}
+
+
+def read_pending(
+    connection: sqlite3.Connection, limit: int, last: int, max_attempts: int
+) -> list[ClaimedContact]:
+    """Return pending contacts with numbers above ``last``, in the order of import."""
+    rows = connection.execute(
+        "SELECT number, attempts, destination, person.pabx, fields"  # noqa: S608 - ours
+        "  FROM contact JOIN person USING (number)"
+        f" WHERE number > ? AND state = ? AND {MAY_TRY} ORDER BY number LIMIT ?",
+        (last, STATE_CODES[State.PENDING], max_attempts, limit),
+    )
+    return [
+        ClaimedContact(
+            number=number,
+            attempts=attempts,
+            destination=personal(destination),
+            pabx=pabx,
+            fields=_read_fields(fields) if fields else {},
+        )
+        for number, attempts, destination, pabx, fields in rows
+    ]
+
+
+def read_setting(connection: sqlite3.Connection, name: str) -> str | None:
+    """Return a setting of the campaign."""
+    row = connection.execute(
+        "SELECT value FROM setting WHERE name = ?", (name,)
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def slots_held(
+    connection: sqlite3.Connection,
+    *,
+    calls: int,
+    window: float,
+    quarantine: float,
+    now: float,
+    elsewhere: Collection[str],
+) -> HeldSlots:
+    """Return which slots the last calls to one address hold; see ``Ledger``."""
+    rows = connection.execute(
+        "SELECT contact, step, at, pabx, reason FROM event ORDER BY sequence DESC"
+    )
+    return held_slots(
+        (
+            (contact, STEPS[step], at, pabx, reason)
+            for contact, step, at, pabx, reason in rows
+        ),
+        calls=calls,
+        window=window,
+        quarantine=quarantine,
+        now=now,
+        elsewhere=elsewhere,
+        latest=latest_by(read_setting(connection, CLOCK), now),
+    )

@@ -1,0 +1,69 @@
+"""Settles an unknown contact in a ledger's file by evidence."""
+
+import sqlite3
+
+from digitro_async.ledger._ledger_clock import CLOCK
+from digitro_async.ledger._reconciliation import (
+    QUARANTINE,
+    check_found,
+    decide,
+    readings_of,
+    seconds_of,
+)
+from digitro_async.ledger._records import Reconciliation
+from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
+from digitro_async.ledger.sqlite._queries import read_setting
+from digitro_async.privacy import Personal
+
+__all__ = ["reconcile_contact"]
+
+
+def reconcile_contact(
+    connection: sqlite3.Connection,
+    contact: str | int | Personal,
+    *,
+    accepted: bool,
+    evidence: str,
+    now: float,
+) -> Reconciliation:
+    """Settle an unknown contact; see ``Ledger.reconcile``.
+
+    Raises:
+        LedgerError: If there is no evidence, no such contact, or it is too early.
+        IllegalTransitionError: If the contact is not unknown.
+    """
+    number, state, sent_at, pabx = _find(connection, contact)
+    step, becomes = decide(
+        STATES[state],
+        sent_at,
+        seconds_of(read_setting(connection, QUARANTINE)),
+        accepted=accepted,
+        evidence=evidence,
+        now=now,
+        clock=read_setting(connection, CLOCK),
+    )
+    connection.execute(
+        "UPDATE contact SET state = ?, settled_at = ?, reason = 'reconciled',"
+        "       attempts = iif(?, attempts, 0)"
+        " WHERE number = ?",
+        (STATE_CODES[becomes], now, accepted, number),
+    )
+    connection.execute(
+        "INSERT INTO event (contact, step, at, pabx, reason) VALUES (?, ?, ?, ?, ?)",
+        (number, STEP_CODES[step], now, pabx, evidence),
+    )
+    return Reconciliation(number, becomes)
+
+
+def _find(
+    connection: sqlite3.Connection, contact: str | int | Personal
+) -> tuple[int, int, float | None, str | None]:
+    rows = connection.execute(
+        "SELECT number, state, sent_at, contact.pabx"
+        "  FROM contact JOIN person USING (number)"
+        " WHERE person.id = ? OR number = ? LIMIT 2",
+        readings_of(contact),
+    ).fetchall()
+    check_found(len(rows))
+    number, state, sent_at, pabx = rows[0]
+    return number, state, sent_at, pabx

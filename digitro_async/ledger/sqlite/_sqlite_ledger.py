@@ -1,0 +1,374 @@
+"""SQLiteLedger: one file, one live owner, every intent on disk before its call."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from digitro_async.errors import LedgerError
+from digitro_async.ledger._held_slots import HeldSlots
+from digitro_async.ledger._import_marks import Beginning, content_hash
+from digitro_async.ledger._ledger_clock import CLOCK
+from digitro_async.ledger._reconciliation import clock_to_keep
+from digitro_async.ledger._records import (
+    AddResult,
+    ClaimedContact,
+    ContactRecord,
+    Import,
+    NewContact,
+    Reconciliation,
+    storable,
+)
+from digitro_async.ledger._state import State, Step, after
+from digitro_async.ledger.sqlite import _queries
+from digitro_async.ledger.sqlite._batch_sql import write_intents, write_outcomes
+from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
+from digitro_async.ledger.sqlite._connections import check_settings
+from digitro_async.ledger.sqlite._contacts_sql import (
+    add_contacts,
+    claim_contacts,
+    doubt_contacts,
+    hashes_of,
+    invalidate_contact,
+    release_contacts,
+    write_setting,
+)
+from digitro_async.ledger.sqlite._database import LedgerDatabase, Opening
+from digitro_async.ledger.sqlite._imports_sql import (
+    begin_import,
+    count_page,
+    end_import,
+    keep_beginning,
+    read_imports,
+)
+from digitro_async.ledger.sqlite._jobs import (
+    CALLS,
+    INTENTS,
+    OUTCOMES,
+    Done,
+    Job,
+    run_calls,
+)
+from digitro_async.ledger.sqlite._ledger_reader import PAGE, LedgerReader
+from digitro_async.ledger.sqlite._reconcile_sql import reconcile_contact
+from digitro_async.ledger.sqlite._writer import Writer
+from digitro_async.privacy import Personal
+
+__all__ = ["SQLiteLedger"]
+
+_Result = TypeVar("_Result")
+
+_INTENT = State.INTENT
+_NO_LIMIT = 2**62
+
+
+class SQLiteLedger:
+    """A ledger in one SQLite file; no server, nothing to install.
+
+    Write-ahead log with ``synchronous=FULL``: a commit returns when it is on disk. One
+    ledger owns the file while it is open; ``LedgerReader`` may read it meanwhile. It is
+    entered once.
+
+    Args:
+        path: The file; made if it isn't there.
+        synchronous: For tests alone. Anything but FULL loses the promise.
+        busy_timeout: Seconds to wait for another program that is writing to the file.
+        any_file_system: Whether it may stand on a file system that is not known to be
+            on a disk of this machine. Whoever insists answers for its locks and syncs.
+        accept_loss: Whether it is opened though something that was recorded is missing,
+            as its log was deleted. Contacts that are not final in what is left may have
+            been called, and may be called again.
+
+    Raises:
+        ConfigurationError: If a value can't be used.
+        LedgerInUseError: On entering, if somebody owns it.
+        SchemaMismatchError: On entering, if a newer version made it.
+        LedgerError: On entering, if it can't be used: the text says why.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synchronous: str = "FULL",
+        busy_timeout: float = 5.0,
+        any_file_system: bool = False,
+        accept_loss: bool = False,
+    ) -> None:
+        opening = Opening(
+            synchronous=synchronous,
+            busy_timeout=busy_timeout,
+            any_file_system=any_file_system,
+            accept_loss=accept_loss,
+        )
+        self._file = LedgerDatabase(path, opening, prepare=_recover)
+        self._writer: Writer | None = None
+        self._beginnings: dict[int, Beginning] = {}  # touched by the thread alone
+        check_settings(path, synchronous, busy_timeout)
+
+    def __repr__(self) -> str:
+        return f"<SQLiteLedger {self._file.name}>"
+
+    async def __aenter__(self) -> Self:
+        if self._writer is not None:
+            raise LedgerError("a ledger is entered once", reason="entered_before")
+        writer = Writer(self._file)
+        await writer.open()
+        self._writer = writer
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            await self._writer.close()
+
+    @property
+    def recovered(self) -> int:
+        """Open intents that were found when it was opened: now unknown."""
+        return self._file.recovered
+
+    def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
+        """Say who is told that the file is gone. See ``TellsOfLoss``."""
+        if self._writer is not None:
+            self._writer.on_loss = tell
+
+    async def add(
+        self,
+        contacts: Sequence[NewContact],
+        *,
+        importing: int | None = None,
+        rejected: int = 0,
+    ) -> Sequence[AddResult]:
+        """Put contacts in that are not there yet. See ``Ledger``."""
+        return await self._call(lambda c: self._add(c, contacts, importing, rejected))
+
+    async def begin_import(
+        self,
+        *,
+        file: str | None = None,
+        size: int | None = None,
+        digest: bytes | None = None,
+        now: float,
+    ) -> int:
+        """Record that a list is being put in. See ``Ledger``."""
+        source = content_hash(self._file.key, size, digest)
+
+        def begin(connection: sqlite3.Connection) -> int:
+            number, beginning = begin_import(connection, file, size, source, now)
+            if beginning is not None:
+                self._beginnings[number] = beginning
+            return number
+
+        return await self._call(begin)
+
+    async def end_import(
+        self, number: int, *, now: float, rejected: int = 0, edited: bool = False
+    ) -> None:
+        """Record that a list was put in to its end. See ``Ledger``."""
+        await self._call(lambda c: end_import(c, number, now, rejected, edited=edited))
+
+    async def imports(self) -> Sequence[Import]:
+        """Return every import that was begun, in order."""
+        return await self._read(read_imports)
+
+    async def claim(
+        self, limit: int, *, after: int = 0, max_attempts: int | None = None
+    ) -> Sequence[ClaimedContact]:
+        """Claim pending contacts. See ``Ledger``."""
+        most = _NO_LIMIT if max_attempts is None else max_attempts
+        return await self._call(lambda c: claim_contacts(c, limit, after, most))
+
+    async def release(self, numbers: Sequence[int] | None = None) -> None:
+        """Give claimed contacts back. See ``Ledger``."""
+        await self._call(lambda c: release_contacts(c, numbers))
+
+    async def invalidate(self, number: int, reason: str) -> None:
+        """Record that a claimed contact can't be called. See ``Ledger``."""
+        await self._call(lambda c: invalidate_contact(c, number, reason))
+
+    def intend(self, number: int, pabx: str, at: float) -> Awaitable[None]:
+        """Record that a claimed contact is about to be called. See ``Ledger``."""
+        if self._writer is None:
+            raise self._not_open()
+        return self._writer.write(INTENTS, write_intents, (number, pabx, at))
+
+    def settle(
+        self,
+        number: int,
+        step: Step,
+        pabx: str,
+        at: float,
+        *,
+        call_id: str | None = None,
+        reason: str | None = None,
+    ) -> Awaitable[State]:
+        """Record what the call came to. See ``Ledger``."""
+        settled: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        self.settle_and_tell(
+            number, step, pabx, at, call_id=call_id, reason=reason, told=settled
+        )
+        return settled
+
+    def settle_and_tell(
+        self,
+        number: int,
+        step: Step,
+        pabx: str,
+        at: float,
+        *,
+        call_id: str | None,
+        reason: str | None,
+        told: Done,
+    ) -> None:
+        """Record what the call came to. See ``SettlesAndTells``."""
+        after(_INTENT, step)  # raises where no call can end so
+        text = "" if call_id is None else storable(call_id)
+        row = (number, STEP_CODES[step], at, text, reason or "", pabx)
+        if self._writer is None:
+            raise self._not_open()
+        self._writer.put(Job(OUTCOMES, write_outcomes, row, told))
+
+    async def doubt(self, numbers: Sequence[int], pabx: str, at: float) -> int:
+        """Make contacts unknown whose last answer may be another's. See ``Ledger``."""
+        return await self._call(lambda c: doubt_contacts(c, numbers, pabx, at))
+
+    async def reconcile(
+        self,
+        contact: str | int | Personal,
+        *,
+        accepted: bool,
+        evidence: str,
+        now: float,
+    ) -> Reconciliation:
+        """Settle an unknown contact by evidence. See ``Ledger``."""
+        clock = clock_to_keep(await self.recall(CLOCK))
+        if clock is not None:
+            await self.remember(CLOCK, clock)
+        return await self._call(
+            lambda c: reconcile_contact(
+                c, contact, accepted=accepted, evidence=evidence, now=now
+            )
+        )
+
+    async def counts(self) -> Mapping[State, int]:
+        """Return how many contacts are in each state."""
+        return await self._read(_queries.count_states)
+
+    async def given_up(self, max_attempts: int) -> int:
+        """Return how many pending contacts had so many attempts."""
+        return await self._read(lambda c: _queries.count_given_up(c, max_attempts))
+
+    async def entries(self) -> AsyncIterator[ContactRecord]:
+        """Yield every contact, in the order of import."""
+        last = 0
+        while page := await self._read(
+            partial(_queries.page_of_entries, after=last, size=PAGE)
+        ):
+            for entry in page:
+                yield entry
+            last = page[-1].number
+
+    async def held_slots(
+        self,
+        *,
+        calls: int,
+        window: float,
+        quarantine: float,
+        now: float,
+        elsewhere: Collection[str] = (),
+    ) -> HeldSlots:
+        """Return the rate slots that calls of earlier runs hold. See ``Ledger``."""
+        return await self._read(
+            partial(
+                _queries.slots_held,
+                calls=calls,
+                window=window,
+                quarantine=quarantine,
+                now=now,
+                elsewhere=elsewhere,
+            )
+        )
+
+    async def remember(self, name: str, value: str) -> None:
+        """Keep a setting of the campaign."""
+        await self._call(lambda c: write_setting(c, name, value))
+
+    async def recall(self, name: str) -> str | None:
+        """Return a setting of the campaign."""
+        return await self._read(lambda c: _queries.read_setting(c, name))
+
+    def _add(
+        self,
+        connection: sqlite3.Connection,
+        contacts: Sequence[NewContact],
+        importing: int | None,
+        rejected: int,
+    ) -> Sequence[AddResult]:
+        """Put contacts in and count their import on; may be done twice."""
+        hashes = hashes_of(contacts, self._file.key)
+        added = add_contacts(connection, hashes, contacts)
+        if importing is not None:
+            before = count_page(connection, importing, contacts, added, rejected)
+            beginning = self._beginnings.get(importing)
+            if beginning is not None:
+                digest, same = beginning.read(before, hashes)
+                keep_beginning(connection, importing, digest, same)
+        return added
+
+    def _not_open(self) -> LedgerError:
+        return LedgerError(f"{self._file.name} is not open", reason="closed")
+
+    async def _call(self, act: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        if self._writer is None:
+            raise self._not_open()
+        result: _Result = await self._writer.write(CALLS, run_calls, act)
+        return result
+
+    async def _read(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """Read beside the writing thread: a look at a million must hold up no call."""
+        if self._writer is None or not self._writer.is_open:
+            raise self._not_open()
+        return await asyncio.to_thread(self._look, query)
+
+    def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        with LedgerReader(self._file.path) as reader:
+            return reader.ask(query)
+
+
+def _recover(connection: sqlite3.Connection) -> int:
+    """Close what the last owner left open: nobody else can have it now."""
+    claimed, intent = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
+    unknown = STATE_CODES[after(State.INTENT, Step.RECOVER)]
+    now = time.time()
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        "INSERT INTO event (contact, step, at, pabx, reason)"
+        " SELECT number, ?, ?, pabx, 'owner_gone' FROM contact WHERE state = ?",
+        (STEP_CODES[Step.RECOVER], now, intent),
+    )
+    recovered = connection.execute(
+        "UPDATE contact SET state = ?, reason = 'owner_gone', settled_at = ?"
+        " WHERE state = ?",
+        (unknown, now, intent),
+    ).rowcount
+    connection.execute(
+        "UPDATE contact SET state = ? WHERE state = ?",
+        (STATE_CODES[after(State.CLAIMED, Step.RECOVER)], claimed),
+    )
+    connection.execute("COMMIT")
+    return recovered

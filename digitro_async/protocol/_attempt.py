@@ -1,0 +1,170 @@
+"""A PABX -> where and how to POST; an observation -> a settled attempt."""
+
+import datetime as dt
+import email.utils
+import math
+from typing import Final
+
+import attrs
+
+from digitro_async._common.drafts import draft_of
+from digitro_async.errors import (
+    ConfigurationError,
+    DigitroError,
+    Outcome,
+    ThrottledError,
+    UnreadableAnswerError,
+)
+from digitro_async.models import PABX, CallAccepted
+from digitro_async.privacy import Personal
+from digitro_async.protocol._classification import Observation, Verdict, judge
+from digitro_async.protocol._codec import UnreadableBodyError, decode_answer
+from digitro_async.protocol._names import API_KEY_HEADER, PREDICTIVE_CALL_PATH
+
+__all__ = [
+    "AttemptResult",
+    "build_headers",
+    "build_url",
+    "doubtful_answer",
+    "error_of",
+    "repeated_call_id",
+    "settle",
+]
+
+MAX_DETAIL_BYTES: Final = 2048
+
+MAX_RETRY_AFTER: Final = 86_400.0
+"""Longest wait that an error tells, a day. A server that echoes what it was sent may
+write a phone number there, which would stand in the error as that many seconds."""
+
+_ACCEPTED: Final = Outcome.ACCEPTED  # each time it is looked up costs a lot
+
+
+def build_url(pabx: PABX) -> str:
+    """Return the address that predictive calls are POSTed to.
+
+    Raises:
+        ConfigurationError: If the PABX has no channel yet.
+    """
+    if pabx.channel_id is None:
+        raise ConfigurationError("channel_id is not set", pabx=pabx.name)
+    return pabx.base_url + PREDICTIVE_CALL_PATH.format(channel_id=int(pabx.channel_id))
+
+
+def build_headers(pabx: PABX) -> dict[str, str]:
+    """Return the headers of every request to the PABX: THE API KEY IS OPEN.
+
+    ``Accept-Encoding: identity`` because a compressed answer could grow a
+    thousandfold while it is inflated.
+    """
+    return {
+        API_KEY_HEADER: pabx.api_key.reveal(),
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": "digitro-async",
+    }
+
+
+@attrs.define  # not frozen: made for every call, and that takes three times as long
+class AttemptResult:
+    """One attempt, settled.
+
+    Attributes:
+        verdict: What is known of the call.
+        accepted: The acceptance, where that is what is known.
+        retry_after: Seconds the PABX asked to wait, None if it did not say.
+    """
+
+    verdict: Verdict
+    accepted: CallAccepted | None = None
+    retry_after: float | None = attrs.field(default=None, repr=False)
+
+
+_SettledDraft: Final = draft_of(AttemptResult)
+
+
+def settle(seen: Observation, *, now: float = 0.0) -> AttemptResult:
+    """Return what one attempt settled.
+
+    Args:
+        seen: The observation.
+        now: Unix time in seconds, against which a Retry-After date is read.
+    """
+    verdict = judge(seen)
+    if verdict.outcome is _ACCEPTED:
+        try:
+            accepted = decode_answer(seen.body)
+        except UnreadableBodyError as error:
+            code = str(error.args[0])
+            return AttemptResult(Verdict(Outcome.UNKNOWN, UnreadableAnswerError, code))
+        draft = _SettledDraft()
+        draft.verdict, draft.accepted, draft.retry_after = verdict, accepted, None
+        draft.__class__ = AttemptResult
+        settled: AttemptResult = draft
+        return settled
+    if verdict.error is ThrottledError:
+        asked = seen.retry_after
+        text = asked.reveal() if isinstance(asked, Personal) else asked
+        return AttemptResult(verdict, retry_after=_read_retry_after(text, now))
+    return AttemptResult(verdict)
+
+
+def repeated_call_id() -> AttemptResult:
+    """Return the settlement of an acceptance whose call id was seen before.
+
+    It may be an older call's answer, left over on a reused connection, so whether
+    this call was placed is not known.
+    """
+    verdict = Verdict(
+        Outcome.UNKNOWN, UnreadableAnswerError, "repeated_call_id", alarm=True
+    )
+    return AttemptResult(verdict)
+
+
+def doubtful_answer() -> AttemptResult:
+    """Return the settlement of a call whose answer may belong to another call.
+
+    Its connection was found to be out of step with its requests.
+    """
+    return AttemptResult(
+        Verdict(Outcome.UNKNOWN, UnreadableAnswerError, "doubtful_answer")
+    )
+
+
+def error_of(
+    settled: AttemptResult, seen: Observation, *, pabx: str, attempts: int
+) -> DigitroError | None:
+    """Return the error of a settled attempt, None where it was accepted."""
+    verdict = settled.verdict
+    if verdict.error is None:
+        return None
+    detail = seen.body[:MAX_DETAIL_BYTES].decode("utf-8", "replace")
+    error = verdict.error(
+        pabx=pabx,
+        status=seen.status,
+        reason=verdict.reason,
+        attempts=attempts,
+        detail=Personal(detail) if detail else None,
+    )
+    if isinstance(error, ThrottledError):
+        asked = settled.retry_after
+        error.retry_after = None if asked is None else min(asked, MAX_RETRY_AFTER)
+    return error
+
+
+def _read_retry_after(value: str | None, now: float) -> float | None:
+    """Read seconds or an HTTP date (RFC 9110 section 10.2.3); nonsense is None."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit() and len(text) <= 12:  # noqa: PLR2004
+        return float(text)
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+        if date.tzinfo is None:  # asctime's form names no zone and means UTC
+            date = date.replace(tzinfo=dt.UTC)
+        seconds = date.timestamp() - now
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -1,0 +1,25 @@
+"""A TCP proxy that does to a network what networks do."""
+
+from digitro_async.testing.network._chaos_proxy import ChaosProxy
+from digitro_async.testing.network._toxics import (
+    Bandwidth,
+    Latency,
+    LimitData,
+    ResetPeer,
+    Slicer,
+    SlowClose,
+    Timeout,
+    Toxic,
+)
+
+__all__ = [
+    "Bandwidth",
+    "ChaosProxy",
+    "Latency",
+    "LimitData",
+    "ResetPeer",
+    "Slicer",
+    "SlowClose",
+    "Timeout",
+    "Toxic",
+]

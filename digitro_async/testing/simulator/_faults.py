@@ -1,0 +1,189 @@
+"""PURE: rules of what goes wrong, and which call they befall."""
+
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from digitro_async._common.validators import at_least, positive
+from digitro_async.errors import ConfigurationError
+from digitro_async.testing.simulator._fault_kinds import (
+    EARLY,
+    NOT_PLACED,
+    STATUSES,
+    FaultKind,
+    Stage,
+)
+
+__all__ = ["Fault", "FaultDecisions"]
+
+_K = FaultKind
+
+_DETAILS = {
+    "status": {_K.STATUS, _K.REDIRECT},
+    "location": {_K.STATUS, _K.REDIRECT},
+    "retry_after": {_K.STATUS, _K.THROTTLE_429, _K.ERROR_503},
+    "pause": {_K.SLOW_ANSWER, _K.DUPLICATE_ANSWER, _K.STRAY_ANSWER},
+    "size": {_K.HUGE_ANSWER, _K.DEEP_JSON},
+}
+
+
+def _kind(value: Any) -> FaultKind:
+    if not isinstance(value, str) or value not in set(FaultKind):
+        raise ConfigurationError("kind is not one of " + ", ".join(FaultKind))
+    return FaultKind(value)
+
+
+def _ordinals(value: Any) -> frozenset[int] | None:
+    if value is None:
+        return None
+    numbers = [value] if isinstance(value, int) else value
+    if not isinstance(numbers, Iterable) or not (numbers := list(numbers)):
+        raise ConfigurationError("at must hold whole numbers above 0")
+    for number in numbers:
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise ConfigurationError("at must hold whole numbers above 0")
+    return frozenset(numbers)
+
+
+def _probability(_: object, __: object, value: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= 1:
+        raise ConfigurationError("probability must be a number from 0 to 1")
+
+
+def _status(_: object, __: object, value: Any) -> None:
+    if type(value) is not int or not 200 <= value <= 999:  # noqa: PLR2004 - as HTTP
+        raise ConfigurationError("status must be a whole number from 200 to 999")
+
+
+def _header(_: object, field: Any, value: Any) -> None:
+    text = str(value) if isinstance(value, int | float) else value
+    if not isinstance(text, str) or not (text.isascii() and text.isprintable()):
+        raise ConfigurationError(f"{field.name} must be printable ASCII")
+
+
+def _text(_: object, field: Any, value: Any) -> None:
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{field.name} must be text")
+
+
+def _flag(_: object, field: Any, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{field.name} must be true or false")
+
+
+def _extra(validator: Any, **options: Any) -> Any:
+    checked = attrs.validators.optional(validator)
+    return attrs.field(default=None, validator=checked, kw_only=True, **options)
+
+
+@attrs.frozen
+class Fault:
+    """One rule: what goes wrong, and when.
+
+    Every condition given must hold; a rule without conditions holds always. A fault
+    that reads the request befalls only calls that would have been accepted.
+
+    Args:
+        kind: What happens, as a ``FaultKind`` or its text.
+        at: Ordinals, from 1, of the requests (or connections) it befalls: every
+            request whose first bytes arrive counts, in order of arrival.
+        destination: Only calls to this number; not for kinds that don't read.
+        probability: Chance of befalling, 0 to 1, drawn with the plan's seed.
+        times: Most times it befalls; None for no end.
+        placed: Whether the phone rings, where that shall differ from the kind's own.
+        status: HTTP status; required for STATUS.
+        retry_after: Retry-After in seconds, or any text.
+        location: Location header.
+        pause: Seconds.
+        size: Bytes or levels.
+
+    Raises:
+        ConfigurationError: If a value can't be used; the text names the field.
+    """
+
+    kind: FaultKind = attrs.field(converter=_kind)
+    at: frozenset[int] | None = attrs.field(
+        default=None, converter=_ordinals, kw_only=True
+    )
+    destination: str | None = _extra(_text, repr=False)
+    probability: float = attrs.field(default=1.0, validator=_probability, kw_only=True)
+    times: int | None = _extra(positive)
+    placed: bool | None = _extra(_flag)
+    status: int | None = _extra(_status)
+    retry_after: float | str | None = _extra(_header)
+    location: str | None = _extra(_header)
+    pause: float | None = _extra(at_least(0))
+    size: int | None = _extra(positive)
+
+    def __attrs_post_init__(self) -> None:
+        if self.kind in EARLY and self.destination is not None:
+            raise ConfigurationError(f"destination is not known to {self.kind}")
+        if self.kind in EARLY and self.placed:
+            raise ConfigurationError(f"placed can't be true of {self.kind}")
+        if self.kind is FaultKind.STATUS and self.status is None:
+            raise ConfigurationError("status is required for status")
+        for name, kinds in _DETAILS.items():
+            if getattr(self, name) is not None and self.kind not in kinds:
+                raise ConfigurationError(f"{name} means nothing to {self.kind}")
+
+    @property
+    def places(self) -> bool:
+        """Whether the phone rings."""
+        return self.kind not in NOT_PLACED if self.placed is None else self.placed
+
+    @property
+    def answers(self) -> int | None:
+        """The HTTP status that is answered, or None without a readable one."""
+        return self.status or STATUSES.get(self.kind, 200)
+
+    @property
+    def stage(self) -> Stage:
+        """When it is decided."""
+        return EARLY.get(self.kind, Stage.CALL)
+
+
+class _Rule:
+    """A fault with the chance and the number of times that are left to it."""
+
+    def __init__(self, fault: Fault, chance: random.Random) -> None:
+        self.fault = fault
+        self._chance = chance
+        self._left = fault.times
+
+    def befalls(self, ordinal: int, destination: str | None) -> bool:
+        fault = self.fault
+        if self._left == 0 or (fault.at is not None and ordinal not in fault.at):
+            return False
+        if fault.destination is not None and fault.destination != destination:
+            return False
+        if fault.probability < 1 and self._chance.random() >= fault.probability:
+            return False
+        if self._left is not None:
+            self._left -= 1
+        return True
+
+
+class FaultDecisions:
+    """Goes through a plan's rules, the first that holds wins.
+
+    Each rule draws from a generator of its own, so that one rule's chances don't
+    depend on which other rules stand in the plan.
+    """
+
+    def __init__(self, faults: Iterable[Fault], seed: int) -> None:
+        self._rules: dict[Stage, list[_Rule]] = {stage: [] for stage in Stage}
+        for number, fault in enumerate(faults):
+            rule = _Rule(fault, random.Random(f"{seed}/{number}"))
+            self._rules[fault.stage].append(rule)
+
+    def choose(
+        self, stage: Stage, ordinal: int, destination: str | None = None
+    ) -> Fault | None:
+        """Return the fault that befalls this connection or call, if one does."""
+        for rule in self._rules[stage]:
+            if rule.befalls(ordinal, destination):
+                return rule.fault
+        return None

@@ -1,0 +1,161 @@
+"""PURE: whether a request is what the vendor documents.
+
+Facts are the path, the method, the header, the 13 text fields and the statuses 400,
+401 and 403 (docs-pabx.digitro.com/api-10271002). Which mistake gets which status, and
+every other status, is the simulator's GUESS; so is every error body.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import attrs
+
+from digitro_async.protocol._names import PREDICTIVE_CALL_PATH, WIRE_NAMES
+
+__all__ = ["Judge", "ReceivedRequest", "Verdict"]
+
+_PATH = re.compile(
+    re.escape(PREDICTIVE_CALL_PATH).replace(
+        re.escape("{channel_id}"), "(0|[1-9][0-9]{0,17})"
+    )
+)
+_KNOWN = frozenset(WIRE_NAMES.values())
+_DEVICE = WIRE_NAMES["device"]
+_DEVICE_PASSWORD = WIRE_NAMES["device_password"]
+_REQUIRED = (_DEVICE, _DEVICE_PASSWORD, WIRE_NAMES["destination"])
+
+
+@attrs.frozen(kw_only=True)
+class ReceivedRequest:
+    """A request that was read whole.
+
+    Attributes:
+        method: Its method.
+        path: Its target, as it stood on the wire.
+        keys: Every ``x-api-key`` it has.
+        content_type: Its content type, empty if it has none.
+        body: Its body, not decoded.
+        keep_alive: Whether the client wants the connection kept.
+    """
+
+    method: str
+    path: str
+    keys: list[str] = attrs.field(repr=False)
+    content_type: str
+    body: bytes = attrs.field(repr=False)
+    keep_alive: bool
+
+
+@attrs.frozen
+class Verdict:
+    """What the PABX makes of a request before any fault.
+
+    Attributes:
+        status: 200, or the status it is refused with.
+        problem: Why it is refused; never holds what was sent.
+        channel: Channel of the path.
+        fields: The body, where it could be read.
+        retry_after: Whole seconds to wait, where that is why it is refused.
+    """
+
+    status: int
+    problem: str = ""
+    channel: int | None = None
+    fields: Mapping[str, str | None] = attrs.field(factory=dict, repr=False)
+    retry_after: int | None = None
+
+
+class _DuplicateError(ValueError):
+    """An object names a key twice."""
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise _DuplicateError
+    return fields
+
+
+def _is_json(content_type: str) -> bool:
+    kind, _, parameters = content_type.partition(";")
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    plain = kind.strip().lower() == "application/json"
+    return plain and charset in {"", "charset=utf-8"}
+
+
+def _read(body: bytes) -> tuple[Any, str]:
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_no_duplicates), ""
+    except UnicodeDecodeError:
+        return None, "the body is not UTF-8"
+    except _DuplicateError:
+        return None, "a field stands there twice"
+    except (ValueError, RecursionError):
+        return None, "the body is not JSON"
+
+
+def _problem_of(fields: Any) -> str:
+    if not isinstance(fields, dict):
+        return "the body is not an object"
+    if not fields.keys() <= _KNOWN:
+        return "a field is not known"
+    for name, value in fields.items():
+        if value is not None and not isinstance(value, str):
+            return f"{name} is not text"
+    for name in _REQUIRED:
+        if not fields.get(name):
+            return f"{name} is missing"
+    return ""
+
+
+@attrs.frozen(kw_only=True)
+class Judge:
+    """Holds what the PABX knows of its clients.
+
+    Args:
+        channel_id: The only channel that is open.
+        api_key: The only key that is valid.
+        forbidden_keys: Keys that are known and may not make calls.
+        device_passwords: Password of each device, or None to take any.
+    """
+
+    channel_id: int
+    api_key: str = attrs.field(repr=False)
+    forbidden_keys: Collection[str] = attrs.field(repr=False)
+    device_passwords: Mapping[str, str] | None = attrs.field(repr=False)
+
+    def judge(self, posted: ReceivedRequest) -> Verdict:
+        """Return the verdict, the first mistake found decides."""
+        match = _PATH.fullmatch(posted.path)
+        if match is None:
+            return Verdict(404, "no such path")
+        channel = int(match[1])
+        if posted.method != "POST":
+            return Verdict(405, "only POST is known here", channel)
+        if len(posted.keys) != 1 or posted.keys[0] != self.api_key:
+            return self._judge_key(posted, channel)
+        if channel != self.channel_id:
+            return Verdict(404, "no such channel", channel)
+        if posted.content_type != "application/json" and not _is_json(
+            posted.content_type
+        ):
+            return Verdict(400, "the content type is not application/json", channel)
+        return self._judge_body(posted.body, channel)
+
+    def _judge_key(self, posted: ReceivedRequest, channel: int) -> Verdict:
+        if len(posted.keys) == 1 and posted.keys[0] in self.forbidden_keys:
+            return Verdict(403, "the api key may not do this", channel)
+        return Verdict(401, "the api key is missing or wrong", channel)
+
+    def _judge_body(self, body: bytes, channel: int) -> Verdict:
+        fields, problem = _read(body)
+        problem = problem or _problem_of(fields)
+        if problem:
+            return Verdict(400, problem, channel)
+        if self.device_passwords is not None:
+            password = self.device_passwords.get(fields[_DEVICE])
+            if password is None or password != fields[_DEVICE_PASSWORD]:
+                return Verdict(403, "the device or its password is wrong", channel)
+        return Verdict(200, "", channel, fields)
