@@ -31,9 +31,9 @@ from digitro_async.protocol import (
     Evidence,
     Failure,
     Observation,
+    classify,
     decode_answer,
     encode_call,
-    settle,
 )
 from digitro_async.transport._evidence import EvidencePayload
 
@@ -101,7 +101,7 @@ def evidence_step(body: bytes) -> Callable[[], object]:
         writing = EvidencePayload(body, evidence).write_with_length(sink, None)
         for _ in writing.__await__():  # it waits for nothing
             pass
-        return settle(Observation(evidence.sending, failure=Failure.LOST))
+        return classify(Observation(evidence.request_started, failure=Failure.LOST))
 
     return step
 
@@ -156,13 +156,13 @@ async def time_ledger(calls: int) -> dict[str, float]:
 def steps() -> dict[str, Callable[[], object]]:
     """Return every step under its name."""
     call = make_call(1)
-    answered = Observation(sending=True, status=200, body=ANSWER)
+    answered = Observation(request_started=True, status=200, body=ANSWER)
     numbers = itertools.count()
     return {
         MAKE: lambda: make_call(next(numbers)),
         ENCODE: lambda: encode_call(call),
         "decode an answer": lambda: decode_answer(ANSWER),
-        SETTLE: lambda: settle(answered),
+        SETTLE: lambda: classify(answered),
         EVIDENCE: evidence_step(encode_call(call)),
         PACE: paced_start(RateLimit(200)),
     }

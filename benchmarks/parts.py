@@ -6,7 +6,7 @@ import time
 from benchmarks.own import imported_campaign, make_call, pabx_of
 from benchmarks.work import Job, RunCounts, Stopwatch
 from digitro_async import LeanSessionManager, SessionManager
-from digitro_async.protocol import Evidence, Observation, encode_call, settle
+from digitro_async.protocol import Evidence, Observation, classify, encode_call
 
 
 async def codec(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
@@ -15,8 +15,8 @@ async def codec(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
         for number in range(job.calls):
             encode_call(make_call(number))
             answer = b'{"ID_CHAMADA": "08/07/24 10:46:19 %08X/00"}' % number
-            seen = Observation(sending=True, status=200, body=answer)
-            accepted = settle(seen).accepted
+            seen = Observation(request_started=True, status=200, body=answer)
+            accepted = classify(seen).accepted
             tally.add(accepted and accepted.call_id, 0.0)
 
 

@@ -126,7 +126,7 @@ class DigitroClient:
             del result, error  # the error's traceback refers to this frame
 
     def dispatch(
-        self, calls: Calls, *, journal: Recorder | None = None
+        self, calls: Calls, *, recorder: Recorder | None = None
     ) -> DispatchResults:
         """Send many calls and get their results as they settle.
 
@@ -142,14 +142,14 @@ class DigitroClient:
         Args:
             calls: Calls, or ``DispatchItem`` where a call names its PABX or carries a
                 key; any iterable or async iterable.
-            journal: Told of every attempt, before and after it is made; what
+            recorder: Told of every attempt, before and after it is made; what
                 ``Campaign`` keeps its ledger with.
 
         Raises:
             ClientClosedError: The client was closed.
         """
         self._check_open()
-        return self._dispatcher.stream(calls, journal)
+        return self._dispatcher.stream(calls, recorder)
 
     def statistics(self) -> Statistics:
         """Return a frozen snapshot of what each PABX is doing and did."""

@@ -76,7 +76,7 @@ def check_settled(protocol: Any, seen: Any) -> Outcome:
     settled = protocol.settle(seen)
     verdict = settled.verdict
     error = protocol.error_of(settled, seen, pabx="matriz", attempts=1)
-    whole = seen.sending and seen.status == 200 and seen.failure is None
+    whole = seen.request_started and seen.status == 200 and seen.failure is None
     call_id = said_call_id(seen.body) if whole else None
 
     assert type(verdict.outcome) is Outcome

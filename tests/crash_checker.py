@@ -381,7 +381,7 @@ async def simulate(
         faults=faults,
         seed=seed,
     )
-    pabx._operator._ids._count = first_id
+    pabx._handler._ids._count = first_id
     async with pabx:
         say(pabx.base_url)
         while not stop.is_set() and os.getppid() == parent:

@@ -28,11 +28,11 @@ from digitro_async import (
 )
 from digitro_async.campaign import Campaign, _campaign_run, _ledger_recorder
 from digitro_async.contacts import Contact, open_contacts
-from digitro_async.dispatch import _dispatcher
+from digitro_async.dispatch import _answer
 from digitro_async.ledger import SQLiteLedger
 from digitro_async.ledger.sqlite import _sqlite_ledger
 from digitro_async.ledger.sqlite._batch_sql import write_intents
-from digitro_async.protocol import AttemptResult, Failure, Observation, settle
+from digitro_async.protocol import AttemptResult, Failure, Observation, classify
 
 CALL: Final = {"device": "1125000", "device_password": "4567"}
 API_KEY: Final = "demo-key"
@@ -127,7 +127,7 @@ def mark_intents() -> None:
 def _intent_after_send() -> None:
     """Write the intent only when the answer is there."""
     journal = _ledger_recorder.LedgerRecorder
-    intend, settle = journal.intend, journal.settle
+    intend, settle = journal.record_intent, journal.record_outcome
 
     async def nothing(_: Any, __: Hashable, ___: str) -> None:
         pass
@@ -143,20 +143,20 @@ def _intent_after_send() -> None:
 
     tasks: set[Any] = set()
 
-    _replace(journal, "intend", nothing)
-    _replace(journal, "settle", both)
+    _replace(journal, "record_intent", nothing)
+    _replace(journal, "record_outcome", both)
 
 
 def _intent_not_awaited() -> None:
     """Hand the intent over to be written, and send without waiting."""
-    intend = _ledger_recorder.LedgerRecorder.intend
+    intend = _ledger_recorder.LedgerRecorder.record_intent
     tasks = []
 
     async def later(self: Any, key: Hashable, pabx: str) -> None:
         tasks.append(asyncio.ensure_future(intend(self, key, pabx)))
         await asyncio.sleep(0)
 
-    _replace(_ledger_recorder.LedgerRecorder, "intend", later)
+    _replace(_ledger_recorder.LedgerRecorder, "record_intent", later)
 
 
 def _recovery_requeues() -> None:
@@ -190,7 +190,7 @@ def _retry_on_5xx() -> None:
 
 def _outcome_forgotten() -> None:
     """Don't write that a call was accepted."""
-    settle = _ledger_recorder.LedgerRecorder.settle
+    settle = _ledger_recorder.LedgerRecorder.record_outcome
 
     def forget(
         self: Any, key: Hashable, pabx: str, settled: AttemptResult, then: Any
@@ -200,7 +200,7 @@ def _outcome_forgotten() -> None:
         else:
             settle(self, key, pabx, settled, then)
 
-    _replace(_ledger_recorder.LedgerRecorder, "settle", forget)
+    _replace(_ledger_recorder.LedgerRecorder, "record_outcome", forget)
 
 
 def _status_of_exception_trusted() -> None:
@@ -208,10 +208,10 @@ def _status_of_exception_trusted() -> None:
 
     def trust(seen: Observation, *, now: float) -> AttemptResult:
         if seen.failure is Failure.MALFORMED:
-            seen = Observation(sending=True, status=400)
-        return settle(seen, now=now)
+            seen = Observation(request_started=True, status=400)
+        return classify(seen, now=now)
 
-    _replace(_dispatcher, "settle", trust)
+    _replace(_answer, "classify", trust)
 
 
 def _slots_forgotten() -> None:
@@ -228,16 +228,16 @@ def _change_verdicts(
 ) -> None:
 
     def changed(seen: Observation, *, now: float) -> AttemptResult:
-        return change(seen, settle(seen, now=now))
+        return change(seen, classify(seen, now=now))
 
-    _replace(_dispatcher, "settle", changed)
+    _replace(_answer, "classify", changed)
 
 
 def _as_not_sent(settled: AttemptResult) -> AttemptResult:
-    if settled.verdict.outcome is not Outcome.UNKNOWN:
+    if settled.classification.outcome is not Outcome.UNKNOWN:
         return settled
-    verdict = attrs.evolve(settled.verdict, outcome=Outcome.NOT_SENT)
-    return attrs.evolve(settled, verdict=verdict)
+    classification = attrs.evolve(settled.classification, outcome=Outcome.NOT_SENT)
+    return attrs.evolve(settled, classification=classification)
 
 
 def _replace(where: Any, name: str, what: Any) -> None:

@@ -264,7 +264,7 @@ def _second_cap_forgotten() -> None:
 
 def _another_call_id() -> None:
     """Give each accepted call the call id of the one before it."""
-    settle = _ledger_recorder.LedgerRecorder.settle
+    settle = _ledger_recorder.LedgerRecorder.record_outcome
     last: list[Any] = []
 
     def shifted(
@@ -276,7 +276,7 @@ def _another_call_id() -> None:
                 settled = attrs.evolve(settled, accepted=last.pop(0))
         settle(self, key, pabx, settled, then)
 
-    _replace(_ledger_recorder.LedgerRecorder, "settle", shifted)
+    _replace(_ledger_recorder.LedgerRecorder, "record_outcome", shifted)
 
 
 def _back_in_time_requeues() -> None:

@@ -22,8 +22,8 @@ from digitro_async.testing.hostile._hostile_pabx import answer_all as answer_all
 
 DESTINATION = WIRE_NAMES["destination"]
 
-NOT_SENT = Observation(sending=False, failure=Failure.CONNECT)
-LOST = Observation(sending=True, failure=Failure.LOST)
+NOT_SENT = Observation(request_started=False, failure=Failure.CONNECT)
+LOST = Observation(request_started=True, failure=Failure.LOST)
 API_KEY = "canary-api-key-7f3a"
 
 
@@ -53,12 +53,12 @@ def per_second(calls: int) -> RateLimit:
 def accepted(call_id: object) -> Observation:
     """Return what is seen of an accepted call."""
     body = json.dumps({CALL_ID: str(call_id)}).encode()
-    return Observation(sending=True, status=200, body=body)
+    return Observation(request_started=True, status=200, body=body)
 
 
 def answered(status: int, retry_after: str | None = None) -> Observation:
     """Return what is seen of a call that got that status."""
-    return Observation(sending=True, status=status, retry_after=retry_after)
+    return Observation(request_started=True, status=status, retry_after=retry_after)
 
 
 @attrs.frozen
@@ -121,7 +121,7 @@ class ScriptedTransport:
                 seen = self._script[number - 1]
             else:
                 seen = self._decide(attempt) or accepted(f"{pabx.name} {number}")
-            evidence.sending = seen.sending
+            evidence.request_started = seen.request_started
             latency = self._latency
             await asyncio.sleep(latency() if callable(latency) else latency)
             return seen

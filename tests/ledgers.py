@@ -140,7 +140,7 @@ async def accept(ledger: Ledger, number: int, call_id: str, **given: Any) -> Sta
 
 async def lose(ledger: Ledger, number: int, reason: str = "timeout") -> State:
     """Record that nobody knows what a call came to."""
-    return await ledger.settle(number, Step.LOSE, "one", NOW + 1, reason=reason)
+    return await ledger.settle(number, Step.MARK_UNKNOWN, "one", NOW + 1, reason=reason)
 
 
 async def states(ledger: Ledger) -> dict[int, State]:

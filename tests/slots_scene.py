@@ -35,7 +35,7 @@ def client_of(transport: Any, *pabx: PABX) -> DigitroClient:
 
 def pacer_of(client: DigitroClient, name: str = "one") -> Pacer:
     """Return what paces the calls to a PABX."""
-    pacer = client.dispatcher._router.lanes[name]._pacer
+    pacer = client.dispatcher._router.admissions[name]._pacer
     assert isinstance(pacer, Pacer)
     return pacer
 
@@ -66,5 +66,7 @@ async def lose_some(ledger: Ledger, name: str = "one") -> None:
     for number in numbers:
         await ledger.intend(number, name, time.time())
     for number in numbers[:2]:
-        await ledger.settle(number, Step.LOSE, name, time.time(), reason="timeout")
+        await ledger.settle(
+            number, Step.MARK_UNKNOWN, name, time.time(), reason="timeout"
+        )
     await accept(ledger, numbers[2], "1", at=time.time(), pabx=name)

@@ -27,7 +27,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MODULES = {
-    "digitro_async.protocol._classification": "tests/test_outcome.py",
+    "digitro_async.protocol._classification": "tests/test_classification.py",
     "digitro_async.dispatch._policy": "tests/test_policy.py",
     "digitro_async.ledger._state": "tests/test_campaign_state.py",
 }

@@ -216,18 +216,18 @@ class TestSteering:
         with pytest.raises(ConfigurationError, match=r"^reason must be"):
             dispatcher.pause(reason=reason)
 
-        assert not dispatcher.is_held
+        assert not dispatcher.needs_resume
 
     @pytest.mark.parametrize("name", BAD_NAMES, ids=kind_of)
     async def test_names(self, name: Any) -> None:
         """What is no name of a PABX is none to pause, resume or hold slots of."""
         dispatcher = full()
         acts: list[Any] = [dispatcher.pause, dispatcher.resume]
-        for act in (*acts, lambda one: dispatcher.hold_slots(one, [1.0])):
+        for act in (*acts, lambda one: dispatcher.reserve_slots(one, [1.0])):
             with pytest.raises(ConfigurationError, match=r"no PABX of that name"):
                 act(name)
 
-        assert not dispatcher.is_held
+        assert not dispatcher.needs_resume
 
     @pytest.mark.parametrize("seconds", BAD_SECONDS)
     def test_slots(self, seconds: Any) -> None:
@@ -238,7 +238,7 @@ class TestSteering:
             pabx = make_pabx(rate=RateLimit(2))
             dispatcher = Dispatcher(pabx, ScriptedTransport())
             with pytest.raises(ConfigurationError, match=r"^seconds must be"):
-                dispatcher.hold_slots("one", seconds)
+                dispatcher.reserve_slots("one", seconds)
             for number in range(4):
                 await dispatcher.submit(make_call(number))
 
@@ -324,7 +324,7 @@ async def test_a_number_works_or_is_refused(
                 DigitroClient(sessions=sessions, **made) as client,
             ):
                 dispatcher = client.dispatcher
-                dispatcher.hold_slots("one", [0.0])
+                dispatcher.reserve_slots("one", [0.0])
                 results = client.dispatch([make_call(1)])
                 async with asyncio.timeout(20), results:
                     [result] = [one async for one in results]

@@ -252,16 +252,16 @@ class TestInstructions:
 
     def test_within(self) -> None:
         """A ratio up to its limit is fine, and what was not counted is not judged."""
-        judge = module("instructions").judge
+        classify_evidence = module("instructions").judge
 
-        assert judge({"ours": 70.0, "lean+hooks": 100.0}) == []
-        assert judge({"ours": 900.0}) == []
+        assert classify_evidence({"ours": 70.0, "lean+hooks": 100.0}) == []
+        assert classify_evidence({"ours": 900.0}) == []
 
     def test_too_many(self) -> None:
         """A larger ratio is told with its limit."""
-        judge = module("instructions").judge
+        classify_evidence = module("instructions").judge
 
-        assert judge({"ours": 71.0, "lean+hooks": 100.0}) == [
+        assert classify_evidence({"ours": 71.0, "lean+hooks": 100.0}) == [
             "ours / lean+hooks is 0.710, allowed are 0.7"
         ]
 
@@ -321,8 +321,11 @@ class TestPacing:
 
     def test_typical(self) -> None:
         """Of several runs the medians count, and the most calls of any."""
-        judge, typical = module("pacing").judge, module("pacing").typical
-        runs = [judge([turn / rate for turn in range(99)], 10) for rate in (9, 8, 5)]
+        classify_evidence, typical = module("pacing").judge, module("pacing").typical
+        runs = [
+            classify_evidence([turn / rate for turn in range(99)], 10)
+            for rate in (9, 8, 5)
+        ]
         found = typical(runs)
 
         assert found.used == pytest.approx(0.8)

@@ -408,17 +408,20 @@ class TestRun:
 
     async def test_max_attempts_over_runs(self, shelf: Shelf) -> None:
         """A contact whose call fails by itself is given up after so many attempts."""
-        failed = Observation(sending=False, failure=Failure.UNEXPECTED)
+        failed = Observation(request_started=False, failure=Failure.UNEXPECTED)
         transport = ScriptedTransport(decide=lambda _: failed)
         async with shelf.ledger() as ledger:
             campaign, _ = scripted(ledger, transport, max_attempts=2)
             await campaign.add(contacts(3))
             runs = [len(await run(campaign)) for _ in range(4)]
-            counts, given_up = await ledger.counts(), await ledger.given_up(2)
+            counts, count_exhausted = (
+                await ledger.counts(),
+                await ledger.count_exhausted(2),
+            )
 
         assert runs == [3, 3, 0, 0]
         assert len(transport.attempts) == 6
-        assert (some(counts), given_up) == ({State.PENDING: 3}, 3)
+        assert (some(counts), count_exhausted) == ({State.PENDING: 3}, 3)
 
     async def test_each_contact_once_a_run(self, shelf: Shelf) -> None:
         """What a paused PABX does not take is given back once, not for ever."""
@@ -684,7 +687,7 @@ class TestEnding:
         may_have_left = {
             int(attempt.destination[-4:])
             for attempt in transport.attempts
-            if (script + [accepted(0)] * 99)[attempt.number - 1].sending
+            if (script + [accepted(0)] * 99)[attempt.number - 1].request_started
         }
         assert max(sent_and_known.values(), default=0) <= 1
         assert set(found.values()) <= {State.PENDING, State.ACCEPTED, State.UNKNOWN}
@@ -954,8 +957,8 @@ class TestSlots:
         pabx = make_pabx(rate=RateLimit(20, per=3600), max_in_flight=10)
         async with shelf.ledger() as ledger:
             campaign, client = scripted(ledger, ScriptedTransport(), pabx=pabx)
-            lane = client.dispatcher._router.lanes["one"]
-            lane._pacer = Unspaced(RateLimit(20, per=3600))
+            admission = client.dispatcher._router.admissions["one"]
+            admission._pacer = Unspaced(RateLimit(20, per=3600))
             await campaign.add(contacts(12))
             async with asyncio.timeout(10):
                 await run(campaign)
@@ -973,7 +976,7 @@ class TestSlots:
             for count in (12, 20):
                 campaign, client = scripted(ledger, ScriptedTransport(), pabx=pabx)
                 pacer = Unspaced(RateLimit(20, per=3600))
-                client.dispatcher._router.lanes["one"]._pacer = pacer
+                client.dispatcher._router.admissions["one"]._pacer = pacer
                 await campaign.add(contacts(count))
                 await run(campaign)
                 now = asyncio.get_running_loop().time()
@@ -989,7 +992,7 @@ class TestSlots:
             for total in (10.0, 30.0, 5.0):
                 pabx = make_pabx(timeouts=timeouts(total))
                 await run(scripted(ledger, ScriptedTransport(), pabx=pabx)[0])
-                kept.append(await ledger.recall(QUARANTINE))
+                kept.append(await ledger.get_setting(QUARANTINE))
 
         assert kept == ["80", "120", "120"]
 

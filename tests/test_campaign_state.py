@@ -6,7 +6,13 @@ import pytest
 
 from digitro_async import IllegalTransitionError, LedgerError, Outcome
 from digitro_async.ledger import State, Step
-from digitro_async.ledger._state import FINAL, TRANSITIONS, after, diagram, step_for
+from digitro_async.ledger._state import (
+    FINAL,
+    TRANSITIONS,
+    diagram,
+    next_state,
+    step_for,
+)
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
 
 README = Path(__file__).parent.parent / "README.md"
@@ -45,13 +51,13 @@ def test_every_step_in_every_state(state: State, step: Step) -> None:
     expected = LEGAL.get((state.value, step.value))
     if expected is None:
         with pytest.raises(IllegalTransitionError, match="is not legal") as caught:
-            after(state, step)
+            next_state(state, step)
 
         assert caught.value.reason == "illegal_step"
         assert isinstance(caught.value, LedgerError)
         assert caught.value.__context__ is None
     else:
-        assert after(state, step) is State(expected)
+        assert next_state(state, step) is State(expected)
 
 
 def test_no_way_out_of_a_final_state() -> None:
@@ -82,7 +88,7 @@ def test_an_open_intent_never_becomes_pending_at_once() -> None:
     reached = {new for (state, _), new in TRANSITIONS.items() if state is State.INTENT}
 
     assert State.PENDING not in reached
-    assert after(State.INTENT, Step.RECOVER) is State.UNKNOWN
+    assert next_state(State.INTENT, Step.RECOVER) is State.UNKNOWN
 
 
 def test_an_intent_is_opened_by_a_claim_only() -> None:
@@ -115,7 +121,7 @@ def test_every_state_is_reached() -> None:
 )
 def test_outcomes(outcome: Outcome, state: State) -> None:
     """Each outcome of an attempt is a legal step from an open intent."""
-    assert after(State.INTENT, step_for(outcome)) is state
+    assert next_state(State.INTENT, step_for(outcome)) is state
 
 
 def test_no_attempt_ends_invalid() -> None:

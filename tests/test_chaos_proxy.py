@@ -200,7 +200,7 @@ async def test_timeout() -> None:
 async def test_timeout_without_end() -> None:
     """With 0 data is dropped for as long as the toxic is there."""
     async with open_way() as way:
-        with way.proxy.having(Timeout(), stream="upstream"):
+        with way.proxy.active(Timeout(), stream="upstream"):
             way.writer.write(b"lost")
             await asyncio.sleep(0.05)
         await way.there_and_back(b"found")
@@ -320,16 +320,16 @@ async def test_calls_on_a_bad_way() -> None:
         )
         async with DigitroClient(settings) as client:
             await client.make_predictive_call(make_call(1))
-            with proxy.having(Latency(0.6)), pytest.raises(AnswerTimeoutError):
+            with proxy.active(Latency(0.6)), pytest.raises(AnswerTimeoutError):
                 await client.make_predictive_call(make_call(2))
             with (
-                proxy.having(ResetPeer(), stream="upstream"),
+                proxy.active(ResetPeer(), stream="upstream"),
                 pytest.raises(ConnectionLostError),
             ):
                 await client.make_predictive_call(make_call(3))
-            with proxy.having(LimitData(30)), pytest.raises(OutcomeUnknownError):
+            with proxy.active(LimitData(30)), pytest.raises(OutcomeUnknownError):
                 await client.make_predictive_call(make_call(4))
-            with proxy.having(Slicer(7)), proxy.having(Bandwidth(20)):
+            with proxy.active(Slicer(7)), proxy.active(Bandwidth(20)):
                 await client.make_predictive_call(make_call(5))
         rang = [call.destination for call in pabx.calls if call.placed]
 

@@ -37,7 +37,7 @@ from helpers import held_port
 
 import digitro_async.cli
 from digitro_async.cli import _demo, _dialling, _progress, _runner
-from digitro_async.cli._output import say
+from digitro_async.cli._output import print_line
 from digitro_async.contacts import RejectsFile
 from digitro_async.errors import DigitroError, Outcome
 from digitro_async.testing import FakePABX, FaultPlan
@@ -973,7 +973,7 @@ class TestDemo:
 
 def test_printed_text_cannot_steer_the_terminal(capsys: Capture) -> None:
     """Control characters are escaped before they are printed."""
-    assert say("a\x1b]0;x\x07\ud800é")
+    assert print_line("a\x1b]0;x\x07\ud800é")
     assert capsys.readouterr().out == "a\\x1b]0;x\\x07\\ud800é\n"
 
 
@@ -984,15 +984,15 @@ def test_lines_that_nobody_reads_are_dropped(monkeypatch: pytest.MonkeyPatch) ->
     with open(writing, "w") as broken:  # noqa: PTH123 - a descriptor
         monkeypatch.setattr(sys, "stdout", broken)
 
-        assert not say("nobody reads this")
-        assert say("nor this, but now it goes nowhere")
+        assert not print_line("nobody reads this")
+        assert print_line("nor this, but now it goes nowhere")
 
 
 def test_process_without_stdout_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process whose stdout was closed before it began (>&-) can go on."""
     monkeypatch.setattr(sys, "stdout", None)
 
-    assert say("nobody reads this")
+    assert print_line("nobody reads this")
 
 
 def test_exit_codes_come_from_outcomes() -> None:

@@ -111,7 +111,7 @@ class TestAbortiveSockets:
             await sessions.aclose()
 
         assert isinstance(end, ConnectionResetError)
-        assert evidence.sending
+        assert evidence.request_started
 
     async def test_what_is_still_buffered_is_not_delivered(
         self, monkeypatch: pytest.MonkeyPatch
@@ -153,7 +153,7 @@ class TestAbortiveSockets:
                 go.set()
                 await asyncio.wait_for(reading, 5)
 
-        assert seen.sending
+        assert seen.request_started
         assert read < size
 
 

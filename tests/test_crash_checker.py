@@ -93,9 +93,9 @@ GOOD = World(
     events=[
         *(intent(number, number - 1.0) for number in range(1, 5)),
         Event(3, Step.RECOVER, 1004.0),
-        Event(4, Step.LOSE, 1004.0),
+        Event(4, Step.MARK_UNKNOWN, 1004.0),
         intent(5, 4.0),
-        Event(5, Step.RETURN, 1005.0),
+        Event(5, Step.NOT_PLACED, 1005.0),
         intent(5, 5.0),
         *(intent(6, 6.0 + attempt) for attempt in range(MAX_ATTEMPTS)),
     ],

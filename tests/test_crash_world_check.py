@@ -87,7 +87,7 @@ GOOD = World(
         *called(1, 0.0, 0, Step.ACCEPT),
         *called(4, 0.0, 0, Step.ACCEPT),
         *called(2, 1.0, 1, Step.ACCEPT),
-        *called(3, 2.0, -1, Step.LOSE),
+        *called(3, 2.0, -1, Step.MARK_UNKNOWN),
         *called(5, 9.0, 0, Step.ACCEPT),
     ],
     reasons={7: "repeated_call_id"},

@@ -16,13 +16,13 @@ from digitro_async import (
     PauseSettings,
     RetrySettings,
 )
-from digitro_async.dispatch._admission import Lane
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._policy import Breaker, BreakerState
 from digitro_async.errors import NotSentError
-from digitro_async.protocol import AttemptResult, Observation, Verdict
+from digitro_async.protocol import AttemptResult, Classification, Observation
 
-UNKNOWN = AttemptResult(Verdict(Outcome.UNKNOWN))
-UNSENT = Observation(sending=False, status=None)
+UNKNOWN = AttemptResult(Classification(Outcome.UNKNOWN))
+UNSENT = Observation(request_started=False, status=None)
 
 
 def now() -> float:
@@ -46,13 +46,13 @@ async def cut_off(dispatcher: Dispatcher, *, after: float, **options: Any) -> bo
     return False
 
 
-def open_breaker(dispatcher: Dispatcher, name: str = "one") -> Lane:
+def open_breaker(dispatcher: Dispatcher, name: str = "one") -> Admission:
     """Make so many calls unknown that the PABX is paused for 5 s."""
-    lane = dispatcher._router.lanes[name]
-    while not lane.is_paused:
-        lane.counters.start(now())
-        lane.settle(UNKNOWN, now(), probe=False)
-    return lane
+    admission = dispatcher._router.admissions[name]
+    while not admission.is_paused:
+        admission.counters.start(now())
+        admission.release(UNKNOWN, now(), probe=False)
+    return admission
 
 
 def hangs(*, sending: bool) -> ScriptedTransport:
@@ -108,7 +108,7 @@ def test_cancelled_probes(sending: bool) -> None:
         dispatcher = make_dispatcher(transport)
         open_breaker(dispatcher)
         while now() < 200:
-            await cut_off(dispatcher, after=0.05, patient=True)
+            await cut_off(dispatcher, after=0.05, wait_while_paused=True)
 
         assert transport.times == pytest.approx([5, 15, 35, 75, 135, 195], abs=0.5)
 
@@ -119,9 +119,9 @@ def test_cancelled_probes(sending: bool) -> None:
 async def test_a_probe_that_never_began() -> None:
     """A turn to probe that was given to somebody who had gone is the next one's."""
     dispatcher = make_dispatcher(ScriptedTransport())
-    lane = open_breaker(dispatcher)
-    first = asyncio.create_task(lane.enter(patient=True))
-    second = asyncio.create_task(lane.enter(patient=True))
+    admission = open_breaker(dispatcher)
+    first = asyncio.create_task(admission.acquire(wait_while_paused=True))
+    second = asyncio.create_task(admission.acquire(wait_while_paused=True))
     await asyncio.sleep(4.999)
     asyncio.get_running_loop().call_at(5.0, first.cancel)
 
@@ -137,7 +137,9 @@ class TestRetryAfter:
         """While a probe is on the wire it is the time until the next one."""
         dispatcher = make_dispatcher(hangs(sending=True))
         open_breaker(dispatcher)
-        probe = asyncio.create_task(dispatcher.submit(make_call(), patient=True))
+        probe = asyncio.create_task(
+            dispatcher.submit(make_call(), wait_while_paused=True)
+        )
         await asyncio.sleep(6)
         result = await dispatcher.submit(make_call())
         error = result.error
@@ -157,8 +159,8 @@ class TestRetryAfter:
     async def test_throttled_and_paused(self) -> None:
         """Where a throttle outlasts the pause, it is the throttle's time."""
         dispatcher = make_dispatcher(ScriptedTransport())
-        lane = open_breaker(dispatcher)
-        lane.hold_back(now() + 40)
+        admission = open_breaker(dispatcher)
+        admission.throttle_until(now() + 40)
         error = (await dispatcher.submit(make_call())).error
 
         assert isinstance(error, PABXPausedError)
@@ -179,12 +181,12 @@ class TestRetryAfter:
         """Who waited at a PABX that is held now is told of the one that comes back."""
         dispatcher = make_dispatcher(ScriptedTransport(), "a", "b")
         open_breaker(dispatcher, "b")
-        dispatcher._router.lanes["a"].counters.in_flight = 100
+        dispatcher._router.admissions["a"].counters.in_flight = 100
         waiting = asyncio.create_task(dispatcher.submit(make_call()))
         await asyncio.sleep(1)
         dispatcher.pause("a")
         error = (await waiting).error
-        dispatcher._router.lanes["a"].counters.in_flight = 0
+        dispatcher._router.admissions["a"].counters.in_flight = 0
 
         assert isinstance(error, PABXPausedError)
         assert error.pabx == "b"
@@ -214,10 +216,10 @@ def test_probes_are_never_closer_than_the_first_pause(
             if probing:
                 assert at - began >= 5
         elif event == "unknown":
-            breaker.record(UNKNOWN.verdict, at, probe=probing)
+            breaker.record(UNKNOWN.classification, at, probe=probing)
             began, probing = (at if probing else began), False
         elif event == "ok" and probing:
-            breaker.record(Verdict(Outcome.ACCEPTED), at, probe=True)
+            breaker.record(Classification(Outcome.ACCEPTED), at, probe=True)
             began, probing = -100.0, False
         elif event in ("cut", "unsent") and probing:
             breaker.cut_probe(at)
@@ -227,7 +229,7 @@ def test_probes_are_never_closer_than_the_first_pause(
             probing = False
         left = breaker.seconds_left(at)
 
-        assert breaker.state is BreakerState.HELD or left is not None
+        assert breaker.state is BreakerState.PAUSED_BY_HAND or left is not None
 
 
 @virtual_time
@@ -238,7 +240,7 @@ async def test_whatever_the_transport_raises_gives_the_place_back() -> None:
         """Is told to end the process while a call is on the wire."""
 
         async def exchange(self, _: Any, __: bytes, evidence: Any) -> Observation:
-            evidence.sending = True
+            evidence.request_started = True
             raise GeneratorExit
 
     dispatcher = Dispatcher(make_pabx(max_in_flight=1), Ends())

@@ -65,7 +65,7 @@ async def submit_all(
     """Submit so many calls at once."""
     return await asyncio.gather(
         *(
-            dispatcher.submit(make_call(number), patient=patient, **options)
+            dispatcher.submit(make_call(number), wait_while_paused=patient, **options)
             for number in range(count)
         )
     )
@@ -73,9 +73,9 @@ async def submit_all(
 
 def is_clean(dispatcher: Dispatcher) -> bool:
     """Whether nothing is left on the wire, in the pacer or among the waiting."""
-    for lane in dispatcher._router.lanes.values():
-        held = lane._pacer._held if isinstance(lane._pacer, Pacer) else 0
-        if lane.counters.in_flight or held or any(lane._waiters):
+    for admission in dispatcher._router.admissions.values():
+        held = admission._pacer._held if isinstance(admission._pacer, Pacer) else 0
+        if admission.counters.in_flight or held or any(admission._waiters):
             return False
     return not dispatcher._busy and not dispatcher._back_offs._sleepers
 
@@ -115,7 +115,7 @@ class TestPacing:
                 if chance.random() < 0.1:
                     await asyncio.sleep(chance.random() * slow)
                     return NOT_SENT
-                evidence.sending = True
+                evidence.request_started = True
                 await asyncio.sleep(chance.random() * slow)
                 arrived.append(now())
                 if chance.random() < 0.5:
@@ -129,7 +129,7 @@ class TestPacing:
             dispatcher = make_dispatcher(Wire(), pabx)
             tasks = []
             for number in range(150):
-                call = dispatcher.submit(make_call(number), patient=True)
+                call = dispatcher.submit(make_call(number), wait_while_paused=True)
                 tasks.append(asyncio.create_task(call))
                 if chance.random() < 0.2:
                     await asyncio.sleep(chance.random())
@@ -204,8 +204,11 @@ class TestRetries:
             (answered(200), 1),
             (answered(204), 1),
             (LOST, 1),
-            (Observation(sending=True, failure=Failure.TIMEOUT), 1),
-            (Observation(sending=False, status=200, body=accepted("x").body), 1),
+            (Observation(request_started=True, failure=Failure.TIMEOUT), 1),
+            (
+                Observation(request_started=False, status=200, body=accepted("x").body),
+                1,
+            ),
         ],
     )
     def test_only_what_was_not_placed_is_sent_again(
@@ -343,9 +346,9 @@ class TestPauses:
             transport = ScriptedTransport([answered(status)])
             dispatcher = make_dispatcher(transport)
             await dispatcher.submit(make_call(1))
-            second = await dispatcher.submit(make_call(2), patient=True)
+            second = await dispatcher.submit(make_call(2), wait_while_paused=True)
 
-            assert dispatcher.is_held
+            assert dispatcher.needs_resume
             assert isinstance(second.error, PABXPausedError)
             assert second.error.retry_after is None
             assert second.attempts == 0
@@ -367,7 +370,7 @@ class TestPauses:
 
             assert result.outcome is Outcome.REJECTED
 
-        assert dispatcher.is_held
+        assert dispatcher.needs_resume
         assert dispatcher.statistics().pabx["one"].paused == "rejected_run"
 
     @virtual_time
@@ -401,7 +404,7 @@ class TestPauses:
         assert refused.error.retry_after == pytest.approx(5)
         assert refused.error.reason == "not_sent_run"
 
-        await dispatcher.submit(make_call(7), patient=True)
+        await dispatcher.submit(make_call(7), wait_while_paused=True)
 
         assert now() == pytest.approx(5)
 
@@ -432,14 +435,14 @@ class TestPauses:
                 raise ConfigurationError("channel_id is not set")
 
         dispatcher = make_dispatcher(Broken())
-        result = await dispatcher.submit(make_call(), patient=True)
+        result = await dispatcher.submit(make_call(), wait_while_paused=True)
 
         assert result.outcome is Outcome.NOT_SENT
         assert result.attempts == 1
         assert result.error is not None
         assert result.error.reason == "configuration"
         assert "channel_id is not set" in str(result.error)
-        assert dispatcher.is_held
+        assert dispatcher.needs_resume
         assert is_clean(dispatcher)
 
 
@@ -533,10 +536,10 @@ class TestSeveralPABX:
         transport = ScriptedTransport()
         dispatcher = make_dispatcher(transport, [make_pabx("a"), make_pabx("b")])
         dispatcher.pause("a")
-        results = await submit_all(dispatcher, 10, patient=False)
+        results = await submit_all(dispatcher, 10, wait_while_paused=False)
 
         assert {result.pabx for result in results} == {"b"}
-        assert not dispatcher.is_held
+        assert not dispatcher.needs_resume
 
     @virtual_time
     async def test_calls_that_wait_move_when_their_pabx_is_paused(self) -> None:
@@ -560,16 +563,20 @@ class TestSeveralPABX:
         dispatcher = make_dispatcher(
             transport, [make_pabx("a", max_in_flight=1), make_pabx("b")]
         )
-        lanes = dispatcher._router.lanes
+        admissions = dispatcher._router.admissions
         for _ in range(10):
-            lanes["b"].counters.start(now())
-            lanes["b"].settle(await _unknown(), now(), probe=False)  # pauses it for 5 s
-        lanes["a"].counters.in_flight = 1  # no room for the moment
-        waiting = asyncio.create_task(dispatcher.submit(make_call(), patient=True))
+            admissions["b"].counters.start(now())
+            admissions["b"].release(
+                await _unknown(), now(), probe=False
+            )  # pauses it for 5 s
+        admissions["a"].counters.in_flight = 1  # no room for the moment
+        waiting = asyncio.create_task(
+            dispatcher.submit(make_call(), wait_while_paused=True)
+        )
         await asyncio.sleep(1)
         dispatcher.pause("a")
         result = await waiting
-        lanes["a"].counters.in_flight = 0
+        admissions["a"].counters.in_flight = 0
 
         assert result.outcome is Outcome.ACCEPTED
         assert result.pabx == "b"
@@ -582,9 +589,9 @@ class TestSeveralPABX:
             ScriptedTransport(), [make_pabx("a"), make_pabx("b")]
         )
         dispatcher.pause()
-        result = await dispatcher.submit(make_call(), patient=True)
+        result = await dispatcher.submit(make_call(), wait_while_paused=True)
 
-        assert dispatcher.is_held
+        assert dispatcher.needs_resume
         assert isinstance(result.error, PABXPausedError)
 
     def test_names(self) -> None:
@@ -596,9 +603,9 @@ class TestSeveralPABX:
 
 async def _unknown() -> Any:
     from digitro_async.errors import OutcomeUnknownError
-    from digitro_async.protocol import AttemptResult, Verdict
+    from digitro_async.protocol import AttemptResult, Classification
 
-    return AttemptResult(Verdict(Outcome.UNKNOWN, OutcomeUnknownError))
+    return AttemptResult(Classification(Outcome.UNKNOWN, OutcomeUnknownError))
 
 
 class TestDrain:
@@ -685,7 +692,7 @@ class TestCancellation:
 
         @virtual_time
         async def run() -> None:
-            seen = attrs.evolve(accepted("x"), sending=sent)
+            seen = attrs.evolve(accepted("x"), request_started=sent)
             transport = ScriptedTransport([seen], latency=10)
             dispatcher = make_dispatcher(transport, make_pabx(rate=per_second(1)))
             with pytest.raises(TimeoutError):
@@ -745,8 +752,8 @@ class TestCancellation:
         await submit_all(dispatcher, 10)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(5.5):
-                await dispatcher.submit(make_call(), patient=True)
-        result = await dispatcher.submit(make_call(), patient=True)
+                await dispatcher.submit(make_call(), wait_while_paused=True)
+        result = await dispatcher.submit(make_call(), wait_while_paused=True)
 
         assert result.outcome is Outcome.ACCEPTED
         assert is_clean(dispatcher)
@@ -781,12 +788,12 @@ class TestCancellation:
             """Breaks half way."""
 
             def __init__(self, *, sending: bool) -> None:
-                self.sending = sending
+                self.request_started = sending
 
             async def exchange(
                 self, _: PABX, __: bytes, evidence: Evidence
             ) -> Observation:
-                evidence.sending = self.sending
+                evidence.request_started = self.request_started
                 raise RuntimeError("canary-secret")
 
         retry = RetrySettings(max_attempts=1)
@@ -819,7 +826,7 @@ class TestCancellation:
             tasks = []
             for number in range(200):
                 coroutine = dispatcher.submit(
-                    make_call(number), patient=chance.random() < 0.8
+                    make_call(number), wait_while_paused=chance.random() < 0.8
                 )
                 tasks.append(asyncio.create_task(coroutine))
                 await asyncio.sleep(chance.random() * 0.1)
@@ -864,7 +871,7 @@ class TestPrivacy:
                 await dispatcher.submit(call)
 
         shown = everything_of(caught.value)
-        assert "take_to_its_end" in shown
+        assert "run_call" in shown
         assert "canary-answer" not in shown
         assert "canary-number" not in shown
         assert "canary-password" not in shown

@@ -7,9 +7,9 @@ import pytest
 
 from digitro_async import CallAccepted, CallResult, Outcome, PredictiveCall, Timings
 from digitro_async._common.drafts import draft_of
-from digitro_async.dispatch._call_run import Progress
-from digitro_async.protocol import AttemptResult, Observation, settle
-from digitro_async.protocol._classification import Verdict
+from digitro_async.dispatch._call_run import CallRun
+from digitro_async.protocol import AttemptResult, Observation, classify
+from digitro_async.protocol._classification import Classification
 
 CALL = PredictiveCall(device="1", device_password="2", destination="3")
 BODY = b'{"ID_CHAMADA": "a/1"}'
@@ -41,22 +41,24 @@ def test_a_filled_draft_is_an_object_of_the_class() -> None:
 
 def test_a_settled_acceptance() -> None:
     """What an accepted attempt settled is what the constructors make."""
-    settled = settle(Observation(True, 200, BODY))
+    settled = classify(Observation(True, 200, BODY))
     accepted = CallAccepted("a/1", {"ID_CHAMADA": "a/1"})
 
     assert type(settled) is AttemptResult
     assert type(settled.accepted) is CallAccepted
-    assert settled == AttemptResult(Verdict(Outcome.ACCEPTED), accepted)
-    assert repr(settled) == repr(AttemptResult(Verdict(Outcome.ACCEPTED), accepted))
+    assert settled == AttemptResult(Classification(Outcome.ACCEPTED), accepted)
+    assert repr(settled) == repr(
+        AttemptResult(Classification(Outcome.ACCEPTED), accepted)
+    )
 
 
 def test_the_result_of_a_call() -> None:
     """The result of an accepted call is what the constructors make."""
-    progress = Progress(CALL, lambda: 10.0, None, "key")
-    progress.attempts, progress.sent_at, progress.sent = 1, 1000.0, 11.5
+    call_run = CallRun(CALL, lambda: 10.0, None, "key")
+    call_run.attempts, call_run.sent_at, call_run.sent = 1, 1000.0, 11.5
     accepted = CallAccepted("a/1", {"ID_CHAMADA": "a/1"})
 
-    result = progress.end(12.0, None, "here", accepted)
+    result = call_run.end(12.0, None, "here", accepted)
 
     assert type(result) is CallResult
     assert type(result.timings) is Timings

@@ -29,7 +29,7 @@ class Writer:
 
     async def write(self, data: bytes) -> None:
         """Take bytes."""
-        self.written.append((data, self._evidence.sending))
+        self.written.append((data, self._evidence.request_started))
 
 
 class TestWitnessedBody:
@@ -50,7 +50,7 @@ class TestWitnessedBody:
         evidence = Evidence()
         writer = Writer(evidence)
         body = EvidencePayload(b"abcdef", evidence)
-        assert not evidence.sending
+        assert not evidence.request_started
         await write(body, writer)
 
         assert writer.written == [(wire, True)]
@@ -149,9 +149,9 @@ async def test_flag_against_hooks_and_wire(
             await asyncio.sleep(0.001)
             read = len(server.received) - before
 
-            assert evidence.sending or not read
-            assert evidence.sending == ("chunk" in fired)
-            assert "headers" in fired or not evidence.sending
+            assert evidence.request_started or not read
+            assert evidence.request_started == ("chunk" in fired)
+            assert "headers" in fired or not evidence.request_started
 
 
 async def test_nothing_listens() -> None:
@@ -160,8 +160,8 @@ async def test_nothing_listens() -> None:
     async with SessionManager() as sessions:
         seen = await sessions.exchange(make_pabx(), b"{}", evidence)
 
-    assert not evidence.sending
-    assert not seen.sending
+    assert not evidence.request_started
+    assert not seen.request_started
     assert seen.failure is Failure.CONNECT
 
 
@@ -179,13 +179,16 @@ async def test_full_pool() -> None:
         two = asyncio.create_task(sessions.exchange(pabx, b"{}", second))
         await asyncio.sleep(0.05)
 
-        assert (first.waiting, second.waiting) == (False, True)
+        assert (first.waiting_for_connection, second.waiting_for_connection) == (
+            False,
+            True,
+        )
 
         two.cancel()
         await asyncio.wait([one, two])
 
         assert two.cancelled()
-        assert not second.sending
+        assert not second.request_started
         assert one.result().failure is Failure.TIMEOUT
 
 

@@ -70,7 +70,7 @@ def check_answer(seed: int) -> Outcome:
     return check_body(
         spoilt_answer(chance),
         status=status if status != 0 else chance.randrange(1000),
-        sending=chance.random() > 0.03,
+        request_started=chance.random() > 0.03,
         failure=failure,
     )
 
@@ -220,7 +220,7 @@ def test_a_wrong_reader_is_noticed(
         return digitro_async.CallAccepted(call_id, {"ID_CHAMADA": call_id})
 
     monkeypatch.setattr(
-        sys.modules[protocol.settle.__module__], "decode_answer", decode
+        sys.modules[protocol.classify.__module__], "decode_answer", decode
     )
     with pytest.raises(AssertionError):
         check_answers(SEED * 10**9, 20_000)
@@ -228,7 +228,7 @@ def test_a_wrong_reader_is_noticed(
 
 def test_a_foreign_error_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that is not the package's own ends the test, and its seed is told."""
-    module = sys.modules[protocol.settle.__module__]
+    module = sys.modules[protocol.classify.__module__]
     monkeypatch.setattr(module, "decode_answer", last_of_two)
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)) as caught:
         check_answers(SEED * 10**9, 20_000)

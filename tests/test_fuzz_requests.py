@@ -120,7 +120,7 @@ async def send_calls(first: int, count: int) -> Counter[str]:
     found: Counter[str] = Counter()
     seeds = iter(range(first, first + count))
 
-    async def lane() -> None:
+    async def admission() -> None:
         for seed in seeds:
             fields = odd_fields(random.Random(seed))
             sendable = all(is_sendable(*item) for item in fields.items())
@@ -144,9 +144,9 @@ async def send_calls(first: int, count: int) -> Counter[str]:
 
     async with RawServer(strict) as server:
         pabx = PABX("one", server.base_url + prefix, channel, key, unset_fields=unset)
-        async with DigitroClient(pabx) as client, asyncio.TaskGroup() as lanes:
+        async with DigitroClient(pabx) as client, asyncio.TaskGroup() as admissions:
             for _ in range(AT_ONCE):
-                lanes.create_task(lane())
+                admissions.create_task(admission())
     assert strict.bad == []
     assert len(strict.received) == found["sent"]
     path = f"{prefix.rstrip('/')}/requests/{channel}/chamada-preditiva"

@@ -261,12 +261,12 @@ async def make_calls(
 
 
 async def attack(first: int, count: int) -> Counter[Outcome]:
-    """Make so many spoilt calls, and as many good ones, over a few lanes at once."""
+    """Make so many spoilt calls, and as many good ones, over a few PABX at once."""
     spoiler = Spoiler(first)
     evens = iter(range(0, 2 * count, 2))
-    async with RawServer(spoiler) as server, asyncio.TaskGroup() as lanes:
+    async with RawServer(spoiler) as server, asyncio.TaskGroup() as admissions:
         tasks = [
-            lanes.create_task(make_calls(first, evens, spoiler, server.base_url))
+            admissions.create_task(make_calls(first, evens, spoiler, server.base_url))
             for _ in range(LANES)
         ]
     assert spoiler.reads.total() == len(spoiler.reads) == 2 * count

@@ -11,11 +11,11 @@ from leaks import CANARIES, DIALLED, call_with_canaries
 from test_transports import WAYS, go
 
 from digitro_async import DigitroClient, DigitroError, LedgerError, ThrottledError
-from digitro_async.dispatch._admission import Lane
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._repeated_ids import LONGEST_REMEMBERED
 from digitro_async.ledger import SQLiteLedger
 from digitro_async.privacy import Personal
-from digitro_async.protocol import Observation, decode_answer, error_of, settle
+from digitro_async.protocol import Observation, classify, decode_answer, error_of
 from digitro_async.protocol._codec import MAX_CALL_ID, UnreadableBodyError
 from digitro_async.settings import PauseSettings, RetrySettings
 from digitro_async.testing import HostileConnection, HostilePABX
@@ -109,7 +109,7 @@ async def test_no_answer_is_repeated(
 def test_waits_are_a_day_at_most(text: str) -> None:
     """A number that is no wait is not told as so many seconds."""
     seen = Observation(True, 429, b"", None, Personal(text))
-    error = error_of(settle(seen), seen, pabx="one", attempts=1)
+    error = error_of(classify(seen), seen, pabx="one", attempts=1)
 
     assert isinstance(error, ThrottledError)
     assert error.retry_after in (None, 86_400.0)
@@ -137,21 +137,21 @@ class TestLongIds:
 
     def test_memory(self) -> None:
         """Long ids are told apart as short ones are, and take no more room."""
-        lane = Lane(make_pabx(), RetrySettings(), PauseSettings())
+        admission = Admission(make_pabx(), RetrySettings(), PauseSettings())
         ids = [
             f"{number:04}".rjust(size, "x")
             for size in (64, 65, 1024)
             for number in range(300)
         ]
-        fresh = [lane.is_repeated(one) for one in ids]
-        again = [lane.is_repeated(one) for one in ids]
-        known: Any = lane.is_repeated
+        fresh = [admission.is_repeated(one) for one in ids]
+        again = [admission.is_repeated(one) for one in ids]
+        known: Any = admission.is_repeated
         kept = known.__self__._ids
 
         assert (set(fresh), set(again)) == ({False}, {True})
         assert max(map(len, kept)) == LONGEST_REMEMBERED
-        assert lane.is_repeated("\ud800" * 100) is False
-        assert lane.is_repeated("\ud800" * 100) is True
+        assert admission.is_repeated("\ud800" * 100) is False
+        assert admission.is_repeated("\ud800" * 100) is True
 
 
 async def test_long_id_leaves_the_call_unknown() -> None:

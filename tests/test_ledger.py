@@ -145,12 +145,14 @@ class TestClaim:
         for _ in range(2):
             (one,) = await ledger.claim(1)
             await ledger.intend(one.number, "one", NOW)
-            await ledger.settle(one.number, Step.RETURN, "one", NOW, reason="connect")
+            await ledger.settle(
+                one.number, Step.NOT_PLACED, "one", NOW, reason="connect"
+            )
             await ledger.release([one.number])
 
         assert [one.number for one in await ledger.claim(9, max_attempts=2)] == [2]
-        assert await ledger.given_up(2) == 1
-        assert await ledger.given_up(3) == 0
+        assert await ledger.count_exhausted(2) == 1
+        assert await ledger.count_exhausted(3) == 0
         assert [one.attempts for one in await ledger.claim(9)] == [2]
 
     async def test_release(self, ledger: Ledger) -> None:
@@ -252,7 +254,7 @@ class TestIntend:
         assert [result is None for result in results] == [True] * 150 + [False] * 50
         assert some(await ledger.counts()) == {State.INTENT: 150, State.PENDING: 50}
 
-    @pytest.mark.parametrize("step", [Step.ACCEPT, Step.REJECT, Step.LOSE])
+    @pytest.mark.parametrize("step", [Step.ACCEPT, Step.REJECT, Step.MARK_UNKNOWN])
     async def test_after_the_call(self, ledger: Ledger, step: Step) -> None:
         """No intent is opened after an acceptance, a rejection or an unknown."""
         (number,) = await open_intents(ledger, 1)
@@ -266,7 +268,7 @@ class TestIntend:
     async def test_once_more_after_a_return(self, ledger: Ledger) -> None:
         """What was provably not placed may be tried again at once, and is counted."""
         (number,) = await open_intents(ledger, 1)
-        await ledger.settle(number, Step.RETURN, "one", NOW, reason="connect")
+        await ledger.settle(number, Step.NOT_PLACED, "one", NOW, reason="connect")
         await ledger.intend(number, "two", NOW + 5)
         entry = await entry_of(ledger, number)
 
@@ -282,8 +284,8 @@ class TestSettle:
         [
             (Step.ACCEPT, State.ACCEPTED),
             (Step.REJECT, State.REJECTED),
-            (Step.LOSE, State.UNKNOWN),
-            (Step.RETURN, State.CLAIMED),
+            (Step.MARK_UNKNOWN, State.UNKNOWN),
+            (Step.NOT_PLACED, State.CLAIMED),
         ],
     )
     async def test_states(self, ledger: Ledger, step: Step, state: State) -> None:
@@ -342,7 +344,7 @@ class TestSettle:
         """Call ids are known after a restart too."""
         first, second = await open_intents(ledger, 2)
         await accept(ledger, first, "same")
-        await ledger.settle(second, Step.RETURN, "one", NOW)
+        await ledger.settle(second, Step.NOT_PLACED, "one", NOW)
         again = await reopened(shelf, ledger)
         await again.claim(9)
         await again.intend(second, "one", NOW)
@@ -377,7 +379,7 @@ class TestCrash:
         """Claims return to pending; open intents are unknown and never pending."""
         numbers = await open_intents(ledger, 4)
         await accept(ledger, numbers[0], "1")
-        await ledger.settle(numbers[1], Step.RETURN, "one", NOW)
+        await ledger.settle(numbers[1], Step.NOT_PLACED, "one", NOW)
         await ledger.add([new_contact(5), new_contact(6)])
         await ledger.claim(1)
         again = await reopened(shelf, ledger)
@@ -417,17 +419,17 @@ class TestCrash:
 
     async def test_settings_stay(self, shelf: Shelf, ledger: Ledger) -> None:
         """Settings outlive their owner."""
-        await ledger.remember("a", "1")
-        await ledger.remember("a", "2")
+        await ledger.set_setting("a", "1")
+        await ledger.set_setting("a", "2")
         again = await reopened(shelf, ledger)
 
-        assert await again.recall("a") == "2"
-        assert await again.recall("b") is None
+        assert await again.get_setting("a") == "2"
+        assert await again.get_setting("b") is None
         await again.__aexit__(None, None, None)
 
     async def test_identities_stay(self, shelf: Shelf, ledger: Ledger) -> None:
         """A contact is known again after a restart."""
-        await ledger.remember("key", "another")
+        await ledger.set_setting("key", "another")
         await ledger.add(contacts(3))
         again = await reopened(shelf, ledger)
 
@@ -528,7 +530,7 @@ class TestReconcile:
 
     async def test_quarantine(self, ledger: Ledger) -> None:
         """Nothing is settled while the call may still be delivered."""
-        await ledger.remember(QUARANTINE, "120")
+        await ledger.set_setting(QUARANTINE, "120")
         (number,) = await open_intents(ledger, 1)
         await lose(ledger, number)
         with pytest.raises(LedgerError, match="for 20 s") as caught:
@@ -542,7 +544,7 @@ class TestReconcile:
 
     async def test_quarantine_when_the_clock_was_set_back(self, ledger: Ledger) -> None:
         """A clock that was set back only makes the quarantine longer."""
-        await ledger.remember(QUARANTINE, "120")
+        await ledger.set_setting(QUARANTINE, "120")
         (number,) = await open_intents(ledger, 1)
         await lose(ledger, number)
         with pytest.raises(LedgerError, match="too early"):
@@ -590,7 +592,7 @@ class TestHeldSlots:
         assert not await cooling(ledger, now=NOW + 20)
         assert not await cooling(ledger, now=NOW + 5, elsewhere=["one"])
 
-    @pytest.mark.parametrize("step", [Step.REJECT, Step.LOSE, Step.RETURN])
+    @pytest.mark.parametrize("step", [Step.REJECT, Step.MARK_UNKNOWN, Step.NOT_PLACED])
     async def test_whatever_it_came_to(self, ledger: Ledger, step: Step) -> None:
         """A call that the PABX may have counted holds its slot."""
         (number,) = await open_intents(ledger, 1)
@@ -683,11 +685,11 @@ def acts(ledger: Ledger) -> list[Any]:
         lambda: accept(ledger, 1, "1"),
         lambda: ledger.reconcile("#1", accepted=True, evidence="x", now=NOW),
         ledger.counts,
-        lambda: ledger.given_up(1),
+        lambda: ledger.count_exhausted(1),
         entries,
         lambda: ledger.held_slots(calls=1, window=1, quarantine=0, now=NOW),
-        lambda: ledger.remember("a", "b"),
-        lambda: ledger.recall("a"),
+        lambda: ledger.set_setting("a", "b"),
+        lambda: ledger.get_setting("a"),
         lambda: ledger.doubt([1], "one", 1.0),
     ]
 

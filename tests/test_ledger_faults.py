@@ -137,15 +137,15 @@ class TestFaults:
             results = await asyncio.gather(
                 ledger.add([new_contact(3, fields={"user_data": "canary"}), bad_one()]),
                 ledger.intend(1, "one", NOW),
-                ledger.remember("a", "\udc81 canary"),
+                ledger.set_setting("a", "\udc81 canary"),
                 ledger.intend(2, "one \udc81 canary", NOW),
-                ledger.remember("b", "1"),
+                ledger.set_setting("b", "1"),
                 ledger.intend(2**70, "one", NOW),
                 return_exceptions=True,
             )
             after = await ledger.counts()
 
-            assert await ledger.recall("b") == "1"
+            assert await ledger.get_setting("b") == "1"
         errors = [one for one in results if one is not None]
 
         assert [type(one) for one in results].count(type(None)) == 2
@@ -413,7 +413,9 @@ class TestThread:
             await asyncio.sleep(0.05)  # what comes now waits until it is done
             giving_back = asyncio.ensure_future(ledger.release())
             await asyncio.sleep(0)
-            returning = ledger.settle(1, Step.RETURN, "one", NOW, reason="cancelled")
+            returning = ledger.settle(
+                1, Step.NOT_PLACED, "one", NOW, reason="cancelled"
+            )
             intending = ledger.intend(1, "one", NOW)
             await asyncio.gather(busy, giving_back, returning, intending)
 
@@ -464,15 +466,15 @@ class TestThread:
             one, two, three = await open_intents(ledger, 3)
             settle(one, Step.ACCEPT, "a")
             settle(two, Step.ACCEPT, "a")
-            settle(three, Step.RETURN, None)
-            settle(99, Step.LOSE, None)
-            settle(0, Step.LOSE, None)
+            settle(three, Step.NOT_PLACED, None)
+            settle(99, Step.MARK_UNKNOWN, None)
+            settle(0, Step.MARK_UNKNOWN, None)
             with pytest.raises(IllegalTransitionError):
                 settle(three, Step.CLAIM, None)
             await until(lambda: len(told) == 5)
             found = [entry async for entry in ledger.entries()]
         with pytest.raises(LedgerError, match="is not open"):
-            settle(one, Step.LOSE, None)
+            settle(one, Step.MARK_UNKNOWN, None)
 
         assert told == [
             (type(None), State.ACCEPTED),

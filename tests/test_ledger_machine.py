@@ -30,8 +30,8 @@ QUARANTINE_SECONDS = 50.0
 OUTCOMES = {
     Step.ACCEPT: State.ACCEPTED,
     Step.REJECT: State.REJECTED,
-    Step.LOSE: State.UNKNOWN,
-    Step.RETURN: State.CLAIMED,
+    Step.MARK_UNKNOWN: State.UNKNOWN,
+    Step.NOT_PLACED: State.CLAIMED,
 }
 
 
@@ -95,7 +95,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def set_up(self, seconds: float) -> None:
         """Say how long the quarantine is."""
         self.quarantine = seconds
-        self.do(self.ledger.remember(QUARANTINE, f"{seconds:g}"))
+        self.do(self.ledger.set_setting(QUARANTINE, f"{seconds:g}"))
 
     @rule(lines=st.lists(st.integers(1, 12), max_size=6))
     def add(self, lines: list[int]) -> None:
@@ -201,7 +201,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         repeated = step is Step.ACCEPT and call_id in self.call_ids
         one.state = State.UNKNOWN if repeated else OUTCOMES[step]
-        one.allowed += step is Step.RETURN
+        one.allowed += step is Step.NOT_PLACED
         if step is Step.ACCEPT:
             self.call_ids.add(call_id)
 

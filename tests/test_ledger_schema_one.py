@@ -89,7 +89,7 @@ async def test_repeated_id(path: Path) -> None:
     ]
     assert events[: len(before)] == before
     assert [(one[1], one[2], one[4:]) for one in added] == [
-        (number, STEP_CODES[Step.LOSE], ("one", "A", "repeated_call_id"))
+        (number, STEP_CODES[Step.MARK_UNKNOWN], ("one", "A", "repeated_call_id"))
         for number in (3, 4)
     ]
     assert all(abs(one[3] - time.time()) < 60 for one in added)

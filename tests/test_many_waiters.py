@@ -32,11 +32,13 @@ async def fill(
     dispatcher: Dispatcher, count: int, *, max_wait: float | None = None
 ) -> list[asyncio.Task[CallResult]]:
     """Have so many calls wait for a PABX that has no room."""
-    for lane in dispatcher._router.lanes.values():
-        lane.counters.in_flight = lane.pabx.max_in_flight
+    for admission in dispatcher._router.admissions.values():
+        admission.counters.in_flight = admission.pabx.max_in_flight
     call = make_call()
     tasks = [
-        asyncio.create_task(dispatcher.submit(call, patient=True, max_wait=max_wait))
+        asyncio.create_task(
+            dispatcher.submit(call, wait_while_paused=True, max_wait=max_wait)
+        )
         for _ in range(count)
     ]
     while waiting(dispatcher) < count:  # noqa: ASYNC110 - nobody tells
@@ -79,8 +81,8 @@ async def test_cancelled(order: str) -> None:
     async def prepare(count: int) -> Act:
         dispatcher = Dispatcher([make_pabx("a"), make_pabx("b")], ScriptedTransport())
         tasks = await fill(dispatcher, count)
-        lanes = dispatcher._router.lanes.values()
-        assert [lane.load for lane in lanes] == [1 + count / 200] * 2
+        admissions = dispatcher._router.admissions.values()
+        assert [admission.load for admission in admissions] == [1 + count / 200] * 2
         if order == "last to first":
             tasks.reverse()
         elif order == "mixed":
@@ -91,7 +93,7 @@ async def test_cancelled(order: str) -> None:
                 task.cancel()
             await asyncio.wait(tasks)
             assert waiting(dispatcher) == 0
-            assert [lane.load for lane in lanes] == [1.0, 1.0]
+            assert [admission.load for admission in admissions] == [1.0, 1.0]
 
         return cancel
 
@@ -115,14 +117,14 @@ async def test_forty_thousand() -> None:
 async def test_half_of_them_cancelled() -> None:
     """Those who stay are counted and served in their order."""
     dispatcher = Dispatcher(make_pabx(max_in_flight=1), ScriptedTransport())
-    lane = dispatcher._router.lanes["one"]
-    lane.counters.in_flight = 1
+    admission = dispatcher._router.admissions["one"]
+    admission.counters.in_flight = 1
     order: list[int] = []
 
     async def one(number: int) -> None:
-        await lane.enter(patient=True)
+        await admission.acquire(wait_while_paused=True)
         order.append(number)
-        lane.abandon(asyncio.get_running_loop().time(), sent=False, probe=False)
+        admission.cancel(asyncio.get_running_loop().time(), sent=False, probe=False)
 
     tasks = [asyncio.create_task(one(number)) for number in range(2000)]
     await asyncio.sleep(0)
@@ -130,14 +132,14 @@ async def test_half_of_them_cancelled() -> None:
         task.cancel()
     await asyncio.sleep(0)
 
-    assert lane.snapshot(0.0).waiting == 1000
-    assert lane.load == 1001
+    assert admission.snapshot(0.0).waiting == 1000
+    assert admission.load == 1001
 
-    lane.abandon(asyncio.get_running_loop().time(), sent=False, probe=False)
+    admission.cancel(asyncio.get_running_loop().time(), sent=False, probe=False)
     await asyncio.wait(tasks)
 
     assert order == list(range(1, 2000, 2))
-    assert lane.load == 0
+    assert admission.load == 0
 
 
 async def test_expired() -> None:
@@ -166,8 +168,8 @@ async def test_many_come_while_it_is_paused() -> None:
 
         async def come_and_go() -> None:
             tasks = await fill(dispatcher, count)
-            for lane in dispatcher._router.lanes.values():
-                lane.counters.in_flight = 0
+            for admission in dispatcher._router.admissions.values():
+                admission.counters.in_flight = 0
             dispatcher.resume()
             await asyncio.wait(tasks)
             assert dispatcher.statistics().outcomes[Outcome.ACCEPTED] == count
@@ -185,13 +187,13 @@ async def test_turned_away_to_another() -> None:
         pabx = [make_pabx(f"{one}", max_in_flight=10**6) for one in range(count // 50)]
         dispatcher = Dispatcher(pabx, ScriptedTransport())
         tasks = await fill(dispatcher, 2_000)
-        lanes = list(dispatcher._router.lanes.values())
-        for lane in lanes:
-            lane.counters.in_flight = 0
+        admissions = list(dispatcher._router.admissions.values())
+        for admission in admissions:
+            admission.counters.in_flight = 0
 
         async def move_on() -> None:
-            for lane in lanes[: len(lanes) // 2]:
-                lane.pause("operator")
+            for admission in admissions[: len(admissions) // 2]:
+                admission.pause("operator")
             await asyncio.wait(tasks)
 
         return move_on
@@ -242,7 +244,7 @@ def test_queue_against_a_list(events: list[tuple[str, int]]) -> None:
     try:
         for number, (event, index) in enumerate(events):
             if event == "join":
-                waiter = Waiter(loop.create_future(), patient=number % 3 > 0)
+                waiter = Waiter(loop.create_future(), wait_while_paused=number % 3 > 0)
                 queue.join(waiter)
                 model.append(waiter)
             elif event == "serve":
@@ -251,8 +253,10 @@ def test_queue_against_a_list(events: list[tuple[str, int]]) -> None:
                 if waiting_first is not None:
                     queue.serve(model.pop(0), probe=False)
             elif event == "turn away":
-                queue.turn_away(lambda one: None if one.patient else _RefusedError())
-                model = [one for one in model if one.patient]
+                queue.turn_away(
+                    lambda one: None if one.wait_while_paused else _RefusedError()
+                )
+                model = [one for one in model if one.wait_while_paused]
             elif model:
                 waiter = model.pop(index % len(model))
                 waiter.turn.cancel()

@@ -112,7 +112,7 @@ class StandingPABX(RuleBasedStateMachine):
             call = self.take(data)
             self.pacer.lose(self.now, call.start)
             self.lose(call)
-            self.tell(call, Step.LOSE, "timeout")
+            self.tell(call, Step.MARK_UNKNOWN, "timeout")
 
     @precondition(lambda self: self.on_wire)
     @rule(data=st.data())
@@ -120,7 +120,7 @@ class StandingPABX(RuleBasedStateMachine):
         """Find that a call never left."""
         call = self.take(data)
         self.pacer.settle(self.now, sent=False)
-        self.tell(call, Step.RETURN, "connect_failed")
+        self.tell(call, Step.NOT_PLACED, "connect_failed")
         self.calls.remove(call)
 
     @rule(seconds=st.just(0.0) | st.floats(0, 300))

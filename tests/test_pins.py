@@ -133,12 +133,12 @@ async def test_nothing_leaves_before_the_body_is_asked() -> None:
         await asyncio.sleep(0.05)
 
         assert server.received == b""
-        assert not evidence.sending
+        assert not evidence.request_started
 
         go.set()
         async with await posting as response:
             assert response.status == 200
-        assert evidence.sending
+        assert evidence.request_started
         assert server.received.endswith(b'{"a": 1}')
 
 

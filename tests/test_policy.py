@@ -14,18 +14,24 @@ from digitro_async.dispatch._policy import (
     retry_delay,
 )
 from digitro_async.errors import Outcome
-from digitro_async.protocol import AttemptResult, Failure, Observation, Verdict, judge
+from digitro_async.protocol import (
+    AttemptResult,
+    Classification,
+    Failure,
+    Observation,
+    classify_evidence,
+)
 from digitro_async.settings import PauseSettings, RetrySettings
 
-ACCEPTED = Verdict(Outcome.ACCEPTED)
-NOT_SENT = Verdict(Outcome.NOT_SENT, errors.ConnectFailedError, "connect_failed")
-REJECTED = Verdict(Outcome.REJECTED, errors.RejectedError, "status_400")
-THROTTLED = Verdict(Outcome.REFUSED, errors.ThrottledError, "throttled")
-UNKNOWN = Verdict(Outcome.UNKNOWN, errors.ServerFaultError, "server_fault")
-FORBIDDEN = Verdict(
+ACCEPTED = Classification(Outcome.ACCEPTED)
+NOT_SENT = Classification(Outcome.NOT_SENT, errors.ConnectFailedError, "connect_failed")
+REJECTED = Classification(Outcome.REJECTED, errors.RejectedError, "status_400")
+THROTTLED = Classification(Outcome.REFUSED, errors.ThrottledError, "throttled")
+UNKNOWN = Classification(Outcome.UNKNOWN, errors.ServerFaultError, "server_fault")
+FORBIDDEN = Classification(
     Outcome.REFUSED, errors.PermissionDeniedError, "status_403", needs_operator=True
 )
-REDIRECT = Verdict(
+REDIRECT = Classification(
     Outcome.UNKNOWN, errors.UnexpectedRedirectError, "redirect", needs_operator=True
 )
 ORDINARY = [ACCEPTED, NOT_SENT, REJECTED, THROTTLED, UNKNOWN]
@@ -39,11 +45,11 @@ def make_breaker(**given: Any) -> Breaker:
 
 
 def record(
-    breaker: Breaker, verdict: Verdict, times: int = 1, now: float = 0.0
+    breaker: Breaker, classification: Classification, times: int = 1, now: float = 0.0
 ) -> None:
-    """Record one verdict several times."""
+    """Record one classification several times."""
     for _ in range(times):
-        breaker.record(verdict, now)
+        breaker.record(classification, now)
 
 
 def earliest(breaker: Breaker, now: float) -> float:
@@ -51,11 +57,11 @@ def earliest(breaker: Breaker, now: float) -> float:
     return max(now, breaker.until)
 
 
-def probe(breaker: Breaker, verdict: Verdict, now: float) -> None:
+def probe(breaker: Breaker, classification: Classification, now: float) -> None:
     """Let a probe through and record what it came to."""
     assert breaker.start()
 
-    breaker.record(verdict, now, probe=True)
+    breaker.record(classification, now, probe=True)
 
 
 class TestSentAgain:
@@ -66,23 +72,25 @@ class TestSentAgain:
         for sending in (False, True):
             for status in (None, *range(100, 1000)):
                 for failure in (None, *Failure):
-                    verdict = judge(Observation(sending, status, b"", failure))
-                    may = verdict.outcome is Outcome.NOT_SENT or (
+                    classification = classify_evidence(
+                        Observation(sending, status, b"", failure)
+                    )
+                    may = classification.outcome is Outcome.NOT_SENT or (
                         sending and status in (425, 429)
                     )
 
-                    assert may_be_sent_again(verdict) is may
+                    assert may_be_sent_again(classification) is may
                     assert may is False or not (
-                        verdict.error and verdict.error.may_have_dialed
+                        classification.error and classification.error.may_have_dialed
                     )
 
-    @pytest.mark.parametrize("verdict", [ACCEPTED, REJECTED, UNKNOWN, FORBIDDEN])
+    @pytest.mark.parametrize("classification", [ACCEPTED, REJECTED, UNKNOWN, FORBIDDEN])
     @given(attempts=st.integers(1, 10), chance=st.floats(0, 1))
     def test_anything_else_is_final(
-        self, verdict: Verdict, attempts: int, chance: float
+        self, classification: Classification, attempts: int, chance: float
     ) -> None:
         """Nothing else is sent again, whatever attempts are left."""
-        settled = AttemptResult(verdict, retry_after=1.0)
+        settled = AttemptResult(classification, retry_after=1.0)
 
         assert (
             retry_delay(settled, attempts, RetrySettings(max_attempts=99), chance)
@@ -90,16 +98,16 @@ class TestSentAgain:
         )
 
     @given(
-        verdict=st.sampled_from([NOT_SENT, THROTTLED]),
+        classification=st.sampled_from([NOT_SENT, THROTTLED]),
         attempts=st.integers(1, 12),
         max_attempts=st.integers(1, 12),
     )
     def test_attempts_count_the_first(
-        self, verdict: Verdict, attempts: int, max_attempts: int
+        self, classification: Classification, attempts: int, max_attempts: int
     ) -> None:
         """There is another attempt exactly while fewer were made than allowed."""
         settings = RetrySettings(max_attempts=max_attempts)
-        delay = retry_delay(AttemptResult(verdict), attempts, settings, 0.5)
+        delay = retry_delay(AttemptResult(classification), attempts, settings, 0.5)
 
         assert (delay is not None) is (attempts < max_attempts)
 
@@ -209,17 +217,19 @@ class TestBreaker:
         assert breaker.state is BreakerState.CLOSED
 
     @pytest.mark.parametrize(
-        ("verdict", "run", "reason"),
+        ("classification", "run", "reason"),
         [(UNKNOWN, 10, "unknown_run"), (NOT_SENT, 5, "not_sent_run")],
     )
-    def test_runs_open_it(self, verdict: Verdict, run: int, reason: str) -> None:
+    def test_runs_open_it(
+        self, classification: Classification, run: int, reason: str
+    ) -> None:
         """So many in a row pause the PABX for the first pause, and one fewer do not."""
         breaker = make_breaker()
-        record(breaker, verdict, run - 1)
+        record(breaker, classification, run - 1)
 
         assert breaker.state is BreakerState.CLOSED
 
-        record(breaker, verdict, now=100.0)
+        record(breaker, classification, now=100.0)
 
         assert (breaker.state, breaker.reason) == (BreakerState.OPEN, reason)
         assert breaker.until == 105.0
@@ -228,23 +238,23 @@ class TestBreaker:
         assert earliest(breaker, 200.0) == 200.0
 
     @pytest.mark.parametrize(
-        ("verdict", "run"), [(UNKNOWN, 10), (NOT_SENT, 5), (REJECTED, 20)]
+        ("classification", "run"), [(UNKNOWN, 10), (NOT_SENT, 5), (REJECTED, 20)]
     )
     @pytest.mark.parametrize("between", ORDINARY)
     def test_a_run_is_broken_by_anything_else(
-        self, verdict: Verdict, run: int, between: Verdict
+        self, classification: Classification, run: int, between: Classification
     ) -> None:
         """A run that is broken starts anew."""
-        if between is verdict:
+        if between is classification:
             return
         breaker = make_breaker(unknown_budget=1000)
-        record(breaker, verdict, run - 1)
+        record(breaker, classification, run - 1)
         record(breaker, between)
-        record(breaker, verdict, run - 1)
+        record(breaker, classification, run - 1)
 
         assert breaker.state is BreakerState.CLOSED
 
-        record(breaker, verdict)
+        record(breaker, classification)
 
         assert breaker.state is not BreakerState.CLOSED
 
@@ -257,24 +267,32 @@ class TestBreaker:
 
         record(breaker, REJECTED)
 
-        assert (breaker.state, breaker.reason) == (BreakerState.HELD, "rejected_run")
+        assert (breaker.state, breaker.reason) == (
+            BreakerState.PAUSED_BY_HAND,
+            "rejected_run",
+        )
         assert earliest(breaker, 1e9) == math.inf
 
-    @pytest.mark.parametrize("verdict", [FORBIDDEN, REDIRECT])
-    def test_one_wrong_set_up_holds_it(self, verdict: Verdict) -> None:
-        """A verdict that needs somebody to look pauses at once until they resume."""
+    @pytest.mark.parametrize("classification", [FORBIDDEN, REDIRECT])
+    def test_one_wrong_set_up_holds_it(self, classification: Classification) -> None:
+        """What needs somebody to look pauses at once, until they resume."""
         breaker = make_breaker()
-        record(breaker, verdict)
+        record(breaker, classification)
 
-        assert (breaker.state, breaker.reason) == (BreakerState.HELD, verdict.reason)
+        assert (breaker.state, breaker.reason) == (
+            BreakerState.PAUSED_BY_HAND,
+            classification.reason,
+        )
         assert earliest(breaker, 1e9) == math.inf
         assert not breaker.start()
 
-    @pytest.mark.parametrize("verdict", [ACCEPTED, THROTTLED])
-    def test_acceptances_and_throttles_never_open_it(self, verdict: Verdict) -> None:
+    @pytest.mark.parametrize("classification", [ACCEPTED, THROTTLED])
+    def test_acceptances_and_throttles_never_open_it(
+        self, classification: Classification
+    ) -> None:
         """Neither acceptances nor throttles pause the PABX."""
         breaker = make_breaker()
-        record(breaker, verdict, 5000)
+        record(breaker, classification, 5000)
 
         assert breaker.state is BreakerState.CLOSED
 
@@ -284,7 +302,7 @@ class TestBreaker:
         st.integers(1, 12),
     )
     def test_the_short_cut_for_acceptances(
-        self, verdicts: list[Verdict], budget: int, window: int
+        self, verdicts: list[Classification], budget: int, window: int
     ) -> None:
         """Recording acceptances the short way makes no difference."""
         settings = {
@@ -295,12 +313,12 @@ class TestBreaker:
             "rejected_run": 3,
         }
         one, other = make_breaker(**settings), make_breaker(**settings)
-        for now, verdict in enumerate(verdicts):
-            one.record(verdict, now)
-            if verdict is ACCEPTED:
+        for now, classification in enumerate(verdicts):
+            one.record(classification, now)
+            if classification is ACCEPTED:
                 other.record_accepted()
             else:
-                other.record(verdict, now)
+                other.record(classification, now)
 
             assert (one.state, one.reason, one.until) == (
                 other.state,
@@ -361,7 +379,7 @@ class TestBreaker:
         st.integers(1, 12),
     )
     def test_budget_is_a_sliding_count(
-        self, verdicts: list[Verdict], budget: int, window: int
+        self, verdicts: list[Classification], budget: int, window: int
     ) -> None:
         """It opens as soon as the last calls hold more unknowns than the budget."""
         breaker = make_breaker(
@@ -390,12 +408,12 @@ class TestBreaker:
         assert earliest(breaker, 1e9) == math.inf
         assert not breaker.start()
 
-    @pytest.mark.parametrize("verdict", [ACCEPTED, REJECTED])
-    def test_a_good_probe_closes_it(self, verdict: Verdict) -> None:
+    @pytest.mark.parametrize("classification", [ACCEPTED, REJECTED])
+    def test_a_good_probe_closes_it(self, classification: Classification) -> None:
         """A probe that the PABX answered ends the pause and forgets what was before."""
         breaker = make_breaker()
         record(breaker, NOT_SENT, 5)
-        probe(breaker, verdict, now=6.0)
+        probe(breaker, classification, now=6.0)
 
         assert (breaker.state, breaker.reason) == (BreakerState.CLOSED, "")
         assert earliest(breaker, 6.0) == 6.0
@@ -408,14 +426,14 @@ class TestBreaker:
 
         assert breaker.until == 15.0
 
-    @pytest.mark.parametrize("verdict", [UNKNOWN, NOT_SENT, THROTTLED])
-    def test_a_bad_probe_opens_it_longer(self, verdict: Verdict) -> None:
+    @pytest.mark.parametrize("classification", [UNKNOWN, NOT_SENT, THROTTLED])
+    def test_a_bad_probe_opens_it_longer(self, classification: Classification) -> None:
         """Each bad probe doubles the pause, up to the longest."""
         breaker = make_breaker(first_pause=5.0, max_pause=60.0)
         record(breaker, NOT_SENT, 5)
         pauses = []
         for now in range(1000, 7000, 1000):
-            probe(breaker, verdict, now)
+            probe(breaker, classification, now)
             pauses.append(breaker.until - now)
 
             assert (breaker.state, breaker.reason) == (
@@ -444,14 +462,17 @@ class TestBreaker:
 
         assert breaker.state is BreakerState.CLOSED
 
-    @pytest.mark.parametrize("verdict", [FORBIDDEN, REDIRECT])
-    def test_a_probe_may_hold_it(self, verdict: Verdict) -> None:
+    @pytest.mark.parametrize("classification", [FORBIDDEN, REDIRECT])
+    def test_a_probe_may_hold_it(self, classification: Classification) -> None:
         """A probe that needs somebody to look pauses until they resume."""
         breaker = make_breaker()
         record(breaker, NOT_SENT, 5)
-        probe(breaker, verdict, 10.0)
+        probe(breaker, classification, 10.0)
 
-        assert (breaker.state, breaker.reason) == (BreakerState.HELD, verdict.reason)
+        assert (breaker.state, breaker.reason) == (
+            BreakerState.PAUSED_BY_HAND,
+            classification.reason,
+        )
 
     def test_an_abandoned_probe(self) -> None:
         """A cancelled probe tells nothing: the next one may go at once."""
@@ -477,19 +498,21 @@ class TestBreaker:
 
         assert (breaker.state, breaker.reason, breaker.until) == before
 
-    @pytest.mark.parametrize("verdict", ORDINARY)
-    def test_late_answers_do_not_end_a_pause(self, verdict: Verdict) -> None:
+    @pytest.mark.parametrize("classification", ORDINARY)
+    def test_late_answers_do_not_end_a_pause(
+        self, classification: Classification
+    ) -> None:
         """Answers to calls from before the pause neither end nor lengthen it."""
         breaker = make_breaker()
         record(breaker, UNKNOWN, 10)
-        record(breaker, verdict, 19, now=3.0)
+        record(breaker, classification, 19, now=3.0)
 
         assert (breaker.state, breaker.until) == (BreakerState.OPEN, 5.0)
 
         breaker.start()
-        record(breaker, verdict, now=6.0)
+        record(breaker, classification, now=6.0)
 
-        assert breaker.state in (BreakerState.PROBING, BreakerState.HELD)
+        assert breaker.state in (BreakerState.PROBING, BreakerState.PAUSED_BY_HAND)
 
     def test_a_late_refusal_holds_an_open_breaker(self) -> None:
         """An answer that needs somebody to look is heard during a pause too."""
@@ -497,17 +520,20 @@ class TestBreaker:
         record(breaker, UNKNOWN, 10)
         record(breaker, FORBIDDEN)
 
-        assert breaker.state is BreakerState.HELD
+        assert breaker.state is BreakerState.PAUSED_BY_HAND
 
-    @pytest.mark.parametrize("verdict", [*ORDINARY, FORBIDDEN])
-    def test_held_is_held(self, verdict: Verdict) -> None:
+    @pytest.mark.parametrize("classification", [*ORDINARY, FORBIDDEN])
+    def test_held_is_held(self, classification: Classification) -> None:
         """Nothing that is answered ends a pause that waits for somebody."""
         breaker = make_breaker()
         breaker.hold("operator")
-        record(breaker, verdict, 50)
-        breaker.record(verdict, 0.0, probe=True)
+        record(breaker, classification, 50)
+        breaker.record(classification, 0.0, probe=True)
 
-        assert (breaker.state, breaker.reason) == (BreakerState.HELD, "operator")
+        assert (breaker.state, breaker.reason) == (
+            BreakerState.PAUSED_BY_HAND,
+            "operator",
+        )
         assert earliest(breaker, 1e9) == breaker.until == math.inf
 
     def test_resume(self) -> None:
@@ -524,14 +550,14 @@ class TestBreaker:
 
         assert breaker.state is BreakerState.CLOSED
 
-    @pytest.mark.parametrize("verdict", ORDINARY)
-    def test_a_probe_from_before_a_resume(self, verdict: Verdict) -> None:
+    @pytest.mark.parametrize("classification", ORDINARY)
+    def test_a_probe_from_before_a_resume(self, classification: Classification) -> None:
         """A probe that ends after somebody resumed counts like any other call."""
         breaker = make_breaker()
         record(breaker, NOT_SENT, 5)
         breaker.start()
         breaker.resume()
-        breaker.record(verdict, 9.0, probe=True)
+        breaker.record(classification, 9.0, probe=True)
 
         assert (breaker.state, breaker.reason) == (BreakerState.CLOSED, "")
 

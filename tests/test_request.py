@@ -161,7 +161,7 @@ async def test_no_transport_is_left() -> None:
     with pytest.raises(AttributeError):
         send(Gone(), b"POST", evidence)
 
-    assert not evidence.sending
+    assert not evidence.request_started
 
 
 async def test_the_flag_is_raised_before_the_write() -> None:
@@ -173,7 +173,7 @@ async def test_the_flag_is_raised_before_the_write() -> None:
 
         def write(self, data: bytes) -> None:
             assert data == b"POST"
-            seen.append(evidence.sending)
+            seen.append(evidence.request_started)
             raise OSError("no more")
 
     evidence, seen = Evidence(), list[bool]()

@@ -151,7 +151,7 @@ class TestLife:
             seen = await asyncio.gather(*calls)
 
         assert [one.failure for one in seen] == [Failure.LOST] * 3
-        assert all(one.sending for one in seen)
+        assert all(one.request_started for one in seen)
 
     async def test_closing_that_is_cancelled_closes_everything(self) -> None:
         """Where closing is cancelled, every connector is closed all the same."""
@@ -317,7 +317,7 @@ class TestTimeouts:
         async with RawServer(stall) as server:
             seen, took = await self.limited(server, total=0.2)
 
-        assert seen == Observation(sending=True, failure=Failure.TIMEOUT)
+        assert seen == Observation(request_started=True, failure=Failure.TIMEOUT)
         assert 0.2 <= took < 0.7
 
     async def test_total_ends_an_answer_that_drips(self) -> None:
@@ -340,7 +340,7 @@ class TestTimeouts:
         async with RawServer(stall) as server:
             seen, took = await self.limited(server, total=5, sock_read=0.15)
 
-        assert seen == Observation(sending=True, failure=Failure.TIMEOUT)
+        assert seen == Observation(request_started=True, failure=Failure.TIMEOUT)
         assert took < 0.7
 
     @pytest.mark.parametrize("limit", ["total", "connect", "sock_connect"])
@@ -368,7 +368,7 @@ class TestTimeouts:
             for other in others:
                 other.close()
 
-        assert not seen.sending
+        assert not seen.request_started
         assert seen.failure is Failure.CONNECT_TIMEOUT or limit == "total"
         assert took < 0.7
 
@@ -415,7 +415,7 @@ class TestTimeouts:
                 base_url=server.base_url, timeouts=TimeoutSettings(total=7.3)
             )
             await exchange(sessions, pabx)
-            [line] = sessions._lines.values()
+            [line] = sessions._endpoints.values()
             limits = line.session.timeout
 
         # The total is kept by transport._deadlines.
@@ -578,7 +578,7 @@ async def test_name_that_does_not_exist() -> None:
         )
         seen = await exchange(sessions, pabx)
 
-    assert not seen.sending
+    assert not seen.request_started
     assert seen.failure in {Failure.DNS, Failure.CONNECT_TIMEOUT, Failure.TIMEOUT}
 
 
@@ -608,7 +608,7 @@ async def test_closing_during_a_look_up(monkeypatch: pytest.MonkeyPatch) -> None
 def test_key_is_not_shown() -> None:
     """No repr on the way to the wire shows the key."""
     sessions = SessionManager()
-    sessions._lines[make_pabx()] = None  # type: ignore[assignment]  # only to be shown
+    sessions._endpoints[make_pabx()] = None  # type: ignore[assignment]  # only to be shown
 
     assert API_KEY not in repr(sessions)
-    assert API_KEY not in repr(sessions._lines)
+    assert API_KEY not in repr(sessions._endpoints)

@@ -65,19 +65,19 @@ class TestEvents:
     @pytest.mark.parametrize(
         ("step", "reason", "expected"),
         [
-            (Step.LOSE, "timeout", HeldSlots([], [NOW + 130])),
-            (Step.LOSE, "connection_lost", HeldSlots([], [NOW + 130])),
-            (Step.LOSE, "cancelled", HeldSlots([], [NOW + 130])),
-            (Step.LOSE, "repeated_call_id", HeldSlots([], [NOW + 130])),
-            (Step.LOSE, None, HeldSlots([], [NOW + 130])),
-            (Step.LOSE, "server_fault", HeldSlots([NOW + 11], [])),
-            (Step.LOSE, "not_json", HeldSlots([NOW + 11], [])),
+            (Step.MARK_UNKNOWN, "timeout", HeldSlots([], [NOW + 130])),
+            (Step.MARK_UNKNOWN, "connection_lost", HeldSlots([], [NOW + 130])),
+            (Step.MARK_UNKNOWN, "cancelled", HeldSlots([], [NOW + 130])),
+            (Step.MARK_UNKNOWN, "repeated_call_id", HeldSlots([], [NOW + 130])),
+            (Step.MARK_UNKNOWN, None, HeldSlots([], [NOW + 130])),
+            (Step.MARK_UNKNOWN, "server_fault", HeldSlots([NOW + 11], [])),
+            (Step.MARK_UNKNOWN, "not_json", HeldSlots([NOW + 11], [])),
             (Step.REJECT, "status_400", HeldSlots([NOW + 11], [])),
-            (Step.RETURN, "throttled", HeldSlots([NOW + 11], [])),
-            (Step.RETURN, "status_401", HeldSlots([NOW + 11], [])),
-            (Step.RETURN, None, HeldSlots([NOW + 11], [])),
-            (Step.RETURN, "connect_failed", HeldSlots([], [])),
-            (Step.RETURN, "cancelled", HeldSlots([], [])),
+            (Step.NOT_PLACED, "throttled", HeldSlots([NOW + 11], [])),
+            (Step.NOT_PLACED, "status_401", HeldSlots([NOW + 11], [])),
+            (Step.NOT_PLACED, None, HeldSlots([NOW + 11], [])),
+            (Step.NOT_PLACED, "connect_failed", HeldSlots([], [])),
+            (Step.NOT_PLACED, "cancelled", HeldSlots([], [])),
         ],
     )
     async def test_each_end(
@@ -108,7 +108,7 @@ class TestEvents:
             await lose(ledger, first)
             for number in others:
                 await ledger.settle(
-                    number, Step.RETURN, "one", NOW + 2, reason="connect_failed"
+                    number, Step.NOT_PLACED, "one", NOW + 2, reason="connect_failed"
                 )
 
             assert (await held(ledger, now=NOW + 3)).lost == [NOW + 130]
@@ -178,7 +178,7 @@ class TestNames:
         """A PABX of which nobody knows where it was may have been here."""
         async with shelf.ledger() as ledger:
             if kept is not None:
-                await ledger.remember(PLACES, kept)
+                await ledger.set_setting(PLACES, kept)
             await lose_some(ledger, "old")
 
             assert taken(await begin(ledger, slow("new")), "new") == (1, 2)
@@ -190,7 +190,7 @@ class TestNames:
             await lose_some(ledger)
             other = make_pabx("two", rate=RateLimit(9, 7200.0))
             client = await begin(ledger, slow(), other)
-            pacers = client.dispatcher._router.lanes["two"]._pacer.pacers  # type: ignore[union-attr]
+            pacers = client.dispatcher._router.admissions["two"]._pacer.pacers  # type: ignore[union-attr]
 
             assert [len(one._cooling) for one in pacers.values()] == [1, 1]
             assert [len(one._lost) for one in pacers.values()] == [2, 2]
@@ -206,15 +206,15 @@ class Interrupted(MemoryLedger):
         self.asked = 0
         self.stopped = asyncio.Event()
 
-    async def recall(self, name: str) -> str | None:
+    async def get_setting(self, name: str) -> str | None:
         """Return a setting of the campaign."""
         await self.step()
-        return await super().recall(name)
+        return await super().get_setting(name)
 
-    async def remember(self, name: str, value: str) -> None:
+    async def set_setting(self, name: str, value: str) -> None:
         """Keep a setting of the campaign."""
         await self.step()
-        await super().remember(name, value)
+        await super().set_setting(name, value)
 
     async def held_slots(self, **given: Any) -> HeldSlots:
         """Return the rate slots that calls of earlier runs hold."""
@@ -241,9 +241,9 @@ async def test_a_run_that_ends_in_its_first_step(place: int, fails: bool) -> Non
     async with Interrupted() as ledger:
         await begin(ledger)
         await lose_some(ledger)
-        await ledger.remember(CLOCK, "")  # so that all is written again
-        await ledger.remember(PLACES, "")
-        await ledger.remember(QUARANTINE, "0")
+        await ledger.set_setting(CLOCK, "")  # so that all is written again
+        await ledger.set_setting(PLACES, "")
+        await ledger.set_setting(QUARANTINE, "0")
         client = client_of(ScriptedTransport(), slow())
         run = Campaign(ledger, client, call=CALL).run()
         ledger.countdown, ledger.fails, ledger.asked = place, fails, 0

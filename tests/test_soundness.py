@@ -204,12 +204,14 @@ async def attack_transport(
     wrong: collections.Counter[str] = collections.Counter()
     wrong["twice"] = sum(times > 1 for times in read.values())
     for number, evidence in flags.items():
-        wrong["flag down but read"] += not evidence.sending and number in read
+        wrong["flag down but read"] += not evidence.request_started and number in read
         observation = seen[number]
         if observation is not None:
-            wrong["not as the flag"] += observation.sending != evidence.sending
-    assert any(evidence.sending for evidence in flags.values())
-    assert not all(evidence.sending for evidence in flags.values())
+            wrong["not as the flag"] += (
+                observation.request_started != evidence.request_started
+            )
+    assert any(evidence.request_started for evidence in flags.values())
+    assert not all(evidence.request_started for evidence in flags.values())
     return +wrong
 
 

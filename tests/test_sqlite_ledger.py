@@ -287,11 +287,11 @@ class TestOwner:
             with LedgerReader(path) as reader:
                 counts = reader.counts()
                 shown = [entry.number for entry in reader.entries()]
-                given_up = reader.given_up(1)
+                count_exhausted = reader.count_exhausted(1)
 
         assert some(counts) == {State.ACCEPTED: 1, State.INTENT: 1_199}
         assert shown == numbers
-        assert given_up == 0
+        assert count_exhausted == 0
 
 
 class TestOpenLedger:

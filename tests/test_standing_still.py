@@ -46,7 +46,7 @@ class StandingTransport:
     ) -> Observation:
         """Make one attempt; what is cut off is counted all the same."""
         loop = asyncio.get_running_loop()
-        evidence.sending = True
+        evidence.request_started = True
         sent = loop.time()
         stands = STOPS_AT <= sent < self.goes_on_at
         read = self.goes_on_at if stands else sent
@@ -55,7 +55,7 @@ class StandingTransport:
         answer = read + LATENCY - sent
         if answer > pabx.timeouts.total:
             await asyncio.sleep(pabx.timeouts.total)
-            return Observation(sending=True, failure=Failure.TIMEOUT)
+            return Observation(request_started=True, failure=Failure.TIMEOUT)
         await asyncio.sleep(answer)
         return accepted(f"{json.loads(body)[WIRE_NAMES['destination']]} {sent}")
 
@@ -80,7 +80,7 @@ async def submit_all(
     """Submit so many calls at once, and wait for all."""
     return await asyncio.gather(
         *(
-            dispatcher.submit(make_call(number), patient=True, **given)
+            dispatcher.submit(make_call(number), wait_while_paused=True, **given)
             for number in range(count)
         )
     )
@@ -136,7 +136,7 @@ def test_calls_cut_off_by_their_callers_keep_their_slots() -> None:
             await asyncio.sleep(number / 5)
             try:
                 async with asyncio.timeout(2):
-                    await dispatcher.submit(make_call(number), patient=True)
+                    await dispatcher.submit(make_call(number), wait_while_paused=True)
             except TimeoutError:
                 pass
 
@@ -255,7 +255,7 @@ class TestOneAddress:
             transport = ScriptedTransport(latency=3.0)
             dispatcher = Dispatcher(pabx, transport)
             calls = [
-                dispatcher.submit(make_call(), pabx=name, patient=True)
+                dispatcher.submit(make_call(), pabx=name, wait_while_paused=True)
                 for name in ("one", "two", "one", "two")
             ]
             await asyncio.gather(*calls)

@@ -36,7 +36,7 @@ from digitro_async import (
 )
 from digitro_async.dispatch._policy import throttle_pause
 from digitro_async.ledger import State
-from digitro_async.protocol import Failure, Observation, judge
+from digitro_async.protocol import Failure, Observation, classify_evidence
 from digitro_async.protocol._classification import PABX_REASONS
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
@@ -233,7 +233,7 @@ def test_no_call_starts_while_its_pabx_is_held_back(
         ended: list[tuple[float, float]] = []
 
         async def one(number: int) -> None:
-            result = await dispatcher.submit(make_call(number), patient=True)
+            result = await dispatcher.submit(make_call(number), wait_while_paused=True)
             if result.outcome is Outcome.REFUSED:
                 after = getattr(result.error, "retry_after", None)
                 at = asyncio.get_running_loop().time()
@@ -254,11 +254,13 @@ class TestAttempts:
         for sending in (False, True):
             for status in (None, *range(100, 600)):
                 for failure in (None, *Failure):
-                    verdict = judge(Observation(sending, status, b"", failure))
-                    if verdict.outcome in (Outcome.NOT_SENT, Outcome.REFUSED):
-                        foreseen = verdict.reason != Failure.UNEXPECTED
+                    classification = classify_evidence(
+                        Observation(sending, status, b"", failure)
+                    )
+                    if classification.outcome in (Outcome.NOT_SENT, Outcome.REFUSED):
+                        foreseen = classification.reason != Failure.UNEXPECTED
 
-                        assert (verdict.reason in PABX_REASONS) is foreseen
+                        assert (classification.reason in PABX_REASONS) is foreseen
 
     @pytest.mark.parametrize("kind", ["memory", "sqlite"])
     @pytest.mark.parametrize(
@@ -285,11 +287,11 @@ class TestAttempts:
                     await run(campaign)
                 except PABXPausedError:  # by the 403
                     client.dispatcher.resume()
-            given_up = await ledger.given_up(3)
+            count_exhausted = await ledger.count_exhausted(3)
             transport._decide = lambda _: None
             client.dispatcher.resume()
             await run(campaign)
             counts = await ledger.counts()
 
-        assert given_up == 0
+        assert count_exhausted == 0
         assert some(counts) == {State.ACCEPTED: 3}

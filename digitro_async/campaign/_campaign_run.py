@@ -57,14 +57,14 @@ class CampaignRun:
         self._partial = partial
         self._fault: LedgerError | None = None
         self._told = False
-        self._journal = LedgerRecorder(ledger, self._stop_for)
+        self._recorder = LedgerRecorder(ledger, self._stop_for)
         claims = Claims(
             ledger,
             build_call,
             page=max(SMALLEST_PAGE, client.dispatcher.capacity),
             max_attempts=max_attempts,
         )
-        self._results = client.dispatch(claims, journal=self._journal)
+        self._results = client.dispatch(claims, recorder=self._recorder)
 
     async def __aenter__(self) -> Self:
         if not self._partial:
@@ -74,7 +74,7 @@ class CampaignRun:
         try:
             quarantine = await self._keep_quarantine()
             await self._keep_clock()
-            places = Places.of_setting(await self._ledger.recall(PLACES))
+            places = Places.of_setting(await self._ledger.get_setting(PLACES))
             if not holds_all:
                 await self._keep_slots(quarantine, places)
                 knows_all(self._ledger, dispatcher)
@@ -126,29 +126,29 @@ class CampaignRun:
     @property
     def unrecorded(self) -> Sequence[tuple[int, Outcome]]:
         """Contacts whose calls' outcomes could not be written, and the outcomes."""
-        return tuple(self._journal.unrecorded)
+        return tuple(self._recorder.unrecorded)
 
     async def _keep_quarantine(self) -> float:
         """Note how long a call may be on its way; the longest of all runs counts."""
         totals = [pabx.timeouts.total for pabx in self._client.dispatcher.pabx]
         seconds = quarantine_of(max(totals))
-        kept = seconds_of(await self._ledger.recall(QUARANTINE))
+        kept = seconds_of(await self._ledger.get_setting(QUARANTINE))
         if seconds > kept:
-            await self._ledger.remember(QUARANTINE, f"{seconds:g}")
+            await self._ledger.set_setting(QUARANTINE, f"{seconds:g}")
         return max(seconds, kept)
 
     async def _keep_clock(self) -> None:
         """Note how the clock stands by which this run's times are written."""
-        kept = Clock.of_setting(await self._ledger.recall(CLOCK))
+        kept = Clock.of_setting(await self._ledger.get_setting(CLOCK))
         clock = read_clock().after(kept)
         if clock != kept:
-            await self._ledger.remember(CLOCK, clock.as_setting())
+            await self._ledger.set_setting(CLOCK, clock.as_setting())
 
     async def _keep_places(self, kept: Places) -> None:
         """Note at which address each PABX is now."""
         places = kept.with_all(self._client.dispatcher.pabx)
         if places != kept:
-            await self._ledger.remember(PLACES, places.as_setting())
+            await self._ledger.set_setting(PLACES, places.as_setting())
 
     async def _keep_slots(self, quarantine: float, places: Places) -> None:
         """Hold the rate slots that calls of earlier runs still hold."""
@@ -163,7 +163,7 @@ class CampaignRun:
                     now=now,
                     elsewhere=places.elsewhere(address),
                 )
-                dispatcher.hold_slots(
+                dispatcher.reserve_slots(
                     together[0].name,
                     [until - now for until in held.cooling],
                     lost=[until - now for until in held.lost],
@@ -200,7 +200,7 @@ class CampaignRun:
         giving_back.result()
 
     async def _give_back(self) -> None:
-        await self._journal.settled()
+        await self._recorder.settled()
         try:
             await self._ledger.release()
         except LedgerError as error:

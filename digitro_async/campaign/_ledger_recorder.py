@@ -33,7 +33,7 @@ class LedgerRecorder:
         self._doubting: set[asyncio.Future[int]] = set()
         self.unrecorded: list[tuple[int, Outcome]] = []
 
-    async def intend(self, key: Hashable, pabx: str) -> None:
+    async def record_intent(self, key: Hashable, pabx: str) -> None:
         """Record that a call is about to be sent."""
         assert isinstance(key, int)  # noqa: S101 - for the type checker
         try:
@@ -43,7 +43,7 @@ class LedgerRecorder:
             self._taking_back.add(
                 asyncio.ensure_future(
                     self.ledger.settle(
-                        key, Step.RETURN, pabx, time.time(), reason="cancelled"
+                        key, Step.NOT_PLACED, pabx, time.time(), reason="cancelled"
                     )
                 )
             )
@@ -54,7 +54,7 @@ class LedgerRecorder:
             return
         raise DrainedError(pabx=pabx, reason="ledger_failed")
 
-    def settle(
+    def record_outcome(
         self,
         key: Hashable,
         pabx: str,
@@ -65,8 +65,8 @@ class LedgerRecorder:
         assert isinstance(key, int)  # noqa: S101 - for the type checker
         accepted = settled.accepted
         call_id = None if accepted is None else accepted.call_id
-        verdict, now = settled.verdict, time.time()
-        step, reason = step_for(verdict.outcome), verdict.reason or None
+        classification, now = settled.classification, time.time()
+        step, reason = step_for(classification.outcome), classification.reason or None
         told = partial(self._told, key, settled, then)
         try:
             if self._tells is not None:
@@ -117,7 +117,7 @@ class LedgerRecorder:
     ) -> None:
         """Tell what an attempt comes to by its record."""
         if error is not None:
-            self.unrecorded.append((number, settled.verdict.outcome))
+            self.unrecorded.append((number, settled.classification.outcome))
         if isinstance(error, LedgerError):
             self._stop(error)
         elif error is not None:  # of somebody's own ledger: its text may hold anything

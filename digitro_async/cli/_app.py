@@ -10,7 +10,7 @@ from digitro_async.cli._dial import dial
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._interrupts import hearing, raise_once
 from digitro_async.cli._ledger import reconcile, results, status
-from digitro_async.cli._output import complain, prepare_streams
+from digitro_async.cli._output import prepare_streams, print_error
 from digitro_async.cli._runner import finish_first
 from digitro_async.cli._simulate import simulate
 from digitro_async.cli._usage import usage_problem
@@ -39,7 +39,7 @@ def run(tokens: Sequence[str]) -> int:
         except KeyboardInterrupt:
             interrupts.do(finish_first)
             if interrupts.heard:
-                complain("interrupted: nothing was dialled")
+                print_error("interrupted: nothing was dialled")
             return Exit.INTERRUPTED
         return code
 
@@ -60,5 +60,5 @@ def _run(tokens: Sequence[str]) -> int:
         problem = error.strerror or type(error).__name__
     else:
         return int(code or Exit.DONE)
-    complain(f"digitro: {problem}")
+    print_error(f"digitro: {problem}")
     return Exit.USAGE

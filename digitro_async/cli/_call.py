@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from digitro_async.cli._exit import Course, Exit
-from digitro_async.cli._output import complain, hand_out
+from digitro_async.cli._output import hand_out, print_error
 from digitro_async.cli._runner import ends_anyway, on_interrupt, run_tuned, to_its_end
 from digitro_async.client import DigitroClient
 from digitro_async.config._config import Config, load_config
@@ -62,7 +62,7 @@ async def _make(
         nonlocal interrupted
         interrupted = True
         client.dispatcher.pause(reason="interrupted")
-        complain("interrupted: waiting for the answer (again: cutting it off)")
+        print_error("interrupted: waiting for the answer (again: cutting it off)")
 
     async with client:
         course.dialled = True  # or may have, from here on
@@ -82,7 +82,7 @@ async def _make(
             finally:
                 ends_anyway()
     hint = f" ({_LOOK_FIRST})" if problem.may_have_dialed else ""
-    complain(f"{problem.outcome}: {problem}{hint}")
+    print_error(f"{problem.outcome}: {problem}{hint}")
     if interrupted:
         return Exit.INTERRUPTED
     paused = isinstance(problem, RefusedError | PABXPausedError)
@@ -91,13 +91,13 @@ async def _make(
 
 def _say_id(call_id: str) -> Exit:
     if hand_out([f"{call_id}\n".encode()]) is not None:
-        complain(f"accepted: {call_id}")
+        print_error(f"accepted: {call_id}")
     return Exit.DONE
 
 
 def _say_it_was_cut_off(client: DigitroClient) -> Exit:
     if client.statistics().outcomes[Outcome.UNKNOWN]:
-        complain(f"unknown: it was cut off ({_LOOK_FIRST})")
+        print_error(f"unknown: it was cut off ({_LOOK_FIRST})")
     else:
-        complain("not_sent: it was cut off while it waited")
+        print_error("not_sent: it was cut off while it waited")
     return Exit.INTERRUPTED

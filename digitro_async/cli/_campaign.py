@@ -8,7 +8,7 @@ from digitro_async.cli._client import open_client
 from digitro_async.cli._dialling import take_all
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan, import_file, is_whole
-from digitro_async.cli._output import complain, say
+from digitro_async.cli._output import print_error, print_line
 from digitro_async.cli._tally import RunCounts
 from digitro_async.client import DigitroClient
 from digitro_async.config._config import Config
@@ -38,7 +38,7 @@ async def dial_campaign(
             partial=plan.insist.partial,
         )
         resumes = sum((await ledger.counts()).values()) > 0
-        complain(f"{'resuming' if resumes else 'new ledger'}: {ledger_path}")
+        print_error(f"{'resuming' if resumes else 'new ledger'}: {ledger_path}")
         _complain_of_recovered(ledger)
         tally = RunCounts()
         if plan.contacts is not None and not await import_file(
@@ -61,7 +61,7 @@ async def dial_campaign(
 
 def _complain_of_recovered(ledger: Ledger) -> None:
     if ledger.recovered:
-        complain(
+        print_error(
             f"{ledger.recovered} calls were on the wire when the last run died: "
             "they are unknown now, and are not made again"
         )
@@ -77,7 +77,7 @@ async def _run(
     max_attempts: int,
 ) -> Exit:
     counts = await ledger.counts()
-    pending = counts[State.PENDING] - await ledger.given_up(max_attempts)
+    pending = counts[State.PENDING] - await ledger.count_exhausted(max_attempts)
     tally.restart()
     run = campaign.run()
     code = await take_all(
@@ -91,13 +91,13 @@ async def _run(
     _complain_of_unrecorded(run)
     try:
         counts = await ledger.counts()
-        print_counts(counts, await ledger.given_up(max_attempts))
+        print_counts(counts, await ledger.count_exhausted(max_attempts))
     except LedgerError as error:
         problem = str(error.args[0])
     else:
         return _exit_of(counts, tally) if code is None else code
     # It was whole when the run began, and calls were made since.
-    complain(f"digitro: {problem}")
+    print_error(f"digitro: {problem}")
     return Exit.PAUSED if code is None else code
 
 
@@ -105,9 +105,9 @@ def _complain_of_unrecorded(run: CampaignRun) -> None:
     """Say whose calls the ledger knows nothing of."""
     unrecorded = run.unrecorded
     for number, outcome in unrecorded[:_MOST_SHOWN]:
-        complain(f"not in the ledger: contact #{number}, {outcome}")
+        print_error(f"not in the ledger: contact #{number}, {outcome}")
     if len(unrecorded) > _MOST_SHOWN:
-        complain(f"not in the ledger: {len(unrecorded) - _MOST_SHOWN} more")
+        print_error(f"not in the ledger: {len(unrecorded) - _MOST_SHOWN} more")
 
 
 def _left_of(pending: int, tally: RunCounts) -> Callable[[], float | None]:
@@ -118,14 +118,14 @@ def _keep_nothing(_: CallResult) -> None:
     """Results are in the ledger before they get here."""
 
 
-def print_counts(counts: Mapping[State, int], given_up: int) -> None:
+def print_counts(counts: Mapping[State, int], count_exhausted: int) -> None:
     """Print how many contacts of a ledger are in each state."""
-    say(f"in the ledger: {sum(counts.values())} contacts")
+    print_line(f"in the ledger: {sum(counts.values())} contacts")
     for state, count in counts.items():
         if count:
-            say(f"  {state:<14}{count}")
-    if given_up:
-        say(f"  of the pending, {given_up} had their last attempt")
+            print_line(f"  {state:<14}{count}")
+    if count_exhausted:
+        print_line(f"  of the pending, {count_exhausted} had their last attempt")
 
 
 def _exit_of(counts: Mapping[State, int], tally: RunCounts) -> Exit:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
 
-from digitro_async.cli._output import complain
+from digitro_async.cli._output import print_error
 from digitro_async.client import DigitroClient
 from digitro_async.config._config import Config
 from digitro_async.transport import LeanSessionManager, SessionManager
@@ -31,7 +31,7 @@ class _Printing(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one warning on stderr."""
-        complain(f"digitro: {record.getMessage()}")
+        print_error(f"digitro: {record.getMessage()}")
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
 from digitro_async.cli._insisting import InsistingToDial
 from digitro_async.cli._ledger import write_results
-from digitro_async.cli._output import say
+from digitro_async.cli._output import print_line
 from digitro_async.cli._runner import run_tuned, to_its_end
 from digitro_async.config._config import load_config
 from digitro_async.contacts import RejectsFile, open_contacts
@@ -72,10 +72,10 @@ def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> E
     _make(folder)
     sample = folder / "contacts.csv"
     write_sample_file(sample, contacts)
-    say(f"{contacts} made-up contacts in {sample}, {rate} calls a second")
+    print_line(f"{contacts} made-up contacts in {sample}, {rate} calls a second")
     record = folder / "calls.jsonl"
     with _simulator(record, rate) as base_url:
-        say(f"simulated PABX on {base_url}: nobody's phone rings")
+        print_line(f"simulated PABX on {base_url}: nobody's phone rings")
         config_file = folder / "digitro.toml"
         text = _CONFIG.format(base_url=base_url, rate=rate)
         with open(config_file, "x", encoding="utf-8", opener=create_own) as file:
@@ -92,7 +92,7 @@ def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> E
             code = run_tuned(dial_campaign(config, ledger, plan, course))
     _say_record(record)
     write_results(ledger, folder / "results.csv")
-    say(f"results in {folder / 'results.csv'}")
+    print_line(f"results in {folder / 'results.csv'}")
     return code
 
 
@@ -151,7 +151,7 @@ def _say_record(record: Path) -> None:
                 window.popleft()
             worst = max(worst, len(window))
     twice = sum(1 for count in numbers.values() if count > 1)
-    say(
+    print_line(
         f"the simulator's own record: {numbers.total()} calls received, "
         f"{twice} numbers called twice, at most {worst} in any second"
     )

@@ -9,14 +9,14 @@ from cyclopts.validators import Number
 
 from digitro_async.cli._arguments import LEDGER, WHOLE
 from digitro_async.cli._campaign import dial_campaign
-from digitro_async.cli._dialling import Reading, dial_all
+from digitro_async.cli._dialling import ContactSource, dial_all
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
 from digitro_async.cli._insisting import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
 )
-from digitro_async.cli._output import complain, say
+from digitro_async.cli._output import print_error, print_line
 from digitro_async.cli._runner import run_tuned, to_its_end
 from digitro_async.config._config import Config, load_config
 from digitro_async.contacts import (
@@ -131,7 +131,7 @@ def _dial_once(
 
     def dial_it() -> Exit:
         with RejectsFile(rejects) as rejected, ResultsFile(results) as written:
-            reading = Reading(contacts, rejected, max_calls)
+            reading = ContactSource(contacts, rejected, max_calls)
             return run_tuned(dial_all(config, reading, written, course))
 
     return to_its_end(course, dial_it)
@@ -170,7 +170,7 @@ def _rejects_of(contacts: Path, rejects: Path | None, ledger: Path) -> RejectsFi
 def say_how_it_is_read(contacts: ContactFile) -> None:
     """Print what was found out about a file: it may be a wrong guess."""
     delimiter = _DELIMITERS[contacts.delimiter]
-    complain(f"{contacts.name}: read as {contacts.encoding}, split at {delimiter}")
+    print_error(f"{contacts.name}: read as {contacts.encoding}, split at {delimiter}")
 
 
 def _beside(contacts: Path, what: str) -> Path:
@@ -198,16 +198,18 @@ def _count(contacts: ContactFile, rejects: Path | None, most: int | None) -> Exi
     """Read and check everything, dial nothing."""
     try:
         if rejects is None:
-            reading = Reading(contacts, None, most)
+            reading = ContactSource(contacts, None, most)
             good = sum(1 for _ in reading)
         else:
             with RejectsFile(rejects) as rejected:
-                reading = Reading(contacts, rejected, most)
+                reading = ContactSource(contacts, rejected, most)
                 good = sum(1 for _ in reading)
     except KeyboardInterrupt:
-        complain("interrupted: the file was not read to its end, nor were its rejects")
+        print_error(
+            "interrupted: the file was not read to its end, nor were its rejects"
+        )
         return Exit.INTERRUPTED
-    say(f"contacts        {good}")
-    say(f"rejected rows   {reading.tally.rejected_rows}")
-    say("dialled         0 (dry run)")
+    print_line(f"contacts        {good}")
+    print_line(f"rejected rows   {reading.tally.rejected_rows}")
+    print_line("dialled         0 (dry run)")
     return Exit.INCOMPLETE if reading.tally.rejected_rows else Exit.DONE

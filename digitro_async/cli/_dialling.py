@@ -10,7 +10,7 @@ import attrs
 
 from digitro_async.cli._client import open_client
 from digitro_async.cli._exit import Course, Exit, exit_code_of
-from digitro_async.cli._output import complain, say
+from digitro_async.cli._output import print_error, print_line
 from digitro_async.cli._progress import show_progress
 from digitro_async.cli._runner import cut_off, ends_anyway, on_interrupt
 from digitro_async.cli._tally import RunCounts, summary_of
@@ -27,7 +27,7 @@ from digitro_async.dispatch import Statistics
 from digitro_async.errors import DigitroError, Outcome, PABXPausedError
 from digitro_async.models import CallResult, DispatchItem
 
-__all__ = ["Reading", "Stream", "dial_all", "take_all"]
+__all__ = ["ContactSource", "ResultStream", "dial_all", "take_all"]
 
 SLICE_SECONDS = 0.005
 """How long rows that are no contact are read before answers are looked after."""
@@ -37,7 +37,7 @@ _END: Any = object()
 
 
 @attrs.define
-class Reading:
+class ContactSource:
     """Reads contacts as they are needed and writes down the rows that are none.
 
     A source of ``dispatch`` that gives the loop back while it passes over rows.
@@ -110,7 +110,7 @@ class Reading:
         return row  # either of the two
 
 
-class Stream(Protocol):
+class ResultStream(Protocol):
     """Where results come from: a dispatch, or the run of a campaign."""
 
     @property
@@ -138,7 +138,7 @@ class Stream(Protocol):
 class _Run:
     """What happened so far, beyond the outcomes."""
 
-    stream: Stream
+    stream: ResultStream
     tally: RunCounts
     write: Callable[[CallResult], None]
     course: Course
@@ -149,14 +149,16 @@ class _Run:
         """Start no further call."""
         self.course.interrupted = True
         self.stream.drain()
-        complain("interrupted: finishing what is on the wire (again: cutting it off)")
+        print_error(
+            "interrupted: finishing what is on the wire (again: cutting it off)"
+        )
 
     def fail(self, problem: str) -> None:
         """Start no further call because a file can't be read or written."""
         self.stream.drain()
         if not self.course.failure:
             self.course.failure = problem
-            complain(f"digitro: {problem}; no further call is started")
+            print_error(f"digitro: {problem}; no further call is started")
 
     def take(self, result: CallResult) -> None:
         """Write down what became of a contact."""
@@ -175,7 +177,7 @@ class _Run:
 
 
 async def dial_all(
-    config: Config, reading: Reading, results: ResultsFile, course: Course
+    config: Config, reading: ContactSource, results: ResultsFile, course: Course
 ) -> Exit:
     """Dial everything that is read and write every result as it comes."""
 
@@ -195,7 +197,7 @@ async def dial_all(
 
 async def take_all(
     client: DigitroClient,
-    stream: Stream,
+    stream: ResultStream,
     tally: RunCounts,
     course: Course,
     *,
@@ -231,7 +233,7 @@ async def take_all(
     ends_anyway()
     held = _held(client.statistics())
     for name, value in summary_of(tally):
-        say(f"{name:<16}{value}")
+        print_line(f"{name:<16}{value}")
     return _end(run, held)
 
 
@@ -261,20 +263,20 @@ def _held(statistics: Statistics) -> dict[str, str]:
 def _end(run: _Run, held: Mapping[str, str]) -> Exit | None:
     """Say why it ended before its end, if it did."""
     for line, outcome in run.unwritten[:_MOST_SHOWN]:
-        complain(f"not in the results: line {line}, {outcome}")
+        print_error(f"not in the results: line {line}, {outcome}")
     if len(run.unwritten) > _MOST_SHOWN:
-        complain(f"not in the results: {len(run.unwritten) - _MOST_SHOWN} more")
+        print_error(f"not in the results: {len(run.unwritten) - _MOST_SHOWN} more")
     if run.course.failure:
-        complain(f"stopped: {run.course.failure}; what was not read was not dialled")
+        print_error(f"stopped: {run.course.failure}; what was not read was not dialled")
     if run.course.interrupted:
-        complain("interrupted: what was not read was not dialled")
+        print_error("interrupted: what was not read was not dialled")
     if run.course.failure or run.course.interrupted:
         return run.course.code(Exit.INCOMPLETE)
     for name, reason in held.items():
         meaning = run.meanings.get(reason, "")
-        complain(f"paused: {name} ({reason}) {meaning}".rstrip())
+        print_error(f"paused: {name} ({reason}) {meaning}".rstrip())
     if held:
         if not run.stream.exhausted:
-            complain("what was not read was not dialled")
+            print_error("what was not read was not dialled")
         return Exit.PAUSED
     return None

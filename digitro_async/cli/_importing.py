@@ -8,7 +8,7 @@ import attrs
 from digitro_async.campaign import Campaign, ImportSummary
 from digitro_async.cli._exit import Course
 from digitro_async.cli._insisting import NOT_INSISTING_TO_DIAL, InsistingToDial
-from digitro_async.cli._output import complain
+from digitro_async.cli._output import print_error
 from digitro_async.cli._runner import on_interrupt
 from digitro_async.cli._tally import RunCounts
 from digitro_async.contacts import (
@@ -61,20 +61,20 @@ async def import_file(
     with on_interrupt(interrupt, interrupt):
         await asyncio.wait([adding])
     if adding.cancelled():
-        complain(
+        print_error(
             f"interrupted: {contacts.name} was not imported to its end and nobody was "
             "called; name it again to go on"
         )
         return False
     imported = adding.result()
-    complain(
+    print_error(
         f"{contacts.name}: {imported.new} new contacts, {imported.known} known before, "
         f"{tally.rejected_rows} rejected rows"
     )
     if isinstance(plan.rejects, ContinuedRejects) and plan.rejects.has_moved:
-        complain(f"{contacts.name}: rejected rows are in {plan.rejects.name}")
+        print_error(f"{contacts.name}: rejected rows are in {plan.rejects.name}")
     if course.interrupted:
-        complain("interrupted: nobody was called")
+        print_error("interrupted: nobody was called")
     return not course.interrupted
 
 
@@ -115,7 +115,7 @@ async def is_whole(ledger: Ledger, plan: Plan) -> bool:
     imports = await ledger.imports()
     missing = unfinished(imports)
     for one in missing:
-        complain(say_unfinished(one))
+        print_error(say_unfinished(one))
     if missing and not plan.insist.partial:
         raise LedgerError(_way_out(missing[0], plan), reason="unfinished_import")
     empty = not imports and not sum((await ledger.counts()).values())

@@ -18,7 +18,7 @@ from digitro_async.cli._exit import Exit
 from digitro_async.cli._importing import say_unfinished, unfinished
 from digitro_async.cli._insisting import NOT_INSISTING, InsistOptions
 from digitro_async.cli._interrupts import current
-from digitro_async.cli._output import complain, hand_out, say
+from digitro_async.cli._output import hand_out, print_error, print_line
 from digitro_async.cli._runner import ends_anyway, run_tuned
 from digitro_async.contacts._cells import csv_line
 from digitro_async.errors import ConfigurationError, LedgerError
@@ -58,14 +58,14 @@ def status(
     while True:
         with LedgerReader(ledger, accept_loss=accept_loss) as reader:
             counts, imports = reader.counts(), reader.imports()
-            given_up = reader.given_up(max_attempts)
-        print_counts(counts, given_up)
+            count_exhausted = reader.count_exhausted(max_attempts)
+        print_counts(counts, count_exhausted)
         missing = unfinished(imports)
         for one in missing:
-            say(say_unfinished(one))
+            print_line(say_unfinished(one))
         open_ones = sum(counts[s] for s in (State.PENDING, State.CLAIMED, State.INTENT))
         # An import that stands still is over, until somebody takes it up again.
-        moves = open_ones > given_up or (missing and missing != before)
+        moves = open_ones > count_exhausted or (missing and missing != before)
         if watch is None or not moves:
             break
         before = missing
@@ -98,12 +98,12 @@ def results(
         try:
             problem = hand_out(lines)
         except KeyboardInterrupt:
-            complain("interrupted: not all results were printed")
+            print_error("interrupted: not all results were printed")
             return Exit.INTERRUPTED
     for one in missing:
-        complain(say_unfinished(one))
+        print_error(say_unfinished(one))
     if problem is not None and not isinstance(problem, BrokenPipeError):
-        complain(f"the results could not all be written: {problem.strerror}")
+        print_error(f"the results could not all be written: {problem.strerror}")
     # Whoever closes a pipe has read enough, and is told that it was not all.
     return Exit.DONE if problem is None and not missing else Exit.INCOMPLETE
 
@@ -215,5 +215,5 @@ async def _reconcile(
         done = await ledger.reconcile(
             contact, accepted=accepted, evidence=evidence, now=time.time()
         )
-    say(f"#{done.number} is {done.state} now")
+    print_line(f"#{done.number} is {done.state} now")
     return Exit.INTERRUPTED if current().heard else Exit.DONE

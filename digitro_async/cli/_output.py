@@ -15,19 +15,19 @@ from typing import BinaryIO, TextIO
 from digitro_async._common.text import printable
 
 __all__ = [
-    "complain",
     "hand_out",
     "prepare_streams",
-    "say",
+    "print_error",
+    "print_line",
 ]
 
 
-def say(text: str) -> bool:
+def print_line(text: str) -> bool:
     """Print a line on stdout; False where it could not be written."""
     return _write(text, sys.stdout)
 
 
-def complain(text: str) -> bool:
+def print_error(text: str) -> bool:
     """Print a line on stderr; False where it could not be written."""
     return _write(text, sys.stderr)
 
@@ -43,7 +43,7 @@ def hand_out(lines: Iterable[bytes]) -> OSError | None:
     for line in lines:
         if out is not None and not is_shown:
             problem = _put(line, out)
-        elif say(line.decode().removesuffix("\n")):
+        elif print_line(line.decode().removesuffix("\n")):
             problem = None
         else:
             problem = BrokenPipeError()

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from digitro_async.cli._output import complain
+from digitro_async.cli._output import print_error
 from digitro_async.cli._tally import RunCounts
 from digitro_async.dispatch import Statistics
 
@@ -123,4 +123,4 @@ async def _show_lines(view: _View) -> None:
     while True:
         await asyncio.sleep(PLAIN_SECONDS)
         line = "  ".join(f"{name} {value}" for name, value in view.rows())
-        await asyncio.to_thread(complain, line)
+        await asyncio.to_thread(print_error, line)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._interrupts import current, leave_with
-from digitro_async.cli._output import complain
+from digitro_async.cli._output import print_error
 from digitro_async.errors import DigitroError
 from digitro_async.process import tune_process
 
@@ -148,7 +148,7 @@ def to_its_end(course: Course, act: Callable[[], Exit]) -> Exit:
             raise
         course.interrupted = True
     if course.failure:
-        complain(f"digitro: {course.failure}")
+        print_error(f"digitro: {course.failure}")
     if course.interrupted:
-        complain("interrupted")
+        print_error("interrupted")
     return course.code(Exit.INCOMPLETE)

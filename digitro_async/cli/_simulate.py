@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 
 from digitro_async.cli._arguments import WHOLE
 from digitro_async.cli._exit import Exit
-from digitro_async.cli._output import say
+from digitro_async.cli._output import print_line
 from digitro_async.cli._runner import on_interrupt, run_tuned
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import RateLimit
@@ -80,20 +80,22 @@ async def _serve(pabx: FakePABX, *, while_stdin: bool) -> Exit:
         await _start(pabx)
         if while_stdin:
             _stop_with_stdin(stop)
-        say(f"listening on {pabx.base_url} (Ctrl-C ends it)")
+        print_line(f"listening on {pabx.base_url} (Ctrl-C ends it)")
         try:
             await stop.wait()
         finally:
             await pabx.aclose()
     summary = pabx.summary()
-    say(
+    print_line(
         f"received {summary.received}, accepted {summary.accepted}, "
         f"would have rung {summary.placed}, connections {summary.connections}"
     )
     window = f"{pabx.rate.per:g} s" if pabx.rate else "1 s"
-    say(f"most in any {window}: {summary.worst_window}, over cap: {summary.over_cap}")
+    print_line(
+        f"most in any {window}: {summary.worst_window}, over cap: {summary.over_cap}"
+    )
     for fault, count in summary.by_fault.items():
-        say(f"fault {fault}: {count}")
+        print_line(f"fault {fault}: {count}")
     return Exit.DONE
 
 

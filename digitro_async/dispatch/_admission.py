@@ -1,7 +1,7 @@
 """One PABX at run time: who waits for it, who is on the wire, and when the next goes.
 
-The decisions are made elsewhere (``_pacing``, ``_policy``); a lane asks them, wakes
-waiters first come first served, and keeps one timer for all of them.
+The decisions are made elsewhere (``_pacing``, ``_policy``); an admission asks them,
+admits waiters first come first served, and keeps one timer for all of them.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from digitro_async.dispatch._policy import (
     throttle_pause,
 )
 from digitro_async.dispatch._repeated_ids import RepeatedIds
-from digitro_async.dispatch._shared_caps import give_back, hold_slots, make_pacer
+from digitro_async.dispatch._shared_caps import give_back, make_pacer, reserve_slots
 from digitro_async.dispatch._statistics import Counters, PABXStatistics
 from digitro_async.dispatch._waiters import Waiter, Waiting
 from digitro_async.errors import (
@@ -33,21 +33,21 @@ from digitro_async.models import PABX
 from digitro_async.protocol import AttemptResult
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 
-__all__ = ["Lane"]
+__all__ = ["Admission"]
 
-_CLOSED, _HELD = BreakerState.CLOSED, BreakerState.HELD
+_CLOSED, _PAUSED_BY_HAND = BreakerState.CLOSED, BreakerState.PAUSED_BY_HAND
 
 SHORTEST_TIMER = 1e-5
 """Seconds; a loop fires a shorter timer too early, again and again."""
 
 YIELD_SECONDS = 1e-4
-"""How much later a lane asks again that went last, where others share its cap."""
+"""How much later an admission asks again that went last, where others share its cap."""
 
 _NOBODY, _IMPATIENT, _PATIENT, _EVERYBODY = range(4)
 """Who is turned away; each takes those before in."""
 
 
-class Lane:
+class Admission:
     """Admission to one PABX.
 
     Args:
@@ -58,10 +58,10 @@ class Lane:
         pacer: What paces the calls to its address; None where it has that to itself.
 
     Attributes:
-        beside: The lanes of other PABX at its address, which share its pacer.
+        beside: The admissions of other PABX at its address, which share its pacer.
         is_repeated: Tells whether the PABX gave a call id lately, and remembers it.
-        on_lighter: Told when it has become less loaded, or is no longer paused; None
-            where nobody chooses, because there is one lane.
+        on_load_decreased: Told when it has become less loaded, or is no longer paused;
+            None where nobody chooses, because there is one admission.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class Lane:
         self.breaker = Breaker(pause)
         self.counters = Counters()
         self.doubts = Doubts(pabx.name, self.counters)
-        self.beside: tuple[Lane, ...] = ()
-        self.on_lighter: Callable[[Lane], object] | None = None
+        self.beside: tuple[Admission, ...] = ()
+        self.on_load_decreased: Callable[[Admission], object] | None = None
         self._wait_for_resume = pause.wait_for_resume
         self._max_in_flight = pabx.max_in_flight
         self._retry = retry
@@ -98,9 +98,9 @@ class Lane:
         return (self.counters.in_flight + self._waiters.count) / self._max_in_flight
 
     @property
-    def is_held(self) -> bool:
+    def needs_resume(self) -> bool:
         """Whether it is paused until somebody calls ``resume``."""
-        return self.breaker.state is _HELD
+        return self.breaker.state is _PAUSED_BY_HAND
 
     @property
     def is_draining(self) -> bool:
@@ -112,7 +112,7 @@ class Lane:
         """Whether it is paused in any way."""
         return self.breaker.state is not _CLOSED
 
-    def try_enter(self, now: float) -> bool | None:
+    def acquire_nowait(self, now: float) -> bool | None:
         """Start a call at once if its turn is now.
 
         Returns:
@@ -122,11 +122,13 @@ class Lane:
             return None
         return self._start(now)
 
-    async def enter(self, *, patient: bool, max_wait: float | None = None) -> bool:
+    async def acquire(
+        self, *, wait_while_paused: bool, max_wait: float | None = None
+    ) -> bool:
         """Wait for a call's turn, start it and tell whether it is a probe.
 
         Args:
-            patient: Whether to wait while the PABX is paused.
+            wait_while_paused: Whether to wait while the PABX is paused.
             max_wait: Most seconds to wait, None for no limit.
 
         Raises:
@@ -134,17 +136,17 @@ class Lane:
             RateWaitTimeoutError: If the turn did not come in time.
             DrainedError: If it was told to stop before.
         """
-        refusal = self._refusal_of(patient=patient)
+        refusal = self._refusal_of(wait_while_paused=wait_while_paused)
         if refusal is not None:
             raise refusal
         loop = asyncio.get_running_loop()
-        waiter = Waiter(loop.create_future(), patient)
+        waiter = Waiter(loop.create_future(), wait_while_paused)
         limit = None
         if max_wait is not None:
             limit = loop.call_later(max_wait, self._expire, waiter)
         self._waiters.join(waiter)
         try:
-            self._pump()
+            self._admit_waiters()
             return await waiter.turn
         except BaseException:  # cancelled, or closed as a coroutine that nobody awaits
             self._forget(waiter)
@@ -153,7 +155,7 @@ class Lane:
             if limit is not None:
                 limit.cancel()
 
-    def settle(
+    def release(
         self,
         settled: AttemptResult,
         now: float,
@@ -177,22 +179,22 @@ class Lane:
             self.quota.refund()
             self._throttles = 0
         else:
-            self._settle_trouble(settled, now, probe=probe)
+            self._count_trouble(settled, now, probe=probe)
         if self._waiters.count:
-            self._pump()
+            self._admit_waiters()
         if self.beside:
             self._wake_beside()
-        self._tell()
+        self._notify()
 
-    def _settle_trouble(
+    def _count_trouble(
         self, settled: AttemptResult, now: float, *, probe: bool
     ) -> None:
-        if settled.verdict.error is ThrottledError:
+        if settled.classification.error is ThrottledError:
             self._throttle(settled.retry_after, now)
         elif settled.accepted is not None:
             self._throttles = 0
-        self.counters.alarms += settled.verdict.alarm
-        self.breaker.record(settled.verdict, now, probe=probe)
+        self.counters.alarms += settled.classification.protocol_violation
+        self.breaker.record(settled.classification, now, probe=probe)
 
     def _throttle(self, retry_after: float | None, now: float) -> None:
         """Hold back: answers to calls that were on the wire together count once."""
@@ -200,9 +202,9 @@ class Lane:
             self._throttles += 1
         chance = self._chance()
         pause = throttle_pause(retry_after, self._throttles, self._retry, chance)
-        self.hold_back(now + pause)
+        self.throttle_until(now + pause)
 
-    def abandon(
+    def cancel(
         self, now: float, *, sent: bool, probe: bool, started: float = -math.inf
     ) -> None:
         """Note that an attempt was cut off; it counts by its evidence.
@@ -229,16 +231,16 @@ class Lane:
             else:
                 self._pacer.settle(now, sent=False)
         if self._waiters.count:
-            self._pump()
+            self._admit_waiters()
         if self.beside:
             self._wake_beside()
-        self._tell()
+        self._notify()
 
-    def hold_back(self, until: float) -> None:
+    def throttle_until(self, until: float) -> None:
         """Start no call before that moment: the PABX asked for fewer."""
         self._throttled_until = max(self._throttled_until, until)
 
-    def hold_slots(
+    def reserve_slots(
         self,
         free_at: Iterable[float],
         lost_until: Iterable[float] = (),
@@ -255,24 +257,24 @@ class Lane:
             limit: The cap that the slots are of, None for every one.
         """
         if self._pacer is not None:
-            hold_slots(self._pacer, list(free_at), list(lost_until), now, limit)
+            reserve_slots(self._pacer, list(free_at), list(lost_until), now, limit)
 
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""
         self.breaker.hold(reason)
-        self._pump()
+        self._admit_waiters()
 
     def resume(self) -> None:
         """Start calls again."""
         self.breaker.resume()
         self._throttled_until, self._throttles = -math.inf, 0
-        self._pump()
-        self._tell()
+        self._admit_waiters()
+        self._notify()
 
     def drain(self) -> None:
         """Start no call any more; whoever waits is told so."""
         self._draining = True
-        self._pump()
+        self._admit_waiters()
 
     def snapshot(self, now: float) -> PABXStatistics:
         """Return its statistics."""
@@ -291,26 +293,26 @@ class Lane:
             doubtful=counters.doubtful,
         )
 
-    def _refusal_of(self, *, patient: bool) -> NotSentError | None:
+    def _refusal_of(self, *, wait_while_paused: bool) -> NotSentError | None:
         """Return why somebody is not waited for, None where he is."""
         shut = self._who_is_shut_out()
         if shut == _EVERYBODY:
             return DrainedError(pabx=self.pabx.name, reason="drained")
-        if shut > (_IMPATIENT if patient else _NOBODY):
+        if shut > (_IMPATIENT if wait_while_paused else _NOBODY):
             return self.paused_error()
         return None
 
     def _who_is_shut_out(self) -> int:
         if self._draining:
             return _EVERYBODY
-        if self.is_held and not self._wait_for_resume:
+        if self.needs_resume and not self._wait_for_resume:
             return _PATIENT
         return _IMPATIENT if self.is_paused else _NOBODY
 
     def paused_error(self) -> PABXPausedError:
         """Return the error of a call that won't wait for its pause to end."""
         error = PABXPausedError(pabx=self.pabx.name, reason=self.breaker.reason)
-        if not self.is_held:
+        if not self.needs_resume:
             error.retry_after = self._seconds_left(live_time())
         return error
 
@@ -335,17 +337,17 @@ class Lane:
 
     def _wake_beside(self) -> None:
         """Let those look again who share the pacer: a slot may be free now."""
-        for lane in self.beside:
-            if lane._waiters.count:  # noqa: SLF001 - one of its own kind
-                lane._pump()  # noqa: SLF001 - same
+        for admission in self.beside:
+            if admission._waiters.count:  # noqa: SLF001 - one of its own kind
+                admission._admit_waiters()  # noqa: SLF001 - same
 
-    def _pump(self) -> None:
+    def _admit_waiters(self) -> None:
         """Wake whoever may go now and set the timer for the next one."""
         turn_of_others = 0.0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._turn_away()
+        self._reject_waiters()
         while (waiter := self._waiters.first()) is not None:
             now = live_time()
             when = self._earliest(now)
@@ -353,13 +355,13 @@ class Lane:
                 if when < math.inf:
                     delay = max(when - now, SHORTEST_TIMER) + turn_of_others
                     loop = asyncio.get_running_loop()
-                    self._timer = loop.call_later(delay, self._pump)
+                    self._timer = loop.call_later(delay, self._admit_waiters)
                 return
             self._waiters.serve(waiter, probe=self._start(now))
             if self.beside:
                 turn_of_others = YIELD_SECONDS
 
-    def _turn_away(self) -> None:
+    def _reject_waiters(self) -> None:
         """Tell those who will not be waited for that the PABX takes no calls.
 
         Whoever comes later is told before it waits, so this is done once a pause.
@@ -370,12 +372,14 @@ class Lane:
         known, self._shut = self._shut, self._who_is_shut_out()
         if self._shut <= known:
             return
-        self._waiters.turn_away(lambda one: self._refusal_of(patient=one.patient))
-        self._tell()
+        self._waiters.turn_away(
+            lambda one: self._refusal_of(wait_while_paused=one.wait_while_paused)
+        )
+        self._notify()
 
-    def _tell(self) -> None:
-        if self.on_lighter is not None:
-            self.on_lighter(self)
+    def _notify(self) -> None:
+        if self.on_load_decreased is not None:
+            self.on_load_decreased(self)
 
     def _forget(self, waiter: Waiter) -> None:
         """Undo what a cancelled waiter had: its place, or its start."""
@@ -389,11 +393,11 @@ class Lane:
         else:
             turn.cancel()
             self._waiters.leave(waiter)
-            self._tell()
+            self._notify()
 
     def _expire(self, waiter: Waiter) -> None:
         if not waiter.turn.done():
             name, reason = self.pabx.name, "rate_wait_timeout"
             waiter.turn.set_exception(RateWaitTimeoutError(pabx=name, reason=reason))
             self._waiters.leave(waiter)
-            self._tell()
+            self._notify()

@@ -10,18 +10,18 @@ from digitro_async.errors import DigitroError, Outcome
 from digitro_async.models import CallAccepted, CallResult, PredictiveCall, Timings
 from digitro_async.protocol import Connection
 
-__all__ = ["Progress", "is_cancelled"]
+__all__ = ["CallRun", "is_cancelled"]
 
 
 class _Doubts(Protocol):
     """Whoever takes doubts about the answers to calls."""
 
-    def add(self, progress: "Progress") -> None:
+    def add(self, call_run: "CallRun") -> None:
         """Doubt the answer that a call got."""
         ...
 
 
-class Progress:
+class CallRun:
     """One call on its way; lets its owner decide whether to cut it short.
 
     Args:
@@ -40,7 +40,7 @@ class Progress:
         settled: Loop time when the last one ended.
         result: What a cancelled attempt came to, settled by its evidence.
         problem: Why the PABX can't be used as configured, where that is so.
-        journal: Where its attempts are recorded, None where they are not.
+        recorder: Where its attempts are recorded, None where they are not.
         deliver: Takes the result of a call whose attempts are recorded.
         connection: What the last attempt was sent on, where that is known.
         doubts: Told where the answer to an attempt turns out to be doubtful.
@@ -60,11 +60,11 @@ class Progress:
         "is_doubtful",
         "is_last",
         "is_recording",
-        "journal",
         "key",
         "on_wire",
         "pabx",
         "problem",
+        "recorder",
         "result",
         "sent",
         "sent_at",
@@ -89,7 +89,7 @@ class Progress:
         self.sent = self.settled = 0.0
         self.result: CallResult | None = None
         self.problem = ""
-        self.journal: Recorder | None = None
+        self.recorder: Recorder | None = None
         self.deliver: Callable[[CallResult], None] | None = None
         self.connection: Connection | None = None
         self.doubts: _Doubts | None = None

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import anyio
 
-from digitro_async.dispatch._call_run import Progress, is_cancelled
+from digitro_async.dispatch._call_run import CallRun, is_cancelled
 from digitro_async.dispatch._live_clock import live_clock
 from digitro_async.dispatch._logger import LOGGER
 from digitro_async.dispatch._recorder import Recorder
@@ -42,12 +42,12 @@ class _Sender(Protocol):
     def capacity(self) -> int: ...
 
     @property
-    def is_held(self) -> bool: ...
+    def needs_resume(self) -> bool: ...
 
     def began(self, stream: "DispatchResults") -> None: ...
 
-    async def take_to_its_end(
-        self, progress: Progress, *, patient: bool
+    async def run_call(
+        self, call_run: CallRun, *, wait_while_paused: bool
     ) -> CallResult | None: ...
 
 
@@ -83,10 +83,10 @@ class DispatchResults:
     """
 
     def __init__(
-        self, sender: _Sender, calls: Calls, journal: Recorder | None = None
+        self, sender: _Sender, calls: Calls, recorder: Recorder | None = None
     ) -> None:
         self.exhausted = False
-        self._journal = journal
+        self._recorder = recorder
         self._sender = sender
         self._limit = sender.capacity
         self._sync: Iterator[Any] | None = None
@@ -100,7 +100,7 @@ class DispatchResults:
         except _MISTAKABLE as error:
             raise _source_error(error) from error
         self._reading: asyncio.Lock | None = None
-        self._workers: dict[asyncio.Task[None], Progress | None] = {}
+        self._workers: dict[asyncio.Task[None], CallRun | None] = {}
         self._ready: deque[CallResult] = deque()
         self._open = 0  # calls read whose result is not ready
         self._settled: asyncio.Event | None = None
@@ -162,9 +162,9 @@ class DispatchResults:
         self._stopping = True
         if self._room is not None:
             self._room.set()
-        for worker, progress in self._workers.items():
-            if progress is not None and progress.on_wire:
-                progress.is_last = True
+        for worker, call_run in self._workers.items():
+            if call_run is not None and call_run.on_wire:
+                call_run.is_last = True
             else:
                 worker.cancel()
 
@@ -179,8 +179,8 @@ class DispatchResults:
         self._stopping = True
         if self._room is not None:
             self._room.set()
-        for worker, progress in self._workers.items():
-            if progress is None:  # it reads, or waits for room
+        for worker, call_run in self._workers.items():
+            if call_run is None:  # it reads, or waits for room
                 worker.cancel()
 
     def unread(self) -> list[CallResult]:
@@ -220,27 +220,29 @@ class DispatchResults:
             if len(self._workers) < self._limit and not self._stopping:
                 self._spawn()
             if isinstance(item, DispatchItem):
-                progress = Progress(item.call, clock, item.pabx, item.key)
+                call_run = CallRun(item.call, clock, item.pabx, item.key)
             else:
-                progress = Progress(item, clock)
-            if self._journal is not None:
-                progress.journal, progress.deliver = self._journal, self._deliver
-            if progress.began - before > LONG_READ and not waited:
+                call_run = CallRun(item, clock)
+            if self._recorder is not None:
+                call_run.recorder, call_run.deliver = self._recorder, self._deliver
+            if call_run.began - before > LONG_READ and not waited:
                 self._tell_of_a_long_read()
-            self._workers[me] = progress
+            self._workers[me] = call_run
             self._open += 1
             try:
                 if self._stopping:  # the source was told, and gave a call all the same
-                    result = self._cut_short(progress)
+                    result = self._cut_short(call_run)
                 else:
-                    result = await self._sender.take_to_its_end(progress, patient=True)
+                    result = await self._sender.run_call(
+                        call_run, wait_while_paused=True
+                    )
             except asyncio.CancelledError:
-                result = self._cut_short(progress)
+                result = self._cut_short(call_run)
             except BaseException:
                 self._open -= 1
                 raise
             self._workers[me] = None
-            before = progress.settled or progress.began
+            before = call_run.settled or call_run.began
             if result is not None:
                 self._deliver(result)
             if len(self._ready) >= 2 * self._limit and not self._stopping:
@@ -258,13 +260,13 @@ class DispatchResults:
                 LONG_READ,
             )
 
-    def _cut_short(self, progress: Progress) -> CallResult | None:
+    def _cut_short(self, call_run: CallRun) -> CallResult | None:
         """Return the result of a call whose worker was cancelled, None as above."""
         self._stop_for_a_cancellation()
-        if progress.result is not None or progress.is_recording:
-            return progress.result
-        drained = DrainedError(reason="drained", attempts=progress.attempts)
-        return progress.end(progress.clock(), drained)
+        if call_run.result is not None or call_run.is_recording:
+            return call_run.result
+        drained = DrainedError(reason="drained", attempts=call_run.attempts)
+        return call_run.end(call_run.clock(), drained)
 
     def _stop_for_a_cancellation(self) -> None:
         """Stop where somebody ends every task there is; what was left is not read."""
@@ -333,7 +335,7 @@ class DispatchResults:
         await self._room.wait()
 
     def _look_for_an_end(self, error: DigitroError) -> None:
-        paused = isinstance(error, PABXPausedError) and self._sender.is_held
+        paused = isinstance(error, PABXPausedError) and self._sender.needs_resume
         if (paused or isinstance(error, DrainedError)) and not self._stopping:
             self._stop_for(type(error)(pabx=error.pabx, reason=error.reason))
 

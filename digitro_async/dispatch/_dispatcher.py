@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 
-from digitro_async.dispatch._admission import Lane
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._answer import (
     cut_short,
     doubted_attempt,
@@ -23,7 +23,7 @@ from digitro_async.dispatch._argument_checks import (
     invalid_call,
 )
 from digitro_async.dispatch._back_offs import BackOffs, wake
-from digitro_async.dispatch._call_run import Progress, is_cancelled
+from digitro_async.dispatch._call_run import CallRun, is_cancelled
 from digitro_async.dispatch._dispatch_results import Calls, DispatchResults
 from digitro_async.dispatch._live_clock import live_clock, live_time
 from digitro_async.dispatch._policy import may_be_sent_again, retry_delay
@@ -80,7 +80,7 @@ class Dispatcher:
     @property
     def pabx(self) -> tuple[PABX, ...]:
         """The PABX it sends to."""
-        return tuple(lane.pabx for lane in self._router.lanes.values())
+        return tuple(admission.pabx for admission in self._router.admissions.values())
 
     @property
     def capacity(self) -> int:
@@ -88,9 +88,11 @@ class Dispatcher:
         return sum(one.max_in_flight for one in self.pabx)
 
     @property
-    def is_held(self) -> bool:
+    def needs_resume(self) -> bool:
         """Whether every PABX is paused until somebody calls ``resume``."""
-        return all(lane.is_held for lane in self._router.lanes.values())
+        return all(
+            admission.needs_resume for admission in self._router.admissions.values()
+        )
 
     async def submit(
         self,
@@ -98,7 +100,7 @@ class Dispatcher:
         *,
         pabx: str | None = None,
         key: Hashable = None,
-        patient: bool = False,
+        wait_while_paused: bool = False,
         max_wait: float | None = None,
     ) -> CallResult:
         """Take one call to its end and return what became of it.
@@ -107,7 +109,7 @@ class Dispatcher:
             call: The call.
             pabx: Name of the PABX that must take it, None for the least loaded.
             key: Comes back in the result.
-            patient: Whether to wait while the PABX is paused.
+            wait_while_paused: Whether to wait while the PABX is paused.
             max_wait: Most seconds to wait for one turn, None for no limit.
 
         Raises:
@@ -117,75 +119,84 @@ class Dispatcher:
         """
         # Whatever can be wrong is found before anything is counted or queued.
         check_turn(pabx, max_wait)
-        progress = Progress(call, live_clock(), pabx, key)
-        result = await self.take_to_its_end(
-            progress, patient=patient, max_wait=max_wait
+        call_run = CallRun(call, live_clock(), pabx, key)
+        result = await self.run_call(
+            call_run, wait_while_paused=wait_while_paused, max_wait=max_wait
         )
-        assert result is not None  # noqa: S101 - there is no journal
+        assert result is not None  # noqa: S101 - there is no recorder
         return result
 
-    async def take_to_its_end(  # noqa: C901 - one call, told in order
+    async def run_call(  # noqa: C901 - one call, told in order
         self,
-        progress: Progress,
+        call_run: CallRun,
         *,
-        patient: bool,
+        wait_while_paused: bool,
         max_wait: float | None = None,
     ) -> CallResult | None:
-        """Do what ``submit`` does, with a progress that its owner can look at.
+        """Do what ``submit`` does, with a call_run that its owner can look at.
 
         Returns:
-            The result; None where it is still being recorded: ``progress.deliver`` is
+            The result; None where it is still being recorded: ``call_run.deliver`` is
             called with it then.
 
         Raises:
             asyncio.CancelledError: If it is cancelled; what an attempt on the wire
-                came to is left in ``progress.result``, or is being recorded.
+                came to is left in ``call_run.result``, or is being recorded.
         """
-        lane = self._router.choose(progress.pabx)
-        if lane is None or not isinstance(progress.call, PredictiveCall):
-            invalid = invalid_call(known_pabx=lane is not None)
-            return progress.end(progress.began, invalid)
-        movable = progress.pabx is None
+        admission = self._router.choose(call_run.pabx)
+        if admission is None or not isinstance(call_run.call, PredictiveCall):
+            invalid = invalid_call(known_pabx=admission is not None)
+            return call_run.end(call_run.began, invalid)
+        may_fail_over = call_run.pabx is None
         self._busy += 1
-        now = progress.began
+        now = call_run.began
         try:
             while True:
-                probe = lane.try_enter(now)
+                probe = admission.acquire_nowait(now)
                 if probe is None:
-                    lane, probe = await self._router.enter(
-                        lane, movable=movable, patient=patient, max_wait=max_wait
+                    admission, probe = await self._router.acquire(
+                        admission,
+                        may_fail_over=may_fail_over,
+                        wait_while_paused=wait_while_paused,
+                        max_wait=max_wait,
                     )
-                    now = progress.clock()
-                settled, seen = await self._attempt(lane, progress, now, probe=probe)
+                    now = call_run.clock()
+                settled, seen = await self._attempt(
+                    admission, call_run, now, probe=probe
+                )
                 delay = None
                 if settled.accepted is None:
-                    delay = self._delay(lane, progress, settled)
+                    delay = self._delay(admission, call_run, settled)
                 if delay is None:
-                    return self._conclude(lane, progress, settled, seen)
-                if progress.journal is not None:
-                    await self._record_now(lane, progress, settled, seen)
-                failed = lane if settled.verdict.outcome is Outcome.NOT_SENT else None
+                    return self._conclude(admission, call_run, settled, seen)
+                if call_run.recorder is not None:
+                    await self._record_now(admission, call_run, settled, seen)
+                failed = (
+                    admission
+                    if settled.classification.outcome is Outcome.NOT_SENT
+                    else None
+                )
                 del settled, seen  # a traceback must not show what the PABX wrote
                 await self._back_offs.wait(delay)
-                if progress.is_doubtful:  # it may have been placed after all
-                    return self._end(lane, progress, *doubted_attempt())
-                now = progress.clock()
-                if movable and failed is not None:
-                    lane = self._router.choose(None, failed=failed) or lane
+                if call_run.is_doubtful:  # it may have been placed after all
+                    return self._end(admission, call_run, *doubted_attempt())
+                now = call_run.clock()
+                if may_fail_over and failed is not None:
+                    admission = self._router.choose(None, failed=failed) or admission
         except NotSentError as error:
             refusal = error.with_traceback(None)  # its frames would refer to itself
         finally:
-            if not progress.is_recording:
+            if not call_run.is_recording:
                 self._leave()
-        refusal.attempts = progress.attempts
-        lane = self._router.choose(refusal.pabx) or lane
-        lane.counters.outcomes[Outcome.NOT_SENT] += 1
-        progress.settled = progress.clock()
-        return progress.end(progress.settled, refusal, refusal.pabx)
+        refusal.attempts = call_run.attempts
+        admission = self._router.choose(refusal.pabx) or admission
+        admission.counters.outcomes[Outcome.NOT_SENT] += 1
+        call_run.settled = call_run.clock()
+        return call_run.end(call_run.settled, refusal, refusal.pabx)
 
-    def stream(self, calls: Calls, journal: Recorder | None = None) -> DispatchResults:
+    def stream(self, calls: Calls, recorder: Recorder | None = None) -> DispatchResults:
         """Send many calls; see ``DigitroClient.dispatch``."""
-        return DispatchResults(self, calls, journal)
+        return DispatchResults(self, calls, recorder)
 
     def began(self, stream: DispatchResults) -> None:
         """Note that a stream reads its source, and end it when this is drained."""
@@ -193,7 +204,7 @@ class Dispatcher:
         if self._draining:
             stream.end()
 
-    def hold_slots(
+    def reserve_slots(
         self,
         pabx: str,
         seconds: Iterable[float],
@@ -218,8 +229,8 @@ class Dispatcher:
         now = live_time()
         free_at = [now + one for one in checked_seconds(seconds)]
         lost_until = [now + one for one in checked_seconds(lost)]
-        for lane in self._router.named(pabx):
-            lane.hold_slots(free_at, lost_until, now=now, limit=limit)
+        for admission in self._router.named(pabx):
+            admission.reserve_slots(free_at, lost_until, now=now, limit=limit)
 
     def pause(self, pabx: str | None = None, *, reason: str = "operator") -> None:
         """Start no call on the PABX (None: on any) until ``resume``.
@@ -232,8 +243,8 @@ class Dispatcher:
             ConfigurationError: If there is no PABX of that name, or no reason.
         """
         check_reason(reason)
-        for lane in self._router.named(pabx):
-            lane.pause(reason)
+        for admission in self._router.named(pabx):
+            admission.pause(reason)
 
     def resume(self, pabx: str | None = None) -> None:
         """Start calls again, whatever the pause was for.
@@ -241,8 +252,8 @@ class Dispatcher:
         Raises:
             ConfigurationError: If there is no PABX of that name.
         """
-        for lane in self._router.named(pabx):
-            lane.resume()
+        for admission in self._router.named(pabx):
+            admission.resume()
 
     async def drain(self) -> None:
         """Start no call any more, and return when what is on the wire has settled.
@@ -250,8 +261,8 @@ class Dispatcher:
         What reads a source for ``stream`` stops reading, even where the source waits.
         """
         self._draining = True
-        for lane in self._router.lanes.values():
-            lane.drain()
+        for admission in self._router.admissions.values():
+            admission.drain()
         for stream in list(self._streams):
             stream.end()
         self._back_offs.end()
@@ -263,48 +274,50 @@ class Dispatcher:
     def statistics(self) -> Statistics:
         """Return a frozen snapshot."""
         now = live_time()
-        lanes = self._router.lanes.items()
-        return Statistics({name: lane.snapshot(now) for name, lane in lanes})
+        admissions = self._router.admissions.items()
+        return Statistics(
+            {name: admission.snapshot(now) for name, admission in admissions}
+        )
 
     def _delay(
-        self, lane: Lane, progress: Progress, settled: AttemptResult
+        self, admission: Admission, call_run: CallRun, settled: AttemptResult
     ) -> float | None:
         """Return seconds until the next attempt, None where this was the last."""
-        if not may_be_sent_again(settled.verdict):
+        if not may_be_sent_again(settled.classification):
             return None
-        if progress.is_last or progress.problem or lane.is_draining:
+        if call_run.is_last or call_run.problem or admission.is_draining:
             return None
-        delay = retry_delay(settled, progress.attempts, self._retry, self._chance())
-        if delay is None or not lane.quota.take():
+        delay = retry_delay(settled, call_run.attempts, self._retry, self._chance())
+        if delay is None or not admission.quota.take():
             return None
-        connection = progress.connection
-        if settled.verdict.outcome is Outcome.NOT_SENT or connection is None:
+        connection = call_run.connection
+        if settled.classification.outcome is Outcome.NOT_SENT or connection is None:
             return delay
         # The answer may be another call's; the true one shows itself by then.
         return max(delay, connection.retire())
 
     async def _attempt(  # noqa: C901 - one attempt, told in order
-        self, lane: Lane, progress: Progress, now: float, *, probe: bool
+        self, admission: Admission, call_run: CallRun, now: float, *, probe: bool
     ) -> tuple[AttemptResult, Observation]:
         """Make one attempt and settle it, however it ends."""
         evidence = Evidence()
-        progress.on_wire = True
-        progress.attempts += 1
-        evidence.owner, evidence.attempt = progress, progress.attempts
-        progress.doubts = lane.doubts
-        progress.sent_at, progress.sent = time.time(), now
-        if progress.journal is not None:
+        call_run.on_wire = True
+        call_run.attempts += 1
+        evidence.owner, evidence.attempt = call_run, call_run.attempts
+        call_run.doubts = admission.doubts
+        call_run.sent_at, call_run.sent = time.time(), now
+        if call_run.recorder is not None:
             try:
-                await progress.journal.intend(progress.key, lane.pabx.name)
+                await call_run.recorder.record_intent(call_run.key, admission.pabx.name)
             except BaseException:  # nothing is sent that is not recorded
-                progress.on_wire = False
-                lane.abandon(progress.clock(), sent=False, probe=probe)
+                call_run.on_wire = False
+                admission.cancel(call_run.clock(), sent=False, probe=probe)
                 raise
         cancelled: tuple[object, ...] | None = None
         try:
             seen = await self._transport.exchange(
-                lane.pabx,
-                encode(progress.call, lane.pabx.unset_fields),
+                admission.pabx,
+                encode(call_run.call, admission.pabx.unset_fields),
                 evidence,
             )
             connection = evidence.connection
@@ -316,68 +329,86 @@ class Dispatcher:
             seen = cut_short(evidence, Failure.CANCELLED)
         except ConfigurationError as error:
             seen = cut_short(evidence, Failure.CONFIGURATION)
-            progress.problem = str(error.args[0])
+            call_run.problem = str(error.args[0])
         except Exception:  # noqa: BLE001 - a foreign transport may raise anything
             seen = cut_short(evidence, Failure.UNEXPECTED)
         except BaseException:  # the process is told to end, or the coroutine is closed
-            progress.on_wire = False
-            now = progress.clock()
-            lane.abandon(now, sent=evidence.sending, probe=probe, started=progress.sent)
+            call_run.on_wire = False
+            now = call_run.clock()
+            admission.cancel(
+                now, sent=evidence.request_started, probe=probe, started=call_run.sent
+            )
             raise
-        progress.settled = now = progress.clock()
-        settled = settle_attempt(lane, progress, evidence, seen)
+        call_run.settled = now = call_run.clock()
+        settled = settle_attempt(admission, call_run, evidence, seen)
         if cancelled is None:
-            lane.settle(settled, now, probe=probe, started=progress.sent)
-            if progress.problem:
-                lane.pause(Failure.CONFIGURATION)
+            admission.release(settled, now, probe=probe, started=call_run.sent)
+            if call_run.problem:
+                admission.pause(Failure.CONFIGURATION)
         else:
-            started = progress.sent
-            lane.abandon(now, sent=seen.sending, probe=probe, started=started)
-        progress.on_wire = False
+            started = call_run.sent
+            admission.cancel(
+                now, sent=seen.request_started, probe=probe, started=started
+            )
+        call_run.on_wire = False
         if cancelled is None:
             return settled, seen
-        progress.result = self._conclude(lane, progress, settled, seen)
+        call_run.result = self._conclude(admission, call_run, settled, seen)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
 
     async def _record_now(
-        self, lane: Lane, progress: Progress, settled: AttemptResult, seen: Observation
+        self,
+        admission: Admission,
+        call_run: CallRun,
+        settled: AttemptResult,
+        seen: Observation,
     ) -> None:
         """Record what an attempt came to that is not the last, and wait for that."""
-        assert progress.journal is not None  # noqa: S101 - for the type checker
+        assert call_run.recorder is not None  # noqa: S101 - for the type checker
         recorded = asyncio.get_running_loop().create_future()
-        progress.journal.settle(
-            progress.key, lane.pabx.name, settled, lambda _: wake(recorded)
+        call_run.recorder.record_outcome(
+            call_run.key, admission.pabx.name, settled, lambda _: wake(recorded)
         )
         try:
             await recorded
         except asyncio.CancelledError:  # it is being written all the same
-            progress.result = self._end(lane, progress, settled, seen)
+            call_run.result = self._end(admission, call_run, settled, seen)
             raise
 
     def _conclude(
-        self, lane: Lane, progress: Progress, settled: AttemptResult, seen: Observation
+        self,
+        admission: Admission,
+        call_run: CallRun,
+        settled: AttemptResult,
+        seen: Observation,
     ) -> CallResult | None:
         """Return the result of the last attempt, None where it is to be recorded.
 
         Nobody waits for the record: the next call's intent is written in the same
         commit, and comes after it.
         """
-        if progress.journal is None:
-            return self._end(lane, progress, settled, seen)
-        progress.is_recording = True
-        then = partial(self._deliver, lane, progress, seen)
-        progress.journal.settle(progress.key, lane.pabx.name, settled, then)
+        if call_run.recorder is None:
+            return self._end(admission, call_run, settled, seen)
+        call_run.is_recording = True
+        then = partial(self._deliver, admission, call_run, seen)
+        call_run.recorder.record_outcome(
+            call_run.key, admission.pabx.name, settled, then
+        )
         return None
 
     def _deliver(
-        self, lane: Lane, progress: Progress, seen: Observation, settled: AttemptResult
+        self,
+        admission: Admission,
+        call_run: CallRun,
+        seen: Observation,
+        settled: AttemptResult,
     ) -> None:
         """Give the result of a call away: its record is durable."""
-        assert progress.deliver is not None  # noqa: S101 - for the type checker
-        settled = settle_record(progress, settled)
-        result = self._end(lane, progress, settled, seen)
+        assert call_run.deliver is not None  # noqa: S101 - for the type checker
+        settled = settle_record(call_run, settled)
+        result = self._end(admission, call_run, settled, seen)
         self._leave()
-        progress.deliver(result)
+        call_run.deliver(result)
 
     def _leave(self) -> None:
         self._busy -= 1
@@ -386,12 +417,16 @@ class Dispatcher:
             self._idle = None
 
     def _end(
-        self, lane: Lane, progress: Progress, settled: AttemptResult, seen: Observation
+        self,
+        admission: Admission,
+        call_run: CallRun,
+        settled: AttemptResult,
+        seen: Observation,
     ) -> CallResult:
-        name, accepted = lane.pabx.name, settled.accepted
+        name, accepted = admission.pabx.name, settled.accepted
         error = None
         if accepted is None:
-            error = error_of_attempt(progress, settled, seen, name)
-        result = progress.end(progress.settled, error, name, accepted)
-        lane.counters.outcomes[result.outcome] += 1
+            error = error_of_attempt(call_run, settled, seen, name)
+        result = call_run.end(call_run.settled, error, name, accepted)
+        admission.counters.outcomes[result.outcome] += 1
         return result

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Hashable
 
-from digitro_async.dispatch._call_run import Progress
+from digitro_async.dispatch._call_run import CallRun
 from digitro_async.dispatch._logger import LOGGER
 from digitro_async.dispatch._recorder import TakesDoubts
 from digitro_async.dispatch._statistics import Counters
@@ -22,16 +22,16 @@ class Doubts:
     def __init__(self, pabx: str, counters: Counters) -> None:
         self._pabx = pabx
         self._counters = counters
-        self._new: list[Progress | None] = []
+        self._new: list[CallRun | None] = []
         self._alarms = 0
         self._was_told = False
 
-    def add(self, progress: Progress | None) -> None:
+    def add(self, call_run: CallRun | None) -> None:
         """Doubt the answer that a call got; None for one that is done with."""
         if not self._new:
             self._alarms = self._counters.alarms
             asyncio.get_running_loop().call_soon(self._act)
-        self._new.append(progress)
+        self._new.append(call_run)
 
     def doubt(self, attempt: int) -> None:  # noqa: ARG002 - an attempt's owner is told
         """Doubt the answer of an attempt whose result was given away."""
@@ -44,15 +44,15 @@ class Doubts:
         counters.doubtful += len(new)
         if counters.alarms == self._alarms:  # the answer itself raised none
             counters.alarms += 1
-        self._tell(len(new))
-        by_journal: dict[TakesDoubts, list[Hashable]] = {}
-        for progress in new:
-            if progress is not None and isinstance(progress.journal, TakesDoubts):
-                by_journal.setdefault(progress.journal, []).append(progress.key)
-        for taker, keys in by_journal.items():
+        self._notify(len(new))
+        by_recorder: dict[TakesDoubts, list[Hashable]] = {}
+        for call_run in new:
+            if call_run is not None and isinstance(call_run.recorder, TakesDoubts):
+                by_recorder.setdefault(call_run.recorder, []).append(call_run.key)
+        for taker, keys in by_recorder.items():
             taker.doubt(keys, self._pabx)
 
-    def _tell(self, calls: int) -> None:
+    def _notify(self, calls: int) -> None:
         if not self._was_told:
             self._was_told = True
             LOGGER.warning(

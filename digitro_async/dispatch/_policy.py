@@ -10,7 +10,7 @@ import math
 from collections import deque
 
 from digitro_async.errors import Outcome, OutcomeUnknownError, ThrottledError
-from digitro_async.protocol import AttemptResult, Failure, Verdict
+from digitro_async.protocol import AttemptResult, Classification, Failure
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = [
@@ -27,9 +27,12 @@ _MOST_DOUBLINGS = 1000
 """More would be too large for a float."""
 
 
-def may_be_sent_again(verdict: Verdict) -> bool:
+def may_be_sent_again(classification: Classification) -> bool:
     """Whether the same call may go out a second time at all."""
-    return verdict.outcome is Outcome.NOT_SENT or verdict.error is ThrottledError
+    return (
+        classification.outcome is Outcome.NOT_SENT
+        or classification.error is ThrottledError
+    )
 
 
 def retry_delay(
@@ -43,7 +46,10 @@ def retry_delay(
         settings: The limits.
         chance: A number from 0 to 1: the jitter.
     """
-    if not may_be_sent_again(settled.verdict) or attempts >= settings.max_attempts:
+    if (
+        not may_be_sent_again(settled.classification)
+        or attempts >= settings.max_attempts
+    ):
         return None
     doubled = settings.base_delay * 2.0 ** min(attempts - 1, _MOST_DOUBLINGS)
     ceiling = min(settings.max_delay, doubled)
@@ -105,12 +111,12 @@ class BreakerState(enum.StrEnum):
     """Not until a moment; then one call goes as a probe."""
     PROBING = "probing"
     """One call is on the wire as a probe; the rest waits for its outcome."""
-    HELD = "held"
+    PAUSED_BY_HAND = "held"
     """Not until somebody calls ``resume``."""
 
 
 _OPEN = BreakerState.OPEN
-_CUT_OFF = Verdict(Outcome.UNKNOWN, OutcomeUnknownError, Failure.CANCELLED)
+_CUT_OFF = Classification(Outcome.UNKNOWN, OutcomeUnknownError, Failure.CANCELLED)
 
 
 class Breaker:
@@ -150,7 +156,11 @@ class Breaker:
 
     def hold(self, reason: str) -> None:
         """Pause until ``resume``."""
-        self.state, self.reason, self.until = BreakerState.HELD, reason, math.inf
+        self.state, self.reason, self.until = (
+            BreakerState.PAUSED_BY_HAND,
+            reason,
+            math.inf,
+        )
 
     def resume(self) -> None:
         """Take calls again and forget what was before."""
@@ -191,24 +201,26 @@ class Breaker:
         """Take an attempt into account that was cut off after it was sent."""
         self.record(_CUT_OFF, now, probe=probe)
 
-    def record(self, verdict: Verdict, now: float, *, probe: bool = False) -> None:
-        """Take one attempt's verdict into account."""
-        if self.state is BreakerState.HELD:
+    def record(
+        self, classification: Classification, now: float, *, probe: bool = False
+    ) -> None:
+        """Take one attempt's classification into account."""
+        if self.state is BreakerState.PAUSED_BY_HAND:
             return
-        self._count(verdict)
-        if verdict.needs_operator:
-            self.hold(verdict.reason)
+        self._count(classification)
+        if classification.needs_operator:
+            self.hold(classification.reason)
         elif self._rejected >= self._settings.rejected_run:
             self.hold("rejected_run")
         elif probe and self.state is BreakerState.PROBING:
-            self._record_probe(verdict, now)
+            self._record_probe(classification, now)
         elif self.state is BreakerState.CLOSED:
             reason = self._reason_to_open()
             if reason:
                 self._open(reason, now)
 
-    def _count(self, verdict: Verdict) -> None:
-        outcome = verdict.outcome
+    def _count(self, classification: Classification) -> None:
+        outcome = classification.outcome
         self._seen += 1
         self._not_sent = self._not_sent + 1 if outcome is Outcome.NOT_SENT else 0
         self._rejected = self._rejected + 1 if outcome is Outcome.REJECTED else 0
@@ -227,8 +239,8 @@ class Breaker:
             recent.popleft()
         return "unknown_budget" if len(recent) > settings.unknown_budget else ""
 
-    def _record_probe(self, verdict: Verdict, now: float) -> None:
-        if verdict.outcome in (Outcome.ACCEPTED, Outcome.REJECTED):
+    def _record_probe(self, classification: Classification, now: float) -> None:
+        if classification.outcome in (Outcome.ACCEPTED, Outcome.REJECTED):
             self.resume()
         else:
             self._open(self.reason, now)

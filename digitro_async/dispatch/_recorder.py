@@ -11,7 +11,7 @@ __all__ = ["Recorder", "TakesDoubts"]
 class Recorder(Protocol):
     """Told of every attempt of a stream, before it is made and after."""
 
-    async def intend(self, key: Hashable, pabx: str) -> None:
+    async def record_intent(self, key: Hashable, pabx: str) -> None:
         """Record that a call is about to be sent; it is durable on return.
 
         Args:
@@ -23,7 +23,7 @@ class Recorder(Protocol):
         """
         ...
 
-    def settle(
+    def record_outcome(
         self,
         key: Hashable,
         pabx: str,
@@ -32,7 +32,7 @@ class Recorder(Protocol):
     ) -> None:
         """Record what an attempt came to; whoever made it need not wait for that.
 
-        What is given here before a call to ``intend`` is durable when that is.
+        What is given here before a call to ``record_intent`` is durable when that is.
 
         Args:
             key: The key of the call's ``DispatchItem``.
@@ -46,7 +46,7 @@ class Recorder(Protocol):
 
 @runtime_checkable
 class TakesDoubts(Protocol):
-    """A journal that can also record doubts about what it recorded before."""
+    """A recorder that can also record doubts about what it recorded before."""
 
     def doubt(self, keys: Sequence[Hashable], pabx: str) -> None:
         """Record that the answers to calls may belong to other calls.

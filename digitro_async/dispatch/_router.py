@@ -3,9 +3,9 @@
 import random
 from collections.abc import Callable, Iterable
 
-from digitro_async.dispatch._admission import Lane
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._live_clock import live_time
-from digitro_async.dispatch._load_balancer import LoadBalancer, weight
+from digitro_async.dispatch._load_balancer import LoadBalancer, load_key
 from digitro_async.dispatch._shared_caps import at_one_address, make_pacer
 from digitro_async.errors import ConfigurationError, PABXPausedError
 from digitro_async.models import PABX
@@ -15,7 +15,7 @@ __all__ = ["Router"]
 
 
 class Router:
-    """The lanes of all PABX.
+    """The admissions of all PABX.
 
     Args:
         pabx: The PABX, or several with different names.
@@ -35,25 +35,31 @@ class Router:
         chance: Callable[[], float] = random.random,
     ) -> None:
         several = (pabx,) if isinstance(pabx, PABX) else _several(pabx)
-        made: dict[str, Lane] = {}
+        made: dict[str, Admission] = {}
         for together in at_one_address(several).values():
             pacer = make_pacer(together, pause.first_pause)
-            lanes = [Lane(one, retry, pause, chance, pacer) for one in together]
-            for lane in lanes:
-                lane.beside = tuple(one for one in lanes if one is not lane)
-                made[lane.pabx.name] = lane
-        self.lanes = {one.name: made[one.name] for one in several}
-        if not several or len(self.lanes) < len(several):
+            admissions = [
+                Admission(one, retry, pause, chance, pacer) for one in together
+            ]
+            for admission in admissions:
+                admission.beside = tuple(
+                    one for one in admissions if one is not admission
+                )
+                made[admission.pabx.name] = admission
+        self.admissions = {one.name: made[one.name] for one in several}
+        if not several or len(self.admissions) < len(several):
             raise ConfigurationError("give at least one PABX, each a name of its own")
-        self._only = self.lanes[several[0].name] if len(several) == 1 else None
-        self._least = None if self._only else LoadBalancer(self.lanes.values())
+        self._only = self.admissions[several[0].name] if len(several) == 1 else None
+        self._least = None if self._only else LoadBalancer(self.admissions.values())
 
-    def choose(self, name: str | None, *, failed: Lane | None = None) -> Lane | None:
-        """Return the lane for a call; None where no PABX has that name.
+    def choose(
+        self, name: str | None, *, failed: Admission | None = None
+    ) -> Admission | None:
+        """Return the admission for a call; None where no PABX has that name.
 
         Args:
             name: The PABX that must take it, None for the least loaded unpaused one.
-            failed: A lane that could not send it, taken only if there is no other.
+            failed: The admission that could not send it, taken if there is no other.
         """
         if name is not None:
             return self._find(name)
@@ -62,78 +68,93 @@ class Router:
         if failed is None:
             return self._least.choose()
 
-        def order(lane: Lane) -> tuple[bool, bool, bool, float]:
-            held, paused, load = weight(lane)
-            return held, paused, lane is failed, load
+        def order(admission: Admission) -> tuple[bool, bool, bool, float]:
+            held, paused, load = load_key(admission)
+            return held, paused, admission is failed, load
 
-        return min(self.lanes.values(), key=order)
+        return min(self.admissions.values(), key=order)
 
-    def named(self, name: str | None) -> list[Lane]:
-        """Return the lane of that name, or all for None.
+    def named(self, name: str | None) -> list[Admission]:
+        """Return the admission of that name, or all for None.
 
         Raises:
             ConfigurationError: If there is no PABX of that name.
         """
         if name is None:
-            return list(self.lanes.values())
-        lane = self._find(name)
-        if lane is None:
+            return list(self.admissions.values())
+        admission = self._find(name)
+        if admission is None:
             raise ConfigurationError("there is no PABX of that name")
-        return [lane]
+        return [admission]
 
-    def _find(self, name: object) -> Lane | None:
-        return self.lanes.get(name) if isinstance(name, str) else None
+    def _find(self, name: object) -> Admission | None:
+        return self.admissions.get(name) if isinstance(name, str) else None
 
-    async def enter(
-        self, lane: Lane, *, movable: bool, patient: bool, max_wait: float | None
-    ) -> tuple[Lane, bool]:
-        """Wait for a turn and start; return the lane it is in and whether it probes.
+    async def acquire(
+        self,
+        admission: Admission,
+        *,
+        may_fail_over: bool,
+        wait_while_paused: bool,
+        max_wait: float | None,
+    ) -> tuple[Admission, bool]:
+        """Wait for a turn and start; return the admission and whether the call probes.
 
         Args:
-            lane: Where to wait.
-            movable: Whether another PABX may take the call when this one is paused.
-            patient: Whether to wait while every PABX that may take it is paused.
+            admission: Where to wait.
+            may_fail_over: Whether another PABX may take the call if this one is paused.
+            wait_while_paused: Whether to wait while every PABX for the call is paused.
             max_wait: Most seconds to wait for one turn, None for no limit.
 
         Raises:
             NotSentError: If the call's turn won't come: the class says why.
         """
         while True:
-            probe = lane.try_enter(live_time())
+            probe = admission.acquire_nowait(live_time())
             if probe is not None:
-                return lane, probe
-            waits = patient and not (movable and self._has_unpaused_beside(lane))
-            if lane.is_paused and movable:
+                return admission, probe
+            waits = wait_while_paused and not (
+                may_fail_over and self._has_unpaused_beside(admission)
+            )
+            if admission.is_paused and may_fail_over:
                 other = self._unpaused()
                 if other is not None:
-                    lane = other
+                    admission = other
                     continue
             try:
-                return lane, await lane.enter(patient=waits, max_wait=max_wait)
+                return admission, await admission.acquire(
+                    wait_while_paused=waits, max_wait=max_wait
+                )
             except PABXPausedError as error:
                 refusal = error.with_traceback(None)
-            other = self._unpaused() if movable else None
-            if other is None and movable and lane.is_held:
+            other = self._unpaused() if may_fail_over else None
+            if other is None and may_fail_over and admission.needs_resume:
                 other = self._unheld()
-                if other is not None and not patient:
+                if other is not None and not wait_while_paused:
                     refusal, other = other.paused_error(), None
-            if other is None and (lane.is_held or not patient):
+            if other is None and (admission.needs_resume or not wait_while_paused):
                 raise refusal
-            lane = other or lane
+            admission = other or admission
 
-    def _unheld(self) -> Lane | None:
-        """Return the lane that will take calls first by itself, if one will."""
-        waiting = [lane for lane in self.lanes.values() if not lane.is_held]
-        return min(waiting, key=lambda lane: lane.breaker.until, default=None)
+    def _unheld(self) -> Admission | None:
+        """Return the admission that will take calls first by itself, if one will."""
+        waiting = [
+            admission
+            for admission in self.admissions.values()
+            if not admission.needs_resume
+        ]
+        return min(waiting, key=lambda admission: admission.breaker.until, default=None)
 
-    def _unpaused(self) -> Lane | None:
-        """Return the least loaded lane that is not paused, if there is one."""
-        lane = self.choose(None)
-        return None if lane is None or lane.is_paused else lane
+    def _unpaused(self) -> Admission | None:
+        """Return the least loaded admission that is not paused, if there is one."""
+        admission = self.choose(None)
+        return None if admission is None or admission.is_paused else admission
 
-    def _has_unpaused_beside(self, lane: Lane) -> bool:
+    def _has_unpaused_beside(self, admission: Admission) -> bool:
         return any(
-            not other.is_paused for other in self.lanes.values() if other is not lane
+            not other.is_paused
+            for other in self.admissions.values()
+            if other is not admission
         )
 
 

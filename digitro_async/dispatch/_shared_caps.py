@@ -10,7 +10,7 @@ from digitro_async.models import PABX
 from digitro_async.protocol import AttemptResult, is_answer
 from digitro_async.settings import RateLimit
 
-__all__ = ["at_one_address", "give_back", "hold_slots", "make_pacer"]
+__all__ = ["at_one_address", "give_back", "make_pacer", "reserve_slots"]
 
 
 def at_one_address(several: Iterable[PABX]) -> dict[str, list[PABX]]:
@@ -39,7 +39,7 @@ def make_pacer(together: Sequence[PABX], rest: float) -> Pacer | Together | None
     return Together(pacers) if pacers else None
 
 
-def hold_slots(
+def reserve_slots(
     pacer: Pacer | Together,
     free_at: Sequence[float],
     lost_until: Sequence[float],
@@ -65,7 +65,7 @@ def give_back(
     pacer: Pacer | Together, settled: AttemptResult, now: float, started: float
 ) -> None:
     """Give back the slot of an attempt, or keep it where no answer came."""
-    outcome, reason = settled.verdict.outcome, settled.verdict.reason
+    outcome, reason = settled.classification.outcome, settled.classification.reason
     if outcome is Outcome.ACCEPTED or is_answer(outcome, reason):
         pacer.settle(now, started)
     elif outcome is Outcome.NOT_SENT:

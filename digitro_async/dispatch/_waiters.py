@@ -24,12 +24,12 @@ class Waiter:
 
     Attributes:
         turn: Tells it that its turn has come, and whether it is a probe.
-        patient: Whether it waits while the PABX is paused.
+        wait_while_paused: Whether it waits while the PABX is paused.
         waits: Whether it still counts as waiting.
     """
 
     turn: asyncio.Future[bool]
-    patient: bool
+    wait_while_paused: bool
     waits: bool = True
 
 

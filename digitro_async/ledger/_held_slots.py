@@ -24,7 +24,9 @@ _NOT_SENT = frozenset(Failure)
 _REFUSED = ("throttled", "status_")
 """How reasons of a call begin that was given back because the PABX refused it."""
 
-_ENDS = frozenset({Step.ACCEPT, Step.REJECT, Step.LOSE, Step.RETURN, Step.RECOVER})
+_ENDS = frozenset(
+    {Step.ACCEPT, Step.REJECT, Step.MARK_UNKNOWN, Step.NOT_PLACED, Step.RECOVER}
+)
 
 MOST_EVENTS = 500_000
 """Events that are looked at; a cap of 2,000 a second makes as many in two minutes."""
@@ -182,10 +184,10 @@ class _LookBack:
 
 def _end_of(step: Step, place: int, at: float, reason: str) -> _End | None:
     """Return how an attempt ended; None where nothing was sent."""
-    if step in (Step.LOSE, Step.RECOVER):
+    if step in (Step.MARK_UNKNOWN, Step.RECOVER):
         is_answered = is_answer(Outcome.UNKNOWN, reason)
         return _End(place, at, is_answered, not is_answered)
-    if step is Step.RETURN:
+    if step is Step.NOT_PLACED:
         if reason in _NOT_SENT:
             return None
         return _End(place, at, reason.startswith(_REFUSED), is_lost=False)

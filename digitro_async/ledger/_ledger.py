@@ -207,7 +207,7 @@ class Ledger(Protocol):
         """Return how many contacts are in each state."""
         ...
 
-    async def given_up(self, max_attempts: int) -> int:
+    async def count_exhausted(self, max_attempts: int) -> int:
         """Return how many pending contacts ``claim`` leaves out for that limit."""
         ...
 
@@ -237,11 +237,11 @@ class Ledger(Protocol):
         """
         ...
 
-    async def remember(self, name: str, value: str) -> None:
+    async def set_setting(self, name: str, value: str) -> None:
         """Keep a setting of the campaign."""
         ...
 
-    async def recall(self, name: str) -> str | None:
+    async def get_setting(self, name: str) -> str | None:
         """Return a setting of the campaign."""
         ...
 

@@ -4,7 +4,7 @@ import re
 
 from digitro_async.errors import LedgerError
 from digitro_async.ledger._ledger_clock import Clock, read_clock
-from digitro_async.ledger._state import State, Step, after
+from digitro_async.ledger._state import State, Step, next_state
 from digitro_async.privacy import Personal
 
 __all__ = [
@@ -55,7 +55,7 @@ def decide(
             reason="no_evidence",
         )
     step = Step.RECONCILE_ACCEPTED if accepted else Step.RECONCILE_NOT_PLACED
-    becomes = after(state, step)
+    becomes = next_state(state, step)
     latest, is_unclear = _latest(sent_at or 0.0, clock)
     wait = latest + quarantine - now
     if wait > 0:

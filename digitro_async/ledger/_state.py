@@ -22,8 +22,8 @@ __all__ = [
     "TRANSITIONS",
     "State",
     "Step",
-    "after",
     "diagram",
+    "next_state",
     "step_for",
 ]
 
@@ -57,9 +57,9 @@ class Step(enum.StrEnum):
     INTEND = "intend"
     ACCEPT = "accept"
     REJECT = "reject"
-    LOSE = "lose"
+    MARK_UNKNOWN = "lose"
     """The call's outcome is unknown."""
-    RETURN = "return"
+    NOT_PLACED = "return"
     """Provably not placed: not sent, or refused for a reason that is not its fault."""
     INVALIDATE = "invalidate"
     SKIP = "skip"
@@ -82,9 +82,9 @@ TRANSITIONS: Final = {
     (State.CLAIMED, Step.INTEND): State.INTENT,
     (State.INTENT, Step.ACCEPT): State.ACCEPTED,
     (State.INTENT, Step.REJECT): State.REJECTED,
-    (State.INTENT, Step.LOSE): State.UNKNOWN,
+    (State.INTENT, Step.MARK_UNKNOWN): State.UNKNOWN,
     (State.INTENT, Step.RECOVER): State.UNKNOWN,
-    (State.INTENT, Step.RETURN): State.CLAIMED,
+    (State.INTENT, Step.NOT_PLACED): State.CLAIMED,
     (State.UNKNOWN, Step.RECONCILE_ACCEPTED): State.ACCEPTED,
     (State.UNKNOWN, Step.RECONCILE_NOT_PLACED): State.PENDING,
     (State.ACCEPTED, Step.DOUBT): State.UNKNOWN,
@@ -103,13 +103,13 @@ DOUBTFUL: Final = "doubtful_answer"
 _STEPS: Final = {
     Outcome.ACCEPTED: Step.ACCEPT,
     Outcome.REJECTED: Step.REJECT,
-    Outcome.UNKNOWN: Step.LOSE,
-    Outcome.REFUSED: Step.RETURN,
-    Outcome.NOT_SENT: Step.RETURN,
+    Outcome.UNKNOWN: Step.MARK_UNKNOWN,
+    Outcome.REFUSED: Step.NOT_PLACED,
+    Outcome.NOT_SENT: Step.NOT_PLACED,
 }
 
 
-def after(state: State, step: Step) -> State:
+def next_state(state: State, step: Step) -> State:
     """Return the state that a step leads to.
 
     Raises:

@@ -17,7 +17,11 @@ from digitro_async.errors import (
 )
 from digitro_async.models import PABX, CallAccepted
 from digitro_async.privacy import Personal
-from digitro_async.protocol._classification import Observation, Verdict, judge
+from digitro_async.protocol._classification import (
+    Classification,
+    Observation,
+    classify_evidence,
+)
 from digitro_async.protocol._codec import UnreadableBodyError, decode_answer
 from digitro_async.protocol._names import API_KEY_HEADER, PREDICTIVE_CALL_PATH
 
@@ -25,10 +29,10 @@ __all__ = [
     "AttemptResult",
     "build_headers",
     "build_url",
+    "classify",
     "doubtful_answer",
     "error_of",
     "repeated_call_id",
-    "settle",
 ]
 
 MAX_DETAIL_BYTES: Final = 2048
@@ -71,12 +75,12 @@ class AttemptResult:
     """One attempt, settled.
 
     Attributes:
-        verdict: What is known of the call.
+        classification: What is known of the call.
         accepted: The acceptance, where that is what is known.
         retry_after: Seconds the PABX asked to wait, None if it did not say.
     """
 
-    verdict: Verdict
+    classification: Classification
     accepted: CallAccepted | None = None
     retry_after: float | None = attrs.field(default=None, repr=False)
 
@@ -84,30 +88,36 @@ class AttemptResult:
 _SettledDraft: Final = draft_of(AttemptResult)
 
 
-def settle(seen: Observation, *, now: float = 0.0) -> AttemptResult:
+def classify(seen: Observation, *, now: float = 0.0) -> AttemptResult:
     """Return what one attempt settled.
 
     Args:
         seen: The observation.
         now: Unix time in seconds, against which a Retry-After date is read.
     """
-    verdict = judge(seen)
-    if verdict.outcome is _ACCEPTED:
+    classification = classify_evidence(seen)
+    if classification.outcome is _ACCEPTED:
         try:
             accepted = decode_answer(seen.body)
         except UnreadableBodyError as error:
             code = str(error.args[0])
-            return AttemptResult(Verdict(Outcome.UNKNOWN, UnreadableAnswerError, code))
+            return AttemptResult(
+                Classification(Outcome.UNKNOWN, UnreadableAnswerError, code)
+            )
         draft = _SettledDraft()
-        draft.verdict, draft.accepted, draft.retry_after = verdict, accepted, None
+        draft.classification, draft.accepted, draft.retry_after = (
+            classification,
+            accepted,
+            None,
+        )
         draft.__class__ = AttemptResult
         settled: AttemptResult = draft
         return settled
-    if verdict.error is ThrottledError:
+    if classification.error is ThrottledError:
         asked = seen.retry_after
         text = asked.reveal() if isinstance(asked, Personal) else asked
-        return AttemptResult(verdict, retry_after=_read_retry_after(text, now))
-    return AttemptResult(verdict)
+        return AttemptResult(classification, retry_after=_read_retry_after(text, now))
+    return AttemptResult(classification)
 
 
 def repeated_call_id() -> AttemptResult:
@@ -116,10 +126,13 @@ def repeated_call_id() -> AttemptResult:
     It may be an older call's answer, left over on a reused connection, so whether
     this call was placed is not known.
     """
-    verdict = Verdict(
-        Outcome.UNKNOWN, UnreadableAnswerError, "repeated_call_id", alarm=True
+    classification = Classification(
+        Outcome.UNKNOWN,
+        UnreadableAnswerError,
+        "repeated_call_id",
+        protocol_violation=True,
     )
-    return AttemptResult(verdict)
+    return AttemptResult(classification)
 
 
 def doubtful_answer() -> AttemptResult:
@@ -128,7 +141,7 @@ def doubtful_answer() -> AttemptResult:
     Its connection was found to be out of step with its requests.
     """
     return AttemptResult(
-        Verdict(Outcome.UNKNOWN, UnreadableAnswerError, "doubtful_answer")
+        Classification(Outcome.UNKNOWN, UnreadableAnswerError, "doubtful_answer")
     )
 
 
@@ -136,14 +149,14 @@ def error_of(
     settled: AttemptResult, seen: Observation, *, pabx: str, attempts: int
 ) -> DigitroError | None:
     """Return the error of a settled attempt, None where it was accepted."""
-    verdict = settled.verdict
-    if verdict.error is None:
+    classification = settled.classification
+    if classification.error is None:
         return None
     detail = seen.body[:MAX_DETAIL_BYTES].decode("utf-8", "replace")
-    error = verdict.error(
+    error = classification.error(
         pabx=pabx,
         status=seen.status,
-        reason=verdict.reason,
+        reason=classification.reason,
         attempts=attempts,
         detail=Personal(detail) if detail else None,
     )

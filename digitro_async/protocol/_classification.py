@@ -25,13 +25,13 @@ from digitro_async.privacy import Personal
 __all__ = [
     "ACCEPTED_STATUS",
     "PABX_REASONS",
+    "Classification",
     "Connection",
     "Evidence",
     "Failure",
     "Observation",
-    "Verdict",
+    "classify_evidence",
     "is_answer",
-    "judge",
 ]
 
 ACCEPTED_STATUS: Final = 200
@@ -104,16 +104,16 @@ class Evidence:
     Made for every call: with its first values in the class it needs no constructor.
 
     Attributes:
-        sending: The first byte of the request is about to leave, or has left.
-        waiting: It waits for a pooled connection to become free.
+        request_started: The first byte of the request is about to leave, or has left.
+        waiting_for_connection: It waits for a pooled connection to become free.
         connection: The connection it was sent on, None where that is not known.
         is_doubtful: Its answer may belong to another call; known before it was read.
         owner: Set by whoever made the attempt, and told of doubts.
         attempt: Set by the owner: the number of the attempt.
     """
 
-    sending: bool = False
-    waiting: bool = False
+    request_started: bool = False
+    waiting_for_connection: bool = False
     connection: Connection | None = None
     is_doubtful: bool = False
     owner: Any = None  # an Owner; Any is not looked up at every call
@@ -130,14 +130,14 @@ class Observation:
     """All that is known after one attempt. Values only, no live objects.
 
     Attributes:
-        sending: See ``Evidence``.
+        request_started: See ``Evidence``.
         status: HTTP status, where an answer began.
         body: The answer's body as read so far.
         failure: Why the answer is not whole, None where it is.
         retry_after: The Retry-After header as sent; masked, it may repeat a number.
     """
 
-    sending: bool
+    request_started: bool
     status: int | None = None
     body: bytes = attrs.field(default=b"", repr=False)
     failure: Failure | None = None
@@ -145,7 +145,7 @@ class Observation:
 
 
 @attrs.frozen
-class Verdict:
+class Classification:
     """What is known of the call after one attempt.
 
     Attributes:
@@ -153,21 +153,21 @@ class Verdict:
         error: The class to raise, None where the call was accepted.
         reason: Code from a closed set.
         needs_operator: Whether the PABX must be paused until somebody has looked.
-        alarm: Whether the PABX broke its own protocol.
+        protocol_violation: Whether the PABX broke its own protocol.
     """
 
     outcome: Outcome
     error: type[errors.DigitroError] | None = None
     reason: str = ""
     needs_operator: bool = False
-    alarm: bool = False
+    protocol_violation: bool = False
 
 
 _SUCCESSES: Final = range(200, 300)
 _REDIRECTS: Final = range(300, 400)
 _SERVER_FAULTS: Final = range(500, 600)
 
-_ACCEPTED: Final = Verdict(Outcome.ACCEPTED)
+_ACCEPTED: Final = Classification(Outcome.ACCEPTED)
 
 _NOT_SENT: Final = {
     Failure.POOL_TIMEOUT: errors.PoolTimeoutError,
@@ -232,25 +232,25 @@ PABX_REASONS: Final = frozenset(
 the PABX, the way to it or whoever asked for the call was the cause."""
 
 
-def judge(seen: Observation) -> Verdict:
+def classify_evidence(seen: Observation) -> Classification:
     """Return what is known of the call; ACCEPTED still needs a readable body.
 
     First match wins, in this order: nothing left; no answer; an answer to a request
     that never left; then the status.
     """
-    if seen.failure is not None and not seen.sending and seen.status is None:
+    if seen.failure is not None and not seen.request_started and seen.status is None:
         not_sent = _NOT_SENT.get(seen.failure, errors.ConnectFailedError)
-        return Verdict(Outcome.NOT_SENT, not_sent, seen.failure)
+        return Classification(Outcome.NOT_SENT, not_sent, seen.failure)
     if seen.status is None:
         failure = seen.failure or Failure.UNEXPECTED
         error = _NO_ANSWER.get(failure, errors.OutcomeUnknownError)
-        return Verdict(Outcome.UNKNOWN, error, failure)
-    if not seen.sending:
-        return Verdict(
+        return Classification(Outcome.UNKNOWN, error, failure)
+    if not seen.request_started:
+        return Classification(
             Outcome.UNKNOWN,
             errors.UnreadableAnswerError,
             "answer_before_request",
-            alarm=True,
+            protocol_violation=True,
         )
     if seen.status == ACCEPTED_STATUS and seen.failure is None:
         return _ACCEPTED
@@ -264,26 +264,30 @@ def is_answer(outcome: Outcome, reason: str) -> bool:
     return outcome in _ANSWERED
 
 
-def _judge_status(status: int, failure: Failure | None) -> Verdict:
+def _judge_status(status: int, failure: Failure | None) -> Classification:
     if status in _SUCCESSES:
         if failure is not None:
             error = _NO_ANSWER.get(failure, errors.UnreadableAnswerError)
-            return Verdict(Outcome.UNKNOWN, error, failure)
+            return Classification(Outcome.UNKNOWN, error, failure)
         return _unreadable("undocumented_success")
     if status in _THROTTLED:
-        return Verdict(Outcome.REFUSED, errors.ThrottledError, "throttled")
+        return Classification(Outcome.REFUSED, errors.ThrottledError, "throttled")
     if status in _REJECTED:
-        return Verdict(Outcome.REJECTED, errors.RejectedError, f"status_{status}")
+        return Classification(
+            Outcome.REJECTED, errors.RejectedError, f"status_{status}"
+        )
     if status in _REFUSED:
         reason = f"status_{status}"
-        return Verdict(Outcome.REFUSED, _REFUSED[status], reason, needs_operator=True)
+        return Classification(
+            Outcome.REFUSED, _REFUSED[status], reason, needs_operator=True
+        )
     if status in _REDIRECTS:
         error = errors.UnexpectedRedirectError
-        return Verdict(Outcome.UNKNOWN, error, "redirect", needs_operator=True)
+        return Classification(Outcome.UNKNOWN, error, "redirect", needs_operator=True)
     if status in _SERVER_FAULTS:
-        return Verdict(Outcome.UNKNOWN, errors.ServerFaultError, "server_fault")
+        return Classification(Outcome.UNKNOWN, errors.ServerFaultError, "server_fault")
     return _unreadable("undocumented_status")
 
 
-def _unreadable(reason: str) -> Verdict:
-    return Verdict(Outcome.UNKNOWN, errors.UnreadableAnswerError, reason)
+def _unreadable(reason: str) -> Classification:
+    return Classification(Outcome.UNKNOWN, errors.UnreadableAnswerError, reason)

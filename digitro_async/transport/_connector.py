@@ -198,7 +198,7 @@ class CheckedConnector(aiohttp.TCPConnector):
     ) -> ResponseHandler:
         made = self._made = await super()._create_connection(req, traces, timeout)
         watched: Any = made
-        watched.what_waits = _watch(made.transport)
+        watched.poll_readable = _watch(made.transport)
         return made
 
     def _release(
@@ -242,7 +242,7 @@ def _is_quiet(protocol: Any, *, is_new: bool) -> bool:
         return False
     if is_new and transport.get_extra_info("sslcontext") is not None:
         return True  # after its handshake TLS 1.3 sends session tickets (RFC 8446, 4.6)
-    return not protocol.what_waits(0)
+    return not protocol.poll_readable(0)
 
 
 def _watch(transport: Any) -> Callable[[int], Any]:

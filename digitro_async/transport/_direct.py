@@ -16,15 +16,15 @@ from aiohttp.tracing import Trace
 
 from digitro_async.models import PABX
 from digitro_async.protocol import Evidence
-from digitro_async.transport._endpoint import Line
-from digitro_async.transport._prepared_request import Answer, composer, send
+from digitro_async.transport._endpoint import Endpoint
+from digitro_async.transport._prepared_request import Answer, request_builder, send
 from digitro_async.transport._sessions import Response, SessionManager
 
 __all__ = ["LeanSessionManager"]
 
 
 @attrs.frozen
-class _DirectEndpoint(Line):
+class _DirectEndpoint(Endpoint):
     """What every call to one PABX has in common.
 
     Attributes:
@@ -53,42 +53,44 @@ class LeanSessionManager(SessionManager):
             async with DigitroClient(pabx, sessions=sessions) as client: ...
     """
 
-    def _make_line(self, pabx: PABX, line: Line) -> Line:
+    def _make_endpoint(self, pabx: PABX, endpoint: Endpoint) -> Endpoint:
         request = aiohttp.ClientRequest(
             "POST",
-            line.url,
+            endpoint.url,
             loop=asyncio.get_running_loop(),
-            session=line.session,
+            session=endpoint.session,
         )
-        phases = line.session.timeout
+        phases = endpoint.session.timeout
         return _DirectEndpoint(
-            line.session,
-            line.url,
-            line.deadlines,
-            line.is_plain,
+            endpoint.session,
+            endpoint.url,
+            endpoint.deadlines,
+            endpoint.is_plain,
             request,
-            composer(pabx, line.url),
+            request_builder(pabx, endpoint.url),
             Answer.like(request),
             phases,
             phases.sock_read,
         )
 
-    async def _post(self, line: Any, body: bytes, evidence: Evidence) -> Response:
-        connection = await _connect(line, evidence)
+    async def _post(self, endpoint: Any, body: bytes, evidence: Evidence) -> Response:
+        connection = await _connect(endpoint, evidence)
         try:
-            return await _ask(line, connection, body, evidence)
+            return await _ask(endpoint, connection, body, evidence)
         except BaseException:
             connection.close()
             raise
 
 
-async def _connect(line: _DirectEndpoint, evidence: Evidence) -> Any:
+async def _connect(endpoint: _DirectEndpoint, evidence: Evidence) -> Any:
     """Return a connection, out of the pool or new."""
-    session = line.session
+    session = endpoint.session
     assert session.connector is not None  # noqa: S101 - for the type checker
     traces = [Trace(session, config, evidence) for config in session.trace_configs]  # type: ignore[arg-type]  # any context will do
     try:
-        return await session.connector.connect(line.request, traces, line.phases)
+        return await session.connector.connect(
+            endpoint.request, traces, endpoint.phases
+        )
     except aiohttp.ClientError:
         raise
     except TimeoutError:
@@ -97,15 +99,15 @@ async def _connect(line: _DirectEndpoint, evidence: Evidence) -> Any:
 
 
 async def _ask(
-    line: _DirectEndpoint, connection: Any, body: bytes, evidence: Evidence
+    endpoint: _DirectEndpoint, connection: Any, body: bytes, evidence: Evidence
 ) -> Answer:
     """Write the request and return the answer."""
     connection.protocol.set_response_params(
         read_until_eof=True,
         auto_decompress=False,
-        read_timeout=line.read_timeout,
-        timeout_ceil_threshold=line.phases.ceil_threshold,
+        read_timeout=endpoint.read_timeout,
+        timeout_ceil_threshold=endpoint.phases.ceil_threshold,
     )
     connection.protocol.begin(evidence)
-    send(connection, line.compose(body), evidence)
-    return await line.answer(connection).start(connection)
+    send(connection, endpoint.compose(body), evidence)
+    return await endpoint.answer(connection).start(connection)

@@ -14,14 +14,14 @@ from digitro_async.transport._deadlines import Deadlines
 from digitro_async.transport._evidence import make_pool_trace
 from digitro_async.transport._prepared_request import is_supported, request_class
 
-__all__ = ["Line", "open_endpoint"]
+__all__ = ["Endpoint", "open_endpoint"]
 
 _NEVER_ROUNDED: Final = float("inf")
 """aiohttp rounds timeouts above 5 s up to whole seconds; ours end when they say."""
 
 
 @attrs.frozen
-class Line:
+class Endpoint:
     """How calls are made to one PABX.
 
     Attributes:
@@ -37,7 +37,7 @@ class Line:
     is_plain: bool
 
 
-def open_endpoint(pabx: PABX, url: URL, connector: aiohttp.TCPConnector) -> Line:
+def open_endpoint(pabx: PABX, url: URL, connector: aiohttp.TCPConnector) -> Endpoint:
     """Return the line of a PABX. Needs a running loop.
 
     Args:
@@ -59,7 +59,7 @@ def open_endpoint(pabx: PABX, url: URL, connector: aiohttp.TCPConnector) -> Line
         request_class=request_class(pabx, url, own_traces=len(traces)),
     )
     is_plain = is_supported() and not traces
-    return Line(session, url, Deadlines(pabx.timeouts.total), is_plain)
+    return Endpoint(session, url, Deadlines(pabx.timeouts.total), is_plain)
 
 
 class _NoCookies(aiohttp.DummyCookieJar):

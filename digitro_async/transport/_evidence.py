@@ -76,7 +76,7 @@ class EvidencePayload(aiohttp.Payload):
         await writer.write(self.content[:content_length])  # no copy where that is all
 
     def _note(self, writer: Any) -> None:
-        self.evidence.sending = True
+        self.evidence.request_started = True
         protocol = getattr(writer, "protocol", None)
         if isinstance(protocol, TrackedProtocol):  # tools put others in its place
             protocol.begin(self.evidence)
@@ -106,8 +106,8 @@ def _evidence_itself(trace_request_ctx: Any) -> Any:
 
 
 async def _waiting(_: aiohttp.ClientSession, seen: Evidence, __: object) -> None:
-    seen.waiting = True
+    seen.waiting_for_connection = True
 
 
 async def _served(_: aiohttp.ClientSession, seen: Evidence, __: object) -> None:
-    seen.waiting = False
+    seen.waiting_for_connection = False

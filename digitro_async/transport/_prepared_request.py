@@ -21,7 +21,7 @@ from digitro_async.protocol import Evidence, build_headers
 from digitro_async.transport._evidence import EvidencePayload
 from digitro_async.transport._interim import READ, is_interim
 
-__all__ = ["Answer", "composer", "is_supported", "request_class", "send"]
+__all__ = ["Answer", "is_supported", "request_builder", "request_class", "send"]
 
 SUPPORTED_AIOHTTP: Final = "3.14."
 """Releases of aiohttp whose requests are known to be what is replaced here."""
@@ -45,7 +45,7 @@ def request_class(pabx: PABX, url: URL, *, own_traces: int = 0) -> Any:
     """
     if not is_supported():
         return aiohttp.ClientRequest
-    compose, own_headers = composer(pabx, url), len(build_headers(pabx))
+    compose, own_headers = request_builder(pabx, url), len(build_headers(pabx))
     prepared: type[_PreparedRequest] | None = None
 
     # What aiohttp gives to a request, named in its order: where names and order are the
@@ -80,7 +80,7 @@ def request_class(pabx: PABX, url: URL, *, own_traces: int = 0) -> Any:
     return make_request
 
 
-def composer(pabx: PABX, url: URL) -> Composer:
+def request_builder(pabx: PABX, url: URL) -> Composer:
     """Return what makes whole requests (RFC 9112) of contents.
 
     A function, because the head holds the api key, and what is no value is shown by
@@ -97,7 +97,7 @@ def composer(pabx: PABX, url: URL) -> Composer:
 def send(connection: Any, request: bytes, evidence: Evidence) -> None:
     """Write a whole request; the evidence says so before the first byte can leave."""
     write = connection.transport.write
-    evidence.sending = True
+    evidence.request_started = True
     write(request)
     connection.protocol.start_timeout()
 

@@ -24,7 +24,7 @@ from digitro_async.transport._connector import (
     make_connector,
     tls_of,
 )
-from digitro_async.transport._endpoint import Line, open_endpoint
+from digitro_async.transport._endpoint import Endpoint, open_endpoint
 from digitro_async.transport._evidence import EvidencePayload
 from digitro_async.transport._failures import failure_of
 
@@ -68,7 +68,7 @@ class SessionManager:
 
     def __init__(self) -> None:
         self._connectors: dict[Hashable, CheckedConnector] = {}
-        self._lines: dict[PABX, Line] = {}
+        self._endpoints: dict[PABX, Endpoint] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -101,19 +101,19 @@ class SessionManager:
             asyncio.CancelledError: If it is cancelled.
         """
         loop = asyncio.get_running_loop()
-        line = self._lines.get(pabx)
-        if line is None or self._closed or self._loop is not loop:
-            line = self._open(pabx)
+        endpoint = self._endpoints.get(pabx)
+        if endpoint is None or self._closed or self._loop is not loop:
+            endpoint = self._open(pabx)
         response: Response | None = None
         answer = b""
         failure: Failure | None = None
         task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101 - for the type checker
         cancelling = task.cancelling()
-        line.deadlines.start(task)
+        endpoint.deadlines.start(task)
         try:
             try:
-                response = await self._post(line, body, evidence)
+                response = await self._post(endpoint, body, evidence)
                 content = response.content
                 if content.is_eof():  # it came in one piece, as nearly all do
                     answer = content.read_nowait()
@@ -122,25 +122,31 @@ class SessionManager:
                 if len(answer) > MAX_ANSWER_BYTES:
                     failure = Failure.OVERSIZED
             except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
-                failure = failure_of(error, waiting_for_pool=evidence.waiting)
+                failure = failure_of(
+                    error, waiting_for_pool=evidence.waiting_for_connection
+                )
         except BaseException:
             if response is not None:
                 response.close()
-            if not line.deadlines.stop(task) or task.uncancel() > cancelling:
+            if not endpoint.deadlines.stop(task) or task.uncancel() > cancelling:
                 raise  # somebody else wished it
-            failure = Failure.POOL_TIMEOUT if evidence.waiting else Failure.TIMEOUT
+            failure = (
+                Failure.POOL_TIMEOUT
+                if evidence.waiting_for_connection
+                else Failure.TIMEOUT
+            )
         else:
-            if line.deadlines.stop(task):
+            if endpoint.deadlines.stop(task):
                 task.uncancel()
         if response is None:
-            return Observation(evidence.sending, failure=failure)
+            return Observation(evidence.request_started, failure=failure)
         status = response.status
-        if status == ACCEPTED_STATUS and failure is None and evidence.sending:
-            return Observation(evidence.sending, status, answer)
+        if status == ACCEPTED_STATUS and failure is None and evidence.request_started:
+            return Observation(evidence.request_started, status, answer)
         response.close()  # an upgrade would stay open; what was read to its end stays
         asked = response.headers.get("Retry-After")
         wait = None if asked is None else Personal(asked)
-        return Observation(evidence.sending, status, answer, failure, wait)
+        return Observation(evidence.request_started, status, answer, failure, wait)
 
     async def aclose(self) -> None:
         """Close every connection; calls on the wire are cut off, so drain before.
@@ -155,45 +161,47 @@ class SessionManager:
         async with AsyncExitStack() as every:  # goes on where one is cancelled
             for connector in self._connectors.values():
                 every.push_async_callback(connector.close)
-            for line in self._lines.values():
-                line.deadlines.close()
-                every.push_async_callback(line.session.close)
-            self._lines.clear()
+            for endpoint in self._endpoints.values():
+                endpoint.deadlines.close()
+                every.push_async_callback(endpoint.session.close)
+            self._endpoints.clear()
             self._connectors.clear()
 
-    def _post(self, line: Any, body: bytes, evidence: Evidence) -> Awaitable[Response]:
+    def _post(
+        self, endpoint: Any, body: bytes, evidence: Evidence
+    ) -> Awaitable[Response]:
         """Send the body; the response's content is still to be read."""
         content = EvidencePayload(body, evidence)
-        session: Any = line.session
+        session: Any = endpoint.session
         posting: Awaitable[Response]
-        if line.is_plain and aiohttp.ClientSession.post is _POST:
+        if endpoint.is_plain and aiohttp.ClientSession.post is _POST:
             # What it does, without the wrapping. Tools that hook in replace this one.
             posting = session._request(  # noqa: SLF001 - of releases looked at
-                "POST", line.url, data=content, allow_redirects=False
+                "POST", endpoint.url, data=content, allow_redirects=False
             )
         else:
             posting = session.post(
-                line.url,
+                endpoint.url,
                 data=content,
                 allow_redirects=False,
                 trace_request_ctx=evidence,
             )
         return posting
 
-    def _make_line(self, _: PABX, line: Line) -> Line:
-        """Return the line of a PABX, made of a plain one."""
-        return line
+    def _make_endpoint(self, _: PABX, endpoint: Endpoint) -> Endpoint:
+        """Return the endpoint of a PABX, made of a plain one."""
+        return endpoint
 
-    def _open(self, pabx: PABX) -> Line:
+    def _open(self, pabx: PABX) -> Endpoint:
         self.check_usable()
-        if pabx in self._lines:
-            return self._lines[pabx]
+        if pabx in self._endpoints:
+            return self._endpoints[pabx]
         url = URL(build_url(pabx), encoded=True)
         connector = self._connector_of(pabx, url)
         connector.serve(pabx.rate, pabx.pool.rest)
-        line = self._make_line(pabx, open_endpoint(pabx, url, connector))
-        self._lines[pabx] = line
-        return line
+        endpoint = self._make_endpoint(pabx, open_endpoint(pabx, url, connector))
+        self._endpoints[pabx] = endpoint
+        return endpoint
 
     def _connector_of(self, pabx: PABX, url: URL) -> CheckedConnector:
         key = (url.origin(), pabx.pool, pabx.timeouts.total, pabx.tls)

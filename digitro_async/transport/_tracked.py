@@ -79,7 +79,7 @@ class TrackedProtocol(BoundedProtocol):
         is_idle: No attempt is on it, so nothing may arrive.
         is_retired: It serves no further call.
         was_used: An attempt is on it, or was.
-        what_waits: Returns what waits to be read, after so many milliseconds at most.
+        poll_readable: Returns what waits to be read, after some milliseconds at most.
     """
 
     # Not in the instance's dictionary: with more than thirty names in it Python looks
@@ -95,15 +95,15 @@ class TrackedProtocol(BoundedProtocol):
         "_state",
         "is_idle",
         "is_retired",
+        "poll_readable",
         "was_used",
-        "what_waits",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, state: PoolState) -> None:
         super().__init__(loop)
         self.is_idle = True
         self.is_retired = self.was_used = False
-        self.what_waits: Any = None
+        self.poll_readable: Any = None
         self._state = state
         self._served: deque[Evidence] = deque(maxlen=REMEMBERED)
         self._last = b""  # what came last
@@ -139,7 +139,7 @@ class TrackedProtocol(BoundedProtocol):
 
     def something_waits(self) -> bool:
         """Whether bytes or the end wait to be read."""
-        return bool(self._buffer or self._tail or self.what_waits(0))
+        return bool(self._buffer or self._tail or self.poll_readable(0))
 
     def retire(self) -> float:
         """Let it serve no further call; watch it, then close it."""

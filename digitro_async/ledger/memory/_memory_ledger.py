@@ -30,7 +30,7 @@ from digitro_async.ledger._records import (
     Reconciliation,
     storable,
 )
-from digitro_async.ledger._state import State, Step, after
+from digitro_async.ledger._state import State, Step, next_state
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_rows import Row
 from digitro_async.privacy import Personal
@@ -168,12 +168,12 @@ class MemoryLedger:
     ) -> State:
         """Record what the call came to. See ``Ledger``."""
         self._check_open()
-        after(State.INTENT, step)
+        next_state(State.INTENT, step)
         row = self._row(number, IllegalTransitionError)
         call_id = None if call_id is None else storable(call_id)
         given = (pabx, call_id or "")
         if step is Step.ACCEPT and call_id is not None and given in self._call_ids:
-            step, reason = Step.LOSE, "repeated_call_id"
+            step, reason = Step.MARK_UNKNOWN, "repeated_call_id"
         row.settle(step, at, call_id, reason)
         if row.call_id is not None:
             self._call_ids.add(given)
@@ -226,7 +226,7 @@ class MemoryLedger:
             counts[row.state] += 1
         return counts
 
-    async def given_up(self, max_attempts: int) -> int:
+    async def count_exhausted(self, max_attempts: int) -> int:
         """Return how many pending contacts had so many attempts. See ``Ledger``."""
         self._check_open()
         return sum(
@@ -261,12 +261,12 @@ class MemoryLedger:
             latest=latest_by(self._settings.get(CLOCK), now),
         )
 
-    async def remember(self, name: str, value: str) -> None:
+    async def set_setting(self, name: str, value: str) -> None:
         """Keep a setting of the campaign."""
         self._check_open()
         self._settings[name] = value
 
-    async def recall(self, name: str) -> str | None:
+    async def get_setting(self, name: str) -> str | None:
         """Return a setting of the campaign."""
         self._check_open()
         return self._settings.get(name)

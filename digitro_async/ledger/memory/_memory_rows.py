@@ -4,7 +4,7 @@ import attrs
 
 from digitro_async.errors import ClaimLostError, IllegalTransitionError
 from digitro_async.ledger._records import ClaimedContact, ContactRecord, NewContact
-from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step, after
+from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step, next_state
 from digitro_async.protocol import PABX_REASONS
 
 __all__ = ["Row"]
@@ -59,7 +59,7 @@ class Row:
         Raises:
             IllegalTransitionError: If it is not legal.
         """
-        self.state = after(self.state, step)
+        self.state = next_state(self.state, step)
 
     def invalidate(self, reason: str, at: float) -> None:
         """Note that it can't be called.

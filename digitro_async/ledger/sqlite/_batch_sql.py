@@ -18,7 +18,7 @@ from digitro_async.errors import (
     DigitroError,
     IllegalTransitionError,
 )
-from digitro_async.ledger._state import TRANSITIONS, State, Step, after
+from digitro_async.ledger._state import TRANSITIONS, State, Step, next_state
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
 from digitro_async.ledger.sqlite._jobs import BatchConflictError, Job
@@ -34,7 +34,7 @@ _NOBODY: Final = 0
 dozen times as long to hand over None as a number or a text."""
 
 _CLAIMED, _INTENT = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
-_ACCEPT, _LOSE = STEP_CODES[Step.ACCEPT], STEP_CODES[Step.LOSE]
+_ACCEPT, _LOSE = STEP_CODES[Step.ACCEPT], STEP_CODES[Step.MARK_UNKNOWN]
 
 _ENDS: Final = {
     STEP_CODES[step]: becomes
@@ -72,7 +72,7 @@ _INTENTS: Final = _Statements(
     ),
     f"""
     UPDATE contact
-       SET state = {STATE_CODES[after(State.CLAIMED, Step.INTEND)]},
+       SET state = {STATE_CODES[next_state(State.CLAIMED, Step.INTEND)]},
            attempts = attempts + 1, pabx = event.pabx, sent_at = event.at,
            call_id = NULL, reason = NULL, settled_at = NULL
       FROM event

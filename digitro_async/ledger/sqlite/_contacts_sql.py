@@ -9,7 +9,7 @@ from itertools import count
 
 from digitro_async.errors import IllegalTransitionError
 from digitro_async.ledger._records import AddResult, ClaimedContact, NewContact
-from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step, after
+from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step, next_state
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger.sqlite._queries import MAY_TRY, read_pending
 
@@ -72,7 +72,7 @@ def claim_contacts(
             "UPDATE contact SET state = ?"  # noqa: S608 - our own texts
             f" WHERE number > ? AND number <= ? AND state = ? AND {MAY_TRY}",
             (
-                STATE_CODES[after(State.PENDING, Step.CLAIM)],
+                STATE_CODES[next_state(State.PENDING, Step.CLAIM)],
                 *(last, claimed[-1].number, _PENDING, max_attempts),
             ),
         )
@@ -83,7 +83,7 @@ def release_contacts(
     connection: sqlite3.Connection, numbers: Sequence[int] | None
 ) -> None:
     """Give claimed contacts back; all of them for None."""
-    becomes = STATE_CODES[after(State.CLAIMED, Step.RELEASE)]
+    becomes = STATE_CODES[next_state(State.CLAIMED, Step.RELEASE)]
     if numbers is None:
         connection.execute(
             "UPDATE contact SET state = ? WHERE state = ?", (becomes, _CLAIMED)
@@ -104,7 +104,7 @@ def invalidate_contact(
     Raises:
         IllegalTransitionError: If it is not claimed.
     """
-    becomes = STATE_CODES[after(State.CLAIMED, Step.INVALIDATE)]
+    becomes = STATE_CODES[next_state(State.CLAIMED, Step.INVALIDATE)]
     now = time.time()
     cursor = connection.execute(
         "UPDATE contact SET state = ?, reason = ?, settled_at = ?"

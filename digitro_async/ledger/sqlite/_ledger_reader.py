@@ -96,9 +96,9 @@ class LedgerReader:
         """Return how many contacts are in each state."""
         return self.ask(_queries.count_states)
 
-    def given_up(self, max_attempts: int) -> int:
+    def count_exhausted(self, max_attempts: int) -> int:
         """Return how many pending contacts had so many attempts."""
-        return self.ask(lambda c: _queries.count_given_up(c, max_attempts))
+        return self.ask(lambda c: _queries.count_exhausted_rows(c, max_attempts))
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun since they are recorded."""

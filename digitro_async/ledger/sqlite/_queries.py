@@ -22,7 +22,7 @@ except ImportError:
 
 __all__ = [
     "MAY_TRY",
-    "count_given_up",
+    "count_exhausted_rows",
     "count_states",
     "page_of_entries",
     "read_pending",
@@ -43,7 +43,7 @@ def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
     return dict.fromkeys(State, 0) | {STATES[code]: count for code, count in rows}
 
 
-def count_given_up(connection: sqlite3.Connection, max_attempts: int) -> int:
+def count_exhausted_rows(connection: sqlite3.Connection, max_attempts: int) -> int:
     """Return how many pending contacts had so many attempts; see ``MAY_TRY``."""
     row = connection.execute(
         f"SELECT count(*) FROM contact WHERE state = ? AND NOT {MAY_TRY}",  # noqa: S608 - ours

@@ -30,7 +30,7 @@ from digitro_async.ledger._records import (
     Reconciliation,
     storable,
 )
-from digitro_async.ledger._state import State, Step, after
+from digitro_async.ledger._state import State, Step, next_state
 from digitro_async.ledger.sqlite import _queries
 from digitro_async.ledger.sqlite._batch_sql import write_intents, write_outcomes
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
@@ -236,7 +236,7 @@ class SQLiteLedger:
         told: Done,
     ) -> None:
         """Record what the call came to. See ``SettlesAndTells``."""
-        after(_INTENT, step)  # raises where no call can end so
+        next_state(_INTENT, step)  # raises where no call can end so
         text = "" if call_id is None else storable(call_id)
         row = (number, STEP_CODES[step], at, text, reason or "", pabx)
         if self._writer is None:
@@ -256,9 +256,9 @@ class SQLiteLedger:
         now: float,
     ) -> Reconciliation:
         """Settle an unknown contact by evidence. See ``Ledger``."""
-        clock = clock_to_keep(await self.recall(CLOCK))
+        clock = clock_to_keep(await self.get_setting(CLOCK))
         if clock is not None:
-            await self.remember(CLOCK, clock)
+            await self.set_setting(CLOCK, clock)
         return await self._call(
             lambda c: reconcile_contact(
                 c, contact, accepted=accepted, evidence=evidence, now=now
@@ -269,9 +269,11 @@ class SQLiteLedger:
         """Return how many contacts are in each state."""
         return await self._read(_queries.count_states)
 
-    async def given_up(self, max_attempts: int) -> int:
+    async def count_exhausted(self, max_attempts: int) -> int:
         """Return how many pending contacts had so many attempts."""
-        return await self._read(lambda c: _queries.count_given_up(c, max_attempts))
+        return await self._read(
+            lambda c: _queries.count_exhausted_rows(c, max_attempts)
+        )
 
     async def entries(self) -> AsyncIterator[ContactRecord]:
         """Yield every contact, in the order of import."""
@@ -304,11 +306,11 @@ class SQLiteLedger:
             )
         )
 
-    async def remember(self, name: str, value: str) -> None:
+    async def set_setting(self, name: str, value: str) -> None:
         """Keep a setting of the campaign."""
         await self._call(lambda c: write_setting(c, name, value))
 
-    async def recall(self, name: str) -> str | None:
+    async def get_setting(self, name: str) -> str | None:
         """Return a setting of the campaign."""
         return await self._read(lambda c: _queries.read_setting(c, name))
 
@@ -353,7 +355,7 @@ class SQLiteLedger:
 def _recover(connection: sqlite3.Connection) -> int:
     """Close what the last owner left open: nobody else can have it now."""
     claimed, intent = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
-    unknown = STATE_CODES[after(State.INTENT, Step.RECOVER)]
+    unknown = STATE_CODES[next_state(State.INTENT, Step.RECOVER)]
     now = time.time()
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(
@@ -368,7 +370,7 @@ def _recover(connection: sqlite3.Connection) -> int:
     ).rowcount
     connection.execute(
         "UPDATE contact SET state = ? WHERE state = ?",
-        (STATE_CODES[after(State.CLAIMED, Step.RECOVER)], claimed),
+        (STATE_CODES[next_state(State.CLAIMED, Step.RECOVER)], claimed),
     )
     connection.execute("COMMIT")
     return recovered

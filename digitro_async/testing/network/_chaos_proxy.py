@@ -30,7 +30,7 @@ class ChaosProxy:
             async with DigitroClient(settings) as client:
                 proxy.add(Latency(0.2, jitter=0.05))
                 await client.make_predictive_call(call)
-                with proxy.having(ResetPeer(), stream="upstream"):
+                with proxy.active(ResetPeer(), stream="upstream"):
                     with pytest.raises(OutcomeUnknownError):
                         await client.make_predictive_call(call)
 
@@ -156,7 +156,7 @@ class ChaosProxy:
         self._notice()
 
     @contextmanager
-    def having(self, toxic: Toxic, *, stream: _Stream = "downstream") -> Iterator[None]:
+    def active(self, toxic: Toxic, *, stream: _Stream = "downstream") -> Iterator[None]:
         """Let a toxic act within a ``with`` block.
 
         Raises:

@@ -16,10 +16,10 @@ from digitro_async.testing.simulator._readings import Readings
 from digitro_async.testing.simulator._received_calls import Record
 from digitro_async.testing.simulator._request_handler import (
     Latency,
-    Operator,
+    RequestHandler,
     is_seconds,
 )
-from digitro_async.testing.simulator._request_validator import Judge
+from digitro_async.testing.simulator._request_validator import RequestValidator
 
 __all__ = ["FakePABX"]
 
@@ -97,13 +97,13 @@ class FakePABX(Readings):
         self._record = Record(
             keep=keep_record, path=None if record_path is None else Path(record_path)
         )
-        self._judge = Judge(
+        self._judge = RequestValidator(
             channel_id=channel_id,
             api_key=api_key,
             forbidden_keys=forbidden_keys,
             device_passwords=device_passwords,
         )
-        self._operator = Operator(
+        self._handler = RequestHandler(
             self._judge,
             self._record,
             faults=(faults or FaultPlan()).decisions(),
@@ -136,7 +136,7 @@ class FakePABX(Readings):
         if self._listener is not None:
             raise ConfigurationError("the simulator is running")
         self._record.open()
-        self._listener = Listener(self._operator, self._idle_timeout)
+        self._listener = Listener(self._handler, self._idle_timeout)
         try:
             await self.resume_listening()
         except OSError:
@@ -180,7 +180,7 @@ class FakePABX(Readings):
 
     def set_faults(self, faults: FaultPlan | None) -> None:
         """Go by another plan from the next request on; ordinals go on counting."""
-        self._operator.faults = (faults or FaultPlan()).decisions()
+        self._handler.faults = (faults or FaultPlan()).decisions()
 
     async def wait_for_posts(self, posts: int) -> None:
         """Return as soon as that many POSTs have been received in all."""

@@ -8,7 +8,7 @@ from digitro_async.testing.simulator._received_calls import (
     Record,
     Summary,
 )
-from digitro_async.testing.simulator._request_handler import Operator
+from digitro_async.testing.simulator._request_handler import RequestHandler
 
 __all__ = ["Readings"]
 
@@ -17,7 +17,7 @@ class Readings:
     """The reading half of a ``FakePABX``."""
 
     rate: RateLimit | None
-    _operator: Operator
+    _handler: RequestHandler
     _record: Record
 
     @property
@@ -49,7 +49,7 @@ class Readings:
     @property
     def connections(self) -> int:
         """TCP connections accepted."""
-        return self._operator.connections
+        return self._handler.connections
 
     @property
     def over_cap(self) -> list[OverCap]:

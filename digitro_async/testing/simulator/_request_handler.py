@@ -23,13 +23,13 @@ from digitro_async.testing.simulator._faults import Fault, FaultDecisions
 from digitro_async.testing.simulator._injection import inject, inject_early
 from digitro_async.testing.simulator._received_calls import ReceivedCall, Record
 from digitro_async.testing.simulator._request_validator import (
-    Judge,
     ReceivedRequest,
+    RequestValidator,
     Verdict,
 )
 from digitro_async.testing.simulator._tcp_connection import Connection
 
-__all__ = ["Latency", "Operator", "is_seconds"]
+__all__ = ["Latency", "RequestHandler", "is_seconds"]
 
 Latency = float | Callable[[random.Random], float]
 
@@ -63,7 +63,7 @@ class _Throttle:
         return 0.0
 
 
-class Operator:
+class RequestHandler:
     """Sits at the switchboard of one simulator.
 
     Attributes:
@@ -75,7 +75,7 @@ class Operator:
 
     def __init__(
         self,
-        judge: Judge,
+        validator: RequestValidator,
         record: Record,
         *,
         faults: FaultDecisions,
@@ -85,7 +85,7 @@ class Operator:
     ) -> None:
         if not callable(latency) and not is_seconds(latency):
             raise ConfigurationError("latency must be seconds or a function")
-        self.judge = judge
+        self.validator = validator
         self.record = record
         self.faults = faults
         self._latency = latency
@@ -156,7 +156,7 @@ class Operator:
         return True
 
     def _verdict(self, posted: ReceivedRequest, now: float) -> Verdict:
-        verdict = self.judge.judge(posted)
+        verdict = self.validator.validate(posted)
         if verdict.status != _OK or self._throttle is None:
             return verdict
         wait = self._throttle.seconds_to_wait(now)

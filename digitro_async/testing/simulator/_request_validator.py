@@ -14,7 +14,7 @@ import attrs
 
 from digitro_async.protocol._names import PREDICTIVE_CALL_PATH, WIRE_NAMES
 
-__all__ = ["Judge", "ReceivedRequest", "Verdict"]
+__all__ = ["ReceivedRequest", "RequestValidator", "Verdict"]
 
 _PATH = re.compile(
     re.escape(PREDICTIVE_CALL_PATH).replace(
@@ -111,7 +111,7 @@ def _problem_of(fields: Any) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class Judge:
+class RequestValidator:
     """Holds what the PABX knows of its clients.
 
     Args:
@@ -126,7 +126,7 @@ class Judge:
     forbidden_keys: Collection[str] = attrs.field(repr=False)
     device_passwords: Mapping[str, str] | None = attrs.field(repr=False)
 
-    def judge(self, posted: ReceivedRequest) -> Verdict:
+    def validate(self, posted: ReceivedRequest) -> Verdict:
         """Return the verdict, the first mistake found decides."""
         match = _PATH.fullmatch(posted.path)
         if match is None:

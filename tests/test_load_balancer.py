@@ -9,16 +9,16 @@ from helpers import make_pabx, per_second
 from virtual_time import virtual_time
 
 from digitro_async import PauseSettings, RetrySettings
-from digitro_async.dispatch._load_balancer import SPARE, LoadBalancer, weight
+from digitro_async.dispatch._load_balancer import SPARE, LoadBalancer, load_key
 from digitro_async.dispatch._router import Router
 from digitro_async.errors import NotSentError, Outcome, RejectedError
-from digitro_async.protocol import AttemptResult, Verdict
+from digitro_async.protocol import AttemptResult, Classification
 
 OUTCOMES = [
-    AttemptResult(Verdict(Outcome.ACCEPTED)),
-    AttemptResult(Verdict(Outcome.UNKNOWN)),
-    AttemptResult(Verdict(Outcome.NOT_SENT, NotSentError, "connect_failed")),
-    AttemptResult(Verdict(Outcome.REJECTED, RejectedError, "rejected")),
+    AttemptResult(Classification(Outcome.ACCEPTED)),
+    AttemptResult(Classification(Outcome.UNKNOWN)),
+    AttemptResult(Classification(Outcome.NOT_SENT, NotSentError, "connect_failed")),
+    AttemptResult(Classification(Outcome.REJECTED, RejectedError, "rejected")),
 ]
 
 
@@ -36,51 +36,53 @@ def make_router(count: int) -> Router:
 
 
 def look_at_all(router: Router) -> object:
-    """Return what a look at every lane finds."""
-    return min(router.lanes.values(), key=weight)
+    """Return what a look at every admission finds."""
+    return min(router.admissions.values(), key=load_key)
 
 
 class Operator:
-    """Does one thing after another to the lanes of a router."""
+    """Does one thing after another to the admissions of a router."""
 
     def __init__(self, router: Router, chance: random.Random) -> None:
         self.router = router
         self.chance = chance
-        self.lanes = list(router.lanes.values())
+        self.admissions = list(router.admissions.values())
         self.on_wire: list[tuple[int, bool]] = []
         self.waiting: dict[asyncio.Task[bool], int] = {}
 
     def act(self) -> None:
         """Do one thing, whatever comes."""
-        number = self.chance.randrange(len(self.lanes))
-        lane, now = self.lanes[number], asyncio.get_running_loop().time()
+        number = self.chance.randrange(len(self.admissions))
+        admission, now = self.admissions[number], asyncio.get_running_loop().time()
         deed = self.chance.choices(
             ["start", "wait", "settle", "abandon", "cancel", "pause", "resume"],
             [6, 5, 6, 2, 2, 1, 2],
         )[0]
         if deed == "start":
-            probe = lane.try_enter(now)
+            probe = admission.acquire_nowait(now)
             if probe is not None:
                 self.on_wire.append((number, probe))
         elif deed == "wait":
             limit = self.chance.choice([None, 0.1, 1.0])
             patient = self.chance.random() < 0.5
-            entering = asyncio.create_task(lane.enter(patient=patient, max_wait=limit))
+            entering = asyncio.create_task(
+                admission.acquire(wait_while_paused=patient, max_wait=limit)
+            )
             self.waiting[entering] = number
         elif deed in {"settle", "abandon"} and self.on_wire:
             place = self.chance.randrange(len(self.on_wire))
             number, probe = self.on_wire.pop(place)
             if deed == "settle":
                 outcome = self.chance.choice(OUTCOMES)
-                self.lanes[number].settle(outcome, now, probe=probe)
+                self.admissions[number].release(outcome, now, probe=probe)
             else:
-                self.lanes[number].abandon(now, sent=True, probe=probe)
+                self.admissions[number].cancel(now, sent=True, probe=probe)
         elif deed == "cancel" and self.waiting:
             self.chance.choice(list(self.waiting)).cancel()
         elif deed == "pause":
-            lane.pause("operator")
+            admission.pause("operator")
         elif deed == "resume":
-            lane.resume()
+            admission.resume()
 
     def look_after_waiters(self) -> None:
         """Take over what started meanwhile."""
@@ -94,7 +96,7 @@ class Operator:
 @pytest.mark.parametrize("count", [2, 3, 17])
 @pytest.mark.parametrize("seed", range(8))
 def test_as_a_look_at_all(count: int, seed: int) -> None:
-    """Whatever happens to the lanes, what is chosen is what a look at each finds."""
+    """Whatever happens to them, the admission chosen is what a look at each finds."""
 
     @virtual_time
     async def run() -> None:
@@ -121,20 +123,22 @@ async def test_equals_in_order() -> None:
     """Of PABX with the same load the first one is taken."""
     router = make_router(9)
 
-    assert router.choose(None) is router.lanes["p0"]
+    assert router.choose(None) is router.admissions["p0"]
 
 
 @virtual_time
 async def test_drained() -> None:
     """Those who are turned away by a drain don't count any more."""
     router = make_router(2)
-    lane, other = router.lanes.values()
-    lane.try_enter(0.0)
+    admission, other = router.admissions.values()
+    admission.acquire_nowait(0.0)
     other.counters.in_flight = other.pabx.max_in_flight
-    waiting = [asyncio.create_task(lane.enter(patient=True)) for _ in range(9)]
+    waiting = [
+        asyncio.create_task(admission.acquire(wait_while_paused=True)) for _ in range(9)
+    ]
     await asyncio.sleep(0)
     assert router.choose(None) is look_at_all(router)
-    lane.drain()
+    admission.drain()
     await asyncio.gather(*waiting, return_exceptions=True)
 
     assert router.choose(None) is look_at_all(router)
@@ -142,15 +146,15 @@ async def test_drained() -> None:
 
 @virtual_time
 async def test_the_heap_stays_small() -> None:
-    """However many calls go, the choice remembers about two entries a lane."""
+    """However many calls go, the choice remembers about two entries an admission."""
     router = make_router(5)
-    lanes = list(router.lanes.values())
-    chosen = LoadBalancer(lanes)
+    admissions = list(router.admissions.values())
+    chosen = LoadBalancer(admissions)
     for turn in range(2_000):
-        lane = lanes[turn % 5]
-        lane.counters.start(0.0)
-        lane.settle(OUTCOMES[0], 0.0, probe=False)
+        admission = admissions[turn % 5]
+        admission.counters.start(0.0)
+        admission.release(OUTCOMES[0], 0.0, probe=False)
 
-        assert chosen.choose() is lanes[0]
+        assert chosen.choose() is admissions[0]
 
     assert len(chosen._heap) <= 2 * 5 + SPARE

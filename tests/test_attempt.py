@@ -14,14 +14,14 @@ from digitro_async.models import PABX, CallAccepted
 from digitro_async.privacy import Personal
 from digitro_async.protocol import (
     AttemptResult,
+    Classification,
     Failure,
     Observation,
-    Verdict,
     build_headers,
     build_url,
+    classify,
     error_of,
     repeated_call_id,
-    settle,
 )
 
 CANARY = "CANARY-7731"
@@ -36,7 +36,7 @@ def seen(status: int, body: bytes = b"", retry_after: str | None = None) -> Obse
 
 def wait_of(retry_after: str | None, now: float = NOON) -> float | None:
     """The wait that a throttle with that header asks for."""
-    return settle(seen(429, retry_after=retry_after), now=now).retry_after
+    return classify(seen(429, retry_after=retry_after), now=now).retry_after
 
 
 class TestRequest:
@@ -79,10 +79,10 @@ class TestSettling:
 
     def test_acceptance(self) -> None:
         """A whole documented answer to a sent request is an acceptance."""
-        settled = settle(seen(200, DOCUMENTED))
+        settled = classify(seen(200, DOCUMENTED))
 
         assert settled == AttemptResult(
-            Verdict(Outcome.ACCEPTED),
+            Classification(Outcome.ACCEPTED),
             CallAccepted(
                 "08/07/24 10:46:19 010A 0974/00",
                 {"ID_CHAMADA": "08/07/24 10:46:19 010A 0974/00"},
@@ -103,12 +103,12 @@ class TestSettling:
     )
     def test_unreadable_successes(self, body: bytes, reason: str) -> None:
         """A 200 whose body breaks the contract is unknown and says how."""
-        assert settle(seen(200, body)) == AttemptResult(
-            Verdict(Outcome.UNKNOWN, errors.UnreadableAnswerError, reason)
+        assert classify(seen(200, body)) == AttemptResult(
+            Classification(Outcome.UNKNOWN, errors.UnreadableAnswerError, reason)
         )
 
     @given(
-        sending=st.booleans(),
+        request_started=st.booleans(),
         status=st.none() | st.integers(100, 999) | st.just(200),
         body=st.sampled_from([DOCUMENTED, b"", b"{}"]) | st.binary(max_size=20),
         failure=st.none() | st.sampled_from(Failure),
@@ -124,8 +124,8 @@ class TestSettling:
     ) -> None:
         """Nothing short of a whole, readable 200 to a sent request is an acceptance."""
         observation = Observation(sending, status, body, failure, retry_after)
-        settled = settle(observation, now=NOON)
-        accepted = settled.verdict.outcome is Outcome.ACCEPTED
+        settled = classify(observation, now=NOON)
+        accepted = settled.classification.outcome is Outcome.ACCEPTED
         error = error_of(settled, observation, pabx="matriz", attempts=1)
 
         assert accepted is (
@@ -133,26 +133,26 @@ class TestSettling:
         )
         assert (settled.accepted is not None) is accepted
         assert (error is None) is accepted
-        assert error is None or error.outcome is settled.verdict.outcome
+        assert error is None or error.outcome is settled.classification.outcome
 
     def test_only_a_throttle_is_waited_for(self) -> None:
         """A Retry-After that comes with any other answer is not looked at."""
         waited = {
             status
             for status in range(100, 1000)
-            if settle(seen(status, retry_after="120")).retry_after is not None
+            if classify(seen(status, retry_after="120")).retry_after is not None
         }
 
         assert waited == {425, 429}
 
     def test_repeated_call_id(self) -> None:
-        """An acceptance seen before is unknown, and an alarm."""
+        """An acceptance seen before is unknown, and a protocol violation."""
         assert repeated_call_id() == AttemptResult(
-            Verdict(
+            Classification(
                 Outcome.UNKNOWN,
                 errors.UnreadableAnswerError,
                 "repeated_call_id",
-                alarm=True,
+                protocol_violation=True,
             )
         )
 
@@ -165,14 +165,14 @@ class TestErrors:
         observation = seen(200, DOCUMENTED)
 
         assert (
-            error_of(settle(observation), observation, pabx="matriz", attempts=1)
+            error_of(classify(observation), observation, pabx="matriz", attempts=1)
             is None
         )
 
     def test_facts(self) -> None:
         """An error carries what is known of the attempt, the PABX's words masked."""
         observation = seen(400, CANARY.encode())
-        error = error_of(settle(observation), observation, pabx="matriz", attempts=2)
+        error = error_of(classify(observation), observation, pabx="matriz", attempts=2)
 
         assert type(error) is errors.RejectedError
         assert (error.pabx, error.status, error.reason, error.attempts) == (
@@ -187,7 +187,7 @@ class TestErrors:
     def test_no_error_shows_the_body(self, status: int, more: bytes) -> None:
         """What the PABX wrote is in no text of the error."""
         observation = seen(status, CANARY.encode() + more, CANARY)
-        error = error_of(settle(observation), observation, pabx="matriz", attempts=1)
+        error = error_of(classify(observation), observation, pabx="matriz", attempts=1)
 
         assert error is not None
         shown = "".join(traceback.format_exception(error))
@@ -196,7 +196,7 @@ class TestErrors:
     def test_an_empty_body_is_no_detail(self) -> None:
         """Where the PABX wrote nothing there is no detail."""
         observation = seen(500)
-        error = error_of(settle(observation), observation, pabx="matriz", attempts=1)
+        error = error_of(classify(observation), observation, pabx="matriz", attempts=1)
 
         assert error is not None
         assert error.detail is None
@@ -204,7 +204,7 @@ class TestErrors:
     def test_detail_is_cut(self) -> None:
         """At most 2 KiB are kept of what the PABX wrote, readable whatever they are."""
         observation = seen(400, b"\xff" + b"x" * 5000)
-        error = error_of(settle(observation), observation, pabx="matriz", attempts=1)
+        error = error_of(classify(observation), observation, pabx="matriz", attempts=1)
 
         assert error is not None
         assert error.detail == Personal("\ufffd" + "x" * 2047)
@@ -217,7 +217,7 @@ class TestErrors:
     ) -> None:
         """The error of a throttle says how long the PABX asked to wait."""
         observation = seen(429, retry_after=header)
-        error = error_of(settle(observation), observation, pabx="matriz", attempts=1)
+        error = error_of(classify(observation), observation, pabx="matriz", attempts=1)
 
         assert type(error) is ThrottledError
         assert error.retry_after == wait
@@ -225,8 +225,8 @@ class TestErrors:
     @pytest.mark.parametrize("failure", Failure)
     def test_failures_have_errors(self, failure: Failure) -> None:
         """Without an answer the error's reason is the failure and it has no status."""
-        observation = Observation(sending=False, failure=failure)
-        error = error_of(settle(observation), observation, pabx="matriz", attempts=1)
+        observation = Observation(request_started=False, failure=failure)
+        error = error_of(classify(observation), observation, pabx="matriz", attempts=1)
 
         assert isinstance(error, errors.NotSentError)
         assert (error.reason, error.status, error.detail) == (failure, None, None)

@@ -6,11 +6,11 @@ from digitro_async import errors
 from digitro_async.errors import DigitroError, Outcome
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
+    Classification,
     Evidence,
     Failure,
     Observation,
-    Verdict,
-    judge,
+    classify_evidence,
 )
 
 Row = tuple[Outcome, type[DigitroError] | None, str, bool]
@@ -93,9 +93,14 @@ def row_of(status: int) -> Row:
     return row
 
 
-def as_row(verdict: Verdict) -> Row:
-    """What a verdict says, as the table does."""
-    return (verdict.outcome, verdict.error, verdict.reason, verdict.needs_operator)
+def as_row(classification: Classification) -> Row:
+    """What a classification says, as the table does."""
+    return (
+        classification.outcome,
+        classification.error,
+        classification.reason,
+        classification.needs_operator,
+    )
 
 
 def every_observation() -> list[Observation]:
@@ -111,25 +116,35 @@ def every_observation() -> list[Observation]:
 @pytest.mark.parametrize("status", [*STATUSES, 100, 101, 199, 201, 202, 204, 206, 299])
 def test_documented_and_odd_answers(status: int) -> None:
     """A whole answer to a sent request means what the table says."""
-    assert as_row(judge(Observation(sending=True, status=status))) == row_of(status)
+    assert as_row(
+        classify_evidence(Observation(request_started=True, status=status))
+    ) == row_of(status)
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 def test_redirects(status: int) -> None:
     """A redirect is unknown, never followed, and somebody must look."""
-    assert as_row(judge(Observation(sending=True, status=status))) == REDIRECT
+    assert (
+        as_row(classify_evidence(Observation(request_started=True, status=status)))
+        == REDIRECT
+    )
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 507, 511, 599])
 def test_server_faults(status: int) -> None:
     """A server's failure is unknown: the call may have been placed before it."""
-    assert as_row(judge(Observation(sending=True, status=status))) == FAULT
+    assert (
+        as_row(classify_evidence(Observation(request_started=True, status=status)))
+        == FAULT
+    )
 
 
 def test_every_status() -> None:
     """All statuses from 100 to 999 mean what the table says."""
     seen = {
-        status: as_row(judge(Observation(sending=True, status=status)))
+        status: as_row(
+            classify_evidence(Observation(request_started=True, status=status))
+        )
         for status in EVERY_STATUS
     }
 
@@ -139,43 +154,54 @@ def test_every_status() -> None:
 @pytest.mark.parametrize("status", [-1, 0, 1, 99, 1000, 2000, 20_000])
 def test_impossible_statuses(status: int) -> None:
     """A number that is no status is unknown."""
-    assert as_row(judge(Observation(sending=True, status=status))) == ODD
+    assert (
+        as_row(classify_evidence(Observation(request_started=True, status=status)))
+        == ODD
+    )
 
 
 @pytest.mark.parametrize("failure", Failure)
 def test_failures_before_sending(failure: Failure) -> None:
     """Where the flag was never raised nothing left, whatever failed."""
-    verdict = judge(Observation(sending=False, failure=failure))
+    classification = classify_evidence(
+        Observation(request_started=False, failure=failure)
+    )
 
-    assert verdict == Verdict(NOT_SENT, FAILURES[failure][0], failure)
+    assert classification == Classification(NOT_SENT, FAILURES[failure][0], failure)
 
 
 @pytest.mark.parametrize("failure", Failure)
 def test_failures_after_sending(failure: Failure) -> None:
     """Where the flag was raised and no answer began it is unknown, whatever failed."""
-    verdict = judge(Observation(sending=True, failure=failure))
+    classification = classify_evidence(
+        Observation(request_started=True, failure=failure)
+    )
 
-    assert verdict == Verdict(UNKNOWN, FAILURES[failure][1], failure)
+    assert classification == Classification(UNKNOWN, FAILURES[failure][1], failure)
 
 
 @pytest.mark.parametrize("failure", Failure)
 @pytest.mark.parametrize("status", [200, 201, 299])
 def test_successes_that_broke_off(status: int, failure: Failure) -> None:
     """A success that was not read to its end is unknown."""
-    verdict = judge(Observation(sending=True, status=status, failure=failure))
+    classification = classify_evidence(
+        Observation(request_started=True, status=status, failure=failure)
+    )
     error = FAILURES[failure][1]
     if error is errors.OutcomeUnknownError:
         error = errors.UnreadableAnswerError
 
-    assert verdict == Verdict(UNKNOWN, error, failure)
+    assert classification == Classification(UNKNOWN, error, failure)
 
 
 def test_refusals_that_broke_off() -> None:
     """Any other answer is told by its status alone, read to its end or not."""
     for status in EVERY_STATUS:
-        whole = judge(Observation(sending=True, status=status))
+        whole = classify_evidence(Observation(request_started=True, status=status))
         broken = {
-            judge(Observation(sending=True, status=status, failure=failure))
+            classify_evidence(
+                Observation(request_started=True, status=status, failure=failure)
+            )
             for failure in Failure
         }
 
@@ -185,44 +211,55 @@ def test_refusals_that_broke_off() -> None:
 @pytest.mark.parametrize("failure", [None, *Failure])
 @pytest.mark.parametrize("status", [200, 204, 307, 400, 401, 408, 429, 500])
 def test_answers_to_what_was_never_sent(status: int, failure: Failure | None) -> None:
-    """An answer without a sent request belongs to another call: unknown, an alarm."""
-    verdict = judge(Observation(sending=False, status=status, failure=failure))
+    """An answer without a sent request is another call's: unknown, a violation."""
+    classification = classify_evidence(
+        Observation(request_started=False, status=status, failure=failure)
+    )
 
-    assert verdict == Verdict(
-        UNKNOWN, errors.UnreadableAnswerError, "answer_before_request", alarm=True
+    assert classification == Classification(
+        UNKNOWN,
+        errors.UnreadableAnswerError,
+        "answer_before_request",
+        protocol_violation=True,
     )
 
 
 @pytest.mark.parametrize("sending", [False, True])
 def test_nothing_seen_at_all(sending: bool) -> None:
     """Neither an answer nor a failure is unknown, even before sending."""
-    verdict = judge(Observation(sending=sending))
+    classification = classify_evidence(Observation(request_started=sending))
 
-    assert verdict == Verdict(UNKNOWN, errors.OutcomeUnknownError, "unexpected_error")
+    assert classification == Classification(
+        UNKNOWN, errors.OutcomeUnknownError, "unexpected_error"
+    )
 
 
 def test_not_sent_needs_proof() -> None:
     """It is not sent exactly where it failed, unsent, without an answer."""
     assert [
-        seen for seen in every_observation() if judge(seen).outcome is NOT_SENT
-    ] == [Observation(sending=False, failure=failure) for failure in Failure]
+        seen
+        for seen in every_observation()
+        if classify_evidence(seen).outcome is NOT_SENT
+    ] == [Observation(request_started=False, failure=failure) for failure in Failure]
 
 
 def test_accepted_needs_a_whole_answer() -> None:
     """It is accepted exactly where a whole 200 answers a sent request."""
     assert [
-        seen for seen in every_observation() if judge(seen).outcome is ACCEPTED
-    ] == [Observation(sending=True, status=200)]
+        seen
+        for seen in every_observation()
+        if classify_evidence(seen).outcome is ACCEPTED
+    ] == [Observation(request_started=True, status=200)]
 
 
 def test_errors_agree_with_outcomes() -> None:
-    """Every verdict's error has its outcome, and only an acceptance has no error."""
+    """Every classification's error has its outcome; only an acceptance has none."""
     for seen in every_observation():
-        verdict = judge(seen)
-        said = verdict.error.outcome if verdict.error else ACCEPTED
+        classification = classify_evidence(seen)
+        said = classification.error.outcome if classification.error else ACCEPTED
 
-        assert said is verdict.outcome
-        assert bool(verdict.reason) is (verdict.outcome is not ACCEPTED)
+        assert said is classification.outcome
+        assert bool(classification.reason) is (classification.outcome is not ACCEPTED)
 
 
 def test_whoever_must_look() -> None:
@@ -230,7 +267,7 @@ def test_whoever_must_look() -> None:
     seen = {
         one.status
         for one in every_observation()
-        if one.sending and judge(one).needs_operator
+        if one.request_started and classify_evidence(one).needs_operator
     }
 
     assert seen == {
@@ -240,30 +277,34 @@ def test_whoever_must_look() -> None:
 
 
 def test_alarms() -> None:
-    """An alarm is raised exactly by answers to what was never sent."""
-    alarms = [seen for seen in every_observation() if judge(seen).alarm]
+    """Only answers to what was never sent violate the protocol."""
+    alarms = [
+        seen
+        for seen in every_observation()
+        if classify_evidence(seen).protocol_violation
+    ]
 
     assert alarms == [
         seen
         for seen in every_observation()
-        if seen.status is not None and not seen.sending
+        if seen.status is not None and not seen.request_started
     ]
 
 
 def test_the_body_changes_no_verdict() -> None:
-    """A verdict is told from evidence, status and failure alone."""
+    """A classification is told from evidence, status and failure alone."""
     for status in EVERY_STATUS:
-        bare = Observation(sending=True, status=status)
+        bare = Observation(request_started=True, status=status)
         full = Observation(True, status, b'{"ID_CHAMADA": "x"}', None, "120")
 
-        assert judge(bare) == judge(full)
+        assert classify_evidence(bare) == classify_evidence(full)
 
 
 def test_evidence_begins_with_nothing() -> None:
     """A new attempt has neither begun to send nor waited."""
     evidence = Evidence()
 
-    assert (evidence.sending, evidence.waiting) == (False, False)
+    assert (evidence.request_started, evidence.waiting_for_connection) == (False, False)
 
 
 def test_evidence_belongs_to_one_attempt() -> None:
