@@ -1,0 +1,264 @@
+"""Signals are heard from the first moment of a command to its last."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import Running, SimulatorHere, check_private, number, start
+from places import SUPPORT
+
+from digitro_async import _start
+from digitro_async.cli._interrupts import Interrupts, current, hearing, raise_once
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+MOMENTS = (0.0, 0.15, 0.3, 0.6)
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Let processes that are started hear SIGHUP even where tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def wait_until_heard(process: "subprocess.Popen[str]") -> None:
+    """Return once a process has its own way with SIGTERM: before that it is Python's.
+
+    The system tells of it: until then nothing of the command is loaded.
+    """
+    caught = 1 << (signal.SIGTERM - 1)
+    for _ in range(4000):
+        text = Path(f"/proc/{process.pid}/status").read_text()
+        if int(text.split("SigCgt:")[1].split()[0], 16) & caught:
+            return
+        time.sleep(0.001)
+    pytest.fail("it never heard signals")
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+
+
+@linux
+@pytest.mark.parametrize("number_of_signal", SIGNALS, ids=lambda one: one.name)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_first_moments(
+    tmp_path: Path, moment: float, number_of_signal: signal.Signals
+) -> None:
+    """A command that is ended while it loads ends with 130, one line and no call."""
+    words = ("status", "--ledger", "c.db", "--watch", 30)
+    make_ledger(tmp_path / "c.db")
+    with start(*words, cwd=tmp_path) as running:
+        wait_until_heard(running.process)
+        time.sleep(moment)
+        running.process.send_signal(number_of_signal)
+        ran = running.end(20)
+
+    assert ran.code == 130
+    assert ran.err == "interrupted: nothing was dialled\n"
+
+
+def make_ledger(path: Path) -> None:
+    """Make a ledger in which a contact is pending, so that it is watched for ever."""
+    program = (
+        "import asyncio, sys; from pathlib import Path; from ledgers import *\n"
+        "async def put_in():\n"
+        "    async with SQLiteLedger(Path(sys.argv[1])) as ledger:\n"
+        "        await ledger.add(contacts(1))\n"
+        "asyncio.run(put_in())"
+    )
+    words = [sys.executable, "-c", program, str(path)]
+    subprocess.run(words, check=True, cwd=SUPPORT)
+
+
+@linux
+@pytest.mark.parametrize("number_of_signal", SIGNALS, ids=lambda one: one.name)
+def test_while_a_long_file_is_looked_at(
+    tmp_path: Path, number_of_signal: signal.Signals
+) -> None:
+    """A dry run of a long file ends in the middle of it, and says so."""
+    config = tmp_path / "digitro.toml"
+    config.write_text(
+        '[[pabx]]\nbase_url = "http://127.0.0.1:9"\nchannel_id = 1\napi_key = "k"\n'
+        '[call]\ndevice = "1"\ndevice_password = "2"\n'
+    )
+    (tmp_path / "c.csv").write_text("destination\n" + "0483280\n" * 3_000_000)
+    with start("dial", "c.csv", "--dry-run", cwd=tmp_path) as running:
+        assert running.process.stderr is not None
+        assert "read as utf-8" in running.process.stderr.readline()
+        running.process.send_signal(number_of_signal)
+        began = time.monotonic()
+        ran = running.end(20)
+
+    assert ran.code == 130
+    assert ran.err.count("\n") == 1
+    assert ran.err.startswith("interrupted: ")
+    assert time.monotonic() - began < 5
+
+
+unshare = shutil.which("unshare")
+BOXED = (str(unshare), "--pid", "--fork", "--mount-proc", "--kill-child")
+
+
+def may_unshare() -> bool:
+    """Whether a process may be the first of a new world here."""
+    if unshare is None:
+        return False
+    done = subprocess.run([*BOXED, "true"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def child_of(process: "subprocess.Popen[str]") -> int:
+    """Return the process that ``unshare`` has started, once Python runs in it."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    caught = 1 << (signal.SIGTERM - 1)
+    for _ in range(4000):
+        found = children.read_text().split()
+        if found:
+            text = Path(f"/proc/{found[0]}/status").read_text()
+            if int(text.split("SigCgt:")[1].split()[0], 16) & caught:
+                return int(found[0])
+        time.sleep(0.001)
+    pytest.fail("nothing was started")
+
+
+@pytest.mark.skipif(not may_unshare(), reason="needs to make a PID namespace")
+@pytest.mark.parametrize("moment", [0.0, 0.1, 0.2, 0.3, 0.5, 1.0])
+def test_first_process_of_a_container(tmp_path: Path, moment: float) -> None:
+    """What nobody hears does not end the first process; SIGTERM is always heard."""
+    make_ledger(tmp_path / "c.db")
+    words = ["status", "--ledger", "c.db", "--watch", "30"]
+    process = subprocess.Popen(
+        [*BOXED, sys.executable, "-m", "digitro_async", *words],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        first = child_of(process)
+        time.sleep(moment)
+        os.kill(first, signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+    assert process.returncode == 130
+    assert err == "interrupted: nothing was dialled\n"
+
+
+def test_what_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    """A list that is dialled in the background, without SIGINT and SIGHUP, goes on."""
+    with SimulatorHere(tmp_path / "record", latency=0.1) as simulator:
+        (tmp_path / "digitro.toml").write_text(
+            f'[[pabx]]\nbase_url = "{simulator.base_url}"\nchannel_id = 1\n'
+            'api_key = "canary-api-key"\nrate = { calls = 100 }\n'
+            '[call]\ndevice = "1"\ndevice_password = "2"\n'
+        )
+        lines = [number(i) for i in range(30)]
+        (tmp_path / "c.csv").write_text("\n".join(["destination", *lines]) + "\n")
+        code = (
+            "import os, signal, sys\n"
+            "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+            "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+            "words = [sys.executable, '-m', 'digitro_async', 'dial', 'c.csv']\n"
+            "os.execv(sys.executable, words)"
+        )
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+        for _ in range(2000):
+            if len(simulator.calls()) >= 5:
+                break
+            time.sleep(0.01)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(20) == 0
+        assert len(simulator.calls()) == 30
+
+
+@pytest.mark.parametrize(
+    ("argv", "original", "is_command"),
+    [
+        (["-m", "x"], ["python", "-m", "digitro_async", "x"], True),
+        (["/usr/bin/digitro", "dial"], ["python", "/usr/bin/digitro", "dial"], True),
+        ([r"C:\bin\digitro.exe"], ["python"], True),
+        (["-m"], ["python", "-m", "pytest"], False),
+        (["serve.py"], ["python", "serve.py", "digitro_async"], False),
+        (["-c"], ["python", "-c", "import digitro_async"], False),
+        ([], [], False),
+    ],
+)
+def test_only_the_command_hears_signals_at_once(
+    argv: list[str], original: list[str], *, is_command: bool
+) -> None:
+    """A program that imports the package keeps its own way with signals."""
+    assert _start.is_command(argv, original) == is_command
+
+
+def test_what_a_signal_does_is_put_back() -> None:
+    """Signals do what they did before once nobody hears them any more."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    acts: list[int] = []
+    with hearing() as interrupts:
+        assert current() is interrupts
+        with hearing() as again:
+            assert again is interrupts
+        interrupts.do(raise_once)
+        with interrupts.doing(acts.append):
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+
+    assert acts == [1, 2]
+    assert interrupts.heard == 3
+    assert {number: signal.getsignal(number) for number in SIGNALS} == before
+    assert current() is not interrupts
+
+
+def test_other_threads_hear_nothing() -> None:
+    """Outside of the main thread nobody can hear signals, and nothing fails."""
+    before = signal.getsignal(signal.SIGTERM)
+    seen: list[object] = []
+
+    def hear() -> None:
+        with hearing() as interrupts:
+            seen.extend([isinstance(interrupts, Interrupts)])
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=hear)
+    thread.start()
+    thread.join()
+
+    assert seen == [True, before]
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_waiting_loop_is_woken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    """A command whose loop waits for nothing but a signal hears it at once."""
+    if loop == "asyncio":
+        (tmp_path / "uvloop.py").write_text("raise ImportError")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    running = Running("simulate", "--port", 0)
+    assert running.process.stdout is not None
+    assert "listening" in running.process.stdout.readline()
+    time.sleep(0.3)
+    began = time.monotonic()
+    running.process.send_signal(signal.SIGTERM)
+    ran = running.end(10)
+    check_private(ran.out)
+
+    assert ran.code == 0
+    assert time.monotonic() - began < 3

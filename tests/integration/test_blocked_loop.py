@@ -1,0 +1,377 @@
+"""A loop that was kept from running reads what lies ready before it judges by time."""
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from helpers import ScriptedTransport, answer, calls_to, make_call, make_pabx, until
+from places import ROOT, SUPPORT
+
+from digitro_async import (
+    PABX,
+    AnswerTimeoutError,
+    CallResult,
+    DigitroClient,
+    Dispatcher,
+    LeanSessionManager,
+    Outcome,
+    PauseSettings,
+    RetrySettings,
+    SessionManager,
+    TimeoutSettings,
+)
+from digitro_async.dispatch._dispatch_results import LONG_READ
+from digitro_async.testing import FakePABX
+from digitro_async.transport._deadlines import Deadlines, LastLook
+
+HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
+LOOPS = [
+    "asyncio",
+    pytest.param(
+        "uvloop", marks=pytest.mark.skipif(not HAS_UVLOOP, reason="no uvloop")
+    ),
+]
+MANAGERS = {"sessions": SessionManager, "lean": LeanSessionManager}
+LIMITS = {
+    "total": {"total": 0.4, "sock_read": 30.0},
+    "sock_read": {"total": 30.0, "sock_read": 0.4},
+}
+TOO_LONG = 0.9
+
+every_loop = pytest.mark.parametrize("loop", LOOPS)
+every_manager = pytest.mark.parametrize("manager", MANAGERS)
+every_limit = pytest.mark.parametrize("limit", LIMITS)
+
+
+class ThreadedPABX:
+    """Answers from a thread, when it may: whatever the loop of the test does.
+
+    Args:
+        pieces: In how many pieces it writes each answer.
+    """
+
+    def __init__(self, pieces: int = 1) -> None:
+        self.received = 0
+        self.may_answer = threading.Event()
+        self._pieces = pieces
+        self._sock = socket.create_server(("127.0.0.1", 0))
+        self._lines: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._sock.getsockname()[1]}"
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._sock.close()
+        for line in self._lines:
+            line.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                line, _ = self._sock.accept()
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._lines.append(line)
+                threading.Thread(target=self._serve, args=[line], daemon=True).start()
+
+    def _serve(self, line: socket.socket) -> None:
+        data = b""
+        with contextlib.suppress(OSError):
+            while more := line.recv(65536):
+                data += more
+                head, _, body = data.partition(b"\r\n\r\n")
+                found = re.search(rb"(?i)content-length: (\d+)", head)
+                if found is None or len(body) < int(found[1]):
+                    continue
+                data = b""
+                self.received += 1
+                number = self.received
+                self.may_answer.wait(20)
+                whole = answer(f"call {number}")
+                size = len(whole) // self._pieces + 1
+                for begin in range(0, len(whole), size):
+                    line.sendall(whole[begin : begin + size])
+                    time.sleep(0.02)
+
+
+@pytest.fixture
+def threaded() -> Iterator[ThreadedPABX]:
+    """Return a PABX in a thread."""
+    pabx = ThreadedPABX()
+    yield pabx
+    pabx.may_answer.set()
+    pabx.close()
+
+
+def run_on(loop: str, main: Any) -> Any:
+    """Run a coroutine on one kind of loop."""
+    if loop == "uvloop":
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(main)
+    return asyncio.run(main)
+
+
+def settings_of(url: str, limit: str) -> PABX:
+    """Return a PABX whose one limit is short."""
+    limits = TimeoutSettings(**LIMITS[limit])
+    return make_pabx("one", url, timeouts=limits, max_in_flight=50)
+
+
+async def block_while_it_answers(
+    pabx: PABX, threaded: ThreadedPABX, manager: str, calls: int
+) -> list[CallResult]:
+    """Block the loop from the moment when all calls are on the wire."""
+    async with (
+        MANAGERS[manager]() as sessions,
+        DigitroClient(pabx, sessions=sessions) as client,
+        client.dispatch(calls_to(range(calls))) as results,
+    ):
+        await until(lambda: threaded.received == calls)
+        threaded.may_answer.set()
+        time.sleep(TOO_LONG)  # noqa: ASYNC251 - that is what is tested
+        return [result async for result in results]
+
+
+@every_loop
+@every_manager
+@every_limit
+@pytest.mark.parametrize("calls", [1, 30])
+def test_an_answer_that_lies_ready(
+    loop: str, manager: str, limit: str, calls: int, threaded: ThreadedPABX
+) -> None:
+    """Answers that came while the loop was blocked for too long are read first."""
+    pabx = settings_of(threaded.url, limit)
+    main = block_while_it_answers(pabx, threaded, manager, calls)
+    results = run_on(loop, main)
+
+    assert [one.outcome for one in results] == [Outcome.ACCEPTED] * calls
+
+
+@every_loop
+@every_manager
+def test_an_answer_in_pieces(loop: str, manager: str) -> None:
+    """An answer that came in several pieces is read to its end first."""
+    threaded = ThreadedPABX(pieces=5)
+    pabx = settings_of(threaded.url, "total")
+    try:
+        main = block_while_it_answers(pabx, threaded, manager, 3)
+        results = run_on(loop, main)
+    finally:
+        threaded.close()
+
+    assert [one.outcome for one in results] == [Outcome.ACCEPTED] * 3
+
+
+@every_loop
+@every_manager
+@every_limit
+def test_silence_is_a_time_out_all_the_same(
+    loop: str, manager: str, limit: str, threaded: ThreadedPABX
+) -> None:
+    """Where nothing came, the call ends in time, blocked loop or not."""
+
+    async def main(blocks: bool) -> float:
+        pabx = settings_of(threaded.url, limit)
+        async with (
+            MANAGERS[manager]() as sessions,
+            DigitroClient(pabx, sessions=sessions) as client,
+        ):
+            calling = asyncio.ensure_future(client.make_predictive_call(make_call()))
+            before = threaded.received
+            await until(lambda: threaded.received > before)
+            began = time.monotonic()
+            if blocks:
+                time.sleep(TOO_LONG)  # noqa: ASYNC251 - that is what is tested
+            with pytest.raises(AnswerTimeoutError):
+                await calling
+            return time.monotonic() - began
+
+    assert run_on(loop, main(blocks=True)) < TOO_LONG + 0.5
+    assert run_on(loop, main(blocks=False)) < 0.9
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP")
+@every_loop
+@every_manager
+@every_limit
+async def test_a_process_that_was_stopped(loop: str, manager: str, limit: str) -> None:
+    """A process that is stopped and goes on later reads the answer that came."""
+    async with FakePABX(latency=0.2) as pabx:
+        url, limits = pabx.base_url, json.dumps(LIMITS[limit])
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(SUPPORT / "stopped_child.py"), loop, manager),
+            *(url, limits),
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": f"{SUPPORT}:{ROOT}"},
+        )
+        try:
+            await until(lambda: pabx.posts)
+            child.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(TOO_LONG)
+            child.send_signal(signal.SIGCONT)
+            said, _ = await asyncio.wait_for(child.communicate(), 20)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+
+    assert said.decode().split() == ["accepted", "None"]
+
+
+class TestSlowSource:
+    """A synchronous source that blocks the loop is told of, and harms no call."""
+
+    @every_loop
+    @every_manager
+    def test_it_harms_no_call(
+        self,
+        loop: str,
+        manager: str,
+        threaded: ThreadedPABX,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """A source that blocks for longer than the limits makes no call unknown."""
+        threaded.may_answer.set()
+
+        def slow() -> Iterator[Any]:
+            for number in range(4):
+                yield make_call(number)
+                time.sleep(TOO_LONG)
+
+        async def main() -> list[CallResult]:
+            pabx = settings_of(threaded.url, "total")
+            async with (
+                MANAGERS[manager]() as sessions,
+                DigitroClient(pabx, sessions=sessions) as client,
+                client.dispatch(slow()) as results,
+            ):
+                return [one async for one in results]
+
+        taken = run_on(loop, main())
+
+        assert [one.outcome for one in taken] == [Outcome.ACCEPTED] * 4
+        told = [one for one in caplog.records if one.name == "digitro_async"]
+        assert [one.levelname for one in told] == ["WARNING"]
+        assert "synchronous source" in told[0].getMessage()
+        assert make_call(3).destination.reveal() not in caplog.text
+
+    @pytest.mark.parametrize("kind", ["quick", "paced", "asynchronous", "retried"])
+    async def test_nothing_else_is_told_of(
+        self, kind: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Waiting for turns, answers or an asynchronous source is not blocking."""
+
+        async def waits() -> AsyncIterator[Any]:
+            for number in range(3):
+                await asyncio.sleep(1.2 * LONG_READ)
+                yield make_call(number)
+
+        transport = ScriptedTransport(latency=1.2 * LONG_READ)
+        dispatcher = Dispatcher(
+            make_pabx(max_in_flight=1 if kind == "paced" else 4),
+            transport,
+            retry=RetrySettings(base_delay=1.0 if kind == "retried" else 0),
+            pause=PauseSettings(),
+        )
+        source: Any = waits() if kind == "asynchronous" else calls_to(range(4))
+        async with dispatcher.stream(source) as results:
+            if kind == "quick":
+                await asyncio.sleep(2 * LONG_READ)
+            assert [one.outcome async for one in results]
+
+        assert not [one for one in caplog.records if one.name == "digitro_async"]
+
+    def test_nobody_is_told_who_did_not_ask(self) -> None:
+        """The library's logger says nothing where the program set up no logging."""
+        handlers = logging.getLogger("digitro_async").handlers
+
+        assert any(isinstance(one, logging.NullHandler) for one in handlers)
+
+
+class TestLastLook:
+    """What is done after the loop looked once more."""
+
+    @every_loop
+    def test_it_is_done_once(self, loop: str) -> None:
+        """After a few turns of the loop it is done, unless it was cancelled."""
+
+        async def main() -> list[str]:
+            done: list[str] = []
+            running = asyncio.get_running_loop()
+            LastLook(running, lambda: done.append("one"))
+            cancelled = LastLook(running, lambda: done.append("two"))
+            late = LastLook(running, lambda: done.append("three"))
+            cancelled.cancel()
+            await asyncio.sleep(0)
+            late.cancel()
+            late.cancel()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            return done
+
+        assert run_on(loop, main()) == ["one"]
+
+    @every_loop
+    def test_who_begins_anew_meanwhile(self, loop: str) -> None:
+        """A task that stops its time and starts it again has all of it."""
+
+        async def main() -> bool:
+            deadlines = Deadlines(0.05)
+            task = asyncio.current_task()
+            assert task is not None
+            deadlines.start(task)
+            await asyncio.sleep(0)
+            time.sleep(0.1)  # noqa: ASYNC251 - that is what is tested
+            await asyncio.sleep(0)
+            assert deadlines.stop(task) is False
+            deadlines.start(task)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            return deadlines.stop(task)
+
+        assert run_on(loop, main()) is False
+
+    @every_loop
+    def test_many_that_run_out_one_after_another(self, loop: str) -> None:
+        """Each of 5,000 tasks ends when its own time is over."""
+
+        async def one(deadlines: Deadlines, ended: Callable[[], object]) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            deadlines.start(task)
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                assert deadlines.stop(task)
+                task.uncancel()
+            ended()
+
+        async def main() -> int:
+            deadlines, ended = Deadlines(0.3), list[int]()
+            tasks = []
+            for number in range(5000):
+                work = one(deadlines, lambda: ended.append(1))
+                tasks.append(asyncio.create_task(work))
+                if number % 50 == 0:
+                    await asyncio.sleep(0.001)
+            await asyncio.wait(tasks, timeout=20)
+            return len(ended)
+
+        assert run_on(loop, main()) == 5000

@@ -1,0 +1,211 @@
+"""What the tests of ledgers and campaigns share."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import everything_of, until
+from places import TESTS
+
+from digitro_async import LedgerError
+from digitro_async.ledger import (
+    ContactRecord,
+    Ledger,
+    MemoryLedger,
+    NewContact,
+    SQLiteLedger,
+    State,
+)
+from digitro_async.ledger._state import Step
+from digitro_async.privacy import Personal
+
+NOW = 1_800_000_000.0
+"""A Unix time."""
+
+ENDS = ("", "-wal", "-shm")
+"""The files of a SQLite database."""
+
+
+def new_contact(number: int, **given: Any) -> NewContact:
+    """Return the contact of line ``number``."""
+    own_id = given.pop("id", f"C{number}")
+    values: dict[str, Any] = {
+        "line": number,
+        "identity": Personal(f"id {own_id}"),
+        "id": None if own_id is None else Personal(own_id),
+        "destination": Personal(f"0483281{number:04d}"),
+        **given,
+    }
+    return NewContact(**values)
+
+
+def contacts(count: int) -> list[NewContact]:
+    """Return so many contacts."""
+    return [new_contact(number) for number in range(1, count + 1)]
+
+
+class Shelf:
+    """Where the ledger of one test stands, of one kind.
+
+    Args:
+        folder: Where files may be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def ledger(self) -> Ledger:
+        """Return the ledger as it is now, not open."""
+        raise NotImplementedError
+
+    async def lose_owner(self, ledger: Ledger) -> None:
+        """End the owner without a chance to say anything, as a killed process."""
+        raise NotImplementedError
+
+
+class MemoryShelf(Shelf):
+    """A ledger in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._ledger = MemoryLedger()
+
+    def ledger(self) -> Ledger:
+        """Return the ledger as it is now, not open."""
+        return self._ledger
+
+    async def lose_owner(self, ledger: Ledger) -> None:
+        """End the owner without a chance to say anything."""
+        await ledger.__aexit__(None, None, None)
+
+
+class SQLiteShelf(Shelf):
+    """A ledger in a file. What a killed process leaves behind is a copy of its files.
+
+    Args:
+        folder: Where files may be made.
+        synchronous: OFF is quicker, and shows the same to whoever reads.
+    """
+
+    def __init__(self, folder: Path, synchronous: str = "OFF") -> None:
+        super().__init__(folder)
+        self._synchronous = synchronous
+        self._lives = 0
+
+    @property
+    def path(self) -> Path:
+        """Where the file stands now."""
+        return self.folder / f"ledger{self._lives}.db"
+
+    def ledger(self) -> Ledger:
+        """Return the ledger as it is now, not open."""
+        return SQLiteLedger(self.path, synchronous=self._synchronous)
+
+    async def lose_owner(self, ledger: Ledger) -> None:
+        """End the owner without a chance to say anything."""
+        old = self.path
+        self._lives += 1
+        for end in ENDS:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy(f"{old}{end}", f"{self.path}{end}")
+        await ledger.__aexit__(None, None, None)
+        for end in (*ENDS, ".lock"):
+            Path(f"{old}{end}").unlink(missing_ok=True)  # noqa: ASYNC240 - it is small
+
+
+SHELVES: dict[str, type[Shelf]] = {"memory": MemoryShelf, "sqlite": SQLiteShelf}
+
+
+async def open_intents(ledger: Ledger, count: int) -> list[int]:
+    """Put contacts in and open their intents; return their numbers."""
+    await ledger.add(contacts(count))
+    numbers = [contact.number for contact in await ledger.claim(count)]
+    await asyncio.gather(*(ledger.intend(number, "one", NOW) for number in numbers))
+    return numbers
+
+
+async def accept(ledger: Ledger, number: int, call_id: str, **given: Any) -> State:
+    """Record an acceptance."""
+    at = given.pop("at", NOW + 1)
+    pabx = given.pop("pabx", "one")
+    return await ledger.settle(number, Step.ACCEPT, pabx, at, call_id=call_id)
+
+
+async def lose(ledger: Ledger, number: int, reason: str = "timeout") -> State:
+    """Record that nobody knows what a call came to."""
+    return await ledger.settle(number, Step.MARK_UNKNOWN, "one", NOW + 1, reason=reason)
+
+
+async def states(ledger: Ledger) -> dict[int, State]:
+    """Return where each contact is."""
+    return {entry.number: entry.state async for entry in ledger.entries()}
+
+
+async def entry_of(ledger: Ledger, number: int) -> ContactRecord:
+    """Return one contact."""
+    async for entry in ledger.entries():
+        if entry.number == number:
+            return entry
+    raise LookupError(number)
+
+
+def some(counts: Mapping[State, int]) -> dict[State, int]:
+    """Return the counts that are not 0."""
+    return {state: count for state, count in counts.items() if count}
+
+
+def shown_by(error: BaseException) -> str:
+    """Return all that logs can show of an error, but for the locals of the test."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(
+        str(TESTS)
+    ):
+        trace = trace.tb_next
+    return everything_of(error.with_traceback(trace))
+
+
+def ledger_threads() -> list[threading.Thread]:
+    """Return the writing threads that are alive."""
+    return [one for one in threading.enumerate() if one.name.startswith("ledger ")]
+
+
+needs_mounts = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="needs to mount disks"
+)
+
+
+@contextlib.contextmanager
+def mounted(place: Path, *arguments: str) -> Iterator[None]:
+    """Mount something while the block runs."""
+    done = subprocess.run(
+        ["mount", *arguments, str(place)], capture_output=True, check=False
+    )
+    if done.returncode == 0 and "--bind" in arguments:
+        options = "remount,bind,ro"
+        done = subprocess.run(["mount", "-o", options, str(place)], check=False)
+    if done.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+async def fails_to_open(path: Path, **given: Any) -> LedgerError:
+    """Return the error that opening ends in, having looked at all that it shows."""
+    with pytest.raises(LedgerError) as caught:
+        await SQLiteLedger(path, **given).__aenter__()
+    shown = shown_by(caught.value)
+
+    assert caught.value.__context__ is None
+    assert "unable to open" not in shown
+    await until(lambda: not ledger_threads())
+    return caught.value
