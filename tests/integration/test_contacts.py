@@ -273,7 +273,7 @@ class TestConfiguration:
         ("header", "said"),
         [
             ("destination;nome", "leads.csv, line 1: column 2 'nome' is unknown"),
-            ("destination;rout", "column 2 'rout' is unknown; did you mean 'route'?"),
+            ("destination;rout", "column 2 'rout' is unknown; did you mean route?"),
             ("destination;id;ID", "column 3 'id' is there twice"),
             ("destination;", "column 2 (without a name) is unknown"),
             ("destination;a\x07b", "line 1: column 2 is unknown"),
@@ -281,7 +281,7 @@ class TestConfiguration:
                 "id;route",
                 "no column 'destination'; the first row must name the columns",
             ),
-            ("id;destino", "(column 2; did you mean 'destination'?)"),
+            ("id;destino", "(column 2; did you mean destination?)"),
             ('"destination;id', "line 1: a quote in the header row is not closed"),
             ("destination\0", "the header row can't be read"),
             (f"destination;{'x' * MAX_LINE}", "the header row can't be read"),
@@ -355,7 +355,7 @@ class TestConfiguration:
     @pytest.mark.parametrize(
         ("extra", "said"),
         [
-            ({"devise": "1"}, "'devise' is no field of a call; did you mean 'device'?"),
+            ({"devise": "1"}, "'devise' is no field of a call; did you mean device?"),
             ({"destination": NUMBER}, "destination can't have a default"),
             ({"route": ""}, "call default route is empty"),
             ({"device": ""}, "call default device is empty"),

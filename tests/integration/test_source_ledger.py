@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from campaigns import contacts, run, scripted
 from helpers import ScriptedTransport, make_pabx, take_into
-from test_campaign import contacts, run, scripted
 
 from digitro_async import (
     CallResult,

@@ -372,7 +372,7 @@ def log_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
         logging.getLogger("digitro_async").debug("sending %s", body)
         return body
 
-    monkeypatch.setattr(_dispatcher, "encode_call", encode)
+    monkeypatch.setattr(_dispatcher, "encode", encode)
 
 
 def spoil_errors(

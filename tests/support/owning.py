@@ -18,7 +18,7 @@ _HOLD: Final = """
 import asyncio, sys
 from pathlib import Path
 from digitro_async import LedgerError
-from digitro_async.campaign import SQLiteLedger
+from digitro_async.ledger import SQLiteLedger
 sys.path.insert(0, sys.argv[2])
 from ledgers import accept, open_intents
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from campaigns import contacts, run, scripted
 from helpers import (
     NOT_SENT,
     Attempt,
@@ -21,7 +22,6 @@ from helpers import (
 from hypothesis import given
 from hypothesis import strategies as st
 from ledgers import SHELVES, some
-from test_campaign import contacts, run, scripted
 from virtual_time import virtual_time
 
 from digitro_async import (

@@ -290,7 +290,7 @@ def test_reconcile_that_is_interrupted_is_done_or_not(folder: Path) -> None:
     words = ["reconcile", "C1", "accepted", "--ledger", "c.db", "--evidence", "x"]
     program = (
         "import os, signal, sys\n"
-        "from digitro_async.campaign import SQLiteLedger\n"
+        "from digitro_async.ledger import SQLiteLedger\n"
         "real = SQLiteLedger.__aenter__\n"
         "async def enter(self):\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"

@@ -26,7 +26,7 @@ COMMON = """
 import asyncio, json, sys, time
 from pathlib import Path
 from digitro_async import PABX, Campaign, DigitroClient, PredictiveCall
-from digitro_async.campaign import LedgerReader, SQLiteLedger
+from digitro_async.ledger import LedgerReader, SQLiteLedger
 from digitro_async.contacts import Contact
 
 CALL = {"device": "1125000", "device_password": "4567"}

@@ -24,7 +24,7 @@ Calls = list[tuple[str | None, str | None]]
 
 def old_ledger(path: Path, calls: Calls, order: list[int] | None = None) -> None:
     """Make a file as the first version left it: accepted calls, then one pending."""
-    folder = resources.files("digitro_async.campaign") / "sql" / "sqlite"
+    folder = resources.files("digitro_async.ledger.sqlite") / "sql"
     script = (folder / "0001_ledger.sql").read_text(encoding="utf-8")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")

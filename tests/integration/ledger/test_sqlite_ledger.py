@@ -244,7 +244,7 @@ class TestOwner:
         program = (
             "import asyncio, sys\n"
             "from pathlib import Path\n"
-            "from digitro_async.campaign import SQLiteLedger\n"
+            "from digitro_async.ledger import SQLiteLedger\n"
             "async def main():\n"
             "    async with SQLiteLedger(Path(sys.argv[1])):\n"
             "        print('open', flush=True)\n"
@@ -545,7 +545,7 @@ def schema_of(connection: sqlite3.Connection) -> dict[str, str]:
 
 def sql_files() -> dict[str, str]:
     """Return the SQL files of the package."""
-    folder = resources.files("digitro_async.campaign") / "sql" / "sqlite"
+    folder = resources.files("digitro_async.ledger.sqlite") / "sql"
     return {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
 
 
