@@ -5,12 +5,24 @@ import inspect
 import re
 import shlex
 import tomllib
+from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from cyclopts import App
-from pages import ROOT, blocks_of, read, rows_under, text_under, ticked
+from pages import (
+    ROOT,
+    blocks_of,
+    headings_of,
+    read,
+    rows_under,
+    text_under,
+    ticked,
+    without_blocks,
+)
 
+import digitro_async
 from digitro_async import (
     PABX,
     DigitroClient,
@@ -21,6 +33,7 @@ from digitro_async import (
     RateLimit,
     RetrySettings,
     Secret,
+    testing,
 )
 from digitro_async.cli._app import app as digitro
 from digitro_async.cli._config import load_config
@@ -258,3 +271,27 @@ def missing_files(commands: str) -> list[str]:
     """Return the files under tests that commands name and that are not there."""
     named = re.findall(r"tests/[\w*/]+\.py", commands)
     return [name for name in named if not list(ROOT.glob(name))]
+
+
+def test_glossary_has_one_meaning_for_each_word() -> None:
+    """No word stands in two rows of the tables of nouns."""
+    nouns = [
+        row[0]
+        for heading in headings_of("glossary")
+        if heading not in {"Glossary", "Verbs", "Words that are not used"}
+        for row in rows_under("glossary", heading)
+    ]
+
+    assert len(nouns) > 100
+    assert [word for word, times in Counter(nouns).items() if times > 1] == []
+
+
+@pytest.mark.parametrize(
+    "module", [digitro_async, testing], ids=lambda one: one.__name__
+)
+def test_glossary_has_every_public_name(module: ModuleType) -> None:
+    """Each public name is in the glossary, and each error in its own table."""
+    words = set(re.findall(r"\w+", " ".join(ticked(without_blocks("glossary")))))
+    errors = {error.__name__ for error in all_errors()}
+
+    assert [name for name in module.__all__ if name not in words | errors] == []
