@@ -111,6 +111,13 @@ def ticked(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
 
 
+VARYING = re.compile(
+    r"\d{2}/\d{2}/\d{2} \d{2}:\d{2}:\d{2} 010A \d{4}/\d{2}"  # a call id
+    r"|\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z|\d+\.\d+"
+)
+"""Moments, seconds, rates and call ids, which differ from run to run."""
+
+
 def masked(output: str) -> list[str]:
-    """Return the lines of an output with every figure replaced by N."""
-    return [re.sub(r"\d+(\.\d+)?", "N", line) for line in output.splitlines()]
+    """Return the lines of an output with all that differs from run to run masked."""
+    return [VARYING.sub("~", line) for line in output.splitlines()]
