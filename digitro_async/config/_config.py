@@ -70,7 +70,7 @@ def load_config(path: Path) -> Config:
     """Read a configuration file.
 
     Args:
-        path: A TOML file; README.md shows one.
+        path: A TOML file; docs/settings.md shows one.
 
     Raises:
         ConfigurationError: If it can't be read or used; the text names the file and,

@@ -42,7 +42,7 @@ ODD = "\xa0a\xad\u200d\ufeffé漢\u200b\u202e\u2028;🧑\u200d🚀"
 UNSEEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 """Categories of what shows nothing. A code point without a character shows a box."""
 
-# What a reader takes away again, as README.md says.
+# What a reader takes away again, as docs/contact-files.md says.
 PROTECTION = re.compile(
     rf"(?:\A|(?<=[{_cells._PARTS}]))'(?='*[{_cells._UNSEEN}]*[{_cells._SIGNS}])"
     r"|\A'(?='*[\t\r\n])"

@@ -1,0 +1,186 @@
+"""Runs the examples of the pages under docs.
+
+Each block may use top-level ``await``, as ``python -m asyncio`` takes it, and the names
+of blocks that were run before it. The simulators stand on other ports than shown.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from examples import Tour, filial, tour
+from pages import blocks_of
+
+from digitro_async import Secret
+from digitro_async.testing import FakePABX, Fault, FaultPlan
+
+__all__ = ["filial", "tour"]  # fixtures
+pytest_plugins = ["pytester"]
+
+
+@pytest.mark.fake_pabx(faults=FaultPlan([Fault("lose_answer", at=9)]))
+async def test_many_calls(
+    tour: Tour, fake_pabx: FakePABX, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The dispatch example calls everybody once and prints who was not accepted."""
+    await tour("README", "One call")
+    capsys.readouterr()
+    await tour("dispatch", "A list of calls")
+
+    printed = capsys.readouterr().out.splitlines()
+    assert (len(printed), fake_pabx.posts) == (1, 41)
+    assert re.fullmatch(r"\d+ unknown The connection was lost .*", printed[0])
+    assert len({call.destination for call in fake_pabx.calls}) == 41
+    assert fake_pabx.worst_window() <= 50
+
+
+async def test_campaign(
+    tour: Tour,
+    *,
+    fake_pabx: FakePABX,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The campaign calls everybody once, however often it is run."""
+    monkeypatch.chdir(tmp_path)
+    text = blocks_of("contact-files", "Contact file", "csv")[0]
+    (tmp_path / "contacts.csv").write_text(text, encoding="utf-8")
+    await tour("README", "One call")
+    capsys.readouterr()
+    await tour("campaigns", "A campaign that survives")
+    first = capsys.readouterr().out.splitlines()
+    await tour("campaigns", "A campaign that survives")
+    again = capsys.readouterr().out.splitlines()
+
+    assert first[0] == "2 new, 0 known before"
+    assert sorted(first[1:3]) == ["1 accepted", "2 accepted"]
+    assert again[0] == "0 new, 2 known before"
+    assert again[1:] == first[3:]  # the counts
+    assert fake_pabx.posts == 3
+
+
+async def test_errors(
+    tour: Tour, fake_pabx: FakePABX, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each kind of error is caught where the example says."""
+    await tour("README", "One call")
+    capsys.readouterr()
+    await tour("errors", "Errors")
+
+    received, invalid = capsys.readouterr().out.splitlines()
+    assert received == f"received: {fake_pabx.calls[-1].call_id}"
+    assert invalid == "mend it: destination is empty [reason=invalid_field]"
+
+
+@pytest.mark.parametrize(
+    ("fault", "beginning"),
+    [
+        (Fault("lose_answer"), "a phone may ring, do not repeat: "),
+        (Fault("status", status=409), "the PABX said no: "),
+        (Fault("status", status=401), "the PABX said no: "),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+async def test_errors_in_turn(
+    tour: Tour,
+    fake_pabx: FakePABX,
+    fault: Fault,
+    beginning: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An answer's error is caught where the example says, and shows no number."""
+    await tour("README", "One call")
+    fake_pabx.set_faults(FaultPlan([fault]))
+    capsys.readouterr()
+
+    await tour("errors", "Errors")
+
+    printed = capsys.readouterr().out.splitlines()[0]
+    assert printed.startswith(beginning)
+    assert "04832817000" not in printed
+
+
+async def test_several_pabx(tour: Tour, fake_pabx: FakePABX, filial: FakePABX) -> None:
+    """A call that names a PABX goes there."""
+    await tour("README", "One call")
+    await tour("dispatch", "Several PABX")
+
+    assert "04832817002" in [call.destination for call in filial.calls]
+    assert fake_pabx.posts + filial.posts == 3
+
+
+async def test_pauses(
+    tour: Tour, fake_pabx: FakePABX, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A paused PABX gets no call until it is resumed."""
+    await tour("README", "One call")
+    capsys.readouterr()
+    await tour("settings", "Pauses")
+
+    assert capsys.readouterr().out == "operator None\n"
+    assert fake_pabx.posts == 2
+
+
+async def test_statistics(tour: Tour, capsys: pytest.CaptureFixture[str]) -> None:
+    """The snapshot shows the one call that was made."""
+    await tour("README", "One call")
+    await tour("dispatch", "A list of calls")
+    capsys.readouterr()
+    await tour("dispatch", "Statistics")
+
+    assert capsys.readouterr().out == "1 0 1\nmatriz 1/s 0 running\n"
+
+
+async def test_sharing(tour: Tour, fake_pabx: FakePABX, filial: FakePABX) -> None:
+    """Two clients work through one session manager."""
+    await tour("README", "One call")
+    await tour("dispatch", "Several PABX")
+    before = fake_pabx.posts, filial.posts
+    await tour("dispatch", "Sharing connections")
+
+    assert (fake_pabx.posts, filial.posts) == (before[0] + 1, before[1] + 1)
+
+
+async def test_high_volume(tour: Tour, fake_pabx: FakePABX) -> None:
+    """The lean transport makes a call like the other."""
+    await tour("README", "One call")
+    await tour("dispatch", "Several PABX")
+    before = fake_pabx.posts
+    await tour("dispatch", "High volume")
+
+    assert fake_pabx.posts == before + 1
+
+
+async def test_hostile_servers(tour: Tour, capsys: pytest.CaptureFixture[str]) -> None:
+    """A reset after reading is unknown; a call passes through a slow line."""
+    await tour("README", "One call")
+    await tour("dispatch", "Several PABX")
+    capsys.readouterr()
+    await tour("testing", "Hostile servers and bad networks")
+
+    assert capsys.readouterr().out == "connection_lost 1\n1 1\n"
+
+
+async def test_security(
+    tour: Tour, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key comes from the environment; an authority or a certificate is trusted."""
+    monkeypatch.setenv("DIGITRO_API_KEY", "key")
+    monkeypatch.setenv("PABX_FINGERPRINT", ":".join(["AB"] * 32))
+    await tour("README", "One call")
+    names = await tour("security", "Keys")
+
+    assert names["pabx"].api_key == Secret("key")
+    assert names["pabx"].tls.ca_file == Path("pabx-ca.pem")
+    assert names["pinned"].fingerprint == b"\xab" * 32
+
+
+def test_fixtures(pytester: pytest.Pytester) -> None:
+    """The example test passes with the settings shown, and nothing else."""
+    pytester.makepyprojecttoml(blocks_of("testing", "Fixtures", "toml")[0])
+    pytester.makepyfile(test_dialling=blocks_of("testing", "Fixtures", "python")[0])
+
+    result = pytester.runpytest_subprocess("-p", "no:anyio", "-p", "no:looptime_plugin")
+
+    result.assert_outcomes(passed=1)

@@ -1,0 +1,233 @@
+"""Runs the example applications of docs/web-backends.md."""
+
+import asyncio
+import contextlib
+import importlib
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from types import ModuleType
+
+import attrs
+import httpx
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from pages import blocks_of, rows_under, ticked
+
+from digitro_async import DigitroClient, Outcome, PredictiveCall, RateLimit
+from digitro_async.testing import FakePABX, Fault, FaultPlan
+
+
+@attrs.frozen
+class Answer:
+    """What a backend answered."""
+
+    status: int
+    body: dict[str, str]
+    retry_after: str | None
+
+
+@attrs.frozen
+class Backend:
+    """One of the example applications, running."""
+
+    client: DigitroClient
+    post: Callable[[bytes], Awaitable[Answer]]
+
+    async def call(self, destination: str) -> Answer:
+        """Ask for one call."""
+        return await self.post(b'{"destination": "%s"}' % destination.encode())
+
+
+@contextlib.asynccontextmanager
+async def serve_aiohttp(module: ModuleType) -> AsyncIterator[Backend]:
+    """Serve the aiohttp.web example."""
+    async with TestClient(TestServer(module.build_app())) as http:
+
+        async def post(body: bytes) -> Answer:
+            async with http.post("/calls", data=body) as response:
+                retry_after = response.headers.get("Retry-After")
+                return Answer(response.status, await response.json(), retry_after)
+
+        assert http.app is not None
+        yield Backend(http.app[module.CLIENT], post)
+
+
+@contextlib.asynccontextmanager
+async def serve_fastapi(module: ModuleType) -> AsyncIterator[Backend]:
+    """Serve the FastAPI example."""
+    app = module.app
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as http,
+    ):
+
+        async def post(body: bytes) -> Answer:
+            headers = {"Content-Type": "application/json"}
+            response = await http.post("/calls", content=body, headers=headers)
+            retry_after = response.headers.get("Retry-After")
+            return Answer(response.status_code, response.json(), retry_after)
+
+        yield Backend(app.state.client, post)
+
+
+SERVERS = {
+    "aiohttp.web": ("aiohttp_app", serve_aiohttp),
+    "FastAPI": ("fastapi_app", serve_fastapi),
+}
+
+
+@pytest.fixture(params=SERVERS)
+async def backend(
+    request: pytest.FixtureRequest,
+    fake_pabx: FakePABX,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Backend]:
+    """Each example, made of the blocks of its heading, in a folder of its own."""
+    name, serve = SERVERS[request.param]
+    files = blocks_of("web-backends", "Answers of a backend", "python")
+    files += blocks_of("web-backends", request.param, "python")
+    modules = []
+    for text in files:
+        file = text.splitlines()[0].removeprefix("# ")
+        (tmp_path / file).write_text(text, encoding="utf-8")
+        modules.append(file.removesuffix(".py"))
+    assert modules == ["answers", name]
+    for variable, value in {
+        "PABX_URL": fake_pabx.base_url,
+        "PABX_CHANNEL": "1",
+        "PABX_API_KEY": "demo-key",
+        "PABX_RATE": "200",
+        "PABX_DEVICE": "1125000",
+        "PABX_DEVICE_PASSWORD": "4567",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        async with serve(importlib.import_module(name)) as running:
+            yield running
+    finally:
+        for module in modules:
+            sys.modules.pop(module, None)
+
+
+BATCH = 300
+REQUESTS = 8
+IN_FLIGHT = 20  # as answers.py says
+
+
+@pytest.mark.fake_pabx(latency=0.02, rate=RateLimit(200))
+async def test_backend_beside_a_batch(backend: Backend, fake_pabx: FakePABX) -> None:
+    """Requests are answered while a batch runs in the same loop, and soon.
+
+    "Soon" is counted in calls: between a request and its call at most as many calls
+    of the batch are made as may be on the wire, once over.
+    """
+    overtaken = []
+    async with asyncio.TaskGroup() as tasks:
+        batch = tasks.create_task(dial(backend.client))
+        await fake_pabx.wait_for_posts(2 * IN_FLIGHT)
+        for number in range(REQUESTS):
+            before = fake_pabx.posts
+            answer = await backend.call(f"0483299{number:04}")
+            [call] = [
+                call
+                for call in fake_pabx.calls
+                if call.destination == f"0483299{number:04}"
+            ]
+            overtaken.append(call.ordinal - before - 1)
+            assert (answer.status, answer.body) == (202, {"call_id": call.call_id})
+        assert not batch.done()
+
+    assert max(overtaken) <= 2 * IN_FLIGHT
+    assert batch.result() == [Outcome.ACCEPTED] * BATCH
+    assert len({call.destination for call in fake_pabx.calls}) == fake_pabx.posts
+    assert fake_pabx.posts == BATCH + REQUESTS
+    assert fake_pabx.over_cap == []
+
+
+async def dial(client: DigitroClient) -> list[Outcome]:
+    """Run a batch through a backend's own client."""
+    calls = (
+        PredictiveCall(device="1", device_password="2", destination=f"0483281{n:04}")
+        for n in range(BATCH)
+    )
+    async with client.dispatch(calls) as results:
+        return [result.outcome async for result in results]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "outcome", "retry_after"),
+    [
+        (Fault("status", status=409), 409, "rejected", None),
+        (Fault("status", status=401), 503, "refused", None),
+        (Fault("throttle_429", retry_after=7), 503, "refused", "7"),
+        (Fault("reset_on_connect"), 503, "not_sent", None),
+        (Fault("lose_answer"), 502, "unknown", None),
+        (Fault("error_500_after_placing"), 502, "unknown", None),
+    ],
+    ids=lambda value: str(getattr(value, "status", None) or value)[:20],
+)
+async def test_backend_statuses(
+    backend: Backend,
+    fake_pabx: FakePABX,
+    *,
+    fault: Fault,
+    status: int,
+    outcome: str,
+    retry_after: str | None,
+) -> None:
+    """Each outcome has its status, and no answer shows the number."""
+    fake_pabx.set_faults(FaultPlan([fault]))
+
+    answer = await backend.call("04832817000")
+
+    assert (answer.status, answer.body["outcome"]) == (status, outcome)
+    assert answer.retry_after == retry_after
+    assert ("do not retry" in answer.body["error"]) == (status in {409, 502})
+    assert "04832817000" not in str(answer)
+    assert fake_pabx.posts <= 1
+
+
+@pytest.mark.fake_pabx(faults=FaultPlan([Fault("lose_answer")]))
+async def test_backend_of_a_sick_pabx(backend: Backend, fake_pabx: FakePABX) -> None:
+    """Once the PABX is paused for a while, requests are told when to come back."""
+    lost = [await backend.call(f"0483281{number:04}") for number in range(10)]
+    paused = await backend.call("04832817000")
+
+    assert {answer.status for answer in lost} == {502}
+    assert (paused.status, paused.body["outcome"]) == (503, "not_sent")
+    assert paused.retry_after in {"4", "5"}
+    assert fake_pabx.posts == 10
+
+
+@pytest.mark.parametrize("body", [b"{}", b"nonsense", b'{"destination": ""}', b"[]"])
+async def test_backend_of_nonsense(
+    backend: Backend, fake_pabx: FakePABX, body: bytes
+) -> None:
+    """A request without a number gets 422 and no call is made."""
+    assert (await backend.post(body)).status == 422
+    assert fake_pabx.posts == 0
+
+
+def test_web_statuses() -> None:
+    """The table of statuses says what answers.py does."""
+    rows = {
+        cells[0]: cells[1]
+        for cells in rows_under("web-backends", "Answers of a backend")
+    }
+    source = blocks_of("web-backends", "Answers of a backend", "python")[0]
+
+    assert set(ticked(" ".join(rows))) == {
+        "InvalidCallError",
+        "NotSentError",
+        "RefusedError",
+        "RejectedError",
+        "OutcomeUnknownError",
+    }
+    assert {status for status in rows.values() if status != "202"} == set(
+        re.findall(r"Outcome\.[A-Z_]+: \((\d+),", source)
+    )
