@@ -100,12 +100,13 @@ async def _ask(
     line: _LeanLine, connection: Any, body: bytes, evidence: Evidence
 ) -> Answer:
     """Write the request and return the answer."""
-    connection.protocol.set_response_params(
+    protocol = connection.protocol
+    protocol.set_response_params(
         read_until_eof=True,
         auto_decompress=False,
         read_timeout=line.read_timeout,
         timeout_ceil_threshold=line.phases.ceil_threshold,
     )
-    connection.protocol.begin(evidence)
-    send(connection, line.compose(body), evidence)
+    protocol.begin(evidence)
+    send(protocol, line.compose(body), evidence)
     return await line.answer(connection).start(connection)
