@@ -182,7 +182,8 @@ class Lane:
             self._pump()
         if self.beside:
             self._wake_beside()
-        self._tell()
+        if self.on_lighter is not None:  # a step less than by _tell
+            self.on_lighter(self)
 
     def _settle_trouble(self, settled: Settled, now: float, *, probe: bool) -> None:
         if settled.verdict.error is ThrottledError:
