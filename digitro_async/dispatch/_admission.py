@@ -184,7 +184,8 @@ class Admission:
             self._admit_waiters()
         if self.beside:
             self._wake_beside()
-        self._notify()
+        if self.on_load_decreased is not None:  # a step less than by _notify
+            self.on_load_decreased(self)
 
     def _count_trouble(
         self, settled: AttemptResult, now: float, *, probe: bool

@@ -105,7 +105,7 @@ class DispatchResults:
         self._open = 0  # calls read whose result is not ready
         self._settled: asyncio.Event | None = None
         self._takers: dict[asyncio.Future[None], None] = {}
-        self._room: asyncio.Event | None = None
+        self._room: asyncio.Event | None = None  # where somebody waits for it
         self._entered = self._stopping = self._told = False
         self._fault: BaseException | None = None
 
@@ -114,7 +114,6 @@ class DispatchResults:
             raise ConfigurationError("the results of one dispatch are entered once")
         self._entered = True
         self._reading = asyncio.Lock()
-        self._room = asyncio.Event()
         self._spawn()
         self._sender.began(self)
         return self
@@ -148,7 +147,7 @@ class DispatchResults:
                 self._takers.pop(taker, None)
         result = self._ready.popleft()
         if self._room is not None and len(self._ready) < self._limit:
-            self._room.set()
+            self._make_room()
         return result
 
     def drain(self) -> None:
@@ -160,8 +159,7 @@ class DispatchResults:
         if self._stopping:
             return
         self._stopping = True
-        if self._room is not None:
-            self._room.set()
+        self._make_room()
         for worker, call_run in self._workers.items():
             if call_run is not None and call_run.on_wire:
                 call_run.is_last = True
@@ -177,8 +175,7 @@ class DispatchResults:
             return
         self._fault = self._fault or DrainedError(reason="drained")
         self._stopping = True
-        if self._room is not None:
-            self._room.set()
+        self._make_room()
         for worker, call_run in self._workers.items():
             if call_run is None:  # it reads, or waits for room
                 worker.cancel()
@@ -187,8 +184,7 @@ class DispatchResults:
         """Take the results that nobody took by iterating."""
         results = list(self._ready)
         self._ready.clear()
-        if self._room is not None:
-            self._room.set()
+        self._make_room()
         return results
 
     def _spawn(self) -> None:
@@ -330,9 +326,14 @@ class DispatchResults:
         return _NO_MORE
 
     async def _wait_for_room(self) -> None:
-        assert self._room is not None  # noqa: S101 - for the type checker
-        self._room.clear()
+        if self._room is None:
+            self._room = asyncio.Event()
         await self._room.wait()
+
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     def _look_for_an_end(self, error: DigitroError) -> None:
         paused = isinstance(error, PABXPausedError) and self._sender.needs_resume

@@ -132,7 +132,11 @@ class CheckedConnector(aiohttp.TCPConnector):
         while True:
             if self._state.must_sweep:
                 self._sweep()
-            connection = await super().connect(req, traces, timeout)
+            # aiohttp looks in the pool too, a step further: nearly always one is there.
+            key = req.connection_key
+            connection = None if req.proxy else await self._get(key, traces)
+            if connection is None:
+                connection = await super().connect(req, traces, timeout)
             protocol: Any = connection.protocol
             # Nothing else runs between the making of a connection and this line.
             is_new, self._made = protocol is self._made, None

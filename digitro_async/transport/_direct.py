@@ -102,12 +102,13 @@ async def _ask(
     endpoint: _DirectEndpoint, connection: Any, body: bytes, evidence: Evidence
 ) -> Answer:
     """Write the request and return the answer."""
-    connection.protocol.set_response_params(
+    protocol = connection.protocol
+    protocol.set_response_params(
         read_until_eof=True,
         auto_decompress=False,
         read_timeout=endpoint.read_timeout,
         timeout_ceil_threshold=endpoint.phases.ceil_threshold,
     )
-    connection.protocol.begin(evidence)
-    send(connection, endpoint.compose(body), evidence)
+    protocol.begin(evidence)
+    send(protocol, endpoint.compose(body), evidence)
     return await endpoint.answer(connection).start(connection)

@@ -94,12 +94,12 @@ def request_builder(pabx: PABX, url: URL) -> Composer:
     return lambda body: b"%b%d\r\n\r\n%b" % (head, len(body), body)
 
 
-def send(connection: Any, request: bytes, evidence: Evidence) -> None:
+def send(protocol: Any, request: bytes, evidence: Evidence) -> None:
     """Write a whole request; the evidence says so before the first byte can leave."""
-    write = connection.transport.write
+    write = protocol.transport.write
     evidence.request_started = True
     write(request)
-    connection.protocol.start_timeout()
+    protocol.start_timeout()
 
 
 def _prepare(
@@ -132,8 +132,9 @@ class _PreparedRequest(aiohttp.ClientRequest):
     async def send(self, conn: Any) -> "Answer":
         """Write the request; its answer is still to be read."""
         content = self._content
-        conn.protocol.begin(content.evidence)
-        send(conn, self.compose(content.content), content.evidence)
+        protocol = conn.protocol
+        protocol.begin(content.evidence)
+        send(protocol, self.compose(content.content), content.evidence)
         return self.answer(conn)
 
 

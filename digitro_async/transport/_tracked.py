@@ -193,6 +193,12 @@ class TrackedProtocol(BoundedProtocol):
         if self.is_idle and self._buffer:  # the answer ended, and another began
             self.distrust()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - as aiohttp has it
+        """Read on where reading was paused."""
+        # aiohttp asks for it twice an answer, paused or not, and parses nothing then.
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def _on_read_timeout(self) -> None:
         """Say that nothing came, but only after a last look."""
         late: Any = LastLook(self._loop, super()._on_read_timeout)
