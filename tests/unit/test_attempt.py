@@ -116,20 +116,20 @@ class TestSettling:
     )
     def test_acceptance_needs_everything(
         self,
-        sending: bool,
+        request_started: bool,
         status: int | None,
         body: bytes,
         failure: Failure | None,
         retry_after: str | None,
     ) -> None:
         """Nothing short of a whole, readable 200 to a sent request is an acceptance."""
-        observation = Observation(sending, status, body, failure, retry_after)
+        observation = Observation(request_started, status, body, failure, retry_after)
         settled = classify(observation, now=NOON)
         accepted = settled.classification.outcome is Outcome.ACCEPTED
         error = error_of(settled, observation, pabx="matriz", attempts=1)
 
         assert accepted is (
-            sending and status == 200 and failure is None and body == DOCUMENTED
+            request_started and status == 200 and failure is None and body == DOCUMENTED
         )
         assert (settled.accepted is not None) is accepted
         assert (error is None) is accepted

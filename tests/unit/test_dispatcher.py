@@ -60,12 +60,18 @@ def now() -> float:
 
 
 async def submit_all(
-    dispatcher: Dispatcher, count: int, *, patient: bool = True, **options: Any
+    dispatcher: Dispatcher,
+    count: int,
+    *,
+    wait_while_paused: bool = True,
+    **options: Any,
 ) -> list[CallResult]:
     """Submit so many calls at once."""
     return await asyncio.gather(
         *(
-            dispatcher.submit(make_call(number), wait_while_paused=patient, **options)
+            dispatcher.submit(
+                make_call(number), wait_while_paused=wait_while_paused, **options
+            )
             for number in range(count)
         )
     )
