@@ -18,7 +18,7 @@ from digitro_async.campaign._import_summary import (
 )
 from digitro_async.client import DigitroClient
 from digitro_async.errors import ConfigurationError, InvalidCallError
-from digitro_async.ledger._ledger import Ledger
+from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import AddResult, ClaimedContact, NewContact
 from digitro_async.models import PredictiveCall
 from digitro_async.privacy import Personal, Secret
