@@ -89,7 +89,7 @@ def dial(
     with opened:
         say_how_it_is_read(opened)
         if dry_run:
-            return _count(opened, rejects, max_calls)
+            return _count(loaded, opened, rejects, max_calls)
         if ledger is None:
             places = _places(contacts, results, rejects)
             return _dial_once(loaded, opened, places, max_calls)
@@ -131,7 +131,7 @@ def _dial_once(
 
     def dial_it() -> Exit:
         with RejectsFile(rejects) as rejected, ResultsFile(results) as written:
-            reading = ContactSource(contacts, rejected, max_calls)
+            reading = ContactSource(contacts, rejected, config.call, max_calls)
             return run_tuned(dial_all(config, reading, written, course))
 
     return to_its_end(course, dial_it)
@@ -194,15 +194,17 @@ def _places(
     return results, rejects
 
 
-def _count(contacts: ContactFile, rejects: Path | None, most: int | None) -> Exit:
+def _count(
+    config: Config, contacts: ContactFile, rejects: Path | None, most: int | None
+) -> Exit:
     """Read and check everything, dial nothing."""
     try:
         if rejects is None:
-            reading = ContactSource(contacts, None, most)
+            reading = ContactSource(contacts, None, config.call, most)
             good = sum(1 for _ in reading)
         else:
             with RejectsFile(rejects) as rejected:
-                reading = ContactSource(contacts, rejected, most)
+                reading = ContactSource(contacts, rejected, config.call, most)
                 good = sum(1 for _ in reading)
     except KeyboardInterrupt:
         print_error(
