@@ -24,7 +24,7 @@ from digitro_async.contacts import (
     open_contacts,
 )
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import LedgerReader
+from digitro_async.ledger import open_ledger_reader
 
 __all__ = ["dial"]
 
@@ -67,14 +67,13 @@ def dial(
         insist: Doubts about the ledger that are put aside.
     """
     chosen = choose_ledger(contacts, ledger, no_ledger=no_ledger)
-    is_kept = chosen.path is not None
-    plan = Plan(allow_duplicates, max_calls, max_attempts, insist, is_kept)
+    plan = Plan(allow_duplicates, max_calls, max_attempts, insist)
     _check_options(chosen, plan, dry_run=dry_run)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
     loaded = load_config(config)
     _check_rejects(rejects, chosen)
-    opened = open_contacts(
+    with open_contacts(
         contacts,
         defaults=loaded.call,
         encoding=encoding,
@@ -82,14 +81,11 @@ def dial(
         ignore_unknown_columns=ignore_unknown_columns,
         # A ledger finds duplicates itself, also those of earlier files.
         allow_duplicates=allow_duplicates or not dry_run,
-    )
-    with opened:
+    ) as plan.contacts:
         if dry_run:
-            say_how_it_is_read(opened)
-            return _count(opened, rejects)
+            return _count(plan.contacts, rejects)
         chosen.check_folder()
         with _rejects_of(contacts, rejects, chosen) as plan.rejects:
-            plan.contacts = opened
             return _dial(loaded, chosen, plan)
 
 
@@ -108,6 +104,7 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
 
 def _dial(config: Config, chosen: ChosenLedger, plan: Plan) -> Exit:
     course = Course()
+    plan.is_kept = chosen.path is not None
     return to_its_end(
         course, lambda: run_tuned(dial_list(config, chosen, plan, course))
     )
@@ -155,7 +152,7 @@ def _rejects_of(
         return ContinuedRejects(path, other_names=True)
     if chosen.path is not None and path.exists():
         # Made by the import that stopped, perhaps: its rows tell.
-        with LedgerReader(chosen.path) as reader:
+        with open_ledger_reader(chosen.path) as reader:
             if not all(one.is_whole for one in reader.imports()):
                 return ContinuedRejects(path)
     return RejectsFile(path)
@@ -163,6 +160,7 @@ def _rejects_of(
 
 def _count(contacts: ContactFile, rejects: Path | None) -> Exit:
     """Read and check every row, and dial nothing."""
+    say_how_it_is_read(contacts)
     try:
         if rejects is None:
             good, bad = _read(contacts, None)

@@ -12,8 +12,8 @@ from digitro_async.cli._ledger_view import say_unfinished, unfinished
 from digitro_async.cli._output import print_error
 from digitro_async.cli._process import on_interrupt
 from digitro_async.contacts import (
-    Contact,
     ContactFile,
+    ContactRow,
     ContinuedRejects,
     RejectCode,
     RejectedRow,
@@ -90,7 +90,7 @@ async def _add(
         if plan.rejects is not None:
             plan.rejects.write(row)
 
-    def repeated(contact: Contact, line: int) -> None:
+    def repeated(contact: ContactRow, line: int) -> None:
         reject(
             RejectedRow(
                 file=contacts.name,

@@ -18,7 +18,7 @@ from digitro_async.cli._exit import Exit, exit_after_results
 from digitro_async.cli._ledger_view import LedgerView, say_unfinished
 from digitro_async.cli._output import hand_out, print_error, print_line
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import ContactRecord, LedgerReader, State
+from digitro_async.ledger import ContactRecord, State, open_ledger_reader
 
 __all__ = ["results", "write_results"]
 
@@ -26,8 +26,8 @@ FOLLOW_SECONDS = 1.0
 """Seconds between two looks at a ledger that is followed."""
 
 _SHARE = 10
-"""A look that takes a second is followed by so many seconds of rest, so that following
-a ledger of a million contacts does not slow down whoever dials it."""
+"""Seconds of rest for each second that a look takes: to follow a ledger of a million
+contacts must not slow down the dial."""
 
 _COLUMNS = (
     *("contact", "id", "line", "state", "call_id"),
@@ -91,7 +91,10 @@ def write_results(ledger: Path, path: Path) -> None:
     Raises:
         OSError: If they can't be written.
     """
-    with LedgerReader(ledger) as reader, open(path, "xb", opener=create_own) as file:
+    with (
+        open_ledger_reader(ledger) as reader,
+        open(path, "xb", opener=create_own) as file,
+    ):
         file.writelines(_header("csv"))
         file.writelines(_lines(reader.entries(), "csv"))
 
@@ -121,7 +124,7 @@ class _Reading:
         Raises:
             LedgerError: If it can't be.
         """
-        with LedgerReader(self.ledger, accept_loss=self.accept_loss):
+        with open_ledger_reader(self.ledger, accept_loss=self.accept_loss):
             pass
 
     def each(
@@ -131,7 +134,9 @@ class _Reading:
         before: LedgerView | None = None
         while True:
             began = time.monotonic()
-            with LedgerReader(self.ledger, accept_loss=self.accept_loss) as reader:
+            with open_ledger_reader(
+                self.ledger, accept_loss=self.accept_loss
+            ) as reader:
                 view = LedgerView.read(reader, self.max_attempts)
                 goes_on = follow and view.may_change(before)
                 entries = self._wanted(reader.entries())

@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 from digitro_async.cli._arguments import LEDGER, MaxAttempts, Switch
 from digitro_async.cli._exit import Exit, exit_after_status
 from digitro_async.cli._ledger_view import LedgerView
-from digitro_async.ledger import LedgerReader, State
+from digitro_async.ledger import State, open_ledger_reader
 
 __all__ = ["status"]
 
@@ -33,7 +33,7 @@ def status(
     """
     before: LedgerView | None = None
     while True:
-        with LedgerReader(ledger, accept_loss=accept_loss) as reader:
+        with open_ledger_reader(ledger, accept_loss=accept_loss) as reader:
             view = LedgerView.read(reader, max_attempts)
         view.show()
         if watch is None or not view.may_change(before):
