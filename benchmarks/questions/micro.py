@@ -99,7 +99,7 @@ class _Sink:
 
 
 def evidence_step(body: bytes) -> Callable[[], object]:
-    """Return a step that makes a payload with evidence, writes it, classifies a loss."""
+    """Return a step that writes a payload with evidence and classifies a loss."""
     sink: Any = _Sink()
 
     def step() -> object:
