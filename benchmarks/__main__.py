@@ -126,7 +126,7 @@ def run_scenario(
 
     Args:
         scenario: The scenario.
-        plan: How much is measured.
+        plan: Extent of the run.
         contenders: Those that are installed.
         asked: Whether they were asked for by name.
     """

@@ -1,4 +1,4 @@
-"""Parts of this library by themselves, so that what each layer costs can be told."""
+"""Parts of this library by themselves, to tell the cost of each layer."""
 
 import asyncio
 import time

@@ -66,7 +66,7 @@ async def aiosonic_gather(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
 async def pyreqwest_gather(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Make a task for every call over pyreqwest's client; a semaphore bounds them.
 
-    All defaults. It is written in Rust and keeps a thread of its own, whose CPU counts.
+    All defaults. It is written in Rust and keeps a thread, whose CPU counts.
     """
     library: Any = importlib.import_module("pyreqwest.client")
     url = job.base_url + PATH

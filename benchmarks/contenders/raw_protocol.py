@@ -33,7 +33,7 @@ class RawConnection(asyncio.Protocol):
     """One connection: the next call goes out as soon as an answer is in.
 
     Args:
-        numbers: Where all connections take their calls from.
+        numbers: Numbers of the calls, shared by all connections.
         tally: Takes the answers.
         done: Ends with the last call, or with what went wrong.
     """

@@ -1,9 +1,9 @@
-"""Who is compared with whom, as a table."""
+"""The pairs of contenders that are compared, as a table."""
 
 import attrs
 
 TLS_SUFFIX = "+tls"
-"""What the figures of a contender over https are named by."""
+"""Suffix in the names of figures over https."""
 
 
 @attrs.frozen
@@ -11,7 +11,7 @@ class Comparison:
     """A ratio that is always published with the others.
 
     Args:
-        claim: What the ratio says.
+        claim: Text of the comparison.
         ours: Name of the contender that is judged.
         other: Name of the contender it is set against, in the same round.
     """
@@ -83,7 +83,7 @@ COMPARISONS = (
 
 
 def comparisons(names: list[str]) -> list[Comparison]:
-    """Return what is compared where these ran.
+    """Return the comparisons between contenders that ran.
 
     Where some ran over https, each of them is compared with itself over http, and they
     are compared with each other as all are elsewhere.

@@ -26,11 +26,11 @@ Run = Callable[[Job, Stopwatch, RunCounts], Awaitable[None]]
 
 @attrs.frozen(kw_only=True)
 class Figures:
-    """What one contender did in one round.
+    """The figures of one contender in one round.
 
     Attributes:
         contender: Its name.
-        calls: Calls made, each with a checked answer of its own.
+        calls: Calls made, each with a checked answer.
         seconds: Wall clock of the calls, set-up left out, connecting included.
         calls_per_second: Calls by that.
         cpu_us: Microseconds of this process's CPU a call, kernel included.
@@ -42,7 +42,7 @@ class Figures:
         p999_ms: Latency that 999 of 1,000 calls did not exceed.
         peak_mib: Most memory (RSS) of the process, imports included.
         noisy: Whether it had too little of its core; the runner says so.
-        repeats: How often the runner repeated it because of that.
+        repeats: Times that the runner repeated it because of that.
     """
 
     contender: str
@@ -87,7 +87,7 @@ def measure(job: Job) -> Figures:
     """Make the calls of a job and return the figures.
 
     Raises:
-        WrongRunError: If a call has no answer of its own.
+        WrongRunError: If a call has no answer, or the answer of another.
     """
     contender = find(job.contender)
     run = load(contender)

@@ -1,4 +1,4 @@
-"""Who is measured, and where, as a table."""
+"""The contenders and the scenarios that they run in, as a table."""
 
 import attrs
 

@@ -1,4 +1,4 @@
-"""Start the server and the clients, each in a process of its own."""
+"""Start the server and the clients, each in its own process."""
 
 import contextlib
 import json

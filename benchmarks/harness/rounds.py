@@ -29,12 +29,12 @@ LONGEST_SCHEDULE = 3
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """How much is measured.
+    """The extent of a run.
 
     Attributes:
         calls: Calls of a contender in a round; slow ones make their share of it.
         rounds: Rounds.
-        repeats: How often a disturbed measurement is repeated at most.
+        repeats: Times that a disturbed measurement is repeated at most.
         client_core: Core of the clients, None for any.
         server_core: Core of the server, None for any.
     """

@@ -1,4 +1,4 @@
-"""What the server does and how calls come, as a table."""
+"""The scenarios as a table: the server's behaviour, and the order of calls."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ Server = Literal["own", "nginx"]
 
 @attrs.frozen
 class Scenario:
-    """What the server does and how many calls are on the wire.
+    """A server's behaviour, and the number of calls on the wire.
 
     Attributes:
         name: Its name.
@@ -17,7 +17,7 @@ class Scenario:
         delay: Seconds from a whole request to its answer; only our own server waits.
         saturated: Whether a client is kept busy all the time, so that idle CPU
             betrays foreign load.
-        server: Whose server it is.
+        server: Our own server, or nginx.
         tls: Whether each contender runs over https too, right after http.
         rate: Calls that are due a second, None where all may begin at once.
     """
@@ -32,7 +32,7 @@ class Scenario:
 
     @property
     def title(self) -> str:
-        """What a reader must know of it, in a line."""
+        """The scenario in a line, for a reader of figures."""
         answers = "answers at once"
         if self.delay:
             answers = f"answers after {1000 * self.delay:g} ms"

@@ -1,4 +1,4 @@
-"""When calls begin: all as soon as there is room, or each when it is due.
+"""The start of calls: each as soon as there is room, or when it is due.
 
 Who counts from when a call *was sent* leaves out how long it had to wait for a client
 that was behind: coordinated omission. So where calls are due at fixed times, their
@@ -53,7 +53,7 @@ async def task_each(
     """Make a task for every call: all at once, or each when it is due.
 
     Args:
-        job: How many, and when.
+        job: Number of calls, and their rate.
         one: Makes a call, given its number and when it was due, None for no schedule.
     """
     schedule = make_schedule(job)

@@ -1,4 +1,4 @@
-"""Who runs where: of those asked for, those that are installed and able."""
+"""The choice of contenders: of those asked for, those that are installed and able."""
 
 import importlib.util
 import shutil

@@ -1,4 +1,4 @@
-"""What every contender is given and what it must hand in."""
+"""The job of a contender, the calls, and the figures that it hands in."""
 
 import json
 import math
@@ -53,7 +53,7 @@ def make_body(number: int) -> dict[str, str]:
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """One measurement in a process of its own.
+    """One measurement in its own process.
 
     Attributes:
         contender: Name of the contender.
@@ -102,7 +102,7 @@ class RunCounts:
         """Take one answer.
 
         Args:
-            call_id: What stood under ID_CHAMADA.
+            call_id: Value of ID_CHAMADA.
             latency: Seconds from the call's start, or from when it was due, to its
                 answer.
 
@@ -115,7 +115,7 @@ class RunCounts:
         self.latencies.append(latency)
 
     def check(self, calls: int) -> None:
-        """Check that every call has an answer of its own.
+        """Check that every call has its answer, and no two the same.
 
         Raises:
             WrongRunError: If an answer is missing, too many, or came twice.

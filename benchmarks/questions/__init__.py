@@ -1,1 +1,1 @@
-"""Questions about this library, each with a command of its own."""
+"""Questions about this library, each with its command."""

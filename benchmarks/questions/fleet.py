@@ -22,21 +22,21 @@ SIZES = (1, 10, 100, 1000)
 DELAY = 0.005
 """Seconds from a whole request to its answer."""
 MOST_RATIO = 1.5
-"""What a call through the largest fleet may cost, to one through a single PABX."""
+"""Largest cost allowed of a call through a fleet, by one through a single PABX."""
 
 
 @attrs.frozen(kw_only=True)
 class Row:
-    """How one fleet stands to the first of its round; medians.
+    """The figures of one fleet by the first of its round; medians.
 
     Attributes:
-        label: What it is.
+        label: Name of the fleet.
         cpu_us: CPU of a call in us.
         ratio: That to the first.
         lowest: Lowest ratio of a round.
         highest: Highest ratio of a round.
         used: Share of the cap that was used, from the start to the last answer.
-        late_p99_ms: What 99 of 100 calls were not later after their turn.
+        late_p99_ms: Lateness after the turn that 99 of 100 calls did not exceed.
     """
 
     label: str
@@ -49,7 +49,7 @@ class Row:
 
 
 def compare(rounds: list[dict[str, dict[str, float]]]) -> list[Row]:
-    """Return how each fleet stands to the first of its round.
+    """Return the figures of each fleet by those of the first of its round.
 
     Args:
         rounds: In each the figures of every fleet by its label, a single PABX first.

@@ -39,7 +39,7 @@ IDLE_SECONDS = 2.0
 
 @attrs.frozen(kw_only=True)
 class FleetJob:
-    """One fleet in a process of its own.
+    """One fleet in its own process.
 
     Attributes:
         port: Port of the server on every address.

@@ -74,7 +74,7 @@ over the direct transport."""
 
 
 def count(contender: str, calls: int) -> int:
-    """Return the instructions of a process that makes so many calls.
+    """Return the instructions of a process that makes a number of calls.
 
     Raises:
         WrongRunError: If it failed.

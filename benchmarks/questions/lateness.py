@@ -1,4 +1,4 @@
-"""PURE: when was each call's turn, and how much later did it go?
+"""PURE: the turn of each call, and its lateness after that.
 
 A call's *turn* is the first moment at which the pacer let it go: the call is there, the
 even schedule has come to it, and one of the N slots is free. A call is *late* by what
@@ -22,9 +22,9 @@ class Sent:
     """One call on its way, in seconds of one clock.
 
     Attributes:
-        began: When it was there.
-        start: When it was sent.
-        answered: When it was answered.
+        began: Time at which the client had the call.
+        start: Time of sending.
+        answered: Time of the answer.
     """
 
     began: float
@@ -45,7 +45,7 @@ class Sent:
 
 
 def lateness(calls: Iterable[Sent], limit: RateLimit) -> list[float]:
-    """Return by how many seconds each call started after its turn.
+    """Return the seconds between the turn of each call and its start.
 
     Args:
         calls: All calls to one PABX, in any order.

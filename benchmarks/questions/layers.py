@@ -1,4 +1,4 @@
-"""What the promises cost: CPU of a call for validation, pacing, evidence and ledger.
+"""The cost of the promises: CPU of a call for validation, pacing, evidence, ledger.
 
 ``python -m benchmarks.questions.layers`` measures, round after round, the transport
 alone (bytes out, bytes in) and the same with one layer more each time, up to a durable
@@ -24,7 +24,7 @@ IN_FLIGHT = 100
 
 WANTED = 45.0
 YARDSTICK = 140.0
-"""All layers shall cost ``WANTED`` us where a plain gather costs so many."""
+"""All layers shall cost ``WANTED`` us where a plain gather costs ``YARDSTICK``."""
 
 LAYERS = {
     "gather": "gather",
@@ -39,7 +39,7 @@ yardstick."""
 
 @attrs.frozen(kw_only=True)
 class Cost:
-    """What all layers together cost, in us of CPU a call; medians over rounds.
+    """The cost of all layers together, in us of CPU a call; medians over rounds.
 
     Attributes:
         each: CPU of a call with every layer so far, by layer.
@@ -59,11 +59,11 @@ class Cost:
 
 
 def add_up(rounds: list[dict[str, float]], steps: dict[str, float]) -> Cost:
-    """Return what the layers cost.
+    """Return the cost of the layers.
 
     Args:
         rounds: In each the CPU of a call in us, by layer.
-        steps: What single steps cost in us, by name.
+        steps: Cost of single steps in us, by name.
     """
     yardstick, transport, *_, last = LAYERS
     sums = [one[last] - one[transport] + steps[EVIDENCE] for one in rounds]

@@ -68,7 +68,7 @@ class Gauge:
 
     Attributes:
         along: Step, contacts done in it and the memory then.
-        seconds: What each step took.
+        seconds: Duration of each step.
     """
 
     def __init__(self, contacts: int) -> None:

@@ -1,8 +1,8 @@
-"""What single steps of a call cost, without any network.
+"""The cost of single steps of a call, without any network.
 
-The ledger is a real one on disk, driven in batches as a campaign with so many calls in
-flight does it. Its wall clock is mostly the disk's; what the event loop has to bear is
-the CPU of its own thread.
+The ledger is a real one on disk, written in batches like those of a campaign with
+as many calls in flight. Its wall clock is mostly the disk's; the cost for the event
+loop is the CPU of the loop's thread.
 
 Run as a module it measures them; its only argument is a ``MicroJob`` as JSON.
 """
@@ -61,7 +61,7 @@ LEDGER_RUNS = 3
 
 @attrs.frozen(kw_only=True)
 class MicroJob:
-    """How long to measure.
+    """The extent of the measurement.
 
     Attributes:
         loops: Times a step is done in one go, and contacts of the ledger.
@@ -92,7 +92,7 @@ def paced_start(limit: RateLimit) -> Callable[[], object]:
 
 
 class _Sink:
-    """What aiohttp's writer is to a body: it takes the bytes."""
+    """Stands for aiohttp's writer, and drops the bytes."""
 
     async def write(self, _: object) -> None:
         """Take them."""

@@ -59,7 +59,7 @@ class PacingJob:
 
 @attrs.frozen(kw_only=True)
 class Pacing:
-    """What a server saw of calls under a cap.
+    """The times of calls under a cap, as a server saw them.
 
     Attributes:
         rate: The cap, in calls a second.
@@ -84,9 +84,9 @@ def evenness(times: list[float], rate: int, turn_p99_ms: float = 0.0) -> Pacing:
     """Return the evenness of calls at the server.
 
     Args:
-        times: When each came, in seconds, in order.
+        times: Arrival of each call in seconds, in order.
         rate: The cap, in calls a second.
-        turn_p99_ms: How late they were at the client.
+        turn_p99_ms: Lateness at the client.
     """
     gaps = len(times) - 1
     spacing = (times[-1] - times[0]) / gaps

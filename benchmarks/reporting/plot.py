@@ -59,7 +59,7 @@ class Bar:
 
     @property
     def kind(self) -> str:
-        """Whose it is: ours, another's, or a limit's."""
+        """The class of the bar: ours, other or limit."""
         if self.label.startswith(_OURS):
             return "ours"
         return "limit" if self.label.startswith(_LIMITS) else "other"
@@ -70,10 +70,10 @@ class Panel:
     """The bars of a scenario.
 
     Attributes:
-        title: What is shown.
-        note: How to read it.
+        title: Title.
+        note: Help for the reader, under the title.
         bars: The bars, in order.
-        unit: What stands behind a figure.
+        unit: Unit behind each figure.
         line: Value at which a line is drawn for comparison, None for none.
     """
 
@@ -133,7 +133,7 @@ def picture(panels: list[Panel], taken: str) -> str:
 
     Args:
         panels: The panels.
-        taken: When and where the figures were taken.
+        taken: Time and machine of the figures.
     """
     body: list[str] = []
     top = 54

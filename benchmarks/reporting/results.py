@@ -8,7 +8,7 @@ from benchmarks.reporting.plot import draw
 from benchmarks.reporting.tables import changes
 
 FOLDER = Path(__file__).parents[1] / "results"
-"""Where figures are kept unless told otherwise; no part of the repository."""
+"""Folder of the figures, unless another is given; no part of the repository."""
 
 
 def default_path(*, quick: bool) -> Path:
@@ -34,7 +34,7 @@ def save(record: dict[str, Any], last: dict[str, Any], path: Path, plot: Path) -
     """Write the figures and their picture; an earlier file is replaced as a whole.
 
     Args:
-        record: What was found now; the picture shows it alone.
+        record: Figures of this run; the picture shows them alone.
         last: An earlier record, whose parts are kept that were not run now.
         path: File for the figures.
         plot: File for the picture.

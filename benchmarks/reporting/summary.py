@@ -38,10 +38,10 @@ class Medians:
 
 @attrs.frozen(kw_only=True)
 class Ratio:
-    """How one contender stands to another.
+    """The figures of one contender by those of another.
 
     Attributes:
-        claim: What it says.
+        claim: Text of the comparison.
         ours: The contender that is judged.
         other: The one it is set against.
         speed: Median over rounds of calls a second by the other's of the same round.

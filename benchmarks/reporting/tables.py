@@ -29,7 +29,7 @@ def align(rows: Sequence[Sequence[str]], left: int = 1) -> str:
 
     Args:
         rows: Cells; the first row is the heading.
-        left: How many columns are text, and so aligned to the left.
+        left: Number of columns that are text, and so aligned to the left.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [

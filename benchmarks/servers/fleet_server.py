@@ -23,7 +23,7 @@ def address(number: int) -> str:
 
 @contextlib.contextmanager
 def serving_fleet(size: int, delay: float, core: int | None) -> Iterator[int]:
-    """Run a server of so many PABX and give its port; it ends with the block.
+    """Run a server of many PABX and give its port; it ends with the block.
 
     Args:
         size: Number of PABX.

@@ -23,7 +23,7 @@ import attrs
 from benchmarks.harness.work import API_KEY, PATH, WrongRunError
 
 _PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/bin"
-"""Where systems put it that don't let everybody find it."""
+"""Folders that hold nginx on systems where PATH does not lead to it."""
 
 _CONFIG = """\
 daemon off;
@@ -84,7 +84,7 @@ authorityKeyIdentifier = keyid
 
 @attrs.frozen(kw_only=True)
 class Address:
-    """Where a server can be reached.
+    """The address of a server.
 
     Attributes:
         port: Port on 127.0.0.1 for http.

@@ -16,7 +16,7 @@ from aiohttp.connector import BaseConnector
 from helpers import Line, RawServer, answer
 
 from digitro_async.protocol import Evidence
-from digitro_async.testing.hostile._hostile_pabx import Script
+from digitro_async.testing.hostile import Script
 from digitro_async.transport._evidence import EvidencePayload
 
 

@@ -30,7 +30,7 @@ from digitro_async import (
 )
 from digitro_async.protocol._names import CALL_ID
 from digitro_async.testing import HostileConnection
-from digitro_async.testing.hostile._hostile_pabx import Script
+from digitro_async.testing.hostile import Script
 
 KEY = CALL_ID.encode()
 CHUNK = b"x" * 65_536

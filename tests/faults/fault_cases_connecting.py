@@ -31,7 +31,7 @@ from digitro_async import (
     TLSSettings,
 )
 from digitro_async.testing import HostileConnection
-from digitro_async.testing.hostile._hostile_pabx import Script
+from digitro_async.testing.hostile import Script
 
 NAME = "http://pabx.invalid"
 LONG = 1.5

@@ -19,7 +19,7 @@ from fault_scene import (
 )
 
 from digitro_async.testing import HostileConnection
-from digitro_async.testing.hostile._hostile_pabx import Script
+from digitro_async.testing.hostile import Script
 
 
 async def _fin_on_arrival(line: HostileConnection) -> None:

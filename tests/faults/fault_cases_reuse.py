@@ -10,7 +10,7 @@ from fault_scene import FRESH, LATE, LOST, SETTLE, FaultCase, Scene, reply, soon
 
 from digitro_async import CallResult, Outcome, UnreadableAnswerError
 from digitro_async.testing import HostileConnection, HostilePABX
-from digitro_async.testing.hostile._hostile_pabx import Script, answer_all
+from digitro_async.testing.hostile import Script, answer_all
 
 Meanwhile = Callable[[HostileConnection], None]
 

@@ -30,7 +30,7 @@ from digitro_async import (
 )
 from digitro_async.protocol._names import CALL_ID
 from digitro_async.testing import HostileConnection, HostilePABX
-from digitro_async.testing.hostile._hostile_pabx import Script
+from digitro_async.testing.hostile import Script
 
 TOTAL = 15.0
 """Seconds of an attempt that is not meant to end by time."""
