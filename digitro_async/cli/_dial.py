@@ -27,7 +27,7 @@ from digitro_async.contacts import (
     open_contacts,
 )
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import LedgerReader
+from digitro_async.ledger import open_ledger_reader
 
 __all__ = ["dial", "say_how_it_is_read"]
 
@@ -161,7 +161,7 @@ def _rejects_of(contacts: Path, rejects: Path | None, ledger: Path) -> RejectsFi
     if rejects is None:
         return ContinuedRejects(path, other_names=True)
     if path.exists():  # made by the import that stopped, perhaps: its rows tell
-        with LedgerReader(ledger) as reader:
+        with open_ledger_reader(ledger) as reader:
             if not all(one.is_whole for one in reader.imports()):
                 return ContinuedRejects(path)
     return RejectsFile(path)

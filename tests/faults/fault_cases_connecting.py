@@ -8,9 +8,18 @@ from typing import Any
 
 import aiohttp
 import attrs
-from fault_cases_answers import LATE, LOST
 from fault_certificates import certificate
-from fault_scene import SHORT, FaultCase, Play, Scene, deaf_port, names, soon
+from fault_scene import (
+    LATE,
+    LOST,
+    SHORT,
+    FaultCase,
+    Play,
+    Scene,
+    deaf_port,
+    names,
+    soon,
+)
 from helpers import held_port
 
 from digitro_async import (

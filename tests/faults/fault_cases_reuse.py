@@ -6,8 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fault_cases_answers import LATE, LOST
-from fault_scene import FRESH, SETTLE, FaultCase, Scene, reply, soon
+from fault_scene import FRESH, LATE, LOST, SETTLE, FaultCase, Scene, reply, soon
 
 from digitro_async import CallResult, Outcome, UnreadableAnswerError
 from digitro_async.testing import HostileConnection, HostilePABX

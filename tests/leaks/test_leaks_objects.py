@@ -155,9 +155,18 @@ KINDS = {
     and not issubclass(kind, str | DigitroError)
 }
 ELSEWHERE = {
-    *("Ledger", "SettlesAndTells", "TellsOfLoss"),  # only protocols
-    *("HeldSlots", "MemoryLedger"),  # holds nobody; looked at below
-    *("LedgerReader", "ContactFile", "RejectsFile", "ResultsFile"),  # test_leaks_cli
+    *("Ledger", "LedgerReader", "SettlesAndTells", "TellsOfLoss"),  # only protocols
+    *(
+        "HeldSlots",
+        "MemoryLedger",
+        "MemoryLedgerReader",
+    ),  # hold nobody; looked at below
+    *(
+        "SQLiteLedgerReader",
+        "ContactFile",
+        "RejectsFile",
+        "ResultsFile",
+    ),  # test_leaks_cli
     "ContinuedRejects",  # a RejectsFile
 }
 ERRORS = [

@@ -26,7 +26,7 @@ COMMON = """
 import asyncio, json, sys, time
 from pathlib import Path
 from digitro_async import PABX, Campaign, DigitroClient, PredictiveCall
-from digitro_async.ledger import LedgerReader, SQLiteLedger
+from digitro_async.ledger import SQLiteLedgerReader, SQLiteLedger
 from digitro_async.contacts import ContactRow
 
 CALL = {"device": "1125000", "device_password": "4567"}
@@ -71,7 +71,7 @@ async def main():
     began = time.perf_counter()
     async with SQLiteLedger(Path(sys.argv[1])) as ledger, client() as one:
         imported = await Campaign(ledger, one, call=CALL).add(contacts())
-    with LedgerReader(Path(sys.argv[1])) as reader:
+    with SQLiteLedgerReader(Path(sys.argv[1])) as reader:
         shown = sum(1 for _ in reader.entries())
     print(json.dumps({
         "new": imported.new, "shown": shown, "marks": marks,
