@@ -27,7 +27,7 @@ from benchmarks.work import (
     read_job,
 )
 from digitro_async import Campaign, DigitroClient, PredictiveCall, open_ledger
-from digitro_async.contacts import Contact, RejectedRow, open_contacts
+from digitro_async.contacts import ContactRow, RejectedRow, open_contacts
 from digitro_async.models import CallResult
 
 MOST_GROWTH = 16.0
@@ -127,7 +127,7 @@ async def import_and_dial(job: MemoryJob, gauge: Gauge) -> None:
     pabx = make_pabx(f"http://127.0.0.1:{job.port}", IN_FLIGHT)
     defaults = call_defaults()
 
-    def contacts() -> Iterator[Contact | RejectedRow]:
+    def contacts() -> Iterator[ContactRow | RejectedRow]:
         # The ledger finds duplicates itself: the reader need not remember them.
         with open_contacts(csv, defaults=defaults, allow_duplicates=True) as rows:
             for row in rows:
@@ -136,7 +136,7 @@ async def import_and_dial(job: MemoryJob, gauge: Gauge) -> None:
 
     async def read() -> None:
         for row in contacts():
-            if not isinstance(row, Contact):
+            if not isinstance(row, ContactRow):
                 raise WrongRunError(f"line {row.line}: {row.reason}")
 
     async def add() -> None:

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import anyio
+import attrs
 
 from benchmarks.schedule import Schedule, make_schedule, task_each
 from benchmarks.work import (
@@ -31,7 +32,7 @@ from digitro_async import (
     TLSSettings,
     open_ledger,
 )
-from digitro_async.contacts import Contact
+from digitro_async.contacts import ContactRow
 
 UNREACHABLE = 1_000_000
 """Calls a second that no client gets to."""
@@ -188,13 +189,19 @@ async def imported_campaign(
             _opened(job, sessions, rate) as client,
         ):
             campaign = Campaign(ledger, client, call=fields)
-            calls = (make_call(number) for number in range(job.calls))
             imported = await campaign.add(
-                Contact(line=line, call=call) for line, call in enumerate(calls, 2)
+                _make_row(number, fields) for number in range(job.calls)
             )
             if imported.new != job.calls:
                 raise WrongRunError(f"{job.calls} calls imported as {imported}")
             yield campaign
+
+
+def _make_row(number: int, defaults: Mapping[str, str]) -> ContactRow:
+    """Return the row of the ``number``-th call, with the fields that differ."""
+    whole = ContactRow.from_call(make_call(number), line=number + 2)
+    own = {name: text for name, text in whole.fields.items() if name not in defaults}
+    return attrs.evolve(whole, fields=own)
 
 
 async def campaign(

@@ -63,6 +63,7 @@ PURE = [
     "dispatch._policy",
     "dispatch._repeated_ids",
     "dispatch._statistics",
+    "dispatch._throttle",
     "ledger._held_slots",
     "ledger._import_marks",
     "ledger._places",

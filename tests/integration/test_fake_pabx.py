@@ -25,7 +25,7 @@ from digitro_async.testing import (
     ReceivedCall,
 )
 from digitro_async.testing.simulator._answers import CallIDs
-from digitro_async.testing.simulator._received_calls import Record
+from digitro_async.testing.simulator._received_calls import ReceivedCalls
 
 KEY = {"x-api-key": "demo-key"}
 JSON = KEY | {"Content-Type": "application/json"}
@@ -166,7 +166,7 @@ class TestRefusal:
             (b"[" * 100_000, "the body is not JSON"),
             (b"[]", "the body is not an object"),
             (b"\xff{}", "the body is not UTF-8"),
-            (b'{"CPD": "1", "CPD": "1"}', "a field stands there twice"),
+            (b'{"CPD": "1", "CPD": "1"}', "a field is given twice"),
             (body_without(NUMERO="04832817000"), "a field is not known"),
             (body_without(CPD=1), "CPD is not text"),
             (body_without(CPD=True), "CPD is not text"),
@@ -395,9 +395,9 @@ class TestRecord:
         assert summary.over_cap == 1
 
 
-def record_at(times: list[float]) -> Record:
+def record_at(times: list[float]) -> ReceivedCalls:
     """Record a call at each of these times."""
-    record = Record(keep=False, path=None)
+    record = ReceivedCalls(keep=False, path=None)
     for at in times:
         call = ReceivedCall(
             ordinal=1,

@@ -10,7 +10,7 @@ import uvloop
 from digitro_async.errors import ConfigurationError
 from digitro_async.protocol._names import DOCUMENTED_CALL
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
-from digitro_async.testing.simulator._fault_kinds import EARLY, Stage
+from digitro_async.testing.simulator._fault_kinds import Stage
 from digitro_async.testing.simulator._faults import FaultDecisions
 
 BODY = json.dumps(DOCUMENTED_CALL).encode()
@@ -515,7 +515,7 @@ class TestPlans:
         async with FakePABX(faults=FaultPlan([fault])) as pabx:
             async with Line(pabx.port) as line:
                 line.writer.write(REQUEST)
-                if kind not in EARLY:
+                if kind.traits.reads:
                     await pabx.wait_for_posts(1)
                     assert pabx.calls[0].fault is kind
                     assert pabx.calls[0].placed is fault.places

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from benchmark_modules import ROOT, module
 
-from digitro_async.contacts import Contact, open_contacts
+from digitro_async.contacts import ContactRow, open_contacts
 
 SHORT_GROWTH = 8.0
 """MiB: SQLite's cache takes 3 for 6,000 contacts; their results, kept, take 7 more."""
@@ -122,7 +122,7 @@ class TestMemory:
             contacts = list(rows)
 
         assert len(contacts) == 2_000
-        assert all(isinstance(one, Contact) for one in contacts)
+        assert all(isinstance(one, ContactRow) for one in contacts)
 
     async def test_steps_count_every_contact(self) -> None:
         """A step that loses a contact has no figure."""

@@ -1,4 +1,4 @@
-"""LedgerReader: looks at a ledger without owning it, also while a campaign runs."""
+"""SQLiteLedgerReader: reads a ledger file, also while its owner writes to it."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from digitro_async.ledger.sqlite._migrations import latest_version, version_of
 from digitro_async.ledger.sqlite._owner_lock import read_mark
 from digitro_async.ledger.sqlite._wholeness import check_whole
 
-__all__ = ["PAGE", "LedgerReader"]
+__all__ = ["PAGE", "SQLiteLedgerReader"]
 
 _Result = TypeVar("_Result")
 
@@ -34,7 +34,7 @@ OLDEST_READ = 2
 """Oldest schema that is read as it is: only the owner brings a file up to date."""
 
 
-class LedgerReader:
+class SQLiteLedgerReader:
     """Reads a SQLite ledger that another process may be writing.
 
     Args:

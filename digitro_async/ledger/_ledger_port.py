@@ -1,10 +1,11 @@
-"""The port of the ledger."""
+"""The ports of the ledger: one for its owners, one for whoever only reads."""
 
 from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
     Collection,
+    Iterator,
     Mapping,
     Sequence,
 )
@@ -24,7 +25,7 @@ from digitro_async.ledger._records import (
 from digitro_async.ledger._state import State, Step
 from digitro_async.privacy import Personal
 
-__all__ = ["Ledger", "SettlesAndTells", "TellsOfLoss", "Told"]
+__all__ = ["Ledger", "LedgerReader", "SettlesAndTells", "TellsOfLoss", "Told"]
 
 Told = Callable[[BaseException | None, State | None], None]
 """Takes why a step could not be recorded, or where it led."""
@@ -275,4 +276,36 @@ class TellsOfLoss(Protocol):
 
     def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
         """Say who is told in the loop, once; None for nobody."""
+        ...
+
+
+class LedgerReader(Protocol):
+    """Reads a ledger without claiming anything, also while others dial it.
+
+    Every method, entering too, raises ``LedgerError`` where the ledger can't be read.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def counts(self) -> Mapping[State, int]:
+        """Return how many contacts are in each state."""
+        ...
+
+    def count_exhausted(self, max_attempts: int) -> int:
+        """Return how many pending contacts ``Ledger.claim`` leaves out."""
+        ...
+
+    def imports(self) -> Sequence[Import]:
+        """Return every import that was begun, in order."""
+        ...
+
+    def entries(self) -> Iterator[ContactRecord]:
+        """Yield every contact, in the order of import."""
         ...
