@@ -28,10 +28,12 @@ def settle_attempt(
     admission: Admission, call_run: CallRun, evidence: Evidence, seen: Observation
 ) -> AttemptResult:
     """Settle an attempt, and judge its connection by what it answered."""
-    settled = classify(seen, now=call_run.sent_at or 0.0)
+    assert call_run.command is not None  # noqa: S101 - for the type checker
+    settled = classify(seen, call_run.command, now=call_run.sent_at or 0.0)
     connection = call_run.connection = evidence.connection
     accepted = settled.accepted
-    if accepted is not None and admission.is_repeated(accepted.call_id):
+    call_id = None if accepted is None else accepted.call_id
+    if call_id is not None and admission.is_repeated(call_id):
         settled = repeated_call_id()
     elif accepted is not None and not evidence.is_doubtful:  # nearly always
         if call_run.recorder is None and connection is not None:

@@ -7,8 +7,8 @@ from typing import Protocol
 from digitro_async._common.drafts import draft_of
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.errors import DigitroError, Outcome
-from digitro_async.models import CallAccepted, CallResult, PredictiveCall, Timings
-from digitro_async.protocol import Connection
+from digitro_async.models import Call, CallResult, CommandAccepted, Timings
+from digitro_async.protocol import Command, Connection
 
 __all__ = ["CallRun", "is_cancelled"]
 
@@ -34,6 +34,7 @@ class CallRun:
         began: Loop time when it was taken on.
         on_wire: Whether an attempt is going on.
         is_last: Whether the attempt that goes on is the last, however it ends.
+        command: The row of its command, None until it was looked up.
         attempts: Attempts begun.
         sent_at: Unix time when the last one began.
         sent: Loop time when the last one began.
@@ -54,6 +55,7 @@ class CallRun:
         "began",
         "call",
         "clock",
+        "command",
         "connection",
         "deliver",
         "doubts",
@@ -73,7 +75,7 @@ class CallRun:
 
     def __init__(
         self,
-        call: PredictiveCall,
+        call: Call,
         clock: Callable[[], float],
         pabx: str | None = None,
         key: Hashable = None,
@@ -84,6 +86,7 @@ class CallRun:
         self.key = key
         self.began = clock()
         self.on_wire = self.is_last = self.is_recording = self.is_doubtful = False
+        self.command: Command | None = None
         self.attempts = 0
         self.sent_at: float | None = None
         self.sent = self.settled = 0.0
@@ -106,7 +109,7 @@ class CallRun:
         now: float,
         error: DigitroError | None,
         pabx: str | None = None,
-        accepted: CallAccepted | None = None,
+        accepted: CommandAccepted | None = None,
     ) -> CallResult:
         """Return the result that the call ends in.
 

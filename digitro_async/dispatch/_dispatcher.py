@@ -31,9 +31,15 @@ from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._router import Router
 from digitro_async.dispatch._statistics import Statistics
 from digitro_async.errors import ConfigurationError, NotSentError, Outcome
-from digitro_async.models import PABX, CallResult, PredictiveCall
-from digitro_async.protocol import AttemptResult, Evidence, Failure, Observation
-from digitro_async.protocol import encode_call as encode
+from digitro_async.models import PABX, Call, CallResult
+from digitro_async.protocol import (
+    AttemptResult,
+    Evidence,
+    Failure,
+    Observation,
+    build_request,
+    command_of,
+)
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 from digitro_async.transport import Transport
 
@@ -96,7 +102,7 @@ class Dispatcher:
 
     async def submit(
         self,
-        call: PredictiveCall,
+        call: Call,
         *,
         pabx: str | None = None,
         key: Hashable = None,
@@ -144,7 +150,8 @@ class Dispatcher:
                 came to is left in ``call_run.result``, or is being recorded.
         """
         admission = self._router.choose(call_run.pabx)
-        if admission is None or not isinstance(call_run.call, PredictiveCall):
+        call_run.command = command_of(call_run.call)
+        if admission is None or call_run.command is None:
             invalid = invalid_call(known_pabx=admission is not None)
             return call_run.end(call_run.began, invalid)
         may_fail_over = call_run.pabx is None
@@ -315,9 +322,10 @@ class Dispatcher:
                 raise
         cancelled: tuple[object, ...] | None = None
         try:
+            pabx = admission.pabx
             seen = await self._transport.exchange(
-                admission.pabx,
-                encode(call_run.call, admission.pabx.unset_fields),
+                pabx,
+                build_request(call_run.call, pabx.channel_id, pabx.unset_fields),
                 evidence,
             )
             connection = evidence.connection
