@@ -1,7 +1,7 @@
-"""PredictiveCall: the 13 texts of a call, kept where nothing shows them."""
+"""Calls: one class for each command, whose texts are kept where nothing shows them."""
 
 from operator import attrgetter
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -17,7 +17,7 @@ from digitro_async._common.validators import (
 from digitro_async.errors import InvalidCallError
 from digitro_async.privacy import Masked, Personal, Secret
 
-__all__ = ["PredictiveCall"]
+__all__ = ["Call", "PredictiveCall"]
 
 
 class _CallTexts(Masked):
@@ -40,14 +40,22 @@ class _CallTexts(Masked):
     )
 
 
-class _HasTexts:
-    """What attrs must not take for a field."""
+class Call:
+    """A command to a PABX, as a program gives it. Base of every class of calls.
 
+    Attributes:
+        command: Name of its row in the command table.
+    """
+
+    command: ClassVar[str]
+
+    # The texts of its fields, opened. Not declared in a subclass: attrs would take it
+    # for a field.
     _texts: Any
 
 
 @attrs.frozen(kw_only=True, slots=False, init=False)
-class PredictiveCall(_HasTexts):
+class PredictiveCall(Call):
     """A predictive call as the PABX is asked to make it.
 
     The 13 documented fields (docs-pabx.digitro.com/api-10271002) under English names,
@@ -74,6 +82,8 @@ class PredictiveCall(_HasTexts):
         InvalidCallError: If a required field is empty, or a field is not text, too
             long, or holds control characters; the text names the field only.
     """
+
+    command: ClassVar[str] = "predictive_call"
 
     device: str
     device_password: Secret = attrs.field(converter=secret)

@@ -18,7 +18,7 @@ from digitro_async import (
     RateLimit,
     TimeoutSettings,
 )
-from digitro_async.protocol import Evidence, Failure, Observation
+from digitro_async.protocol import Evidence, Failure, Observation, Request
 from digitro_async.protocol._names import WIRE_NAMES
 
 LENIENT = PauseSettings(
@@ -42,7 +42,7 @@ class StandingTransport:
         self.names: list[str] = []
 
     async def exchange(
-        self, pabx: PABX, body: bytes, evidence: Evidence
+        self, pabx: PABX, request: Request, evidence: Evidence
     ) -> Observation:
         """Make one attempt; what is cut off is counted all the same."""
         loop = asyncio.get_running_loop()
@@ -57,7 +57,7 @@ class StandingTransport:
             await asyncio.sleep(pabx.timeouts.total)
             return Observation(request_started=True, failure=Failure.TIMEOUT)
         await asyncio.sleep(answer)
-        return accepted(f"{json.loads(body)[WIRE_NAMES['destination']]} {sent}")
+        return accepted(f"{json.loads(request.body)[WIRE_NAMES['destination']]} {sent}")
 
 
 def most_in_a_window(counted: Iterable[float], window: float = 1.0) -> int:

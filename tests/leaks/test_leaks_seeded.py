@@ -29,13 +29,13 @@ from digitro_async import (
     DigitroError,
     Dispatcher,
     Personal,
-    PredictiveCall,
     RejectedError,
     Secret,
     Statistics,
 )
 from digitro_async.dispatch import _answer, _dispatcher
-from digitro_async.protocol import encode_call
+from digitro_async.models import Call
+from digitro_async.protocol import Request, build_request
 from digitro_async.protocol import error_of as error_of_attempt
 from digitro_async.testing import FakePABX, Fault, FaultPlan
 
@@ -367,12 +367,12 @@ async def test_a_leak_in_what_the_loop_says(seed: str) -> None:
 def log_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
     """Log what is sent."""
 
-    def encode(call: PredictiveCall, unset: Any) -> bytes:
-        body = encode_call(call, unset)
-        logging.getLogger("digitro_async").debug("sending %s", body)
-        return body
+    def build(call: Call, channel_id: int | None, unset: Any) -> Request:
+        request = build_request(call, channel_id, unset)
+        logging.getLogger("digitro_async").debug("sending %s", request.body)
+        return request
 
-    monkeypatch.setattr(_dispatcher, "encode", encode)
+    monkeypatch.setattr(_dispatcher, "build_request", build)
 
 
 def spoil_errors(
