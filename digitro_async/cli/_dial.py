@@ -6,6 +6,7 @@ from typing import Annotated
 
 from digitro_async.cli._arguments import LEDGER, AtLeastOne, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
+from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._dial_list import dial_list, say_how_it_is_read
 from digitro_async.cli._exit import Course, Exit, exit_after_dry_run
 from digitro_async.cli._importing import Plan
@@ -14,7 +15,6 @@ from digitro_async.cli._ledger_options import (
     InsistToDialOptions,
 )
 from digitro_async.cli._output import print_error, print_line
-from digitro_async.cli._process import run_tuned, to_its_end
 from digitro_async.config import Config, load_config
 from digitro_async.contacts import (
     ContactFile,
@@ -71,7 +71,7 @@ def dial(
     _check_options(chosen, plan, dry_run=dry_run)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
-    loaded = load_config(config)
+    loaded = load_config(config, can_resume=False)
     _check_rejects(rejects, chosen)
     with open_contacts(
         contacts,
@@ -99,7 +99,7 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
         raise ConfigurationError(
             f"--ledger: {chosen.path} is not there; name a contact file too to make it"
         )
-    return _dial(load_config(config), chosen, plan)
+    return _dial(load_config(config, can_resume=False), chosen, plan)
 
 
 def _dial(config: Config, chosen: ChosenLedger, plan: Plan) -> Exit:

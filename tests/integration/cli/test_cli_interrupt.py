@@ -28,7 +28,7 @@ from command_line import (
     write_contacts,
 )
 
-from digitro_async.cli import _process
+from digitro_async.cli import _command_loop
 from digitro_async.testing import FaultPlan
 
 
@@ -230,7 +230,7 @@ class TestHere:
         """However often it is interrupted, the record tells of every call."""
         if loop == "asyncio":
             monkeypatch.setitem(sys.modules, "uvloop", None)
-        assert (_process._loop_factory() is None) == (loop == "asyncio")
+        assert (_command_loop._loop_factory() is None) == (loop == "asyncio")
         with fake_pabx(latency=1.0 if times == 1 else 20.0) as pabx:
             config = write_config(tmp_path / "digitro.toml", pabx.base_url, rate=200)
             contacts = write_contacts(tmp_path / "c.csv", 500)
