@@ -128,7 +128,7 @@ def test_second_signal_cuts_off_and_still_records(
     """Calls that are cut off are unknown, and are recorded."""
     if loop == "asyncio":
         (tmp_path / "uvloop.py").write_text("raise ImportError")
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     with Dialling(tmp_path, 2000, 25) as dialling:
         dialling.signal_after(30, signal.SIGINT)
         said = dialling.wait_for_text("interrupted: finishing")
