@@ -51,6 +51,7 @@ class CampaignRun:
         max_attempts: int,
         *,
         partial: bool = False,
+        max_calls: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._client = client
@@ -63,6 +64,7 @@ class CampaignRun:
             build_call,
             page=max(SMALLEST_PAGE, client.dispatcher.capacity),
             max_attempts=max_attempts,
+            most=max_calls,
         )
         self._results = client.dispatch(claims, recorder=self._recorder)
 

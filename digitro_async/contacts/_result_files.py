@@ -1,7 +1,7 @@
 """CSV files about a run: what became of every contact, and which rows were rejected.
 
-One header row, then rows as ``_cells`` writes them. Neither file holds a number to dial
-or anything else about a person but the id the caller gave. Every row goes to the
+One header row, then rows of ``csv_line``. Neither file holds a number to dial or
+anything else about a person but the id the caller gave. Every row goes to the
 operating system with one write as soon as it is known, so a process that is killed
 loses none; a row that could not be written whole is taken back, so there are no half
 rows.
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
+from digitro_async._common.csv_cells import csv_line
 from digitro_async._common.private_files import create_own
 from digitro_async._common.text import iso_time
-from digitro_async.contacts._cells import csv_line
 from digitro_async.contacts._contact_row import ContactRow, RejectedRow, file_name
 from digitro_async.errors import ConfigurationError, DigitroError
 from digitro_async.models import CallResult

@@ -99,8 +99,9 @@ def write_sample_file(
         encoding: ``utf-8``, ``utf-8-sig`` or ``cp1252``.
         delimiter: Semicolon, comma or tab.
         bad_rows: How many of the rows are bad, by turns in every way that reading
-            with no options finds. Bad bytes are left out where one of them would
-            change what encoding the whole file is taken for: in ``utf-8``.
+            with no options finds, and as duplicates, which a ledger finds. Bad bytes
+            are left out where one of them would change what encoding the whole file is
+            taken for: in ``utf-8``.
 
     Returns:
         The line of every bad row, in order, and what is wrong with it.

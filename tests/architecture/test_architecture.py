@@ -69,6 +69,7 @@ PURE = [
     "settings",
     "calls",
     "_common.base_url",
+    "_common.csv_cells",
     "_common.drafts",
     "_common.text",
     "_common.validators",
