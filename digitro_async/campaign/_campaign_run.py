@@ -1,4 +1,4 @@
-"""CampaignRun: dials what is pending in a ledger, and gives back what it did not."""
+"""CampaignRun: dials the pending contacts of a ledger, and releases the others."""
 
 import asyncio
 import time

@@ -25,7 +25,7 @@ class Claims:
         ledger: An open ledger.
         build_call: Makes the call of a contact, or raises ``InvalidCallError``.
         page: Contacts that are claimed at once, ``LARGEST_PAGE`` at most.
-        max_attempts: Contacts that had so many attempts are left out.
+        max_attempts: Attempts after which a contact is left out.
         most: Contacts after which it ends, None for no limit.
     """
 

@@ -1,4 +1,4 @@
-"""Puts a list into a ledger, once, and says what became of its rows."""
+"""Puts a list into a ledger, each contact once, and counts its rows."""
 
 import asyncio
 import hashlib

@@ -38,7 +38,7 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
     Attributes:
         name: Name of the file, without its folder.
         encoding: Codec it is read with.
-        delimiter: What stands between its cells.
+        delimiter: The character between its cells.
         total_bytes: Its size when it was opened.
         read: Rows read so far, rejected ones included.
         rejected: Rows rejected so far.
@@ -103,9 +103,9 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         return row
 
     def pieces(self) -> Iterator[ContactRow | RejectedRow | None]:
-        """Yield what iteration yields, and None after every long stretch without it.
+        """Yield every row, and None after every long stretch without one.
 
-        Whoever has something else to do meanwhile can look after it then.
+        A caller that has other work can do it at each None.
         """
         while True:
             try:
@@ -211,7 +211,7 @@ def open_contacts(
     Args:
         path: A regular file.
         defaults: Field of a call to text, for rows that leave it empty.
-        encoding: What the file is written in. By default a byte order mark or bytes
+        encoding: Encoding of the file. By default a byte order mark or bytes
             that are UTF-8 throughout mean UTF-8, and anything else cp1252.
         ignore_unknown_columns: Whether columns with other names are passed over.
         strip_punctuation: Whether blanks, dashes, dots, parentheses and slashes are

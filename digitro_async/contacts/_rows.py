@@ -45,7 +45,7 @@ class RowReader:
     """Reads the rows of one file.
 
     Args:
-        columns: Where things stand.
+        columns: The place of each field.
         needed: Fields that each row must give.
         strip_punctuation: Whether numbers lose their punctuation.
     """
