@@ -102,11 +102,11 @@ def _make(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _simulator(record: Path, rate: int) -> Iterator[str]:
-    """Run ``digitro simulate`` in a process of its own.
+    """Run ``digitro simulate`` in another process.
 
-    Its session is its own too: Ctrl-C is meant for the dialling, and the calls that
-    are on the wire then want their answers. It ends with its stdin, so even a demo
-    that is killed leaves none behind.
+    It has another session too: Ctrl-C is meant for the dial, whose calls on the wire
+    want their answers then. It ends with its stdin, so even a demo that is killed
+    leaves none behind.
     """
     words = ["simulate", "--port", "0", "--latency", "0.02", "--rate", str(rate)]
     words += ["--record", str(record), "--while-stdin"]
@@ -132,7 +132,7 @@ def _simulator(record: Path, rate: int) -> Iterator[str]:
 
 
 def _say_record(record: Path) -> None:
-    """Print what the simulator itself received: it is the independent witness."""
+    """Print the simulator's own record: it is the independent witness."""
     numbers: collections.Counter[str] = collections.Counter()
     window: collections.deque[float] = collections.deque()
     worst = 0

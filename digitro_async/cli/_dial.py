@@ -67,27 +67,23 @@ def dial(
         insist: Doubts about the ledger that are put aside.
     """
     chosen = choose_ledger(contacts, ledger, no_ledger=no_ledger)
-    is_kept = chosen.path is not None
-    plan = Plan(allow_duplicates, max_calls, max_attempts, insist, is_kept)
+    plan = Plan(allow_duplicates, max_calls, max_attempts, insist)
     _check_options(chosen, plan, dry_run=dry_run)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
     loaded = load_config(config, can_resume=False)
     _check_rejects(rejects, chosen)
-    opened = open_contacts(
+    with open_contacts(
         contacts,
         defaults=loaded.call,
         encoding=encoding,
         strip_punctuation=strip_punctuation,
         ignore_unknown_columns=ignore_unknown_columns,
-    )
-    with opened:
+    ) as plan.contacts:
         if dry_run:
-            say_how_it_is_read(opened)
-            return _count(opened, rejects, plan)
+            return _count(plan.contacts, rejects, plan)
         chosen.check_folder()
         with _rejects_of(contacts, rejects, chosen) as plan.rejects:
-            plan.contacts = opened
             return _dial(loaded, chosen, plan)
 
 
@@ -106,6 +102,7 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
 
 def _dial(config: Config, chosen: ChosenLedger, plan: Plan) -> Exit:
     course = Course()
+    plan.is_kept = chosen.path is not None
     return to_its_end(
         course, lambda: run_tuned(dial_list(config, chosen, plan, course))
     )
@@ -162,6 +159,7 @@ def _rejects_of(
 def _count(contacts: ContactFile, rejects: Path | None, plan: Plan) -> Exit:
     """Read and check every row, and dial nothing."""
     counts = RunCounts()
+    say_how_it_is_read(contacts)
     try:
         if rejects is None:
             counted = run_tuned(count_file(contacts, plan, counts))

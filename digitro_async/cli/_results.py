@@ -26,8 +26,8 @@ FOLLOW_SECONDS = 1.0
 """Seconds between two looks at a ledger that is followed."""
 
 _SHARE = 10
-"""A look that takes a second is followed by so many seconds of rest, so that following
-a ledger of a million contacts does not slow down whoever dials it."""
+"""Seconds of rest for each second that a look takes: to follow a ledger of a million
+contacts must not slow down the dial."""
 
 _COLUMNS = (
     *("contact", "id", "line", "state", "call_id"),

@@ -1,7 +1,7 @@
 """Writes CSV files about a run: the outcome of each contact, and rejected rows.
 
-One header row, then rows of ``csv_line``. Neither file holds a number to dial or
-anything else about a person but the id the caller gave. Every row goes to the
+One header row, then rows of ``csv_line``. Neither file holds a number to dial
+or anything else about a person but the id the caller gave. Every row goes to the
 operating system with one write as soon as it is known, so a process that is killed
 loses none; a row that could not be written whole is taken back, so there are no half
 rows.

@@ -60,6 +60,7 @@ PURE = [
     "_common.base_url",
     "_common.csv_cells",
     "_common.drafts",
+    "_common.lazy_names",
     "_common.text",
     "_common.validators",
     "protocol",

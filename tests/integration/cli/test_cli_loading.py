@@ -11,7 +11,7 @@ from digitro_async.testing import FakePABX
 
 __all__ = ["folder", "pabx_with_config"]  # fixtures
 
-HEAVY = {"aiohttp", "anyio", "asyncio", "cattrs", "orjson", "rich", "ssl", "uvloop"}
+HEAVY = {"aiohttp", "anyio", "asyncio", "cattrs", "rich", "ssl", "uvloop"}
 """Libraries that take long to load."""
 
 PROGRAM = """
