@@ -1,9 +1,11 @@
 """The values that pass through the port of the ledger."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
+from digitro_async.errors import ConfigurationError
 from digitro_async.ledger._state import State
 from digitro_async.privacy import Personal
 
@@ -13,9 +15,12 @@ __all__ = [
     "ContactRecord",
     "Import",
     "NewContact",
+    "Owner",
     "Reconciliation",
     "storable",
 ]
+
+LONGEST_ID = 64
 
 
 def storable(text: str) -> str:
@@ -26,6 +31,33 @@ def storable(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _check_id(_: object, __: object, value: Any) -> None:
+    """Refuse an id that an owner can't be found by.
+
+    Raises:
+        ConfigurationError: If it is no text of 1 to 64 printable characters.
+    """
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable():
+        return
+    raise ConfigurationError(
+        f"the id of an owner is text of 1 to {LONGEST_ID} printable characters"
+    )
+
+
+@attrs.frozen
+class Owner:
+    """Somebody who claims contacts: one run of one process.
+
+    Attributes:
+        id: A text that no other owner has; ``new_owner`` makes one.
+        label: A name for people, such as that of a host. It is kept and shown, so it
+            holds nothing private.
+    """
+
+    id: str = attrs.field(validator=_check_id)
+    label: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -40,6 +40,7 @@ from ledgers import (
     SQLiteShelf,
     entry_of,
     new_contact,
+    release,
     shown_by,
     some,
     states,
@@ -859,7 +860,7 @@ class TestBrokenLedger:
             await campaign.add(contacts(100))
             async with campaign.run() as results:
                 await anext(results)
-                await ledger.release()
+                await release(ledger)
                 with pytest.raises(LedgerError) as caught:
                     await take_into([], results)
             counts = await ledger.counts()

@@ -39,6 +39,7 @@ from digitro_async.ledger import (
     ContactRecord,
     MemoryLedger,
     NewContact,
+    Owner,
     Reconciliation,
     State,
 )
@@ -133,6 +134,7 @@ MADE: dict[str, Callable[[], object]] = {
     "NewContact": new_contact,
     "ClaimedContact": open_contact,
     "Reconciliation": lambda: Reconciliation(1, State.PENDING),
+    "Owner": lambda: Owner("a1", "b2"),
     "SQLiteLedger": lambda: open_ledger(Path("unused.db")),
     "Import": lambda: ledger.Import(number=1, began_at=0.0),
     "ImportSummary": campaign.ImportSummary,
@@ -155,9 +157,9 @@ KINDS = {
     and not issubclass(kind, str | DigitroError)
 }
 ELSEWHERE = {
-    *("Ledger", "LedgerReader", "SettlesAndTells", "TellsOfLoss"),  # only protocols
+    *("Ledger", "LedgerReader"),  # only protocols
     *(
-        "HeldSlots",
+        "OccupiedSlots",
         "MemoryLedger",
         "MemoryLedgerReader",
     ),  # hold nobody; looked at below
@@ -207,7 +209,7 @@ async def test_the_memory_ledger() -> None:
         async with MemoryLedger() as ledger:
             await ledger.add([new_contact()])
             watch.take("ledger", ledger)
-            watch.take("claimed", await ledger.claim(1))
+            watch.take("claimed", await ledger.claim(1, Owner("leaks"), 60.0))
 
     assert watch.leaks() == []
 

@@ -1,4 +1,4 @@
-"""What changes the contacts of a ledger file, but for the SQL that runs once a call."""
+"""SQL that adds contacts and changes them, apart from claims and from each call."""
 
 import hashlib
 import json
@@ -8,18 +8,15 @@ from collections.abc import Sequence
 from itertools import count
 
 from digitro_async.errors import IllegalTransitionError
-from digitro_async.ledger._records import AddResult, ClaimedContact, NewContact
+from digitro_async.ledger._records import AddResult, NewContact, Owner
 from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step, next_state
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
-from digitro_async.ledger.sqlite._queries import MAY_TRY, read_pending
 
 __all__ = [
     "add_contacts",
-    "claim_contacts",
     "doubt_contacts",
     "hashes_of",
     "invalidate_contact",
-    "release_contacts",
     "write_setting",
 ]
 
@@ -34,7 +31,7 @@ _DOUBTED = ", ".join(
     str(STATE_CODES[state]) for state, step in TRANSITIONS if step is Step.DOUBT
 )
 
-_PENDING, _CLAIMED = STATE_CODES[State.PENDING], STATE_CODES[State.CLAIMED]
+_CLAIMED = STATE_CODES[State.CLAIMED]
 
 
 def hashes_of(contacts: Sequence[NewContact], key: bytes) -> list[bytes]:
@@ -62,57 +59,26 @@ def add_contacts(
     return added
 
 
-def claim_contacts(
-    connection: sqlite3.Connection, limit: int, last: int, max_attempts: int
-) -> list[ClaimedContact]:
-    """Claim pending contacts with numbers above ``last``, in the order of import."""
-    claimed = read_pending(connection, limit, last, max_attempts)
-    if claimed:
-        connection.execute(
-            "UPDATE contact SET state = ?"  # noqa: S608 - our own texts
-            f" WHERE number > ? AND number <= ? AND state = ? AND {MAY_TRY}",
-            (
-                STATE_CODES[next_state(State.PENDING, Step.CLAIM)],
-                *(last, claimed[-1].number, _PENDING, max_attempts),
-            ),
-        )
-    return claimed
-
-
-def release_contacts(
-    connection: sqlite3.Connection, numbers: Sequence[int] | None
-) -> None:
-    """Give claimed contacts back; all of them for None."""
-    becomes = STATE_CODES[next_state(State.CLAIMED, Step.RELEASE)]
-    if numbers is None:
-        connection.execute(
-            "UPDATE contact SET state = ? WHERE state = ?", (becomes, _CLAIMED)
-        )
-        return
-    connection.execute(
-        "UPDATE contact SET state = ?"
-        " WHERE number IN (SELECT value FROM json_each(?)) AND state = ?",
-        (becomes, json.dumps(list(numbers)), _CLAIMED),
-    )
-
-
 def invalidate_contact(
-    connection: sqlite3.Connection, number: int, reason: str
+    connection: sqlite3.Connection, number: int, owner: Owner, reason: str
 ) -> None:
     """Record that a claimed contact can't be called.
 
     Raises:
-        IllegalTransitionError: If it is not claimed.
+        IllegalTransitionError: If the owner has no claim on it.
     """
     becomes = STATE_CODES[next_state(State.CLAIMED, Step.INVALIDATE)]
     now = time.time()
     cursor = connection.execute(
         "UPDATE contact SET state = ?, reason = ?, settled_at = ?"
-        " WHERE number = ? AND state = ?",
-        (becomes, reason, now, number, _CLAIMED),
+        " WHERE number = ? AND state = ?"
+        "   AND owner = (SELECT number FROM owner WHERE id = ?)",
+        (becomes, reason, now, number, _CLAIMED, owner.id),
     )
     if cursor.rowcount != 1:
-        raise IllegalTransitionError("the contact is not claimed", reason="not_claimed")
+        raise IllegalTransitionError(
+            "the contact is not claimed by this owner", reason="not_claimed"
+        )
     connection.execute(
         "INSERT INTO event (contact, step, at, reason) VALUES (?, ?, ?, ?)",
         (number, STEP_CODES[Step.INVALIDATE], now, reason),

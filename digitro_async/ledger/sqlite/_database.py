@@ -187,7 +187,9 @@ class LedgerDatabase:
             descriptor = self._descriptor if is_local(self.path) else None
             if descriptor is not None and not descriptor.own():
                 raise LedgerInUseError(
-                    "it is open already under another name, here or in another process",
+                    f"{self.name} is open already under another name, here or in "
+                    "another process: let that end, or stop it, before it is opened "
+                    "again",
                     reason="in_use",
                 )
             return

@@ -81,6 +81,7 @@ class OwnerLock:
 
     def __init__(self, path: Path) -> None:
         self._path = lock_path(path)
+        self._ledger_name = printable(path.name)
         self._file: int | None = None
 
     def acquire(self) -> None:
@@ -97,7 +98,10 @@ class OwnerLock:
             _lock(self._file)
         except BlockingIOError:
             failure = LedgerInUseError(
-                "it is open already, here or in another process", reason="in_use"
+                f"{self._ledger_name} is open already, here or in another process: "
+                "let that end, or stop it, before it is opened again; digitro status "
+                "shows it meanwhile",
+                reason="in_use",
             )
         except BeforehandError as error:
             failure = LedgerError(f"{name} can't be opened: {error}", reason="not_ours")

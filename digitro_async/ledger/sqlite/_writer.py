@@ -19,7 +19,7 @@ from digitro_async.ledger.sqlite._jobs import (
     OUTCOMES,
     Job,
     Write,
-    by_turn,
+    by_phase,
     commit,
     roll_back,
 )
@@ -116,7 +116,7 @@ class Writer:
             self._jobs.put(None)
         await asyncio.shield(self._ended)
 
-    def write(self, turn: int, write: Write, row: Any) -> asyncio.Future[Any]:
+    def write(self, phase: int, write: Write, row: Any) -> asyncio.Future[Any]:
         """Hand a job over; the future is set once it is durable.
 
         It is written whether or not somebody still waits for the future.
@@ -125,7 +125,7 @@ class Writer:
             LedgerError: If it is closed; through the future, if it can't be written.
         """
         done = self._loop.create_future()
-        self.put(Job(turn, write, row, done))
+        self.put(Job(phase, write, row, done))
         return done
 
     def put(self, job: Job) -> None:
@@ -197,7 +197,7 @@ class Writer:
         self._look()
         if self._broken is None:
             try:
-                commit(connection, by_turn(jobs))
+                commit(connection, by_phase(jobs))
                 self._file.committed()
             except DigitroError as error:
                 self._lose(error)
@@ -233,12 +233,12 @@ class Writer:
 
     def _write_to_copy(self, jobs: list[Job]) -> None:
         """Keep the outcomes of calls that are on the wire, if there is a copy."""
-        outcomes = [job for job in jobs if job.turn == OUTCOMES]
+        outcomes = [job for job in jobs if job.phase == OUTCOMES]
         copy = self._file.copy
         if copy is None or not outcomes:
             return
         try:
-            commit(copy, by_turn(outcomes))
+            commit(copy, by_phase(outcomes))
         except Exception:  # noqa: BLE001 - they are told as not recorded anyway
             roll_back(copy)
 
@@ -274,7 +274,7 @@ class Writer:
 
 def _answer(jobs: list[Job]) -> None:
     for job in jobs:
-        done = job.done
+        done = job.on_done
         if not isinstance(done, asyncio.Future):
             try:
                 done(job.error, job.result)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 import attrs
 
+from digitro_async._common.reasons import Failure, is_answer
 from digitro_async.errors import Outcome
 from digitro_async.ledger._state import Step
-from digitro_async.protocol import Failure, is_answer
 
-__all__ = ["HeldSlots", "Told", "held_slots"]
+__all__ = ["OccupiedSlots", "SlotEvent", "occupied_slots"]
 
-Told = tuple[int, Step, float, str | None, str | None]
+SlotEvent = tuple[int, Step, float, str | None, str | None]
 """An event: contact, step, Unix time, PABX, reason."""
 
 _NOT_SENT = frozenset(Failure)
@@ -33,7 +33,7 @@ MOST_EVENTS = 500_000
 
 
 @attrs.frozen
-class HeldSlots:
+class OccupiedSlots:
     """Slots that are taken.
 
     Attributes:
@@ -66,8 +66,8 @@ class _End:
     sent_at: float | None = None
 
 
-def held_slots(
-    events: Iterable[Told],
+def occupied_slots(
+    events: Iterable[SlotEvent],
     *,
     calls: int,
     window: float,
@@ -75,7 +75,7 @@ def held_slots(
     now: float,
     elsewhere: Collection[str] = (),
     latest: Callable[[float], float],
-) -> HeldSlots:
+) -> OccupiedSlots:
     """Return which slots the last calls to one address hold.
 
     Args:
@@ -103,7 +103,7 @@ def held_slots(
 
 def _slots_of(
     ends: list[_End], calls: int, window: float, quarantine: float, now: float
-) -> HeldSlots:
+) -> OccupiedSlots:
     """Return which slots attempts hold that ended so, the last one first."""
     cooling: list[float] = []
     lost: deque[_End] = deque()
@@ -126,7 +126,7 @@ def _slots_of(
             cooling.append(delivered + window)
     until = sorted(until)[-calls:]
     still = sorted(one for one in cooling if one > now)
-    return HeldSlots(still[max(0, len(still) + len(until) - calls) :], until)
+    return OccupiedSlots(still[max(0, len(still) + len(until) - calls) :], until)
 
 
 class _LookBack:
