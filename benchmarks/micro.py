@@ -25,7 +25,7 @@ from benchmarks.report import align
 from benchmarks.work import Stopwatch, WrongRunError, destination, hand_in, read_job
 from digitro_async import RateLimit, open_ledger
 from digitro_async.dispatch._pacing import Pacer
-from digitro_async.ledger import Ledger, NewContact, Owner, State, Step
+from digitro_async.ledger import ClaimOwner, Ledger, NewContact, State, Step
 from digitro_async.privacy import Personal
 from digitro_async.protocol import (
     Evidence,
@@ -47,7 +47,7 @@ LEDGER = "ledger, claim + intent + outcome"
 PARTS = (MAKE, ENCODE, SETTLE, EVIDENCE, PACE, f"{LEDGER}, CPU")
 """Validation, evidence, pacing and ledger: the promises by themselves."""
 
-OWNER = Owner("micro")
+OWNER = ClaimOwner("micro")
 LEASE = 3_600.0
 """Seconds; no run takes as long."""
 

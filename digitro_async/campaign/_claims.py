@@ -6,7 +6,7 @@ from typing import Self
 
 from digitro_async.errors import InvalidCallError
 from digitro_async.ledger._ledger_port import Ledger
-from digitro_async.ledger._records import ClaimedContact, Owner
+from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.models import DispatchItem, PredictiveCall
 
 __all__ = ["Claims"]
@@ -37,7 +37,7 @@ class Claims:
     def __init__(
         self,
         ledger: Ledger,
-        owner: Owner,
+        owner: ClaimOwner,
         build_call: Callable[[ClaimedContact], PredictiveCall],
         *,
         page: int,

@@ -7,7 +7,7 @@ from functools import partial
 
 from digitro_async.errors import DrainedError, LedgerError, Outcome
 from digitro_async.ledger._ledger_port import Ledger
-from digitro_async.ledger._records import Owner
+from digitro_async.ledger._records import ClaimOwner
 from digitro_async.ledger._state import State, Step, step_for
 from digitro_async.protocol import AttemptResult, repeated_call_id
 
@@ -27,7 +27,7 @@ class LedgerRecorder:
     """
 
     def __init__(
-        self, ledger: Ledger, owner: Owner, stop: Callable[[LedgerError], None]
+        self, ledger: Ledger, owner: ClaimOwner, stop: Callable[[LedgerError], None]
     ) -> None:
         self._ledger = ledger
         self._owner = owner

@@ -9,16 +9,17 @@ from digitro_async.ledger._open_ledger import open_ledger, open_ledger_reader
 from digitro_async.ledger._records import (
     AddResult,
     ClaimedContact,
+    ClaimOwner,
     ContactRecord,
     Import,
     NewContact,
-    Owner,
     Reconciliation,
 )
 from digitro_async.ledger._state import State, Step
 
 __all__ = [
     "AddResult",
+    "ClaimOwner",
     "ClaimedContact",
     "ContactRecord",
     "Import",
@@ -29,7 +30,6 @@ __all__ = [
     "NewContact",
     "OccupiedSlots",
     "OnDone",
-    "Owner",
     "Reconciliation",
     "SQLiteLedger",
     "SQLiteLedgerReader",

@@ -23,10 +23,10 @@ CLOCK = "clock"
 
 @attrs.frozen(kw_only=True)
 class Clock:
-    """How the wall clock of one machine stands, from one start of it to the next.
+    """The stand of one machine's wall clock, from one start of it to the next.
 
     Attributes:
-        boot: Which machine, since which start; empty where that can't be told.
+        boot: The machine and its start; empty where that can't be told.
         since: Seconds from that start until a clock was first read for this ledger.
         offset: Unix time of that start, the earliest that was read.
     """
@@ -54,7 +54,7 @@ class Clock:
         return json.dumps(attrs.asdict(self))
 
     def after(self, kept: Self | None) -> Self:
-        """Return what is to be kept when this clock was read after that one."""
+        """Return the clock to keep when this one was read after that one."""
         if kept is None or not self.boot or kept.boot != self.boot:
             return self
         return attrs.evolve(
@@ -64,7 +64,7 @@ class Clock:
         )
 
     def is_unclear(self, at: float) -> bool:
-        """Whether what the ledger says happened then is older than this clock."""
+        """Whether a time of the ledger is older than this clock."""
         return at - self.offset < self.since
 
     def latest(self, at: float, read: Self) -> float:
@@ -78,7 +78,7 @@ class Clock:
 
 
 def latest_by(setting: str | None, now: float, read: Clock) -> Callable[[float], float]:
-    """Return what tells when at the latest something happened, by today's clock.
+    """Return a function that tells when something happened at the latest.
 
     Args:
         setting: The clock that the ledger keeps; None where it keeps none, and then

@@ -17,10 +17,10 @@ from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._records import (
     AddResult,
     ClaimedContact,
+    ClaimOwner,
     ContactRecord,
     Import,
     NewContact,
-    Owner,
     Reconciliation,
 )
 from digitro_async.ledger._state import State, Step
@@ -73,7 +73,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def begin_run(self, owner: Owner, slot_holder: object) -> bool:
+    async def begin_run(self, owner: ClaimOwner, slot_holder: object) -> bool:
         """Note that an owner begins to dial.
 
         A ledger whose owners share no rate slots lets one dial at a time: two that did
@@ -92,7 +92,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def end_run(self, owner: Owner, *, holds_slots: bool) -> None:
+    async def end_run(self, owner: ClaimOwner, *, holds_slots: bool) -> None:
         """Note that an owner dials no more. It does not fail.
 
         Args:
@@ -161,7 +161,7 @@ class Ledger(Protocol):
     async def claim(
         self,
         limit: int,
-        owner: Owner,
+        owner: ClaimOwner,
         lease: float,
         *,
         after: int = 0,
@@ -183,7 +183,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def renew(self, owner: Owner, lease: float) -> None:
+    async def renew(self, owner: ClaimOwner, lease: float) -> None:
         """Begin an owner's lease anew, as a sign of life.
 
         Args:
@@ -192,7 +192,9 @@ class Ledger(Protocol):
         """
         ...
 
-    async def release(self, owner: Owner, numbers: Sequence[int] | None = None) -> None:
+    async def release(
+        self, owner: ClaimOwner, numbers: Sequence[int] | None = None
+    ) -> None:
         """Give back claims of an owner; its intents and the claims of others stay.
 
         Args:
@@ -201,7 +203,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def recover(self, owner: Owner | None = None) -> int:
+    async def recover(self, owner: ClaimOwner | None = None) -> int:
         """Give back the claims of an owner that is gone; its intents become unknown.
 
         Args:
@@ -212,7 +214,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def invalidate(self, number: int, owner: Owner, reason: str) -> None:
+    async def invalidate(self, number: int, owner: ClaimOwner, reason: str) -> None:
         """Record that a claimed contact can't be called as it is.
 
         Raises:
@@ -221,7 +223,7 @@ class Ledger(Protocol):
         ...
 
     def intend(
-        self, number: int, owner: Owner, pabx: str, at: float
+        self, number: int, owner: ClaimOwner, pabx: str, at: float
     ) -> Awaitable[None]:
         """Record that a claimed contact is about to be called.
 
@@ -233,7 +235,7 @@ class Ledger(Protocol):
     def settle(
         self,
         number: int,
-        owner: Owner,
+        owner: ClaimOwner,
         step: Step,
         pabx: str,
         at: float,

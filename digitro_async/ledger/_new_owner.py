@@ -2,15 +2,15 @@
 
 import secrets
 
-from digitro_async.ledger._records import Owner
+from digitro_async.ledger._records import ClaimOwner
 
 __all__ = ["new_owner"]
 
 
-def new_owner(label: str = "") -> Owner:
+def new_owner(label: str = "") -> ClaimOwner:
     """Return an owner with an id of its own.
 
     Args:
         label: A name for people; nothing private.
     """
-    return Owner(secrets.token_hex(8), label)
+    return ClaimOwner(secrets.token_hex(8), label)

@@ -3,7 +3,7 @@
 import weakref
 
 from digitro_async.errors import LedgerInUseError
-from digitro_async.ledger._records import Owner
+from digitro_async.ledger._records import ClaimOwner
 
 __all__ = ["SingleRun"]
 
@@ -12,11 +12,11 @@ class SingleRun:
     """Knows who dials a ledger, and who holds the rate slots of its calls."""
 
     def __init__(self) -> None:
-        self._owner: Owner | None = None
+        self._owner: ClaimOwner | None = None
         self._slot_holder: weakref.ref[object] | None = None
         self._last_holder: weakref.ref[object] | None = None
 
-    def begin(self, owner: Owner, slot_holder: object) -> bool:
+    def begin(self, owner: ClaimOwner, slot_holder: object) -> bool:
         """Note that an owner dials; see ``Ledger.begin_run``.
 
         Raises:
@@ -32,7 +32,7 @@ class SingleRun:
         self._slot_holder = weakref.ref(slot_holder)
         return self._last_holder is not None and self._last_holder() is slot_holder
 
-    def end(self, owner: Owner, *, holds_slots: bool) -> None:
+    def end(self, owner: ClaimOwner, *, holds_slots: bool) -> None:
         """Note that an owner dials no more; see ``Ledger.end_run``."""
         if self._owner != owner:
             return

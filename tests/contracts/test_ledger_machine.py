@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from ledgers import NOW, SHELVES, new_contact, settle, some
 
 from digitro_async import ClaimLostError, IllegalTransitionError, LedgerError
-from digitro_async.ledger import Ledger, Owner, State, Step
+from digitro_async.ledger import ClaimOwner, Ledger, State, Step
 from digitro_async.ledger._reconciliation import QUARANTINE
 
 QUARANTINE_SECONDS = 50.0
@@ -35,7 +35,7 @@ OUTCOMES = {
 }
 
 
-OWNERS = (Owner("first"), Owner("second", "with a label"))
+OWNERS = (ClaimOwner("first"), ClaimOwner("second", "with a label"))
 LEASE_SECONDS = 100.0
 
 
@@ -54,13 +54,13 @@ class Model:
     """
 
     state: State = State.PENDING
-    owner: Owner | None = None
+    owner: ClaimOwner | None = None
     attempts: int = 0
     intents: int = 0
     allowed: int = 1
     sent_at: float = 0.0
 
-    def is_claimed_by(self, owner: Owner) -> bool:
+    def is_claimed_by(self, owner: ClaimOwner) -> bool:
         """Whether that owner has a claim on it."""
         return self.state is State.CLAIMED and self.owner == owner
 
@@ -77,7 +77,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.now = NOW
         self.shelf = SHELVES[self.kind](self.folder, lambda: self.now)
         self.model: dict[int, Model] = {}
-        self.leases: dict[Owner, float] = {}
+        self.leases: dict[ClaimOwner, float] = {}
         self.lines: list[int] = []
         self.call_ids: set[str] = set()
         self.recovered = 0
@@ -125,7 +125,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert [one.new for one in added] == expected
         assert len(self.model) == known + sum(expected)
 
-    def is_over(self, owner: Owner | None) -> bool:
+    def is_over(self, owner: ClaimOwner | None) -> bool:
         """Whether the lease of an owner is over."""
         return owner is not None and self.leases.get(owner, 0.0) <= self.now
 
@@ -141,7 +141,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.now += seconds
 
     @rule(owner=st.sampled_from(OWNERS))
-    def renew(self, owner: Owner) -> None:
+    def renew(self, owner: ClaimOwner) -> None:
         """Begin a lease anew."""
         self.do(self.ledger.renew(owner, LEASE_SECONDS))
         self.leases[owner] = self.now + LEASE_SECONDS
@@ -152,7 +152,9 @@ class LedgerMachine(RuleBasedStateMachine):
         after=st.integers(0, 4),
         most=st.one_of(st.none(), st.integers(1, 3)),
     )
-    def claim(self, owner: Owner, limit: int, after: int, most: int | None) -> None:
+    def claim(
+        self, owner: ClaimOwner, limit: int, after: int, most: int | None
+    ) -> None:
         """Claim contacts, also those of an owner whose lease is over."""
         claimed = self.do(
             self.ledger.claim(
@@ -175,7 +177,7 @@ class LedgerMachine(RuleBasedStateMachine):
             model.state, model.owner = State.CLAIMED, owner
 
     @rule(data=st.data(), owner=st.sampled_from(OWNERS), everybody=st.booleans())
-    def release(self, data: st.DataObject, owner: Owner, everybody: bool) -> None:
+    def release(self, data: st.DataObject, owner: ClaimOwner, everybody: bool) -> None:
         """Give claims of one owner back."""
         numbers = None if everybody else [self.known(data)]
         self.do(self.ledger.release(owner, numbers))
@@ -185,7 +187,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 one.state = State.PENDING
 
     @rule(owner=st.one_of(st.none(), st.sampled_from(OWNERS)))
-    def recover(self, owner: Owner | None) -> None:
+    def recover(self, owner: ClaimOwner | None) -> None:
         """Close what an owner left open, or all whose leases are over."""
         found = self.do(self.ledger.recover(owner))
         meant = [
@@ -208,7 +210,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 one.state = State.UNKNOWN
 
     @rule(data=st.data(), owner=st.sampled_from(OWNERS))
-    def invalidate(self, data: st.DataObject, owner: Owner) -> None:
+    def invalidate(self, data: st.DataObject, owner: ClaimOwner) -> None:
         """Note that a contact can't be called."""
         number = self.known(data)
         one = self.model.get(number)
@@ -220,7 +222,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.do(self.ledger.invalidate(number, owner, "x"))
 
     @rule(data=st.data(), owners=st.lists(st.sampled_from(OWNERS), min_size=1))
-    def intend(self, data: st.DataObject, owners: list[Owner]) -> None:
+    def intend(self, data: st.DataObject, owners: list[ClaimOwner]) -> None:
         """Open an intent, perhaps several times at once: one at most succeeds."""
         number = self.known(data)
         self.now += 1
@@ -251,7 +253,7 @@ class LedgerMachine(RuleBasedStateMachine):
         call_id=st.sampled_from("abcdefghij"),
     )
     def settle(
-        self, data: st.DataObject, owner: Owner, step: Step, call_id: str
+        self, data: st.DataObject, owner: ClaimOwner, step: Step, call_id: str
     ) -> None:
         """Record what a call came to."""
         number = self.known(data)

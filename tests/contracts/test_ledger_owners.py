@@ -26,9 +26,9 @@ from digitro_async import (
     IllegalTransitionError,
     LedgerInUseError,
 )
-from digitro_async.ledger import Ledger, Owner, State, Step, new_owner
+from digitro_async.ledger import ClaimOwner, Ledger, State, Step, new_owner
 
-ONE, OTHER = Owner("one", "host a"), Owner("other")
+ONE, OTHER = ClaimOwner("one", "host a"), ClaimOwner("other")
 LEASE = 60.0
 
 
@@ -64,7 +64,7 @@ async def ledger(shelf: Shelf) -> AsyncIterator[Ledger]:
 
 
 async def claimed(
-    ledger: Ledger, limit: int, owner: Owner, lease: float = LEASE
+    ledger: Ledger, limit: int, owner: ClaimOwner, lease: float = LEASE
 ) -> list[int]:
     """Claim contacts and return their numbers."""
     return [one.number for one in await ledger.claim(limit, owner, lease)]
@@ -370,11 +370,11 @@ class TestOwner:
     def test_bad_ids(self, given: str) -> None:
         """An id is short text that can be shown."""
         with pytest.raises(ConfigurationError, match="id of an owner"):
-            Owner(given)
+            ClaimOwner(given)
 
     async def test_claims_of_one_id(self, ledger: Ledger) -> None:
         """An owner is known by its id, whatever its label."""
-        await claim(ledger, 2, Owner("one", "host b"))
+        await claim(ledger, 2, ClaimOwner("one", "host b"))
         await release(ledger, owner=ONE)
 
         assert some(await ledger.counts()) == {State.PENDING: 6}

@@ -36,10 +36,10 @@ from digitro_async.contacts import Contact, RejectCode, RejectedRow
 from digitro_async.ledger import (
     AddResult,
     ClaimedContact,
+    ClaimOwner,
     ContactRecord,
     MemoryLedger,
     NewContact,
-    Owner,
     Reconciliation,
     State,
 )
@@ -134,7 +134,7 @@ MADE: dict[str, Callable[[], object]] = {
     "NewContact": new_contact,
     "ClaimedContact": open_contact,
     "Reconciliation": lambda: Reconciliation(1, State.PENDING),
-    "Owner": lambda: Owner("a1", "b2"),
+    "ClaimOwner": lambda: ClaimOwner("a1", "b2"),
     "SQLiteLedger": lambda: open_ledger(Path("unused.db")),
     "Import": lambda: ledger.Import(number=1, began_at=0.0),
     "ImportSummary": campaign.ImportSummary,
@@ -209,7 +209,7 @@ async def test_the_memory_ledger() -> None:
         async with MemoryLedger() as ledger:
             await ledger.add([new_contact()])
             watch.take("ledger", ledger)
-            watch.take("claimed", await ledger.claim(1, Owner("leaks"), 60.0))
+            watch.take("claimed", await ledger.claim(1, ClaimOwner("leaks"), 60.0))
 
     assert watch.leaks() == []
 

@@ -19,12 +19,12 @@ from places import TESTS
 from digitro_async import LedgerError
 from digitro_async.ledger import (
     ClaimedContact,
+    ClaimOwner,
     ContactRecord,
     Ledger,
     LedgerReader,
     MemoryLedger,
     NewContact,
-    Owner,
     SQLiteLedger,
     State,
     Step,
@@ -150,7 +150,7 @@ class SQLiteShelf(Shelf):
 SHELVES: dict[str, type[Shelf]] = {"memory": MemoryShelf, "sqlite": SQLiteShelf}
 
 
-OWNER = Owner("tests")
+OWNER = ClaimOwner("tests")
 """Who claims contacts where a test says nothing else."""
 
 LEASE = 3600.0
@@ -158,28 +158,28 @@ LEASE = 3600.0
 
 
 async def claim(
-    ledger: Ledger, limit: int, owner: Owner = OWNER, **given: Any
+    ledger: Ledger, limit: int, owner: ClaimOwner = OWNER, **given: Any
 ) -> Sequence[ClaimedContact]:
     """Claim contacts under a long lease."""
     return await ledger.claim(limit, owner, given.pop("lease", LEASE), **given)
 
 
 async def release(
-    ledger: Ledger, numbers: Sequence[int] | None = None, owner: Owner = OWNER
+    ledger: Ledger, numbers: Sequence[int] | None = None, owner: ClaimOwner = OWNER
 ) -> None:
     """Give claims back."""
     await ledger.release(owner, numbers)
 
 
 async def invalidate(
-    ledger: Ledger, number: int, reason: str, owner: Owner = OWNER
+    ledger: Ledger, number: int, reason: str, owner: ClaimOwner = OWNER
 ) -> None:
     """Record that a contact can't be called."""
     await ledger.invalidate(number, owner, reason)
 
 
 def intend(
-    ledger: Ledger, number: int, pabx: str, at: float, owner: Owner = OWNER
+    ledger: Ledger, number: int, pabx: str, at: float, owner: ClaimOwner = OWNER
 ) -> Awaitable[None]:
     """Record that a contact is about to be called."""
     return ledger.intend(number, owner, pabx, at)
@@ -209,7 +209,9 @@ async def settle(
     return await settled
 
 
-async def open_intents(ledger: Ledger, count: int, owner: Owner = OWNER) -> list[int]:
+async def open_intents(
+    ledger: Ledger, count: int, owner: ClaimOwner = OWNER
+) -> list[int]:
     """Put contacts in and open their intents; return their numbers."""
     await ledger.add(contacts(count))
     numbers = [contact.number for contact in await claim(ledger, count, owner)]

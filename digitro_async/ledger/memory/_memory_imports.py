@@ -13,7 +13,7 @@ __all__ = ["MemoryImports"]
 
 @attrs.define(eq=False)
 class _Record:
-    """One import, and what tells whether a later one has the same list."""
+    """An import, with the marks by which its list is known again."""
 
     shown: Import
     source: bytes | None
@@ -23,7 +23,7 @@ class _Record:
 
 
 class MemoryImports:
-    """Which lists were put in, and whether each was to its end."""
+    """The imports of a ledger in memory."""
 
     def __init__(self) -> None:
         self._records: list[_Record] = []

@@ -30,10 +30,10 @@ from digitro_async.ledger._reconciliation import (
 from digitro_async.ledger._records import (
     AddResult,
     ClaimedContact,
+    ClaimOwner,
     ContactRecord,
     Import,
     NewContact,
-    Owner,
     Reconciliation,
     storable,
 )
@@ -139,19 +139,19 @@ class MemoryLedger:
         self._check_open()
         return self._reader.imports()
 
-    async def begin_run(self, owner: Owner, slot_holder: object) -> bool:
+    async def begin_run(self, owner: ClaimOwner, slot_holder: object) -> bool:
         """Note that an owner begins to dial. See ``Ledger``."""
         self._check_open()
         return self._run.begin(owner, slot_holder)
 
-    async def end_run(self, owner: Owner, *, holds_slots: bool) -> None:
+    async def end_run(self, owner: ClaimOwner, *, holds_slots: bool) -> None:
         """Note that an owner dials no more. See ``Ledger``."""
         self._run.end(owner, holds_slots=holds_slots)
 
     async def claim(
         self,
         limit: int,
-        owner: Owner,
+        owner: ClaimOwner,
         lease: float,
         *,
         after: int = 0,
@@ -169,12 +169,14 @@ class MemoryLedger:
                 claimed.append(row.as_open())
         return claimed
 
-    async def renew(self, owner: Owner, lease: float) -> None:
+    async def renew(self, owner: ClaimOwner, lease: float) -> None:
         """Begin an owner's lease anew. See ``Ledger``."""
         self._check_open()
         self._leases[owner.id] = self._clock() + lease
 
-    async def release(self, owner: Owner, numbers: Sequence[int] | None = None) -> None:
+    async def release(
+        self, owner: ClaimOwner, numbers: Sequence[int] | None = None
+    ) -> None:
         """Give back claims of an owner. See ``Ledger``."""
         self._check_open()
         for number in self._rows if numbers is None else numbers:
@@ -182,20 +184,22 @@ class MemoryLedger:
             if row is not None and row.is_claimed_by(owner.id):
                 row.step(Step.RELEASE)
 
-    async def recover(self, owner: Owner | None = None) -> int:
+    async def recover(self, owner: ClaimOwner | None = None) -> int:
         """Close what an owner that is gone left open. See ``Ledger``."""
         self._check_open()
         if owner is not None:
             return self._recover(lambda row: row.owner == owner.id)
         return self._recover(lambda row: self._is_over(row.owner))
 
-    async def invalidate(self, number: int, owner: Owner, reason: str) -> None:
+    async def invalidate(self, number: int, owner: ClaimOwner, reason: str) -> None:
         """Record that a claimed contact can't be called. See ``Ledger``."""
         self._check_open()
         row = self._row(number, IllegalTransitionError)
         row.invalidate(owner.id, reason, self._clock())
 
-    async def intend(self, number: int, owner: Owner, pabx: str, at: float) -> None:
+    async def intend(
+        self, number: int, owner: ClaimOwner, pabx: str, at: float
+    ) -> None:
         """Record that a claimed contact is about to be called. See ``Ledger``."""
         self._check_open()
         row = self._row(number, ClaimLostError)
@@ -205,7 +209,7 @@ class MemoryLedger:
     def settle(
         self,
         number: int,
-        owner: Owner,
+        owner: ClaimOwner,
         step: Step,
         pabx: str,
         at: float,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from digitro_async.errors import IllegalTransitionError
-from digitro_async.ledger._records import AddResult, NewContact, Owner
+from digitro_async.ledger._records import AddResult, ClaimOwner, NewContact
 from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step, next_state
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
 
@@ -20,9 +20,10 @@ __all__ = [
     "write_setting",
 ]
 
+# The driver takes a dozen times as long to hand over None as a number, and bytes as a
+# bytearray.
 _ABSENT = 0
-"""What ``nullif`` makes NULL of; no text is equal to a number. The driver takes a dozen
-times as long to hand over None as a number, and bytes as a bytearray."""
+"""``nullif`` makes NULL of it; no text is equal to a number."""
 
 _MOST_VALUES = 1_000
 """Values that are asked for in one statement; 32,766 are allowed."""
@@ -35,7 +36,7 @@ _CLAIMED = STATE_CODES[State.CLAIMED]
 
 
 def hashes_of(contacts: Sequence[NewContact], key: bytes) -> list[bytes]:
-    """Return what each contact is known by in a ledger."""
+    """Return the hash by which a ledger knows each contact."""
     return [_hash_of(contact, key) for contact in contacts]
 
 
@@ -60,7 +61,7 @@ def add_contacts(
 
 
 def invalidate_contact(
-    connection: sqlite3.Connection, number: int, owner: Owner, reason: str
+    connection: sqlite3.Connection, number: int, owner: ClaimOwner, reason: str
 ) -> None:
     """Record that a claimed contact can't be called.
 
@@ -88,7 +89,7 @@ def invalidate_contact(
 def doubt_contacts(
     connection: sqlite3.Connection, numbers: Sequence[int], pabx: str, at: float
 ) -> int:
-    """Make contacts unknown whose last answer may be another call's; count them."""
+    """Make contacts unknown whose last answer is doubtful, and count them."""
     doubted = 0
     for number in numbers:
         cursor = connection.execute(

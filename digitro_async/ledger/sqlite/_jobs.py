@@ -34,11 +34,11 @@ OnDone = asyncio.Future[Any] | Callable[[DigitroError | None, Any], None]
 
 
 class BatchConflictError(Exception):
-    """One of several jobs can't be written: each must be tried by itself."""
+    """Raised where one of several jobs can't be written: each is tried alone then."""
 
 
 class Job:
-    """One thing to be written.
+    """A thing to be written.
 
     Args:
         phase: Jobs of one commit are written in the order of this number.

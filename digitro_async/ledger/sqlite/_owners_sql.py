@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from digitro_async.ledger._records import ClaimedContact, Owner
+from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.ledger._state import State, Step, next_state
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger.sqlite._queries import (
@@ -27,7 +27,7 @@ _OF_OWNER = "owner = (SELECT number FROM owner WHERE id = ?)"
 
 
 def begin_lease(
-    connection: sqlite3.Connection, owner: Owner, lease: float, now: float
+    connection: sqlite3.Connection, owner: ClaimOwner, lease: float, now: float
 ) -> int:
     """Begin an owner's lease anew; return the ledger's number of the owner."""
     (number,) = connection.execute(
@@ -72,7 +72,7 @@ def claim_contacts(
 
 
 def release_contacts(
-    connection: sqlite3.Connection, owner: Owner, numbers: Sequence[int] | None
+    connection: sqlite3.Connection, owner: ClaimOwner, numbers: Sequence[int] | None
 ) -> None:
     """Give claims of an owner back; all of them for None."""
     becomes = STATE_CODES[next_state(State.CLAIMED, Step.RELEASE)]
@@ -87,7 +87,7 @@ def release_contacts(
 
 
 def recover_contacts(
-    connection: sqlite3.Connection, now: float, owner: Owner | None
+    connection: sqlite3.Connection, now: float, owner: ClaimOwner | None
 ) -> int:
     """Close what an owner left open; count the intents that become unknown.
 

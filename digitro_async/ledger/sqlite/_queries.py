@@ -1,4 +1,4 @@
-"""Reads a ledger file: what the owner and everybody else may ask."""
+"""Queries of a ledger's file, for its owner and for readers."""
 
 import json
 import sqlite3
@@ -57,7 +57,7 @@ def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
 
 
 def count_exhausted_rows(connection: sqlite3.Connection, max_attempts: int) -> int:
-    """Return how many pending contacts had so many attempts; see ``MAY_TRY``."""
+    """Return how many pending contacts are out of attempts; see ``MAY_TRY``."""
     row = connection.execute(
         f"SELECT count(*) FROM contact WHERE state = ? AND NOT {MAY_TRY}",  # noqa: S608 - ours
         (STATE_CODES[State.PENDING], max_attempts),
@@ -105,7 +105,7 @@ def page_of_entries(
 
 
 def _read_fields(text: str) -> dict[str, str]:
-    """Return a contact's own fields; what is no object has a name no field has."""
+    """Return a contact's own fields; damaged ones have a name that no field has."""
     try:
         fields = loads(text)
     except ValueError:
@@ -158,7 +158,7 @@ def read_occupied_slots(
     now: float,
     elsewhere: Collection[str],
 ) -> OccupiedSlots:
-    """Return which slots the last calls to one address hold; see ``Ledger``."""
+    """Return the slots that the last calls to one address hold; see ``Ledger``."""
     rows = connection.execute(
         "SELECT contact, step, at, pabx, reason FROM event ORDER BY sequence DESC"
     )

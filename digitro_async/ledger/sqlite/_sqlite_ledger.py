@@ -1,4 +1,4 @@
-"""SQLiteLedger: one file, one live owner, every intent on disk before its call."""
+"""SQLiteLedger: a ledger in one file, which one process has open at a time."""
 
 import asyncio
 import sqlite3
@@ -25,10 +25,10 @@ from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._records import (
     AddResult,
     ClaimedContact,
+    ClaimOwner,
     ContactRecord,
     Import,
     NewContact,
-    Owner,
     Reconciliation,
     storable,
 )
@@ -141,7 +141,8 @@ class SQLiteLedger:
 
     async def __aenter__(self) -> Self:
         if self._writer is not None:
-            raise LedgerError("a ledger is entered once", reason="entered_before")
+            text = "a ledger is entered once: open another one on the same file"
+            raise LedgerError(text, reason="entered_before")
         writer = Writer(self._file)
         await writer.open()
         self._writer = writer
@@ -205,20 +206,20 @@ class SQLiteLedger:
         """Return every import that was begun, in order."""
         return await self._read(read_imports)
 
-    async def begin_run(self, owner: Owner, slot_holder: object) -> bool:
+    async def begin_run(self, owner: ClaimOwner, slot_holder: object) -> bool:
         """Note that an owner begins to dial. See ``Ledger``."""
         if self._writer is None:
             raise self._not_open()
         return self._run.begin(owner, slot_holder)
 
-    async def end_run(self, owner: Owner, *, holds_slots: bool) -> None:
+    async def end_run(self, owner: ClaimOwner, *, holds_slots: bool) -> None:
         """Note that an owner dials no more. See ``Ledger``."""
         self._run.end(owner, holds_slots=holds_slots)
 
     async def claim(
         self,
         limit: int,
-        owner: Owner,
+        owner: ClaimOwner,
         lease: float,
         *,
         after: int = 0,
@@ -240,26 +241,28 @@ class SQLiteLedger:
         self._owners[owner.id] = number
         return claimed
 
-    async def renew(self, owner: Owner, lease: float) -> None:
+    async def renew(self, owner: ClaimOwner, lease: float) -> None:
         """Begin an owner's lease anew. See ``Ledger``."""
         await self._call(lambda c: begin_lease(c, owner, lease, self._clock()))
 
-    async def release(self, owner: Owner, numbers: Sequence[int] | None = None) -> None:
+    async def release(
+        self, owner: ClaimOwner, numbers: Sequence[int] | None = None
+    ) -> None:
         """Give back claims of an owner. See ``Ledger``."""
         await self._call(lambda c: release_contacts(c, owner, numbers))
 
-    async def recover(self, owner: Owner | None = None) -> int:
+    async def recover(self, owner: ClaimOwner | None = None) -> int:
         """Close what an owner that is gone left open. See ``Ledger``."""
-        count = await self._call(lambda c: recover_contacts(c, self._clock(), owner))
-        self._recovered += count
-        return count
+        found = await self._call(lambda c: recover_contacts(c, self._clock(), owner))
+        self._recovered += found
+        return found
 
-    async def invalidate(self, number: int, owner: Owner, reason: str) -> None:
+    async def invalidate(self, number: int, owner: ClaimOwner, reason: str) -> None:
         """Record that a claimed contact can't be called. See ``Ledger``."""
         await self._call(lambda c: invalidate_contact(c, number, owner, reason))
 
     def intend(
-        self, number: int, owner: Owner, pabx: str, at: float
+        self, number: int, owner: ClaimOwner, pabx: str, at: float
     ) -> Awaitable[None]:
         """Record that a claimed contact is about to be called. See ``Ledger``."""
         if self._writer is None:
@@ -270,7 +273,7 @@ class SQLiteLedger:
     def settle(
         self,
         number: int,
-        owner: Owner,
+        owner: ClaimOwner,
         step: Step,
         pabx: str,
         at: float,
@@ -316,10 +319,9 @@ class SQLiteLedger:
         return await self._read(_queries.count_states)
 
     async def count_exhausted(self, max_attempts: int) -> int:
-        """Return how many pending contacts had so many attempts."""
-        return await self._read(
-            lambda c: _queries.count_exhausted_rows(c, max_attempts)
-        )
+        """Return how many pending contacts are out of attempts."""
+        query = partial(_queries.count_exhausted_rows, max_attempts=max_attempts)
+        return await self._read(query)
 
     async def entries(self) -> AsyncIterator[ContactRecord]:
         """Yield every contact, in the order of import."""

@@ -1,4 +1,4 @@
-"""One thread that writes: whatever waits when it wakes shares one commit.
+"""Writes a ledger in one thread: all that waits when it wakes shares one commit.
 
 A commit with its sync costs about the same for one row as for a hundred. The thread
 has the file from opening to closing, so whoever waits for it may be cancelled at any
@@ -37,11 +37,11 @@ MOST_JOBS = 2_000
 """Jobs of one commit."""
 
 WATCH_SECONDS = 0.5
-"""Where nothing is to be written, it is looked so often whether the file is there."""
+"""Seconds between two looks at the file while there is nothing to write."""
 
 
 class LedgerFile(Protocol):
-    """What the thread opens and closes. Only the thread touches it."""
+    """The file that the thread opens and closes. Only the thread touches it."""
 
     @property
     def name(self) -> str:
@@ -53,20 +53,20 @@ class LedgerFile(Protocol):
         ...
 
     def look(self) -> None:
-        """Raise ``LedgerError`` where it is gone."""
+        """Look for the file, and raise ``LedgerError`` where it is gone."""
         ...
 
     def committed(self) -> None:
-        """Note that something was committed, and look."""
+        """Note that something was committed, and look for the file."""
         ...
 
     @property
     def copy(self) -> sqlite3.Connection | None:
-        """What takes outcomes once it is gone."""
+        """The copy that takes outcomes once the file is gone."""
         ...
 
     def close(self, *, whole: bool) -> None:
-        """Close what is open of it."""
+        """Close the file and all that was opened with it."""
         ...
 
 

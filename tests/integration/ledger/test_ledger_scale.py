@@ -26,10 +26,10 @@ COMMON = """
 import asyncio, json, sys, time
 from pathlib import Path
 from digitro_async import PABX, Campaign, DigitroClient, PredictiveCall
-from digitro_async.ledger import Owner, SQLiteLedger, SQLiteLedgerReader
+from digitro_async.ledger import ClaimOwner, SQLiteLedger, SQLiteLedgerReader
 from digitro_async.contacts import Contact
 
-OWNER = Owner("scale")
+OWNER = ClaimOwner("scale")
 CALL = {"device": "1125000", "device_password": "4567"}
 
 def memory(name):
