@@ -160,7 +160,7 @@ class TestRetryAfter:
         """Where a throttle outlasts the pause, it is the throttle's time."""
         dispatcher = make_dispatcher(ScriptedTransport())
         admission = open_breaker(dispatcher)
-        admission.throttle_until(now() + 40)
+        admission.throttle.until = now() + 40
         error = (await dispatcher.submit(make_call())).error
 
         assert isinstance(error, PABXPausedError)
@@ -239,7 +239,7 @@ async def test_whatever_the_transport_raises_gives_the_place_back() -> None:
     class Ends:
         """Is told to end the process while a call is on the wire."""
 
-        async def exchange(self, _: Any, __: bytes, evidence: Any) -> Observation:
+        async def exchange(self, _: Any, __: Any, evidence: Any) -> Observation:
             evidence.request_started = True
             raise GeneratorExit
 

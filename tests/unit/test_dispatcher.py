@@ -43,7 +43,7 @@ from digitro_async import (
     UnreadableAnswerError,
 )
 from digitro_async.dispatch._pacing import CATCH_UP, Pacer
-from digitro_async.protocol import Evidence, Failure, Observation
+from digitro_async.protocol import Evidence, Failure, Observation, Request
 from digitro_async.protocol._names import CALL_ID
 
 
@@ -83,7 +83,8 @@ def is_clean(dispatcher: Dispatcher) -> bool:
         held = admission._pacer._held if isinstance(admission._pacer, Pacer) else 0
         if admission.counters.in_flight or held or any(admission._waiters):
             return False
-    return not dispatcher._busy and not dispatcher._back_offs._sleepers
+    services = dispatcher._services
+    return not services.in_flight.count and not services.back_offs._sleepers
 
 
 class TestPacing:
@@ -116,7 +117,7 @@ class TestPacing:
             """Takes calls at any moment between their start and their answer."""
 
             async def exchange(
-                self, _: PABX, __: bytes, evidence: Evidence
+                self, _: PABX, __: Request, evidence: Evidence
             ) -> Observation:
                 if chance.random() < 0.1:
                     await asyncio.sleep(chance.random() * slow)
@@ -797,7 +798,7 @@ class TestCancellation:
                 self.request_started = sending
 
             async def exchange(
-                self, _: PABX, __: bytes, evidence: Evidence
+                self, _: PABX, __: Request, evidence: Evidence
             ) -> Observation:
                 evidence.request_started = self.request_started
                 raise RuntimeError("canary-secret")
@@ -877,7 +878,7 @@ class TestPrivacy:
                 await dispatcher.submit(call)
 
         shown = everything_of(caught.value)
-        assert "run_call" in shown
+        assert "call_run.run(" in shown
         assert "canary-answer" not in shown
         assert "canary-number" not in shown
         assert "canary-password" not in shown

@@ -27,7 +27,7 @@ import asyncio, json, sys, time
 from pathlib import Path
 from digitro_async import PABX, Campaign, DigitroClient, PredictiveCall
 from digitro_async.ledger import ClaimOwner, SQLiteLedger, SQLiteLedgerReader
-from digitro_async.contacts import Contact
+from digitro_async.contacts import ContactRow
 
 OWNER = ClaimOwner("scale")
 CALL = {"device": "1125000", "device_password": "4567"}
@@ -67,8 +67,8 @@ async def main():
         for line in range(1, 1_000_001):
             if line % 200_000 == 0:
                 marks.append(memory("VmRSS:"))
-            call = PredictiveCall(destination=f"048{line:08d}", **CALL)
-            yield Contact(line=line, id=f"C{line}", call=call)
+            number = f"048{line:08d}"
+            yield ContactRow(line=line, id=f"C{line}", destination=number)
     began = time.perf_counter()
     async with SQLiteLedger(Path(sys.argv[1])) as ledger, client() as one:
         imported = await Campaign(ledger, one, call=CALL).add(contacts())
