@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "contacts": BASE,
     "events": {*BASE, "protocol", "transport"},
     "observe": CORE,
-    "ledger": {*BASE, "protocol"},
+    "ledger": BASE,
     "rules": {*BASE, "ledger"},
     "reports": {*BASE, "contacts", "ledger"},
     "campaign": {*CORE, "contacts", "ledger", "rules", "observe"},
