@@ -27,6 +27,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULES = {
+    "digitro_async._common.reasons": "tests/unit/test_classification.py",
     "digitro_async.protocol._classification": "tests/unit/test_classification.py",
     "digitro_async.dispatch._policy": "tests/unit/test_policy.py",
     "digitro_async.ledger._state": "tests/unit/test_state.py",
