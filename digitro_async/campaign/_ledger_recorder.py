@@ -58,16 +58,16 @@ class LedgerRecorder:
         self,
         key: Hashable,
         pabx: str,
-        settled: AttemptResult,
-        then: Callable[[AttemptResult], None],
+        result: AttemptResult,
+        on_recorded: Callable[[AttemptResult], None],
     ) -> None:
-        """Record what an attempt came to."""
+        """Record the result of an attempt."""
         assert isinstance(key, int)  # noqa: S101 - for the type checker
-        accepted = settled.accepted
+        accepted = result.accepted
         call_id = None if accepted is None else accepted.call_id
-        classification, now = settled.classification, time.time()
+        classification, now = result.classification, time.time()
         step, reason = step_for(classification.outcome), classification.reason or None
-        told = partial(self._told, key, settled, then)
+        told = partial(self._told, key, result, on_recorded)
         try:
             if self._tells is not None:
                 self._tells.settle_and_tell(
@@ -83,7 +83,7 @@ class LedgerRecorder:
             self._writing.add(writing)  # the loop would not keep it alive
             writing.add_done_callback(partial(self._written, told))
 
-    def doubt(self, keys: Sequence[Hashable], pabx: str) -> None:
+    def record_doubts(self, keys: Sequence[Hashable], pabx: str) -> None:
         """Record that the answers to calls may belong to other calls."""
         numbers = [key for key in keys if isinstance(key, int)]
         doubting = asyncio.ensure_future(self.ledger.doubt(numbers, pabx, time.time()))
@@ -110,22 +110,22 @@ class LedgerRecorder:
     def _told(
         self,
         number: int,
-        settled: AttemptResult,
-        then: Callable[[AttemptResult], None],
+        result: AttemptResult,
+        on_recorded: Callable[[AttemptResult], None],
         error: BaseException | None,
         state: State | None,
     ) -> None:
-        """Tell what an attempt comes to by its record."""
+        """Give the result of an attempt by its record back to the call."""
         if error is not None:
-            self.unrecorded.append((number, settled.classification.outcome))
+            self.unrecorded.append((number, result.classification.outcome))
         if isinstance(error, LedgerError):
             self._stop(error)
         elif error is not None:  # of somebody's own ledger: its text may hold anything
             problem = type(error).__name__
             self._stop(LedgerError(f"the ledger failed: {problem}", reason="failed"))
-        elif state is State.UNKNOWN and settled.accepted is not None:
-            settled = repeated_call_id()
-        then(settled)
+        elif state is State.UNKNOWN and result.accepted is not None:
+            result = repeated_call_id()
+        on_recorded(result)
 
     async def settled(self) -> None:
         """Wait until what was taken back, or is doubted, is written."""
