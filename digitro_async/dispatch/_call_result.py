@@ -11,6 +11,10 @@ __all__ = ["make_call_result"]
 
 # Looked up once: an attribute of an enumeration takes long.
 _ACCEPTED, _NOT_SENT = Outcome.ACCEPTED, Outcome.NOT_SENT
+# The constructors that attrs writes for two frozen classes take 2.6 us of the 90 us of a
+# call; objects that are filled in and then given their class take 0.5 us. This is the
+# only place of dispatch that does so; a field that is added to one of both classes must
+# be set below, and tests/unit/test_drafts.py compares with the constructors.
 _TimingsDraft: Final = draft_of(Timings)
 _ResultDraft: Final = draft_of(CallResult)
 

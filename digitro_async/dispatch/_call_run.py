@@ -26,7 +26,7 @@ from digitro_async.errors import (
     NotSentError,
     Outcome,
 )
-from digitro_async.models import Call, CallResult, CommandAccepted
+from digitro_async.models import Call, CallResult
 from digitro_async.protocol import (
     AttemptResult,
     Command,
@@ -208,17 +208,15 @@ class CallRun:
     def end(
         self,
         now: float,
-        error: DigitroError | None,
+        error: DigitroError,
         pabx: str | None = None,
-        accepted: CommandAccepted | None = None,
     ) -> CallResult:
-        """Return the result that the call ends in.
+        """Return the result of a call that ends without a further attempt.
 
         Args:
             now: Loop time.
-            error: Why it was not accepted, None where it was.
+            error: Why it was not accepted.
             pabx: Name of the PABX that had it last.
-            accepted: The acceptance.
         """
         started = now if self.sent_at is None else self.started
         return make_call_result(
@@ -227,7 +225,7 @@ class CallRun:
             pabx,
             self.attempts,
             error,
-            accepted,
+            None,
             self.sent_at,
             started - self.began,
             now - started,
@@ -378,7 +376,17 @@ class CallRun:
             error = self._problem or error_of(
                 attempt.result, attempt.observation, pabx=name, attempts=self.attempts
             )
-        result = self.end(self.ended, error, name, accepted)
+        result = make_call_result(
+            self.call,
+            self._key,
+            name,
+            self.attempts,
+            error,
+            accepted,
+            self.sent_at,
+            self.started - self.began,
+            self.ended - self.started,
+        )
         admission.standing.counters.outcomes[result.outcome] += 1
         return result
 
