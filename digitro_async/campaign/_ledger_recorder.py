@@ -54,16 +54,16 @@ class LedgerRecorder:
         self,
         key: Hashable,
         pabx: str,
-        settled: AttemptResult,
-        then: Callable[[AttemptResult], None],
+        result: AttemptResult,
+        on_recorded: Callable[[AttemptResult], None],
     ) -> None:
         """Record the outcome of an attempt."""
         assert isinstance(key, int)  # noqa: S101 - for the type checker
-        accepted = settled.accepted
+        accepted = result.accepted
         call_id = None if accepted is None else accepted.call_id
-        classification, now = settled.classification, time.time()
+        classification, now = result.classification, time.time()
         step, reason = step_for(classification.outcome), classification.reason or None
-        on_done = partial(self._recorded, key, settled, then)
+        on_done = partial(self._recorded, key, result, on_recorded)
         try:
             self._ledger.settle(
                 key,
@@ -78,7 +78,7 @@ class LedgerRecorder:
         except Exception as error:  # noqa: BLE001 - of somebody's own ledger, perhaps
             on_done(error, None)
 
-    def doubt(self, keys: Sequence[Hashable], pabx: str) -> None:
+    def record_doubts(self, keys: Sequence[Hashable], pabx: str) -> None:
         """Record that the answers to calls may belong to other calls."""
         numbers = [key for key in keys if isinstance(key, int)]
         doubting = asyncio.ensure_future(self._ledger.doubt(numbers, pabx, time.time()))
@@ -119,14 +119,14 @@ class LedgerRecorder:
     def _recorded(
         self,
         number: int,
-        settled: AttemptResult,
-        then: Callable[[AttemptResult], None],
+        result: AttemptResult,
+        on_recorded: Callable[[AttemptResult], None],
         error: BaseException | None,
         state: State | None,
     ) -> None:
-        """Go on with an attempt as it was recorded."""
+        """Give the result of an attempt by its record back to the call."""
         if error is not None:
-            self.unrecorded.append((number, settled.classification.outcome))
+            self.unrecorded.append((number, result.classification.outcome))
         if isinstance(error, LedgerError):
             self._stop(error)
         elif error is not None:  # of somebody's own ledger: its text may hold anything
@@ -134,9 +134,9 @@ class LedgerRecorder:
             self._stop(
                 LedgerError(f"the ledger failed with {problem}", reason="failed")
             )
-        elif state is State.UNKNOWN and settled.accepted is not None:
-            settled = repeated_call_id()
-        then(settled)
+        elif state is State.UNKNOWN and result.accepted is not None:
+            result = repeated_call_id()
+        on_recorded(result)
 
     async def settled(self) -> None:
         """Wait until what was taken back, or is doubted, is written."""

@@ -202,7 +202,7 @@ class TestNames:
             await lose_some(ledger)
             other = make_pabx("two", rate=RateLimit(9, 7200.0))
             client = await begin(ledger, slow(), other)
-            pacers = client.dispatcher._router.admissions["two"]._pacer.pacers  # type: ignore[union-attr]
+            pacers = client.dispatcher._router.admissions["two"].standing.pacer.pacers  # type: ignore[union-attr]
 
             assert [len(one._cooling) for one in pacers.values()] == [1, 1]
             assert [len(one._lost) for one in pacers.values()] == [2, 2]

@@ -41,7 +41,7 @@ def client_of(transport: Any, *pabx: PABX) -> DigitroClient:
 
 def pacer_of(client: DigitroClient, name: str = "one") -> Pacer:
     """Return what paces the calls to a PABX."""
-    pacer = client.dispatcher._router.admissions[name]._pacer
+    pacer = client.dispatcher._router.admissions[name].standing.pacer
     assert isinstance(pacer, Pacer)
     return pacer
 
