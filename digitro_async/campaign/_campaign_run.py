@@ -15,8 +15,8 @@ from digitro_async.campaign._run_guard import begin_turn, end_turn, knows_all
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import at_one_address, quarantine_of
 from digitro_async.errors import LedgerError, Outcome
-from digitro_async.ledger._ledger import Ledger, TellsOfLoss
 from digitro_async.ledger._ledger_clock import CLOCK, Clock, read_clock
+from digitro_async.ledger._ledger_port import Ledger, TellsOfLoss
 from digitro_async.ledger._places import PLACES, Places
 from digitro_async.ledger._reconciliation import QUARANTINE, seconds_of
 from digitro_async.ledger._records import ClaimedContact

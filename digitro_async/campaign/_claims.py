@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Self
 
 from digitro_async.errors import InvalidCallError
-from digitro_async.ledger._ledger import Ledger
+from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimedContact
 from digitro_async.models import DispatchItem, PredictiveCall
 

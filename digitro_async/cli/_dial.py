@@ -18,7 +18,7 @@ from digitro_async.cli._insisting import (
 )
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.cli._runner import run_tuned, to_its_end
-from digitro_async.config._config import Config, load_config
+from digitro_async.config import Config, load_config
 from digitro_async.contacts import (
     ContactFile,
     ContinuedRejects,
@@ -27,7 +27,7 @@ from digitro_async.contacts import (
     open_contacts,
 )
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import LedgerReader
+from digitro_async.ledger import open_ledger_reader
 
 __all__ = ["dial", "say_how_it_is_read"]
 
@@ -76,7 +76,7 @@ def dial(
     _check_options(ledger, plan, results, max_calls)
     if contacts is None:
         return _resume(config, ledger, plan, dry_run=dry_run)
-    loaded = load_config(config)
+    loaded = load_config(config, can_resume=False)
     opened = open_contacts(
         contacts,
         defaults=loaded.call,
@@ -89,7 +89,7 @@ def dial(
     with opened:
         say_how_it_is_read(opened)
         if dry_run:
-            return _count(opened, rejects, max_calls)
+            return _count(loaded, opened, rejects, max_calls)
         if ledger is None:
             places = _places(contacts, results, rejects)
             return _dial_once(loaded, opened, places, max_calls)
@@ -108,7 +108,7 @@ def _resume(config: Path, ledger: Path | None, plan: Plan, *, dry_run: bool) -> 
         raise ConfigurationError("--edited is about a contact file; name one")
     if not ledger.exists():
         raise ConfigurationError("--ledger is not there; name a contact file too")
-    return _dial_ledger(load_config(config), ledger, plan)
+    return _dial_ledger(load_config(config, can_resume=False), ledger, plan)
 
 
 def _dial_ledger(config: Config, ledger: Path, plan: Plan) -> Exit:
@@ -131,7 +131,7 @@ def _dial_once(
 
     def dial_it() -> Exit:
         with RejectsFile(rejects) as rejected, ResultsFile(results) as written:
-            reading = ContactSource(contacts, rejected, max_calls)
+            reading = ContactSource(contacts, rejected, config.call, max_calls)
             return run_tuned(dial_all(config, reading, written, course))
 
     return to_its_end(course, dial_it)
@@ -161,7 +161,7 @@ def _rejects_of(contacts: Path, rejects: Path | None, ledger: Path) -> RejectsFi
     if rejects is None:
         return ContinuedRejects(path, other_names=True)
     if path.exists():  # made by the import that stopped, perhaps: its rows tell
-        with LedgerReader(ledger) as reader:
+        with open_ledger_reader(ledger) as reader:
             if not all(one.is_whole for one in reader.imports()):
                 return ContinuedRejects(path)
     return RejectsFile(path)
@@ -194,15 +194,17 @@ def _places(
     return results, rejects
 
 
-def _count(contacts: ContactFile, rejects: Path | None, most: int | None) -> Exit:
+def _count(
+    config: Config, contacts: ContactFile, rejects: Path | None, most: int | None
+) -> Exit:
     """Read and check everything, dial nothing."""
     try:
         if rejects is None:
-            reading = ContactSource(contacts, None, most)
+            reading = ContactSource(contacts, None, config.call, most)
             good = sum(1 for _ in reading)
         else:
             with RejectsFile(rejects) as rejected:
-                reading = ContactSource(contacts, rejected, most)
+                reading = ContactSource(contacts, rejected, config.call, most)
                 good = sum(1 for _ in reading)
     except KeyboardInterrupt:
         print_error(

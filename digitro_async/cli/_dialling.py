@@ -15,10 +15,10 @@ from digitro_async.cli._progress import show_progress
 from digitro_async.cli._runner import cut_off, ends_anyway, on_interrupt
 from digitro_async.cli._tally import RunCounts, summary_of
 from digitro_async.client import DigitroClient
-from digitro_async.config._config import Config
+from digitro_async.config import Config
 from digitro_async.contacts import (
-    Contact,
     ContactFile,
+    ContactRow,
     RejectedRow,
     RejectsFile,
     ResultsFile,
@@ -26,6 +26,7 @@ from digitro_async.contacts import (
 from digitro_async.dispatch import Statistics
 from digitro_async.errors import DigitroError, Outcome, PABXPausedError
 from digitro_async.models import CallResult, DispatchItem
+from digitro_async.privacy import Personal, Secret
 
 __all__ = ["ContactSource", "ResultStream", "dial_all", "take_all"]
 
@@ -45,15 +46,17 @@ class ContactSource:
     Attributes:
         contacts: Where they come from.
         rejects: Where the other rows go, None for nowhere.
+        defaults: Field of a call to text, for rows that leave it open.
         max_calls: Contacts after which it ends, None for no limit.
         tally: What became of them.
     """
 
     contacts: ContactFile
     rejects: RejectsFile | None
+    defaults: Mapping[str, str | Secret | Personal] = attrs.field(repr=False)
     max_calls: int | None = None
     tally: RunCounts = attrs.field(factory=RunCounts)
-    _rows: Iterator[Contact | RejectedRow | None] = attrs.field(init=False)
+    _rows: Iterator[ContactRow | RejectedRow | None] = attrs.field(init=False)
     _given: int = attrs.field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
@@ -99,9 +102,11 @@ class ContactSource:
         if self._given == self.max_calls:
             return _END
         row = next(self._rows, _END)
-        if isinstance(row, Contact):
+        if isinstance(row, ContactRow):
             self._given += 1
-            return DispatchItem(call=row.call, pabx=row.pabx, key=row)
+            return DispatchItem(
+                call=row.build_call(self.defaults), pabx=row.pabx, key=row
+            )
         if isinstance(row, RejectedRow):
             if self.rejects is not None:
                 self.rejects.write(row)
@@ -171,7 +176,7 @@ class _Run:
             problem = str(error.args[0])
         else:
             return
-        line = result.key.line if isinstance(result.key, Contact) else 0
+        line = result.key.line if isinstance(result.key, ContactRow) else 0
         self.unwritten.append((line, result.outcome))
         self.fail(problem)
 
@@ -182,7 +187,7 @@ async def dial_all(
     """Dial everything that is read and write every result as it comes."""
 
     def write(result: CallResult) -> None:
-        assert isinstance(result.key, Contact)  # noqa: S101 - for the type checker
+        assert isinstance(result.key, ContactRow)  # noqa: S101 - for the type checker
         results.write(result.key, result)
 
     async with open_client(config) as client:

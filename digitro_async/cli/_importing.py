@@ -12,8 +12,8 @@ from digitro_async.cli._output import print_error
 from digitro_async.cli._runner import on_interrupt
 from digitro_async.cli._tally import RunCounts
 from digitro_async.contacts import (
-    Contact,
     ContactFile,
+    ContactRow,
     ContinuedRejects,
     RejectCode,
     RejectedRow,
@@ -86,7 +86,7 @@ async def _add(
         if plan.rejects is not None:
             plan.rejects.write(row)
 
-    def repeated(contact: Contact, line: int) -> None:
+    def repeated(contact: ContactRow, line: int) -> None:
         reject(
             RejectedRow(
                 file=contacts.name,

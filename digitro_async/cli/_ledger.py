@@ -22,7 +22,13 @@ from digitro_async.cli._output import hand_out, print_error, print_line
 from digitro_async.cli._runner import ends_anyway, run_tuned
 from digitro_async.contacts._cells import csv_line
 from digitro_async.errors import ConfigurationError, LedgerError
-from digitro_async.ledger import ContactRecord, Import, Ledger, LedgerReader, State
+from digitro_async.ledger import (
+    ContactRecord,
+    Import,
+    Ledger,
+    State,
+    open_ledger_reader,
+)
 from digitro_async.privacy import Personal
 
 __all__ = ["reconcile", "results", "status", "write_results"]
@@ -56,7 +62,7 @@ def status(
     """
     before: Sequence[Import] | None = None
     while True:
-        with LedgerReader(ledger, accept_loss=accept_loss) as reader:
+        with open_ledger_reader(ledger, accept_loss=accept_loss) as reader:
             counts, imports = reader.counts(), reader.imports()
             count_exhausted = reader.count_exhausted(max_attempts)
         print_counts(counts, count_exhausted)
@@ -91,7 +97,7 @@ def results(
         accept_loss: Show what is left of a ledger that lost some of its record.
     """
     wanted = set(state or State)
-    with LedgerReader(ledger, accept_loss=accept_loss) as reader:
+    with open_ledger_reader(ledger, accept_loss=accept_loss) as reader:
         missing = unfinished(reader.imports())
         entries = (entry for entry in reader.entries() if entry.state in wanted)
         lines = _csv_lines(entries) if form == "csv" else _json_lines(entries)
@@ -111,7 +117,7 @@ def results(
 def write_results(ledger: Path, path: Path) -> None:
     """Write what ``digitro results`` prints into a new file, its owner's alone."""
     with (
-        LedgerReader(ledger) as reader,
+        open_ledger_reader(ledger) as reader,
         open(path, "xb", opener=create_own) as file,
     ):
         file.writelines(_csv_lines(reader.entries()))

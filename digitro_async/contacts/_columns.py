@@ -6,15 +6,14 @@ import re
 import attrs
 
 from digitro_async._common.text import did_you_mean
+from digitro_async.calls import OWN_FIELDS
 from digitro_async.contacts._csv_records import text_problem
 from digitro_async.contacts._text_lines import Line
 from digitro_async.errors import ConfigurationError
-from digitro_async.models import PredictiveCall
 
-__all__ = ["CALL_FIELDS", "Columns", "read_header"]
+__all__ = ["Columns", "read_header"]
 
-CALL_FIELDS = tuple(field.name for field in attrs.fields(PredictiveCall))
-_KNOWN = ("id", "pabx", *CALL_FIELDS)
+_KNOWN = ("id", "pabx", "destination", *OWN_FIELDS)
 _DELIMITERS = (";", ",", "\t")
 
 # A file without a header has a person in its first row, so an unknown name is shown

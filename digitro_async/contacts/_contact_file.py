@@ -11,15 +11,15 @@ from typing import BinaryIO, Self
 from digitro_async._common.validators import masked_fields
 from digitro_async.contacts._charset import choose_encoding
 from digitro_async.contacts._columns import read_header
-from digitro_async.contacts._contact import (
-    Contact,
+from digitro_async.contacts._contact_row import (
+    ContactRow,
     Problem,
     RejectedRow,
     file_name,
     one_line_name,
 )
 from digitro_async.contacts._csv_records import BLANK, Record, first_line, read_records
-from digitro_async.contacts._rows import Defaults, RowReader, Seen, check_defaults
+from digitro_async.contacts._rows import Defaults, RowReader, Seen, needed_of_rows
 from digitro_async.contacts._text_lines import Lines
 from digitro_async.errors import ConfigurationError, DigitroError
 from digitro_async.models import PredictiveCall
@@ -30,7 +30,7 @@ _NO_DEFAULTS: Defaults = MappingProxyType({})
 _PIECE = 1 << 18
 
 
-class ContactFile(Iterator[Contact | RejectedRow]):
+class ContactFile(Iterator[ContactRow | RejectedRow]):
     """An open contact file: a context manager, and an iterator to be used once.
 
     Made by :func:`open_contacts`.
@@ -79,7 +79,7 @@ class ContactFile(Iterator[Contact | RejectedRow]):
         self.delimiter = columns.delimiter
         self._rows = RowReader(
             columns,
-            check_defaults(shown, columns, defaults),
+            needed_of_rows(shown, columns, defaults),
             strip_punctuation=strip_punctuation,
             seen=None if allow_duplicates else Seen(),
         )
@@ -99,12 +99,12 @@ class ContactFile(Iterator[Contact | RejectedRow]):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Contact | RejectedRow:
+    def __next__(self) -> ContactRow | RejectedRow:
         while (row := self._next_piece()) is None:
             pass
         return row
 
-    def pieces(self) -> Iterator[Contact | RejectedRow | None]:
+    def pieces(self) -> Iterator[ContactRow | RejectedRow | None]:
         """Yield what iteration yields, and None after every long stretch without it.
 
         Whoever has something else to do meanwhile can look after it then.
@@ -136,13 +136,13 @@ class ContactFile(Iterator[Contact | RejectedRow]):
         if problem is not None:
             raise self._cannot_be_read(problem)
 
-    def _next_piece(self) -> Contact | RejectedRow | None:
+    def _next_piece(self) -> ContactRow | RejectedRow | None:
         record = self._next_record()
         if record is BLANK:
             return None
         row = record.problem or self._rows.read(record)
         self.read += 1
-        if isinstance(row, Contact):
+        if isinstance(row, ContactRow):
             return row
         self.rejected += 1
         return self._rejected(record, row)

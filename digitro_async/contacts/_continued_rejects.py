@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from digitro_async.contacts._cells import csv_line
-from digitro_async.contacts._contact import file_name
+from digitro_async.contacts._contact_row import file_name
 from digitro_async.contacts._result_files import RejectsFile
 from digitro_async.errors import ConfigurationError
 

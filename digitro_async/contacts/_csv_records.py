@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from digitro_async.contacts._contact import Problem, RejectCode
+from digitro_async.contacts._contact_row import Problem, RejectCode
 from digitro_async.contacts._text_lines import MAX_LINE, Line, Lines
 
 __all__ = ["BLANK", "MAX_LINES", "Record", "first_line", "read_records", "text_problem"]

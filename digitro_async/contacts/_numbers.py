@@ -6,7 +6,7 @@ Only ``strip_punctuation`` takes away what no form has.
 
 import re
 
-from digitro_async.contacts._contact import Problem, RejectCode
+from digitro_async.contacts._contact_row import Problem, RejectCode
 
 __all__ = ["MAX_NUMBER", "read_number"]
 

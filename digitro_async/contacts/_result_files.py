@@ -16,7 +16,7 @@ from typing import ClassVar, Self
 from digitro_async._common.private_files import create_own
 from digitro_async._common.text import iso_time
 from digitro_async.contacts._cells import csv_line
-from digitro_async.contacts._contact import Contact, RejectedRow, file_name
+from digitro_async.contacts._contact_row import ContactRow, RejectedRow, file_name
 from digitro_async.errors import ConfigurationError, DigitroError
 from digitro_async.models import CallResult
 
@@ -162,7 +162,7 @@ class ResultsFile(_CSVFile):
         self._file = self._begin()
         return self
 
-    def write(self, contact: Contact, result: CallResult) -> None:
+    def write(self, contact: ContactRow, result: CallResult) -> None:
         """Write what became of a contact.
 
         Args:

@@ -16,11 +16,11 @@ from digitro_async.dispatch._policy import (
     Breaker,
     BreakerState,
     RetryQuota,
-    throttle_pause,
 )
 from digitro_async.dispatch._repeated_ids import RepeatedIds
 from digitro_async.dispatch._shared_caps import give_back, make_pacer, reserve_slots
 from digitro_async.dispatch._statistics import Counters, PABXStatistics
+from digitro_async.dispatch._throttle import Throttle
 from digitro_async.dispatch._waiters import Waiter, Waiting
 from digitro_async.errors import (
     DrainedError,
@@ -60,6 +60,7 @@ class Admission:
     Attributes:
         beside: The admissions of other PABX at its address, which share its pacer.
         is_repeated: Tells whether the PABX gave a call id lately, and remembers it.
+        throttle: Until when the PABX asked for rest.
         on_load_decreased: Told when it has become less loaded, or is no longer paused;
             None where nobody chooses, because there is one admission.
     """
@@ -81,11 +82,9 @@ class Admission:
         self.on_load_decreased: Callable[[Admission], object] | None = None
         self._wait_for_resume = pause.wait_for_resume
         self._max_in_flight = pabx.max_in_flight
-        self._retry = retry
         self._chance = chance
         self._pacer = pacer or make_pacer([pabx], pause.first_pause)
-        self._throttled_until = -math.inf
-        self._throttles = 0  # since the last acceptance
+        self.throttle = Throttle(retry)
         self._waiters = Waiting()
         self._shut = _NOBODY  # those are turned away already
         self._timer: asyncio.TimerHandle | None = None
@@ -177,7 +176,7 @@ class Admission:
         if settled.accepted is not None and not probe:
             self.breaker.record_accepted()
             self.quota.refund()
-            self._throttles = 0
+            self.throttle.run = 0
         else:
             self._count_trouble(settled, now, probe=probe)
         if self._waiters.count:
@@ -191,19 +190,11 @@ class Admission:
         self, settled: AttemptResult, now: float, *, probe: bool
     ) -> None:
         if settled.classification.error is ThrottledError:
-            self._throttle(settled.retry_after, now)
+            self.throttle.record(settled.retry_after, now, self._chance())
         elif settled.accepted is not None:
-            self._throttles = 0
+            self.throttle.run = 0
         self.counters.alarms += settled.classification.protocol_violation
         self.breaker.record(settled.classification, now, probe=probe)
-
-    def _throttle(self, retry_after: float | None, now: float) -> None:
-        """Hold back: answers to calls that were on the wire together count once."""
-        if now >= self._throttled_until or not self._throttles:
-            self._throttles += 1
-        chance = self._chance()
-        pause = throttle_pause(retry_after, self._throttles, self._retry, chance)
-        self.throttle_until(now + pause)
 
     def cancel(
         self, now: float, *, sent: bool, probe: bool, started: float = -math.inf
@@ -237,10 +228,6 @@ class Admission:
             self._wake_beside()
         self._notify()
 
-    def throttle_until(self, until: float) -> None:
-        """Start no call before that moment: the PABX asked for fewer."""
-        self._throttled_until = max(self._throttled_until, until)
-
     def reserve_slots(
         self,
         free_at: Iterable[float],
@@ -268,7 +255,7 @@ class Admission:
     def resume(self) -> None:
         """Start calls again."""
         self.breaker.resume()
-        self._throttled_until, self._throttles = -math.inf, 0
+        self.throttle.lift()
         self._admit_waiters()
         self._notify()
 
@@ -280,7 +267,7 @@ class Admission:
     def snapshot(self, now: float) -> PABXStatistics:
         """Return its statistics."""
         counters, breaker = self.counters, self.breaker
-        throttled = self._throttled_until > now
+        throttled = self.throttle.until > now
         return PABXStatistics(
             name=self.pabx.name,
             in_flight=counters.in_flight,
@@ -320,12 +307,12 @@ class Admission:
     def _seconds_left(self, now: float) -> float | None:
         """Return seconds until it tries again by itself, None where it won't."""
         left = self.breaker.seconds_left(now)
-        return None if left is None else max(left, self._throttled_until - now)
+        return None if left is None else max(left, self.throttle.until - now)
 
     def _earliest(self, now: float) -> float:
         if self.counters.in_flight >= self._max_in_flight:
             return math.inf
-        when = max(self.breaker.until, self._throttled_until)
+        when = max(self.breaker.until, self.throttle.until)
         if self._pacer is not None:
             when = max(when, self._pacer.earliest(now))
         return when

@@ -1,86 +1,84 @@
-"""Settles an attempt by its answer, and judges the connection that brought it."""
+"""Attempts that have ended, and the trust in the connections that they used."""
+
+import attrs
 
 from digitro_async.dispatch._admission import Admission
-from digitro_async.dispatch._call_run import CallRun
-from digitro_async.errors import DigitroError, Outcome
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     AttemptResult,
+    Command,
     Evidence,
     Failure,
     Observation,
     classify,
     doubtful_answer,
-    error_of,
     repeated_call_id,
 )
 
-__all__ = [
-    "cut_short",
-    "doubted_attempt",
-    "error_of_attempt",
-    "settle_attempt",
-    "settle_record",
-]
+__all__ = ["Attempt", "classify_answer", "cut_short", "doubted_attempt"]
 
 
-def settle_attempt(
-    admission: Admission, call_run: CallRun, evidence: Evidence, seen: Observation
+@attrs.define(eq=False)  # not frozen: made for every call
+class Attempt:
+    """One attempt that has ended.
+
+    Attributes:
+        observation: The observation of the transport.
+        result: The result, by the record too once there is one.
+    """
+
+    observation: Observation
+    result: AttemptResult
+
+
+def classify_answer(
+    admission: Admission,
+    command: Command,
+    evidence: Evidence,
+    observation: Observation,
+    *,
+    sent_at: float,
+    is_recorded: bool,
 ) -> AttemptResult:
-    """Settle an attempt, and judge its connection by what it answered."""
-    assert call_run.command is not None  # noqa: S101 - for the type checker
-    settled = classify(seen, call_run.command, now=call_run.sent_at or 0.0)
-    connection = call_run.connection = evidence.connection
-    accepted = settled.accepted
+    """Return the result of an attempt, and close a connection that broke its order.
+
+    Args:
+        admission: The admission of the PABX that answered.
+        command: The row of the call's command.
+        evidence: The evidence of the attempt; it keeps no call afterwards, unless a
+            later doubt about the answer must be recorded.
+        observation: The observation of the attempt.
+        sent_at: Unix time when the attempt began.
+        is_recorded: Whether attempts of this call are recorded.
+    """
+    result = classify(observation, command, now=sent_at)
+    connection, accepted = evidence.connection, result.accepted
     call_id = None if accepted is None else accepted.call_id
     if call_id is not None and admission.is_repeated(call_id):
-        settled = repeated_call_id()
+        result = repeated_call_id()
     elif accepted is not None and not evidence.is_doubtful:  # nearly always
-        if call_run.recorder is None and connection is not None:
-            evidence.owner = (
-                admission.doubts
-            )  # it can only be counted now: keep no call
-        elif connection is None:
+        if connection is None:
             evidence.owner = None
-        return settled
+        elif not is_recorded:
+            # A later doubt can only be counted, and the connection need keep no call.
+            evidence.owner = admission.doubts
+        return result
     if connection is None:
-        evidence.owner = None  # whoever keeps the evidence keeps no call
-    elif settled.classification.protocol_violation:
+        evidence.owner = None
+    elif result.classification.protocol_violation:
         connection.distrust()
     elif evidence.is_doubtful:
         return doubtful_answer()
-    elif seen.status == ACCEPTED_STATUS:
+    elif observation.status == ACCEPTED_STATUS:
         connection.retire()
-    return settled
+    return result
 
 
-def settle_record(call_run: CallRun, settled: AttemptResult) -> AttemptResult:
-    """Return what an attempt comes to once it is recorded."""
-    if (
-        settled.classification.protocol_violation and not call_run.is_doubtful
-    ):  # the record found it
-        if call_run.connection is not None:
-            call_run.connection.distrust()
-    elif call_run.is_doubtful and settled.classification.outcome is not Outcome.UNKNOWN:
-        return doubtful_answer()
-    return settled
-
-
-def doubted_attempt() -> tuple[AttemptResult, Observation]:
-    """Return what a call comes to that waits to be sent again, and is doubted."""
-    return doubtful_answer(), Observation(request_started=True)
+def doubted_attempt() -> Attempt:
+    """Return the attempt of a call that waits to be sent again, and is doubted."""
+    return Attempt(Observation(request_started=True), doubtful_answer())
 
 
 def cut_short(evidence: Evidence, failure: Failure) -> Observation:
-    """Return what is seen of an attempt that came to no end of its own."""
+    """Return the observation of an attempt that came to no end of its own."""
     return Observation(evidence.request_started, failure=failure)
-
-
-def error_of_attempt(
-    call_run: CallRun, settled: AttemptResult, seen: Observation, pabx: str
-) -> DigitroError | None:
-    """Return the error of an attempt that was not accepted."""
-    error = error_of(settled, seen, pabx=pabx, attempts=call_run.attempts)
-    if error is not None and call_run.problem:
-        error.args = (call_run.problem,)
-    return error

@@ -1,108 +1,209 @@
-"""How far one call has come, and the result it ends in."""
+"""CallRun: one call, from its first attempt to its result."""
 
 import asyncio
+import enum
+import time
 from collections.abc import Callable, Hashable
-from typing import Protocol
+from functools import partial
 
-from digitro_async._common.drafts import draft_of
+from digitro_async.dispatch._admission import Admission
+from digitro_async.dispatch._answer import (
+    Attempt,
+    classify_answer,
+    cut_short,
+    doubted_attempt,
+)
+from digitro_async.dispatch._argument_checks import invalid_call
+from digitro_async.dispatch._back_offs import wake
+from digitro_async.dispatch._call_result import make_call_result
+from digitro_async.dispatch._call_services import CallServices
+from digitro_async.dispatch._doubts import Doubts
+from digitro_async.dispatch._policy import may_be_sent_again, retry_delay
 from digitro_async.dispatch._recorder import Recorder
-from digitro_async.errors import DigitroError, Outcome
-from digitro_async.models import Call, CallResult, CommandAccepted, Timings
-from digitro_async.protocol import Command, Connection
+from digitro_async.errors import (
+    ConfigurationError,
+    DigitroError,
+    NotSentError,
+    Outcome,
+)
+from digitro_async.models import Call, CallResult, CommandAccepted
+from digitro_async.protocol import (
+    AttemptResult,
+    Command,
+    Connection,
+    Evidence,
+    Failure,
+    build_request,
+    command_of,
+    doubtful_answer,
+    error_of,
+)
 
-__all__ = ["CallRun", "is_cancelled"]
+__all__ = ["CallRun", "Phase", "is_cancelled"]
 
 
-class _Doubts(Protocol):
-    """Whoever takes doubts about the answers to calls."""
+class Phase(enum.Enum):
+    """How far a call has come."""
 
-    def add(self, call_run: "CallRun") -> None:
-        """Doubt the answer that a call got."""
-        ...
+    WAITING = "waiting"
+    """It has no attempt on the wire: it waits for its turn or for a retry."""
+    ON_WIRE = "on_wire"
+    """An attempt goes on, from before its intent is recorded."""
+    RECORDING = "recording"
+    """The last attempt has ended; the result is delivered once it is recorded."""
+
+
+_WAITING, _ON_WIRE, _RECORDING = Phase.WAITING, Phase.ON_WIRE, Phase.RECORDING
+# Looked up once: an attribute of an enumeration takes long.
+_NOT_SENT, _UNKNOWN = Outcome.NOT_SENT, Outcome.UNKNOWN
 
 
 class CallRun:
-    """One call on its way; lets its owner decide whether to cut it short.
+    """One call on its way. Its owner may look at it, and make its attempt the last.
 
     Args:
+        services: The parts of the dispatcher that it uses.
         call: The call.
         clock: Tells the loop's time, see ``live_clock``.
         pabx: Name of the PABX that must take it, None for any.
-        key: What its owner knows it by.
+        key: The key by which its owner knows it.
+        recorder: Records its attempts, None where nobody does.
+        deliver: Takes the result of a call whose attempts are recorded.
 
     Attributes:
         began: Loop time when it was taken on.
-        on_wire: Whether an attempt is going on.
-        is_last: Whether the attempt that goes on is the last, however it ends.
-        command: The row of its command, None until it was looked up.
+        phase: How far it has come.
         attempts: Attempts begun.
         sent_at: Unix time when the last one began.
-        sent: Loop time when the last one began.
-        settled: Loop time when the last one ended.
-        result: What a cancelled attempt came to, settled by its evidence.
-        problem: Why the PABX can't be used as configured, where that is so.
-        recorder: Where its attempts are recorded, None where they are not.
-        deliver: Takes the result of a call whose attempts are recorded.
-        connection: What the last attempt was sent on, where that is known.
-        doubts: Told where the answer to an attempt turns out to be doubtful.
+        started: Loop time when the last one began.
+        ended: Loop time when the last one ended.
+        result: The result of a call that was cancelled during an attempt.
         is_doubtful: Whether the answer to the last attempt may belong to another call.
-        is_recording: Whether the last attempt has ended and is being recorded; the
-            result is delivered once it is.
     """
 
     __slots__ = (
+        "_command",
+        "_connection",
+        "_deliver",
+        "_doubts",
+        "_is_last",
+        "_key",
+        "_pabx",
+        "_problem",
+        "_recorder",
+        "_services",
         "attempts",
         "began",
         "call",
         "clock",
-        "command",
-        "connection",
-        "deliver",
-        "doubts",
+        "ended",
         "is_doubtful",
-        "is_last",
-        "is_recording",
-        "key",
-        "on_wire",
-        "pabx",
-        "problem",
-        "recorder",
+        "phase",
         "result",
-        "sent",
         "sent_at",
-        "settled",
+        "started",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - all of it is known at the start
         self,
+        services: CallServices,
         call: Call,
         clock: Callable[[], float],
         pabx: str | None = None,
         key: Hashable = None,
+        recorder: Recorder | None = None,
+        deliver: Callable[[CallResult], None] | None = None,
     ) -> None:
         self.call = call
         self.clock = clock
-        self.pabx = pabx
-        self.key = key
         self.began = clock()
-        self.on_wire = self.is_last = self.is_recording = self.is_doubtful = False
-        self.command: Command | None = None
+        self.phase = _WAITING
         self.attempts = 0
         self.sent_at: float | None = None
-        self.sent = self.settled = 0.0
+        self.started = self.ended = 0.0
         self.result: CallResult | None = None
-        self.problem = ""
-        self.recorder: Recorder | None = None
-        self.deliver: Callable[[CallResult], None] | None = None
-        self.connection: Connection | None = None
-        self.doubts: _Doubts | None = None
+        self.is_doubtful = self._is_last = False
+        self._services = services
+        self._pabx = pabx
+        self._key = key
+        self._recorder = recorder
+        self._deliver = deliver
+        self._command: Command  # the row of its command, once it runs
+        self._connection: Connection | None = None  # of its last attempt
+        self._doubts: Doubts | None = None  # of the PABX of its last attempt
+        self._problem = ""  # why its PABX can't be used as configured
+
+    async def run(  # noqa: C901 - one call, told in order
+        self, *, wait_while_paused: bool, max_wait: float | None = None
+    ) -> CallResult | None:
+        """Take the call to its end.
+
+        Args:
+            wait_while_paused: Whether to wait while the PABX is paused.
+            max_wait: Most seconds to wait for one turn, None for no limit.
+
+        Returns:
+            The result; None where it is still being recorded: it is delivered then.
+
+        Raises:
+            asyncio.CancelledError: If it is cancelled; the result of an attempt on the
+                wire is left in ``result``, or is being recorded.
+        """
+        services = self._services
+        admission = services.router.choose(self._pabx)
+        command = command_of(self.call)
+        if admission is None or command is None:
+            invalid = invalid_call(known_pabx=admission is not None)
+            return self.end(self.began, invalid)
+        self._command = command
+        services.in_flight.count += 1
+        now = self.began
+        try:
+            while True:
+                probe = admission.acquire_nowait(now)
+                if probe is None:
+                    admission, probe = await services.router.acquire(
+                        admission,
+                        may_fail_over=self._pabx is None,
+                        wait_while_paused=wait_while_paused,
+                        max_wait=max_wait,
+                    )
+                    now = self.clock()
+                attempt = await self._attempt(admission, now, probe=probe)
+                delay = None
+                if attempt.result.accepted is None:
+                    delay = self._delay_of_retry(admission, attempt.result)
+                if delay is None:
+                    return self._conclude(admission, attempt)
+                if self._recorder is not None:
+                    await self._record_now(admission, attempt)
+                failed = attempt.result.classification.outcome is _NOT_SENT
+                del attempt  # a traceback must not show the answer of the PABX
+                await services.back_offs.wait(delay)
+                if self.is_doubtful:  # it may have been placed after all
+                    return self._result_of(admission, doubted_attempt())
+                now = self.clock()
+                if failed and self._pabx is None:
+                    other = services.router.choose(None, failed=admission)
+                    admission = other or admission
+        except NotSentError as error:
+            refusal = error.with_traceback(None)  # its frames would refer to itself
+        finally:
+            if self.phase is not _RECORDING:
+                services.in_flight.leave()
+        return self._refused(admission, refusal)
+
+    def stop_soon(self) -> bool:
+        """Make the attempt that goes on the last; return whether one goes on."""
+        self._is_last = self.phase is _ON_WIRE
+        return self._is_last
 
     def doubt(self, attempt: int) -> None:
         """Take note that the answer to an attempt may belong to another call."""
         if attempt == self.attempts and not self.is_doubtful:
             self.is_doubtful = True
-            if self.doubts is not None:
-                self.doubts.add(self)
+            if self._doubts is not None:
+                self._doubts.add(self._recorder, self._key)
 
     def end(
         self,
@@ -119,32 +220,178 @@ class CallRun:
             pabx: Name of the PABX that had it last.
             accepted: The acceptance.
         """
-        sent = now if self.sent_at is None else self.sent
-        timings = _TimingsDraft()
-        timings.sent_at = self.sent_at
-        timings.waited = sent - self.began
-        timings.latency = now - sent
-        timings.__class__ = Timings
-        draft = _ResultDraft()
-        draft.call = self.call
-        draft.outcome = _ACCEPTED if error is None else error.outcome or _INVALID
-        draft.call_id = None if accepted is None else accepted.call_id
-        draft.error = error
-        draft.pabx = pabx
-        draft.attempts = self.attempts
-        draft.timings = timings
-        draft.key = self.key
-        draft.accepted = accepted
-        draft.__class__ = CallResult
-        result: CallResult = draft
+        started = now if self.sent_at is None else self.started
+        return make_call_result(
+            self.call,
+            self._key,
+            pabx,
+            self.attempts,
+            error,
+            accepted,
+            self.sent_at,
+            started - self.began,
+            now - started,
+        )
+
+    def _delay_of_retry(
+        self, admission: Admission, result: AttemptResult
+    ) -> float | None:
+        """Return seconds until the next attempt, None where this was the last."""
+        services = self._services
+        if not may_be_sent_again(result.classification):
+            return None
+        if self._is_last or self._problem or admission.is_draining:
+            return None
+        chance = services.chance()
+        delay = retry_delay(result, self.attempts, services.retry, chance)
+        if delay is None or not admission.quota.take():
+            return None
+        connection = self._connection
+        if result.classification.outcome is _NOT_SENT or connection is None:
+            return delay
+        # The answer may be another call's; the true one shows itself by then.
+        return max(delay, connection.retire())
+
+    async def _attempt(  # noqa: C901 - one attempt, told in order
+        self, admission: Admission, now: float, *, probe: bool
+    ) -> Attempt:
+        """Make one attempt, and give its turn back however it ends."""
+        evidence = Evidence()
+        self.phase = _ON_WIRE
+        self.attempts += 1
+        evidence.owner, evidence.attempt = self, self.attempts
+        self._doubts = admission.doubts
+        self.sent_at, self.started = time.time(), now
+        if self._recorder is not None:
+            try:
+                await self._recorder.record_intent(self._key, admission.pabx.name)
+            except BaseException:  # nothing is sent that is not recorded
+                self.phase = _WAITING
+                admission.cancel(self.clock(), sent=False, probe=probe)
+                raise
+        cancelled: tuple[object, ...] | None = None
+        try:
+            pabx = admission.pabx
+            observation = await self._services.transport.exchange(
+                pabx,
+                build_request(self.call, pabx.channel_id, pabx.unset_fields),
+                evidence,
+            )
+            connection = evidence.connection
+            if connection is not None and connection.is_retired:
+                await connection.stays_quiet()
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                cancelled = error.args
+            observation = cut_short(evidence, Failure.CANCELLED)
+        except ConfigurationError as error:
+            observation = cut_short(evidence, Failure.CONFIGURATION)
+            self._problem = str(error.args[0])
+        except Exception:  # noqa: BLE001 - a foreign transport may raise anything
+            observation = cut_short(evidence, Failure.UNEXPECTED)
+        except BaseException:  # the process is told to end, or the coroutine is closed
+            self.phase = _WAITING
+            now, sent = self.clock(), evidence.request_started
+            admission.cancel(now, sent=sent, probe=probe, started=self.started)
+            raise
+        self.ended = now = self.clock()
+        self._connection = evidence.connection
+        result = classify_answer(
+            admission,
+            self._command,
+            evidence,
+            observation,
+            sent_at=self.sent_at,
+            is_recorded=self._recorder is not None,
+        )
+        attempt = Attempt(observation, result)
+        self.phase = _WAITING
+        if cancelled is None:
+            admission.release(result, now, probe=probe, started=self.started)
+            if self._problem:
+                admission.pause(Failure.CONFIGURATION)
+            return attempt
+        sent = observation.request_started
+        admission.cancel(now, sent=sent, probe=probe, started=self.started)
+        self.result = self._conclude(admission, attempt)
+        raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
+
+    async def _record_now(self, admission: Admission, attempt: Attempt) -> None:
+        """Record an attempt that is not the last, and wait for that."""
+        assert self._recorder is not None  # noqa: S101 - for the type checker
+        recorded = asyncio.get_running_loop().create_future()
+        self._recorder.record_outcome(
+            self._key, admission.pabx.name, attempt.result, lambda _: wake(recorded)
+        )
+        try:
+            await recorded
+        except asyncio.CancelledError:  # it is being written all the same
+            self.result = self._result_of(admission, attempt)
+            raise
+
+    def _conclude(self, admission: Admission, attempt: Attempt) -> CallResult | None:
+        """Return the result of the last attempt, None where it is to be recorded.
+
+        Nobody waits for the record: the next call's intent is written in the same
+        commit, and comes after it.
+        """
+        if self._recorder is None:
+            return self._result_of(admission, attempt)
+        self.phase = _RECORDING
+        self._recorder.record_outcome(
+            self._key,
+            admission.pabx.name,
+            attempt.result,
+            partial(self._recorded, admission, attempt),
+        )
+        return None
+
+    def _recorded(
+        self, admission: Admission, attempt: Attempt, result: AttemptResult
+    ) -> None:
+        """Deliver the result of a call whose last attempt is recorded.
+
+        Args:
+            admission: The admission of the PABX that had it.
+            attempt: The attempt.
+            result: The result of the attempt by its record.
+        """
+        assert self._deliver is not None  # noqa: S101 - for the type checker
+        classification = result.classification
+        if self.is_doubtful:
+            if classification.outcome is not _UNKNOWN:
+                result = doubtful_answer()
+        elif classification.protocol_violation and self._connection is not None:
+            self._connection.distrust()  # the record found it
+        attempt.result = result
+        call_result = self._result_of(admission, attempt)
+        self._services.in_flight.leave()
+        self._deliver(call_result)
+
+    def _result_of(self, admission: Admission, attempt: Attempt) -> CallResult:
+        """Return the result of a call by its last attempt, and count it."""
+        name, accepted = admission.pabx.name, attempt.result.accepted
+        error = None
+        if accepted is None:
+            error = error_of(
+                attempt.result, attempt.observation, pabx=name, attempts=self.attempts
+            )
+            if error is not None and self._problem:
+                error.args = (self._problem,)
+        result = self.end(self.ended, error, name, accepted)
+        admission.counters.outcomes[result.outcome] += 1
         return result
+
+    def _refused(self, admission: Admission, refusal: NotSentError) -> CallResult:
+        """Return the result of a call whose turn did not come, and count it."""
+        refusal.attempts = self.attempts
+        refusing = self._services.router.choose(refusal.pabx) or admission
+        refusing.counters.outcomes[_NOT_SENT] += 1
+        self.ended = self.clock()
+        return self.end(self.ended, refusal, refusal.pabx)
 
 
 def is_cancelled() -> bool:
     """Whether this task was asked to end, and not just something it waited for."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
-
-
-_ACCEPTED, _INVALID = Outcome.ACCEPTED, Outcome.INVALID
-_TimingsDraft, _ResultDraft = draft_of(Timings), draft_of(CallResult)

@@ -8,7 +8,8 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import anyio
 
-from digitro_async.dispatch._call_run import CallRun, is_cancelled
+from digitro_async.dispatch._call_run import CallRun, Phase, is_cancelled
+from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._live_clock import live_clock
 from digitro_async.dispatch._logger import LOGGER
 from digitro_async.dispatch._recorder import Recorder
@@ -30,22 +31,6 @@ _LATER: Any = object()
 
 LONG_READ = 0.5
 """Seconds; a source that takes longer for one call while nothing else runs is told."""
-
-
-class _Sender(Protocol):
-    """What a stream needs of the dispatcher."""
-
-    @property
-    def capacity(self) -> int: ...
-
-    @property
-    def needs_resume(self) -> bool: ...
-
-    def began(self, stream: "DispatchResults") -> None: ...
-
-    async def run_call(
-        self, call_run: CallRun, *, wait_while_paused: bool
-    ) -> CallResult | None: ...
 
 
 @runtime_checkable
@@ -80,12 +65,15 @@ class DispatchResults:
     """
 
     def __init__(
-        self, sender: _Sender, calls: Calls, recorder: Recorder | None = None
+        self,
+        services: CallServices,
+        calls: Calls,
+        recorder: Recorder | None = None,
     ) -> None:
         self.exhausted = False
         self._recorder = recorder
-        self._sender = sender
-        self._limit = sender.capacity
+        self._services = services
+        self._limit = services.router.capacity
         self._sync: Iterator[Any] | None = None
         self._async: AsyncIterator[Any] | None = None
         self._ahead = calls if isinstance(calls, ReadsAhead) else None
@@ -112,7 +100,7 @@ class DispatchResults:
         self._entered = True
         self._reading = asyncio.Lock()
         self._spawn()
-        self._sender.began(self)
+        self._services.in_flight.join(self)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -158,9 +146,7 @@ class DispatchResults:
         self._stopping = True
         self._make_room()
         for worker, call_run in self._workers.items():
-            if call_run is not None and call_run.on_wire:
-                call_run.is_last = True
-            else:
+            if call_run is None or not call_run.stop_soon():
                 worker.cancel()
 
     def end(self) -> None:
@@ -201,7 +187,7 @@ class DispatchResults:
     async def _work(self) -> None:  # noqa: C901, PLR0912 - one call after another
         me = asyncio.current_task()
         assert me is not None  # noqa: S101 - for the type checker
-        clock = live_clock()
+        clock, services = live_clock(), self._services
         before = clock()
         while not self._stopping:
             item = self._next_now()
@@ -213,11 +199,12 @@ class DispatchResults:
             if len(self._workers) < self._limit and not self._stopping:
                 self._spawn()
             if isinstance(item, DispatchItem):
-                call_run = CallRun(item.call, clock, item.pabx, item.key)
+                call, pabx, key = item.call, item.pabx, item.key
             else:
-                call_run = CallRun(item, clock)
-            if self._recorder is not None:
-                call_run.recorder, call_run.deliver = self._recorder, self._deliver
+                call, pabx, key = item, None, None
+            call_run = CallRun(
+                services, call, clock, pabx, key, self._recorder, self._deliver
+            )
             if call_run.began - before > LONG_READ and not waited:
                 self._tell_of_a_long_read()
             self._workers[me] = call_run
@@ -226,16 +213,14 @@ class DispatchResults:
                 if self._stopping:  # the source was told, and gave a call all the same
                     result = self._cut_short(call_run)
                 else:
-                    result = await self._sender.run_call(
-                        call_run, wait_while_paused=True
-                    )
+                    result = await call_run.run(wait_while_paused=True)
             except asyncio.CancelledError:
                 result = self._cut_short(call_run)
             except BaseException:
                 self._open -= 1
                 raise
             self._workers[me] = None
-            before = call_run.settled or call_run.began
+            before = call_run.ended or call_run.began
             if result is not None:
                 self._deliver(result)
             if len(self._ready) >= 2 * self._limit and not self._stopping:
@@ -256,7 +241,7 @@ class DispatchResults:
     def _cut_short(self, call_run: CallRun) -> CallResult | None:
         """Return the result of a call whose worker was cancelled, None as above."""
         self._stop_for_a_cancellation()
-        if call_run.result is not None or call_run.is_recording:
+        if call_run.result is not None or call_run.phase is Phase.RECORDING:
             return call_run.result
         drained = DrainedError(reason="drained", attempts=call_run.attempts)
         return call_run.end(call_run.clock(), drained)
@@ -333,7 +318,9 @@ class DispatchResults:
             self._room = None
 
     def _look_for_an_end(self, error: DigitroError) -> None:
-        paused = isinstance(error, PABXPausedError) and self._sender.needs_resume
+        paused = (
+            isinstance(error, PABXPausedError) and self._services.router.needs_resume
+        )
         if (paused or isinstance(error, DrainedError)) and not self._stopping:
             self._stop_for(type(error)(pabx=error.pabx, reason=error.reason))
 

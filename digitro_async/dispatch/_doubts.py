@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Hashable
 
-from digitro_async.dispatch._call_run import CallRun
 from digitro_async.dispatch._logger import LOGGER
-from digitro_async.dispatch._recorder import TakesDoubts
+from digitro_async.dispatch._recorder import Recorder, TakesDoubts
 from digitro_async.dispatch._statistics import Counters
 
 __all__ = ["Doubts"]
@@ -22,20 +21,25 @@ class Doubts:
     def __init__(self, pabx: str, counters: Counters) -> None:
         self._pabx = pabx
         self._counters = counters
-        self._new: list[CallRun | None] = []
+        self._new: list[tuple[Recorder | None, Hashable]] = []
         self._alarms = 0
         self._was_told = False
 
-    def add(self, call_run: CallRun | None) -> None:
-        """Doubt the answer that a call got; None for one that is done with."""
+    def add(self, recorder: Recorder | None, key: Hashable) -> None:
+        """Doubt the answer that a call got.
+
+        Args:
+            recorder: The recorder of the call, None where the doubt is only counted.
+            key: The key of the call in it.
+        """
         if not self._new:
             self._alarms = self._counters.alarms
             asyncio.get_running_loop().call_soon(self._act)
-        self._new.append(call_run)
+        self._new.append((recorder, key))
 
     def doubt(self, attempt: int) -> None:  # noqa: ARG002 - an attempt's owner is told
         """Doubt the answer of an attempt whose result was given away."""
-        self.add(None)
+        self.add(None, None)
 
     def _act(self) -> None:
         """Count the breach, and record which calls nobody can be sure of any more."""
@@ -46,9 +50,9 @@ class Doubts:
             counters.alarms += 1
         self._notify(len(new))
         by_recorder: dict[TakesDoubts, list[Hashable]] = {}
-        for call_run in new:
-            if call_run is not None and isinstance(call_run.recorder, TakesDoubts):
-                by_recorder.setdefault(call_run.recorder, []).append(call_run.key)
+        for recorder, key in new:
+            if isinstance(recorder, TakesDoubts):
+                by_recorder.setdefault(recorder, []).append(key)
         for taker, keys in by_recorder.items():
             taker.doubt(keys, self._pabx)
 

@@ -52,6 +52,16 @@ class Router:
         self._only = self.admissions[several[0].name] if len(several) == 1 else None
         self._least = None if self._only else LoadBalancer(self.admissions.values())
 
+    @property
+    def capacity(self) -> int:
+        """Most calls on the wire at once, over all PABX."""
+        return sum(one.pabx.max_in_flight for one in self.admissions.values())
+
+    @property
+    def needs_resume(self) -> bool:
+        """Whether every PABX is paused until somebody calls ``resume``."""
+        return all(one.needs_resume for one in self.admissions.values())
+
     def choose(
         self, name: str | None, *, failed: Admission | None = None
     ) -> Admission | None:

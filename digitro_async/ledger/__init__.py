@@ -1,8 +1,13 @@
 """What became of every contact, kept across crashes: the port, and its stores."""
 
 from digitro_async.ledger._held_slots import HeldSlots
-from digitro_async.ledger._ledger import Ledger, SettlesAndTells, TellsOfLoss
-from digitro_async.ledger._open import open_ledger
+from digitro_async.ledger._ledger_port import (
+    Ledger,
+    LedgerReader,
+    SettlesAndTells,
+    TellsOfLoss,
+)
+from digitro_async.ledger._open_ledger import open_ledger, open_ledger_reader
 from digitro_async.ledger._records import (
     AddResult,
     ClaimedContact,
@@ -12,8 +17,8 @@ from digitro_async.ledger._records import (
     Reconciliation,
 )
 from digitro_async.ledger._state import State, Step
-from digitro_async.ledger.memory import MemoryLedger
-from digitro_async.ledger.sqlite import LedgerReader, SQLiteLedger
+from digitro_async.ledger.memory import MemoryLedger, MemoryLedgerReader
+from digitro_async.ledger.sqlite import SQLiteLedger, SQLiteLedgerReader
 
 __all__ = [
     "AddResult",
@@ -24,12 +29,15 @@ __all__ = [
     "Ledger",
     "LedgerReader",
     "MemoryLedger",
+    "MemoryLedgerReader",
     "NewContact",
     "Reconciliation",
     "SQLiteLedger",
+    "SQLiteLedgerReader",
     "SettlesAndTells",
     "State",
     "Step",
     "TellsOfLoss",
     "open_ledger",
+    "open_ledger_reader",
 ]

@@ -14,7 +14,7 @@ from itertools import cycle
 from typing import BinaryIO
 
 from digitro_async._common.private_files import create_own
-from digitro_async.contacts._contact import RejectCode, file_name
+from digitro_async.contacts._contact_row import RejectCode, file_name
 from digitro_async.contacts._text_lines import MAX_LINE
 from digitro_async.errors import ConfigurationError
 

@@ -5,11 +5,12 @@ import contextlib
 import logging
 import random
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 from campaigns import (
     CALL,
@@ -64,8 +65,8 @@ from digitro_async import (
     open_ledger,
 )
 from digitro_async.campaign import ImportSummary
-from digitro_async.campaign._campaign import PAGE
-from digitro_async.contacts import Contact, RejectedRow, open_contacts
+from digitro_async.campaign._import import PAGE
+from digitro_async.contacts import ContactRow, RejectedRow, open_contacts
 from digitro_async.dispatch._pacing import Pacer
 from digitro_async.ledger import SQLiteLedger, State
 from digitro_async.ledger._reconciliation import QUARANTINE
@@ -155,7 +156,7 @@ class TestAdd:
         most = 0
         put_in = 0
 
-        def reading() -> Iterable[Contact]:
+        def reading() -> Iterable[ContactRow]:
             nonlocal most
             for number, one in enumerate(contacts(3 * PAGE), 1):
                 most = max(most, number - put_in)
@@ -174,6 +175,43 @@ class TestAdd:
             await campaign.add(reading())
 
         assert most <= PAGE
+
+    async def test_contacts_that_come_later(self, shelf: Shelf) -> None:
+        """Contacts of an asynchronous source are put in as they come."""
+
+        async def coming() -> AsyncIterator[ContactRow]:
+            for one in contacts(PAGE + 3):
+                await asyncio.sleep(0)
+                yield one
+
+        async with shelf.ledger() as ledger:
+            campaign, _ = scripted(ledger, ScriptedTransport())
+            first = await campaign.add(coming())
+            again = await campaign.add(contacts(PAGE + 3))
+            (one, two) = await ledger.imports()
+
+        assert first == ImportSummary(new=PAGE + 3)
+        assert again == ImportSummary(known=PAGE + 3)
+        assert (one.is_whole, two.is_whole) == (True, True)
+
+    async def test_later_contacts_that_break_off(self, shelf: Shelf) -> None:
+        """An asynchronous source that breaks off leaves a list without its end."""
+
+        async def coming() -> AsyncIterator[ContactRow]:
+            for one in contacts(5):
+                yield one
+            raise ZeroDivisionError
+
+        async with shelf.ledger() as ledger:
+            campaign, _ = scripted(ledger, ScriptedTransport())
+            with pytest.raises(ZeroDivisionError):
+                await campaign.add(coming())
+            with pytest.raises(LedgerError, match="not put in to its end"):
+                await run(campaign)
+            await campaign.add(contacts(5))
+            results = await run(campaign)
+
+        assert len(results) == 5
 
 
 class TestFields:
@@ -207,22 +245,80 @@ class TestFields:
         assert [calls[number] for number in (1, 2, 3)] == expected
 
     @pytest.mark.parametrize(
-        "call",
+        ("call", "said"),
         [
-            {"destination": "1"},
-            {"devise": "1"},
-            {"device": ""},
-            {"device": "canary\x1b"},
-            {"user_data": 7},
+            ({"destination": "1"}, "destination can't have a default"),
+            ({"devise": "1"}, "'devise' is no field of a call; did you mean device?"),
+            ({"device": ""}, "call default device is empty"),
+            (
+                {"device": "canary\x1b"},
+                "call default device holds a control character",
+            ),
+            ({"user_data": 7}, "call default user_data must be text"),
         ],
     )
-    def test_what_can_not_be_said_for_all(self, call: Any) -> None:
-        """What would make every contact invalid is refused before anybody is."""
+    def test_defaults_that_can_not_be_used(self, call: Any, said: str) -> None:
+        """A default that would make every contact invalid is refused beforehand."""
         client = ScriptedClient(ScriptedTransport())
-        with pytest.raises(ConfigurationError, match=r"^call: ") as caught:
+        with pytest.raises(ConfigurationError) as caught:
             Campaign(SQLiteLedger(Path("unused")), client, call={**CALL, **call})
 
-        assert "canary" not in str(caught.value)
+        assert str(caught.value) == said
+
+    async def test_default_that_changes_between_runs(self, shelf: Shelf) -> None:
+        """A field that a row gives stays, also where a default said the same once."""
+        rows = [contact(1, fields={"route": "0"}), contact(2)]
+        async with shelf.ledger() as ledger:
+            client = ScriptedClient(ScriptedTransport())
+            before = Campaign(ledger, client, call={**CALL, "route": "0"})
+            await before.add(rows)
+            after = Campaign(ledger, client, call={**CALL, "route": "9"})
+            results = await run(after)
+
+        assert {result.key: result.call.route for result in results} == {1: "0", 2: "9"}
+
+    async def test_file_read_under_another_default(
+        self, shelf: Shelf, tmp_path: Path
+    ) -> None:
+        """A cell of a file stays over a default that is changed after its import."""
+        path = tmp_path / "contacts.csv"
+        path.write_text("destination;route\n0483281;0\n0483282;\n", encoding="utf-8")
+        async with shelf.ledger() as ledger:
+            client = ScriptedClient(ScriptedTransport())
+            defaults = {**CALL, "route": "0"}
+            with open_contacts(path, defaults=defaults) as file:
+                await Campaign(ledger, client, call=defaults).add(file)
+            after = Campaign(ledger, client, call={**CALL, "route": "9"})
+            results = await run(after)
+
+        assert {result.key: result.call.route for result in results} == {1: "0", 2: "9"}
+
+    async def test_calls_as_contacts(self, shelf: Shelf) -> None:
+        """A call that is made a row keeps all of its fields, whatever is default."""
+        call = PredictiveCall(
+            device="7", device_password="own", destination=number_of(1)
+        )
+        row = ContactRow.from_call(call, line=1, id="C1", pabx="one")
+        async with shelf.ledger() as ledger:
+            client = ScriptedClient(ScriptedTransport())
+            later = {"device": "55", "device_password": "new", "route": "3"}
+            campaign = Campaign(ledger, client, call={**later, "account": "1"})
+            await campaign.add([row])
+            (result,) = await run(campaign)
+
+        assert result.call == attrs.evolve(call, account="1")
+        assert (result.pabx, row.id) == ("one", "C1")
+
+    async def test_calls_that_are_no_rows(self, shelf: Shelf) -> None:
+        """A call among the contacts is refused, and the text says the way out."""
+        call = PredictiveCall(destination="1", **CALL)
+        async with shelf.ledger() as ledger:
+            campaign, _ = scripted(ledger, ScriptedTransport())
+            with pytest.raises(ConfigurationError, match="from_call makes one"):
+                await campaign.add([call])  # type: ignore[list-item]  # on purpose
+            counts = await ledger.counts()
+
+        assert some(counts) == {}
 
     @pytest.mark.parametrize("most", [0, -1, True, 1.5, None])
     def test_max_attempts(self, most: Any) -> None:

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from digitro_async.contacts import (
-    Contact,
     ContactFile,
+    ContactRow,
     RejectCode,
     RejectedRow,
     open_contacts,
 )
 from digitro_async.contacts._text_lines import MAX_LINE
 from digitro_async.errors import ConfigurationError, DigitroError
+from digitro_async.privacy import Personal
 from digitro_async.testing import _sample_contacts, sample_contacts, write_sample_file
 
 DEFAULTS = {"device": "1125000", "device_password": "4567"}
@@ -29,27 +30,29 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "leads.csv"
 
 
-def read(path: Path, **options: Any) -> list[Contact | RejectedRow]:
+def read(path: Path, **options: Any) -> list[ContactRow | RejectedRow]:
     """Read a whole contact file."""
     with open_contacts(path, **{"defaults": DEFAULTS, **options}) as file:
         return list(file)
 
 
-def rows(path: Path, text: str | bytes, **options: Any) -> list[Contact | RejectedRow]:
+def rows(
+    path: Path, text: str | bytes, **options: Any
+) -> list[ContactRow | RejectedRow]:
     """Write a contact file and read it."""
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return read(path, **options)
 
 
-def numbers(found: list[Contact | RejectedRow]) -> list[str]:
+def numbers(found: list[ContactRow | RejectedRow]) -> list[str]:
     """The number of each contact and the code of each reject, in order."""
     return [
-        row.call.destination.reveal() if isinstance(row, Contact) else row.code.value
+        row.destination.reveal() if isinstance(row, ContactRow) else row.code.value
         for row in found
     ]
 
 
-def only_reject(found: list[Contact | RejectedRow]) -> RejectedRow:
+def only_reject(found: list[ContactRow | RejectedRow]) -> RejectedRow:
     """The one row that was rejected."""
     (reject,) = [row for row in found if isinstance(row, RejectedRow)]
     return reject
@@ -69,20 +72,25 @@ class TestFiles:
     """What is read from files that are well formed."""
 
     def test_row_becomes_a_call(self, path: Path) -> None:
-        """Columns fill the call's fields over the defaults."""
+        """A row keeps what it says itself, and its call has that over the defaults."""
+        defaults = {**DEFAULTS, "account": "1114000", "route": "0"}
         (contact,) = rows(
             path,
             "id;Destination ;USER_DATA;pabx;route;device\n"
             f" C1 ; {NUMBER};111222333-44, Fulano; matriz;9;\n",
-            defaults={**DEFAULTS, "account": "1114000", "route": "0"},
+            defaults=defaults,
         )
 
-        assert isinstance(contact, Contact)
+        assert isinstance(contact, ContactRow)
         assert (contact.line, contact.id, contact.pabx) == (2, "C1", "matriz")
-        call = contact.call
+        assert contact.destination.reveal() == NUMBER
+        assert contact.fields == {
+            "user_data": Personal("111222333-44, Fulano"),
+            "route": "9",
+        }
+        call = contact.build_call(defaults)
         assert call.destination.reveal() == NUMBER
-        assert call.user_data is not None
-        assert call.user_data.reveal() == "111222333-44, Fulano"
+        assert call.user_data == contact.fields["user_data"]
         assert (call.route, call.device, call.account) == ("9", "1125000", "1114000")
         assert call.caller_id is None
 
@@ -100,9 +108,8 @@ class TestFiles:
         with open_contacts(path, defaults=DEFAULTS) as file:
             (contact,) = file
 
-        assert isinstance(contact, Contact)
-        assert contact.call.user_data is not None
-        assert contact.call.user_data.reveal() == "José Ção"
+        assert isinstance(contact, ContactRow)
+        assert contact.fields == {"user_data": Personal("José Ção")}
         assert (file.encoding, file.delimiter) == (encoding, delimiter)
 
     def test_encoding_is_found_beyond_the_first_piece(self, path: Path) -> None:
@@ -111,9 +118,8 @@ class TestFiles:
         body = b"".join(b"0%d;x\n" % i for i in range(10**9, 10**9 + 40_000))
         found = rows(path, head + body + NUMBER.encode() + b";Jos\xe9")
 
-        assert isinstance(found[-1], Contact)
-        assert found[-1].call.user_data is not None
-        assert found[-1].call.user_data.reveal() == "José"
+        assert isinstance(found[-1], ContactRow)
+        assert found[-1].fields == {"user_data": Personal("José")}
 
     @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
     def test_every_line_end_counts_as_one(self, path: Path, end: str) -> None:
@@ -136,18 +142,16 @@ class TestFiles:
             f'destination;user_data\n{NUMBER};"a;\r\n""b""\r\rc"\n04832817001;x\n',
         )
 
-        assert isinstance(first, Contact)
-        assert first.call.user_data is not None
-        assert first.call.user_data.reveal() == 'a;\r\n"b"\r\rc'
+        assert isinstance(first, ContactRow)
+        assert first.fields == {"user_data": Personal('a;\r\n"b"\r\rc')}
         assert (first.line, second.line) == (2, 6)
 
     def test_quote_inside_an_unquoted_cell_is_text(self, path: Path) -> None:
         """A quote that does not begin a cell means itself."""
         (contact,) = rows(path, f'destination;user_data\n{NUMBER};TV 42" nova\n')
 
-        assert isinstance(contact, Contact)
-        assert contact.call.user_data is not None
-        assert contact.call.user_data.reveal() == 'TV 42" nova'
+        assert isinstance(contact, ContactRow)
+        assert contact.fields == {"user_data": Personal('TV 42" nova')}
 
     def test_counters_follow_the_reading(self, path: Path) -> None:
         """The counters say what was read, rejected and how much of the file is left."""
@@ -155,7 +159,7 @@ class TestFiles:
         with open_contacts(path, defaults=DEFAULTS) as file:
             assert (file.read, file.rejected) == (0, 0)
             assert file.total_bytes == path.stat().st_size
-            assert isinstance(next(file), Contact)
+            assert isinstance(next(file), ContactRow)
             assert (file.read, file.rejected) == (1, 0)
             assert isinstance(next(file), RejectedRow)
             assert (file.read, file.rejected) == (2, 1)
@@ -265,9 +269,8 @@ class TestConfiguration:
             path, f"destination;user_data\n{NUMBER};é".encode(), encoding="CP1252"
         )
 
-        assert isinstance(contact, Contact)
-        assert contact.call.user_data is not None
-        assert contact.call.user_data.reveal() == "Ã©"
+        assert isinstance(contact, ContactRow)
+        assert contact.fields == {"user_data": Personal("Ã©")}
 
     @pytest.mark.parametrize(
         ("header", "said"),
@@ -318,7 +321,7 @@ class TestConfiguration:
             ignore_unknown_columns=True,
         )
 
-        assert isinstance(contact, Contact)
+        assert isinstance(contact, ContactRow)
 
     def test_unknown_columns_do_not_hide_a_missing_destination(
         self, path: Path
@@ -344,7 +347,7 @@ class TestConfiguration:
             defaults={},
         )
 
-        assert isinstance(contact, Contact)
+        assert isinstance(contact, ContactRow)
         assert isinstance(reject, RejectedRow)
         assert (reject.code, reject.field, reject.reason) == (
             RejectCode.INVALID_FIELD,
@@ -674,7 +677,7 @@ class TestSamples:
         )
         with open_contacts(path, defaults=DEFAULTS) as file:
             found = list(file)
-        good = [row for row in found if isinstance(row, Contact)]
+        good = [row for row in found if isinstance(row, ContactRow)]
 
         assert [
             (row.line, row.code) for row in found if isinstance(row, RejectedRow)
@@ -688,10 +691,9 @@ class TestSamples:
         everyone = {row["id"]: row for row in sample_contacts(10_000)}
         for contact in good:
             assert contact.id is not None
-            assert contact.call.user_data is not None
             row = everyone[contact.id]
-            assert contact.call.destination.reveal() == row["destination"]
-            assert contact.call.user_data.reveal() == row["user_data"]
+            assert contact.destination.reveal() == row["destination"]
+            assert contact.fields == {"user_data": Personal(row["user_data"])}
 
     def test_same_seed_same_file(self, tmp_path: Path) -> None:
         """A seed always gives the same file, and another seed another one."""

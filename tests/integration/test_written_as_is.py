@@ -21,7 +21,7 @@ from ledgers import NOW, SHELVES, accept, entry_of, new_contact
 
 from digitro_async.cli._ledger import write_results
 from digitro_async.contacts import (
-    Contact,
+    ContactRow,
     RejectedRow,
     RejectsFile,
     ResultsFile,
@@ -313,11 +313,11 @@ def test_results_of_a_run(tmp_path: Path) -> None:
     call = make_call("0483")
     with ResultsFile(tmp_path / "r.csv") as file:
         file.write(
-            Contact(line=2, id=ODD, call=call),
+            ContactRow.from_call(call, line=2, id=ODD),
             CallResult(call=call, outcome=Outcome.ACCEPTED, call_id=ODD, pabx="é;=1"),
         )
         file.write(
-            Contact(line=3, call=call),
+            ContactRow.from_call(call, line=3),
             CallResult(
                 call=call,
                 outcome=Outcome.REJECTED,

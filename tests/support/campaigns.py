@@ -13,10 +13,9 @@ from digitro_async import (
     Dispatcher,
     Outcome,
     PauseSettings,
-    PredictiveCall,
     RetrySettings,
 )
-from digitro_async.contacts import Contact
+from digitro_async.contacts import ContactRow
 from digitro_async.ledger import Ledger
 
 __all__ = [
@@ -55,14 +54,15 @@ def number_of(line: int) -> str:
     return f"0483280{line:04d}"
 
 
-def contact(line: int, **given: Any) -> Contact:
-    """Return the contact of a line."""
-    fields = {"destination": number_of(line), **CALL, **given.pop("fields", {})}
+def contact(line: int, **given: Any) -> ContactRow:
+    """Return the contact of a line, with fields of its own only where given."""
+    fields = dict(given.pop("fields", {}))
+    number = fields.pop("destination", number_of(line))
     values: dict[str, Any] = {"id": f"C{line}", **given}
-    return Contact(line=line, call=PredictiveCall(**fields), **values)
+    return ContactRow(line=line, destination=number, fields=fields, **values)
 
 
-def contacts(count: int) -> Iterable[Contact]:
+def contacts(count: int) -> Iterable[ContactRow]:
     """Make so many contacts, one by one."""
     return (contact(line) for line in range(1, count + 1))
 

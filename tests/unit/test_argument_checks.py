@@ -67,7 +67,12 @@ def full(transport: Any = None) -> Dispatcher:
 def traces(dispatcher: Dispatcher) -> tuple[int, ...]:
     """Return what a call that was let in would leave behind."""
     one = dispatcher.statistics().pabx["one"]
-    return one.in_flight, one.waiting, one.attempts, dispatcher._busy
+    return (
+        one.in_flight,
+        one.waiting,
+        one.attempts,
+        dispatcher._services.in_flight.count,
+    )
 
 
 class TestTurns:

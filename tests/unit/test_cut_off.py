@@ -160,7 +160,7 @@ class TestRetryAfter:
         """Where a throttle outlasts the pause, it is the throttle's time."""
         dispatcher = make_dispatcher(ScriptedTransport())
         admission = open_breaker(dispatcher)
-        admission.throttle_until(now() + 40)
+        admission.throttle.until = now() + 40
         error = (await dispatcher.submit(make_call())).error
 
         assert isinstance(error, PABXPausedError)

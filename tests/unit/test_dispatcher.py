@@ -83,7 +83,8 @@ def is_clean(dispatcher: Dispatcher) -> bool:
         held = admission._pacer._held if isinstance(admission._pacer, Pacer) else 0
         if admission.counters.in_flight or held or any(admission._waiters):
             return False
-    return not dispatcher._busy and not dispatcher._back_offs._sleepers
+    services = dispatcher._services
+    return not services.in_flight.count and not services.back_offs._sleepers
 
 
 class TestPacing:
@@ -877,7 +878,7 @@ class TestPrivacy:
                 await dispatcher.submit(call)
 
         shown = everything_of(caught.value)
-        assert "run_call" in shown
+        assert "call_run.run(" in shown
         assert "canary-answer" not in shown
         assert "canary-number" not in shown
         assert "canary-password" not in shown

@@ -8,7 +8,7 @@ from helpers import PREDICTIVE_CALL
 
 from digitro_async import CallAccepted, CallResult, Outcome, PredictiveCall, Timings
 from digitro_async._common.drafts import draft_of
-from digitro_async.dispatch._call_run import CallRun
+from digitro_async.dispatch._call_result import make_call_result
 from digitro_async.protocol import AttemptResult, Observation, classify
 from digitro_async.protocol._classification import Classification
 
@@ -55,11 +55,9 @@ def test_a_settled_acceptance() -> None:
 
 def test_the_result_of_a_call() -> None:
     """The result of an accepted call is what the constructors make."""
-    call_run = CallRun(CALL, lambda: 10.0, None, "key")
-    call_run.attempts, call_run.sent_at, call_run.sent = 1, 1000.0, 11.5
     accepted = CallAccepted("a/1", {"ID_CHAMADA": "a/1"})
 
-    result = call_run.end(12.0, None, "here", accepted)
+    result = make_call_result(CALL, "key", "here", 1, None, accepted, 1000.0, 1.5, 0.5)
 
     assert type(result) is CallResult
     assert type(result.timings) is Timings

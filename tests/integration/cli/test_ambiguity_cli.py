@@ -9,8 +9,8 @@ from rich.live import Live
 
 from digitro_async.cli import _progress
 from digitro_async.cli._app import run
-from digitro_async.config._config import load_config
-from digitro_async.contacts import Contact, RejectedRow, open_contacts
+from digitro_async.config import load_config
+from digitro_async.contacts import ContactRow, RejectedRow, open_contacts
 from digitro_async.errors import ConfigurationError
 
 Capture = pytest.CaptureFixture[str]
@@ -135,7 +135,7 @@ def test_ids_of_a_file_and_their_numbers(tmp_path: Path) -> None:
         rows = list(contacts)
 
     assert not [row for row in rows if isinstance(row, RejectedRow)]
-    assert [row.id for row in rows if isinstance(row, Contact)] == [
+    assert [row.id for row in rows if isinstance(row, ContactRow)] == [
         *("number 0484", None, "id 0484", None)
     ]
 

@@ -20,7 +20,7 @@ from command_line import (
 )
 
 from digitro_async import LedgerError
-from digitro_async.ledger import LedgerReader
+from digitro_async.ledger import open_ledger_reader
 from digitro_async.testing import FakePABX
 
 Capture = pytest.CaptureFixture[str]
@@ -74,7 +74,7 @@ def rejected_lines(path: Path) -> list[int]:
 def contacts_in(ledger: Path) -> int:
     """Return how many contacts are in a ledger that may be written just now."""
     try:
-        with LedgerReader(ledger) as reader:
+        with open_ledger_reader(ledger) as reader:
             return sum(reader.counts().values())
     except LedgerError:
         return 0

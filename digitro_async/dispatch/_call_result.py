@@ -1,0 +1,59 @@
+"""The one way in which a call's result is made."""
+
+from collections.abc import Hashable
+from typing import Final
+
+from digitro_async._common.drafts import draft_of
+from digitro_async.errors import DigitroError, Outcome
+from digitro_async.models import Call, CallResult, CommandAccepted, Timings
+
+__all__ = ["make_call_result"]
+
+# Looked up once: an attribute of an enumeration takes long.
+_ACCEPTED, _INVALID = Outcome.ACCEPTED, Outcome.INVALID
+_TimingsDraft: Final = draft_of(Timings)
+_ResultDraft: Final = draft_of(CallResult)
+
+
+def make_call_result(  # noqa: PLR0917 - one parameter for each value
+    call: Call,
+    key: Hashable,
+    pabx: str | None,
+    attempts: int,
+    error: DigitroError | None,
+    accepted: CommandAccepted | None,
+    sent_at: float | None,
+    waited: float,
+    latency: float,
+) -> CallResult:
+    """Return the result of a call.
+
+    Args:
+        call: The call.
+        key: The key of its ``DispatchItem``.
+        pabx: Name of the PABX that had it last.
+        attempts: Attempts begun.
+        error: Why it was not accepted, None where it was.
+        accepted: The acceptance.
+        sent_at: Unix time when the last attempt began, None without one.
+        waited: Seconds until then.
+        latency: Seconds from then to the answer or the failure.
+    """
+    timings = _TimingsDraft()
+    timings.sent_at = sent_at
+    timings.waited = waited
+    timings.latency = latency
+    timings.__class__ = Timings
+    draft = _ResultDraft()
+    draft.call = call
+    draft.outcome = _ACCEPTED if error is None else error.outcome or _INVALID
+    draft.call_id = None if accepted is None else accepted.call_id
+    draft.error = error
+    draft.pabx = pabx
+    draft.attempts = attempts
+    draft.timings = timings
+    draft.key = key
+    draft.accepted = accepted
+    draft.__class__ = CallResult
+    result: CallResult = draft
+    return result

@@ -1,0 +1,58 @@
+"""InFlight: how many calls go on, and which streams bring more of them."""
+
+import asyncio
+import weakref
+from typing import Protocol
+
+__all__ = ["InFlight"]
+
+
+class _Stream(Protocol):
+    """A reader of a source of calls."""
+
+    def end(self) -> None:
+        """Read no further call."""
+        ...
+
+
+class InFlight:
+    """Counts the calls that go on, and ends the streams that bring more.
+
+    Attributes:
+        count: Calls that were taken on and have no result yet. Who takes a call on
+            adds one, and calls ``leave`` once it has its result.
+    """
+
+    __slots__ = ("_idle", "_is_draining", "_streams", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._is_draining = False
+        self._idle: asyncio.Event | None = None
+        self._streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
+
+    def leave(self) -> None:
+        """Count one call less."""
+        self.count -= 1
+        if not self.count and self._idle is not None:
+            self._idle.set()
+            self._idle = None
+
+    def join(self, stream: _Stream) -> None:
+        """Note that a stream reads its source, and end it where that is over."""
+        self._streams.add(stream)
+        if self._is_draining:
+            stream.end()
+
+    def end_streams(self) -> None:
+        """End the streams of today, and each that joins later."""
+        self._is_draining = True
+        for stream in list(self._streams):
+            stream.end()
+
+    async def wait_idle(self) -> None:
+        """Wait until no call goes on."""
+        while self.count:
+            if self._idle is None:
+                self._idle = asyncio.Event()
+            await self._idle.wait()

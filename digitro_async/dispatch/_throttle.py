@@ -1,0 +1,44 @@
+"""PURE: until when a PABX that asked for fewer calls gets none."""
+
+import math
+
+from digitro_async.dispatch._policy import throttle_pause
+from digitro_async.settings import RetrySettings
+
+__all__ = ["Throttle"]
+
+
+class Throttle:
+    """Rests one PABX after its answers 429 and 425. Time is an argument.
+
+    Args:
+        settings: Limits of the rest.
+
+    Attributes:
+        until: Start no call before that moment.
+        run: How many times the PABX asked since it last accepted a call.
+    """
+
+    __slots__ = ("_settings", "run", "until")
+
+    def __init__(self, settings: RetrySettings) -> None:
+        self._settings = settings
+        self.until = -math.inf
+        self.run = 0
+
+    def record(self, retry_after: float | None, now: float, chance: float) -> None:
+        """Rest: answers to calls that were on the wire together count once.
+
+        Args:
+            retry_after: Seconds that the PABX asked for, None if it did not say.
+            now: The time.
+            chance: A number from 0 to 1: the jitter.
+        """
+        if now >= self.until or not self.run:
+            self.run += 1
+        pause = throttle_pause(retry_after, self.run, self._settings, chance)
+        self.until = max(self.until, now + pause)
+
+    def lift(self) -> None:
+        """Rest no longer, and forget what the PABX asked for."""
+        self.until, self.run = -math.inf, 0
