@@ -24,11 +24,13 @@ from digitro_async.errors import ConfigurationError
 from digitro_async.privacy import Personal, Secret
 
 __all__ = [
+    "MAY_HOLD_LINES",
     "NEEDED_FIELDS",
     "OPTIONAL_FIELDS",
     "OWN_FIELDS",
     "Call",
     "PredictiveCall",
+    "call_class",
     "check_defaults",
     "check_field_names",
     "problem_of_fields",

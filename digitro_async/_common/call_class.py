@@ -26,7 +26,7 @@ class Call:
         command: Name of its row in the command table.
     """
 
-    command: ClassVar[str]
+    command: ClassVar[str] = ""
 
     # An object with the fields of the call, as plain texts.
     _texts: Any
