@@ -1,5 +1,8 @@
-"""What became of every contact, kept across crashes: the port, and its stores."""
+"""The durable record of every contact: its port, and its implementations."""
 
+from typing import TYPE_CHECKING
+
+from digitro_async._common.lazy_names import lazy_names
 from digitro_async.ledger._held_slots import HeldSlots
 from digitro_async.ledger._ledger_port import (
     Ledger,
@@ -17,8 +20,13 @@ from digitro_async.ledger._records import (
     Reconciliation,
 )
 from digitro_async.ledger._state import State, Step
-from digitro_async.ledger.memory import MemoryLedger, MemoryLedgerReader
-from digitro_async.ledger.sqlite import SQLiteLedger, SQLiteLedgerReader
+
+if TYPE_CHECKING:
+    from digitro_async.ledger.memory import MemoryLedger, MemoryLedgerReader
+    from digitro_async.ledger.sqlite import SQLiteLedger, SQLiteLedgerReader
+else:
+    # Who only reads a ledger needs no event loop, and who has one needs no other.
+    __getattr__ = lazy_names(__name__, "sqlite", "memory")
 
 __all__ = [
     "AddResult",

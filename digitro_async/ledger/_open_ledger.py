@@ -6,7 +6,6 @@ from urllib.parse import unquote
 
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger._ledger_port import Ledger, LedgerReader
-from digitro_async.ledger.sqlite import SQLiteLedger, SQLiteLedgerReader
 
 __all__ = ["open_ledger", "open_ledger_reader"]
 
@@ -32,6 +31,8 @@ def open_ledger(
     Raises:
         ConfigurationError: If the address means no kind of ledger.
     """
+    from digitro_async.ledger.sqlite import SQLiteLedger  # noqa: PLC0415 - as needed
+
     found = url if isinstance(url, Path) else _path_at(url)
     del url  # not even in the frame: other addresses have passwords in them
     if isinstance(found, ConfigurationError):
@@ -49,6 +50,8 @@ def open_ledger_reader(url: str | Path, *, accept_loss: bool = False) -> LedgerR
     Raises:
         ConfigurationError: If the address means no kind of ledger.
     """
+    from digitro_async.ledger.sqlite import SQLiteLedgerReader  # noqa: PLC0415 - as above
+
     found = url if isinstance(url, Path) else _path_at(url)
     del url  # as above
     if isinstance(found, ConfigurationError):
