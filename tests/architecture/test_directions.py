@@ -58,6 +58,7 @@ PURE = [
     "settings",
     "calls",
     "_common.base_url",
+    "_common.call_class",
     "_common.csv_cells",
     "_common.drafts",
     "_common.lazy_names",
