@@ -6,17 +6,25 @@ import time
 from benchmarks.contenders.digitro import imported_campaign, make_call, pabx_of
 from benchmarks.harness.work import Job, RunCounts, Stopwatch
 from digitro_async import LeanSessionManager, SessionManager
-from digitro_async.protocol import Evidence, Observation, classify, encode_call
+from digitro_async.protocol import (
+    COMMANDS,
+    Evidence,
+    Observation,
+    build_request,
+    classify,
+    encode_call,
+)
 
 
 async def codec(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     """Make and encode every call, and read an answer to it: no network at all."""
+    row = COMMANDS["predictive_call"]
     with watch:
         for number in range(job.calls):
             encode_call(make_call(number))
             answer = b'{"ID_CHAMADA": "08/07/24 10:46:19 %08X/00"}' % number
             seen = Observation(request_started=True, status=200, body=answer)
-            accepted = classify(seen).accepted
+            accepted = classify(seen, row).accepted
             tally.add(accepted and accepted.call_id, 0.0)
 
 
@@ -28,14 +36,14 @@ async def transport(
 ) -> None:
     """Let workers share the calls over the transport alone: bytes out, bytes in."""
     pabx = pabx_of(job)
-    body = encode_call(make_call(0))
+    request = build_request(make_call(0), pabx.channel_id)
     numbers = iter(range(job.calls))
     async with manager() as sessions:
 
         async def work() -> None:
             for _ in numbers:
                 begun = time.perf_counter()
-                seen = await sessions.exchange(pabx, body, Evidence())
+                seen = await sessions.exchange(pabx, request, Evidence())
                 tally.add(seen.body.decode(), time.perf_counter() - begun)
 
         with watch:

@@ -34,6 +34,7 @@ from digitro_async.dispatch._pacing import Pacer
 from digitro_async.ledger import Ledger, NewContact, State, Step
 from digitro_async.privacy import Personal
 from digitro_async.protocol import (
+    COMMANDS,
     Evidence,
     Failure,
     Observation,
@@ -44,6 +45,7 @@ from digitro_async.protocol import (
 from digitro_async.transport._evidence import EvidencePayload
 
 ANSWER = b'{"ID_CHAMADA": "08/07/24 10:46:19 010A 0974/00"}'
+ROW = COMMANDS["predictive_call"]
 MAKE = "make a PredictiveCall of 13 fields"
 ENCODE = "encode a call"
 CLASSIFY = "classify an accepted call (decodes too)"
@@ -107,7 +109,8 @@ def evidence_step(body: bytes) -> Callable[[], object]:
         writing = EvidencePayload(body, evidence).write_with_length(sink, None)
         for _ in writing.__await__():  # it waits for nothing
             pass
-        return classify(Observation(evidence.request_started, failure=Failure.LOST))
+        lost = Observation(evidence.request_started, failure=Failure.LOST)
+        return classify(lost, ROW)
 
     return step
 
@@ -168,7 +171,7 @@ def steps() -> dict[str, Callable[[], object]]:
         MAKE: lambda: make_call(next(numbers)),
         ENCODE: lambda: encode_call(call),
         "decode an answer": lambda: decode_answer(ANSWER),
-        CLASSIFY: lambda: classify(answered),
+        CLASSIFY: lambda: classify(answered, ROW),
         EVIDENCE: evidence_step(encode_call(call)),
         PACE: paced_start(RateLimit(200)),
     }

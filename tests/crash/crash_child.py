@@ -32,7 +32,13 @@ from digitro_async.dispatch import _answer
 from digitro_async.ledger import SQLiteLedger
 from digitro_async.ledger.sqlite import _sqlite_ledger
 from digitro_async.ledger.sqlite._batch_sql import write_intents
-from digitro_async.protocol import AttemptResult, Failure, Observation, classify
+from digitro_async.protocol import (
+    AttemptResult,
+    Command,
+    Failure,
+    Observation,
+    classify,
+)
 
 CALL: Final = {"device": "1125000", "device_password": "4567"}
 API_KEY: Final = "demo-key"
@@ -206,10 +212,10 @@ def _outcome_forgotten() -> None:
 def _status_of_exception_trusted() -> None:
     """Believe the 400 that aiohttp gives to an answer that it can't read."""
 
-    def trust(seen: Observation, *, now: float) -> AttemptResult:
+    def trust(seen: Observation, command: Command, *, now: float) -> AttemptResult:
         if seen.failure is Failure.MALFORMED:
             seen = Observation(request_started=True, status=400)
-        return classify(seen, now=now)
+        return classify(seen, command, now=now)
 
     _replace(_answer, "classify", trust)
 
@@ -227,8 +233,8 @@ def _change_verdicts(
     change: Callable[[Observation, AttemptResult], AttemptResult],
 ) -> None:
 
-    def changed(seen: Observation, *, now: float) -> AttemptResult:
-        return change(seen, classify(seen, now=now))
+    def changed(seen: Observation, command: Command, *, now: float) -> AttemptResult:
+        return change(seen, classify(seen, command, now=now))
 
     _replace(_answer, "classify", changed)
 

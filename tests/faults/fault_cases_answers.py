@@ -14,6 +14,7 @@ from fault_scene import (
     served,
     unreadable,
 )
+from helpers import CALL_ID, Script
 
 from digitro_async import (
     AuthenticationError,
@@ -28,9 +29,7 @@ from digitro_async import (
     UnexpectedRedirectError,
     UnreadableAnswerError,
 )
-from digitro_async.protocol._names import CALL_ID
 from digitro_async.testing import HostileConnection
-from digitro_async.testing.hostile import Script
 
 KEY = CALL_ID.encode()
 CHUNK = b"x" * 65_536
@@ -102,7 +101,7 @@ def wrong_bodies() -> Iterator[FaultCase]:
     """Row f: 200s whose body breaks the contract."""
     html = b"<!DOCTYPE html><html><title>Sign in</title></html>"
     json = "Content-Type: application/json"
-    bomb = gzip.compress(GOOD + b" " * 20_000_000)
+    bomb = gzip.compress(GOOD + b" " * 20_000_000, compresslevel=1)
     deep = b'{"%b": %b%b}' % (KEY, b"[" * 200_000, b"]" * 200_000)
     for name, body, header, reason in (
         ("f2-not-json", b"\x01{]", json, "not_json"),
@@ -134,6 +133,10 @@ def wrong_bodies() -> Iterator[FaultCase]:
         ("f18-two-call-ids", b'{"%b":"a","%b":"b"}' % (KEY, KEY), json, "repeated_key"),
     ):
         yield unreadable(name, f"200, {name}", answered(reply(body, header)), reason)
+
+
+def odd_answers() -> Iterator[FaultCase]:
+    """Row f: answers that are huge, or in an odd charset, or with an odd status."""
     huge = reply(b"", length=64 * 1024 * 1024)
     yield unreadable(
         "f4-huge-length", "200, 64 MiB", _endless_body(huge), "oversized_answer"
@@ -297,6 +300,7 @@ def statuses() -> Iterator[FaultCase]:
 CASES = (
     *wrong_heads(),
     *wrong_bodies(),
+    *odd_answers(),
     *interim(),
     *redirects(),
     *statuses(),

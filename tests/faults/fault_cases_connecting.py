@@ -20,7 +20,7 @@ from fault_scene import (
     names,
     soon,
 )
-from helpers import held_port
+from helpers import Script, held_port
 
 from digitro_async import (
     CallResult,
@@ -31,7 +31,6 @@ from digitro_async import (
     TLSSettings,
 )
 from digitro_async.testing import HostileConnection
-from digitro_async.testing.hostile import Script
 
 NAME = "http://pabx.invalid"
 LONG = 1.5

@@ -17,9 +17,9 @@ from fault_scene import (
     soon,
     unreadable,
 )
+from helpers import Script
 
 from digitro_async.testing import HostileConnection
-from digitro_async.testing.hostile import Script
 
 
 async def _fin_on_arrival(line: HostileConnection) -> None:

@@ -12,7 +12,7 @@ from unittest import mock
 
 import aiohttp
 import attrs
-from helpers import API_KEY, held_port, make_call
+from helpers import API_KEY, CALL_ID, Script, held_port, make_call
 
 from digitro_async import (
     PABX,
@@ -28,9 +28,7 @@ from digitro_async import (
     TimeoutSettings,
     UnreadableAnswerError,
 )
-from digitro_async.protocol._names import CALL_ID
 from digitro_async.testing import HostileConnection, HostilePABX
-from digitro_async.testing.hostile import Script
 
 TOTAL = 15.0
 """Seconds of an attempt that is not meant to end by time."""

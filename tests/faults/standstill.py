@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+from helpers import CALL_ID
 
 from digitro_async import (
     PABX,
@@ -37,7 +38,6 @@ from digitro_async import (
     open_ledger,
 )
 from digitro_async.contacts import ContactRow
-from digitro_async.protocol._names import CALL_ID
 
 CALL: Final = {"device": "1125000", "device_password": "4567"}
 NEVER: Final = 10**9

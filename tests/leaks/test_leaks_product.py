@@ -15,12 +15,12 @@ from digitro_async import (
     DigitroError,
     Dispatcher,
     Personal,
-    PredictiveCall,
     Secret,
     Statistics,
 )
-from digitro_async.dispatch import _answer, _dispatcher
-from digitro_async.protocol import encode_call
+from digitro_async.dispatch import _call_run
+from digitro_async.models import Call
+from digitro_async.protocol import Request, build_request
 from digitro_async.protocol import error_of as error_of_attempt
 from digitro_async.testing import FakePABX, Fault, FaultPlan
 
@@ -28,12 +28,12 @@ from digitro_async.testing import FakePABX, Fault, FaultPlan
 def log_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
     """Log what is sent."""
 
-    def encode(call: PredictiveCall, unset: Any) -> bytes:
-        body = encode_call(call, unset)
-        logging.getLogger("digitro_async").debug("sending %s", body)
-        return body
+    def build(call: Call, channel_id: int | None, unset: Any) -> Request:
+        request = build_request(call, channel_id, unset)
+        logging.getLogger("digitro_async").debug("sending %s", request.body)
+        return request
 
-    monkeypatch.setattr(_dispatcher, "encode", encode)
+    monkeypatch.setattr(_call_run, "build_request", build)
 
 
 def spoil_errors(
@@ -48,7 +48,7 @@ def spoil_errors(
             spoil(error, call_with_canaries().destination.reveal())
         return error
 
-    monkeypatch.setattr(_answer, "error_of", error_of)
+    monkeypatch.setattr(_call_run, "error_of", error_of)
 
 
 def set_args(error: Any, text: str) -> None:

@@ -1,33 +1,19 @@
-"""cattrs converters: a call -> bytes of JSON, bytes of JSON -> an acceptance.
-
-The models know no wire names; they are given here, from ``_names``. The only place
-where secrets and personal data are opened.
-"""
+"""The bytes of an answer -> values: an acceptance, or a code of what is wrong."""
 
 import json
 import math
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 
-from cattrs import Converter
-from cattrs.errors import ForbiddenExtraKeysError
-from cattrs.fns import identity
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
-
 from digitro_async._common.drafts import draft_of
-from digitro_async.models import CallAccepted, PredictiveCall
-from digitro_async.privacy import Personal, Secret
-from digitro_async.protocol._names import CALL_ID, WIRE_NAMES
-from digitro_async.settings import UnsetFields
+from digitro_async.models import CallAccepted
+from digitro_async.protocol._names import CALL_ID
 
 orjson: Any  # None where it is not installed
 try:
     import orjson
-    from cattrs.preconf.orjson import make_converter
 except ImportError:
     orjson = None
-    from cattrs.preconf.json import make_converter  # type: ignore[assignment]
 
 __all__ = [
     "MAX_ANSWER_BYTES",
@@ -36,9 +22,7 @@ __all__ = [
     "UnreadableBodyError",
     "call_ids_in",
     "decode_answer",
-    "encode_call",
-    "structure_call",
-    "unstructure_call",
+    "decode_object",
 ]
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
@@ -55,94 +39,6 @@ not the vendor's: call ids are remembered, and kept in ledgers."""
 
 class UnreadableBodyError(Exception):
     """The body breaks the contract; the only argument is a code, never its text."""
-
-
-def _strict_text(value: object, _: object) -> str:
-    if type(value) is not str:  # cattrs alone would make 'None' of null
-        raise UnreadableBodyError("not_text")
-    return value
-
-
-def _structure_answer(answer: object, _: object) -> CallAccepted:
-    if not isinstance(answer, dict):
-        raise UnreadableBodyError("not_an_object")
-    call_id = answer.get(CALL_ID)
-    if not isinstance(call_id, str) or not call_id.strip():
-        raise UnreadableBodyError("no_call_id")
-    if len(call_id) > MAX_CALL_ID:
-        raise UnreadableBodyError("oversized_call_id")
-    return CallAccepted(call_id, answer)
-
-
-def _make_converter() -> Converter:
-    converter = make_converter(detailed_validation=False)
-    converter.register_structure_hook(str, _strict_text)
-    converter.register_structure_hook(Secret, lambda v, _: Secret(_strict_text(v, _)))
-    converter.register_structure_hook(
-        Personal, lambda v, _: Personal(_strict_text(v, _))
-    )
-    converter.register_structure_hook(
-        PredictiveCall,
-        make_dict_structure_fn(
-            PredictiveCall,
-            converter,
-            _cattrs_forbid_extra_keys=True,
-            **{name: override(rename=wire) for name, wire in WIRE_NAMES.items()},  # type: ignore[arg-type]  # cattrs names its own options here
-        ),
-    )
-    converter.register_structure_hook(CallAccepted, _structure_answer)
-    return converter
-
-
-_CONVERTER: Final = _make_converter()
-_STRUCTURE_CALL: Final = _CONVERTER.get_structure_hook(PredictiveCall)
-_UNSTRUCTURE_TEXTS: Final = make_dict_unstructure_fn(
-    PredictiveCall,  # given a call's texts instead, which have its fields, opened
-    _CONVERTER,
-    **{
-        name: override(rename=wire, unstruct_hook=identity)
-        for name, wire in WIRE_NAMES.items()
-    },  # type: ignore[arg-type]  # same
-)
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_OMIT: Final = UnsetFields.OMIT
-
-
-def unstructure_call(
-    call: PredictiveCall, unset: UnsetFields = UnsetFields.NULL
-) -> dict[str, str | None]:
-    """Return the call as the wire's mapping: SECRETS AND PERSONAL DATA ARE OPEN."""
-    texts = call._texts  # noqa: SLF001 - the one place that opens them
-    mapping: dict[str, str | None] = _UNSTRUCTURE_TEXTS(texts)
-    if unset is _OMIT:  # here: cattrs would write what it may omit after the rest
-        return {name: text for name, text in mapping.items() if text is not None}
-    return mapping
-
-
-def structure_call(mapping: Mapping[str, Any]) -> PredictiveCall:
-    """Return the call that a wire mapping means.
-
-    Raises:
-        UnreadableBodyError: If a value is not text, a required field is missing or
-            there is a field that is none of the 13.
-        InvalidCallError: If a text can't stand in a call.
-    """
-    try:
-        call: PredictiveCall = _STRUCTURE_CALL(mapping, PredictiveCall)
-    except (KeyError, TypeError, AttributeError, ForbiddenExtraKeysError):
-        pass
-    else:
-        return call
-    raise UnreadableBodyError("wrong_fields")  # here, for the same reason as below
-
-
-def encode_call(call: PredictiveCall, unset: UnsetFields = UnsetFields.NULL) -> bytes:
-    """Return the body of the request: UTF-8 JSON in the documented field order."""
-    mapping = unstructure_call(call, unset)
-    if orjson is not None:
-        body: bytes = orjson.dumps(mapping)
-        return body
-    return _JSON.encode(mapping).encode()
 
 
 def decode_answer(body: bytes) -> CallAccepted:
@@ -167,10 +63,28 @@ def decode_answer(body: bytes) -> CallAccepted:
                 return accepted
         except (ValueError, TypeError, LookupError):
             pass  # a closer look finds out what is wrong
+    answer = decode_object(body)
+    call_id = answer.get(CALL_ID)
+    if not isinstance(call_id, str) or not call_id.strip():
+        raise UnreadableBodyError("no_call_id")
+    if len(call_id) > MAX_CALL_ID:
+        raise UnreadableBodyError("oversized_call_id")
+    return CallAccepted(call_id, answer)
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """Return the object of JSON that a body is, whatever its keys are.
+
+    Raises:
+        UnreadableBodyError: If the body is too large or too deep, is not UTF-8 JSON,
+            is not an object, or has two call ids.
+    """
     answer = _read_closely(body)
     if answer is _NOT_JSON:  # here, so that no foreign error is the context
         raise UnreadableBodyError("not_json")
-    return _structure_answer(answer, CallAccepted)
+    if not isinstance(answer, dict):
+        raise UnreadableBodyError("not_an_object")
+    return answer
 
 
 def _is_plain(body: bytes) -> bool:

@@ -1,64 +1,30 @@
-import importlib.util
 import json
 import math
 import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import attrs
 import pytest
+from helpers import load_without_orjson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from digitro_async.errors import InvalidCallError
 from digitro_async.models import CallAccepted, PredictiveCall
-from digitro_async.privacy import Personal, Secret
-from digitro_async.protocol import _codec
+from digitro_async.protocol import _decoding
 from digitro_async.protocol._names import (
     DOCUMENTED_ACCEPTANCE,
     DOCUMENTED_CALL,
     WIRE_NAMES,
 )
-from digitro_async.settings import UnsetFields
 
-
-def load_without_orjson() -> Any:
-    """Load a second copy of the codec as it is where orjson is not installed."""
-    spec = importlib.util.spec_from_file_location("codec_without", _codec.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    absent: dict[str, Any] = {"orjson": None, "cattrs.preconf.orjson": None}
-    with mock.patch.dict(sys.modules, absent):
-        spec.loader.exec_module(module)
-    return module
-
-
-WITH: Any = _codec
-WITHOUT = load_without_orjson()
+WITH: Any = _decoding
+WITHOUT = load_without_orjson(_decoding)
 CODECS = {"orjson": WITH, "stdlib": WITHOUT}
 
 CALL_ID = DOCUMENTED_ACCEPTANCE["ID_CHAMADA"]
 CANARY = "CANARY-7731"
-
-FULL = PredictiveCall(
-    device="1125000",
-    device_password="4567",
-    route="0",
-    account="1114000",
-    account_password="1234",
-    destination="04832817000",
-    predictive_mode="0",
-    user_data="111222333-44;Fulano",
-    caller_id="1112000",
-    call_progress_detection="1",
-    reanswer_time="10",
-    destination_detection="1",
-    telemarketing_block="NAO",
-)
-BARE = PredictiveCall(device="1", device_password="2", destination="3")
 
 
 @pytest.fixture(params=CODECS)
@@ -97,147 +63,6 @@ def test_the_two_codecs_differ() -> None:
     """One copy uses orjson and the other does not."""
     assert WITH.orjson is not None
     assert WITHOUT.orjson is None
-
-
-class TestCalls:
-    """A call and the body of its request."""
-
-    def test_documented_example(self, codec: Any) -> None:
-        """The documented call is written as documented, fields in the same order."""
-        written = json.loads(codec.encode_call(FULL), object_pairs_hook=list)
-
-        assert written == list(DOCUMENTED_CALL.items())
-
-    def test_documented_example_is_read_back(self, codec: Any) -> None:
-        """The documented body means the call that it was written from."""
-        assert codec.structure_call(DOCUMENTED_CALL) == FULL
-        assert codec.unstructure_call(FULL) == DOCUMENTED_CALL
-
-    def test_body_is_compact(self, codec: Any) -> None:
-        """No byte of white space is sent."""
-        assert codec.encode_call(FULL) == (
-            b'{"DISPOSITIVO":"1125000","SENHA_DISPOSITIVO":"4567","ROTA":"0",'
-            b'"CONTA":"1114000","SENHA":"1234","IDENTIDADE_DESTINO":"04832817000",'
-            b'"MODO_PREDITIVO":"0","DADOS":"111222333-44;Fulano",'
-            b'"IDENTIDADE_ORIGINADOR":"1112000","CPD":"1","TEMPO_REATENDIMENTO":"10",'
-            b'"TIPO_CPD_DESTINO":"1","BLOQUEIO_TELEMARKETING":"NAO"}'
-        )
-
-    def test_body_is_utf_8(self, codec: Any) -> None:
-        """Letters beyond ASCII are sent as themselves."""
-        call = attrs.evolve(BARE, user_data="João 😀")
-
-        assert '"DADOS":"João 😀"'.encode() in codec.encode_call(call)
-
-    def test_unset_fields_are_null(self, codec: Any) -> None:
-        """By default every field is sent, null where it is unset."""
-        assert json.loads(codec.encode_call(BARE)) == {
-            **dict.fromkeys(WIRE_NAMES.values()),
-            "DISPOSITIVO": "1",
-            "SENHA_DISPOSITIVO": "2",
-            "ROTA": "0",
-            "IDENTIDADE_DESTINO": "3",
-        }
-
-    def test_unset_fields_are_omitted(self, codec: Any) -> None:
-        """With ``OMIT`` only the set fields are sent, the default route among them."""
-        assert json.loads(codec.encode_call(BARE, UnsetFields.OMIT)) == {
-            "DISPOSITIVO": "1",
-            "SENHA_DISPOSITIVO": "2",
-            "ROTA": "0",
-            "IDENTIDADE_DESTINO": "3",
-        }
-
-    def test_empty_fields_are_sent(self, codec: Any) -> None:
-        """An empty text is not unset: it is sent either way."""
-        call = attrs.evolve(BARE, account="", user_data=Personal(""))
-
-        for unset in UnsetFields:
-            written = json.loads(codec.encode_call(call, unset))
-            assert (written["CONTA"], written["DADOS"]) == ("", "")
-
-    @pytest.mark.parametrize("unset", UnsetFields)
-    def test_set_fields_are_always_sent(self, codec: Any, unset: UnsetFields) -> None:
-        """How unset fields are written changes nothing for a full call."""
-        assert json.loads(codec.encode_call(FULL, unset)) == DOCUMENTED_CALL
-
-    @given(
-        st.fixed_dictionaries(
-            dict.fromkeys(
-                ["device", "device_password", "destination"], st.text(min_size=1)
-            ),
-            optional={"user_data": st.text(), "account": st.text()},
-        ),
-        st.sampled_from(UnsetFields),
-    )
-    def test_both_codecs_write_the_same_bytes(
-        self, given: dict[str, Any], unset: UnsetFields
-    ) -> None:
-        """A call is the same bytes with orjson and without."""
-        try:
-            call = PredictiveCall(**given)
-        except InvalidCallError:
-            return
-
-        assert WITH.encode_call(call, unset) == WITHOUT.encode_call(call, unset)
-
-    @pytest.mark.parametrize("value", [None, 1, True, 1.5, b"1", ["1"], {}])
-    @pytest.mark.parametrize("name", ["DISPOSITIVO", "ROTA", "IDENTIDADE_DESTINO"])
-    def test_only_text_is_read(self, codec: Any, name: str, value: Any) -> None:
-        """A required field that is not text makes no call."""
-        with pytest.raises(codec.UnreadableBodyError, match=r"^not_text$"):
-            codec.structure_call({**DOCUMENTED_CALL, name: value})
-
-    @pytest.mark.parametrize("value", [1, True, b"1", ["1"]])
-    @pytest.mark.parametrize("name", ["CONTA", "SENHA", "DADOS", "CPD"])
-    def test_numbers_do_not_become_text(
-        self, codec: Any, name: str, value: Any
-    ) -> None:
-        """An optional field that is neither text nor null makes no call."""
-        with pytest.raises(codec.UnreadableBodyError, match=r"^not_text$"):
-            codec.structure_call({**DOCUMENTED_CALL, name: value})
-
-    def test_null_is_unset(self, codec: Any) -> None:
-        """Null, absent and unset are the same."""
-        assert codec.structure_call(codec.unstructure_call(BARE)) == BARE
-        assert (
-            codec.structure_call(codec.unstructure_call(BARE, UnsetFields.OMIT)) == BARE
-        )
-
-    @pytest.mark.parametrize(
-        "mapping",
-        [
-            {},
-            {**DOCUMENTED_CALL, CANARY: "1"},
-            {**DOCUMENTED_CALL, "device": "1"},
-            {k: v for k, v in DOCUMENTED_CALL.items() if k != "DISPOSITIVO"},
-            None,
-            [],
-            CANARY,
-        ],
-    )
-    def test_wrong_fields(self, codec: Any, mapping: Any) -> None:
-        """Missing and unknown fields make no call, and the failure shows none."""
-        with pytest.raises(codec.UnreadableBodyError) as caught:
-            codec.structure_call(mapping)
-
-        assert caught.value.args == ("wrong_fields",)
-        assert caught.value.__context__ is None
-
-    def test_texts_are_checked(self, codec: Any) -> None:
-        """A read call is checked like one that is made."""
-        with pytest.raises(InvalidCallError):
-            codec.structure_call({**DOCUMENTED_CALL, "ROTA": "0\r\n"})
-
-    def test_private_fields_are_wrapped(self, codec: Any) -> None:
-        """Passwords and personal data are masked as soon as they are read."""
-        call = codec.structure_call(DOCUMENTED_CALL)
-
-        assert isinstance(call.device_password, Secret)
-        assert isinstance(call.account_password, Secret)
-        assert {type(call.destination), type(call.user_data), type(call.caller_id)} == {
-            Personal
-        }
 
 
 class TestAnswers:
