@@ -79,9 +79,7 @@ def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> E
         config = load_config(config_file)
         ledger = default_ledger(sample)
         with (
-            open_contacts(
-                sample, defaults=config.call, allow_duplicates=True
-            ) as opened,
+            open_contacts(sample, defaults=config.call) as opened,
             RejectsFile(folder / "rejects.csv") as rejected,
         ):
             plan = Plan(insist=_NOBODY_RINGS, contacts=opened, rejects=rejected)

@@ -7,9 +7,10 @@ from typing import Annotated
 from digitro_async.cli._arguments import LEDGER, AtLeastOne, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
+from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._dial_list import dial_list, say_how_it_is_read
 from digitro_async.cli._exit import Course, Exit, exit_after_dry_run
-from digitro_async.cli._importing import Plan
+from digitro_async.cli._importing import Plan, count_file
 from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
@@ -19,7 +20,6 @@ from digitro_async.config import Config, load_config
 from digitro_async.contacts import (
     ContactFile,
     ContinuedRejects,
-    RejectedRow,
     RejectsFile,
     open_contacts,
 )
@@ -79,11 +79,9 @@ def dial(
         encoding=encoding,
         strip_punctuation=strip_punctuation,
         ignore_unknown_columns=ignore_unknown_columns,
-        # A ledger finds duplicates itself, also those of earlier files.
-        allow_duplicates=allow_duplicates or not dry_run,
     ) as plan.contacts:
         if dry_run:
-            return _count(plan.contacts, rejects)
+            return _count(plan.contacts, rejects, plan)
         chosen.check_folder()
         with _rejects_of(contacts, rejects, chosen) as plan.rejects:
             return _dial(loaded, chosen, plan)
@@ -158,34 +156,22 @@ def _rejects_of(
     return RejectsFile(path)
 
 
-def _count(contacts: ContactFile, rejects: Path | None) -> Exit:
+def _count(contacts: ContactFile, rejects: Path | None, plan: Plan) -> Exit:
     """Read and check every row, and dial nothing."""
+    counts = RunCounts()
     say_how_it_is_read(contacts)
     try:
         if rejects is None:
-            good, bad = _read(contacts, None)
+            counted = run_tuned(count_file(contacts, plan, counts))
         else:
-            with RejectsFile(rejects) as file:
-                good, bad = _read(contacts, file)
+            with RejectsFile(rejects) as plan.rejects:
+                counted = run_tuned(count_file(contacts, plan, counts))
     except KeyboardInterrupt:
         print_error(
             "interrupted: the file was not read to its end, nor were its rejects"
         )
         return Exit.INTERRUPTED
-    print_line(f"contacts        {good}")
-    print_line(f"rejected rows   {bad}")
+    print_line(f"contacts        {counted.new}")
+    print_line(f"rejected rows   {counts.rejected_rows}")
     print_line("dialled         0 (dry run)")
-    return exit_after_dry_run(bad)
-
-
-def _read(contacts: ContactFile, rejects: RejectsFile | None) -> tuple[int, int]:
-    """Return how many rows of a file are contacts, and how many are none."""
-    good = bad = 0
-    for row in contacts:
-        if not isinstance(row, RejectedRow):
-            good += 1
-            continue
-        bad += 1
-        if rejects is not None:
-            rejects.write(row)
-    return good, bad
+    return exit_after_dry_run(counts.rejected_rows)

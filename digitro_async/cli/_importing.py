@@ -4,7 +4,7 @@ import asyncio
 
 import attrs
 
-from digitro_async.campaign import Campaign, ImportSummary
+from digitro_async.campaign import Campaign, ImportSummary, count_rows
 from digitro_async.cli._command_loop import on_interrupt
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course
@@ -22,7 +22,7 @@ from digitro_async.contacts import (
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import Import, Ledger
 
-__all__ = ["Plan", "import_file", "is_whole"]
+__all__ = ["Plan", "count_file", "import_file", "is_whole"]
 
 
 @attrs.define
@@ -82,32 +82,52 @@ async def import_file(
     return not course.interrupted
 
 
+async def count_file(
+    contacts: ContactFile, plan: Plan, counts: RunCounts
+) -> ImportSummary:
+    """Count the contacts of a file, and write its rejected rows, for a dry run."""
+    taker = _RejectTaker(contacts.name, plan, counts)
+    return await count_rows(
+        contacts,
+        repeated=taker.take_repeated,
+        rejected=taker.take,
+        allow_duplicates=plan.allow_duplicates,
+    )
+
+
 async def _add(
     campaign: Campaign, contacts: ContactFile, plan: Plan, counts: RunCounts
 ) -> ImportSummary:
-    def reject(row: RejectedRow) -> None:
-        counts.rejected_rows += 1
-        if plan.rejects is not None:
-            plan.rejects.write(row)
-
-    def repeated(contact: ContactRow, line: int) -> None:
-        reject(
-            RejectedRow(
-                file=contacts.name,
-                line=contact.line,
-                reason=f"is the contact of line {line}",
-                code=RejectCode.DUPLICATE,
-            )
-        )
-
+    taker = _RejectTaker(contacts.name, plan, counts)
     return await campaign.add(
         contacts,
-        repeated=repeated,
-        rejected=reject,
+        repeated=taker.take_repeated,
+        rejected=taker.take,
         allow_duplicates=plan.allow_duplicates,
         edited=plan.insist.edited,
         finish=None if plan.rejects is None else plan.rejects.finish,
     )
+
+
+@attrs.frozen
+class _RejectTaker:
+    """Counts and writes the rows of a file that add nobody."""
+
+    file: str
+    plan: Plan
+    counts: RunCounts
+
+    def take(self, row: RejectedRow) -> None:
+        """Take a row that is no contact."""
+        self.counts.rejected_rows += 1
+        if self.plan.rejects is not None:
+            self.plan.rejects.write(row)
+
+    def take_repeated(self, row: ContactRow, line: int) -> None:
+        """Take a row whose contact was added from an earlier line."""
+        reason = f"is the contact of line {line}"
+        code = RejectCode.DUPLICATE
+        self.take(RejectedRow(file=self.file, line=row.line, reason=reason, code=code))
 
 
 async def is_whole(ledger: Ledger, plan: Plan) -> bool:

@@ -1,4 +1,4 @@
-"""A rejects file that goes on where a run that was killed left it.
+"""Continues the rejects file of a run that was killed.
 
 A list whose import stopped is read again from its first row. What its rejects file
 holds is compared with the rows that come, so each is there once in the end, and not a
