@@ -1,8 +1,10 @@
 """``digitro call``."""
 
+import logging
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import (
@@ -19,6 +21,7 @@ from command_line import (
     write_config,
 )
 
+from digitro_async import DigitroClient
 from digitro_async.testing import FakePABX, FaultPlan
 
 __all__ = ["config", "folder", "pabx"]  # fixtures
@@ -35,6 +38,29 @@ class TestCall:
 
         assert ran == (0, f"{pabx.calls[0].call_id}\n", "")
         assert numbers_of(pabx) == [number(1)]
+
+    def test_warnings_of_the_library_are_printed(
+        self,
+        config: Path,
+        pabx: FakePABX,
+        capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A warning that the library logs during the call is shown, as by a dial."""
+        make = DigitroClient.make_predictive_call
+
+        async def warn(self: DigitroClient, *given: Any, **named: Any) -> Any:
+            logging.getLogger("digitro_async").warning("an answer too many")
+            return await make(self, *given, **named)
+
+        monkeypatch.setattr(DigitroClient, "make_predictive_call", warn)
+        ran = run_here(capsys, "call", number(1))
+
+        assert ran == (
+            0,
+            f"{pabx.calls[0].call_id}\n",
+            "digitro: an answer too many\n",
+        )
 
     def test_call_id_goes_to_stderr_where_stdout_is_gone(
         self, folder: Path, config: Path, pabx: FakePABX
