@@ -1,4 +1,4 @@
-"""CampaignRun: dials what is pending in a ledger, and gives back what it did not."""
+"""CampaignRun: dials the pending contacts of a ledger, and releases the others."""
 
 import asyncio
 import time
@@ -52,6 +52,7 @@ class CampaignRun:
         max_attempts: int,
         *,
         partial: bool = False,
+        max_calls: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._client = client
@@ -67,6 +68,7 @@ class CampaignRun:
             build_call,
             page=max(SMALLEST_PAGE, client.dispatcher.capacity),
             max_attempts=max_attempts,
+            most=max_calls,
         )
         self._results = client.dispatch(claims, recorder=self._recorder)
 

@@ -31,7 +31,8 @@ class Claims:
         owner: Who claims them.
         build_call: Makes the call of a contact, or raises ``InvalidCallError``.
         page: Contacts that are claimed at once, ``LARGEST_PAGE`` at most.
-        max_attempts: Contacts that had so many attempts are left out.
+        max_attempts: Attempts after which a contact is left out.
+        most: Contacts after which it ends, None for no limit.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Claims:
         *,
         page: int,
         max_attempts: int,
+        most: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._owner = owner
@@ -50,6 +52,7 @@ class Claims:
         self._max_attempts = max_attempts
         self._page: deque[ClaimedContact] = deque()
         self._last = 0
+        self._left = most
 
     def next_ready(self) -> DispatchItem | None:
         """Return the next call where its contact is claimed already and can be called.
@@ -84,8 +87,11 @@ class Claims:
             await self._ledger.invalidate(contact.number, self._owner, reason)
 
     async def _turn_page(self) -> None:
+        size = self._size if self._left is None else min(self._size, self._left)
+        if not size:
+            raise StopAsyncIteration
         claimed = await self._ledger.claim(
-            self._size,
+            size,
             self._owner,
             LEASE,
             after=self._last,
@@ -93,5 +99,7 @@ class Claims:
         )
         if not claimed:
             raise StopAsyncIteration
+        if self._left is not None:
+            self._left -= len(claimed)
         self._last = claimed[-1].number
         self._page.extend(claimed)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from digitro_async._common.lazy_names import lazy_names
 from digitro_async.ledger._ledger_port import Ledger, LedgerReader, OnDone
 from digitro_async.ledger._new_owner import new_owner
 from digitro_async.ledger._occupied_slots import OccupiedSlots
@@ -48,18 +49,10 @@ if TYPE_CHECKING:
 else:
     # Each kind is loaded when it is asked for: who counts the contacts of a file loads
     # neither an event loop nor another kind's driver.
-    _HOMES = {
-        "MemoryLedger": "memory._memory_ledger",
-        "MemoryLedgerReader": "memory._memory_reader",
-        "SQLiteLedger": "sqlite._sqlite_ledger",
-        "SQLiteLedgerReader": "sqlite._sqlite_reader",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module  # noqa: PLC0415
-
-        kind = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        globals()[name] = kind
-        return kind
+    __getattr__ = lazy_names(
+        __name__,
+        "sqlite._sqlite_reader",
+        "sqlite._sqlite_ledger",
+        "memory._memory_reader",
+        "memory._memory_ledger",
+    )

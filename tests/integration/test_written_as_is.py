@@ -27,16 +27,16 @@ from ledgers import (
     new_contact,
 )
 
-from digitro_async.cli._ledger import write_results
+from digitro_async._common import csv_cells
+from digitro_async._common.csv_cells import csv_line
+from digitro_async.cli._results import write_results
 from digitro_async.contacts import (
     ContactRow,
     RejectedRow,
     RejectsFile,
     ResultsFile,
-    _cells,
     open_contacts,
 )
-from digitro_async.contacts._cells import csv_line
 from digitro_async.errors import RejectedError
 from digitro_async.ledger import NewContact, SQLiteLedger, State
 from digitro_async.models import CallResult, Outcome
@@ -52,7 +52,7 @@ UNSEEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 
 # What a reader takes away again, as docs/contact-files.md says.
 PROTECTION = re.compile(
-    rf"(?:\A|(?<=[{_cells._PARTS}]))'(?='*[{_cells._UNSEEN}]*[{_cells._SIGNS}])"
+    rf"(?:\A|(?<=[{csv_cells._PARTS}]))'(?='*[{csv_cells._UNSEEN}]*[{csv_cells._SIGNS}])"
     r"|\A'(?='*[\t\r\n])"
 )
 SURROGATES = re.compile(r"(\\+)(ud[89a-f][0-9a-f]{2})")

@@ -16,6 +16,7 @@ from digitro_async import (
     CallAccepted,
     CallResult,
     Campaign,
+    Config,
     DigitroClient,
     DigitroError,
     Dispatcher,
@@ -138,6 +139,12 @@ MADE: dict[str, Callable[[], object]] = {
     "SQLiteLedger": lambda: open_ledger(Path("unused.db")),
     "Import": lambda: ledger.Import(number=1, began_at=0.0),
     "ImportSummary": campaign.ImportSummary,
+    "Config": lambda: Config(
+        pabx=(pabx(),),
+        call=FIELDS,
+        retry=settings.RetrySettings(),
+        pause=settings.PauseSettings(),
+    ),
     "ContactRow": lambda: ContactRow.from_call(call_with_canaries(), line=2),
     "RejectedRow": lambda: RejectedRow(
         file="a.csv", line=2, reason="no number", code=RejectCode.NO_NUMBER
@@ -157,7 +164,7 @@ KINDS = {
     and not issubclass(kind, str | DigitroError)
 }
 ELSEWHERE = {
-    *("Ledger", "LedgerReader"),  # only protocols
+    *("Ledger", "LedgerReader", "RowFile"),  # only protocols
     *(
         "OccupiedSlots",
         "MemoryLedger",
