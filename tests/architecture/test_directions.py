@@ -58,7 +58,6 @@ PURE = [
     "settings",
     "calls",
     "_common.base_url",
-    "_common.csv_cells",
     "_common.drafts",
     "_common.lazy_names",
     "_common.text",
