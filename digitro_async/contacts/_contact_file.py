@@ -18,7 +18,12 @@ from digitro_async.contacts._contact_row import (
     file_name,
     one_line_name,
 )
-from digitro_async.contacts._csv_records import BLANK, CSVRecord, first_line, read_records
+from digitro_async.contacts._csv_records import (
+    BLANK,
+    CSVRecord,
+    first_line,
+    read_records,
+)
 from digitro_async.contacts._rows import Defaults, RowReader, needed_of_rows
 from digitro_async.contacts._text_lines import Lines
 from digitro_async.errors import ConfigurationError, DigitroError

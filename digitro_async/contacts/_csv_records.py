@@ -13,7 +13,14 @@ from typing import NamedTuple
 from digitro_async.contacts._contact_row import Problem, RejectCode
 from digitro_async.contacts._text_lines import MAX_LINE, Line, Lines
 
-__all__ = ["BLANK", "MAX_LINES", "CSVRecord", "first_line", "read_records", "text_problem"]
+__all__ = [
+    "BLANK",
+    "MAX_LINES",
+    "CSVRecord",
+    "first_line",
+    "read_records",
+    "text_problem",
+]
 
 MAX_LINES = 20
 """Most lines of one row."""

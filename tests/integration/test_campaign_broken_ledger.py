@@ -22,6 +22,7 @@ from helpers import (
 )
 from ledgers import (
     Shelf,
+    release,
     shown_by,
     some,
     states,
@@ -197,7 +198,7 @@ class TestBrokenLedger:
             await campaign.add(contacts(100))
             async with campaign.run() as results:
                 await anext(results)
-                await ledger.release()
+                await release(ledger)
                 with pytest.raises(LedgerError) as caught:
                     await take_into([], results)
             counts = await ledger.counts()
