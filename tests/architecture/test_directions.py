@@ -59,7 +59,6 @@ PURE = [
     "calls",
     "_common.base_url",
     "_common.call_class",
-    "_common.csv_cells",
     "_common.drafts",
     "_common.lazy_names",
     "_common.reasons",
