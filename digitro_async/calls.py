@@ -1,11 +1,16 @@
 """Calls: one class for each command, whose texts are kept where nothing shows them."""
 
 from collections.abc import Mapping
-from operator import attrgetter
 from typing import Any, ClassVar, Final
 
 import attrs
 
+from digitro_async._common.call_class import (
+    MAY_HOLD_LINES,
+    Call,
+    call_class,
+    first_problem,
+)
 from digitro_async._common.text import did_you_mean
 from digitro_async._common.validators import (
     MAX_TEXT,
@@ -13,59 +18,27 @@ from digitro_async._common.validators import (
     maybe_secret,
     opened,
     personal,
-    problem_of_text,
     secret,
 )
-from digitro_async.errors import ConfigurationError, InvalidCallError
-from digitro_async.privacy import Masked, Personal, Secret
+from digitro_async.errors import ConfigurationError
+from digitro_async.privacy import Personal, Secret
 
 __all__ = [
+    "MAY_HOLD_LINES",
     "NEEDED_FIELDS",
     "OPTIONAL_FIELDS",
     "OWN_FIELDS",
     "Call",
     "PredictiveCall",
+    "call_class",
     "check_defaults",
     "check_field_names",
     "problem_of_fields",
 ]
 
 
-class _CallTexts(Masked):
-    """The texts of one call, opened. It has the fields of a call, and shows none."""
-
-    __slots__ = (
-        "account",
-        "account_password",
-        "call_progress_detection",
-        "caller_id",
-        "destination",
-        "destination_detection",
-        "device",
-        "device_password",
-        "predictive_mode",
-        "reanswer_time",
-        "route",
-        "telemarketing_block",
-        "user_data",
-    )
-
-
-class Call:
-    """A command to a PABX, as a program gives it. Base of every class of calls.
-
-    Attributes:
-        command: Name of its row in the command table.
-    """
-
-    command: ClassVar[str]
-
-    # The texts of its fields, opened. Not declared in a subclass: attrs would take it
-    # for a field.
-    _texts: Any
-
-
-@attrs.frozen(kw_only=True, slots=False, init=False)
+@call_class
+@attrs.frozen(kw_only=True, slots=False)
 class PredictiveCall(Call):
     """A predictive call as the PABX is asked to make it.
 
@@ -103,131 +76,14 @@ class PredictiveCall(Call):
     account_password: Secret | None = attrs.field(default=None, converter=maybe_secret)
     destination: Personal = attrs.field(converter=personal)
     predictive_mode: str | None = None
-    user_data: Personal | None = attrs.field(default=None, converter=maybe_personal)
+    user_data: Personal | None = attrs.field(
+        default=None, converter=maybe_personal, metadata=MAY_HOLD_LINES
+    )
     caller_id: Personal | None = attrs.field(default=None, converter=maybe_personal)
     call_progress_detection: str | None = None
     reanswer_time: str | None = None
     destination_detection: str | None = None
     telemarketing_block: str | None = None
-
-    # Written by hand because a million calls go through here: it keeps all texts in one
-    # masked object, and fields are wrapped when somebody asks for them. The one that
-    # attrs would write takes several times as long, and it would show what it was given
-    # to tools that print the locals of a traceback. Here every such local is gone.
-    def __init__(
-        self,
-        *,
-        device: str,
-        device_password: str | Secret,
-        route: str = "0",
-        account: str | None = None,
-        account_password: str | Secret | None = None,
-        destination: str | Personal,
-        predictive_mode: str | None = None,
-        user_data: str | Personal | None = None,
-        caller_id: str | Personal | None = None,
-        call_progress_detection: str | None = None,
-        reanswer_time: str | None = None,
-        destination_detection: str | None = None,
-        telemarketing_block: str | None = None,
-    ) -> None:
-        texts: Any = _CallTexts()
-        self.__dict__["_texts"] = texts
-        if not isinstance(device_password, str):
-            device_password = opened(device_password)
-        if not isinstance(account_password, str):
-            account_password = opened(account_password)
-        if not isinstance(destination, str):
-            destination = opened(destination)
-        if not isinstance(user_data, str):
-            user_data = opened(user_data)
-        if not isinstance(caller_id, str):
-            caller_id = opened(caller_id)
-        texts.device_password, texts.destination = device_password, destination
-        texts.account_password = account_password
-        texts.user_data, texts.caller_id = user_data, caller_id
-        del device_password, account_password, destination, user_data, caller_id
-        texts.device = device
-        texts.route = route
-        texts.account = account
-        texts.predictive_mode = predictive_mode
-        texts.call_progress_detection = call_progress_detection
-        texts.reanswer_time = reanswer_time
-        texts.destination_detection = destination_detection
-        texts.telemarketing_block = telemarketing_block
-        problem = None if _are_plain(texts) else _problem_of(texts)
-        if problem is not None:
-            del self, texts, device, route, account, predictive_mode, reanswer_time
-            del call_progress_detection, destination_detection, telemarketing_block
-            raise InvalidCallError(problem, reason="invalid_field")
-
-
-def _view(field: "attrs.Attribute[Any]") -> property:
-    """Return what reads a field out of a call's texts."""
-    read = attrgetter(f"_texts.{field.name}")
-    wrap = field.converter
-    if wrap is None:
-        return property(read)
-    return property(lambda call: wrap(read(call)))  # type: ignore[operator]  # ours are functions
-
-
-for _field in attrs.fields(PredictiveCall):
-    setattr(PredictiveCall, _field.name, _view(_field))
-del _field
-
-
-_REQUIRED = frozenset({"device", "device_password", "route", "destination"})
-
-
-def _are_plain(texts: Any) -> bool:
-    """Whether one look at all texts together finds nothing wrong.
-
-    False only means that each field must be looked at.
-    """
-    device, password, route = texts.device, texts.device_password, texts.route
-    destination = texts.destination
-    account, account_password = texts.account, texts.account_password
-    mode, data, caller = texts.predictive_mode, texts.user_data, texts.caller_id
-    progress, reanswer = texts.call_progress_detection, texts.reanswer_time
-    detection, block = texts.destination_detection, texts.telemarketing_block
-    try:
-        together = "".join(
-            (
-                device,
-                password,
-                route,
-                destination,
-                "" if account is None else account,
-                "" if account_password is None else account_password,
-                "" if mode is None else mode,
-                "" if data is None else data,
-                "" if caller is None else caller,
-                "" if progress is None else progress,
-                "" if reanswer is None else reanswer,
-                "" if detection is None else detection,
-                "" if block is None else block,
-            )
-        )
-    except TypeError:  # not text
-        return False
-    return (
-        together.isprintable()
-        and len(together) <= MAX_TEXT
-        and "" not in (device, password, route, destination)
-    )
-
-
-def _problem_of(texts: object) -> str | None:
-    """Return what is wrong with a call's fields, naming the first, not its value."""
-    for field in attrs.fields(PredictiveCall):
-        problem = problem_of_text(
-            getattr(texts, field.name),
-            required=field.name in _REQUIRED,
-            lines=field.name == "user_data",
-        )
-        if problem:
-            return f"{field.name} {problem}"
-    return None
 
 
 OWN_FIELDS: Final = tuple(
@@ -262,16 +118,8 @@ def problem_of_fields(values: Mapping[str, object]) -> str | None:
     # One look at all of them is enough for nearly every row.
     if together.isprintable() and len(together) <= MAX_TEXT and "" not in texts:
         return None
-    for field in attrs.fields(PredictiveCall):
-        if field.name in values:
-            problem = problem_of_text(
-                opened(values[field.name]),
-                required=field.name in _REQUIRED,
-                lines=field.name == "user_data",
-            )
-            if problem:
-                return f"{field.name} {problem}"
-    return None
+    opened_values = {name: opened(value) for name, value in values.items()}
+    return first_problem(attrs.fields(PredictiveCall), opened_values)
 
 
 def check_field_names(names: Mapping[str, object]) -> None:

@@ -128,8 +128,7 @@ async def import_and_dial(job: MemoryJob, gauge: Gauge) -> None:
     defaults = call_defaults()
 
     def contacts() -> Iterator[ContactRow | RejectedRow]:
-        # The ledger finds duplicates itself: the reader need not remember them.
-        with open_contacts(csv, defaults=defaults, allow_duplicates=True) as rows:
+        with open_contacts(csv, defaults=defaults) as rows:
             for row in rows:
                 gauge.count()
                 yield row

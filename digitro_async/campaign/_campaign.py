@@ -114,7 +114,7 @@ class Campaign:
             finish=finish,
         )
 
-    def run(self) -> CampaignRun:
+    def run(self, *, max_calls: int | None = None) -> CampaignRun:
         """Dial what is pending, each contact at most once a run.
 
         Example::
@@ -125,6 +125,10 @@ class Campaign:
 
         The key of a result is the ledger's number of the contact. Entering raises
         ``LedgerError`` where a list was not added to its end, without ``partial``.
+
+        Args:
+            max_calls: Most contacts that this run takes on, None for no limit; the
+                rest stays pending.
         """
         return CampaignRun(
             self._ledger,
@@ -132,6 +136,7 @@ class Campaign:
             self._build_call,
             self._max_attempts,
             partial=self._partial,
+            max_calls=max_calls,
         )
 
     def _build_call(self, contact: ClaimedContact) -> PredictiveCall:

@@ -1,21 +1,21 @@
-"""Puts a list into a ledger, once, and says what became of its rows."""
+"""Puts a list into a ledger, each contact once, and counts its rows."""
 
 import asyncio
 import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from digitro_async._common.text import printable
 from digitro_async.campaign._import_summary import ImportSummary, add_page
 from digitro_async.campaign._row_pages import RowFile, RowPages, Rows
 from digitro_async.contacts import ContactRow, RejectedRow
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import AddResult, Ledger, NewContact
+from digitro_async.ledger import AddResult, NewContact
 from digitro_async.privacy import Personal
 
-__all__ = ["import_rows", "nth_identity"]
+__all__ = ["count_rows", "import_rows", "nth_identity"]
 
 PAGE = 2_000
 """Most rows of which the contacts are put into the ledger in one commit."""
@@ -24,8 +24,33 @@ _DIGEST_SLICE = 16
 """Pieces of a file that are hashed before the loop may look after something else."""
 
 
+class _ImportingLedger(Protocol):
+    """The part of a ledger that an import needs."""
+
+    async def begin_import(
+        self,
+        *,
+        file: str | None = None,
+        size: int | None = None,
+        digest: bytes | None = None,
+        now: float,
+    ) -> int: ...
+
+    async def add(
+        self,
+        contacts: Sequence[NewContact],
+        *,
+        importing: int | None = None,
+        rejected: int = 0,
+    ) -> Sequence[AddResult]: ...
+
+    async def end_import(
+        self, number: int, *, now: float, rejected: int = 0, edited: bool = False
+    ) -> None: ...
+
+
 async def import_rows(
-    ledger: Ledger,
+    ledger: _ImportingLedger,
     rows: Rows,
     *,
     repeated: Callable[[ContactRow, int], None] | None = None,
@@ -52,6 +77,57 @@ async def import_rows(
         finish()
     await ledger.end_import(number, now=time.time(), rejected=unnoted, edited=edited)
     return imported
+
+
+async def count_rows(
+    rows: Rows,
+    *,
+    repeated: Callable[[ContactRow, int], None] | None = None,
+    rejected: Callable[[RejectedRow], None] | None = None,
+    allow_duplicates: bool = False,
+) -> ImportSummary:
+    """Count the rows of a list as an import into an empty ledger would.
+
+    Takes about 100 bytes of memory a contact.
+
+    Args:
+        rows: See ``Campaign.add``, as for the others.
+        repeated: Called with a row whose contact came from another line, and that line.
+        rejected: Called with a row that is no contact.
+        allow_duplicates: Whether a contact that comes several times counts as often.
+    """
+    return await import_rows(
+        _CountingLedger(),
+        rows,
+        repeated=repeated,
+        rejected=rejected,
+        allow_duplicates=allow_duplicates,
+    )
+
+
+class _CountingLedger:
+    """A ledger that keeps nothing of a contact but the line it first came from."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, int] = {}
+
+    async def begin_import(self, **_: object) -> int:
+        """Take any list for the first one."""
+        return 1
+
+    async def add(
+        self, contacts: Sequence[NewContact], **_: object
+    ) -> Sequence[AddResult]:
+        """Tell of each contact whether it is new."""
+        return [self._add(contact) for contact in contacts]
+
+    async def end_import(self, number: int, **_: object) -> None:
+        """Keep nothing of it."""
+
+    def _add(self, contact: NewContact) -> AddResult:
+        key, known = hash(contact.identity), len(self._lines)
+        line = self._lines.setdefault(key, contact.line)
+        return AddResult(new=len(self._lines) > known, line=line)
 
 
 async def _facts_of(rows: Rows) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""ImportSummary: how many rows of a list became what; and lists without their end."""
+"""ImportSummary: counts of an import; and the check that each list has its end."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +13,7 @@ __all__ = ["ImportSummary", "add_page", "check_whole", "name_of"]
 
 @attrs.frozen(kw_only=True)
 class ImportSummary:
-    """How many rows of a list became what in a ledger.
+    """Counts of the rows of a list that was put into a ledger.
 
     Attributes:
         new: Contacts that were not there before.

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from digitro_async._common.validators import masked_fields
+from digitro_async._common.validators import masked_fields, quiet_init
 from digitro_async.calls import OWN_FIELDS, PredictiveCall, problem_of_fields
 from digitro_async.config._location import ConfigLocation, Place, read_text
 from digitro_async.config._secrets import WRONG_TEXT, resolve_secrets
@@ -38,6 +38,11 @@ __all__ = ["Config", "load_config"]
 _Built = TypeVar("_Built")
 
 
+def _wrapped(call: Mapping[str, Any]) -> dict[str, Any]:
+    return masked_fields(PredictiveCall, call)
+
+
+@quiet_init
 @attrs.frozen(kw_only=True)
 class Config:
     """The settings of one configuration file.
@@ -52,7 +57,9 @@ class Config:
     """
 
     pabx: tuple[PABX, ...]
-    call: Mapping[str, str | Secret | Personal] = attrs.field(repr=False)
+    call: Mapping[str, str | Secret | Personal] = attrs.field(
+        converter=_wrapped, repr=False
+    )
     retry: RetrySettings
     pause: PauseSettings
     lean: bool = False
@@ -179,9 +186,7 @@ def _has_certificate(path: Path) -> bool:
     return _CERTIFICATE.search(content) is not None
 
 
-def _build_call(
-    where: ConfigLocation, table: object
-) -> dict[str, str | Secret | Personal]:
+def _build_call(where: ConfigLocation, table: object) -> dict[str, str]:
     given = resolve_secrets(where, ("call",), table, _PASSWORDS)
     for name, value in given.items():
         if name not in OWN_FIELDS:
@@ -191,7 +196,7 @@ def _build_call(
     if found := problem_of_fields(given):
         field, _, problem = found.partition(" ")
         raise where.error(("call", field), problem)
-    return masked_fields(PredictiveCall, given)
+    return given
 
 
 def _build(

@@ -34,7 +34,7 @@ _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class RejectCode(enum.StrEnum):
-    """Why a row is no contact; a closed set, fit for counting."""
+    """Codes of the reasons why rows are no contacts; a closed set, fit for counting."""
 
     NO_NUMBER = "no_number"
     """The destination is empty or has no digit."""
@@ -73,7 +73,7 @@ class RejectCode(enum.StrEnum):
 
 
 class Problem(NamedTuple):
-    """What is wrong with a row, said without anything the row holds."""
+    """The problem that makes a row no contact; it repeats nothing of the row."""
 
     code: RejectCode
     reason: str
@@ -180,7 +180,7 @@ class ContactRow:
 
 @attrs.frozen(kw_only=True)
 class RejectedRow:
-    """A row that is no contact and why; it holds nothing of the row itself.
+    """The place of a row that is no contact, and the reason; nothing that it holds.
 
     Attributes:
         file: Name of the file, without its folder, on one line.
@@ -202,11 +202,11 @@ class RejectedRow:
 
 
 def one_line_name(path: str | os.PathLike[str]) -> str:
-    """Return a file's name as it is, but for what breaks lines or is no text."""
+    """Return a file's name with escapes for what breaks lines or is no text."""
     text = Path(path).name or str(path)
     return _NOT_IN_A_LINE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def file_name(path: str | os.PathLike[str]) -> str:
-    """Return a file's name as text that can always be shown."""
+    """Return a file's name as text that steers no terminal."""
     return printable(one_line_name(path))

@@ -1,8 +1,6 @@
 """Turns the cells of a line into a row, or says why they are none."""
 
-import hashlib
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 
 from digitro_async.calls import NEEDED_FIELDS, check_defaults
@@ -13,7 +11,7 @@ from digitro_async.contacts._numbers import read_number
 from digitro_async.errors import ConfigurationError, InvalidCallError
 from digitro_async.privacy import Personal, Secret
 
-__all__ = ["Defaults", "RowReader", "Seen", "needed_of_rows"]
+__all__ = ["Defaults", "RowReader", "needed_of_rows"]
 
 Defaults = Mapping[str, str | Secret | Personal]
 """Texts for fields of a call that a row leaves empty."""
@@ -43,34 +41,13 @@ def needed_of_rows(file: str, columns: Columns, defaults: Defaults) -> tuple[str
     return needed
 
 
-class Seen:
-    """Remembers texts by an 8-byte digest, under a key no one else has.
-
-    What stands in memory tells nothing about a number, and two different texts of a
-    million are taken for the same once in some 37 million runs.
-    """
-
-    def __init__(self) -> None:
-        self._keyed = hashlib.blake2b(digest_size=8, key=secrets.token_bytes(32))
-        self._digests: set[bytes] = set()
-
-    def add(self, text: str) -> bool:
-        """Remember the text; False where it was known."""
-        digest = self._keyed.copy()
-        digest.update(text.encode())
-        before = len(self._digests)
-        self._digests.add(digest.digest())
-        return len(self._digests) > before
-
-
 class RowReader:
     """Reads the rows of one file.
 
     Args:
-        columns: Where things stand.
+        columns: The place of each field.
         needed: Fields that each row must give.
         strip_punctuation: Whether numbers lose their punctuation.
-        seen: Where contacts are remembered, or None to let duplicates pass.
     """
 
     def __init__(
@@ -79,12 +56,10 @@ class RowReader:
         needed: Sequence[str],
         *,
         strip_punctuation: bool,
-        seen: Seen | None,
     ) -> None:
         self._columns = columns
         self._needed = needed
         self._strip = strip_punctuation
-        self._seen = seen
 
     def read(self, record: Record) -> ContactRow | Problem:
         """Return the row, or the problem that makes it no contact."""
@@ -117,9 +92,6 @@ class RowReader:
             # Its text is "<field> <problem>" and holds no value.
             field, _, reason = str(error.args[0]).partition(" ")
             return Problem(RejectCode.INVALID_FIELD, reason, field)
-        seen_as = f"id {own_id}" if own_id else f"number {number}"
-        if self._seen is not None and not self._seen.add(seen_as):
-            return _SAME_ID if own_id else _SAME_NUMBER
         return row
 
     def is_whole_row(self, text: str) -> bool:
@@ -138,12 +110,6 @@ class RowReader:
             for index, name in self._columns.fields
             if (cell := cells[index]) and not cell.isspace()
         }
-
-
-_SAME_ID = Problem(RejectCode.DUPLICATE, "an earlier row has the same id", "id")
-_SAME_NUMBER = Problem(
-    RejectCode.DUPLICATE, "an earlier row has the same number", "destination"
-)
 
 
 def _width_problem(cells: int, width: int) -> Problem:

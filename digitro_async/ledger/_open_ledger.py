@@ -6,7 +6,6 @@ from urllib.parse import unquote
 
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger._ledger_port import Ledger, LedgerReader
-from digitro_async.ledger.sqlite import SQLiteLedger, SQLiteLedgerReader
 
 __all__ = ["open_ledger", "open_ledger_reader"]
 
@@ -36,6 +35,9 @@ def open_ledger(
     del url  # not even in the frame: other addresses have passwords in them
     if isinstance(found, ConfigurationError):
         raise found
+    # Late, here and below: who reads a ledger loads no event loop.
+    from digitro_async.ledger.sqlite._sqlite_ledger import SQLiteLedger  # noqa: PLC0415
+
     return SQLiteLedger(found, any_file_system=any_file_system, accept_loss=accept_loss)
 
 
@@ -53,6 +55,10 @@ def open_ledger_reader(url: str | Path, *, accept_loss: bool = False) -> LedgerR
     del url  # as above
     if isinstance(found, ConfigurationError):
         raise found
+    from digitro_async.ledger.sqlite._sqlite_reader import (  # noqa: PLC0415
+        SQLiteLedgerReader,
+    )
+
     return SQLiteLedgerReader(found, accept_loss=accept_loss)
 
 

@@ -7,7 +7,6 @@ from typing import Final
 
 import attrs
 
-from digitro_async._common.drafts import draft_of
 from digitro_async.errors import (
     DigitroError,
     Outcome,
@@ -56,9 +55,6 @@ class AttemptResult:
     retry_after: float | None = attrs.field(default=None, repr=False)
 
 
-_SettledDraft: Final = draft_of(AttemptResult)
-
-
 def classify(seen: Observation, command: Command, *, now: float = 0.0) -> AttemptResult:
     """Return the result of one attempt.
 
@@ -76,15 +72,7 @@ def classify(seen: Observation, command: Command, *, now: float = 0.0) -> Attemp
             return AttemptResult(
                 Classification(Outcome.UNKNOWN, UnreadableAnswerError, code)
             )
-        draft = _SettledDraft()
-        draft.classification, draft.accepted, draft.retry_after = (
-            classification,
-            accepted,
-            None,
-        )
-        draft.__class__ = AttemptResult
-        settled: AttemptResult = draft
-        return settled
+        return AttemptResult(classification, accepted)
     if classification.error is ThrottledError:
         asked = seen.retry_after
         text = asked.reveal() if isinstance(asked, Personal) else asked

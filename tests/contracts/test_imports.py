@@ -79,7 +79,7 @@ def write_list(path: Path, count: int) -> Path:
 
 async def put_in(campaign: Campaign, path: Path, **given: Any) -> ImportSummary:
     """Put a contact file in."""
-    with open_contacts(path, defaults=CALL, allow_duplicates=True) as file:
+    with open_contacts(path, defaults=CALL) as file:
         return await campaign.add(file, **given)
 
 

@@ -30,7 +30,7 @@ from digitro_async.campaign import Campaign, _campaign_run, _ledger_recorder
 from digitro_async.contacts import ContactRow, open_contacts
 from digitro_async.dispatch import _answer
 from digitro_async.ledger import SQLiteLedger
-from digitro_async.ledger.sqlite import _sqlite_ledger
+from digitro_async.ledger.sqlite import _owners_sql, _sqlite_ledger
 from digitro_async.ledger.sqlite._batch_sql import write_intents
 from digitro_async.protocol import (
     AttemptResult,
@@ -167,13 +167,13 @@ def _intent_not_awaited() -> None:
 
 def _recovery_requeues() -> None:
     """Take an intent that nobody owns for one that may be called."""
-    recover = _sqlite_ledger._recover
+    recover = _owners_sql.recover_all
 
-    def requeue(connection: sqlite3.Connection) -> int:
+    def requeue(connection: sqlite3.Connection, now: float) -> int:
         connection.execute("UPDATE contact SET state = 1 WHERE state = 3")
-        return recover(connection)
+        return recover(connection, now)
 
-    _replace(_sqlite_ledger, "_recover", requeue)
+    _replace(_sqlite_ledger, "recover_all", requeue)
 
 
 def _retry_on_any_exception() -> None:
@@ -226,7 +226,7 @@ def _slots_forgotten() -> None:
     async def nothing(*_: Any) -> None:
         pass
 
-    _replace(_campaign_run.CampaignRun, "_keep_slots", nothing)
+    _replace(_campaign_run.CampaignRun, "_reserve_slots", nothing)
 
 
 def _change_verdicts(

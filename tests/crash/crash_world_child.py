@@ -38,7 +38,13 @@ from digitro_async.campaign import (
 from digitro_async.contacts import open_contacts
 from digitro_async.dispatch import _pacing
 from digitro_async.ledger import SQLiteLedger
-from digitro_async.ledger.sqlite import _database, _migrations, _queries, _sqlite_ledger
+from digitro_async.ledger.sqlite import (
+    _database,
+    _migrations,
+    _owners_sql,
+    _queries,
+    _sqlite_ledger,
+)
 from digitro_async.protocol import AttemptResult
 
 HOUR: Final = 3600.0
@@ -287,43 +293,40 @@ def _another_call_id() -> None:
 
 def _back_in_time_requeues() -> None:
     """Call those again whose intent seems to be of the future."""
-    recover = _sqlite_ledger._recover
+    recover = _owners_sql.recover_all
 
-    def requeue(connection: sqlite3.Connection) -> int:
+    def requeue(connection: sqlite3.Connection, now: float) -> int:
         connection.execute(
             "UPDATE contact SET state = 1 WHERE state IN (3, 4) AND sent_at > ?",
             (time.time() + HOUR / 2,),
         )
-        return recover(connection)
+        return recover(connection, now)
 
-    _replace(_sqlite_ledger, "_recover", requeue)
+    _replace(_sqlite_ledger, "recover_all", requeue)
 
 
 def _renames_forgotten() -> None:
     """Hold the slots of calls that were made under today's name alone."""
-    if not hasattr(_campaign_run, "Places"):  # else it knows names only as it is
-        return
-    keep: Any = _campaign_run.CampaignRun._keep_slots
+    keep: Any = _campaign_run.CampaignRun._reserve_slots
 
     class ByName:
-        def __init__(self, run: Any, places: Any) -> None:
-            self._run, self._places = run, places
+        def __init__(self, run: Any, addresses: Any) -> None:
+            self._run, self._addresses = run, addresses
 
         def elsewhere(self, address: str) -> frozenset[str]:
             every = self._run._client.dispatcher.pabx
             here = {one.name for one in every if address in one.base_url}
-            return frozenset(self._places.of_name) - here
+            return frozenset(self._addresses.of_name) - here
 
-    async def by_name(self: Any, quarantine: float, places: Any) -> None:
-        await keep(self, quarantine, ByName(self, places))
+    async def by_name(self: Any, quarantine: float, addresses: Any) -> None:
+        await keep(self, quarantine, ByName(self, addresses))
 
-    _replace(_campaign_run.CampaignRun, "_keep_slots", by_name)
+    _replace(_campaign_run.CampaignRun, "_reserve_slots", by_name)
 
 
 def _clock_believed() -> None:
     """Take the wall's clock for right."""
-    if hasattr(_queries, "latest_by"):  # else it is believed as it is
-        _replace(_queries, "latest_by", lambda _, now: lambda at: min(at, now))
+    _replace(_queries, "latest_by", lambda _, now, __: lambda at: min(at, now))
 
 
 WORLD_BUGS: Final[dict[str, Callable[[], None]]] = {

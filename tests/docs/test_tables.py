@@ -35,10 +35,11 @@ from digitro_async import (
     Secret,
     testing,
 )
+from digitro_async.cli import _results
 from digitro_async.cli._app import app as digitro
 from digitro_async.cli._exit import Exit
 from digitro_async.config import load_config
-from digitro_async.contacts import ContactRow, RejectsFile, ResultsFile, open_contacts
+from digitro_async.contacts import ContactRow, RejectsFile, open_contacts
 from digitro_async.testing import FaultPlan
 
 COMMANDS = [name for name in digitro if not name.startswith("-")]
@@ -85,7 +86,7 @@ def test_file_columns() -> None:
     ]
     rejects = text_under("contact-files", "Rejects file").rpartition("has")[2]
 
-    assert named == list(ResultsFile._header)
+    assert named == list(_results._COLUMNS)
     assert ticked(rejects) == list(RejectsFile._header)
 
 

@@ -58,7 +58,6 @@ def contact_file(chance: random.Random) -> tuple[bytes, dict[str, Any]]:
         "encoding": chance.choice((None, None, encoding, *ENCODINGS)),
         "ignore_unknown_columns": chance.random() < 0.5,
         "strip_punctuation": chance.random() < 0.5,
-        "allow_duplicates": chance.random() < 0.5,
     }
 
 

@@ -59,7 +59,6 @@ def data_lines(text: str) -> list[int]:
         {
             "ignore_unknown_columns": st.booleans(),
             "strip_punctuation": st.booleans(),
-            "allow_duplicates": st.booleans(),
             "encoding": st.none() | st.sampled_from(["utf-8", "cp1252", "ascii"]),
         }
     ),

@@ -344,8 +344,8 @@ async def test_what_can_not_be_stored(tmp_path: Path) -> None:
     It is in the frames of the methods that it was handed to, as an argument.
     """
     async with watched() as watch, open_ledger(tmp_path / "ledger.db") as ledger:
-        for name in ("remember", "recall"):
-            given = [f"{TEXT}\udc81"] * (2 if name == "remember" else 1)
+        for name in ("set_setting", "get_setting"):
+            given = [f"{TEXT}\udc81"] * (2 if name == "set_setting" else 1)
             with pytest.raises(LedgerError) as caught:
                 await getattr(ledger, name)(*given)
             watch.take(name, caught.value.with_traceback(None))

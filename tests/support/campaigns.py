@@ -2,9 +2,12 @@
 
 import collections
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from helpers import ScriptedTransport, make_pabx, take_into
+from ledgers import SHELVES, Shelf
 
 from digitro_async import (
     CallResult,
@@ -29,6 +32,7 @@ __all__ = [
     "outcomes",
     "run",
     "scripted",
+    "shelf",
 ]
 
 CALL = {"device": "1125000", "device_password": "canary-4567"}
@@ -87,3 +91,9 @@ def scripted(
     settings = {name: given.pop(name) for name in ("pabx", "pause") if name in given}
     client = ScriptedClient(transport, **settings)
     return Campaign(ledger, client, call=CALL, **given), client
+
+
+@pytest.fixture(params=SHELVES)
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
+    """Return where the ledger of this test stands."""
+    return SHELVES[request.param](tmp_path)

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledgers import accept, some
+from ledgers import (
+    accept,
+    claim,
+    intend,
+    some,
+)
 
 from digitro_async.ledger import SQLiteLedger, State
 from digitro_async.ledger._state import Step
@@ -120,8 +125,8 @@ async def test_it_is_dialled_on(path: Path) -> None:
     old_ledger(path, [("one", "A"), ("one", "A")])
     async with SQLiteLedger(path) as ledger:
         await ledger.reconcile("C2", accepted=False, evidence="x", now=time.time())
-        (contact, _) = await ledger.claim(2)
-        await ledger.intend(contact.number, "one", time.time())
+        (contact, _) = await claim(ledger, 2)
+        await intend(ledger, contact.number, "one", time.time())
         state = await accept(ledger, contact.number, "A")
     async with SQLiteLedger(path) as ledger:
         counts = some(await ledger.counts())

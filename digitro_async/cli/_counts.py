@@ -1,4 +1,4 @@
-"""Counts what became of a list."""
+"""Counts the outcomes of a run."""
 
 import time
 from collections import Counter
@@ -12,7 +12,7 @@ __all__ = ["RunCounts", "summary_of"]
 
 @attrs.define
 class RunCounts:
-    """What became of a list so far.
+    """Counts of one run so far.
 
     Attributes:
         outcomes: Contacts settled, by outcome.
@@ -39,16 +39,16 @@ class RunCounts:
         return time.monotonic() - self.began
 
 
-def summary_of(tally: RunCounts) -> list[tuple[str, str]]:
-    """Return the lines that a list ends with."""
-    seconds = max(tally.seconds, 1e-9)
-    rows = [("contacts", f"{tally.settled}")]
+def summary_of(counts: RunCounts) -> list[tuple[str, str]]:
+    """Return the lines that a run ends with, as name and value."""
+    seconds = max(counts.seconds, 1e-9)
+    rows = [("contacts", f"{counts.settled}")]
     rows += [
-        (outcome.value, f"{tally.outcomes[outcome]}")
+        (outcome.value, f"{counts.outcomes[outcome]}")
         for outcome in Outcome
-        if tally.outcomes[outcome] or outcome is Outcome.ACCEPTED
+        if counts.outcomes[outcome] or outcome is Outcome.ACCEPTED
     ]
-    rows.append(("rejected rows", f"{tally.rejected_rows}"))
+    rows.append(("rejected rows", f"{counts.rejected_rows}"))
     rows.append(("seconds", f"{seconds:.1f}"))
-    rows.append(("calls a second", f"{tally.settled / seconds:.1f}"))
+    rows.append(("calls a second", f"{counts.settled / seconds:.1f}"))
     return rows

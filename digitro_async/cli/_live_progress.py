@@ -7,45 +7,43 @@ goes wrong with the display, the run goes on.
 
 import asyncio
 import contextlib
+import os
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 
 import attrs
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
+from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._output import print_error
-from digitro_async.cli._tally import RunCounts
 from digitro_async.dispatch import Statistics
 
 __all__ = ["show_progress"]
 
-LIVE_SECONDS = 0.25
 PLAIN_SECONDS = 5.0
 
 Rows = list[tuple[str, str]]
+Showing = Coroutine[object, object, None]
 
 
 @attrs.frozen
-class _View:
-    tally: RunCounts
-    left: Callable[[], float | None]
+class _Progress:
+    counts: RunCounts
+    left: Callable[[], float]
     statistics: Callable[[], Statistics]
 
     def rows(self) -> Rows:
         statistics = self.statistics()
         rows = [
-            ("settled", f"{self.tally.settled}"),
+            ("settled", f"{self.counts.settled}"),
             ("rate", f"{statistics.rate:.1f}/s"),
             ("in flight", f"{statistics.in_flight}"),
             *(
                 (outcome.value, f"{count}")
-                for outcome, count in sorted(self.tally.outcomes.items())
+                for outcome, count in sorted(self.counts.outcomes.items())
             ),
         ]
-        if self.tally.rejected_rows:
-            rows.append(("rejected rows", f"{self.tally.rejected_rows}"))
+        if self.counts.rejected_rows:
+            rows.append(("rejected rows", f"{self.counts.rejected_rows}"))
         rows.extend(
             (f"{one.name} paused", one.paused)
             for one in statistics.pabx.values()
@@ -55,8 +53,7 @@ class _View:
         return rows
 
     def _seconds_left(self, rate: float) -> float | None:
-        left = self.left()
-        return None if left is None or not rate else max(0.0, left) / rate
+        return max(0.0, self.left()) / rate if rate else None
 
 
 def _duration(seconds: float | None) -> str:
@@ -69,21 +66,19 @@ def _duration(seconds: float | None) -> str:
 
 @contextlib.asynccontextmanager
 async def show_progress(
-    tally: RunCounts,
-    left: Callable[[], float | None],
+    counts: RunCounts,
+    left: Callable[[], float],
     statistics: Callable[[], Statistics],
 ) -> AsyncIterator[None]:
     """Show how a list goes on while the block runs.
 
     Args:
-        tally: What became of it so far.
-        left: Returns how many contacts are left, None where that is not known.
-        statistics: What the client is doing.
+        counts: Outcomes so far.
+        left: Returns how many contacts are left.
+        statistics: Returns the counts of the client at this moment.
     """
-    view = _View(tally, left, statistics)
-    console = _Console(stderr=True)
-    on_screen = console.is_terminal and not console.is_dumb_terminal
-    show = _show_live(view, console) if on_screen else _show_lines(view)
+    progress = _Progress(counts, left, statistics)
+    show = _table_of(progress) or _show_lines(progress)
     showing = asyncio.create_task(_unless_it_fails(show))
     try:
         yield
@@ -92,35 +87,27 @@ async def show_progress(
         await asyncio.wait([showing])
 
 
-class _Console(Console):
-    """A console whose reader may go away; rich would end the process."""
+def _table_of(progress: _Progress) -> Showing | None:
+    """Return the table's coroutine; None where none can be drawn."""
+    # A process whose stderr was closed before it began has none.
+    with contextlib.suppress(Exception):
+        if sys.stderr.isatty() or os.environ.get("FORCE_COLOR"):
+            # rich takes long to load, so it is loaded for a terminal only.
+            from digitro_async.cli import _live_table  # noqa: PLC0415 - see above
 
-    def on_broken_pipe(self) -> None:
-        """Show nothing from now on."""
-        self.quiet = True
+            console = _live_table.LiveConsole(stderr=True)
+            if _live_table.may_draw(console):
+                return _live_table.show_table(progress.rows, console)
+    return None
 
 
-async def _unless_it_fails(showing: Coroutine[object, object, None]) -> None:
+async def _unless_it_fails(showing: Showing) -> None:
     with contextlib.suppress(Exception):
         await showing
 
 
-async def _show_live(view: _View, console: Console) -> None:
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        while True:
-            await asyncio.to_thread(_draw, live, view.rows())
-            await asyncio.sleep(LIVE_SECONDS)
-
-
-def _draw(live: Live, rows: Rows) -> None:
-    table = Table.grid(padding=(0, 2))
-    for name, value in rows:
-        table.add_row(Text(name), Text(value))  # text alone would be read as markup
-    live.update(table, refresh=True)
-
-
-async def _show_lines(view: _View) -> None:
+async def _show_lines(progress: _Progress) -> None:
     while True:
         await asyncio.sleep(PLAIN_SECONDS)
-        line = "  ".join(f"{name} {value}" for name, value in view.rows())
+        line = "  ".join(f"{name} {value}" for name, value in progress.rows())
         await asyncio.to_thread(print_error, line)

@@ -1,4 +1,4 @@
-"""Runs a command's coroutine on the fastest loop there is, and hears signals."""
+"""Runs the coroutine of a command on the fastest event loop, and hears signals."""
 
 import asyncio
 import contextlib
@@ -8,15 +8,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from digitro_async.cli._exit import Course, Exit
-from digitro_async.cli._interrupts import current, leave_with
+from digitro_async.cli._interrupts import current
 from digitro_async.cli._output import print_error
 from digitro_async.errors import DigitroError
 from digitro_async.process import tune_process
 
 __all__ = [
     "cut_off",
-    "ends_anyway",
-    "finish_first",
     "on_interrupt",
     "run_tuned",
     "to_its_end",
@@ -28,7 +26,7 @@ _Result = TypeVar("_Result")
 def run_tuned(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a coroutine with ``tune_process()``, on uvloop where it is installed.
 
-    A signal cancels it, unless it says otherwise with ``on_interrupt``.
+    A signal cancels the coroutine, unless it says otherwise with ``on_interrupt``.
 
     Raises:
         KeyboardInterrupt: If it was cancelled by a signal.
@@ -82,17 +80,6 @@ def on_interrupt(
         yield
 
 
-def ends_anyway() -> None:
-    """Let the first signal change nothing from now on: the end is near."""
-    current().do(finish_first)
-
-
-def finish_first(times: int) -> None:
-    """Go on at the first signal; leave at the second."""
-    if times > 1:
-        leave_with(Exit.INTERRUPTED)
-
-
 @contextlib.contextmanager
 def _woken_by_signals() -> Iterator[None]:
     """Let a signal end the loop's wait for the network, where it does not by itself."""
@@ -127,7 +114,7 @@ def cut_off(task: "asyncio.Task[Any]") -> None:
 
 
 def to_its_end(course: Course, act: Callable[[], Exit]) -> Exit:
-    """Do what a command does, and return its exit code whatever happens meanwhile.
+    """Run a command, and return its exit code whatever happens meanwhile.
 
     Raises:
         DigitroError: If it fails before a call went out, as OSError does too.
