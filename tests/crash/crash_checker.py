@@ -24,6 +24,9 @@ from functools import partial
 from pathlib import Path
 
 import attrs
+
+if __name__ == "__main__":  # pytest finds what several folders share by itself
+    sys.path.append(str(Path(__file__).parents[1] / "support"))
 import crash_child
 from crash_child import BUGS, Job
 from crash_processes import FAULTS, LATENCY, Child, simulate

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from leak_places import Watch
 from leaks import CANARIES, call_with_canaries
+from planting import CALLS_ENCODED, ERRORS_MADE
 from test_leaks import at, play
 
 from digitro_async import (
@@ -19,36 +20,38 @@ from digitro_async import (
     Secret,
     Statistics,
 )
-from digitro_async.dispatch import _answer, _dispatcher
-from digitro_async.protocol import encode_call
-from digitro_async.protocol import error_of as error_of_attempt
 from digitro_async.testing import FakePABX, Fault, FaultPlan
 
 
 def log_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
     """Log what is sent."""
 
-    def encode(call: PredictiveCall, unset: Any) -> bytes:
-        body = encode_call(call, unset)
-        logging.getLogger("digitro_async").debug("sending %s", body)
-        return body
+    def logging_it(encode: Any) -> Any:
+        def encode_and_log(call: PredictiveCall, *unset: Any) -> Any:
+            body = encode(call, *unset)
+            logging.getLogger("digitro_async").debug("sending %s", body)
+            return body
 
-    monkeypatch.setattr(_dispatcher, "encode", encode)
+        return encode_and_log
+
+    CALLS_ENCODED.replace(logging_it, monkeypatch.setattr)
 
 
 def spoil_errors(
     monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Any, str], None]
 ) -> None:
     """Change the error of every attempt; what the PABX wrote is known then."""
-    made = error_of_attempt
 
-    def error_of(*given: Any, **more: Any) -> DigitroError | None:
-        error = made(*given, **more)
-        if error is not None:
-            spoil(error, call_with_canaries().destination.reveal())
-        return error
+    def spoiling(make: Any) -> Any:
+        def error_of(*given: Any, **more: Any) -> DigitroError | None:
+            error: DigitroError | None = make(*given, **more)
+            if error is not None:
+                spoil(error, call_with_canaries().destination.reveal())
+            return error
 
-    monkeypatch.setattr(_answer, "error_of", error_of)
+        return error_of
+
+    ERRORS_MADE.replace(spoiling, monkeypatch.setattr)
 
 
 def set_args(error: Any, text: str) -> None:
