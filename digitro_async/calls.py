@@ -1,8 +1,8 @@
-"""PredictiveCall: the 13 texts of a call, kept where nothing shows them."""
+"""Calls: one class for each command, whose texts are kept where nothing shows them."""
 
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 
@@ -23,6 +23,7 @@ __all__ = [
     "NEEDED_FIELDS",
     "OPTIONAL_FIELDS",
     "OWN_FIELDS",
+    "Call",
     "PredictiveCall",
     "check_defaults",
     "check_field_names",
@@ -50,14 +51,22 @@ class _CallTexts(Masked):
     )
 
 
-class _HasTexts:
-    """What attrs must not take for a field."""
+class Call:
+    """A command to a PABX, as a program gives it. Base of every class of calls.
 
+    Attributes:
+        command: Name of its row in the command table.
+    """
+
+    command: ClassVar[str]
+
+    # The texts of its fields, opened. Not declared in a subclass: attrs would take it
+    # for a field.
     _texts: Any
 
 
 @attrs.frozen(kw_only=True, slots=False, init=False)
-class PredictiveCall(_HasTexts):
+class PredictiveCall(Call):
     """A predictive call as the PABX is asked to make it.
 
     The 13 documented fields (docs-pabx.digitro.com/api-10271002) under English names,
@@ -84,6 +93,8 @@ class PredictiveCall(_HasTexts):
         InvalidCallError: If a required field is empty, or a field is not text, too
             long, or holds control characters; the text names the field only.
     """
+
+    command: ClassVar[str] = "predictive_call"
 
     device: str
     device_password: Secret = attrs.field(converter=secret)

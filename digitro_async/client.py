@@ -115,7 +115,7 @@ class DigitroClient:
         self._sessions.check_usable()
         result = await self._dispatcher.submit(call, pabx=pabx, max_wait=max_wait)
         del call  # it may be anything; tools show the locals of an error's frames
-        if result.accepted is not None:
+        if isinstance(result.accepted, CallAccepted):
             return result.accepted
         error = result.error or OutcomeUnknownError()
         if error.reason == Failure.CONFIGURATION:

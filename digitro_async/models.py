@@ -13,7 +13,7 @@ from digitro_async._common.validators import (
     quiet_init,
     secret,
 )
-from digitro_async.calls import PredictiveCall
+from digitro_async.calls import Call, PredictiveCall
 from digitro_async.errors import ConfigurationError, DigitroError, Outcome
 from digitro_async.privacy import Secret
 from digitro_async.settings import (
@@ -26,8 +26,10 @@ from digitro_async.settings import (
 
 __all__ = [
     "PABX",
+    "Call",
     "CallAccepted",
     "CallResult",
+    "CommandAccepted",
     "DispatchItem",
     "Outcome",
     "PredictiveCall",
@@ -113,7 +115,23 @@ class PABX:
 
 
 @attrs.frozen
-class CallAccepted:
+class CommandAccepted:
+    """The PABX received a command. The answers to commands are of classes under this.
+
+    Attributes:
+        raw: The whole answer, keys this library doesn't know included.
+    """
+
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)
+
+    @property
+    def call_id(self) -> str | None:
+        """The PABX's identity of a call, None where the answer gives none."""
+        return None
+
+
+@attrs.frozen
+class CallAccepted(CommandAccepted):
     """The PABX received the command. It does not mean ringing, let alone answered.
 
     Attributes:
@@ -136,7 +154,7 @@ class DispatchItem:
         key: Anything; it comes back in the result.
     """
 
-    call: PredictiveCall
+    call: Call
     pabx: str | None = None
     key: Hashable = attrs.field(default=None, repr=False)
 
@@ -161,7 +179,7 @@ class CallResult:
     """What became of one dispatched call.
 
     Attributes:
-        call: The call itself, the very object that was given.
+        call: The call itself, the very object that was given, of its own class.
         outcome: What is known of it.
         call_id: The PABX's call id where it was accepted.
         error: Why it was not, ready to be raised; None where it was accepted.
@@ -171,7 +189,7 @@ class CallResult:
         key: The key of its ``DispatchItem``.
     """
 
-    call: PredictiveCall
+    call: Any
     outcome: Outcome
     call_id: str | None = None
     error: DigitroError | None = None
@@ -179,4 +197,4 @@ class CallResult:
     attempts: int = 0
     timings: Timings = Timings(None, 0.0, 0.0)
     key: Hashable = attrs.field(default=None, repr=False)
-    accepted: CallAccepted | None = attrs.field(default=None, repr=False)
+    accepted: CommandAccepted | None = attrs.field(default=None, repr=False)

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -60,6 +61,12 @@ _mend_aioresponses()
 # Until one is set, asking for the main thread's loop makes one: pytest-asyncio asks,
 # and nobody closes it. A later test would get the warning.
 asyncio.set_event_loop(None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let coverage measure the processes that run tests, and no program they start."""
+    if not getattr(config.option, "numprocesses", None):
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._output import hand_out, print_error
 from digitro_async.cli._runner import ends_anyway, on_interrupt, run_tuned, to_its_end
 from digitro_async.client import DigitroClient
-from digitro_async.config._config import Config, load_config
+from digitro_async.config import Config, load_config
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
@@ -38,8 +39,8 @@ def call(
         pabx: Name of the PABX that must take it.
         user_data: Free text that travels with the call.
     """
-    loaded = load_config(config)
-    fields = dict(loaded.call) | {"destination": destination}
+    loaded = load_config(config, can_resume=False)
+    fields: dict[str, Any] = {**loaded.call, "destination": destination}
     if user_data is not None:
         fields["user_data"] = user_data
     for name in ("device", "device_password"):

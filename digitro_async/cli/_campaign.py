@@ -11,7 +11,7 @@ from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.cli._tally import RunCounts
 from digitro_async.client import DigitroClient
-from digitro_async.config._config import Config
+from digitro_async.config import Config
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import Ledger, State
 from digitro_async.models import CallResult

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from digitro_async.cli._output import print_error
 from digitro_async.client import DigitroClient
-from digitro_async.config._config import Config
+from digitro_async.config import Config
 from digitro_async.transport import LeanSessionManager, SessionManager
 
 __all__ = ["open_client"]

@@ -22,7 +22,7 @@ from digitro_async.cli._insisting import InsistingToDial
 from digitro_async.cli._ledger import write_results
 from digitro_async.cli._output import print_line
 from digitro_async.cli._runner import run_tuned, to_its_end
-from digitro_async.config._config import load_config
+from digitro_async.config import load_config
 from digitro_async.contacts import RejectsFile, open_contacts
 from digitro_async.errors import ConfigurationError
 from digitro_async.protocol import WIRE_NAMES

@@ -18,7 +18,7 @@ from digitro_async.cli._insisting import (
 )
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.cli._runner import run_tuned, to_its_end
-from digitro_async.config._config import Config, load_config
+from digitro_async.config import Config, load_config
 from digitro_async.contacts import (
     ContactFile,
     ContinuedRejects,
@@ -76,7 +76,7 @@ def dial(
     _check_options(ledger, plan, results, max_calls)
     if contacts is None:
         return _resume(config, ledger, plan, dry_run=dry_run)
-    loaded = load_config(config)
+    loaded = load_config(config, can_resume=False)
     opened = open_contacts(
         contacts,
         defaults=loaded.call,
@@ -108,7 +108,7 @@ def _resume(config: Path, ledger: Path | None, plan: Plan, *, dry_run: bool) -> 
         raise ConfigurationError("--edited is about a contact file; name one")
     if not ledger.exists():
         raise ConfigurationError("--ledger is not there; name a contact file too")
-    return _dial_ledger(load_config(config), ledger, plan)
+    return _dial_ledger(load_config(config, can_resume=False), ledger, plan)
 
 
 def _dial_ledger(config: Config, ledger: Path, plan: Plan) -> Exit:

@@ -15,7 +15,7 @@ from digitro_async.cli._progress import show_progress
 from digitro_async.cli._runner import cut_off, ends_anyway, on_interrupt
 from digitro_async.cli._tally import RunCounts, summary_of
 from digitro_async.client import DigitroClient
-from digitro_async.config._config import Config
+from digitro_async.config import Config
 from digitro_async.contacts import (
     ContactFile,
     ContactRow,

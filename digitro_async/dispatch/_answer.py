@@ -6,6 +6,7 @@ from digitro_async.dispatch._admission import Admission
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     AttemptResult,
+    Command,
     Evidence,
     Failure,
     Observation,
@@ -32,6 +33,7 @@ class Attempt:
 
 def classify_answer(
     admission: Admission,
+    command: Command,
     evidence: Evidence,
     observation: Observation,
     *,
@@ -42,15 +44,17 @@ def classify_answer(
 
     Args:
         admission: The admission of the PABX that answered.
+        command: The row of the call's command.
         evidence: The evidence of the attempt; it keeps no call afterwards, unless a
             later doubt about the answer must be recorded.
         observation: The observation of the attempt.
         sent_at: Unix time when the attempt began.
         is_recorded: Whether attempts of this call are recorded.
     """
-    result = classify(observation, now=sent_at)
+    result = classify(observation, command, now=sent_at)
     connection, accepted = evidence.connection, result.accepted
-    if accepted is not None and admission.is_repeated(accepted.call_id):
+    call_id = None if accepted is None else accepted.call_id
+    if call_id is not None and admission.is_repeated(call_id):
         result = repeated_call_id()
     elif accepted is not None and not evidence.is_doubtful:  # nearly always
         if connection is None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from digitro_async._common.drafts import draft_of
 from digitro_async.errors import DigitroError, Outcome
-from digitro_async.models import CallAccepted, CallResult, PredictiveCall, Timings
+from digitro_async.models import Call, CallResult, CommandAccepted, Timings
 
 __all__ = ["make_call_result"]
 
@@ -16,12 +16,12 @@ _ResultDraft: Final = draft_of(CallResult)
 
 
 def make_call_result(  # noqa: PLR0917 - one parameter for each value
-    call: PredictiveCall,
+    call: Call,
     key: Hashable,
     pabx: str | None,
     attempts: int,
     error: DigitroError | None,
-    accepted: CallAccepted | None,
+    accepted: CommandAccepted | None,
     sent_at: float | None,
     waited: float,
     latency: float,

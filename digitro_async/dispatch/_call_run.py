@@ -26,16 +26,18 @@ from digitro_async.errors import (
     NotSentError,
     Outcome,
 )
-from digitro_async.models import CallAccepted, CallResult, PredictiveCall
+from digitro_async.models import Call, CallResult, CommandAccepted
 from digitro_async.protocol import (
     AttemptResult,
+    Command,
     Connection,
     Evidence,
     Failure,
+    build_request,
+    command_of,
     doubtful_answer,
     error_of,
 )
-from digitro_async.protocol import encode_call as encode
 
 __all__ = ["CallRun", "Phase", "is_cancelled"]
 
@@ -80,6 +82,7 @@ class CallRun:
     """
 
     __slots__ = (
+        "_command",
         "_connection",
         "_deliver",
         "_doubts",
@@ -104,7 +107,7 @@ class CallRun:
     def __init__(  # noqa: PLR0917 - all of it is known at the start
         self,
         services: CallServices,
-        call: PredictiveCall,
+        call: Call,
         clock: Callable[[], float],
         pabx: str | None = None,
         key: Hashable = None,
@@ -125,6 +128,7 @@ class CallRun:
         self._key = key
         self._recorder = recorder
         self._deliver = deliver
+        self._command: Command  # the row of its command, once it runs
         self._connection: Connection | None = None  # of its last attempt
         self._doubts: Doubts | None = None  # of the PABX of its last attempt
         self._problem = ""  # why its PABX can't be used as configured
@@ -147,9 +151,11 @@ class CallRun:
         """
         services = self._services
         admission = services.router.choose(self._pabx)
-        if admission is None or not isinstance(self.call, PredictiveCall):
+        command = command_of(self.call)
+        if admission is None or command is None:
             invalid = invalid_call(known_pabx=admission is not None)
             return self.end(self.began, invalid)
+        self._command = command
         services.in_flight.count += 1
         now = self.began
         try:
@@ -204,7 +210,7 @@ class CallRun:
         now: float,
         error: DigitroError | None,
         pabx: str | None = None,
-        accepted: CallAccepted | None = None,
+        accepted: CommandAccepted | None = None,
     ) -> CallResult:
         """Return the result that the call ends in.
 
@@ -265,9 +271,10 @@ class CallRun:
                 raise
         cancelled: tuple[object, ...] | None = None
         try:
+            pabx = admission.pabx
             observation = await self._services.transport.exchange(
-                admission.pabx,
-                encode(self.call, admission.pabx.unset_fields),
+                pabx,
+                build_request(self.call, pabx.channel_id, pabx.unset_fields),
                 evidence,
             )
             connection = evidence.connection
@@ -291,6 +298,7 @@ class CallRun:
         self._connection = evidence.connection
         result = classify_answer(
             admission,
+            self._command,
             evidence,
             observation,
             sent_at=self.sent_at,

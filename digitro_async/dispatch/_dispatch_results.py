@@ -20,14 +20,11 @@ from digitro_async.errors import (
     PABXPausedError,
     SourceError,
 )
-from digitro_async.models import CallResult, DispatchItem, PredictiveCall
+from digitro_async.models import Call, CallResult, DispatchItem
 
 __all__ = ["Calls", "DispatchResults"]
 
-Calls = (
-    Iterable[PredictiveCall | DispatchItem]
-    | AsyncIterable[PredictiveCall | DispatchItem]
-)
+Calls = Iterable[Call | DispatchItem] | AsyncIterable[Call | DispatchItem]
 
 _NO_MORE: Any = object()
 _LATER: Any = object()
@@ -40,7 +37,7 @@ LONG_READ = 0.5
 class ReadsAhead(Protocol):
     """An asynchronous source that often has its next call at hand."""
 
-    def next_ready(self) -> PredictiveCall | DispatchItem | None:
+    def next_ready(self) -> Call | DispatchItem | None:
         """Return the next call, None where it must be waited for."""
         ...
 

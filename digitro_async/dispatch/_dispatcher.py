@@ -16,7 +16,7 @@ from digitro_async.dispatch._live_clock import live_clock, live_time
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._router import Router
 from digitro_async.dispatch._statistics import Statistics
-from digitro_async.models import PABX, CallResult, PredictiveCall
+from digitro_async.models import PABX, Call, CallResult
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 from digitro_async.transport import Transport
 
@@ -71,7 +71,7 @@ class Dispatcher:
 
     async def submit(
         self,
-        call: PredictiveCall,
+        call: Call,
         *,
         pabx: str | None = None,
         key: Hashable = None,

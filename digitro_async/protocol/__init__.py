@@ -2,8 +2,6 @@
 
 from digitro_async.protocol._attempt import (
     AttemptResult,
-    build_headers,
-    build_url,
     classify,
     doubtful_answer,
     error_of,
@@ -20,42 +18,53 @@ from digitro_async.protocol._classification import (
     classify_evidence,
     is_answer,
 )
-from digitro_async.protocol._codec import (
+from digitro_async.protocol._commands import (
+    COMMANDS,
+    Command,
+    WireField,
+    command_of,
+)
+from digitro_async.protocol._decoding import (
     MAX_ANSWER_BYTES,
     MAX_ANSWER_DEPTH,
     UnreadableBodyError,
     call_ids_in,
     decode_answer,
-    encode_call,
-    structure_call,
-    unstructure_call,
+    decode_object,
 )
+from digitro_async.protocol._encoding import encode_call, unstructure_call
 from digitro_async.protocol._names import WIRE_NAMES
+from digitro_async.protocol._request import Request, build_headers, build_request
 
 __all__ = [
     "ACCEPTED_STATUS",
+    "COMMANDS",
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
     "PABX_REASONS",
     "WIRE_NAMES",
     "AttemptResult",
     "Classification",
+    "Command",
     "Connection",
     "Evidence",
     "Failure",
     "Observation",
+    "Request",
     "UnreadableBodyError",
+    "WireField",
     "build_headers",
-    "build_url",
+    "build_request",
     "call_ids_in",
     "classify",
     "classify_evidence",
+    "command_of",
     "decode_answer",
+    "decode_object",
     "doubtful_answer",
     "encode_call",
     "error_of",
     "is_answer",
     "repeated_call_id",
-    "structure_call",
     "unstructure_call",
 ]

@@ -1,4 +1,4 @@
-"""A PABX -> where and how to POST; an observation -> a settled attempt."""
+"""An observation -> the result of the attempt, and its error."""
 
 import datetime as dt
 import email.utils
@@ -9,26 +9,23 @@ import attrs
 
 from digitro_async._common.drafts import draft_of
 from digitro_async.errors import (
-    ConfigurationError,
     DigitroError,
     Outcome,
     ThrottledError,
     UnreadableAnswerError,
 )
-from digitro_async.models import PABX, CallAccepted
+from digitro_async.models import CommandAccepted
 from digitro_async.privacy import Personal
 from digitro_async.protocol._classification import (
     Classification,
     Observation,
     classify_evidence,
 )
-from digitro_async.protocol._codec import UnreadableBodyError, decode_answer
-from digitro_async.protocol._names import API_KEY_HEADER, PREDICTIVE_CALL_PATH
+from digitro_async.protocol._commands import Command
+from digitro_async.protocol._decoding import UnreadableBodyError
 
 __all__ = [
     "AttemptResult",
-    "build_headers",
-    "build_url",
     "classify",
     "doubtful_answer",
     "error_of",
@@ -44,32 +41,6 @@ write a phone number there, which would stand in the error as that many seconds.
 _ACCEPTED: Final = Outcome.ACCEPTED  # each time it is looked up costs a lot
 
 
-def build_url(pabx: PABX) -> str:
-    """Return the address that predictive calls are POSTed to.
-
-    Raises:
-        ConfigurationError: If the PABX has no channel yet.
-    """
-    if pabx.channel_id is None:
-        raise ConfigurationError("channel_id is not set", pabx=pabx.name)
-    return pabx.base_url + PREDICTIVE_CALL_PATH.format(channel_id=int(pabx.channel_id))
-
-
-def build_headers(pabx: PABX) -> dict[str, str]:
-    """Return the headers of every request to the PABX: THE API KEY IS OPEN.
-
-    ``Accept-Encoding: identity`` because a compressed answer could grow a
-    thousandfold while it is inflated.
-    """
-    return {
-        API_KEY_HEADER: pabx.api_key.reveal(),
-        "Content-Type": "application/json",
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": "digitro-async",
-    }
-
-
 @attrs.define  # not frozen: made for every call, and that takes three times as long
 class AttemptResult:
     """One attempt, settled.
@@ -81,24 +52,25 @@ class AttemptResult:
     """
 
     classification: Classification
-    accepted: CallAccepted | None = None
+    accepted: CommandAccepted | None = None
     retry_after: float | None = attrs.field(default=None, repr=False)
 
 
 _SettledDraft: Final = draft_of(AttemptResult)
 
 
-def classify(seen: Observation, *, now: float = 0.0) -> AttemptResult:
-    """Return what one attempt settled.
+def classify(seen: Observation, command: Command, *, now: float = 0.0) -> AttemptResult:
+    """Return the result of one attempt.
 
     Args:
         seen: The observation.
+        command: The command that was sent: it reads the answer.
         now: Unix time in seconds, against which a Retry-After date is read.
     """
     classification = classify_evidence(seen)
     if classification.outcome is _ACCEPTED:
         try:
-            accepted = decode_answer(seen.body)
+            accepted = command.read(seen.body)
         except UnreadableBodyError as error:
             code = str(error.args[0])
             return AttemptResult(

@@ -13,10 +13,11 @@ from typing import Any
 import aiohttp
 import attrs
 from aiohttp.tracing import Trace
+from yarl import URL
 
 from digitro_async.models import PABX
-from digitro_async.protocol import Evidence
-from digitro_async.transport._endpoint import Endpoint
+from digitro_async.protocol import Evidence, Request
+from digitro_async.transport._endpoint import Endpoint, PerPath
 from digitro_async.transport._prepared_request import Answer, request_builder, send
 from digitro_async.transport._sessions import Response, SessionManager
 
@@ -29,14 +30,14 @@ class _DirectEndpoint(Endpoint):
 
     Attributes:
         request: Tells the connector where to connect; never sent itself.
-        compose: Returns the whole request for a content.
+        composers: Return the whole request for a content, for each path.
         answer: The class of the answers.
         phases: Limits of getting a connection.
         read_timeout: Most seconds of silence, None where the total ends it first.
     """
 
     request: aiohttp.ClientRequest
-    compose: Callable[[bytes], bytes]
+    composers: PerPath[Callable[[bytes], bytes]]
     answer: type[Answer]
     phases: aiohttp.ClientTimeout
     read_timeout: float | None
@@ -56,27 +57,30 @@ class LeanSessionManager(SessionManager):
     def _make_endpoint(self, pabx: PABX, endpoint: Endpoint) -> Endpoint:
         request = aiohttp.ClientRequest(
             "POST",
-            endpoint.url,
+            URL(pabx.base_url, encoded=True),
             loop=asyncio.get_running_loop(),
             session=endpoint.session,
         )
         phases = endpoint.session.timeout
+        urls = endpoint.urls
         return _DirectEndpoint(
             endpoint.session,
-            endpoint.url,
+            urls,
             endpoint.deadlines,
             endpoint.is_plain,
             request,
-            request_builder(pabx, endpoint.url),
+            PerPath(lambda path: request_builder(pabx, urls[path])),
             Answer.like(request),
             phases,
             phases.sock_read,
         )
 
-    async def _post(self, endpoint: Any, body: bytes, evidence: Evidence) -> Response:
+    async def _post(
+        self, endpoint: Any, request: Request, evidence: Evidence
+    ) -> Response:
         connection = await _connect(endpoint, evidence)
         try:
-            return await _ask(endpoint, connection, body, evidence)
+            return await _ask(endpoint, connection, request, evidence)
         except BaseException:
             connection.close()
             raise
@@ -99,7 +103,7 @@ async def _connect(endpoint: _DirectEndpoint, evidence: Evidence) -> Any:
 
 
 async def _ask(
-    endpoint: _DirectEndpoint, connection: Any, body: bytes, evidence: Evidence
+    endpoint: _DirectEndpoint, connection: Any, request: Request, evidence: Evidence
 ) -> Answer:
     """Write the request and return the answer."""
     protocol = connection.protocol
@@ -110,5 +114,5 @@ async def _ask(
         timeout_ceil_threshold=endpoint.phases.ceil_threshold,
     )
     protocol.begin(evidence)
-    send(protocol, endpoint.compose(body), evidence)
+    send(protocol, endpoint.composers[request.path](request.body), evidence)
     return await endpoint.answer(connection).start(connection)

@@ -1,7 +1,8 @@
-"""What all calls to one PABX have in common: a session, an address, their deadlines."""
+"""What all requests to one PABX have in common: session, address, deadlines."""
 
+from collections.abc import Callable
 from http.cookies import SimpleCookie
-from typing import Final
+from typing import Final, TypeVar
 
 import aiohttp
 import attrs
@@ -14,7 +15,34 @@ from digitro_async.transport._deadlines import Deadlines
 from digitro_async.transport._evidence import make_pool_trace
 from digitro_async.transport._prepared_request import is_supported, request_class
 
-__all__ = ["Endpoint", "open_endpoint"]
+__all__ = ["Endpoint", "PerPath", "open_endpoint"]
+
+MOST_PATHS: Final = 64
+"""Paths that one endpoint keeps something for: each command has one on each channel."""
+
+_Made = TypeVar("_Made")
+
+
+class PerPath(dict[str, _Made]):
+    """Keeps what is made for each path of the requests to one PABX.
+
+    When it is full it begins anew: channels come and go, and commands are few.
+
+    Args:
+        make: Makes it of a path.
+    """
+
+    def __init__(self, make: Callable[[str], _Made]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, path: str) -> _Made:
+        made = self._make(path)
+        if len(self) >= MOST_PATHS:
+            self.clear()
+        self[path] = made
+        return made
+
 
 _NEVER_ROUNDED: Final = float("inf")
 """aiohttp rounds timeouts above 5 s up to whole seconds; ours end when they say."""
@@ -22,27 +50,26 @@ _NEVER_ROUNDED: Final = float("inf")
 
 @attrs.frozen
 class Endpoint:
-    """How calls are made to one PABX.
+    """Everything prepared for requests to one PABX, of any command and channel.
 
     Attributes:
         session: Sends them.
-        url: Where they are POSTed to.
+        urls: Where the requests for a path are POSTed to.
         deadlines: Ends them.
-        is_plain: Whether its calls have nothing of their own but their content.
+        is_plain: Whether its requests have nothing of their own but path and content.
     """
 
     session: aiohttp.ClientSession
-    url: URL
+    urls: PerPath[URL]
     deadlines: Deadlines
     is_plain: bool
 
 
-def open_endpoint(pabx: PABX, url: URL, connector: aiohttp.TCPConnector) -> Endpoint:
-    """Return the line of a PABX. Needs a running loop.
+def open_endpoint(pabx: PABX, connector: aiohttp.TCPConnector) -> Endpoint:
+    """Return the endpoint of a PABX. Needs a running loop.
 
     Args:
         pabx: The PABX.
-        url: Where its calls are POSTed to.
         connector: Its connections; whoever made them closes them.
     """
     traces = [make_pool_trace()] if pabx.pool.max_connections else []
@@ -56,10 +83,12 @@ def open_endpoint(pabx: PABX, url: URL, connector: aiohttp.TCPConnector) -> Endp
         auto_decompress=False,
         raise_for_status=False,
         trace_configs=traces,
-        request_class=request_class(pabx, url, own_traces=len(traces)),
+        request_class=request_class(pabx, own_traces=len(traces)),
     )
     is_plain = is_supported() and not traces
-    return Endpoint(session, url, Deadlines(pabx.timeouts.total), is_plain)
+    base_url = pabx.base_url
+    urls = PerPath(lambda path: URL(base_url + path, encoded=True))
+    return Endpoint(session, urls, Deadlines(pabx.timeouts.total), is_plain)
 
 
 class _NoCookies(aiohttp.DummyCookieJar):

@@ -26,6 +26,9 @@ __all__ = ["Answer", "is_supported", "request_builder", "request_class", "send"]
 SUPPORTED_AIOHTTP: Final = "3.14."
 """Releases of aiohttp whose requests are known to be what is replaced here."""
 
+MOST_PREPARED: Final = 64
+"""URLs that requests are prepared for: one for each command and channel."""
+
 Composer = Callable[[bytes], bytes]
 
 
@@ -34,19 +37,18 @@ def is_supported() -> bool:
     return aiohttp.__version__.startswith(SUPPORTED_AIOHTTP)
 
 
-def request_class(pabx: PABX, url: URL, *, own_traces: int = 0) -> Any:
+def request_class(pabx: PABX, *, own_traces: int = 0) -> Any:
     """Return what makes the requests of a session.
 
     Args:
         pabx: The PABX.
-        url: Where its calls are POSTed to.
         own_traces: How many trace configs the session has from us, all of them about
             connections.
     """
     if not is_supported():
         return aiohttp.ClientRequest
-    compose, own_headers = request_builder(pabx, url), len(build_headers(pabx))
-    prepared: type[_PreparedRequest] | None = None
+    own_headers = len(build_headers(pabx))
+    prepared: dict[URL, type[_PreparedRequest]] = {}
 
     # What aiohttp gives to a request, named in its order: where names and order are the
     # same, nothing is looked for, and no dictionary of two dozen options is made.
@@ -58,10 +60,9 @@ def request_class(pabx: PABX, url: URL, *, own_traces: int = 0) -> Any:
         timer: Any, session: Any, ssl: Any, server_hostname: Any, proxy_headers: Any,
         traces: Any, trust_env: Any, **others: Any,
     ) -> aiohttp.ClientRequest:
-        nonlocal prepared
         is_like_others = len(traces) == own_traces and len(headers) == own_headers
-        if is_like_others and prepared is not None:
-            return prepared(data)
+        if is_like_others and (known := prepared.get(url)) is not None:
+            return known(data)
         own = aiohttp.ClientRequest(
             method, url, params=params, headers=headers,
             skip_auto_headers=skip_auto_headers, data=data, cookies=cookies, auth=auth,
@@ -74,8 +75,10 @@ def request_class(pabx: PABX, url: URL, *, own_traces: int = 0) -> Any:
         # fmt: on
         if not is_like_others:
             return own
-        prepared = _prepare(own, compose)
-        return prepared(data)
+        if len(prepared) >= MOST_PREPARED:
+            prepared.clear()
+        prepared[url] = _prepare(own, request_builder(pabx, url))
+        return prepared[url](data)
 
     return make_request
 

@@ -17,7 +17,7 @@ from digitro_async.protocol import (
     Evidence,
     Failure,
     Observation,
-    build_url,
+    Request,
 )
 from digitro_async.transport._connector import (
     CheckedConnector,
@@ -89,13 +89,12 @@ class SessionManager:
         return self._closed
 
     async def exchange(  # noqa: C901 - one attempt, told in order
-        self, pabx: PABX, body: bytes, evidence: Evidence
+        self, pabx: PABX, request: Request, evidence: Evidence
     ) -> Observation:
-        """POST the body once and return what was seen. See ``Transport``.
+        """POST a request once and return what was seen. See ``Transport``.
 
         Raises:
-            ConfigurationError: If the PABX has no channel or its certificate
-                authority can't be read.
+            ConfigurationError: If the certificate authority of the PABX can't be read.
             WrongLoopError: If the manager belongs to another event loop.
             ClientClosedError: If it was closed.
             asyncio.CancelledError: If it is cancelled.
@@ -113,7 +112,7 @@ class SessionManager:
         endpoint.deadlines.start(task)
         try:
             try:
-                response = await self._post(endpoint, body, evidence)
+                response = await self._post(endpoint, request, evidence)
                 content = response.content
                 if content.is_eof():  # it came in one piece, as nearly all do
                     answer = content.read_nowait()
@@ -168,20 +167,21 @@ class SessionManager:
             self._connectors.clear()
 
     def _post(
-        self, endpoint: Any, body: bytes, evidence: Evidence
+        self, endpoint: Any, request: Request, evidence: Evidence
     ) -> Awaitable[Response]:
-        """Send the body; the response's content is still to be read."""
-        content = EvidencePayload(body, evidence)
+        """Send the request; the response's content is still to be read."""
+        content = EvidencePayload(request.body, evidence)
+        url = endpoint.urls[request.path]
         session: Any = endpoint.session
         posting: Awaitable[Response]
         if endpoint.is_plain and aiohttp.ClientSession.post is _POST:
             # What it does, without the wrapping. Tools that hook in replace this one.
             posting = session._request(  # noqa: SLF001 - of releases looked at
-                "POST", endpoint.url, data=content, allow_redirects=False
+                "POST", url, data=content, allow_redirects=False
             )
         else:
             posting = session.post(
-                endpoint.url,
+                url,
                 data=content,
                 allow_redirects=False,
                 trace_request_ctx=evidence,
@@ -196,15 +196,15 @@ class SessionManager:
         self.check_usable()
         if pabx in self._endpoints:
             return self._endpoints[pabx]
-        url = URL(build_url(pabx), encoded=True)
-        connector = self._connector_of(pabx, url)
+        connector = self._connector_of(pabx)
         connector.serve(pabx.rate, pabx.pool.rest)
-        endpoint = self._make_endpoint(pabx, open_endpoint(pabx, url, connector))
+        endpoint = self._make_endpoint(pabx, open_endpoint(pabx, connector))
         self._endpoints[pabx] = endpoint
         return endpoint
 
-    def _connector_of(self, pabx: PABX, url: URL) -> CheckedConnector:
-        key = (url.origin(), pabx.pool, pabx.timeouts.total, pabx.tls)
+    def _connector_of(self, pabx: PABX) -> CheckedConnector:
+        origin = URL(pabx.base_url, encoded=True).origin()
+        key = (origin, pabx.pool, pabx.timeouts.total, pabx.tls)
         if key not in self._connectors:
             tls = tls_of(pabx.tls)
             total = pabx.timeouts.total

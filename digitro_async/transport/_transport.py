@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from digitro_async.models import PABX
-from digitro_async.protocol import Evidence, Observation
+from digitro_async.protocol import Evidence, Observation, Request
 
 __all__ = ["Transport"]
 
@@ -12,13 +12,13 @@ class Transport(Protocol):
     """Makes one attempt: one POST, never repeated, never redirected."""
 
     async def exchange(
-        self, pabx: PABX, body: bytes, evidence: Evidence
+        self, pabx: PABX, request: Request, evidence: Evidence
     ) -> Observation:
-        """POST the body once and return what was seen.
+        """POST a request once and return what was seen.
 
         Args:
             pabx: Where to.
-            body: The request's body, ready to be sent.
+            request: The request: of any command, over any channel.
             evidence: Set while the attempt goes on, so that the caller knows how far
                 it came even where this is cancelled.
 

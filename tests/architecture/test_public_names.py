@@ -34,6 +34,8 @@ def test_public_names() -> None:
     values = {
         "CallAccepted",
         "Campaign",
+        "Config",
+        "ContactRow",
         "CallResult",
         "DispatchItem",
         "DispatchResults",
@@ -55,6 +57,7 @@ def test_public_names() -> None:
         "TimeoutSettings",
         "Timings",
         "UnsetFields",
+        "load_config",
         "open_ledger",
         "tune_process",
     }

@@ -237,10 +237,10 @@ def _status_of_exception_trusted() -> None:
     """Believe the 400 that aiohttp gives to an answer that it can't read."""
 
     def trusting(classify: Any) -> Any:
-        def trust(seen: Observation, **given: Any) -> AttemptResult:
+        def trust(seen: Observation, *given: Any, **more: Any) -> AttemptResult:
             if seen.failure is Failure.MALFORMED:
                 seen = Observation(request_started=True, status=400)
-            result: AttemptResult = classify(seen, **given)
+            result: AttemptResult = classify(seen, *given, **more)
             return result
 
         return trust
@@ -262,8 +262,8 @@ def _change_results(
 ) -> None:
 
     def changing(classify: Any) -> Any:
-        def changed(seen: Observation, **given: Any) -> AttemptResult:
-            return change(seen, classify(seen, **given))
+        def changed(seen: Observation, *given: Any, **more: Any) -> AttemptResult:
+            return change(seen, classify(seen, *given, **more))
 
         return changed
 

@@ -37,7 +37,7 @@ from digitro_async import (
 )
 from digitro_async.cli._app import app as digitro
 from digitro_async.cli._exit import Exit
-from digitro_async.config._config import load_config
+from digitro_async.config import load_config
 from digitro_async.contacts import ContactRow, RejectsFile, ResultsFile, open_contacts
 from digitro_async.testing import FaultPlan
 
@@ -197,9 +197,9 @@ def test_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         api_key=Secret("key"),
         rate=RateLimit(50),
     )
-    assert dict(config.call) == {
+    assert config.call == {
         "device": "1125000",
-        "device_password": "password",
+        "device_password": Secret("password"),
         "route": "0",
     }
     assert config.retry == type(config.retry)()

@@ -10,9 +10,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import anyio
-import attrs
 import pytest
-from helpers import Line, RawServer, answer, make_call, make_pabx, within
+from helpers import Line, RawServer, answer, make_call, make_pabx, make_request, within
 
 from digitro_async import (
     PABX,
@@ -188,10 +187,10 @@ async def attack_transport(
         flags[number] = evidence = Evidence()
         seen[number] = None
         body = b'"<%d>%b"' % (number, b"x" * chance.choice([0, 9000]))
-        own = attrs.evolve(pabx, channel_id=number)  # stands in the first line
+        request = make_request(body, number)  # the channel stands in the first line
         with contextlib.suppress(TimeoutError):
             async with within(random_limit(chance)):
-                seen[number] = await sessions.exchange(own, body, evidence)
+                seen[number] = await sessions.exchange(pabx, request, evidence)
 
     async with RawServer(Chaos(chance)) as server:
         pabx = settings_of(server, reuse=reuse)

@@ -25,7 +25,7 @@ from digitro_async import (
     RateLimit,
     TimeoutSettings,
 )
-from digitro_async.protocol import Evidence, Failure, Observation
+from digitro_async.protocol import Evidence, Failure, Observation, Request
 
 LENIENT = PauseSettings(
     unknown_run=10**9, unknown_budget=10**9, not_sent_run=10**9, rejected_run=10**9
@@ -48,7 +48,7 @@ class StandingTransport:
         self.names: list[str] = []
 
     async def exchange(
-        self, pabx: PABX, body: bytes, evidence: Evidence
+        self, pabx: PABX, request: Request, evidence: Evidence
     ) -> Observation:
         """Make one attempt; what is cut off is counted all the same."""
         loop = asyncio.get_running_loop()
@@ -63,7 +63,7 @@ class StandingTransport:
             await asyncio.sleep(pabx.timeouts.total)
             return Observation(request_started=True, failure=Failure.TIMEOUT)
         await asyncio.sleep(answer)
-        return accepted(f"{json.loads(body)[WIRE_NAMES['destination']]} {sent}")
+        return accepted(f"{json.loads(request.body)[WIRE_NAMES['destination']]} {sent}")
 
 
 def most_in_a_window(counted: Iterable[float], window: float = 1.0) -> int:

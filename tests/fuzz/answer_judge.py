@@ -73,8 +73,8 @@ def check_settled(protocol: Any, seen: Any) -> Outcome:
         protocol: The package ``digitro_async.protocol``, or a second copy of it.
         seen: An ``Observation`` of that copy.
     """
-    settled = protocol.settle(seen)
-    verdict = settled.verdict
+    settled = protocol.classify(seen, protocol.COMMANDS["predictive_call"])
+    verdict = settled.classification
     error = protocol.error_of(settled, seen, pabx="matriz", attempts=1)
     whole = seen.request_started and seen.status == 200 and seen.failure is None
     call_id = said_call_id(seen.body) if whole else None

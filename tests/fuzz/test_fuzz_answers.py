@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
+import attrs
 import pytest
 from answer_judge import check_settled, said_call_id
 from hypothesis import example, given, settings
@@ -49,7 +50,12 @@ WITHOUT = protocol_without_orjson()
 
 def check_body(body: bytes, **seen: Any) -> Outcome:
     """Check what a body comes to, with orjson and without, and how long that takes."""
-    given: dict[str, Any] = {"sending": True, "status": 200, "body": body, **seen}
+    given: dict[str, Any] = {
+        "request_started": True,
+        "status": 200,
+        "body": body,
+        **seen,
+    }
     began = time.thread_time()
     outcome = check_settled(protocol, protocol.Observation(**given))
     failure = given.get("failure")
@@ -198,6 +204,12 @@ def of_half_size(body: bytes) -> Any:
     return None if len(body) > 32_768 else said_call_id(body)
 
 
+def replace_reader(monkeypatch: pytest.MonkeyPatch, read: Callable[..., Any]) -> None:
+    """Let the answer to a predictive call be read otherwise."""
+    row = attrs.evolve(protocol.COMMANDS["predictive_call"], read=read)
+    monkeypatch.setitem(protocol.COMMANDS, "predictive_call", row)
+
+
 @pytest.mark.parametrize(
     "read",
     [
@@ -219,17 +231,14 @@ def test_a_wrong_reader_is_noticed(
             raise protocol.UnreadableBodyError("not_json")
         return digitro_async.CallAccepted(call_id, {"ID_CHAMADA": call_id})
 
-    monkeypatch.setattr(
-        sys.modules[protocol.classify.__module__], "decode_answer", decode
-    )
+    replace_reader(monkeypatch, decode)
     with pytest.raises(AssertionError):
         check_answers(SEED * 10**9, 20_000)
 
 
 def test_a_foreign_error_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that is not the package's own ends the test, and its seed is told."""
-    module = sys.modules[protocol.classify.__module__]
-    monkeypatch.setattr(module, "decode_answer", last_of_two)
+    replace_reader(monkeypatch, last_of_two)
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)) as caught:
         check_answers(SEED * 10**9, 20_000)
 

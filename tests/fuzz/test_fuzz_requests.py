@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from helpers import WIRE_NAMES, RawServer
+from helpers import WIRE_NAMES, RawServer, make_call
 from mutations import ODD_TEXTS, odd_text, spoil
 from strict_server import BadRequestError, Received, StrictServer, read_request
 
@@ -29,7 +29,7 @@ from digitro_async import (
     Secret,
     UnsetFields,
 )
-from digitro_async.protocol import build_url, encode_call
+from digitro_async.protocol import build_request, encode_call
 
 SEED = int(os.environ.get("DIGITRO_FUZZ_SEED", "1"))
 REQUIRED = ("device", "device_password", "route", "destination")
@@ -277,7 +277,7 @@ async def make_one(given: dict[str, Any], strict: StrictServer, port: int) -> st
     """Make a PABX and call it, or see it refused."""
     try:
         pabx = PABX(**given)
-        url = build_url(pabx)
+        path = build_request(make_call(), pabx.channel_id).path
     except ConfigurationError as error:
         written = str(error.args[0])
         assert re.match(r"(name|base_url|channel_id|api_key) \w", written)
@@ -286,6 +286,7 @@ async def make_one(given: dict[str, Any], strict: StrictServer, port: int) -> st
         assert not (plain and is_usable(given) and given["channel_id"] is not None)
         return "refused"
     assert is_usable(given)
+    url = pabx.base_url + path
     check_address(url, given["base_url"], given["channel_id"])
     if urlsplit(url).netloc != f"127.0.0.1:{port}" or not url.startswith("http:"):
         return "elsewhere"  # only its address is looked at

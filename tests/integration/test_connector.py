@@ -16,6 +16,7 @@ from helpers import (
     answer_all,
     make_call,
     make_pabx,
+    make_request,
     quiet_loop,
     until,
 )
@@ -100,7 +101,8 @@ class TestAbortiveSockets:
             )
             sessions = SessionManager()
             evidence = Evidence()
-            call = asyncio.create_task(sessions.exchange(pabx, b"{}", evidence))
+            going = sessions.exchange(pabx, make_request(), evidence)
+            call = asyncio.create_task(going)
             await until(lambda: server.received)
             if how == "cancelled":
                 call.cancel()
@@ -149,7 +151,8 @@ class TestAbortiveSockets:
 
             reading = asyncio.create_task(late_reader())
             async with SessionManager() as sessions:
-                seen = await sessions.exchange(pabx, b"x" * size, Evidence())
+                request = make_request(b"x" * size)
+                seen = await sessions.exchange(pabx, request, Evidence())
                 go.set()
                 await asyncio.wait_for(reading, 5)
 
@@ -260,7 +263,7 @@ class TestReuse:
             pabx = make_pabx(base_url=server.base_url)
             async with SessionManager() as sessions:
                 for _ in range(3):
-                    seen = await sessions.exchange(pabx, b"{}", Evidence())
+                    seen = await sessions.exchange(pabx, make_request(), Evidence())
                     assert seen.status == 400
 
         assert len(server.lines) == 1
@@ -281,7 +284,7 @@ class TestReuse:
             pabx = make_pabx(base_url=server.base_url)
             async with SessionManager() as sessions:
                 for _ in range(2):
-                    seen = await sessions.exchange(pabx, b"{}", Evidence())
+                    seen = await sessions.exchange(pabx, make_request(), Evidence())
                     assert seen.status == 101
                 [connector] = sessions._connectors.values()
                 assert not connector._acquired

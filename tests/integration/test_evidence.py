@@ -5,7 +5,15 @@ from typing import Any
 
 import aiohttp
 import pytest
-from helpers import Line, RawServer, answer, answer_all, make_pabx, quiet_loop
+from helpers import (
+    Line,
+    RawServer,
+    answer,
+    answer_all,
+    make_pabx,
+    make_request,
+    quiet_loop,
+)
 from yarl import URL
 
 from digitro_async import PoolSettings, SessionManager, TimeoutSettings
@@ -158,7 +166,7 @@ async def test_nothing_listens() -> None:
     """Where nothing listens the flag stays down."""
     evidence = Evidence()
     async with SessionManager() as sessions:
-        seen = await sessions.exchange(make_pabx(), b"{}", evidence)
+        seen = await sessions.exchange(make_pabx(), make_request(), evidence)
 
     assert not evidence.request_started
     assert not seen.request_started
@@ -174,9 +182,9 @@ async def test_full_pool() -> None:
             timeouts=TimeoutSettings(total=0.3),
         )
         first, second = Evidence(), Evidence()
-        one = asyncio.create_task(sessions.exchange(pabx, b"{}", first))
+        one = asyncio.create_task(sessions.exchange(pabx, make_request(), first))
         await asyncio.sleep(0.05)
-        two = asyncio.create_task(sessions.exchange(pabx, b"{}", second))
+        two = asyncio.create_task(sessions.exchange(pabx, make_request(), second))
         await asyncio.sleep(0.05)
 
         assert (first.waiting_for_connection, second.waiting_for_connection) == (

@@ -10,7 +10,6 @@ import aiohttp
 import pytest
 from aiohttp.client_exceptions import ClientResponseError
 from helpers import RawServer, answer, calls_to, make_call, make_pabx, quiet_loop
-from yarl import URL
 
 from digitro_async import (
     ConnectFailedError,
@@ -22,8 +21,6 @@ from digitro_async import (
 from digitro_async.protocol import Evidence
 from digitro_async.transport import _prepared_request
 from digitro_async.transport._prepared_request import Answer, request_class, send
-
-ADDRESS = URL("http://127.0.0.1:1/requests/1/chamada-preditiva")
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +97,7 @@ class TestNotPrepared:
         await dial(3)
 
         assert built == {"built": 3, "sent": 3}
-        assert request_class(make_pabx(), ADDRESS) is aiohttp.ClientRequest
+        assert request_class(make_pabx()) is aiohttp.ClientRequest
 
     async def test_traced_session(
         self, built: Counter[str], monkeypatch: pytest.MonkeyPatch

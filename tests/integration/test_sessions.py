@@ -24,6 +24,7 @@ from helpers import (
     answer_all,
     make_call,
     make_pabx,
+    make_request,
     quiet_loop,
     until,
 )
@@ -60,7 +61,7 @@ async def exchange(
     sessions: SessionManager, pabx: PABX, body: bytes = b"{}"
 ) -> Observation:
     """Make one attempt."""
-    return await sessions.exchange(pabx, body, Evidence())
+    return await sessions.exchange(pabx, make_request(body), Evidence())
 
 
 async def stall(line: Line) -> None:

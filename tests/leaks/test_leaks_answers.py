@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from helpers import make_pabx
+from helpers import PREDICTIVE_CALL, make_pabx
 from leak_places import Watch
 from leaks import CANARIES, DIALLED, call_with_canaries
 from test_transports import WAYS, go
@@ -16,7 +16,7 @@ from digitro_async.dispatch._repeated_ids import LONGEST_REMEMBERED
 from digitro_async.ledger import SQLiteLedger
 from digitro_async.privacy import Personal
 from digitro_async.protocol import Observation, classify, decode_answer, error_of
-from digitro_async.protocol._codec import MAX_CALL_ID, UnreadableBodyError
+from digitro_async.protocol._decoding import MAX_CALL_ID, UnreadableBodyError
 from digitro_async.settings import PauseSettings, RetrySettings
 from digitro_async.testing import HostileConnection, HostilePABX
 
@@ -109,7 +109,7 @@ async def test_no_answer_is_repeated(
 def test_waits_are_a_day_at_most(text: str) -> None:
     """A number that is no wait is not told as so many seconds."""
     seen = Observation(True, 429, b"", None, Personal(text))
-    error = error_of(classify(seen), seen, pabx="one", attempts=1)
+    error = error_of(classify(seen, PREDICTIVE_CALL), seen, pabx="one", attempts=1)
 
     assert isinstance(error, ThrottledError)
     assert error.retry_after in (None, 86_400.0)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from leak_places import Watch
 from leaks import CANARIES, call_with_canaries
-from planting import CALLS_ENCODED, ERRORS_MADE
+from planting import ERRORS_MADE, REQUESTS_BUILT
 from test_leaks import at, play
 
 from digitro_async import (
@@ -16,7 +16,6 @@ from digitro_async import (
     DigitroError,
     Dispatcher,
     Personal,
-    PredictiveCall,
     Secret,
     Statistics,
 )
@@ -26,15 +25,15 @@ from digitro_async.testing import FakePABX, Fault, FaultPlan
 def log_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
     """Log what is sent."""
 
-    def logging_it(encode: Any) -> Any:
-        def encode_and_log(call: PredictiveCall, *unset: Any) -> Any:
-            body = encode(call, *unset)
-            logging.getLogger("digitro_async").debug("sending %s", body)
-            return body
+    def logging_it(build: Any) -> Any:
+        def build_and_log(*given: Any) -> Any:
+            request = build(*given)
+            logging.getLogger("digitro_async").debug("sending %s", request.body)
+            return request
 
-        return encode_and_log
+        return build_and_log
 
-    CALLS_ENCODED.replace(logging_it, monkeypatch.setattr)
+    REQUESTS_BUILT.replace(logging_it, monkeypatch.setattr)
 
 
 def spoil_errors(

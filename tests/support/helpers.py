@@ -4,25 +4,29 @@ import asyncio
 import contextlib
 import errno
 import gc
+import importlib.util
 import json
 import socket
 import struct
 import sys
 import traceback
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import attrs
 
 from digitro_async import PABX, CallResult, PredictiveCall, RateLimit
-from digitro_async.protocol import Evidence, Failure, Observation
+from digitro_async.protocol import COMMANDS, Evidence, Failure, Observation, Request
 from digitro_async.protocol._names import CALL_ID as CALL_ID  # noqa: PLC0414
 from digitro_async.protocol._names import WIRE_NAMES as WIRE_NAMES  # noqa: PLC0414
 from digitro_async.testing import HostileConnection, HostilePABX
-from digitro_async.testing.hostile._hostile_pabx import Script as Script  # noqa: PLC0414
-from digitro_async.testing.hostile._hostile_pabx import answer_all as answer_all  # noqa: PLC0414
+from digitro_async.testing.hostile import Script as Script  # noqa: PLC0414
+from digitro_async.testing.hostile import answer_all as answer_all  # noqa: PLC0414
 
 DESTINATION = WIRE_NAMES["destination"]
+PREDICTIVE_CALL = COMMANDS["predictive_call"]
 
 NOT_SENT = Observation(request_started=False, failure=Failure.CONNECT)
 LOST = Observation(request_started=True, failure=Failure.LOST)
@@ -33,6 +37,11 @@ def make_call(destination: object = "04832817000", **fields: Any) -> PredictiveC
     """Return a call to that number."""
     given = {"device": "1125000", "device_password": "4567", **fields}
     return PredictiveCall(destination=str(destination), **given)
+
+
+def make_request(body: bytes = b"{}", channel: int = 1) -> Request:
+    """Return the request of a predictive call with that body."""
+    return Request(PREDICTIVE_CALL.path_for(channel), body)
 
 
 def calls_to(destinations: Iterable[object]) -> Iterable[PredictiveCall]:
@@ -108,11 +117,11 @@ class ScriptedTransport:
         return [attempt.at for attempt in self.attempts]
 
     async def exchange(
-        self, pabx: PABX, body: bytes, evidence: Evidence
+        self, pabx: PABX, request: Request, evidence: Evidence
     ) -> Observation:
         """Make one attempt."""
         loop = asyncio.get_running_loop()
-        destination = json.loads(body)[DESTINATION]
+        destination = json.loads(request.body)[DESTINATION]
         number = len(self.attempts) + 1
         attempt = Attempt(number, pabx.name, destination, loop.time())
         self.attempts.append(attempt)
@@ -142,6 +151,18 @@ def answer(call_id: object, *, status: str = "200 OK", headers: str = "") -> byt
     return (
         f"HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n{body}".encode()
     )
+
+
+def load_without_orjson(module: ModuleType) -> Any:
+    """Load a second copy of a module as it is where orjson is not installed."""
+    assert module.__file__ is not None
+    spec = importlib.util.spec_from_file_location("copy_without", module.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    copy = importlib.util.module_from_spec(spec)
+    with mock.patch.dict(sys.modules, {"orjson": None}):
+        spec.loader.exec_module(copy)
+    return copy
 
 
 Line = HostileConnection

@@ -13,7 +13,6 @@ from typing import Any
 import attrs
 
 __all__ = [
-    "CALLS_ENCODED",
     "CLAIMS_RECOVERED",
     "CLOCK_READ",
     "DELIVERY_LIMIT",
@@ -27,6 +26,7 @@ __all__ = [
     "OBSERVATIONS_CLASSIFIED",
     "OUTCOME_RECORDED",
     "PLACES",
+    "REQUESTS_BUILT",
     "SLOTS_KEPT",
     "Place",
 ]
@@ -113,7 +113,7 @@ _DISPATCH, _PROTOCOL = "digitro_async.dispatch", "digitro_async.protocol"
 _CAMPAIGN, _SQLITE = "digitro_async.campaign", "digitro_async.ledger.sqlite"
 
 OBSERVATIONS_CLASSIFIED = Place(_DISPATCH, "classify", _PROTOCOL)
-CALLS_ENCODED = Place(_DISPATCH, "encode_call", _PROTOCOL)
+REQUESTS_BUILT = Place(_DISPATCH, "build_request", _PROTOCOL)
 ERRORS_MADE = Place(_DISPATCH, "error_of", _PROTOCOL)
 DELIVERY_LIMIT = Place(_DISPATCH, "LATE_DELIVERY_SECONDS")
 INTENT_RECORDED = Place(_CAMPAIGN, "LedgerRecorder.record_intent")

@@ -1,15 +1,22 @@
 import email.utils
+import enum
 import math
 import time
 import traceback
 from datetime import UTC, datetime
 
 import pytest
+from helpers import PREDICTIVE_CALL, make_call
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from digitro_async import errors
-from digitro_async.errors import ConfigurationError, Outcome, ThrottledError
+from digitro_async.errors import (
+    ConfigurationError,
+    DigitroError,
+    Outcome,
+    ThrottledError,
+)
 from digitro_async.models import PABX, CallAccepted
 from digitro_async.privacy import Personal
 from digitro_async.protocol import (
@@ -18,11 +25,13 @@ from digitro_async.protocol import (
     Failure,
     Observation,
     build_headers,
-    build_url,
+    build_request,
     classify,
+    encode_call,
     error_of,
     repeated_call_id,
 )
+from digitro_async.settings import UnsetFields
 
 CANARY = "CANARY-7731"
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC).timestamp()
@@ -34,34 +43,69 @@ def seen(status: int, body: bytes = b"", retry_after: str | None = None) -> Obse
     return Observation(True, status, body, None, retry_after)
 
 
+def classified(observation: Observation, now: float = 0.0) -> AttemptResult:
+    """The result of an attempt to make a predictive call."""
+    return classify(observation, PREDICTIVE_CALL, now=now)
+
+
+def error_after(observation: Observation, attempts: int = 1) -> DigitroError | None:
+    """The error of an attempt to make a predictive call."""
+    settled = classified(observation)
+    return error_of(settled, observation, pabx="matriz", attempts=attempts)
+
+
 def wait_of(retry_after: str | None, now: float = NOON) -> float | None:
     """The wait that a throttle with that header asks for."""
-    return classify(seen(429, retry_after=retry_after), now=now).retry_after
+    return classified(seen(429, retry_after=retry_after), now=now).retry_after
 
 
 class TestRequest:
-    """Where a call is POSTed to, and with what."""
+    """What is POSTed, where to, and with what."""
 
-    @pytest.mark.parametrize(
-        ("base_url", "channel_id", "url"),
-        [
-            ("http://pabx", 12345, "http://pabx/requests/12345/chamada-preditiva"),
-            ("http://pabx/", 0, "http://pabx/requests/0/chamada-preditiva"),
-            (
-                "https://proxy:8443/digitro/",
-                7,
-                "https://proxy:8443/digitro/requests/7/chamada-preditiva",
-            ),
-        ],
-    )
-    def test_documented_path(self, base_url: str, channel_id: int, url: str) -> None:
-        """The documented path follows the base URL, with the channel as its number."""
-        assert build_url(PABX("matriz", base_url, channel_id, "key")) == url
+    @pytest.mark.parametrize("channel_id", [12345, 0, 7, 10**30])
+    def test_documented_path(self, channel_id: int) -> None:
+        """The path is the documented one, with the channel as its number."""
+        request = build_request(make_call(), channel_id)
+
+        assert request.path == f"/requests/{channel_id}/chamada-preditiva"
+        assert request.body == encode_call(make_call())
+
+    def test_a_channel_that_only_counts_as_a_number(self) -> None:
+        """A channel of a class of its own is written as the number that it is."""
+
+        class Channel(enum.IntEnum):
+            MAIN = 77_001
+
+        path = build_request(make_call(), Channel.MAIN).path
+
+        assert path == "/requests/77001/chamada-preditiva"
+
+    def test_any_number_of_channels(self) -> None:
+        """Each channel has a path of its own, however many there were before."""
+        for _ in range(2):
+            paths = [PREDICTIVE_CALL.path_for(channel) for channel in range(700)]
+            assert len(set(paths)) == 700
+            assert paths[-1] == "/requests/699/chamada-preditiva"
 
     def test_channel_is_needed(self) -> None:
-        """Without a channel there is no address, and the failure names the PABX."""
-        with pytest.raises(ConfigurationError, match=r"channel_id .*pabx=matriz"):
-            build_url(PABX("matriz", "http://pabx", None, "key"))
+        """Without a channel there is no request, and the error says what to do."""
+        with pytest.raises(ConfigurationError, match=r"^channel_id is not set: give"):
+            build_request(make_call(), None)
+
+    @pytest.mark.parametrize("unset", UnsetFields)
+    def test_unset_fields(self, unset: UnsetFields) -> None:
+        """Fields that are not set are written as the PABX wants them."""
+        request = build_request(make_call(), 1, unset)
+
+        assert request.body == encode_call(make_call(), unset)
+        assert (b"null" in request.body) is (unset is UnsetFields.NULL)
+
+    def test_it_shows_no_content(self) -> None:
+        """The body of a request does not show in its text."""
+        request = build_request(make_call("04899990000"), 5)
+
+        assert b"04899990000" in request.body
+        assert repr(request) == "Request(path='/requests/5/chamada-preditiva')"
 
     def test_headers(self) -> None:
         """The key stands in its documented header, and no compression is asked for."""
@@ -79,7 +123,7 @@ class TestSettling:
 
     def test_acceptance(self) -> None:
         """A whole documented answer to a sent request is an acceptance."""
-        settled = classify(seen(200, DOCUMENTED))
+        settled = classified(seen(200, DOCUMENTED))
 
         assert settled == AttemptResult(
             Classification(Outcome.ACCEPTED),
@@ -103,7 +147,7 @@ class TestSettling:
     )
     def test_unreadable_successes(self, body: bytes, reason: str) -> None:
         """A 200 whose body breaks the contract is unknown and says how."""
-        assert classify(seen(200, body)) == AttemptResult(
+        assert classified(seen(200, body)) == AttemptResult(
             Classification(Outcome.UNKNOWN, errors.UnreadableAnswerError, reason)
         )
 
@@ -124,7 +168,7 @@ class TestSettling:
     ) -> None:
         """Nothing short of a whole, readable 200 to a sent request is an acceptance."""
         observation = Observation(request_started, status, body, failure, retry_after)
-        settled = classify(observation, now=NOON)
+        settled = classified(observation, now=NOON)
         accepted = settled.classification.outcome is Outcome.ACCEPTED
         error = error_of(settled, observation, pabx="matriz", attempts=1)
 
@@ -140,7 +184,7 @@ class TestSettling:
         waited = {
             status
             for status in range(100, 1000)
-            if classify(seen(status, retry_after="120")).retry_after is not None
+            if classified(seen(status, retry_after="120")).retry_after is not None
         }
 
         assert waited == {425, 429}
@@ -164,15 +208,14 @@ class TestErrors:
         """An acceptance has no error."""
         observation = seen(200, DOCUMENTED)
 
-        assert (
-            error_of(classify(observation), observation, pabx="matriz", attempts=1)
-            is None
-        )
+        assert error_after(observation) is None
 
     def test_facts(self) -> None:
         """An error carries what is known of the attempt, the PABX's words masked."""
         observation = seen(400, CANARY.encode())
-        error = error_of(classify(observation), observation, pabx="matriz", attempts=2)
+        error = error_of(
+            classified(observation), observation, pabx="matriz", attempts=2
+        )
 
         assert type(error) is errors.RejectedError
         assert (error.pabx, error.status, error.reason, error.attempts) == (
@@ -187,7 +230,9 @@ class TestErrors:
     def test_no_error_shows_the_body(self, status: int, more: bytes) -> None:
         """What the PABX wrote is in no text of the error."""
         observation = seen(status, CANARY.encode() + more, CANARY)
-        error = error_of(classify(observation), observation, pabx="matriz", attempts=1)
+        error = error_of(
+            classified(observation), observation, pabx="matriz", attempts=1
+        )
 
         assert error is not None
         shown = "".join(traceback.format_exception(error))
@@ -196,7 +241,9 @@ class TestErrors:
     def test_an_empty_body_is_no_detail(self) -> None:
         """Where the PABX wrote nothing there is no detail."""
         observation = seen(500)
-        error = error_of(classify(observation), observation, pabx="matriz", attempts=1)
+        error = error_of(
+            classified(observation), observation, pabx="matriz", attempts=1
+        )
 
         assert error is not None
         assert error.detail is None
@@ -204,7 +251,9 @@ class TestErrors:
     def test_detail_is_cut(self) -> None:
         """At most 2 KiB are kept of what the PABX wrote, readable whatever they are."""
         observation = seen(400, b"\xff" + b"x" * 5000)
-        error = error_of(classify(observation), observation, pabx="matriz", attempts=1)
+        error = error_of(
+            classified(observation), observation, pabx="matriz", attempts=1
+        )
 
         assert error is not None
         assert error.detail == Personal("\ufffd" + "x" * 2047)
@@ -217,7 +266,9 @@ class TestErrors:
     ) -> None:
         """The error of a throttle says how long the PABX asked to wait."""
         observation = seen(429, retry_after=header)
-        error = error_of(classify(observation), observation, pabx="matriz", attempts=1)
+        error = error_of(
+            classified(observation), observation, pabx="matriz", attempts=1
+        )
 
         assert type(error) is ThrottledError
         assert error.retry_after == wait
@@ -226,7 +277,9 @@ class TestErrors:
     def test_failures_have_errors(self, failure: Failure) -> None:
         """Without an answer the error's reason is the failure and it has no status."""
         observation = Observation(request_started=False, failure=failure)
-        error = error_of(classify(observation), observation, pabx="matriz", attempts=1)
+        error = error_of(
+            classified(observation), observation, pabx="matriz", attempts=1
+        )
 
         assert isinstance(error, errors.NotSentError)
         assert (error.reason, error.status, error.detail) == (failure, None, None)

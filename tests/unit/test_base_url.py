@@ -2,6 +2,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from helpers import make_call
 from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
@@ -9,7 +10,7 @@ from yarl import URL
 from digitro_async._common.base_url import check_base_url
 from digitro_async.errors import ConfigurationError
 from digitro_async.models import PABX
-from digitro_async.protocol import build_url
+from digitro_async.protocol import build_request
 
 LONGEST_HOST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
 
@@ -209,7 +210,7 @@ def test_everyone_reads_an_accepted_address_alike(url: str) -> None:
         return
 
     pabx = PABX("matriz", url, 7, "key")
-    sent_to = URL(build_url(pabx), encoded=True)
+    sent_to = URL(pabx.base_url + build_request(make_call(), 7).path, encoded=True)
     read = urlsplit(kept)
 
     assert pabx.base_url == kept

@@ -239,7 +239,7 @@ async def test_whatever_the_transport_raises_gives_the_place_back() -> None:
     class Ends:
         """Is told to end the process while a call is on the wire."""
 
-        async def exchange(self, _: Any, __: bytes, evidence: Any) -> Observation:
+        async def exchange(self, _: Any, __: Any, evidence: Any) -> Observation:
             evidence.request_started = True
             raise GeneratorExit
 

@@ -43,7 +43,7 @@ from digitro_async import (
     UnreadableAnswerError,
 )
 from digitro_async.dispatch._pacing import CATCH_UP, Pacer
-from digitro_async.protocol import Evidence, Failure, Observation
+from digitro_async.protocol import Evidence, Failure, Observation, Request
 from digitro_async.protocol._names import CALL_ID
 
 
@@ -117,7 +117,7 @@ class TestPacing:
             """Takes calls at any moment between their start and their answer."""
 
             async def exchange(
-                self, _: PABX, __: bytes, evidence: Evidence
+                self, _: PABX, __: Request, evidence: Evidence
             ) -> Observation:
                 if chance.random() < 0.1:
                     await asyncio.sleep(chance.random() * slow)
@@ -798,7 +798,7 @@ class TestCancellation:
                 self.request_started = sending
 
             async def exchange(
-                self, _: PABX, __: bytes, evidence: Evidence
+                self, _: PABX, __: Request, evidence: Evidence
             ) -> Observation:
                 evidence.request_started = self.request_started
                 raise RuntimeError("canary-secret")

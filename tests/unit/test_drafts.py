@@ -4,6 +4,7 @@ import pickle
 
 import attrs
 import pytest
+from helpers import PREDICTIVE_CALL
 
 from digitro_async import CallAccepted, CallResult, Outcome, PredictiveCall, Timings
 from digitro_async._common.drafts import draft_of
@@ -41,7 +42,7 @@ def test_a_filled_draft_is_an_object_of_the_class() -> None:
 
 def test_a_settled_acceptance() -> None:
     """What an accepted attempt settled is what the constructors make."""
-    settled = classify(Observation(True, 200, BODY))
+    settled = classify(Observation(True, 200, BODY), PREDICTIVE_CALL)
     accepted = CallAccepted("a/1", {"ID_CHAMADA": "a/1"})
 
     assert type(settled) is AttemptResult

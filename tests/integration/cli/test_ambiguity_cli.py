@@ -9,7 +9,7 @@ from rich.live import Live
 
 from digitro_async.cli import _progress
 from digitro_async.cli._app import run
-from digitro_async.config._config import load_config
+from digitro_async.config import load_config
 from digitro_async.contacts import ContactRow, RejectedRow, open_contacts
 from digitro_async.errors import ConfigurationError
 

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import digitro_async
 from digitro_async import LeanSessionManager
 from digitro_async.cli._client import open_client
-from digitro_async.config import _location
-from digitro_async.config._config import Config, load_config
+from digitro_async.config import Config, _location, load_config
 from digitro_async.errors import ConfigurationError
+from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import RateLimit, UnsetFields
 
 CANARY = "canary-4711"
@@ -57,11 +58,19 @@ unknown_run = 4
 """ % ("ab" * 32)
 
 
-def load(folder: Path, text: str | bytes) -> Config:
-    """Load a configuration that holds the text."""
+def load(folder: Path, text: str | bytes, *, can_resume: bool = False) -> Config:
+    """Load a configuration that holds the text, as commands do."""
     path = folder / "digitro.toml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return load_config(path)
+    return load_config(path, can_resume=can_resume)
+
+
+def _text_of(value: object) -> object:
+    return value.reveal() if isinstance(value, Secret | Personal) else value
+
+
+def _must_not_be_called(**_: object) -> None:
+    raise AssertionError
 
 
 def problem_of(folder: Path, text: str | bytes) -> str:
@@ -109,6 +118,50 @@ class TestGood:
         assert config.pabx[0].rate is None
         assert config.call == {}
 
+    def test_channel_may_come_later(self, tmp_path: Path) -> None:
+        """A file without a channel id gives a PABX without one."""
+        config = load(tmp_path, MINIMAL.replace("channel_id = 1\n", ""))
+
+        assert config.pabx[0].channel_id is None
+
+    def test_programs_may_wait_for_resume(self, tmp_path: Path) -> None:
+        """A program, where somebody can resume, may wait for that."""
+        text = MINIMAL + "[pause]\nwait_for_resume = true\n"
+        config = load(tmp_path, text, can_resume=True)
+
+        assert config.pause.wait_for_resume
+
+    def test_private_texts_are_wrapped(self, tmp_path: Path) -> None:
+        """Defaults of calls are wrapped as a call wraps them, and show nothing."""
+        text = f"""{MINIMAL}[call]
+device = "1"
+device_password = "{CANARY}"
+account_password = "{CANARY}"
+user_data = "{CANARY}"
+caller_id = "{CANARY}"
+"""
+        config = load(tmp_path, text)
+
+        assert config.call == {
+            "device": "1",
+            "device_password": Secret(CANARY),
+            "account_password": Secret(CANARY),
+            "user_data": Personal(CANARY),
+            "caller_id": Personal(CANARY),
+        }
+        assert CANARY not in f"{dict(config.call)}"
+
+    async def test_public_name(self, tmp_path: Path) -> None:
+        """A program opens a client with the public names alone."""
+        (tmp_path / "digitro.toml").write_text(WHOLE)
+        config = digitro_async.load_config(str(tmp_path / "digitro.toml"))
+
+        assert isinstance(config, digitro_async.Config)
+        async with digitro_async.DigitroClient(
+            config.pabx, retry=config.retry, pause=config.pause
+        ) as client:
+            assert set(client.statistics().pabx) == {"matriz", "pabx2"}
+
     @pytest.mark.parametrize("lean", [True, False])
     async def test_transport(self, tmp_path: Path, lean: bool) -> None:
         """The lean transport is used where the file asks for it."""
@@ -141,7 +194,7 @@ class TestGood:
         config = load(tmp_path, text)
         found = {
             "api_key": config.pabx[0].api_key.reveal(),
-            "device_password": config.call["device_password"],
+            "device_password": _text_of(config.call["device_password"]),
         }
 
         assert found.pop(where) == "from-environment"
@@ -162,8 +215,9 @@ class TestGood:
     def test_certificate_authority_is_found_beside_the_configuration(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A ca_file's name is taken from the configuration's folder."""
-        monkeypatch.setattr("ssl.create_default_context", lambda **_: None)
+        """A ca_file is looked for beside the configuration, and not loaded yet."""
+        monkeypatch.setattr("ssl.create_default_context", _must_not_be_called)
+        (tmp_path / "ca.pem").write_bytes(b"# \xe9\n-----BEGIN CERTIFICATE-----\n")
         config = load(tmp_path, MINIMAL + 'tls = { ca_file = "ca.pem" }\n')
 
         assert config.pabx[0].tls.ca_file == tmp_path / "ca.pem"
@@ -228,10 +282,6 @@ BAD = {
             "give it, api_key_env or api_key_file"
         ),
     ),
-    "no channel": (
-        MINIMAL.replace("channel_id", "#"),
-        "digitro.toml:1: pabx[0]: channel_id is missing",
-    ),
     "no address": (
         MINIMAL.replace("base_url", "#"),
         "digitro.toml:1: pabx[0]: base_url is missing",
@@ -288,6 +338,10 @@ BAD = {
     "number as a file": (
         MINIMAL + "[pabx.tls]\nca_file = 5\n",
         "digitro.toml:6: pabx[0].tls: a value has the wrong form",
+    ),
+    "no certificate": (
+        MINIMAL + "[pabx.tls]\nca_file = 'digitro.toml'\n",
+        "digitro.toml:7: pabx[0].tls.ca_file: is not a PEM file that can be read",
     ),
     "no such certificate": (
         MINIMAL + "[pabx.tls]\nca_file = 'none.pem'\n",

@@ -1,0 +1,119 @@
+"""The command table: one row for each documented command that can be sent.
+
+A row is all that the wire knows of a command: its path, its fields, whether a repeat is
+safe, and how its answer is read. Sending, repeating and recording take any row.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+import attrs
+
+from digitro_async.calls import Call
+from digitro_async.models import CommandAccepted
+from digitro_async.protocol._decoding import decode_answer
+from digitro_async.protocol._names import PREDICTIVE_CALL_PATH, WIRE_NAMES
+
+__all__ = ["COMMANDS", "Command", "WireField", "command_of"]
+
+_MOST_CHANNELS: Final = 256
+"""Channels whose paths are kept for one command."""
+
+
+@attrs.frozen
+class WireField:
+    """One field of a command's body.
+
+    Attributes:
+        name: Name of the field in the class that users give.
+        wire_name: Name of the field on the wire.
+        is_required: Whether the command can't be sent without it.
+        is_secret: Whether it is a key or a password.
+        is_personal: Whether it is about a person.
+    """
+
+    name: str
+    wire_name: str
+    is_required: bool = attrs.field(default=False, kw_only=True)
+    is_secret: bool = attrs.field(default=False, kw_only=True)
+    is_personal: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.frozen(kw_only=True)
+class Command:
+    """One row of the command table.
+
+    Attributes:
+        name: The name by which a class of calls says which command it is.
+        path: Path of the request after the base URL, with ``{channel_id}`` in it.
+        fields: Fields of the body, in the documented order.
+        read: Returns the acceptance that the body of a 200 says; raises
+            ``UnreadableBodyError`` where the body says none.
+        is_repeat_safe: Whether the command may be sent again although it may have been
+            carried out. No document says so of any command.
+    """
+
+    name: str
+    path: str
+    fields: tuple[WireField, ...]
+    read: Callable[[bytes], CommandAccepted]
+    is_repeat_safe: bool = False
+    _paths: dict[int, str] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+
+    def path_for(self, channel_id: int) -> str:
+        """Return the path of the requests over one channel."""
+        # Kept: to format it takes longer than all else that a request is made of.
+        return self._paths.get(channel_id) or self._make_path(channel_id)
+
+    def _make_path(self, channel_id: int) -> str:
+        path = self.path.format(channel_id=int(channel_id))
+        if len(self._paths) >= _MOST_CHANNELS:
+            self._paths.clear()
+        self._paths[channel_id] = path
+        return path
+
+
+def _fields(
+    wire_names: Mapping[str, str],
+    *,
+    required: Collection[str],
+    secret: Collection[str] = (),
+    personal: Collection[str] = (),
+) -> tuple[WireField, ...]:
+    """Return the fields of a row, in the order of their wire names."""
+    return tuple(
+        WireField(
+            name,
+            wire_name,
+            is_required=name in required,
+            is_secret=name in secret,
+            is_personal=name in personal,
+        )
+        for name, wire_name in wire_names.items()
+    )
+
+
+_ROWS: Final = (
+    Command(
+        name="predictive_call",
+        # VERIFIED (P1): path, fields, their order, and the answer.
+        path=PREDICTIVE_CALL_PATH,
+        # No document says which fields are required. INFERRED from P2 to P4 and from
+        # the meaning of the fields. A route is always sent: P1 says "normally 0".
+        fields=_fields(
+            WIRE_NAMES,
+            required={"device", "device_password", "route", "destination"},
+            secret={"device_password", "account_password"},
+            personal={"destination", "user_data", "caller_id"},
+        ),
+        read=decode_answer,
+    ),
+)
+
+COMMANDS: Final = {row.name: row for row in _ROWS}
+"""Every command that can be sent, by its name."""
+
+
+def command_of(call: object) -> Command | None:
+    """Return the row of a call's command, None where it is no call with a row."""
+    return COMMANDS.get(call.command) if isinstance(call, Call) else None

@@ -1,0 +1,190 @@
+"""The bytes of an answer -> values: an acceptance, or a code of what is wrong."""
+
+import json
+import math
+import re
+from typing import Any, Final
+
+from digitro_async._common.drafts import draft_of
+from digitro_async.models import CallAccepted
+from digitro_async.protocol._names import CALL_ID
+
+orjson: Any  # None where it is not installed
+try:
+    import orjson
+except ImportError:
+    orjson = None
+
+__all__ = [
+    "MAX_ANSWER_BYTES",
+    "MAX_ANSWER_DEPTH",
+    "MAX_CALL_ID",
+    "UnreadableBodyError",
+    "call_ids_in",
+    "decode_answer",
+    "decode_object",
+]
+
+MAX_ANSWER_BYTES: Final = 64 * 1024
+"""Largest answer that is read; the documented one has 48 bytes."""
+
+MAX_ANSWER_DEPTH: Final = 32
+"""Deepest nesting that is parsed; the documented answer has one level."""
+
+
+MAX_CALL_ID: Final = 1024
+"""Longest call id that is taken, in characters; the documented one has 30. Our bound,
+not the vendor's: call ids are remembered, and kept in ledgers."""
+
+
+class UnreadableBodyError(Exception):
+    """The body breaks the contract; the only argument is a code, never its text."""
+
+
+def decode_answer(body: bytes) -> CallAccepted:
+    """Return the acceptance that the body of a 200 says.
+
+    Unknown keys are kept in ``raw``.
+
+    Raises:
+        UnreadableBodyError: If the body is too large or too deep, is not UTF-8 JSON,
+            or is not an object with one text under ID_CHAMADA that is neither empty
+            nor too long.
+    """
+    if orjson is not None and _is_plain(body):
+        try:
+            answer = orjson.loads(body)
+            call_id = answer[CALL_ID]
+            if type(call_id) is str and call_id.strip():
+                draft = _AcceptedDraft()
+                draft.call_id, draft.raw = call_id, answer
+                draft.__class__ = CallAccepted
+                accepted: CallAccepted = draft
+                return accepted
+        except (ValueError, TypeError, LookupError):
+            pass  # a closer look finds out what is wrong
+    answer = decode_object(body)
+    call_id = answer.get(CALL_ID)
+    if not isinstance(call_id, str) or not call_id.strip():
+        raise UnreadableBodyError("no_call_id")
+    if len(call_id) > MAX_CALL_ID:
+        raise UnreadableBodyError("oversized_call_id")
+    return CallAccepted(call_id, answer)
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """Return the object of JSON that a body is, whatever its keys are.
+
+    Raises:
+        UnreadableBodyError: If the body is too large or too deep, is not UTF-8 JSON,
+            is not an object, or has two call ids.
+    """
+    answer = _read_closely(body)
+    if answer is _NOT_JSON:  # here, so that no foreign error is the context
+        raise UnreadableBodyError("not_json")
+    if not isinstance(answer, dict):
+        raise UnreadableBodyError("not_an_object")
+    return answer
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether it can only be an answer of the documented shape, or no JSON.
+
+    Four quotes and no escape are one key with one text: nothing can be nested or
+    repeated, and orjson and the standard library read it alike.
+    """
+    return (
+        len(body) <= _PLAIN_BYTES
+        and body.count(_QUOTE) == _PLAIN_QUOTES
+        and _BACKSLASH not in body
+    )
+
+
+_AcceptedDraft: Final = draft_of(CallAccepted)
+_PLAIN_BYTES: Final = 256
+_PLAIN_QUOTES: Final = 4
+_QUOTE: Final = ord('"')  # numbers are sooner found among bytes than bytes are
+_BACKSLASH: Final = ord("\\")
+
+
+def _read_closely(body: bytes) -> object:
+    if len(body) > MAX_ANSWER_BYTES:
+        raise UnreadableBodyError("oversized_answer")
+    if not _is_shallow(body):
+        raise UnreadableBodyError("deep_answer")
+    try:
+        return _loads(body)
+    except (ValueError, RecursionError):
+        return _NOT_JSON
+
+
+_NOT_JSON: Final = object()
+
+
+def _loads(body: bytes) -> object:
+    text = body.decode("utf-8")
+    answer = _DECODER.decode(text)
+    if "\\u" in text:  # half a surrogate pair is not text: this raises ValueError
+        json.dumps(answer, ensure_ascii=False).encode()
+    return answer
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs) and [name for name, _ in pairs].count(CALL_ID) > 1:
+        raise UnreadableBodyError("repeated_key")  # which of the two is meant?
+    return found
+
+
+def _read_whole_number(text: str) -> float:
+    if len(text) <= _LONGEST_WHOLE_NUMBER:
+        return int(text)
+    return _read_number(text)  # as orjson does; exact beyond 64 bits helps nobody
+
+
+def _read_number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("not a number that a double can hold")
+    return number
+
+
+def _refuse_constant(_: str) -> object:
+    raise ValueError("NaN and Infinity are not JSON")  # RFC 8259 section 6
+
+
+_LONGEST_WHOLE_NUMBER: Final = 18
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_read_object,
+    parse_int=_read_whole_number,
+    parse_float=_read_number,
+    parse_constant=_refuse_constant,
+)
+
+
+def _is_shallow(body: bytes) -> bool:
+    if body.count(b"{") + body.count(b"[") <= MAX_ANSWER_DEPTH:
+        return True
+    depth = 0
+    in_text = escaped = False
+    for byte in body:
+        if in_text:
+            in_text = escaped or byte != ord('"')
+            escaped = not escaped and byte == ord("\\")
+        elif byte == ord('"'):
+            in_text = True
+        elif byte in b"{[":
+            depth += 1
+            if depth > MAX_ANSWER_DEPTH:
+                return False
+        elif byte in b"}]":
+            depth -= 1
+    return True
+
+
+def call_ids_in(data: bytes) -> set[bytes]:
+    """Return the call ids that stand in bytes of the wire, whole answers or not."""
+    return set(_CALL_IDS.findall(data))
+
+
+_CALL_IDS: Final = re.compile(rb'"%b"\s*:\s*"([^"]*)' % CALL_ID.encode())
