@@ -20,7 +20,7 @@ from digitro_async.ledger._machine_clock import read_clock
 from digitro_async.ledger._new_owner import new_owner
 from digitro_async.ledger._pabx_addresses import PABX_ADDRESSES, PABXAddresses
 from digitro_async.ledger._reconciliation import QUARANTINE, seconds_of
-from digitro_async.ledger._records import ClaimedContact
+from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.models import CallResult, PredictiveCall
 
 __all__ = ["CampaignRun"]
@@ -116,6 +116,11 @@ class CampaignRun:
             if self._fault is None:
                 raise
         raise self._take_fault()
+
+    @property
+    def owner(self) -> ClaimOwner:
+        """The owner of this run's claims in the ledger."""
+        return self._owner
 
     @property
     def exhausted(self) -> bool:

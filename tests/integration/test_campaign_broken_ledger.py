@@ -22,7 +22,6 @@ from helpers import (
 )
 from ledgers import (
     Shelf,
-    release,
     shown_by,
     some,
     states,
@@ -198,7 +197,7 @@ class TestBrokenLedger:
             await campaign.add(contacts(100))
             async with campaign.run() as results:
                 await anext(results)
-                await release(ledger)
+                await ledger.release(results.owner)
                 with pytest.raises(LedgerError) as caught:
                     await take_into([], results)
             counts = await ledger.counts()

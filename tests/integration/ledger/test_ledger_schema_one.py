@@ -68,6 +68,13 @@ def query(path: Path, sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
 
 
+EVENTS = (
+    "SELECT sequence, contact, step, at, pabx, call_id, reason"
+    "  FROM event ORDER BY sequence"
+)
+"""The columns that the first version had."""
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Return where the ledger of this test stands."""
@@ -83,9 +90,9 @@ async def states(path: Path) -> list[State]:
 async def test_repeated_id(path: Path) -> None:
     """The first acceptance with an id stands; later ones are unknown and say why."""
     old_ledger(path, [("one", "A"), ("one", "B"), ("one", "A"), ("one", "A")])
-    before = query(path, "SELECT * FROM event ORDER BY sequence")
+    before = query(path, EVENTS)
     found = await states(path)
-    events = query(path, "SELECT * FROM event ORDER BY sequence")
+    events = query(path, EVENTS)
     added = events[len(before) :]
 
     assert found == [
