@@ -14,11 +14,9 @@ from digitro_async.dispatch import (
 )
 from digitro_async.errors import (
     ClientClosedError,
-    ConfigurationError,
     OutcomeUnknownError,
 )
 from digitro_async.models import PABX, CallAccepted, PredictiveCall
-from digitro_async.protocol import Failure
 from digitro_async.settings import PauseSettings, RetrySettings
 from digitro_async.transport import SessionManager, Transport
 
@@ -126,8 +124,6 @@ class DigitroClient:
         if isinstance(result.accepted, CallAccepted):
             return result.accepted
         error = result.error or OutcomeUnknownError()
-        if error.reason == Failure.CONFIGURATION:
-            error = ConfigurationError(str(error.args[0]), pabx=error.pabx)
         try:
             raise error
         finally:
@@ -158,6 +154,25 @@ class DigitroClient:
         """
         self._check_open()
         return self._dispatcher.stream(calls, recorder)
+
+    def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
+        """Send calls over another event channel from now on; connections stay open.
+
+        Give a PABX that is made with ``channel_id=None`` its channel here, or change
+        the channel after the PABX closed the one before. Calls that wait for a channel
+        start, and a pause ends that came because the PABX did not find the one before.
+
+        Args:
+            channel_id: Id of the event channel; None where there is none now and one
+                will be given: calls wait for it, as long as their ``max_wait``. Where
+                nobody said so, a call without a channel fails at once.
+            pabx: Name of the PABX, None for every one.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name, or it is no such id.
+        """
+        self._check_open()
+        self._dispatcher.set_channel_id(channel_id, pabx)
 
     def statistics(self) -> Statistics:
         """Return a frozen snapshot of what each PABX is doing and did."""

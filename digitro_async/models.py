@@ -77,7 +77,7 @@ class PABX:
         name: Your name for it, used in results, statistics and errors.
         base_url: Scheme, host, port and, where a proxy adds one, a path prefix.
         channel_id: Integer of the event channel that commands belong to; None where
-            it becomes known only later (``attrs.evolve(pabx, channel_id=...)``).
+            it becomes known only later (``client.set_channel_id``).
         api_key: Value of the ``x-api-key`` header; text is wrapped at once.
         rate: Cap on calls, or None for no cap.
         max_in_flight: Most calls on the wire at once; size it as rate x latency.

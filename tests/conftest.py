@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,8 @@ from aiohttp.streams import StreamReader
 from benchmark_modules import ROOT
 from hypothesis import HealthCheck, settings
 from ledgers import SHELVES, Shelf
+from places import TESTS
+from virtual_time import no_real_sleep
 
 from digitro_async.ledger import Ledger
 
@@ -84,3 +86,13 @@ async def ledger(shelf: Shelf) -> AsyncIterator[Ledger]:
     """Yield an open ledger of each kind."""
     async with shelf.ledger() as ledger:
         yield ledger
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Let no unit test wait for a real clock."""
+    if item.path.is_relative_to(TESTS / "unit"):
+        with no_real_sleep():
+            yield
+    else:
+        yield

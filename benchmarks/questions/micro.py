@@ -31,7 +31,7 @@ from benchmarks.harness.work import (
 from benchmarks.reporting.tables import align
 from digitro_async import RateLimit, open_ledger
 from digitro_async.dispatch._pacing import Pacer
-from digitro_async.ledger import Ledger, NewContact, State, Step
+from digitro_async.ledger import ClaimOwner, Ledger, NewContact, State, Step
 from digitro_async.privacy import Personal
 from digitro_async.protocol import (
     COMMANDS,
@@ -54,6 +54,10 @@ PACE = "Pacer, 200/s: earliest + start + settle"
 LEDGER = "ledger, claim + intent + outcome"
 PARTS = (MAKE, ENCODE, CLASSIFY, EVIDENCE, PACE, f"{LEDGER}, CPU")
 """Validation, evidence, pacing and ledger: the promises by themselves."""
+
+OWNER = ClaimOwner("micro")
+LEASE = 3_600.0
+"""Seconds; no run takes as long."""
 
 BATCH = 100
 """Calls in flight: as many intents, and then outcomes, are written together."""
@@ -115,6 +119,24 @@ def evidence_step(body: bytes) -> Callable[[], object]:
     return step
 
 
+def accept(
+    ledger: Ledger, number: int, at: float, call_id: str
+) -> asyncio.Future[State]:
+    """Record an acceptance; the future has the state that it led to."""
+    settled: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+
+    def on_done(error: BaseException | None, state: State | None) -> None:
+        if error is not None:
+            settled.set_exception(error)
+        elif state is not None:
+            settled.set_result(state)
+
+    ledger.settle(
+        number, OWNER, Step.ACCEPT, "bench", at, call_id=call_id, on_done=on_done
+    )
+    return settled
+
+
 async def write_calls(ledger: Ledger, calls: int) -> None:
     """Claim contacts a page at a time; write the intent and the outcome of each.
 
@@ -123,18 +145,15 @@ async def write_calls(ledger: Ledger, calls: int) -> None:
     """
     serial = itertools.count()
     done = 0
-    while page := await ledger.claim(5 * BATCH):
+    while page := await ledger.claim(5 * BATCH, OWNER, LEASE):
         numbers = iter([contact.number for contact in page])
         while some := list(itertools.islice(numbers, BATCH)):
             now = time.time()
-            await asyncio.gather(*(ledger.intend(one, "bench", now) for one in some))
+            await asyncio.gather(
+                *(ledger.intend(one, OWNER, "bench", now) for one in some)
+            )
             states = await asyncio.gather(
-                *(
-                    ledger.settle(
-                        one, Step.ACCEPT, "bench", now, call_id=f"id {next(serial)}"
-                    )
-                    for one in some
-                )
+                *(accept(ledger, one, now, f"id {next(serial)}") for one in some)
             )
             done += states.count(State.ACCEPTED)
     if done != calls:

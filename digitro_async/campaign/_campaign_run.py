@@ -11,15 +11,16 @@ import anyio
 from digitro_async.campaign._claims import Claims
 from digitro_async.campaign._import_summary import check_whole
 from digitro_async.campaign._ledger_recorder import LedgerRecorder
-from digitro_async.campaign._run_guard import begin_turn, end_turn, knows_all
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import at_one_address, quarantine_of
 from digitro_async.errors import LedgerError, Outcome
-from digitro_async.ledger._ledger_clock import CLOCK, Clock, read_clock
-from digitro_async.ledger._ledger_port import Ledger, TellsOfLoss
-from digitro_async.ledger._places import PLACES, Places
+from digitro_async.ledger._ledger_clock import CLOCK, Clock
+from digitro_async.ledger._ledger_port import Ledger
+from digitro_async.ledger._machine_clock import read_clock
+from digitro_async.ledger._new_owner import new_owner
+from digitro_async.ledger._pabx_addresses import PABX_ADDRESSES, PABXAddresses
 from digitro_async.ledger._reconciliation import QUARANTINE, seconds_of
-from digitro_async.ledger._records import ClaimedContact
+from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.models import CallResult, PredictiveCall
 
 __all__ = ["CampaignRun"]
@@ -58,9 +59,12 @@ class CampaignRun:
         self._partial = partial
         self._fault: LedgerError | None = None
         self._told = False
-        self._recorder = LedgerRecorder(ledger, self._stop_for)
+        self._owner = new_owner()
+        self._holds_slots = False
+        self._recorder = LedgerRecorder(ledger, self._owner, self._stop_for)
         claims = Claims(
             ledger,
+            self._owner,
             build_call,
             page=max(SMALLEST_PAGE, client.dispatcher.capacity),
             max_attempts=max_attempts,
@@ -72,19 +76,20 @@ class CampaignRun:
         if not self._partial:
             check_whole(await self._ledger.imports())
         dispatcher = self._client.dispatcher
-        holds_all = begin_turn(self._ledger, dispatcher)
+        self._holds_slots = await self._ledger.begin_run(self._owner, dispatcher)
         try:
             quarantine = await self._keep_quarantine()
             await self._keep_clock()
-            places = Places.of_setting(await self._ledger.get_setting(PLACES))
-            if not holds_all:
-                await self._keep_slots(quarantine, places)
-                knows_all(self._ledger, dispatcher)
-            await self._keep_places(places)
+            kept = await self._ledger.get_setting(PABX_ADDRESSES)
+            addresses = PABXAddresses.of_setting(kept)
+            if not self._holds_slots:
+                await self._reserve_slots(quarantine, addresses)
+                self._holds_slots = True
+            await self._keep_addresses(addresses)
             await self._results.__aenter__()
-            self._hear_of_loss(self._stop_for)
+            self._ledger.on_loss(self._stop_for)
         except BaseException:
-            end_turn(self._ledger)
+            await self._end()
             raise
         return self
 
@@ -111,6 +116,11 @@ class CampaignRun:
             if self._fault is None:
                 raise
         raise self._take_fault()
+
+    @property
+    def owner(self) -> ClaimOwner:
+        """The owner of this run's claims in the ledger."""
+        return self._owner
 
     @property
     def exhausted(self) -> bool:
@@ -146,35 +156,31 @@ class CampaignRun:
         if clock != kept:
             await self._ledger.set_setting(CLOCK, clock.as_setting())
 
-    async def _keep_places(self, kept: Places) -> None:
+    async def _keep_addresses(self, kept: PABXAddresses) -> None:
         """Note at which address each PABX is now."""
-        places = kept.with_all(self._client.dispatcher.pabx)
-        if places != kept:
-            await self._ledger.set_setting(PLACES, places.as_setting())
+        addresses = kept.with_all(self._client.dispatcher.pabx)
+        if addresses != kept:
+            await self._ledger.set_setting(PABX_ADDRESSES, addresses.as_setting())
 
-    async def _keep_slots(self, quarantine: float, places: Places) -> None:
-        """Hold the rate slots that calls of earlier runs still hold."""
+    async def _reserve_slots(self, quarantine: float, addresses: PABXAddresses) -> None:
+        """Reserve the rate slots that calls of earlier runs still hold."""
         dispatcher = self._client.dispatcher
         for address, together in at_one_address(dispatcher.pabx).items():
             for limit in {pabx.rate for pabx in together if pabx.rate is not None}:
                 now = time.time()
-                held = await self._ledger.held_slots(
+                occupied = await self._ledger.occupied_slots(
                     calls=limit.calls,
                     window=limit.per,
                     quarantine=quarantine,
                     now=now,
-                    elsewhere=places.elsewhere(address),
+                    elsewhere=addresses.elsewhere(address),
                 )
                 dispatcher.reserve_slots(
                     together[0].name,
-                    [until - now for until in held.cooling],
-                    lost=[until - now for until in held.lost],
+                    [until - now for until in occupied.cooling],
+                    lost=[until - now for until in occupied.lost],
                     limit=limit,
                 )
-
-    def _hear_of_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
-        if isinstance(self._ledger, TellsOfLoss):
-            self._ledger.on_loss(tell)
 
     def _stop_for(self, fault: LedgerError) -> None:
         self._fault = self._fault or fault
@@ -195,8 +201,7 @@ class CampaignRun:
                     await asyncio.wait([giving_back])
                 except asyncio.CancelledError as error:
                     cancelled = error.args
-        self._hear_of_loss(None)
-        end_turn(self._ledger)
+        self._ledger.on_loss(None)
         if cancelled is not None:
             raise asyncio.CancelledError(*cancelled)
         giving_back.result()
@@ -204,6 +209,8 @@ class CampaignRun:
     async def _give_back(self) -> None:
         await self._recorder.settled()
         try:
-            await self._ledger.release()
+            await self._ledger.release(self._owner)
         except LedgerError as error:
             self._fault = self._fault or error
+        finally:
+            await self._ledger.end_run(self._owner, holds_slots=self._holds_slots)

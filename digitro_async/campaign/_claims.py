@@ -1,4 +1,4 @@
-"""Claims: the contacts that a run takes on, each of them once."""
+"""Claims: claims the contacts of a run, each of them once."""
 
 from collections import deque
 from collections.abc import Callable
@@ -6,10 +6,15 @@ from typing import Self
 
 from digitro_async.errors import InvalidCallError
 from digitro_async.ledger._ledger_port import Ledger
-from digitro_async.ledger._records import ClaimedContact
+from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.models import DispatchItem, PredictiveCall
 
 __all__ = ["Claims"]
+
+LEASE = 3_600.0
+"""Seconds in which no other run may have the claims of one that shows no life. Only a
+run that was stopped for longer loses them: each page that is claimed is a sign of life,
+and no ledger yet lets two runs dial at once."""
 
 LARGEST_PAGE = 50_000
 """Most contacts that are claimed at once, however many may be on the wire."""
@@ -23,6 +28,7 @@ class Claims:
 
     Args:
         ledger: An open ledger.
+        owner: Who claims them.
         build_call: Makes the call of a contact, or raises ``InvalidCallError``.
         page: Contacts that are claimed at once, ``LARGEST_PAGE`` at most.
         max_attempts: Attempts after which a contact is left out.
@@ -32,6 +38,7 @@ class Claims:
     def __init__(
         self,
         ledger: Ledger,
+        owner: ClaimOwner,
         build_call: Callable[[ClaimedContact], PredictiveCall],
         *,
         page: int,
@@ -39,6 +46,7 @@ class Claims:
         most: int | None = None,
     ) -> None:
         self._ledger = ledger
+        self._owner = owner
         self._build_call = build_call
         self._size = min(page, LARGEST_PAGE)
         self._max_attempts = max_attempts
@@ -76,14 +84,18 @@ class Claims:
             else:
                 number, pabx = contact.number, contact.pabx
                 return DispatchItem(call=call, pabx=pabx, key=number)
-            await self._ledger.invalidate(contact.number, reason)
+            await self._ledger.invalidate(contact.number, self._owner, reason)
 
     async def _turn_page(self) -> None:
         size = self._size if self._left is None else min(self._size, self._left)
         if not size:
             raise StopAsyncIteration
         claimed = await self._ledger.claim(
-            size, after=self._last, max_attempts=self._max_attempts
+            size,
+            self._owner,
+            LEASE,
+            after=self._last,
+            max_attempts=self._max_attempts,
         )
         if not claimed:
             raise StopAsyncIteration

@@ -1,4 +1,4 @@
-"""LedgerRecorder: each attempt of a run, written into its ledger before and after."""
+"""LedgerRecorder: writes each attempt of a run into its ledger, before and after."""
 
 import asyncio
 import time
@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 from digitro_async.errors import DrainedError, LedgerError, Outcome
-from digitro_async.ledger._ledger_port import Ledger, SettlesAndTells, Told
+from digitro_async.ledger._ledger_port import Ledger
+from digitro_async.ledger._records import ClaimOwner
 from digitro_async.ledger._state import State, Step, step_for
 from digitro_async.protocol import AttemptResult, repeated_call_id
 
@@ -18,18 +19,20 @@ class LedgerRecorder:
 
     Args:
         ledger: The ledger.
+        owner: Who claims the contacts that are called.
         stop: Called with the error where it can't be written.
 
     Attributes:
         unrecorded: Contacts whose outcome is not in the ledger, and the outcomes.
     """
 
-    def __init__(self, ledger: Ledger, stop: Callable[[LedgerError], None]) -> None:
-        self.ledger = ledger
+    def __init__(
+        self, ledger: Ledger, owner: ClaimOwner, stop: Callable[[LedgerError], None]
+    ) -> None:
+        self._ledger = ledger
+        self._owner = owner
         self._stop = stop
-        self._tells = ledger if isinstance(ledger, SettlesAndTells) else None
-        self._taking_back: set[asyncio.Future[State]] = set()
-        self._writing: set[asyncio.Future[State]] = set()
+        self._taking_back: set[asyncio.Future[None]] = set()
         self._doubting: set[asyncio.Future[int]] = set()
         self.unrecorded: list[tuple[int, Outcome]] = []
 
@@ -37,16 +40,9 @@ class LedgerRecorder:
         """Record that a call is about to be sent."""
         assert isinstance(key, int)  # noqa: S101 - for the type checker
         try:
-            await self.ledger.intend(key, pabx, time.time())
+            await self._ledger.intend(key, self._owner, pabx, time.time())
         except asyncio.CancelledError:
-            # It is written all the same, and nothing will be sent.
-            self._taking_back.add(
-                asyncio.ensure_future(
-                    self.ledger.settle(
-                        key, Step.NOT_PLACED, pabx, time.time(), reason="cancelled"
-                    )
-                )
-            )
+            self._take_back(key, pabx)
             raise
         except LedgerError as error:
             self._stop(error)
@@ -58,35 +54,34 @@ class LedgerRecorder:
         self,
         key: Hashable,
         pabx: str,
-        settled: AttemptResult,
-        then: Callable[[AttemptResult], None],
+        result: AttemptResult,
+        on_recorded: Callable[[AttemptResult], None],
     ) -> None:
-        """Record what an attempt came to."""
+        """Record the outcome of an attempt."""
         assert isinstance(key, int)  # noqa: S101 - for the type checker
-        accepted = settled.accepted
+        accepted = result.accepted
         call_id = None if accepted is None else accepted.call_id
-        classification, now = settled.classification, time.time()
+        classification, now = result.classification, time.time()
         step, reason = step_for(classification.outcome), classification.reason or None
-        told = partial(self._told, key, settled, then)
+        on_done = partial(self._recorded, key, result, on_recorded)
         try:
-            if self._tells is not None:
-                self._tells.settle_and_tell(
-                    key, step, pabx, now, call_id=call_id, reason=reason, told=told
-                )
-                return
-            writing = asyncio.ensure_future(
-                self.ledger.settle(key, step, pabx, now, call_id=call_id, reason=reason)
+            self._ledger.settle(
+                key,
+                self._owner,
+                step,
+                pabx,
+                now,
+                on_done=on_done,
+                call_id=call_id,
+                reason=reason,
             )
         except Exception as error:  # noqa: BLE001 - of somebody's own ledger, perhaps
-            told(error, None)
-        else:
-            self._writing.add(writing)  # the loop would not keep it alive
-            writing.add_done_callback(partial(self._written, told))
+            on_done(error, None)
 
-    def doubt(self, keys: Sequence[Hashable], pabx: str) -> None:
+    def record_doubts(self, keys: Sequence[Hashable], pabx: str) -> None:
         """Record that the answers to calls may belong to other calls."""
         numbers = [key for key in keys if isinstance(key, int)]
-        doubting = asyncio.ensure_future(self.ledger.doubt(numbers, pabx, time.time()))
+        doubting = asyncio.ensure_future(self._ledger.doubt(numbers, pabx, time.time()))
         self._doubting.add(doubting)
         doubting.add_done_callback(self._doubted)
 
@@ -96,36 +91,52 @@ class LedgerRecorder:
         if isinstance(error, LedgerError):
             self._stop(error)
 
-    def _written(self, told: Told, writing: asyncio.Future[State]) -> None:
-        self._writing.discard(writing)
-        if writing.cancelled():
-            told(LedgerError("the ledger was interrupted", reason="interrupted"), None)
-            return
-        error = writing.exception()
-        if error is None:
-            told(None, writing.result())
-        else:
-            told(error, None)
+    def _take_back(self, number: int, pabx: str) -> None:
+        """Record that a call was not placed whose intent was cancelled.
 
-    def _told(
+        The intent is written all the same, and nothing will be sent.
+        """
+        taken_back = asyncio.get_running_loop().create_future()
+
+        def on_done(_: BaseException | None, __: State | None) -> None:
+            if not taken_back.done():
+                taken_back.set_result(None)
+
+        try:
+            self._ledger.settle(
+                number,
+                self._owner,
+                Step.NOT_PLACED,
+                pabx,
+                time.time(),
+                on_done=on_done,
+                reason="cancelled",
+            )
+        except LedgerError:
+            return
+        self._taking_back.add(taken_back)
+
+    def _recorded(
         self,
         number: int,
-        settled: AttemptResult,
-        then: Callable[[AttemptResult], None],
+        result: AttemptResult,
+        on_recorded: Callable[[AttemptResult], None],
         error: BaseException | None,
         state: State | None,
     ) -> None:
-        """Tell what an attempt comes to by its record."""
+        """Give the result of an attempt by its record back to the call."""
         if error is not None:
-            self.unrecorded.append((number, settled.classification.outcome))
+            self.unrecorded.append((number, result.classification.outcome))
         if isinstance(error, LedgerError):
             self._stop(error)
         elif error is not None:  # of somebody's own ledger: its text may hold anything
             problem = type(error).__name__
-            self._stop(LedgerError(f"the ledger failed: {problem}", reason="failed"))
-        elif state is State.UNKNOWN and settled.accepted is not None:
-            settled = repeated_call_id()
-        then(settled)
+            self._stop(
+                LedgerError(f"the ledger failed with {problem}", reason="failed")
+            )
+        elif state is State.UNKNOWN and result.accepted is not None:
+            result = repeated_call_id()
+        on_recorded(result)
 
     async def settled(self) -> None:
         """Wait until what was taken back, or is doubted, is written."""

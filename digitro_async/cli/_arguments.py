@@ -35,7 +35,7 @@ LEDGER: Final = Parameter(validator=_check_path)
 """A ledger. Taken for a path, an address would be a new one, which has called nobody.
 A file whose name looks like an address is named by its whole path."""
 
-Switch = Annotated[bool, Parameter(negative="")]
+Switch = Annotated[bool, Parameter(negative="", show_default=False)]
 """An option without a value."""
 
 AtLeastOne = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]

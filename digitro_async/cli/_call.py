@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from digitro_async.cli._client import open_client
+from digitro_async.cli._command_loop import on_interrupt, run_tuned, to_its_end
 from digitro_async.cli._exit import Course, Exit, exit_after_call
 from digitro_async.cli._interrupts import ends_anyway
+from digitro_async.cli._open_client import open_client
 from digitro_async.cli._output import hand_out, print_error
-from digitro_async.cli._process import on_interrupt, run_tuned, to_its_end
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config, load_config
 from digitro_async.errors import (

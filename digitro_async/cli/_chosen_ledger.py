@@ -126,7 +126,7 @@ def choose_ledger(
     if is_new and default.exists():
         name = "--no-ledger" if ledger is None else "--ledger"
         raise ConfigurationError(
-            f"{default} holds who of {contacts.name} was called: leave {name} out to "
-            "continue it, or move it away to call everybody again"
+            f"{default} remembers who was called: leave {name} out to continue it, or "
+            "move it away to call everybody again"
         )
     return ChosenLedger(ledger)

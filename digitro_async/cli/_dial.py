@@ -6,6 +6,7 @@ from typing import Annotated
 
 from digitro_async.cli._arguments import LEDGER, AtLeastOne, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
+from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._dial_list import dial_list, say_how_it_is_read
 from digitro_async.cli._exit import Course, Exit, exit_after_dry_run
@@ -15,7 +16,6 @@ from digitro_async.cli._ledger_options import (
     InsistToDialOptions,
 )
 from digitro_async.cli._output import print_error, print_line
-from digitro_async.cli._process import run_tuned, to_its_end
 from digitro_async.config import Config, load_config
 from digitro_async.contacts import (
     ContactFile,

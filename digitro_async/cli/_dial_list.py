@@ -2,11 +2,11 @@
 
 from digitro_async.campaign import Campaign, CampaignRun
 from digitro_async.cli._chosen_ledger import ChosenLedger
-from digitro_async.cli._client import open_client
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course, Exit, exit_after_dial
 from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._ledger_view import print_counts
+from digitro_async.cli._open_client import open_client
 from digitro_async.cli._output import print_error
 from digitro_async.cli._take_results import take_results
 from digitro_async.client import DigitroClient

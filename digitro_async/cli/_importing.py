@@ -5,12 +5,12 @@ import asyncio
 import attrs
 
 from digitro_async.campaign import Campaign, ImportSummary, count_rows
+from digitro_async.cli._command_loop import on_interrupt
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course
 from digitro_async.cli._ledger_options import NOT_INSISTING_TO_DIAL, InsistingToDial
 from digitro_async.cli._ledger_view import say_unfinished, unfinished
 from digitro_async.cli._output import print_error
-from digitro_async.cli._process import on_interrupt
 from digitro_async.contacts import (
     ContactFile,
     ContactRow,

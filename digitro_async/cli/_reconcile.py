@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from digitro_async.cli._arguments import LEDGER
+from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._interrupts import current, ends_anyway
 from digitro_async.cli._ledger_options import (
@@ -16,7 +17,6 @@ from digitro_async.cli._ledger_options import (
     opened_ledger,
 )
 from digitro_async.cli._output import print_line
-from digitro_async.cli._process import run_tuned
 from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.ledger import Ledger
 from digitro_async.privacy import Personal

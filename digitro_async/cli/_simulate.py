@@ -12,9 +12,9 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from digitro_async.cli._arguments import WHOLE, Switch
+from digitro_async.cli._command_loop import on_interrupt, run_tuned
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._output import print_line
-from digitro_async.cli._process import on_interrupt, run_tuned
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import RateLimit
 from digitro_async.testing import FakePABX, FaultPlan

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from digitro_async.campaign import CampaignRun
+from digitro_async.cli._command_loop import cut_off, on_interrupt
 from digitro_async.cli._counts import RunCounts, summary_of
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._interrupts import ends_anyway
 from digitro_async.cli._live_progress import show_progress
 from digitro_async.cli._output import print_error, print_line
-from digitro_async.cli._process import cut_off, on_interrupt
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import Statistics
 from digitro_async.errors import DigitroError, PABXPausedError

@@ -18,7 +18,12 @@ from digitro_async.contacts._contact_row import (
     file_name,
     one_line_name,
 )
-from digitro_async.contacts._csv_records import BLANK, Record, first_line, read_records
+from digitro_async.contacts._csv_records import (
+    BLANK,
+    CSVRecord,
+    first_line,
+    read_records,
+)
 from digitro_async.contacts._rows import Defaults, RowReader, needed_of_rows
 from digitro_async.contacts._text_lines import Lines
 from digitro_async.errors import ConfigurationError, DigitroError
@@ -152,7 +157,7 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         """Close the file; nothing can be read afterwards."""
         self._text.close()
 
-    def _next_record(self) -> Record:
+    def _next_record(self) -> CSVRecord:
         if self._text.closed:
             raise ConfigurationError(f"{self._shown} was closed")
         if self._failure is None:
@@ -177,7 +182,7 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
             f"{self._shown} can't be read: {problem}", reason="read_failed"
         )
 
-    def _rejected(self, record: Record, problem: Problem) -> RejectedRow:
+    def _rejected(self, record: CSVRecord, problem: Problem) -> RejectedRow:
         code, reason, field = problem
         if record.last > record.line:
             reason += f" (lines {record.line} to {record.last})"

@@ -13,7 +13,14 @@ from typing import NamedTuple
 from digitro_async.contacts._contact_row import Problem, RejectCode
 from digitro_async.contacts._text_lines import MAX_LINE, Line, Lines
 
-__all__ = ["BLANK", "MAX_LINES", "Record", "first_line", "read_records", "text_problem"]
+__all__ = [
+    "BLANK",
+    "MAX_LINES",
+    "CSVRecord",
+    "first_line",
+    "read_records",
+    "text_problem",
+]
 
 MAX_LINES = 20
 """Most lines of one row."""
@@ -24,7 +31,7 @@ _MANY_LINES = 1_000
 _SURROGATE = re.compile("[\ud800-\udfff]")  # how undecodable bytes show themselves
 
 
-class Record(NamedTuple):
+class CSVRecord(NamedTuple):
     """One row: its cells, or the problem that it has.
 
     Attributes:
@@ -40,7 +47,7 @@ class Record(NamedTuple):
     problem: Problem | None = None
 
 
-BLANK = Record(0, 0, [])
+BLANK = CSVRecord(0, 0, [])
 """No row: tells that many lines were passed over."""
 
 
@@ -51,7 +58,7 @@ def first_line(lines: Lines) -> Line | None:
 
 def read_records(
     lines: Lines, delimiter: str, is_whole_row: Callable[[str], bool]
-) -> Iterator[Record]:
+) -> Iterator[CSVRecord]:
     """Yield every row that is not blank, and ``BLANK`` after many blank lines.
 
     Args:
@@ -63,7 +70,7 @@ def read_records(
     blank = 0
     for number, text in lines:
         if text is None:
-            yield Record(number, number, [], _TOO_LONG)
+            yield CSVRecord(number, number, [], _TOO_LONG)
             continue
         body = text.rstrip("\r\n")
         if not body or body.isspace():
@@ -74,9 +81,9 @@ def read_records(
         if '"' in body:
             yield _quoted_record(lines, number, text, delimiter, is_whole_row)
         elif problem := text_problem(body):
-            yield Record(number, number, [], problem)
+            yield CSVRecord(number, number, [], problem)
         else:
-            yield Record(number, number, body.split(delimiter))
+            yield CSVRecord(number, number, body.split(delimiter))
 
 
 def text_problem(text: str) -> Problem | None:
@@ -137,19 +144,19 @@ def _quoted_record(
     text: str,
     delimiter: str,
     is_whole_row: Callable[[str], bool],
-) -> Record:
+) -> CSVRecord:
     joined = _Joined(lines, text)
     try:
         cells = next(csv.reader(joined, delimiter=delimiter, strict=True), [])
     except csv.Error:
         lines.put_back(joined.taken)
         problem = _OPEN_QUOTE if joined.asked_for_more else _STRAY_QUOTE
-        return Record(number, number, [], text_problem(text) or problem)
+        return CSVRecord(number, number, [], text_problem(text) or problem)
     more = joined.texts()
     problem_or_none = text_problem("".join((text, *more)))
     if any(map(is_whole_row, more)):
         problem_or_none = _SWALLOWED
-    return Record(number, number + len(more), cells, problem_or_none)
+    return CSVRecord(number, number + len(more), cells, problem_or_none)
 
 
 def _is_blank(text: str | None) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from digitro_async.calls import NEEDED_FIELDS, check_defaults
 from digitro_async.contacts._columns import Columns
 from digitro_async.contacts._contact_row import ContactRow, Problem, RejectCode
-from digitro_async.contacts._csv_records import Record
+from digitro_async.contacts._csv_records import CSVRecord
 from digitro_async.contacts._numbers import read_number
 from digitro_async.errors import ConfigurationError, InvalidCallError
 from digitro_async.privacy import Personal, Secret
@@ -61,7 +61,7 @@ class RowReader:
         self._needed = needed
         self._strip = strip_punctuation
 
-    def read(self, record: Record) -> ContactRow | Problem:
+    def read(self, record: CSVRecord) -> ContactRow | Problem:
         """Return the row, or the problem that makes it no contact."""
         columns, cells = self._columns, record.cells
         if len(cells) != columns.width:

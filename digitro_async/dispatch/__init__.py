@@ -1,6 +1,7 @@
 """Many calls at once: pace, retry, pause, and a stream of results."""
 
-from digitro_async.dispatch._dispatch_results import Calls, DispatchResults
+from digitro_async.dispatch._call_source import Calls
+from digitro_async.dispatch._dispatch_results import DispatchResults
 from digitro_async.dispatch._dispatcher import Dispatcher
 from digitro_async.dispatch._pacing import quarantine_of
 from digitro_async.dispatch._recorder import Recorder

@@ -2,7 +2,7 @@
 
 import attrs
 
-from digitro_async.dispatch._admission import Admission
+from digitro_async.dispatch._standing import Standing
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     AttemptResult,
@@ -32,7 +32,7 @@ class Attempt:
 
 
 def classify_answer(
-    admission: Admission,
+    standing: Standing,
     command: Command,
     evidence: Evidence,
     observation: Observation,
@@ -43,7 +43,7 @@ def classify_answer(
     """Return the result of an attempt, and close a connection that broke its order.
 
     Args:
-        admission: The admission of the PABX that answered.
+        standing: The state of the PABX that answered.
         command: The row of the call's command.
         evidence: The evidence of the attempt; it keeps no call afterwards, unless a
             later doubt about the answer must be recorded.
@@ -54,14 +54,14 @@ def classify_answer(
     result = classify(observation, command, now=sent_at)
     connection, accepted = evidence.connection, result.accepted
     call_id = None if accepted is None else accepted.call_id
-    if call_id is not None and admission.is_repeated(call_id):
+    if call_id is not None and standing.is_repeated(call_id):
         result = repeated_call_id()
     elif accepted is not None and not evidence.is_doubtful:  # nearly always
         if connection is None:
             evidence.owner = None
         elif not is_recorded:
             # A later doubt can only be counted, and the connection need keep no call.
-            evidence.owner = admission.doubts
+            evidence.owner = standing.doubts
         return result
     if connection is None:
         evidence.owner = None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Hashable
 from functools import partial
 
-from digitro_async.dispatch._admission import Admission
+from digitro_async.dispatch._admission import Admission, Ticket
 from digitro_async.dispatch._answer import (
     Attempt,
     classify_answer,
@@ -18,15 +18,15 @@ from digitro_async.dispatch._back_offs import wake
 from digitro_async.dispatch._call_result import make_call_result
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._doubts import Doubts
-from digitro_async.dispatch._policy import may_be_sent_again, retry_delay
 from digitro_async.dispatch._recorder import Recorder
+from digitro_async.dispatch._retry import may_be_sent_again, retry_delay
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
     NotSentError,
     Outcome,
 )
-from digitro_async.models import Call, CallResult, CommandAccepted
+from digitro_async.models import Call, CallResult
 from digitro_async.protocol import (
     AttemptResult,
     Command,
@@ -131,7 +131,7 @@ class CallRun:
         self._command: Command  # the row of its command, once it runs
         self._connection: Connection | None = None  # of its last attempt
         self._doubts: Doubts | None = None  # of the PABX of its last attempt
-        self._problem = ""  # why its PABX can't be used as configured
+        self._problem: ConfigurationError | None = None  # of its PABX
 
     async def run(  # noqa: C901 - one call, told in order
         self, *, wait_while_paused: bool, max_wait: float | None = None
@@ -160,16 +160,16 @@ class CallRun:
         now = self.began
         try:
             while True:
-                probe = admission.acquire_nowait(now)
-                if probe is None:
-                    admission, probe = await services.router.acquire(
+                ticket = admission.acquire_nowait(now)
+                if ticket is None:
+                    ticket = await services.router.acquire(
                         admission,
                         may_fail_over=self._pabx is None,
                         wait_while_paused=wait_while_paused,
                         max_wait=max_wait,
                     )
-                    now = self.clock()
-                attempt = await self._attempt(admission, now, probe=probe)
+                    admission = ticket.admission
+                attempt = await self._attempt(ticket)
                 delay = None
                 if attempt.result.accepted is None:
                     delay = self._delay_of_retry(admission, attempt.result)
@@ -186,7 +186,7 @@ class CallRun:
                 if failed and self._pabx is None:
                     other = services.router.choose(None, failed=admission)
                     admission = other or admission
-        except NotSentError as error:
+        except (NotSentError, ConfigurationError) as error:
             refusal = error.with_traceback(None)  # its frames would refer to itself
         finally:
             if self.phase is not _RECORDING:
@@ -208,17 +208,15 @@ class CallRun:
     def end(
         self,
         now: float,
-        error: DigitroError | None,
+        error: DigitroError,
         pabx: str | None = None,
-        accepted: CommandAccepted | None = None,
     ) -> CallResult:
-        """Return the result that the call ends in.
+        """Return the result of a call that ends without a further attempt.
 
         Args:
             now: Loop time.
-            error: Why it was not accepted, None where it was.
+            error: Why it was not accepted.
             pabx: Name of the PABX that had it last.
-            accepted: The acceptance.
         """
         started = now if self.sent_at is None else self.started
         return make_call_result(
@@ -227,7 +225,7 @@ class CallRun:
             pabx,
             self.attempts,
             error,
-            accepted,
+            None,
             self.sent_at,
             started - self.began,
             now - started,
@@ -244,7 +242,7 @@ class CallRun:
             return None
         chance = services.chance()
         delay = retry_delay(result, self.attempts, services.retry, chance)
-        if delay is None or not admission.quota.take():
+        if delay is None or not admission.standing.quota.take():
             return None
         connection = self._connection
         if result.classification.outcome is _NOT_SENT or connection is None:
@@ -252,29 +250,27 @@ class CallRun:
         # The answer may be another call's; the true one shows itself by then.
         return max(delay, connection.retire())
 
-    async def _attempt(  # noqa: C901 - one attempt, told in order
-        self, admission: Admission, now: float, *, probe: bool
-    ) -> Attempt:
+    async def _attempt(self, ticket: Ticket) -> Attempt:  # noqa: C901 - told in order
         """Make one attempt, and give its turn back however it ends."""
+        pabx, standing = ticket.admission.pabx, ticket.admission.standing
         evidence = Evidence()
         self.phase = _ON_WIRE
         self.attempts += 1
         evidence.owner, evidence.attempt = self, self.attempts
-        self._doubts = admission.doubts
-        self.sent_at, self.started = time.time(), now
+        self._doubts = standing.doubts
+        self.sent_at, self.started = time.time(), ticket.started
         if self._recorder is not None:
             try:
-                await self._recorder.record_intent(self._key, admission.pabx.name)
+                await self._recorder.record_intent(self._key, pabx.name)
             except BaseException:  # nothing is sent that is not recorded
                 self.phase = _WAITING
-                admission.cancel(self.clock(), sent=False, probe=probe)
+                ticket.cancel(self.clock(), sent=False)
                 raise
         cancelled: tuple[object, ...] | None = None
         try:
-            pabx = admission.pabx
             observation = await self._services.transport.exchange(
                 pabx,
-                build_request(self.call, pabx.channel_id, pabx.unset_fields),
+                build_request(self.call, ticket.channel_id, pabx.unset_fields),
                 evidence,
             )
             connection = evidence.connection
@@ -286,18 +282,23 @@ class CallRun:
             observation = cut_short(evidence, Failure.CANCELLED)
         except ConfigurationError as error:
             observation = cut_short(evidence, Failure.CONFIGURATION)
-            self._problem = str(error.args[0])
+            # The frames of the transport may hold anything; the error goes on without.
+            self._problem = ConfigurationError(
+                str(error.args[0]),
+                pabx=pabx.name,
+                reason=Failure.CONFIGURATION,
+                attempts=self.attempts,
+            )
         except Exception:  # noqa: BLE001 - a foreign transport may raise anything
             observation = cut_short(evidence, Failure.UNEXPECTED)
         except BaseException:  # the process is told to end, or the coroutine is closed
             self.phase = _WAITING
-            now, sent = self.clock(), evidence.request_started
-            admission.cancel(now, sent=sent, probe=probe, started=self.started)
+            ticket.cancel(self.clock(), sent=evidence.request_started)
             raise
         self.ended = now = self.clock()
         self._connection = evidence.connection
         result = classify_answer(
-            admission,
+            standing,
             self._command,
             evidence,
             observation,
@@ -307,13 +308,12 @@ class CallRun:
         attempt = Attempt(observation, result)
         self.phase = _WAITING
         if cancelled is None:
-            admission.release(result, now, probe=probe, started=self.started)
+            ticket.release(result, now)
             if self._problem:
-                admission.pause(Failure.CONFIGURATION)
+                ticket.admission.pause(Failure.CONFIGURATION)
             return attempt
-        sent = observation.request_started
-        admission.cancel(now, sent=sent, probe=probe, started=self.started)
-        self.result = self._conclude(admission, attempt)
+        ticket.cancel(now, sent=observation.request_started)
+        self.result = self._conclude(ticket.admission, attempt)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
 
     async def _record_now(self, admission: Admission, attempt: Attempt) -> None:
@@ -373,20 +373,30 @@ class CallRun:
         name, accepted = admission.pabx.name, attempt.result.accepted
         error = None
         if accepted is None:
-            error = error_of(
+            error = self._problem or error_of(
                 attempt.result, attempt.observation, pabx=name, attempts=self.attempts
             )
-            if error is not None and self._problem:
-                error.args = (self._problem,)
-        result = self.end(self.ended, error, name, accepted)
-        admission.counters.outcomes[result.outcome] += 1
+        result = make_call_result(
+            self.call,
+            self._key,
+            name,
+            self.attempts,
+            error,
+            accepted,
+            self.sent_at,
+            self.started - self.began,
+            self.ended - self.started,
+        )
+        admission.standing.counters.outcomes[result.outcome] += 1
         return result
 
-    def _refused(self, admission: Admission, refusal: NotSentError) -> CallResult:
+    def _refused(
+        self, admission: Admission, refusal: NotSentError | ConfigurationError
+    ) -> CallResult:
         """Return the result of a call whose turn did not come, and count it."""
         refusal.attempts = self.attempts
         refusing = self._services.router.choose(refusal.pabx) or admission
-        refusing.counters.outcomes[_NOT_SENT] += 1
+        refusing.standing.counters.outcomes[_NOT_SENT] += 1
         self.ended = self.clock()
         return self.end(self.ended, refusal, refusal.pabx)
 

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Callable, Hashable, Iterable
 
+import attrs
+
 from digitro_async.dispatch._argument_checks import (
     check_reason,
     check_settings,
@@ -11,7 +13,8 @@ from digitro_async.dispatch._argument_checks import (
 )
 from digitro_async.dispatch._call_run import CallRun
 from digitro_async.dispatch._call_services import CallServices
-from digitro_async.dispatch._dispatch_results import Calls, DispatchResults
+from digitro_async.dispatch._call_source import Calls
+from digitro_async.dispatch._dispatch_results import DispatchResults
 from digitro_async.dispatch._live_clock import live_clock, live_time
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._router import Router
@@ -131,7 +134,7 @@ class Dispatcher:
         free_at = [now + one for one in checked_seconds(seconds)]
         lost_until = [now + one for one in checked_seconds(lost)]
         for admission in self._router.named(pabx):
-            admission.reserve_slots(free_at, lost_until, now=now, limit=limit)
+            admission.standing.reserve_slots(free_at, lost_until, now=now, limit=limit)
 
     def pause(self, pabx: str | None = None, *, reason: str = "operator") -> None:
         """Start no call on the PABX (None: on any) until ``resume``.
@@ -155,6 +158,26 @@ class Dispatcher:
         """
         for admission in self._router.named(pabx):
             admission.resume()
+
+    def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
+        """Send calls over another event channel from now on; connections stay open.
+
+        Calls that wait for a channel start, and a pause ends that came because the
+        PABX did not find the channel before.
+
+        Args:
+            channel_id: Id of the event channel; None where there is none now and one
+                will be given: calls wait for it, as long as their ``max_wait``.
+            pabx: Name of the PABX, None for every one.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name, or it is no such id.
+        """
+        admissions = self._router.named(pabx)
+        for admission in admissions:  # nothing is set where one can't be
+            attrs.evolve(admission.pabx, channel_id=channel_id)
+        for admission in admissions:
+            admission.set_channel(channel_id)
 
     async def drain(self) -> None:
         """Start no call any more, and return when what is on the wire has settled.

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Hashable
 
 from digitro_async.dispatch._logger import LOGGER
-from digitro_async.dispatch._recorder import Recorder, TakesDoubts
+from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._statistics import Counters
 
 __all__ = ["Doubts"]
@@ -49,12 +49,12 @@ class Doubts:
         if counters.alarms == self._alarms:  # the answer itself raised none
             counters.alarms += 1
         self._notify(len(new))
-        by_recorder: dict[TakesDoubts, list[Hashable]] = {}
+        by_recorder: dict[Recorder, list[Hashable]] = {}
         for recorder, key in new:
-            if isinstance(recorder, TakesDoubts):
+            if recorder is not None:
                 by_recorder.setdefault(recorder, []).append(key)
-        for taker, keys in by_recorder.items():
-            taker.doubt(keys, self._pabx)
+        for recorder_of, keys in by_recorder.items():
+            recorder_of.record_doubts(keys, self._pabx)
 
     def _notify(self, calls: int) -> None:
         if not self._was_told:

@@ -3,11 +3,11 @@
 import random
 from collections.abc import Callable, Iterable
 
-from digitro_async.dispatch._admission import Admission
+from digitro_async.dispatch._admission import Admission, Ticket
 from digitro_async.dispatch._live_clock import live_time
 from digitro_async.dispatch._load_balancer import LoadBalancer, load_key
 from digitro_async.dispatch._shared_caps import at_one_address, make_pacer
-from digitro_async.errors import ConfigurationError, PABXPausedError
+from digitro_async.errors import ConfigurationError, NotSentError, PABXPausedError
 from digitro_async.models import PABX
 from digitro_async.settings import PauseSettings, RetrySettings
 
@@ -107,8 +107,8 @@ class Router:
         may_fail_over: bool,
         wait_while_paused: bool,
         max_wait: float | None,
-    ) -> tuple[Admission, bool]:
-        """Wait for a turn and start; return the admission and whether the call probes.
+    ) -> Ticket:
+        """Wait for a call's turn, and start it.
 
         Args:
             admission: Where to wait.
@@ -118,11 +118,12 @@ class Router:
 
         Raises:
             NotSentError: If the call's turn won't come: the class says why.
+            ConfigurationError: If no PABX for the call has a channel.
         """
         while True:
-            probe = admission.acquire_nowait(live_time())
-            if probe is not None:
-                return admission, probe
+            ticket = admission.acquire_nowait(live_time())
+            if ticket is not None:
+                return ticket
             waits = wait_while_paused and not (
                 may_fail_over and self._has_unpaused_beside(admission)
             )
@@ -132,16 +133,18 @@ class Router:
                     admission = other
                     continue
             try:
-                return admission, await admission.acquire(
+                return await admission.acquire(
                     wait_while_paused=waits, max_wait=max_wait
                 )
-            except PABXPausedError as error:
-                refusal = error.with_traceback(None)
+            except (PABXPausedError, ConfigurationError) as error:
+                refusal: NotSentError | ConfigurationError = error.with_traceback(None)
             other = self._unpaused() if may_fail_over else None
             if other is None and may_fail_over and admission.needs_resume:
                 other = self._unheld()
-                if other is not None and not wait_while_paused:
-                    refusal, other = other.paused_error(), None
+                if other is not None:
+                    refused = other.refusal_of(wait_while_paused=wait_while_paused)
+                    if refused is not None:
+                        refusal, other = refused, None
             if other is None and (admission.needs_resume or not wait_while_paused):
                 raise refusal
             admission = other or admission
@@ -153,7 +156,11 @@ class Router:
             for admission in self.admissions.values()
             if not admission.needs_resume
         ]
-        return min(waiting, key=lambda admission: admission.breaker.until, default=None)
+        return min(
+            waiting,
+            key=lambda admission: admission.standing.breaker.until,
+            default=None,
+        )
 
     def _unpaused(self) -> Admission | None:
         """Return the least loaded admission that is not paused, if there is one."""

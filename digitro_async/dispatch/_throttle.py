@@ -2,7 +2,7 @@
 
 import math
 
-from digitro_async.dispatch._policy import throttle_pause
+from digitro_async.dispatch._retry import throttle_pause
 from digitro_async.settings import RetrySettings
 
 __all__ = ["Throttle"]

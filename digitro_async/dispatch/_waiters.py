@@ -7,10 +7,11 @@ otherwise take a search each through all the others.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import attrs
 
-from digitro_async.errors import NotSentError
+from digitro_async.errors import DigitroError
 
 __all__ = ["Waiter", "Waiting"]
 
@@ -23,12 +24,12 @@ class Waiter:
     """One who waits, or did.
 
     Attributes:
-        turn: Tells it that its turn has come, and whether it is a probe.
+        turn: Has the ticket of its turn once that has come.
         wait_while_paused: Whether it waits while the PABX is paused.
         waits: Whether it still counts as waiting.
     """
 
-    turn: asyncio.Future[bool]
+    turn: asyncio.Future[Any]  # a Ticket, which this module doesn't know
     wait_while_paused: bool
     waits: bool = True
 
@@ -63,11 +64,11 @@ class Waiting:
             self._count_out(queue.popleft())
         return None
 
-    def serve(self, waiter: Waiter, *, probe: bool) -> None:
-        """Give the first its turn."""
+    def serve(self, waiter: Waiter, ticket: object) -> None:
+        """Give the first its ticket."""
         self._queue.popleft()
         self._count_out(waiter)
-        waiter.turn.set_result(probe)
+        waiter.turn.set_result(ticket)
 
     def leave(self, waiter: Waiter) -> None:
         """Note that one is gone; places are cleared when most of them are empty."""
@@ -75,7 +76,7 @@ class Waiting:
         if not self.count or len(self._queue) > 2 * self.count + FEW_GONE:
             self._queue = deque(self)
 
-    def turn_away(self, refuse: Callable[[Waiter], NotSentError | None]) -> None:
+    def turn_away(self, refuse: Callable[[Waiter], DigitroError | None]) -> None:
         """Send those away for whom there is an error."""
         for waiter in self:
             if not waiter.turn.done():

@@ -1,19 +1,16 @@
-"""The durable record of every contact: its port, and its implementations."""
+"""The ledger: what became of every contact, kept across crashes. Its port and kinds."""
 
 from typing import TYPE_CHECKING
 
 from digitro_async._common.lazy_names import lazy_names
-from digitro_async.ledger._held_slots import HeldSlots
-from digitro_async.ledger._ledger_port import (
-    Ledger,
-    LedgerReader,
-    SettlesAndTells,
-    TellsOfLoss,
-)
+from digitro_async.ledger._ledger_port import Ledger, LedgerReader, OnDone
+from digitro_async.ledger._new_owner import new_owner
+from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._open_ledger import open_ledger, open_ledger_reader
 from digitro_async.ledger._records import (
     AddResult,
     ClaimedContact,
+    ClaimOwner,
     ContactRecord,
     Import,
     NewContact,
@@ -21,31 +18,41 @@ from digitro_async.ledger._records import (
 )
 from digitro_async.ledger._state import State, Step
 
-if TYPE_CHECKING:
-    from digitro_async.ledger.memory import MemoryLedger, MemoryLedgerReader
-    from digitro_async.ledger.sqlite import SQLiteLedger, SQLiteLedgerReader
-else:
-    # Who only reads a ledger needs no event loop, and who has one needs no other.
-    __getattr__ = lazy_names(__name__, "sqlite", "memory")
-
 __all__ = [
     "AddResult",
+    "ClaimOwner",
     "ClaimedContact",
     "ContactRecord",
-    "HeldSlots",
     "Import",
     "Ledger",
     "LedgerReader",
     "MemoryLedger",
     "MemoryLedgerReader",
     "NewContact",
+    "OccupiedSlots",
+    "OnDone",
     "Reconciliation",
     "SQLiteLedger",
     "SQLiteLedgerReader",
-    "SettlesAndTells",
     "State",
     "Step",
-    "TellsOfLoss",
+    "new_owner",
     "open_ledger",
     "open_ledger_reader",
 ]
+
+if TYPE_CHECKING:
+    from digitro_async.ledger.memory._memory_ledger import MemoryLedger
+    from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
+    from digitro_async.ledger.sqlite._sqlite_ledger import SQLiteLedger
+    from digitro_async.ledger.sqlite._sqlite_reader import SQLiteLedgerReader
+else:
+    # Each kind is loaded when it is asked for: who counts the contacts of a file loads
+    # neither an event loop nor another kind's driver.
+    __getattr__ = lazy_names(
+        __name__,
+        "sqlite._sqlite_reader",
+        "sqlite._sqlite_ledger",
+        "memory._memory_reader",
+        "memory._memory_ledger",
+    )

@@ -1,4 +1,4 @@
-"""PURE: how a list that was put in before, but not to its end, is known again."""
+"""PURE: knows a list again that was put in before, but not to its end."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -10,12 +10,12 @@ __all__ = ["Beginning", "ImportMark", "content_hash"]
 
 @attrs.frozen
 class ImportMark:
-    """How far the import of a list that has no file got.
+    """A mark of how far the import of a list without a file got.
 
     Attributes:
         number: The import.
         contacts: Contacts of it that are in.
-        digest: What these contacts come to, in their order.
+        digest: Digest of these contacts, in their order.
     """
 
     number: int
@@ -43,7 +43,7 @@ class Beginning:
         Args:
             before: How many contacts were read before these. What was rolled back is
                 read once more.
-            identities: What each contact is known by.
+            identities: The hash by which each contact is known.
         """
         state = self._states[before].copy()
         same, done = [], 0
@@ -62,7 +62,8 @@ class Beginning:
 
 
 def content_hash(key: bytes, size: int | None, digest: bytes | None) -> bytes | None:
-    """Return what a file's content is known by: a short list could be guessed else."""
+    """Return the keyed hash by which a file's content is known."""
+    # Without a key a short list could be guessed.
     if digest is None:
         return None
     content = b"%d " % (size or 0) + digest

@@ -1,4 +1,4 @@
-"""What a ledger knows of the clock its times were written by.
+"""PURE: the clock that a ledger's times were written by.
 
 A wall clock may be set while calls are still on their way, and then it says that a
 minute is an hour, or that an hour has not begun. How far it is from the time since the
@@ -10,27 +10,23 @@ counts as if it had happened when this machine first saw the ledger.
 
 import json
 import math
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Self
 
 import attrs
 
-__all__ = ["CLOCK", "Clock", "latest_by", "read_clock"]
+__all__ = ["CLOCK", "Clock", "clock_to_keep", "latest_by"]
 
 CLOCK = "clock"
 """Setting: by what clock the ledger's times were written."""
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
 
 @attrs.frozen(kw_only=True)
 class Clock:
-    """How the wall clock of one machine stands, from one start of it to the next.
+    """The stand of one machine's wall clock, from one start of it to the next.
 
     Attributes:
-        boot: Which machine, since which start; empty where that can't be told.
+        boot: The machine and its start; empty where that can't be told.
         since: Seconds from that start until a clock was first read for this ledger.
         offset: Unix time of that start, the earliest that was read.
     """
@@ -58,7 +54,7 @@ class Clock:
         return json.dumps(attrs.asdict(self))
 
     def after(self, kept: Self | None) -> Self:
-        """Return what is to be kept when this clock was read after that one."""
+        """Return the clock to keep when this one was read after that one."""
         if kept is None or not self.boot or kept.boot != self.boot:
             return self
         return attrs.evolve(
@@ -68,7 +64,7 @@ class Clock:
         )
 
     def is_unclear(self, at: float) -> bool:
-        """Whether what the ledger says happened then is older than this clock."""
+        """Whether a time of the ledger is older than this clock."""
         return at - self.offset < self.since
 
     def latest(self, at: float, read: Self) -> float:
@@ -81,28 +77,34 @@ class Clock:
         return max(at - self.offset, self.since) + read.offset
 
 
-def latest_by(setting: str | None, now: float) -> Callable[[float], float]:
-    """Return what tells when at the latest something happened, by today's clock.
+def latest_by(setting: str | None, now: float, read: Clock) -> Callable[[float], float]:
+    """Return a function that tells when something happened at the latest.
 
     Args:
         setting: The clock that the ledger keeps; None where it keeps none, and then
             its times are believed, but for those that are still to come.
         now: The time, by today's clock.
+        read: Today's clock.
     """
     kept = Clock.of_setting(setting)
     if kept is None:
         return lambda at: min(at, now)
-    read = read_clock()
     known = read.after(kept)
     return lambda at: min(known.latest(at, read), now)
 
 
-def read_clock() -> Clock:
-    """Return how this machine's clock stands."""
-    now = time.time()  # first: what comes between the two makes other times later
-    try:
-        boot = _BOOT_ID.read_text(encoding="ascii").strip()
-        since = time.clock_gettime(time.CLOCK_BOOTTIME)
-    except (OSError, ValueError, AttributeError):  # not Linux: all is unclear
-        boot, since = "", now
-    return Clock(boot=boot, since=since, offset=now - since)
+def clock_to_keep(setting: str | None, read: Clock) -> str | None:
+    """Return the clock for a ledger to keep that keeps this one; None for no other.
+
+    It is kept before anything is refused: what was made on another machine, or before
+    this one was started, can be settled a quarantine after it was first looked at here.
+
+    Args:
+        setting: The clock that the ledger keeps.
+        read: Today's clock.
+    """
+    kept = Clock.of_setting(setting)
+    if kept is None:
+        return None
+    clock = read.after(kept)
+    return None if clock == kept else clock.as_setting()

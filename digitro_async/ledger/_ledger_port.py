@@ -10,13 +10,14 @@ from collections.abc import (
     Sequence,
 )
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, Self
 
 from digitro_async.errors import LedgerError
-from digitro_async.ledger._held_slots import HeldSlots
+from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._records import (
     AddResult,
     ClaimedContact,
+    ClaimOwner,
     ContactRecord,
     Import,
     NewContact,
@@ -25,19 +26,23 @@ from digitro_async.ledger._records import (
 from digitro_async.ledger._state import State, Step
 from digitro_async.privacy import Personal
 
-__all__ = ["Ledger", "LedgerReader", "SettlesAndTells", "TellsOfLoss", "Told"]
+__all__ = ["Ledger", "LedgerReader", "OnDone"]
 
-Told = Callable[[BaseException | None, State | None], None]
-"""Takes why a step could not be recorded, or where it led."""
+OnDone = Callable[[BaseException | None, State | None], None]
+"""Takes why an outcome could not be recorded, or the state that it led to."""
 
 
 class Ledger(Protocol):
-    """The durable record of one campaign, with one live owner.
+    """The durable record of one campaign, for one or many owners of claims.
 
-    What a method has returned from is durable; what it was cancelled in is written all
-    the same. Times are Unix times in seconds. Every method raises ``LedgerError`` where
-    the ledger can't be read or written; after a failed write nothing is written any
-    more.
+    * What a method has returned from is durable; what it was cancelled in is written
+      all the same. Times are Unix times in seconds.
+    * A claim is one owner's: nobody else may give it back, begin its call or record
+      what came of that. An owner whose lease is over may lose a claim to another owner.
+      It never loses an intent to one: only ``recover`` ends that, as unknown.
+    * Leases end by the clock of the ledger, and never by that of its owners.
+    * Every method raises ``LedgerError`` where the ledger can't be read or written;
+      after a failed write nothing is written any more.
     """
 
     async def __aenter__(self) -> Self: ...
@@ -51,7 +56,49 @@ class Ledger(Protocol):
 
     @property
     def recovered(self) -> int:
-        """Open intents that were found when it was opened: now unknown."""
+        """Open intents of gone owners that became unknown since this was opened.
+
+        A ledger that one process owns at a time counts here what it found on opening:
+        all earlier owners are gone then.
+        """
+        ...
+
+    def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
+        """Choose who is told, once and in the loop, that nothing can be written more.
+
+        A ledger that can't find that out by itself tells nobody.
+
+        Args:
+            tell: Takes the error; None for nobody.
+        """
+        ...
+
+    async def begin_run(self, owner: ClaimOwner, slot_holder: object) -> bool:
+        """Note that an owner begins to dial.
+
+        A ledger whose owners share no rate slots lets one dial at a time: two that did
+        not know of each other's calls would be over a cap together.
+
+        Args:
+            owner: The owner.
+            slot_holder: The object that holds the rate slots of its calls.
+
+        Returns:
+            Whether that object holds the slots of all earlier calls already, as the
+            last run was its own. Otherwise ``occupied_slots`` tells them.
+
+        Raises:
+            LedgerInUseError: If another owner dials, and both can't.
+        """
+        ...
+
+    async def end_run(self, owner: ClaimOwner, *, holds_slots: bool) -> None:
+        """Note that an owner dials no more. It does not fail.
+
+        Args:
+            owner: The owner.
+            holds_slots: Whether its slot holder holds the slots of all earlier calls.
+        """
         ...
 
     async def add(
@@ -112,12 +159,23 @@ class Ledger(Protocol):
         ...
 
     async def claim(
-        self, limit: int, *, after: int = 0, max_attempts: int | None = None
+        self,
+        limit: int,
+        owner: ClaimOwner,
+        lease: float,
+        *,
+        after: int = 0,
+        max_attempts: int | None = None,
     ) -> Sequence[ClaimedContact]:
-        """Claim pending contacts, in the order of import.
+        """Claim contacts, in the order of import, and begin the owner's lease anew.
+
+        Contacts can be claimed that are pending, or claimed by an owner whose lease is
+        over. Two owners never get the same one.
 
         Args:
             limit: Most contacts.
+            owner: The owner.
+            lease: Seconds from now in which nobody else may have the owner's claims.
             after: Only contacts with numbers above this one.
             max_attempts: Leave out contacts that had so many attempts, unless the last
                 one failed for a reason of the PABX (``PABX_REASONS``): that is never
@@ -125,42 +183,77 @@ class Ledger(Protocol):
         """
         ...
 
-    async def release(self, numbers: Sequence[int] | None = None) -> None:
-        """Give back what is claimed of these contacts, or all that is claimed."""
-        ...
+    async def renew(self, owner: ClaimOwner, lease: float) -> None:
+        """Begin an owner's lease anew, as a sign of life.
 
-    async def invalidate(self, number: int, reason: str) -> None:
-        """Record that a claimed contact can't be called as it is.
-
-        Raises:
-            IllegalTransitionError: If it is not claimed.
+        Args:
+            owner: The owner.
+            lease: Seconds from now.
         """
         ...
 
-    def intend(self, number: int, pabx: str, at: float) -> Awaitable[None]:
+    async def release(
+        self, owner: ClaimOwner, numbers: Sequence[int] | None = None
+    ) -> None:
+        """Give back claims of an owner; its intents and the claims of others stay.
+
+        Args:
+            owner: The owner.
+            numbers: Contacts; None for all.
+        """
+        ...
+
+    async def recover(self, owner: ClaimOwner | None = None) -> int:
+        """Give back the claims of an owner that is gone; its intents become unknown.
+
+        Args:
+            owner: The owner; None for every one whose lease is over.
+
+        Returns:
+            How many contacts became unknown.
+        """
+        ...
+
+    async def invalidate(self, number: int, owner: ClaimOwner, reason: str) -> None:
+        """Record that a claimed contact can't be called as it is.
+
+        Raises:
+            IllegalTransitionError: If the owner has no claim on it.
+        """
+        ...
+
+    def intend(
+        self, number: int, owner: ClaimOwner, pabx: str, at: float
+    ) -> Awaitable[None]:
         """Record that a claimed contact is about to be called.
 
         Raises:
-            ClaimLostError: If the contact is not claimed: it must not be called.
+            ClaimLostError: If the owner has no claim on it: it must not be called.
         """
         ...
 
     def settle(
         self,
         number: int,
+        owner: ClaimOwner,
         step: Step,
         pabx: str,
         at: float,
         *,
+        on_done: OnDone,
         call_id: str | None = None,
         reason: str | None = None,
-    ) -> Awaitable[State]:
-        """Record what the call came to and return where the contact is.
+    ) -> None:
+        """Record what a call came to, and call ``on_done`` once that is durable.
 
         An acceptance whose call id the same PABX gave before is recorded as unknown.
+        ``on_done`` is called in the loop, after this has returned, with an
+        ``IllegalTransitionError`` where the owner has no open intent of the contact.
 
         Raises:
-            IllegalTransitionError: If the contact has no open intent.
+            IllegalTransitionError: If no call ends in that step; ``on_done`` is not
+                called then.
+            LedgerError: If the ledger is not open; nor is it then.
         """
         ...
 
@@ -216,7 +309,7 @@ class Ledger(Protocol):
         """Return every contact, in the order of import."""
         ...
 
-    async def held_slots(
+    async def occupied_slots(
         self,
         *,
         calls: int,
@@ -224,7 +317,7 @@ class Ledger(Protocol):
         quarantine: float,
         now: float,
         elsewhere: Collection[str] = (),
-    ) -> HeldSlots:
+    ) -> OccupiedSlots:
         """Return the rate slots that calls of earlier runs to one address hold.
 
         A wall clock that was set meanwhile only makes that longer.
@@ -244,38 +337,6 @@ class Ledger(Protocol):
 
     async def get_setting(self, name: str) -> str | None:
         """Return a setting of the campaign."""
-        ...
-
-
-@runtime_checkable
-class SettlesAndTells(Protocol):
-    """A ledger that can also settle without anything to wait for: a third as dear."""
-
-    def settle_and_tell(
-        self,
-        number: int,
-        step: Step,
-        pabx: str,
-        at: float,
-        *,
-        call_id: str | None,
-        reason: str | None,
-        told: Told,
-    ) -> None:
-        """Do what ``settle`` does, and call ``told`` in the loop once it is durable.
-
-        Raises:
-            LedgerError: If it is not open: ``told`` is not called then.
-        """
-        ...
-
-
-@runtime_checkable
-class TellsOfLoss(Protocol):
-    """A ledger that finds out by itself that it can't be written any more."""
-
-    def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
-        """Say who is told in the loop, once; None for nobody."""
         ...
 
 

@@ -31,12 +31,13 @@ def open_ledger(
     Raises:
         ConfigurationError: If the address means no kind of ledger.
     """
-    from digitro_async.ledger.sqlite import SQLiteLedger  # noqa: PLC0415 - as needed
-
     found = url if isinstance(url, Path) else _path_at(url)
     del url  # not even in the frame: other addresses have passwords in them
     if isinstance(found, ConfigurationError):
         raise found
+    # Late, here and below: who reads a ledger loads no event loop.
+    from digitro_async.ledger.sqlite._sqlite_ledger import SQLiteLedger  # noqa: PLC0415
+
     return SQLiteLedger(found, any_file_system=any_file_system, accept_loss=accept_loss)
 
 
@@ -50,12 +51,14 @@ def open_ledger_reader(url: str | Path, *, accept_loss: bool = False) -> LedgerR
     Raises:
         ConfigurationError: If the address means no kind of ledger.
     """
-    from digitro_async.ledger.sqlite import SQLiteLedgerReader  # noqa: PLC0415 - as above
-
     found = url if isinstance(url, Path) else _path_at(url)
     del url  # as above
     if isinstance(found, ConfigurationError):
         raise found
+    from digitro_async.ledger.sqlite._sqlite_reader import (  # noqa: PLC0415
+        SQLiteLedgerReader,
+    )
+
     return SQLiteLedgerReader(found, accept_loss=accept_loss)
 
 

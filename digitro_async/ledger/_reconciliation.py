@@ -1,16 +1,15 @@
-"""Decides whether an unknown contact may be settled by evidence, and how."""
+"""PURE: whether an unknown contact may be settled by evidence, and how."""
 
 import re
 
 from digitro_async.errors import LedgerError
-from digitro_async.ledger._ledger_clock import Clock, read_clock
+from digitro_async.ledger._ledger_clock import Clock
 from digitro_async.ledger._state import State, Step, next_state
 from digitro_async.privacy import Personal
 
 __all__ = [
     "QUARANTINE",
     "check_found",
-    "clock_to_keep",
     "decide",
     "readings_of",
     "seconds_of",
@@ -32,7 +31,8 @@ def decide(
     accepted: bool,
     evidence: str,
     now: float,
-    clock: str | None = None,
+    clock: str | None,
+    read: Clock,
 ) -> tuple[Step, State]:
     """Return the step of a reconciliation and where it leads.
 
@@ -44,6 +44,7 @@ def decide(
         evidence: How that is known.
         now: The time.
         clock: The clock that the ledger keeps, as ``clock_to_keep`` returned it.
+        read: Today's clock.
 
     Raises:
         LedgerError: If there is no evidence, or it is too early.
@@ -51,12 +52,12 @@ def decide(
     """
     if not evidence.strip() or len(evidence) > _LONGEST_EVIDENCE:
         raise LedgerError(
-            f"say how it is known, in 1 to {_LONGEST_EVIDENCE} characters",
+            f"no evidence: say how it is known, in 1 to {_LONGEST_EVIDENCE} characters",
             reason="no_evidence",
         )
     step = Step.RECONCILE_ACCEPTED if accepted else Step.RECONCILE_NOT_PLACED
     becomes = next_state(state, step)
-    latest, is_unclear = _latest(sent_at or 0.0, clock)
+    latest, is_unclear = _latest(sent_at or 0.0, clock, read)
     wait = latest + quarantine - now
     if wait > 0:
         unclear = (
@@ -91,25 +92,12 @@ def readings_of(contact: str | int | Personal) -> tuple[str | None, int | None]:
     return own_id, number
 
 
-def _latest(sent_at: float, setting: str | None) -> tuple[float, bool]:
+def _latest(sent_at: float, setting: str | None, read: Clock) -> tuple[float, bool]:
     """Return when a call was sent at the latest, and whether that is unclear."""
-    clock, read = Clock.of_setting(setting), read_clock()
+    clock = Clock.of_setting(setting)
     if clock is None or clock.boot != read.boot or not read.boot:
         return sent_at, False  # there is nothing to go by but what it says
     return clock.latest(sent_at, read), clock.is_unclear(sent_at)
-
-
-def clock_to_keep(setting: str | None) -> str | None:
-    """Return the clock for a ledger to keep that has this one; None for no other.
-
-    It is kept before anything is refused: what was made on another machine, or before
-    this one was started, can be settled a quarantine after it was first looked at here.
-    """
-    kept = Clock.of_setting(setting)
-    if kept is None:
-        return None
-    clock = read_clock().after(kept)
-    return None if clock == kept else clock.as_setting()
 
 
 def check_found(contacts: int) -> None:

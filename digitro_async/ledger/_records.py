@@ -1,14 +1,17 @@
-"""The values that pass through the port of the ledger."""
+"""PURE: the values that pass through the port of the ledger."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
+from digitro_async.errors import ConfigurationError
 from digitro_async.ledger._state import State
 from digitro_async.privacy import Personal
 
 __all__ = [
     "AddResult",
+    "ClaimOwner",
     "ClaimedContact",
     "ContactRecord",
     "Import",
@@ -17,15 +20,42 @@ __all__ = [
     "storable",
 ]
 
+LONGEST_ID = 64
+
 
 def storable(text: str) -> str:
-    """Return the text as any ledger can hold it: only half a surrogate pair can't be.
-
-    It is no text, so no PABX can write it; it is kept as an escape.
-    """
+    """Return the text as any ledger can hold it."""
+    # Half a surrogate pair is no text, so no PABX can write it; it becomes an escape.
     if text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _check_id(_: object, __: object, value: Any) -> None:
+    """Refuse an id that an owner can't be found by.
+
+    Raises:
+        ConfigurationError: If it is no text of 1 to 64 printable characters.
+    """
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable():
+        return
+    raise ConfigurationError(
+        f"the id of an owner is text of 1 to {LONGEST_ID} printable characters"
+    )
+
+
+@attrs.frozen
+class ClaimOwner:
+    """An owner of claims: one run of one process.
+
+    Attributes:
+        id: A text that no other owner has; ``new_owner`` makes one.
+        label: A name for people, such as that of a host. It is kept and shown, so it
+            holds nothing private.
+    """
+
+    id: str = attrs.field(validator=_check_id)
+    label: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -34,7 +64,7 @@ class NewContact:
 
     Attributes:
         line: Its line in the contact file.
-        identity: What makes it this contact: the caller's id or the number.
+        identity: The text by which it is known again: the caller's id or the number.
         id: The caller's id.
         destination: The number to dial.
         pabx: Name of the PABX that must take it.
@@ -51,7 +81,7 @@ class NewContact:
 
 @attrs.frozen
 class AddResult:
-    """What became of one contact that was put into a ledger.
+    """The result of adding one contact.
 
     Attributes:
         new: Whether it was not there before.
@@ -83,7 +113,7 @@ class ClaimedContact:
 
 @attrs.frozen(kw_only=True)
 class ContactRecord:
-    """One contact as a ledger shows it.
+    """All that a ledger knows of one contact.
 
     Attributes:
         number: The ledger's number of it.
@@ -112,7 +142,7 @@ class ContactRecord:
 
 @attrs.frozen
 class Reconciliation:
-    """What a reconciliation came to.
+    """The result of a reconciliation.
 
     Attributes:
         number: The ledger's number of the contact.
@@ -125,7 +155,7 @@ class Reconciliation:
 
 @attrs.frozen(kw_only=True)
 class Import:
-    """One list that was put into a ledger, or is being put in.
+    """An import: the adding of one list.
 
     Attributes:
         number: The ledger's number of it.

@@ -29,7 +29,7 @@ __all__ = [
 
 
 class State(enum.StrEnum):
-    """Where one contact is."""
+    """The state of a contact."""
 
     PENDING = "pending"
     """It may be called."""
@@ -42,15 +42,15 @@ class State(enum.StrEnum):
     REJECTED = "rejected"
     """The PABX refused this call for good."""
     UNKNOWN = "unknown"
-    """It may have been called; nobody knows."""
+    """It may have been called: no usable answer says."""
     INVALID = "invalid"
     """It can't be called as it is."""
     SKIPPED = "skipped"
-    """A gate forbade the call."""
+    """A rule forbade the call. No step leads here yet: it waits for rules."""
 
 
 class Step(enum.StrEnum):
-    """What happens to a contact; the kinds of the ledger's events."""
+    """A step that changes a contact's state; the kinds of the ledger's events."""
 
     CLAIM = "claim"
     RELEASE = "release"
@@ -63,6 +63,7 @@ class Step(enum.StrEnum):
     """Provably not placed: not sent, or refused for a reason that is not its fault."""
     INVALIDATE = "invalidate"
     SKIP = "skip"
+    """A rule forbids the call for good. Nobody takes it yet: it waits for rules."""
     RECOVER = "recover"
     """Its owner is gone."""
     RECONCILE_ACCEPTED = "reconcile_accepted"
@@ -92,7 +93,7 @@ TRANSITIONS: Final = {
     (State.PENDING, Step.DOUBT): State.UNKNOWN,
     (State.CLAIMED, Step.DOUBT): State.UNKNOWN,
 }
-"""Everything that is legal; whatever is not here raises."""
+"""Every legal step; any other one raises."""
 
 FINAL: Final = frozenset({State.ACCEPTED, State.REJECTED, State.INVALID, State.SKIPPED})
 """States that nothing but a doubt about an answer leads out of."""
@@ -133,7 +134,7 @@ def step_for(outcome: Outcome) -> Step:
     step = _STEPS.get(outcome)
     if step is not None:
         return step
-    raise IllegalTransitionError(f"no attempt ends {outcome}", reason="illegal_step")
+    raise IllegalTransitionError(f"no attempt ends as {outcome}", reason="illegal_step")
 
 
 def diagram() -> str:

@@ -13,12 +13,17 @@ request left. A flag that is raised *before* the first byte is handed over can:
 Non-idempotent requests are not to be repeated automatically: RFC 9110 section 9.2.2.
 """
 
-import enum
 from typing import Any, Final, Protocol
 
 import attrs
 
 from digitro_async import errors
+from digitro_async._common.reasons import (
+    PABX_REASONS,
+    REFUSED_STATUSES,
+    Failure,
+    is_answer,
+)
 from digitro_async.errors import Outcome
 from digitro_async.privacy import Personal
 
@@ -36,25 +41,6 @@ __all__ = [
 
 ACCEPTED_STATUS: Final = 200
 """VERIFIED (docs-pabx.digitro.com/api-10271002): "Comando recebido com sucesso"."""
-
-
-class Failure(enum.StrEnum):
-    """Why an attempt brought no whole answer: a closed set, fit for labels."""
-
-    CONNECT = "connect_failed"
-    DNS = "no_such_host"
-    TLS = "tls_failed"
-    CONNECT_TIMEOUT = "connect_timeout"
-    POOL_TIMEOUT = "pool_timeout"
-    TIMEOUT = "timeout"
-    LOST = "connection_lost"
-    MALFORMED = "malformed_answer"
-    TRUNCATED = "truncated_answer"
-    OVERSIZED = "oversized_answer"
-    INTERIM = "too_many_interim_answers"
-    CANCELLED = "cancelled"
-    CONFIGURATION = "configuration"
-    UNEXPECTED = "unexpected_error"
 
 
 class Connection(Protocol):
@@ -187,49 +173,19 @@ _NO_ANSWER: Final = {
 }
 """It may have left and no usable answer came; anything else is plain unknown."""
 
-_ANSWERS: Final = frozenset(
-    {
-        # A status was read, and all of the answer that is wanted of it.
-        *("redirect", "server_fault", "undocumented_status", "undocumented_success"),
-        Failure.TRUNCATED,
-        Failure.OVERSIZED,
-        # A body was read and is not what it must be: see the codec.
-        *("deep_answer", "no_call_id", "not_an_object", "not_json", "repeated_key"),
-        "not_text",
-    }
-)
-"""Reasons of an unknown call that nobody but a PABX that has read the call can cause.
-
-Of all others an answer is not sure: none came (timeout, connection_lost), only a part
-may have come (timeout, malformed_answer), or it belongs to another call
-(repeated_call_id, answer_before_request).
-"""
-
 _REJECTED: Final = frozenset({400, 402, 409, 410, 413, 414, 422, 451})
 """This call's fault, final. 400 is documented; the rest follow RFC 9110."""
 
 _REFUSED: Final = {
+    **dict.fromkeys(REFUSED_STATUSES, errors.RefusedError),
     401: errors.AuthenticationError,
     403: errors.PermissionDeniedError,
     404: errors.ChannelNotFoundError,
-    **dict.fromkeys((405, 406, 407, 411, 415, 417, 421, 426, 431), errors.RefusedError),
 }
 """The key, the channel or the set-up: not this call's fault, and true for the next."""
 
-_ANSWERED: Final = frozenset({Outcome.ACCEPTED, Outcome.REJECTED, Outcome.REFUSED})
-
 _THROTTLED: Final = frozenset({425, 429})
 """Too early, too many: documented by RFC 8470 and RFC 6585, not by the vendor."""
-
-PABX_REASONS: Final = frozenset(
-    {
-        *(str(failure) for failure in Failure if failure is not Failure.UNEXPECTED),
-        *(f"status_{status}" for status in _REFUSED),
-        "throttled",
-    }
-)
-"""Reasons for which a call was not placed and that say nothing about the call itself:
-the PABX, the way to it or whoever asked for the call was the cause."""
 
 
 def classify_evidence(seen: Observation) -> Classification:
@@ -255,13 +211,6 @@ def classify_evidence(seen: Observation) -> Classification:
     if seen.status == ACCEPTED_STATUS and seen.failure is None:
         return _ACCEPTED
     return _judge_status(seen.status, seen.failure)
-
-
-def is_answer(outcome: Outcome, reason: str) -> bool:
-    """Whether an attempt that ended so was answered: the PABX has read the call."""
-    if outcome is Outcome.UNKNOWN:
-        return reason in _ANSWERS
-    return outcome in _ANSWERED
 
 
 def _judge_status(status: int, failure: Failure | None) -> Classification:

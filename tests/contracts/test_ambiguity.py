@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 from helpers import make_call, make_pabx
-from ledgers import NOW, SHELVES, Shelf, lose, new_contact, states
+from ledgers import (
+    NOW,
+    Shelf,
+    claim,
+    intend,
+    lose,
+    new_contact,
+    states,
+)
 
 from digitro_async import (
     Campaign,
@@ -26,12 +34,6 @@ UNKNOWN, PENDING = State.UNKNOWN, State.PENDING
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(params=SHELVES)
-def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
-    """Return the ledger of each kind."""
-    return SHELVES[request.param](tmp_path)
-
-
 @pytest.fixture
 async def ledger(shelf: Shelf) -> AsyncIterator[Ledger]:
     """Open a ledger of each kind."""
@@ -47,8 +49,8 @@ async def unknown_contacts(ledger: Ledger, *ids: str | None) -> None:
             for line, one in enumerate(ids, 1)
         ]
     )
-    for contact in await ledger.claim(len(ids)):
-        await ledger.intend(contact.number, "one", 1.0)
+    for contact in await claim(ledger, len(ids)):
+        await intend(ledger, contact.number, "one", 1.0)
         await lose(ledger, contact.number)
 
 

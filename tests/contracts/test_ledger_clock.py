@@ -5,20 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledgers import SHELVES, Shelf
+from ledgers import Shelf
 from slots_scene import begin, lose_some, taken
 
 from digitro_async import LedgerError
-from digitro_async.ledger import Ledger, State, _ledger_clock
+from digitro_async.ledger import Ledger, State, _machine_clock
 from digitro_async.ledger._ledger_clock import Clock
 
 HOUR = 3600.0
-
-
-@pytest.fixture(params=SHELVES)
-def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
-    """Return where the ledger of this test stands."""
-    return SHELVES[request.param](tmp_path)
 
 
 class Wall:
@@ -32,7 +26,7 @@ class Wall:
         real, since_start = time.time, time.clock_gettime
         patch.setattr(time, "time", lambda: real() + self.passed + self.set_by)
         patch.setattr(time, "clock_gettime", lambda of: since_start(of) + self.passed)
-        patch.setattr(_ledger_clock, "_BOOT_ID", self._boot)
+        patch.setattr(_machine_clock, "_BOOT_ID", self._boot)
 
     def restart(self, boot: str) -> None:
         """Become another machine, or the same after a start."""

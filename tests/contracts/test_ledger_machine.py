@@ -20,10 +20,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from ledgers import NOW, SHELVES, new_contact, some
+from ledgers import NOW, SHELVES, new_contact, settle, some
 
 from digitro_async import ClaimLostError, IllegalTransitionError, LedgerError
-from digitro_async.ledger import Ledger, State, Step
+from digitro_async.ledger import ClaimOwner, Ledger, State, Step
 from digitro_async.ledger._reconciliation import QUARANTINE
 
 QUARANTINE_SECONDS = 50.0
@@ -35,12 +35,17 @@ OUTCOMES = {
 }
 
 
+OWNERS = (ClaimOwner("first"), ClaimOwner("second", "with a label"))
+LEASE_SECONDS = 100.0
+
+
 @attrs.define
 class Model:
     """One contact as the model knows it.
 
     Attributes:
         state: Where it is.
+        owner: Who claimed it last.
         attempts: Intents that count.
         intents: All intents that were ever opened.
         allowed: Intents that may ever be opened: one, and one more each time that a
@@ -49,14 +54,19 @@ class Model:
     """
 
     state: State = State.PENDING
+    owner: ClaimOwner | None = None
     attempts: int = 0
     intents: int = 0
     allowed: int = 1
     sent_at: float = 0.0
 
+    def is_claimed_by(self, owner: ClaimOwner) -> bool:
+        """Whether that owner has a claim on it."""
+        return self.state is State.CLAIMED and self.owner == owner
+
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Anything that may happen to a ledger, in any order."""
+    """Anything that two owners may do with a ledger, in any order."""
 
     kind = "memory"
 
@@ -64,11 +74,13 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = Path(tempfile.mkdtemp())
-        self.shelf = SHELVES[self.kind](self.folder)
+        self.now = NOW
+        self.shelf = SHELVES[self.kind](self.folder, lambda: self.now)
         self.model: dict[int, Model] = {}
+        self.leases: dict[ClaimOwner, float] = {}
         self.lines: list[int] = []
         self.call_ids: set[str] = set()
-        self.now = NOW
+        self.recovered = 0
         self.ledger: Ledger = self.shelf.ledger()
         self.do(self.ledger.__aenter__())
 
@@ -113,91 +125,149 @@ class LedgerMachine(RuleBasedStateMachine):
         assert [one.new for one in added] == expected
         assert len(self.model) == known + sum(expected)
 
+    def is_over(self, owner: ClaimOwner | None) -> bool:
+        """Whether the lease of an owner is over."""
+        return owner is not None and self.leases.get(owner, 0.0) <= self.now
+
+    def can_be_claimed(self, one: Model) -> bool:
+        """Whether a contact is pending, or claimed under a lease that is over."""
+        if one.state is State.CLAIMED:
+            return self.is_over(one.owner)
+        return one.state is State.PENDING
+
+    @rule(seconds=st.sampled_from([1.0, LEASE_SECONDS / 2, 2 * LEASE_SECONDS]))
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def renew(self, owner: ClaimOwner) -> None:
+        """Begin a lease anew."""
+        self.do(self.ledger.renew(owner, LEASE_SECONDS))
+        self.leases[owner] = self.now + LEASE_SECONDS
+
     @rule(
+        owner=st.sampled_from(OWNERS),
         limit=st.integers(1, 5),
         after=st.integers(0, 4),
         most=st.one_of(st.none(), st.integers(1, 3)),
     )
-    def claim(self, limit: int, after: int, most: int | None) -> None:
-        """Claim contacts."""
-        claimed = self.do(self.ledger.claim(limit, after=after, max_attempts=most))
+    def claim(
+        self, owner: ClaimOwner, limit: int, after: int, most: int | None
+    ) -> None:
+        """Claim contacts, also those of an owner whose lease is over."""
+        claimed = self.do(
+            self.ledger.claim(
+                limit, owner, LEASE_SECONDS, after=after, max_attempts=most
+            )
+        )
+        self.leases[owner] = self.now + LEASE_SECONDS
         expected = [
             number
             for number, one in self.model.items()
-            if one.state is State.PENDING
+            if self.can_be_claimed(one)
             and number > after
             and (most is None or one.attempts < most)
         ][:limit]
 
         assert [one.number for one in claimed] == expected
         for one in claimed:
-            assert one.attempts == self.model[one.number].attempts
-            self.model[one.number].state = State.CLAIMED
+            model = self.model[one.number]
+            assert one.attempts == model.attempts
+            model.state, model.owner = State.CLAIMED, owner
 
-    @rule(data=st.data(), everybody=st.booleans())
-    def release(self, data: st.DataObject, everybody: bool) -> None:
-        """Give claims back."""
+    @rule(data=st.data(), owner=st.sampled_from(OWNERS), everybody=st.booleans())
+    def release(self, data: st.DataObject, owner: ClaimOwner, everybody: bool) -> None:
+        """Give claims of one owner back."""
         numbers = None if everybody else [self.known(data)]
-        self.do(self.ledger.release(numbers))
+        self.do(self.ledger.release(owner, numbers))
         for number in self.model if numbers is None else numbers:
             one = self.model.get(number)
-            if one is not None and one.state is State.CLAIMED:
+            if one is not None and one.is_claimed_by(owner):
                 one.state = State.PENDING
 
-    @rule(data=st.data())
-    def invalidate(self, data: st.DataObject) -> None:
+    @rule(owner=st.one_of(st.none(), st.sampled_from(OWNERS)))
+    def recover(self, owner: ClaimOwner | None) -> None:
+        """Close what an owner left open, or all whose leases are over."""
+        found = self.do(self.ledger.recover(owner))
+        meant = [
+            one
+            for one in self.model.values()
+            if (self.is_over(one.owner) if owner is None else one.owner == owner)
+        ]
+
+        assert found == sum(one.state is State.INTENT for one in meant)
+        self.close(meant)
+        self.recovered += found
+        assert self.ledger.recovered == self.recovered
+
+    def close(self, several: list[Model]) -> None:
+        """Close what is open of these contacts."""
+        for one in several:
+            if one.state is State.CLAIMED:
+                one.state = State.PENDING
+            elif one.state is State.INTENT:
+                one.state = State.UNKNOWN
+
+    @rule(data=st.data(), owner=st.sampled_from(OWNERS))
+    def invalidate(self, data: st.DataObject, owner: ClaimOwner) -> None:
         """Note that a contact can't be called."""
         number = self.known(data)
         one = self.model.get(number)
-        if one is not None and one.state is State.CLAIMED:
-            self.do(self.ledger.invalidate(number, "x"))
+        if one is not None and one.is_claimed_by(owner):
+            self.do(self.ledger.invalidate(number, owner, "x"))
             one.state = State.INVALID
         else:
             with pytest.raises(IllegalTransitionError):
-                self.do(self.ledger.invalidate(number, "x"))
+                self.do(self.ledger.invalidate(number, owner, "x"))
 
-    @rule(data=st.data(), times=st.integers(1, 3))
-    def intend(self, data: st.DataObject, times: int) -> None:
+    @rule(data=st.data(), owners=st.lists(st.sampled_from(OWNERS), min_size=1))
+    def intend(self, data: st.DataObject, owners: list[ClaimOwner]) -> None:
         """Open an intent, perhaps several times at once: one at most succeeds."""
         number = self.known(data)
         self.now += 1
 
         async def all_at_once() -> list[object]:
             intents = (
-                self.ledger.intend(number, "one", self.now) for _ in range(times)
+                self.ledger.intend(number, owner, "one", self.now) for owner in owners
             )
             return await asyncio.gather(*intents, return_exceptions=True)
 
         results = self.do(all_at_once())
         one = self.model.get(number)
-        may = one is not None and one.state is State.CLAIMED
+        may = one is not None and any(one.is_claimed_by(owner) for owner in owners)
 
         assert results.count(None) == may
-        assert sum(type(result) is ClaimLostError for result in results) == times - may
+        lost = sum(type(result) is ClaimLostError for result in results)
+        assert lost == len(owners) - may
         if one is not None and may:
+            assert owners[results.index(None)] == one.owner
             one.state, one.sent_at = State.INTENT, self.now
             one.attempts += 1
             one.intents += 1
 
     @rule(
         data=st.data(),
+        owner=st.sampled_from(OWNERS),
         step=st.sampled_from(list(OUTCOMES)),
         call_id=st.sampled_from("abcdefghij"),
     )
-    def settle(self, data: st.DataObject, step: Step, call_id: str) -> None:
+    def settle(
+        self, data: st.DataObject, owner: ClaimOwner, step: Step, call_id: str
+    ) -> None:
         """Record what a call came to."""
         number = self.known(data)
         one = self.model.get(number)
         given = call_id if step is Step.ACCEPT else None
 
-        async def settle() -> State:
-            return await self.ledger.settle(
-                number, step, "one", self.now, call_id=given
+        async def settled() -> State:
+            return await settle(
+                self.ledger, number, step, "one", self.now, call_id=given, owner=owner
             )
 
-        if one is None or one.state is not State.INTENT:
+        if one is None or one.state is not State.INTENT or one.owner != owner:
             with pytest.raises(IllegalTransitionError):
-                self.do(settle())
+                self.do(settled())
             return
         repeated = step is Step.ACCEPT and call_id in self.call_ids
         one.state = State.UNKNOWN if repeated else OUTCOMES[step]
@@ -205,22 +275,19 @@ class LedgerMachine(RuleBasedStateMachine):
         if step is Step.ACCEPT:
             self.call_ids.add(call_id)
 
-        assert self.do(settle()) is one.state
+        assert self.do(settled()) is one.state
 
     @rule()
     def crash(self) -> None:
-        """Lose the owner and open the ledger again."""
+        """Lose all owners and open the ledger again."""
         open_intents = [one for one in self.model.values() if one.state is State.INTENT]
         self.do(self.shelf.lose_owner(self.ledger))
         self.ledger = self.shelf.ledger()
         self.do(self.ledger.__aenter__())
 
-        assert self.ledger.recovered == len(open_intents)
-        for one in self.model.values():
-            if one.state is State.CLAIMED:
-                one.state = State.PENDING
-        for one in open_intents:
-            one.state = State.UNKNOWN
+        self.recovered = len(open_intents)
+        assert self.ledger.recovered == self.recovered
+        self.close(list(self.model.values()))
 
     @precondition(lambda self: self.model)
     @rule(data=st.data(), accepted=st.booleans(), later=st.sampled_from([0, 60, -3600]))

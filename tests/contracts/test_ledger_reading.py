@@ -3,7 +3,16 @@
 from pathlib import Path
 
 import pytest
-from ledgers import NOW, Shelf, accept, contacts, lose, open_intents
+from ledgers import (
+    NOW,
+    Shelf,
+    accept,
+    contacts,
+    lose,
+    open_intents,
+    release,
+    settle,
+)
 
 from digitro_async import ConfigurationError, open_ledger
 from digitro_async.ledger import Ledger, State, Step, open_ledger_reader
@@ -40,8 +49,8 @@ async def test_what_changes_meanwhile(shelf: Shelf, ledger: Ledger) -> None:
 async def test_contacts_out_of_attempts(shelf: Shelf, ledger: Ledger) -> None:
     """A reader counts the contacts that no run takes on any more."""
     (number,) = await open_intents(ledger, 1)
-    await ledger.settle(number, Step.NOT_PLACED, "one", NOW, reason="connect")
-    await ledger.release([number])
+    await settle(ledger, number, Step.NOT_PLACED, "one", NOW, reason="connect")
+    await release(ledger, [number])
     with shelf.reader() as reader:
         assert (reader.count_exhausted(1), reader.count_exhausted(2)) == (1, 0)
 

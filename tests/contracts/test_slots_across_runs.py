@@ -2,32 +2,35 @@
 
 import asyncio
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import LOST, ScriptedTransport, make_pabx
-from ledgers import NOW, SHELVES, Shelf, accept, contacts, lose, open_intents
+from ledgers import (
+    NOW,
+    Shelf,
+    accept,
+    claim,
+    contacts,
+    intend,
+    lose,
+    open_intents,
+    settle,
+)
 from slots_scene import CALL, begin, client_of, lose_some, pacer_of, slow, taken
 
 from digitro_async import Campaign, LedgerError, RateLimit
 from digitro_async.ledger import Ledger, MemoryLedger, Step
-from digitro_async.ledger._held_slots import HeldSlots
 from digitro_async.ledger._ledger_clock import CLOCK
-from digitro_async.ledger._places import PLACES
+from digitro_async.ledger._occupied_slots import OccupiedSlots
+from digitro_async.ledger._pabx_addresses import PABX_ADDRESSES
 from digitro_async.ledger._reconciliation import QUARANTINE
 
 
-@pytest.fixture(params=SHELVES)
-def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
-    """Return where the ledger of this test stands."""
-    return SHELVES[request.param](tmp_path)
-
-
-async def held(ledger: Ledger, **given: Any) -> HeldSlots:
+async def held(ledger: Ledger, **given: Any) -> OccupiedSlots:
     """Return the slots that are held of a cap of 5 in 10 s."""
     asked = {"calls": 5, "window": 10, "quarantine": 120, "now": NOW + 1, **given}
-    return await ledger.held_slots(**asked)
+    return await ledger.occupied_slots(**asked)
 
 
 class TestEvents:
@@ -39,10 +42,14 @@ class TestEvents:
             for number in await open_intents(ledger, 2):
                 await lose(ledger, number)
 
-            assert await held(ledger) == HeldSlots([], [NOW + 130] * 2)
-            assert await held(ledger, now=NOW + 119) == HeldSlots([], [NOW + 130] * 2)
-            assert await held(ledger, now=NOW + 121) == HeldSlots([NOW + 130] * 2, [])
-            assert await held(ledger, now=NOW + 131) == HeldSlots([], [])
+            assert await held(ledger) == OccupiedSlots([], [NOW + 130] * 2)
+            assert await held(ledger, now=NOW + 119) == OccupiedSlots(
+                [], [NOW + 130] * 2
+            )
+            assert await held(ledger, now=NOW + 121) == OccupiedSlots(
+                [NOW + 130] * 2, []
+            )
+            assert await held(ledger, now=NOW + 131) == OccupiedSlots([], [])
 
     async def test_an_answer_to_a_later_call(self, shelf: Shelf) -> None:
         """An answer to a later call frees a lost one's slot a window later."""
@@ -54,39 +61,39 @@ class TestEvents:
             assert (await held(ledger, now=NOW + 3)).lost == [NOW + 130]
 
             await ledger.add([*contacts(3)])
-            (late,) = await ledger.claim(1)
-            await ledger.intend(late.number, "one", NOW + 3)
+            (late,) = await claim(ledger, 1)
+            await intend(ledger, late.number, "one", NOW + 3)
             await accept(ledger, late.number, "2", at=NOW + 4)
 
-            assert await held(ledger, now=NOW + 5) == HeldSlots(
+            assert await held(ledger, now=NOW + 5) == OccupiedSlots(
                 [NOW + 12, NOW + 14, NOW + 14], []
             )
 
     @pytest.mark.parametrize(
         ("step", "reason", "expected"),
         [
-            (Step.MARK_UNKNOWN, "timeout", HeldSlots([], [NOW + 130])),
-            (Step.MARK_UNKNOWN, "connection_lost", HeldSlots([], [NOW + 130])),
-            (Step.MARK_UNKNOWN, "cancelled", HeldSlots([], [NOW + 130])),
-            (Step.MARK_UNKNOWN, "repeated_call_id", HeldSlots([], [NOW + 130])),
-            (Step.MARK_UNKNOWN, None, HeldSlots([], [NOW + 130])),
-            (Step.MARK_UNKNOWN, "server_fault", HeldSlots([NOW + 11], [])),
-            (Step.MARK_UNKNOWN, "not_json", HeldSlots([NOW + 11], [])),
-            (Step.REJECT, "status_400", HeldSlots([NOW + 11], [])),
-            (Step.NOT_PLACED, "throttled", HeldSlots([NOW + 11], [])),
-            (Step.NOT_PLACED, "status_401", HeldSlots([NOW + 11], [])),
-            (Step.NOT_PLACED, None, HeldSlots([NOW + 11], [])),
-            (Step.NOT_PLACED, "connect_failed", HeldSlots([], [])),
-            (Step.NOT_PLACED, "cancelled", HeldSlots([], [])),
+            (Step.MARK_UNKNOWN, "timeout", OccupiedSlots([], [NOW + 130])),
+            (Step.MARK_UNKNOWN, "connection_lost", OccupiedSlots([], [NOW + 130])),
+            (Step.MARK_UNKNOWN, "cancelled", OccupiedSlots([], [NOW + 130])),
+            (Step.MARK_UNKNOWN, "repeated_call_id", OccupiedSlots([], [NOW + 130])),
+            (Step.MARK_UNKNOWN, None, OccupiedSlots([], [NOW + 130])),
+            (Step.MARK_UNKNOWN, "server_fault", OccupiedSlots([NOW + 11], [])),
+            (Step.MARK_UNKNOWN, "not_json", OccupiedSlots([NOW + 11], [])),
+            (Step.REJECT, "status_400", OccupiedSlots([NOW + 11], [])),
+            (Step.NOT_PLACED, "throttled", OccupiedSlots([NOW + 11], [])),
+            (Step.NOT_PLACED, "status_401", OccupiedSlots([NOW + 11], [])),
+            (Step.NOT_PLACED, None, OccupiedSlots([NOW + 11], [])),
+            (Step.NOT_PLACED, "connect_failed", OccupiedSlots([], [])),
+            (Step.NOT_PLACED, "cancelled", OccupiedSlots([], [])),
         ],
     )
     async def test_each_end(
-        self, shelf: Shelf, step: Step, reason: str | None, expected: HeldSlots
+        self, shelf: Shelf, step: Step, reason: str | None, expected: OccupiedSlots
     ) -> None:
         """What a call ended in tells whether it was sent, and whether answered."""
         async with shelf.ledger() as ledger:
             (number,) = await open_intents(ledger, 1)
-            await ledger.settle(number, step, "one", NOW + 1, reason=reason)
+            await settle(ledger, number, step, "one", NOW + 1, reason=reason)
 
             assert await held(ledger) == expected
 
@@ -99,7 +106,7 @@ class TestEvents:
             for number in numbers[2:]:
                 await accept(ledger, number, str(number))
 
-            assert await held(ledger) == HeldSlots([NOW + 11] * 3, [NOW + 130] * 2)
+            assert await held(ledger) == OccupiedSlots([NOW + 11] * 3, [NOW + 130] * 2)
 
     async def test_unsent_calls_hide_nobody(self, shelf: Shelf) -> None:
         """However many calls could not be sent since, a lost one is not forgotten."""
@@ -107,8 +114,13 @@ class TestEvents:
             first, *others = await open_intents(ledger, 40)
             await lose(ledger, first)
             for number in others:
-                await ledger.settle(
-                    number, Step.NOT_PLACED, "one", NOW + 2, reason="connect_failed"
+                await settle(
+                    ledger,
+                    number,
+                    Step.NOT_PLACED,
+                    "one",
+                    NOW + 2,
+                    reason="connect_failed",
                 )
 
             assert (await held(ledger, now=NOW + 3)).lost == [NOW + 130]
@@ -122,8 +134,8 @@ class TestRuns:
         ledger = await shelf.ledger().__aenter__()
         await begin(ledger)
         await ledger.add(contacts(3))
-        for one in await ledger.claim(3):
-            await ledger.intend(one.number, "one", time.time())
+        for one in await claim(ledger, 3):
+            await intend(ledger, one.number, "one", time.time())
         await shelf.lose_owner(ledger)
         async with shelf.ledger() as again:
             assert taken(await begin(again)) == (0, 3)
@@ -178,7 +190,7 @@ class TestNames:
         """A PABX of which nobody knows where it was may have been here."""
         async with shelf.ledger() as ledger:
             if kept is not None:
-                await ledger.set_setting(PLACES, kept)
+                await ledger.set_setting(PABX_ADDRESSES, kept)
             await lose_some(ledger, "old")
 
             assert taken(await begin(ledger, slow("new")), "new") == (1, 2)
@@ -190,7 +202,7 @@ class TestNames:
             await lose_some(ledger)
             other = make_pabx("two", rate=RateLimit(9, 7200.0))
             client = await begin(ledger, slow(), other)
-            pacers = client.dispatcher._router.admissions["two"]._pacer.pacers  # type: ignore[union-attr]
+            pacers = client.dispatcher._router.admissions["two"].standing.pacer.pacers  # type: ignore[union-attr]
 
             assert [len(one._cooling) for one in pacers.values()] == [1, 1]
             assert [len(one._lost) for one in pacers.values()] == [2, 2]
@@ -216,10 +228,10 @@ class Interrupted(MemoryLedger):
         await self.step()
         await super().set_setting(name, value)
 
-    async def held_slots(self, **given: Any) -> HeldSlots:
+    async def occupied_slots(self, **given: Any) -> OccupiedSlots:
         """Return the rate slots that calls of earlier runs hold."""
         await self.step()
-        slots = await super().held_slots(**given)
+        slots = await super().occupied_slots(**given)
         await self.step()
         return slots
 
@@ -242,7 +254,7 @@ async def test_a_run_that_ends_in_its_first_step(place: int, fails: bool) -> Non
         await begin(ledger)
         await lose_some(ledger)
         await ledger.set_setting(CLOCK, "")  # so that all is written again
-        await ledger.set_setting(PLACES, "")
+        await ledger.set_setting(PABX_ADDRESSES, "")
         await ledger.set_setting(QUARANTINE, "0")
         client = client_of(ScriptedTransport(), slow())
         run = Campaign(ledger, client, call=CALL).run()

@@ -24,6 +24,10 @@ from functools import partial
 from pathlib import Path
 
 import attrs
+
+if __name__ == "__main__":  # pytest finds what several folders share by itself
+    sys.path.append(str(Path(__file__).parents[1] / "support"))
+
 import crash_child
 from crash_child import BUGS, Job
 from crash_processes import FAULTS, LATENCY, Child, simulate
@@ -56,7 +60,8 @@ class Plan:
         gently: Whether by SIGTERM instead of SIGKILL.
         contacts: Length of the list; None for as long as is needed.
         in_flight: Most calls on the wire at once.
-        rate: Calls of the cap in a second; 0 for none.
+        rate: Calls of the cap in a window; 0 for none.
+        per: Seconds of that window.
         faults: Whether the simulator misbehaves.
         seed: Of everything random.
         bug: A mistake to put into the children.
@@ -67,6 +72,7 @@ class Plan:
     contacts: int | None = None
     in_flight: int = 24
     rate: int = 300
+    per: float = 1.0
     faults: bool = False
     seed: int = 0
     bug: str | None = None
@@ -74,7 +80,7 @@ class Plan:
     @property
     def cap(self) -> RateLimit | None:
         """The cap."""
-        return RateLimit(self.rate) if self.rate else None
+        return RateLimit(self.rate, self.per) if self.rate else None
 
     def moments(self) -> list[float]:
         """Return how long each child may dial; below zero: not even that.
@@ -93,7 +99,7 @@ class Plan:
         """Return how many contacts are enough for every stop."""
         if self.contacts is not None:
             return self.contacts
-        pace = self.rate or self.in_flight / (sum(LATENCY) / 2)
+        pace = self.rate / self.per or self.in_flight / (sum(LATENCY) / 2)
         dialled = sum(moment for moment in self.moments() if moment > 0)
         return round(pace * (dialled + 0.5)) + 20
 
@@ -240,7 +246,7 @@ def _figures(
         "unrecorded": kinds["no_intent"],
         "unknown from crashes": f"{len(orphans)} (bound {bound})",
         "of them placed": sum(row.destination in rang for row in orphans),
-        "worst window": f"{worst_window(posts, 1.0)} (cap {plan.rate or 'none'})",
+        "worst window": f"{worst_window(posts, plan.per)} (cap {plan.rate or 'none'})",
     }
 
 
@@ -263,6 +269,7 @@ def main() -> int:
     parser.add_argument("--contacts", type=int)
     parser.add_argument("--in-flight", type=int, default=24)
     parser.add_argument("--rate", type=int, default=300, help="cap; 0 for none")
+    parser.add_argument("--per", type=float, default=1.0, help="seconds of the cap")
     parser.add_argument("--faults", action="store_true")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--bug", choices={**BUGS, **WORLD_BUGS})
@@ -274,7 +281,7 @@ def main() -> int:
         import crash_world  # which is made of this module
 
         plain = parser.parse_args([])
-        for name in ("gently", "in_flight", "rate", "faults"):
+        for name in ("gently", "in_flight", "rate", "per", "faults"):
             if given.pop(name) != getattr(plain, name):
                 parser.error(f"--world goes without --{name.replace('_', '-')}")
         return crash_world.main({"kills": given.pop("stops"), **given}, keep=keep)

@@ -17,6 +17,18 @@ from typing import Any, Final
 
 import attrs
 
+if __name__ == "__main__":  # pytest finds what several folders share by itself
+    sys.path.append(str(Path(__file__).parents[1] / "support"))
+
+from planting import (
+    CLAIMS_RECOVERED,
+    INTENT_RECORDED,
+    INTENTS_WRITTEN,
+    OBSERVATIONS_CLASSIFIED,
+    OUTCOME_RECORDED,
+    SLOTS_KEPT,
+)
+
 from digitro_async import (
     PABX,
     DigitroClient,
@@ -26,19 +38,10 @@ from digitro_async import (
     RetrySettings,
     TimeoutSettings,
 )
-from digitro_async.campaign import Campaign, _campaign_run, _ledger_recorder
+from digitro_async.campaign import Campaign
 from digitro_async.contacts import ContactRow, open_contacts
-from digitro_async.dispatch import _answer
 from digitro_async.ledger import SQLiteLedger
-from digitro_async.ledger.sqlite import _sqlite_ledger
-from digitro_async.ledger.sqlite._batch_sql import write_intents
-from digitro_async.protocol import (
-    AttemptResult,
-    Command,
-    Failure,
-    Observation,
-    classify,
-)
+from digitro_async.protocol import AttemptResult, Failure, Observation
 
 CALL: Final = {"device": "1125000", "device_password": "4567"}
 API_KEY: Final = "demo-key"
@@ -122,58 +125,77 @@ def mark_intents() -> None:
     """
     null = os.open(os.devnull, os.O_WRONLY)
 
-    def marked(connection: sqlite3.Connection, jobs: list[Any]) -> None:
-        write_intents(connection, jobs)
-        for job in jobs:
-            os.write(null, b"intent %d\n" % job.row[0])
+    def marking(write: Any) -> Any:
+        def marked(connection: sqlite3.Connection, jobs: list[Any]) -> None:
+            write(connection, jobs)
+            for job in jobs:
+                os.write(null, b"intent %d\n" % job.row[0])
 
-    _replace(_sqlite_ledger, "write_intents", marked)
+        return marked
+
+    INTENTS_WRITTEN.replace(marking)
 
 
 def _intent_after_send() -> None:
     """Write the intent only when the answer is there."""
-    journal = _ledger_recorder.LedgerRecorder
-    intend, settle = journal.record_intent, journal.record_outcome
+    intend = INTENT_RECORDED.original()
+    tasks: set[Any] = set()
 
     async def nothing(_: Any, __: Hashable, ___: str) -> None:
         pass
 
-    def both(
-        self: Any, key: Hashable, pabx: str, settled: AttemptResult, then: Any
-    ) -> None:
-        async def both_in_turn() -> None:
-            await intend(self, key, pabx)
-            settle(self, key, pabx, settled, then)
+    def late(settle: Any) -> Any:
+        def both(self: Any, key: Hashable, pabx: str, *settled: Any) -> None:
+            async def both_in_turn() -> None:
+                await intend(self, key, pabx)
+                settle(self, key, pabx, *settled)
 
-        tasks.add(asyncio.ensure_future(both_in_turn()))
+            tasks.add(asyncio.ensure_future(both_in_turn()))
 
-    tasks: set[Any] = set()
+        return both
 
-    _replace(journal, "record_intent", nothing)
-    _replace(journal, "record_outcome", both)
+    INTENT_RECORDED.replace(lambda _: nothing)
+    OUTCOME_RECORDED.replace(late)
 
 
 def _intent_not_awaited() -> None:
     """Hand the intent over to be written, and send without waiting."""
-    intend = _ledger_recorder.LedgerRecorder.record_intent
     tasks = []
 
-    async def later(self: Any, key: Hashable, pabx: str) -> None:
-        tasks.append(asyncio.ensure_future(intend(self, key, pabx)))
-        await asyncio.sleep(0)
+    def hasty(intend: Any) -> Any:
+        async def later(self: Any, key: Hashable, pabx: str) -> None:
+            tasks.append(asyncio.ensure_future(intend(self, key, pabx)))
+            await asyncio.sleep(0)
 
-    _replace(_ledger_recorder.LedgerRecorder, "record_intent", later)
+        return later
+
+    INTENT_RECORDED.replace(hasty)
 
 
-def _recovery_requeues() -> None:
+def recovery_requeues() -> None:
     """Take an intent that nobody owns for one that may be called."""
-    recover = _sqlite_ledger._recover
+    requeue_where("state = 3")
 
-    def requeue(connection: sqlite3.Connection) -> int:
-        connection.execute("UPDATE contact SET state = 1 WHERE state = 3")
-        return recover(connection)
 
-    _replace(_sqlite_ledger, "_recover", requeue)
+def requeue_where(condition: str, *parameters: Callable[[], object]) -> None:
+    """Let contacts be called again, where a process that is gone owned them.
+
+    Args:
+        condition: Which, in the words of SQL.
+        parameters: Give the values in it.
+    """
+
+    def spoilt(recover: Any) -> Any:
+        def requeue(connection: sqlite3.Connection, *given: Any) -> Any:
+            connection.execute(
+                f"UPDATE contact SET state = 1 WHERE {condition}",
+                [value() for value in parameters],
+            )
+            return recover(connection, *given)
+
+        return requeue
+
+    CLAIMS_RECOVERED.replace(spoilt)
 
 
 def _retry_on_any_exception() -> None:
@@ -182,7 +204,7 @@ def _retry_on_any_exception() -> None:
     def forget(seen: Observation, settled: AttemptResult) -> AttemptResult:
         return _as_not_sent(settled) if seen.failure is not None else settled
 
-    _change_verdicts(forget)
+    _change_results(forget)
 
 
 def _retry_on_5xx() -> None:
@@ -191,52 +213,61 @@ def _retry_on_5xx() -> None:
     def forget(seen: Observation, settled: AttemptResult) -> AttemptResult:
         return _as_not_sent(settled) if (seen.status or 0) >= 500 else settled
 
-    _change_verdicts(forget)
+    _change_results(forget)
 
 
 def _outcome_forgotten() -> None:
     """Don't write that a call was accepted."""
-    settle = _ledger_recorder.LedgerRecorder.record_outcome
 
-    def forget(
-        self: Any, key: Hashable, pabx: str, settled: AttemptResult, then: Any
-    ) -> None:
-        if settled.accepted is not None:
-            then(settled)
-        else:
-            settle(self, key, pabx, settled, then)
+    def forgetful(settle: Any) -> Any:
+        def forget(
+            self: Any, key: Hashable, pabx: str, settled: AttemptResult, then: Any
+        ) -> None:
+            if settled.accepted is not None:
+                then(settled)
+            else:
+                settle(self, key, pabx, settled, then)
 
-    _replace(_ledger_recorder.LedgerRecorder, "record_outcome", forget)
+        return forget
+
+    OUTCOME_RECORDED.replace(forgetful)
 
 
 def _status_of_exception_trusted() -> None:
     """Believe the 400 that aiohttp gives to an answer that it can't read."""
 
-    def trust(seen: Observation, command: Command, *, now: float) -> AttemptResult:
-        if seen.failure is Failure.MALFORMED:
-            seen = Observation(request_started=True, status=400)
-        return classify(seen, command, now=now)
+    def trusting(classify: Any) -> Any:
+        def trust(seen: Observation, *given: Any, **more: Any) -> AttemptResult:
+            if seen.failure is Failure.MALFORMED:
+                seen = Observation(request_started=True, status=400)
+            result: AttemptResult = classify(seen, *given, **more)
+            return result
 
-    _replace(_answer, "classify", trust)
+        return trust
+
+    OBSERVATIONS_CLASSIFIED.replace(trusting)
 
 
-def _slots_forgotten() -> None:
+def slots_forgotten() -> None:
     """Begin as if no earlier run had made a call."""
 
     async def nothing(*_: Any) -> None:
         pass
 
-    _replace(_campaign_run.CampaignRun, "_keep_slots", nothing)
+    SLOTS_KEPT.replace(lambda _: nothing)
 
 
-def _change_verdicts(
+def _change_results(
     change: Callable[[Observation, AttemptResult], AttemptResult],
 ) -> None:
 
-    def changed(seen: Observation, command: Command, *, now: float) -> AttemptResult:
-        return change(seen, classify(seen, command, now=now))
+    def changing(classify: Any) -> Any:
+        def changed(seen: Observation, *given: Any, **more: Any) -> AttemptResult:
+            return change(seen, classify(seen, *given, **more))
 
-    _replace(_answer, "classify", changed)
+        return changed
+
+    OBSERVATIONS_CLASSIFIED.replace(changing)
 
 
 def _as_not_sent(settled: AttemptResult) -> AttemptResult:
@@ -246,21 +277,15 @@ def _as_not_sent(settled: AttemptResult) -> AttemptResult:
     return attrs.evolve(settled, classification=classification)
 
 
-def _replace(where: Any, name: str, what: Any) -> None:
-    if not hasattr(where, name):
-        raise AttributeError(f"{name} is gone: this mistake can't be made any more")
-    setattr(where, name, what)
-
-
 BUGS: Final[dict[str, Callable[[], None]]] = {
     "intent-after-send": _intent_after_send,
     "intent-not-awaited": _intent_not_awaited,
-    "recovery-requeues": _recovery_requeues,
+    "recovery-requeues": recovery_requeues,
     "retry-on-any-exception": _retry_on_any_exception,
     "retry-on-5xx": _retry_on_5xx,
     "outcome-forgotten": _outcome_forgotten,
     "status-of-exception-trusted": _status_of_exception_trusted,
-    "slots-forgotten": _slots_forgotten,
+    "slots-forgotten": slots_forgotten,
 }
 """What the checker must see."""
 

@@ -22,23 +22,26 @@ from crash_child import (
     NEVER,
     RETRY,
     Say,
-    _recovery_requeues,
-    _replace,
-    _slots_forgotten,
+    recovery_requeues,
+    requeue_where,
+    slots_forgotten,
+)
+from planting import (
+    CLOCK_READ,
+    DELIVERY_LIMIT,
+    IDENTITY_KEY,
+    IMPORT_CHECKED,
+    IMPORT_PAGE,
+    MIGRATION,
+    OUTCOME_RECORDED,
+    SLOTS_KEPT,
 )
 
 from digitro_async import PABX, DigitroClient, DigitroError, RateLimit, TimeoutSettings
-from digitro_async.campaign import (
-    Campaign,
-    _campaign,
-    _campaign_run,
-    _import,
-    _ledger_recorder,
-)
+from digitro_async.campaign import Campaign
 from digitro_async.contacts import open_contacts
-from digitro_async.dispatch import _pacing
 from digitro_async.ledger import SQLiteLedger
-from digitro_async.ledger.sqlite import _database, _migrations, _queries, _sqlite_ledger
+from digitro_async.ledger.sqlite import _migrations
 from digitro_async.protocol import AttemptResult
 
 HOUR: Final = 3600.0
@@ -101,9 +104,7 @@ class WorldJob:
 
     def begin(self) -> None:
         """Make this process what it shall be."""
-        for module in (_campaign_run, _pacing):  # wherever it is
-            if hasattr(module, "LATE_DELIVERY_SECONDS"):
-                _replace(module, "LATE_DELIVERY_SECONDS", LATE_DELIVERY)
+        DELIVERY_LIMIT.replace(lambda _: LATE_DELIVERY)
         if self.bug is not None:
             WORLD_BUGS[self.bug]()
         self.clock.install()
@@ -132,7 +133,7 @@ class WorldJob:
 async def put_in(job: WorldJob, contacts: Path, page: int, say: Say) -> None:
     """Put a file into the ledger, and say when that page of it is about to be."""
     job.begin()
-    _replace(_import, "PAGE", PAGE)
+    IMPORT_PAGE.replace(lambda _: PAGE)
     add, pages = SQLiteLedger.add, itertools.count()
 
     async def announced(self: Any, *given: Any, **options: Any) -> Any:
@@ -140,7 +141,7 @@ async def put_in(job: WorldJob, contacts: Path, page: int, say: Say) -> None:
             say("page")
         return await add(self, *given, **options)
 
-    _replace(SQLiteLedger, "add", announced)
+    _set(SQLiteLedger, "add", announced)
     async with SQLiteLedger(job.ledger) as ledger, job.client() as client:
         with open_contacts(contacts, defaults=CALL) as rows:
             await Campaign(ledger, client, call=CALL).add(rows)
@@ -188,7 +189,7 @@ REFUSAL: Final = 3
 
 def _die_amid(steps: Iterator[int], die_at: int) -> None:
     """Count the steps of a migration, and be killed at one of them."""
-    migrate = vars(_database)["migrate"]  # with its mistake, if it has one
+    migrate = MIGRATION.original()  # with its mistake, if it has one
 
     def step() -> None:
         if next(steps) == die_at:
@@ -201,7 +202,7 @@ def _die_amid(steps: Iterator[int], die_at: int) -> None:
         finally:
             connection.set_progress_handler(None, 0)
 
-    _replace(_database, "migrate", counted)
+    MIGRATION.replace(lambda _: counted)
 
 
 # Mistakes.
@@ -209,29 +210,28 @@ def _die_amid(steps: Iterator[int], die_at: int) -> None:
 
 def _half_an_import() -> None:
     """Take half of a file for all of it."""
-    add = _campaign.Campaign.add
+    add: Any = Campaign.add
 
     async def half(self: Any, contacts: Any, **options: Any) -> Any:
         some = itertools.islice(contacts, 3 * PAGE)
         return await add(self, some, **options)
 
-    _replace(_campaign.Campaign, "add", half)
+    _set(Campaign, "add", half)
 
 
 def _identities_forgotten() -> None:
     """Hash contacts with another key after each start."""
-    _replace(_database, "_key_of", lambda _: os.urandom(32))
+    IDENTITY_KEY.replace(lambda _: lambda _: os.urandom(32))
 
 
 def _broken_import_passes() -> None:
     """Take an import that did not end for one that did."""
-    if hasattr(_campaign_run, "check_whole"):  # else there is nothing that would see it
-        _replace(_campaign_run, "check_whole", lambda _: None)
+    IMPORT_CHECKED.replace(lambda _: lambda _: None)
 
 
 def _migration_begins_anew() -> None:
     """Drop some of what an earlier version left before migrating."""
-    migrate = _migrations.migrate
+    migrate = MIGRATION.original()
 
     def anew(connection: sqlite3.Connection) -> None:
         if 0 < _migrations.version_of(connection) < _migrations.latest_version():
@@ -239,7 +239,7 @@ def _migration_begins_anew() -> None:
             connection.execute("DELETE FROM contact WHERE number % 50 = 1")
         migrate(connection)
 
-    _replace(_database, "migrate", anew)
+    MIGRATION.replace(lambda _: anew)
 
 
 def _migration_in_pieces() -> None:
@@ -254,7 +254,7 @@ def _migration_in_pieces() -> None:
             if version > before:
                 connection.executescript(script)
 
-    _replace(_database, "migrate", in_pieces)
+    MIGRATION.replace(lambda _: in_pieces)
 
 
 def _second_cap_forgotten() -> None:
@@ -265,12 +265,12 @@ def _second_cap_forgotten() -> None:
         pabx = settings(self, place)
         return attrs.evolve(pabx, rate=None) if place else pabx
 
-    _replace(WorldJob, "pabx", uncapped)
+    _set(WorldJob, "pabx", uncapped)
 
 
 def _another_call_id() -> None:
     """Give each accepted call the call id of the one before it."""
-    settle = _ledger_recorder.LedgerRecorder.record_outcome
+    settle = OUTCOME_RECORDED.original()
     last: list[Any] = []
 
     def shifted(
@@ -282,48 +282,40 @@ def _another_call_id() -> None:
                 settled = attrs.evolve(settled, accepted=last.pop(0))
         settle(self, key, pabx, settled, then)
 
-    _replace(_ledger_recorder.LedgerRecorder, "record_outcome", shifted)
+    OUTCOME_RECORDED.replace(lambda _: shifted)
 
 
 def _back_in_time_requeues() -> None:
     """Call those again whose intent seems to be of the future."""
-    recover = _sqlite_ledger._recover
-
-    def requeue(connection: sqlite3.Connection) -> int:
-        connection.execute(
-            "UPDATE contact SET state = 1 WHERE state IN (3, 4) AND sent_at > ?",
-            (time.time() + HOUR / 2,),
-        )
-        return recover(connection)
-
-    _replace(_sqlite_ledger, "_recover", requeue)
+    requeue_where("state IN (3, 4) AND sent_at > ?", lambda: time.time() + HOUR / 2)
 
 
 def _renames_forgotten() -> None:
     """Hold the slots of calls that were made under today's name alone."""
-    if not hasattr(_campaign_run, "Places"):  # else it knows names only as it is
-        return
-    keep: Any = _campaign_run.CampaignRun._keep_slots
+    keep = SLOTS_KEPT.original()
 
     class ByName:
-        def __init__(self, run: Any, places: Any) -> None:
-            self._run, self._places = run, places
+        def __init__(self, run: Any, addresses: Any) -> None:
+            self._run, self._addresses = run, addresses
 
         def elsewhere(self, address: str) -> frozenset[str]:
             every = self._run._client.dispatcher.pabx
             here = {one.name for one in every if address in one.base_url}
-            return frozenset(self._places.of_name) - here
+            return frozenset(self._addresses.of_name) - here
 
-    async def by_name(self: Any, quarantine: float, places: Any) -> None:
-        await keep(self, quarantine, ByName(self, places))
+    async def by_name(self: Any, quarantine: float, addresses: Any) -> None:
+        await keep(self, quarantine, ByName(self, addresses))
 
-    _replace(_campaign_run.CampaignRun, "_keep_slots", by_name)
+    SLOTS_KEPT.replace(lambda _: by_name)
 
 
 def _clock_believed() -> None:
     """Take the wall's clock for right."""
-    if hasattr(_queries, "latest_by"):  # else it is believed as it is
-        _replace(_queries, "latest_by", lambda _, now: lambda at: min(at, now))
+    CLOCK_READ.replace(lambda _: lambda _, now: lambda at: min(at, now))
+
+
+def _set(owner: type, name: str, value: Any) -> None:
+    setattr(owner, name, value)
 
 
 WORLD_BUGS: Final[dict[str, Callable[[], None]]] = {
@@ -337,7 +329,7 @@ WORLD_BUGS: Final[dict[str, Callable[[], None]]] = {
     "back-in-time-requeues": _back_in_time_requeues,
     "renames-forgotten": _renames_forgotten,
     "clock-believed": _clock_believed,
-    "slots-forgotten": _slots_forgotten,
-    "recovery-requeues": _recovery_requeues,
+    "slots-forgotten": slots_forgotten,
+    "recovery-requeues": recovery_requeues,
 }
 """What the checker must see of a world that breaks."""

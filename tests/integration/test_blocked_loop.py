@@ -33,7 +33,7 @@ from digitro_async import (
     SessionManager,
     TimeoutSettings,
 )
-from digitro_async.dispatch._dispatch_results import LONG_READ
+from digitro_async.dispatch._call_source import LONG_READ
 from digitro_async.testing import FakePABX
 from digitro_async.transport._deadlines import Deadlines, LastLook
 

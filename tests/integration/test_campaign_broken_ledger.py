@@ -197,7 +197,7 @@ class TestBrokenLedger:
             await campaign.add(contacts(100))
             async with campaign.run() as results:
                 await anext(results)
-                await ledger.release()
+                await ledger.release(results.owner)
                 with pytest.raises(LedgerError) as caught:
                     await take_into([], results)
             counts = await ledger.counts()

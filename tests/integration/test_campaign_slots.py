@@ -75,7 +75,7 @@ class TestSlots:
         async with shelf.ledger() as ledger:
             campaign, client = scripted(ledger, ScriptedTransport(), pabx=pabx)
             admission = client.dispatcher._router.admissions["one"]
-            admission._pacer = Unspaced(RateLimit(20, per=3600))
+            admission.standing.pacer = Unspaced(RateLimit(20, per=3600))
             await campaign.add(contacts(12))
             async with asyncio.timeout(10):
                 await run(campaign)
@@ -93,7 +93,7 @@ class TestSlots:
             for count in (12, 20):
                 campaign, client = scripted(ledger, ScriptedTransport(), pabx=pabx)
                 pacer = Unspaced(RateLimit(20, per=3600))
-                client.dispatcher._router.admissions["one"]._pacer = pacer
+                client.dispatcher._router.admissions["one"].standing.pacer = pacer
                 await campaign.add(contacts(count))
                 await run(campaign)
                 now = asyncio.get_running_loop().time()

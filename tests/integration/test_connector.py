@@ -331,7 +331,7 @@ class TestQuietPool:
                 elif end == "RST":
                     same.close()
                     server.lines[0].reset()
-                    server.lines[0]._wire._sock.close()  # type: ignore[attr-defined]  # now
+                    server.lines[0].sock._sock.close()  # now
                 elif end == "408":
                     same.send(answer("stale", status="408 Request Timeout"))
                 else:

@@ -195,11 +195,12 @@ class TestLife:
         """A PABX without a channel can't be called, and says so."""
         pabx = attrs.evolve(make_pabx(), channel_id=None)
         async with DigitroClient(pabx) as client:
-            with pytest.raises(ConfigurationError, match="channel_id is not set"):
+            with pytest.raises(ConfigurationError, match="PABX one is not set") as one:
                 await client.make_predictive_call(make_call())
 
-            assert client.statistics().attempts == 1
-            assert client.statistics().pabx["one"].paused == "configuration"
+            assert one.value.attempts == 0
+            assert client.statistics().attempts == 0
+            assert client.statistics().pabx["one"].paused == "no_channel"
 
 
 class TestRequest:

@@ -179,7 +179,7 @@ async def test_readers_that_are_cancelled_from_outside() -> None:
     taken: list[CallResult] = []
     async with make_dispatcher().stream(waits()) as results:
         await asyncio.sleep(1)
-        for worker in list(results._workers):
+        for worker in list(results._workers._runs):
             worker.cancel()
         with pytest.raises(DrainedError):
             await take_into(taken, results)
@@ -346,4 +346,4 @@ async def test_many_waits_for_a_result_leave_nothing() -> None:
                 async with asyncio.timeout(0.01):
                     await anext(results)
 
-        assert not results._takers
+        assert not results._buffer._takers

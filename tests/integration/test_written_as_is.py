@@ -17,7 +17,15 @@ import pytest
 from helpers import make_call
 from hypothesis import example, given
 from hypothesis import strategies as st
-from ledgers import NOW, SHELVES, accept, entry_of, new_contact
+from ledgers import (
+    NOW,
+    SHELVES,
+    accept,
+    claim,
+    entry_of,
+    intend,
+    new_contact,
+)
 
 from digitro_async._common import csv_cells
 from digitro_async._common.csv_cells import csv_line
@@ -178,8 +186,8 @@ def path(tmp_path: Path) -> Path:
     async def make() -> None:
         async with SQLiteLedger(path, synchronous="OFF") as ledger:
             await ledger.add([odd_contact()])
-            await ledger.claim(1)
-            await ledger.intend(1, "filial é", NOW)
+            await claim(ledger, 1)
+            await intend(ledger, 1, "filial é", NOW)
             await accept(ledger, 1, f"{ODD}\x1b[31m\x7f\n=", pabx="filial é")
 
     asyncio.run(make())
@@ -299,8 +307,8 @@ async def test_call_ids_in_a_ledger(kind: str, tmp_path: Path) -> None:
     ids = ["a\u200b", r"a\u200b", "a", "a ", "\x00", r"\x00", "\x00b", ODD, ODD]
     async with SHELVES[kind](tmp_path).ledger() as ledger:
         await ledger.add([new_contact(n) for n in range(1, len(ids) + 1)])
-        for one, call_id in zip(await ledger.claim(99), ids, strict=True):
-            await ledger.intend(one.number, "one", NOW)
+        for one, call_id in zip(await claim(ledger, 99), ids, strict=True):
+            await intend(ledger, one.number, "one", NOW)
             last = await accept(ledger, one.number, call_id)
         kept = [(await entry_of(ledger, n)).call_id for n in range(1, len(ids))]
 

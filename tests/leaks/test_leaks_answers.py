@@ -143,15 +143,15 @@ class TestLongIds:
             for size in (64, 65, 1024)
             for number in range(300)
         ]
-        fresh = [admission.is_repeated(one) for one in ids]
-        again = [admission.is_repeated(one) for one in ids]
-        known: Any = admission.is_repeated
+        fresh = [admission.standing.is_repeated(one) for one in ids]
+        again = [admission.standing.is_repeated(one) for one in ids]
+        known: Any = admission.standing.is_repeated
         kept = known.__self__._ids
 
         assert (set(fresh), set(again)) == ({False}, {True})
         assert max(map(len, kept)) == LONGEST_REMEMBERED
-        assert admission.is_repeated("\ud800" * 100) is False
-        assert admission.is_repeated("\ud800" * 100) is True
+        assert admission.standing.is_repeated("\ud800" * 100) is False
+        assert admission.standing.is_repeated("\ud800" * 100) is True
 
 
 async def test_long_id_leaves_the_call_unknown() -> None:

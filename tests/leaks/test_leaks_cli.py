@@ -15,7 +15,7 @@ from leak_places import Watch
 from leaks import API_KEY, CANARIES, KEYS, find
 from test_leaks_ledger import DATA_COLUMNS, columns_with, write_contacts
 
-from digitro_async.cli import _live_progress, _live_table, _process, _results
+from digitro_async.cli import _command_loop, _live_progress, _live_table, _results
 from digitro_async.cli._app import run
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
@@ -53,7 +53,7 @@ def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
         loop.slow_callback_duration = 0.0
         return loop
 
-    monkeypatch.setattr(_process, "_loop_factory", lambda: make_loop)
+    monkeypatch.setattr(_command_loop, "_loop_factory", lambda: make_loop)
     monkeypatch.setattr(_live_progress, "PLAIN_SECONDS", 0.01)
     monkeypatch.setattr(_live_table, "LIVE_SECONDS", 0.01)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from leak_places import Watch
 from leaks import CANARIES, call_with_canaries
+from planting import ERRORS_MADE, REQUESTS_BUILT
 from test_leaks import at, play
 
 from digitro_async import (
@@ -18,37 +19,38 @@ from digitro_async import (
     Secret,
     Statistics,
 )
-from digitro_async.dispatch import _call_run
-from digitro_async.models import Call
-from digitro_async.protocol import Request, build_request
-from digitro_async.protocol import error_of as error_of_attempt
 from digitro_async.testing import FakePABX, Fault, FaultPlan
 
 
 def log_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
     """Log what is sent."""
 
-    def build(call: Call, channel_id: int | None, unset: Any) -> Request:
-        request = build_request(call, channel_id, unset)
-        logging.getLogger("digitro_async").debug("sending %s", request.body)
-        return request
+    def logging_it(build: Any) -> Any:
+        def build_and_log(*given: Any) -> Any:
+            request = build(*given)
+            logging.getLogger("digitro_async").debug("sending %s", request.body)
+            return request
 
-    monkeypatch.setattr(_call_run, "build_request", build)
+        return build_and_log
+
+    REQUESTS_BUILT.replace(logging_it, monkeypatch.setattr)
 
 
 def spoil_errors(
     monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Any, str], None]
 ) -> None:
     """Change the error of every attempt; what the PABX wrote is known then."""
-    made = error_of_attempt
 
-    def error_of(*given: Any, **more: Any) -> DigitroError | None:
-        error = made(*given, **more)
-        if error is not None:
-            spoil(error, call_with_canaries().destination.reveal())
-        return error
+    def spoiling(make: Any) -> Any:
+        def error_of(*given: Any, **more: Any) -> DigitroError | None:
+            error: DigitroError | None = make(*given, **more)
+            if error is not None:
+                spoil(error, call_with_canaries().destination.reveal())
+            return error
 
-    monkeypatch.setattr(_call_run, "error_of", error_of)
+        return error_of
+
+    ERRORS_MADE.replace(spoiling, monkeypatch.setattr)
 
 
 def set_args(error: Any, text: str) -> None:

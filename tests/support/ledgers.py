@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from places import TESTS
 
 from digitro_async import LedgerError
 from digitro_async.ledger import (
+    ClaimedContact,
+    ClaimOwner,
     ContactRecord,
     Ledger,
     LedgerReader,
@@ -24,9 +27,9 @@ from digitro_async.ledger import (
     NewContact,
     SQLiteLedger,
     State,
+    Step,
     open_ledger_reader,
 )
-from digitro_async.ledger._state import Step
 from digitro_async.privacy import Personal
 
 NOW = 1_800_000_000.0
@@ -59,10 +62,12 @@ class Shelf:
 
     Args:
         folder: Where files may be made.
+        clock: Tells the time by which leases end.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self.folder = folder
+        self.clock = clock
 
     def ledger(self) -> Ledger:
         """Return the ledger as it is now, not open."""
@@ -80,9 +85,9 @@ class Shelf:
 class MemoryShelf(Shelf):
     """A ledger in memory."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._ledger = MemoryLedger()
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(folder, clock)
+        self._ledger = MemoryLedger(clock=clock)
 
     def ledger(self) -> Ledger:
         """Return the ledger as it is now, not open."""
@@ -102,11 +107,18 @@ class SQLiteShelf(Shelf):
 
     Args:
         folder: Where files may be made.
+        clock: Tells the time by which leases end.
         synchronous: OFF is quicker, and shows the same to whoever reads.
     """
 
-    def __init__(self, folder: Path, synchronous: str = "OFF") -> None:
-        super().__init__(folder)
+    def __init__(
+        self,
+        folder: Path,
+        clock: Callable[[], float] = time.time,
+        *,
+        synchronous: str = "OFF",
+    ) -> None:
+        super().__init__(folder, clock)
         self._synchronous = synchronous
         self._lives = 0
 
@@ -117,7 +129,7 @@ class SQLiteShelf(Shelf):
 
     def ledger(self) -> Ledger:
         """Return the ledger as it is now, not open."""
-        return SQLiteLedger(self.path, synchronous=self._synchronous)
+        return SQLiteLedger(self.path, synchronous=self._synchronous, clock=self.clock)
 
     def reader(self) -> LedgerReader:
         """Return a reader of the ledger as it is now, not open."""
@@ -138,11 +150,74 @@ class SQLiteShelf(Shelf):
 SHELVES: dict[str, type[Shelf]] = {"memory": MemoryShelf, "sqlite": SQLiteShelf}
 
 
-async def open_intents(ledger: Ledger, count: int) -> list[int]:
+OWNER = ClaimOwner("tests")
+"""Who claims contacts where a test says nothing else."""
+
+LEASE = 3600.0
+"""Seconds of a lease that ends in no test."""
+
+
+async def claim(
+    ledger: Ledger, limit: int, owner: ClaimOwner = OWNER, **given: Any
+) -> Sequence[ClaimedContact]:
+    """Claim contacts under a long lease."""
+    return await ledger.claim(limit, owner, given.pop("lease", LEASE), **given)
+
+
+async def release(
+    ledger: Ledger, numbers: Sequence[int] | None = None, owner: ClaimOwner = OWNER
+) -> None:
+    """Give claims back."""
+    await ledger.release(owner, numbers)
+
+
+async def invalidate(
+    ledger: Ledger, number: int, reason: str, owner: ClaimOwner = OWNER
+) -> None:
+    """Record that a contact can't be called."""
+    await ledger.invalidate(number, owner, reason)
+
+
+def intend(
+    ledger: Ledger, number: int, pabx: str, at: float, owner: ClaimOwner = OWNER
+) -> Awaitable[None]:
+    """Record that a contact is about to be called."""
+    return ledger.intend(number, owner, pabx, at)
+
+
+async def settle(
+    ledger: Ledger,
+    number: int,
+    step: Step,
+    pabx: str,
+    at: float,
+    **given: Any,
+) -> State:
+    """Record what a call came to, and return the state that it led to."""
+    settled: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+
+    def on_done(error: BaseException | None, state: State | None) -> None:
+        if settled.cancelled():
+            return
+        if error is not None:
+            settled.set_exception(error)
+        elif state is not None:
+            settled.set_result(state)
+
+    owner = given.pop("owner", OWNER)
+    ledger.settle(number, owner, step, pabx, at, on_done=on_done, **given)
+    return await settled
+
+
+async def open_intents(
+    ledger: Ledger, count: int, owner: ClaimOwner = OWNER
+) -> list[int]:
     """Put contacts in and open their intents; return their numbers."""
     await ledger.add(contacts(count))
-    numbers = [contact.number for contact in await ledger.claim(count)]
-    await asyncio.gather(*(ledger.intend(number, "one", NOW) for number in numbers))
+    numbers = [contact.number for contact in await claim(ledger, count, owner)]
+    await asyncio.gather(
+        *(intend(ledger, number, "one", NOW, owner) for number in numbers)
+    )
     return numbers
 
 
@@ -150,12 +225,14 @@ async def accept(ledger: Ledger, number: int, call_id: str, **given: Any) -> Sta
     """Record an acceptance."""
     at = given.pop("at", NOW + 1)
     pabx = given.pop("pabx", "one")
-    return await ledger.settle(number, Step.ACCEPT, pabx, at, call_id=call_id)
+    return await settle(ledger, number, Step.ACCEPT, pabx, at, call_id=call_id, **given)
 
 
 async def lose(ledger: Ledger, number: int, reason: str = "timeout") -> State:
     """Record that nobody knows what a call came to."""
-    return await ledger.settle(number, Step.MARK_UNKNOWN, "one", NOW + 1, reason=reason)
+    return await settle(
+        ledger, number, Step.MARK_UNKNOWN, "one", NOW + 1, reason=reason
+    )
 
 
 async def states(ledger: Ledger) -> dict[int, State]:

@@ -4,7 +4,13 @@ import time
 from typing import Any
 
 from helpers import ScriptedTransport, make_pabx
-from ledgers import accept, contacts
+from ledgers import (
+    accept,
+    claim,
+    contacts,
+    intend,
+    settle,
+)
 
 from digitro_async import (
     PABX,
@@ -35,7 +41,7 @@ def client_of(transport: Any, *pabx: PABX) -> DigitroClient:
 
 def pacer_of(client: DigitroClient, name: str = "one") -> Pacer:
     """Return what paces the calls to a PABX."""
-    pacer = client.dispatcher._router.admissions[name]._pacer
+    pacer = client.dispatcher._router.admissions[name].standing.pacer
     assert isinstance(pacer, Pacer)
     return pacer
 
@@ -62,11 +68,11 @@ async def begin(ledger: Ledger, *pabx: PABX) -> DigitroClient:
 async def lose_some(ledger: Ledger, name: str = "one") -> None:
     """Lose two calls now, and have one accepted after that was made before."""
     await ledger.add(contacts(3))
-    numbers = [one.number for one in await ledger.claim(3)]
+    numbers = [one.number for one in await claim(ledger, 3)]
     for number in numbers:
-        await ledger.intend(number, name, time.time())
+        await intend(ledger, number, name, time.time())
     for number in numbers[:2]:
-        await ledger.settle(
-            number, Step.MARK_UNKNOWN, name, time.time(), reason="timeout"
+        await settle(
+            ledger, number, Step.MARK_UNKNOWN, name, time.time(), reason="timeout"
         )
     await accept(ledger, numbers[2], "1", at=time.time(), pabx=name)

@@ -5,14 +5,17 @@ loop in every synchronous test, which Python 3.12 warns of and which nobody clos
 """
 
 import asyncio
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, ParamSpec
+from unittest import mock
 
 import looptime
 
-__all__ = ["virtual_time"]
+__all__ = ["no_real_sleep", "virtual_time"]
 
 _Args = ParamSpec("_Args")
 
@@ -40,3 +43,26 @@ def virtual_time(
 def _new_loop() -> asyncio.AbstractEventLoop:
     loop: asyncio.AbstractEventLoop = looptime.new_event_loop(start=0)
     return loop
+
+
+@contextlib.contextmanager
+def no_real_sleep() -> Iterator[None]:
+    """Fail whoever sleeps in here on a clock that does not jump."""
+    sleep = asyncio.sleep
+
+    async def sleep_in_virtual_time(delay: float, result: Any = None) -> Any:
+        loop = asyncio.get_running_loop()
+        if delay > 0 and not isinstance(loop, looptime.LoopTimeEventLoop):
+            raise AssertionError(
+                f"asyncio.sleep({delay}) waits for real: use virtual_time"
+            )
+        return await sleep(delay, result)
+
+    def never(delay: float) -> None:
+        raise AssertionError(f"time.sleep({delay}) waits for real: use virtual_time")
+
+    with (
+        mock.patch.object(asyncio, "sleep", sleep_in_virtual_time),
+        mock.patch.object(time, "sleep", never),
+    ):
+        yield

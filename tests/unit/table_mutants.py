@@ -27,8 +27,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULES = {
+    "digitro_async._common.reasons": "tests/unit/test_classification.py",
     "digitro_async.protocol._classification": "tests/unit/test_classification.py",
-    "digitro_async.dispatch._policy": "tests/unit/test_policy.py",
+    "digitro_async.dispatch._breaker": (
+        "tests/unit/test_breaker.py tests/unit/test_breaker_probes.py"
+    ),
+    "digitro_async.dispatch._retry": "tests/unit/test_retry.py",
     "digitro_async.ledger._state": "tests/unit/test_state.py",
 }
 EQUIVALENT = {
@@ -161,7 +165,7 @@ def is_noticed(name: str, tests: str, source: str) -> bool:
         options = ["-x", "-q", "-p", "no:cacheprovider", "--assert=plain"]
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = pytest.main([*options, tests])
+            code = pytest.main([*options, *tests.split()])
     finally:
         os._exit(int(code))
 

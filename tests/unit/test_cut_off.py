@@ -17,7 +17,7 @@ from digitro_async import (
     RetrySettings,
 )
 from digitro_async.dispatch._admission import Admission
-from digitro_async.dispatch._policy import Breaker, BreakerState
+from digitro_async.dispatch._breaker import Breaker, BreakerState
 from digitro_async.errors import NotSentError
 from digitro_async.protocol import AttemptResult, Classification, Observation
 
@@ -50,8 +50,9 @@ def open_breaker(dispatcher: Dispatcher, name: str = "one") -> Admission:
     """Make so many calls unknown that the PABX is paused for 5 s."""
     admission = dispatcher._router.admissions[name]
     while not admission.is_paused:
-        admission.counters.start(now())
-        admission.release(UNKNOWN, now(), probe=False)
+        ticket = admission.acquire_nowait(now())
+        assert ticket is not None
+        ticket.release(UNKNOWN, now())
     return admission
 
 
@@ -125,7 +126,7 @@ async def test_a_probe_that_never_began() -> None:
     await asyncio.sleep(4.999)
     asyncio.get_running_loop().call_at(5.0, first.cancel)
 
-    assert await second is True
+    assert (await second).is_probe
     assert now() == pytest.approx(5)
 
 
@@ -160,7 +161,7 @@ class TestRetryAfter:
         """Where a throttle outlasts the pause, it is the throttle's time."""
         dispatcher = make_dispatcher(ScriptedTransport())
         admission = open_breaker(dispatcher)
-        admission.throttle.until = now() + 40
+        admission.standing.throttle.until = now() + 40
         error = (await dispatcher.submit(make_call())).error
 
         assert isinstance(error, PABXPausedError)
@@ -181,12 +182,12 @@ class TestRetryAfter:
         """Who waited at a PABX that is held now is told of the one that comes back."""
         dispatcher = make_dispatcher(ScriptedTransport(), "a", "b")
         open_breaker(dispatcher, "b")
-        dispatcher._router.admissions["a"].counters.in_flight = 100
+        dispatcher._router.admissions["a"].standing.counters.in_flight = 100
         waiting = asyncio.create_task(dispatcher.submit(make_call()))
         await asyncio.sleep(1)
         dispatcher.pause("a")
         error = (await waiting).error
-        dispatcher._router.admissions["a"].counters.in_flight = 0
+        dispatcher._router.admissions["a"].standing.counters.in_flight = 0
 
         assert isinstance(error, PABXPausedError)
         assert error.pabx == "b"

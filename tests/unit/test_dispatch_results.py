@@ -552,7 +552,7 @@ class TestCancellation:
         taken: list[CallResult] = []
         async with dispatcher.stream(source) as results:
             await asyncio.sleep(1)
-            for worker in list(results._workers):
+            for worker in list(results._workers._runs):
                 worker.cancel()
             with pytest.raises(DrainedError):
                 await take_into(taken, results)

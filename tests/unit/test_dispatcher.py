@@ -80,8 +80,9 @@ async def submit_all(
 def is_clean(dispatcher: Dispatcher) -> bool:
     """Whether nothing is left on the wire, in the pacer or among the waiting."""
     for admission in dispatcher._router.admissions.values():
-        held = admission._pacer._held if isinstance(admission._pacer, Pacer) else 0
-        if admission.counters.in_flight or held or any(admission._waiters):
+        standing = admission.standing
+        held = standing.pacer._held if isinstance(standing.pacer, Pacer) else 0
+        if standing.counters.in_flight or held or any(admission._waiters):
             return False
     services = dispatcher._services
     return not services.in_flight.count and not services.back_offs._sleepers
@@ -572,18 +573,17 @@ class TestSeveralPABX:
         )
         admissions = dispatcher._router.admissions
         for _ in range(10):
-            admissions["b"].counters.start(now())
-            admissions["b"].release(
-                await _unknown(), now(), probe=False
-            )  # pauses it for 5 s
-        admissions["a"].counters.in_flight = 1  # no room for the moment
+            ticket = admissions["b"].acquire_nowait(now())
+            assert ticket is not None
+            ticket.release(await _unknown(), now())  # pauses it for 5 s
+        admissions["a"].standing.counters.in_flight = 1  # no room for the moment
         waiting = asyncio.create_task(
             dispatcher.submit(make_call(), wait_while_paused=True)
         )
         await asyncio.sleep(1)
         dispatcher.pause("a")
         result = await waiting
-        admissions["a"].counters.in_flight = 0
+        admissions["a"].standing.counters.in_flight = 0
 
         assert result.outcome is Outcome.ACCEPTED
         assert result.pabx == "b"

@@ -9,6 +9,7 @@ from helpers import make_pabx, per_second
 from virtual_time import virtual_time
 
 from digitro_async import PauseSettings, RetrySettings
+from digitro_async.dispatch._admission import Ticket
 from digitro_async.dispatch._load_balancer import SPARE, LoadBalancer, load_key
 from digitro_async.dispatch._router import Router
 from digitro_async.errors import NotSentError, Outcome, RejectedError
@@ -47,8 +48,8 @@ class Operator:
         self.router = router
         self.chance = chance
         self.admissions = list(router.admissions.values())
-        self.on_wire: list[tuple[int, bool]] = []
-        self.waiting: dict[asyncio.Task[bool], int] = {}
+        self.on_wire: list[Ticket] = []
+        self.waiting: set[asyncio.Task[Ticket]] = set()
 
     def act(self) -> None:
         """Do one thing, whatever comes."""
@@ -59,24 +60,24 @@ class Operator:
             [6, 5, 6, 2, 2, 1, 2],
         )[0]
         if deed == "start":
-            probe = admission.acquire_nowait(now)
-            if probe is not None:
-                self.on_wire.append((number, probe))
+            started = admission.acquire_nowait(now)
+            if started is not None:
+                self.on_wire.append(started)
         elif deed == "wait":
             limit = self.chance.choice([None, 0.1, 1.0])
             patient = self.chance.random() < 0.5
             entering = asyncio.create_task(
                 admission.acquire(wait_while_paused=patient, max_wait=limit)
             )
-            self.waiting[entering] = number
+            self.waiting.add(entering)
         elif deed in {"settle", "abandon"} and self.on_wire:
             place = self.chance.randrange(len(self.on_wire))
-            number, probe = self.on_wire.pop(place)
+            ticket = self.on_wire.pop(place)
             if deed == "settle":
                 outcome = self.chance.choice(OUTCOMES)
-                self.admissions[number].release(outcome, now, probe=probe)
+                ticket.release(outcome, now)
             else:
-                self.admissions[number].cancel(now, sent=True, probe=probe)
+                ticket.cancel(now, sent=True)
         elif deed == "cancel" and self.waiting:
             self.chance.choice(list(self.waiting)).cancel()
         elif deed == "pause":
@@ -86,11 +87,11 @@ class Operator:
 
     def look_after_waiters(self) -> None:
         """Take over what started meanwhile."""
-        for task, number in list(self.waiting.items()):
+        for task in list(self.waiting):
             if task.done():
-                del self.waiting[task]
+                self.waiting.discard(task)
                 with contextlib.suppress(asyncio.CancelledError, NotSentError):
-                    self.on_wire.append((number, task.result()))
+                    self.on_wire.append(task.result())
 
 
 @pytest.mark.parametrize("count", [2, 3, 17])
@@ -132,7 +133,7 @@ async def test_drained() -> None:
     router = make_router(2)
     admission, other = router.admissions.values()
     admission.acquire_nowait(0.0)
-    other.counters.in_flight = other.pabx.max_in_flight
+    other.standing.counters.in_flight = other.pabx.max_in_flight
     waiting = [
         asyncio.create_task(admission.acquire(wait_while_paused=True)) for _ in range(9)
     ]
@@ -152,8 +153,7 @@ async def test_the_heap_stays_small() -> None:
     chosen = LoadBalancer(admissions)
     for turn in range(2_000):
         admission = admissions[turn % 5]
-        admission.counters.start(0.0)
-        admission.release(OUTCOMES[0], 0.0, probe=False)
+        Ticket(admission, 0.0).release(OUTCOMES[0], 0.0)
 
         assert chosen.choose() is admissions[0]
 

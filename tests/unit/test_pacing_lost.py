@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from digitro_async.dispatch._pacing import Pacer, Together, quarantine_of
-from digitro_async.ledger._held_slots import Told, held_slots
+from digitro_async.ledger._occupied_slots import SlotEvent, occupied_slots
 from digitro_async.ledger._state import Step
 from digitro_async.settings import RateLimit
 
@@ -61,7 +61,7 @@ class StandingPABX(RuleBasedStateMachine):
         self.numbers = itertools.count(1)
         self.calls: list[Call] = []
         self.on_wire: list[Call] = []
-        self.events: list[Told] = []
+        self.events: list[SlotEvent] = []
 
     @initialize(calls=st.integers(1, 6), window=st.sampled_from([0.5, 1.0, 8.0, 100.0]))
     def begin(self, calls: int, window: float) -> None:
@@ -132,7 +132,7 @@ class StandingPABX(RuleBasedStateMachine):
         for call in self.on_wire:
             self.tell(call, Step.RECOVER, "owner_gone")
         self.on_wire.clear()
-        held = held_slots(
+        held = occupied_slots(
             reversed(self.events),
             calls=self.limit.calls,
             window=self.limit.per,

@@ -34,7 +34,7 @@ from digitro_async import (
     RateWaitTimeoutError,
     RetrySettings,
 )
-from digitro_async.dispatch._policy import throttle_pause
+from digitro_async.dispatch._retry import throttle_pause
 from digitro_async.ledger import State
 from digitro_async.protocol import Failure, Observation, classify_evidence
 from digitro_async.protocol._classification import PABX_REASONS

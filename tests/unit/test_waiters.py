@@ -33,7 +33,7 @@ async def fill(
 ) -> list[asyncio.Task[CallResult]]:
     """Have so many calls wait for a PABX that has no room."""
     for admission in dispatcher._router.admissions.values():
-        admission.counters.in_flight = admission.pabx.max_in_flight
+        admission.standing.counters.in_flight = admission.pabx.max_in_flight
     call = make_call()
     tasks = [
         asyncio.create_task(
@@ -118,13 +118,14 @@ async def test_half_of_them_cancelled() -> None:
     """Those who stay are counted and served in their order."""
     dispatcher = Dispatcher(make_pabx(max_in_flight=1), ScriptedTransport())
     admission = dispatcher._router.admissions["one"]
-    admission.counters.in_flight = 1
+    first = admission.acquire_nowait(asyncio.get_running_loop().time())
+    assert first is not None
     order: list[int] = []
 
     async def one(number: int) -> None:
-        await admission.acquire(wait_while_paused=True)
+        ticket = await admission.acquire(wait_while_paused=True)
         order.append(number)
-        admission.cancel(asyncio.get_running_loop().time(), sent=False, probe=False)
+        ticket.cancel(asyncio.get_running_loop().time(), sent=False)
 
     tasks = [asyncio.create_task(one(number)) for number in range(2000)]
     await asyncio.sleep(0)
@@ -135,7 +136,7 @@ async def test_half_of_them_cancelled() -> None:
     assert admission.snapshot(0.0).waiting == 1000
     assert admission.load == 1001
 
-    admission.cancel(asyncio.get_running_loop().time(), sent=False, probe=False)
+    first.cancel(asyncio.get_running_loop().time(), sent=False)
     await asyncio.wait(tasks)
 
     assert order == list(range(1, 2000, 2))
@@ -169,7 +170,7 @@ async def test_many_come_while_it_is_paused() -> None:
         async def come_and_go() -> None:
             tasks = await fill(dispatcher, count)
             for admission in dispatcher._router.admissions.values():
-                admission.counters.in_flight = 0
+                admission.standing.counters.in_flight = 0
             dispatcher.resume()
             await asyncio.wait(tasks)
             assert dispatcher.statistics().outcomes[Outcome.ACCEPTED] == count
@@ -189,7 +190,7 @@ async def test_turned_away_to_another() -> None:
         tasks = await fill(dispatcher, 2_000)
         admissions = list(dispatcher._router.admissions.values())
         for admission in admissions:
-            admission.counters.in_flight = 0
+            admission.standing.counters.in_flight = 0
 
         async def move_on() -> None:
             for admission in admissions[: len(admissions) // 2]:
@@ -251,7 +252,7 @@ def test_queue_against_a_list(events: list[tuple[str, int]]) -> None:
                 waiting_first = queue.first()
                 assert waiting_first is (model[0] if model else None)
                 if waiting_first is not None:
-                    queue.serve(model.pop(0), probe=False)
+                    queue.serve(model.pop(0), None)
             elif event == "turn away":
                 queue.turn_away(
                     lambda one: None if one.wait_while_paused else _RefusedError()

@@ -12,8 +12,8 @@ __all__ = ["MemoryImports"]
 
 
 @attrs.define(eq=False)
-class _Record:
-    """One import, and what tells whether a later one has the same list."""
+class _ImportRecord:
+    """An import, with the marks by which its list is known again."""
 
     shown: Import
     source: bytes | None
@@ -23,10 +23,10 @@ class _Record:
 
 
 class MemoryImports:
-    """Which lists were put in, and whether each was to its end."""
+    """The imports of a ledger in memory."""
 
     def __init__(self) -> None:
-        self._records: list[_Record] = []
+        self._records: list[_ImportRecord] = []
 
     def begin(
         self, file: str | None, size: int | None, digest: bytes | None, now: float
@@ -47,7 +47,7 @@ class MemoryImports:
             same = [one for one in self._unfinished() if one.source == source]
             self._succeed(number, same)
         shown = Import(number=number, file=file, size=size, began_at=now)
-        self._records.append(_Record(shown, source, beginning))
+        self._records.append(_ImportRecord(shown, source, beginning))
         return number
 
     def count(
@@ -96,10 +96,10 @@ class MemoryImports:
         """Return every import that was begun, in order."""
         return [one.shown for one in self._records]
 
-    def _unfinished(self) -> list[_Record]:
+    def _unfinished(self) -> list[_ImportRecord]:
         return [one for one in self._records if not one.shown.is_whole]
 
-    def _succeed(self, number: int, others: list[_Record]) -> None:
+    def _succeed(self, number: int, others: list[_ImportRecord]) -> None:
         for one in others:
             if not one.shown.is_whole:
                 one.shown = attrs.evolve(one.shown, successor=number)

@@ -1,7 +1,8 @@
 """MemoryLedger: a ledger for tests that keeps nothing."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,12 +12,17 @@ from digitro_async.errors import (
     LedgerError,
     LedgerInUseError,
 )
-from digitro_async.ledger._held_slots import HeldSlots, Told, held_slots
-from digitro_async.ledger._ledger_clock import CLOCK, latest_by
+from digitro_async.ledger._ledger_clock import CLOCK, clock_to_keep, latest_by
+from digitro_async.ledger._ledger_port import OnDone
+from digitro_async.ledger._machine_clock import read_clock
+from digitro_async.ledger._occupied_slots import (
+    OccupiedSlots,
+    SlotEvent,
+    occupied_slots,
+)
 from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_found,
-    clock_to_keep,
     decide,
     readings_of,
     seconds_of,
@@ -24,16 +30,18 @@ from digitro_async.ledger._reconciliation import (
 from digitro_async.ledger._records import (
     AddResult,
     ClaimedContact,
+    ClaimOwner,
     ContactRecord,
     Import,
     NewContact,
     Reconciliation,
     storable,
 )
+from digitro_async.ledger._single_run import SingleRun
 from digitro_async.ledger._state import State, Step, next_state
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
-from digitro_async.ledger.memory._memory_rows import Row
+from digitro_async.ledger.memory._memory_rows import MemoryRow
 from digitro_async.privacy import Personal
 
 __all__ = ["MemoryLedger"]
@@ -44,13 +52,19 @@ class MemoryLedger:
 
     It is held to the same tests as the real ones. Leaving and entering it again is what
     a crash and a restart are to a file: open intents become unknown.
+
+    Args:
+        clock: Tells the Unix time by which leases end.
     """
 
-    def __init__(self) -> None:
-        self._rows: dict[int, Row] = {}
-        self._by_identity: dict[Personal, Row] = {}
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._run = SingleRun()
+        self._leases: dict[str, float] = {}  # ids of owners to when they end
+        self._rows: dict[int, MemoryRow] = {}
+        self._by_identity: dict[Personal, MemoryRow] = {}
         self._call_ids: set[tuple[str, str]] = set()
-        self._events: list[Told] = []
+        self._events: list[SlotEvent] = []
         self._settings: dict[str, str] = {}
         self._imports = MemoryImports()
         self._reader = MemoryLedgerReader(self._rows, self._imports)
@@ -59,15 +73,12 @@ class MemoryLedger:
 
     async def __aenter__(self) -> Self:
         if self._is_open:
-            raise LedgerInUseError("it is open already", reason="in_use")
+            raise LedgerInUseError(
+                "the ledger in memory is open already: share it, or leave it first",
+                reason="in_use",
+            )
         self._is_open, self._recovered = True, 0
-        for row in self._rows.values():
-            if row.state is State.INTENT:
-                self._recovered += 1
-                row.reason, row.settled_at = "owner_gone", time.time()
-                self._tell(row, Step.RECOVER, row.settled_at)
-            if row.state in (State.CLAIMED, State.INTENT):
-                row.step(Step.RECOVER)
+        self._recover(lambda _: True)
         return self
 
     async def __aexit__(
@@ -80,8 +91,11 @@ class MemoryLedger:
 
     @property
     def recovered(self) -> int:
-        """Open intents that were found when it was entered: now unknown."""
+        """Open intents of gone owners that became unknown. See ``Ledger``."""
         return self._recovered
+
+    def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
+        """Tell nobody: memory is not lost. See ``Ledger``."""
 
     def reader(self) -> MemoryLedgerReader:
         """Return what reads this ledger, open or not."""
@@ -125,66 +139,98 @@ class MemoryLedger:
         self._check_open()
         return self._reader.imports()
 
-    async def claim(
-        self, limit: int, *, after: int = 0, max_attempts: int | None = None
-    ) -> Sequence[ClaimedContact]:
-        """Claim pending contacts. See ``Ledger``."""
+    async def begin_run(self, owner: ClaimOwner, slot_holder: object) -> bool:
+        """Note that an owner begins to dial. See ``Ledger``."""
         self._check_open()
+        return self._run.begin(owner, slot_holder)
+
+    async def end_run(self, owner: ClaimOwner, *, holds_slots: bool) -> None:
+        """Note that an owner dials no more. See ``Ledger``."""
+        self._run.end(owner, holds_slots=holds_slots)
+
+    async def claim(
+        self,
+        limit: int,
+        owner: ClaimOwner,
+        lease: float,
+        *,
+        after: int = 0,
+        max_attempts: int | None = None,
+    ) -> Sequence[ClaimedContact]:
+        """Claim contacts. See ``Ledger``."""
+        await self.renew(owner, lease)
         claimed: list[ClaimedContact] = []
         for number in range(after + 1, len(self._rows) + 1):
             row = self._rows[number]
             if len(claimed) == limit:
                 break
-            if row.state is not State.PENDING:
-                continue
-            if max_attempts is None or row.may_try(max_attempts):
-                row.step(Step.CLAIM)
+            if self._is_claimable(row) and row.may_try(max_attempts):
+                row.claim(owner.id)
                 claimed.append(row.as_open())
         return claimed
 
-    async def release(self, numbers: Sequence[int] | None = None) -> None:
-        """Give claimed contacts back. See ``Ledger``."""
+    async def renew(self, owner: ClaimOwner, lease: float) -> None:
+        """Begin an owner's lease anew. See ``Ledger``."""
+        self._check_open()
+        self._leases[owner.id] = self._clock() + lease
+
+    async def release(
+        self, owner: ClaimOwner, numbers: Sequence[int] | None = None
+    ) -> None:
+        """Give back claims of an owner. See ``Ledger``."""
         self._check_open()
         for number in self._rows if numbers is None else numbers:
             row = self._rows.get(number)
-            if row is not None and row.state is State.CLAIMED:
+            if row is not None and row.is_claimed_by(owner.id):
                 row.step(Step.RELEASE)
 
-    async def invalidate(self, number: int, reason: str) -> None:
+    async def recover(self, owner: ClaimOwner | None = None) -> int:
+        """Close what an owner that is gone left open. See ``Ledger``."""
+        self._check_open()
+        if owner is not None:
+            return self._recover(lambda row: row.owner == owner.id)
+        return self._recover(lambda row: self._is_over(row.owner))
+
+    async def invalidate(self, number: int, owner: ClaimOwner, reason: str) -> None:
         """Record that a claimed contact can't be called. See ``Ledger``."""
         self._check_open()
-        self._row(number, IllegalTransitionError).invalidate(reason, time.time())
+        row = self._row(number, IllegalTransitionError)
+        row.invalidate(owner.id, reason, self._clock())
 
-    async def intend(self, number: int, pabx: str, at: float) -> None:
+    async def intend(
+        self, number: int, owner: ClaimOwner, pabx: str, at: float
+    ) -> None:
         """Record that a claimed contact is about to be called. See ``Ledger``."""
         self._check_open()
         row = self._row(number, ClaimLostError)
-        row.intend(pabx, at)
-        self._tell(row, Step.INTEND, at)
+        row.intend(owner.id, pabx, at)
+        self._note(row, Step.INTEND, at)
 
-    async def settle(
+    def settle(
         self,
         number: int,
+        owner: ClaimOwner,
         step: Step,
         pabx: str,
         at: float,
         *,
+        on_done: OnDone,
         call_id: str | None = None,
         reason: str | None = None,
-    ) -> State:
-        """Record what the call came to. See ``Ledger``."""
+    ) -> None:
+        """Record what a call came to. See ``Ledger``."""
+        next_state(State.INTENT, step)  # raises where no call can end so
         self._check_open()
-        next_state(State.INTENT, step)
-        row = self._row(number, IllegalTransitionError)
-        call_id = None if call_id is None else storable(call_id)
-        given = (pabx, call_id or "")
-        if step is Step.ACCEPT and call_id is not None and given in self._call_ids:
-            step, reason = Step.MARK_UNKNOWN, "repeated_call_id"
-        row.settle(step, at, call_id, reason)
-        if row.call_id is not None:
-            self._call_ids.add(given)
-        self._tell(row, step, at)
-        return row.state
+        given = (pabx, storable(call_id or ""))
+        error: LedgerError | None = None
+        state: State | None = None
+        try:
+            row = self._row(number, IllegalTransitionError)
+            row.check_intent(owner.id)
+            state = self._settle(row, step, given, at, reason)
+        except LedgerError as failure:
+            error = failure.with_traceback(None)
+        asyncio.get_running_loop().call_soon(on_done, error, state)
 
     async def doubt(self, numbers: Sequence[int], pabx: str, at: float) -> int:
         """Make contacts unknown whose last answer may be another's. See ``Ledger``."""
@@ -207,7 +253,8 @@ class MemoryLedger:
         """Settle an unknown contact by evidence. See ``Ledger``."""
         self._check_open()
         row = self._find(contact)
-        clock = clock_to_keep(self._settings.get(CLOCK))
+        read = read_clock()
+        clock = clock_to_keep(self._settings.get(CLOCK), read)
         if clock is not None:
             self._settings[CLOCK] = clock
         quarantine = seconds_of(self._settings.get(QUARANTINE))
@@ -219,6 +266,7 @@ class MemoryLedger:
             evidence=evidence,
             now=now,
             clock=self._settings.get(CLOCK),
+            read=read,
         )
         row.reason, row.settled_at = "reconciled", now
         row.attempts = row.attempts if accepted else 0
@@ -240,7 +288,7 @@ class MemoryLedger:
         for entry in self._reader.entries():
             yield entry
 
-    async def held_slots(
+    async def occupied_slots(
         self,
         *,
         calls: int,
@@ -248,17 +296,17 @@ class MemoryLedger:
         quarantine: float,
         now: float,
         elsewhere: Collection[str] = (),
-    ) -> HeldSlots:
+    ) -> OccupiedSlots:
         """Return the rate slots that calls of earlier runs hold. See ``Ledger``."""
         self._check_open()
-        return held_slots(
+        return occupied_slots(
             reversed(self._events),
             calls=calls,
             window=window,
             quarantine=quarantine,
             now=now,
             elsewhere=elsewhere,
-            latest=latest_by(self._settings.get(CLOCK), now),
+            latest=latest_by(self._settings.get(CLOCK), now, read_clock()),
         )
 
     async def set_setting(self, name: str, value: str) -> None:
@@ -271,14 +319,55 @@ class MemoryLedger:
         self._check_open()
         return self._settings.get(name)
 
-    def _tell(self, row: Row, step: Step, at: float) -> None:
+    def _is_over(self, owner: str) -> bool:
+        """Whether the lease of an owner is over."""
+        return self._leases.get(owner, 0.0) <= self._clock()
+
+    def _is_claimable(self, row: MemoryRow) -> bool:
+        if row.state is State.CLAIMED:
+            return self._is_over(row.owner)
+        return row.state is State.PENDING
+
+    def _recover(self, is_meant: Callable[[MemoryRow], bool]) -> int:
+        """Close what is open of the rows that are meant; count the intents."""
+        recovered, now = 0, self._clock()
+        for row in self._rows.values():
+            if row.state not in (State.CLAIMED, State.INTENT) or not is_meant(row):
+                continue
+            if row.state is State.INTENT:
+                recovered += 1
+                row.reason, row.settled_at = "owner_gone", now
+                self._note(row, Step.RECOVER, now)
+            row.step(Step.RECOVER)
+        self._recovered += recovered
+        return recovered
+
+    def _settle(
+        self,
+        row: MemoryRow,
+        step: Step,
+        given: tuple[str, str],
+        at: float,
+        reason: str | None,
+    ) -> State:
+        """Record what a call came to, with its PABX and call id, empty for none."""
+        call_id = given[1] or None
+        if step is Step.ACCEPT and call_id is not None and given in self._call_ids:
+            step, reason = Step.MARK_UNKNOWN, "repeated_call_id"
+        row.settle(step, at, call_id, reason)
+        if row.call_id is not None:
+            self._call_ids.add(given)
+        self._note(row, step, at)
+        return row.state
+
+    def _note(self, row: MemoryRow, step: Step, at: float) -> None:
         self._events.append((row.number, step, at, row.pabx, row.reason))
 
     def _check_open(self) -> None:
         if not self._is_open:
             raise LedgerError("the ledger is not open", reason="closed")
 
-    def _row(self, number: int, error: type[LedgerError]) -> Row:
+    def _row(self, number: int, error: type[LedgerError]) -> MemoryRow:
         if number not in self._rows:
             raise error("there is no such contact", reason="no_such_contact")
         return self._rows[number]
@@ -287,11 +376,11 @@ class MemoryLedger:
         known = self._by_identity.get(contact.identity)
         if known is not None:
             return AddResult(new=False, line=known.contact.line)
-        row = Row(len(self._rows) + 1, contact)
+        row = MemoryRow(len(self._rows) + 1, contact)
         self._rows[row.number] = self._by_identity[contact.identity] = row
         return AddResult(new=True, line=contact.line)
 
-    def _find(self, contact: str | int | Personal) -> Row:
+    def _find(self, contact: str | int | Personal) -> MemoryRow:
         own_id, number = readings_of(contact)
         found = [
             row

@@ -7,7 +7,7 @@ from typing import Self
 from digitro_async.ledger._records import ContactRecord, Import
 from digitro_async.ledger._state import State
 from digitro_async.ledger.memory._memory_imports import MemoryImports
-from digitro_async.ledger.memory._memory_rows import Row
+from digitro_async.ledger.memory._memory_rows import MemoryRow
 
 __all__ = ["MemoryLedgerReader"]
 
@@ -20,7 +20,7 @@ class MemoryLedgerReader:
         imports: The imports.
     """
 
-    def __init__(self, rows: Mapping[int, Row], imports: MemoryImports) -> None:
+    def __init__(self, rows: Mapping[int, MemoryRow], imports: MemoryImports) -> None:
         self._rows = rows
         self._imports = imports
 

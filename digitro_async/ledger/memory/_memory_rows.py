@@ -2,17 +2,17 @@
 
 import attrs
 
+from digitro_async._common.reasons import PABX_REASONS
 from digitro_async.errors import ClaimLostError, IllegalTransitionError
 from digitro_async.ledger._records import ClaimedContact, ContactRecord, NewContact
 from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step, next_state
-from digitro_async.protocol import PABX_REASONS
 
-__all__ = ["Row"]
+__all__ = ["MemoryRow"]
 
 
 @attrs.define(eq=False)
-class Row:
-    """One contact; what it holds is what a ``ContactRecord`` shows."""
+class MemoryRow:
+    """One contact, with all that a ``ContactRecord`` shows and the id of its owner."""
 
     number: int
     contact: NewContact
@@ -23,6 +23,7 @@ class Row:
     reason: str | None = None
     sent_at: float | None = None
     settled_at: float | None = None
+    owner: str = ""
 
     def as_open(self) -> ClaimedContact:
         """Return it as a runner sees it."""
@@ -49,9 +50,15 @@ class Row:
             settled_at=self.settled_at,
         )
 
-    def may_try(self, most: int) -> bool:
-        """Whether it may be called again after so many attempts, or more."""
-        return self.attempts < most or self.reason in PABX_REASONS
+    def may_try(self, most: int | None) -> bool:
+        """Whether it may be called again, where a contact has that many attempts."""
+        if most is None or self.attempts < most:
+            return True
+        return self.reason in PABX_REASONS
+
+    def is_claimed_by(self, owner: str) -> bool:
+        """Whether that owner has a claim on it."""
+        return self.state is State.CLAIMED and self.owner == owner
 
     def step(self, step: Step) -> None:
         """Take a step.
@@ -61,27 +68,36 @@ class Row:
         """
         self.state = next_state(self.state, step)
 
-    def invalidate(self, reason: str, at: float) -> None:
+    def claim(self, owner: str) -> None:
+        """Note that an owner claims it, perhaps after another whose lease is over."""
+        if self.state is State.CLAIMED:
+            self.step(Step.RECOVER)
+        self.step(Step.CLAIM)
+        self.owner = owner
+
+    def invalidate(self, owner: str, reason: str, at: float) -> None:
         """Note that it can't be called.
 
         Raises:
-            IllegalTransitionError: If it is not claimed.
+            IllegalTransitionError: If the owner has no claim on it.
         """
-        if self.state is not State.CLAIMED:
+        if not self.is_claimed_by(owner):
             raise IllegalTransitionError(
-                "the contact is not claimed", reason="not_claimed"
+                "the contact is not claimed by this owner", reason="not_claimed"
             )
         self.step(Step.INVALIDATE)
         self.reason, self.settled_at = reason, at
 
-    def intend(self, pabx: str, at: float) -> None:
+    def intend(self, owner: str, pabx: str, at: float) -> None:
         """Note that it is about to be called.
 
         Raises:
-            ClaimLostError: If it is not claimed.
+            ClaimLostError: If the owner has no claim on it.
         """
-        if self.state is not State.CLAIMED:
-            raise ClaimLostError("the contact is not claimed", reason="claim_lost")
+        if not self.is_claimed_by(owner):
+            raise ClaimLostError(
+                "the contact is not claimed by this owner", reason="claim_lost"
+            )
         self.step(Step.INTEND)
         self.attempts += 1
         self.pabx, self.sent_at, self.settled_at = pabx, at, None
@@ -99,18 +115,21 @@ class Row:
         self.step(Step.DOUBT)
         self.call_id, self.reason, self.settled_at = None, DOUBTFUL, at
 
+    def check_intent(self, owner: str) -> None:
+        """Demand that the owner has an open intent of it.
+
+        Raises:
+            IllegalTransitionError: If it has none.
+        """
+        if self.state is not State.INTENT or self.owner != owner:
+            raise IllegalTransitionError(
+                "the contact has no open intent of this owner", reason="no_intent"
+            )
+
     def settle(
         self, step: Step, at: float, call_id: str | None, reason: str | None
     ) -> None:
-        """Note what its call came to.
-
-        Raises:
-            IllegalTransitionError: If it has no open intent.
-        """
-        if self.state is not State.INTENT:
-            raise IllegalTransitionError(
-                "the contact has no open intent", reason="no_intent"
-            )
+        """Note what its call came to."""
         self.step(step)
         self.call_id = call_id if step is Step.ACCEPT else None
         self.reason, self.settled_at = reason, at

@@ -23,18 +23,18 @@ from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
 from digitro_async.ledger.sqlite._jobs import BatchConflictError, Job
 
-__all__ = ["write_intents", "write_outcomes"]
+__all__ = ["PADDING", "write_intents", "write_outcomes"]
 
 _SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-"""Rows of one statement; rows that are left open are filled with ``_NOBODY``. There is
+"""Rows of one statement; rows that are left open are filled with ``PADDING``. There is
 a statement for each of these only, so that each is compiled once and for all."""
 
-_NOBODY: Final = 0
-"""No contact has this number. Neither it nor absent text is None: the driver takes a
-dozen times as long to hand over None as a number or a text."""
+PADDING: Final = 0
+"""No contact and no owner has this number. Neither it nor absent text is None: the
+driver takes a dozen times as long to hand over None as a number or a text."""
 
 _CLAIMED, _INTENT = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
-_ACCEPT, _LOSE = STEP_CODES[Step.ACCEPT], STEP_CODES[Step.MARK_UNKNOWN]
+_ACCEPT, _UNKNOWN = STEP_CODES[Step.ACCEPT], STEP_CODES[Step.MARK_UNKNOWN]
 
 _ENDS: Final = {
     STEP_CODES[step]: becomes
@@ -45,30 +45,30 @@ _ENDS: Final = {
 
 @attrs.frozen
 class _Statements:
-    """What tells of steps, for each number of rows, and what makes contacts follow.
+    """The statements that record one kind of step.
 
     Attributes:
-        tell: Rows of a statement to the statement.
-        change: Changes the contacts of all events after a sequence number.
+        insert_events: Number of rows to the statement that inserts as many events.
+        update_contacts: Updates the contacts of all events after a sequence number.
     """
 
-    tell: dict[int, str]
-    change: str
+    insert_events: dict[int, str]
+    update_contacts: str
 
 
-def _telling(columns: str, row: str, row_of_event: str) -> dict[int, str]:
+def _insertions(columns: str, row: str, row_of_event: str) -> dict[int, str]:
     return {
         rows: f"INSERT INTO event ({columns}) SELECT {row_of_event}"  # noqa: S608 - ours
-        f" FROM (VALUES {', '.join([row] * rows)}) WHERE column1 <> {_NOBODY}"
+        f" FROM (VALUES {', '.join([row] * rows)}) WHERE column1 <> {PADDING}"
         for rows in _SIZES
     }
 
 
 _INTENTS: Final = _Statements(
-    _telling(
-        "contact, pabx, at, step",
-        "(?, ?, ?)",
-        f"column1, column2, column3, {STEP_CODES[Step.INTEND]}",
+    _insertions(
+        "contact, owner, pabx, at, step",
+        "(?, ?, ?, ?)",
+        f"column1, column2, column3, column4, {STEP_CODES[Step.INTEND]}",
     ),
     f"""
     UPDATE contact
@@ -78,14 +78,16 @@ _INTENTS: Final = _Statements(
       FROM event
      WHERE event.sequence > ?
        AND contact.number = event.contact AND contact.state = {_CLAIMED}
+       AND contact.owner = event.owner
     """,  # noqa: S608 - numbers of our own
 )
 
 _OUTCOMES: Final = _Statements(
-    _telling(
-        "contact, step, at, call_id, reason, pabx",
-        "(?, ?, ?, ?, ?, ?)",
-        "column1, column2, column3, nullif(column4, ''), nullif(column5, ''), column6",
+    _insertions(
+        "contact, owner, step, at, call_id, reason, pabx",
+        "(?, ?, ?, ?, ?, ?, ?)",
+        "column1, column2, column3, column4, nullif(column5, ''), nullif(column6, ''),"
+        " column7",
     ),
     f"""
     UPDATE contact
@@ -97,6 +99,7 @@ _OUTCOMES: Final = _Statements(
       FROM event
      WHERE event.sequence > ?
        AND contact.number = event.contact AND contact.state = {_INTENT}
+       AND contact.owner = event.owner
     """,  # noqa: S608 - numbers of our own
 )
 
@@ -104,12 +107,12 @@ _KNOWN_ID: Final = "SELECT 1 FROM contact WHERE pabx = ? AND call_id = ?"
 
 
 def write_intents(connection: sqlite3.Connection, jobs: list[Job]) -> None:
-    """Write intents: rows of number, PABX, time."""
+    """Write intents: rows of number, owner, PABX, time."""
     _write(connection, jobs, _INTENTS, _write_intent)
 
 
 def write_outcomes(connection: sqlite3.Connection, jobs: list[Job]) -> None:
-    """Write outcomes: rows of number, step, time, call id, reason, PABX.
+    """Write outcomes: rows of number, owner, step, time, call id, reason, PABX.
 
     The call id and the reason are empty where there is none.
 
@@ -119,7 +122,7 @@ def write_outcomes(connection: sqlite3.Connection, jobs: list[Job]) -> None:
     _write(connection, jobs, _OUTCOMES, _write_outcome)
     for job in jobs:
         if job.error is None:
-            job.result = _ENDS[job.row[1]]
+            job.result = _ENDS[job.row[2]]
 
 
 def _write(
@@ -162,16 +165,20 @@ def _all_fit(
 def _write_intent(connection: sqlite3.Connection, job: Job) -> DigitroError | None:
     if _write_rows(connection, [job.row], _INTENTS):
         return None
-    return ClaimLostError("the contact is not claimed", reason="claim_lost")
+    return ClaimLostError(
+        "the contact is not claimed by this owner", reason="claim_lost"
+    )
 
 
 def _write_outcome(connection: sqlite3.Connection, job: Job) -> DigitroError | None:
-    number, step, at, call_id, _, pabx = job.row
+    number, owner, step, at, call_id, _, pabx = job.row
     if step == _ACCEPT and connection.execute(_KNOWN_ID, (pabx, call_id)).fetchone():
-        job.row = (number, _LOSE, at, call_id, "repeated_call_id", pabx)
+        job.row = (number, owner, _UNKNOWN, at, call_id, "repeated_call_id", pabx)
     if _write_rows(connection, [job.row], _OUTCOMES):
         return None
-    return IllegalTransitionError("the contact has no open intent", reason="no_intent")
+    return IllegalTransitionError(
+        "the contact has no open intent of this owner", reason="no_intent"
+    )
 
 
 def _write_rows(
@@ -179,13 +186,15 @@ def _write_rows(
     rows: list[tuple[Any, ...]],
     statements: _Statements,
 ) -> bool:
-    """Tell of steps and take them; False where a contact can't take its step."""
+    """Insert events and update their contacts; False where one can't take its step."""
     size = _SIZES[bisect_left(_SIZES, len(rows))]
     values = list(chain.from_iterable(rows))
-    values += [_NOBODY] * ((size - len(rows)) * len(rows[0]))
-    told = connection.execute(statements.tell[size], values)
-    if told.rowcount != len(rows):
+    values += [PADDING] * ((size - len(rows)) * len(rows[0]))
+    inserted = connection.execute(statements.insert_events[size], values)
+    if inserted.rowcount != len(rows):
         return False
     # One statement numbers its rows without a gap: the greatest number there is, and 1.
-    before = (told.lastrowid or 0) - len(rows)
-    return connection.execute(statements.change, (before,)).rowcount == len(rows)
+    before = (inserted.lastrowid or 0) - len(rows)
+    return connection.execute(statements.update_contacts, (before,)).rowcount == len(
+        rows
+    )

@@ -1,4 +1,4 @@
-"""How states and steps stand in a ledger's file."""
+"""PURE: the numbers of states and steps in a ledger's file."""
 
 from typing import Final
 

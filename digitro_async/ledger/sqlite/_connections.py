@@ -1,4 +1,4 @@
-"""Opens a ledger's file with SQLite, and says what is wrong where it can't."""
+"""Opens a ledger's file with SQLite, and words its errors."""
 
 import sqlite3
 from pathlib import Path
@@ -23,7 +23,7 @@ APPLICATION_ID = 0x44474C31
 """Stands in the head of every ledger file: "DGL1"."""
 
 BAD_VALUES = (TypeError, ValueError, OverflowError, sqlite3.IntegrityError)
-"""What a row's own values can cause; anything else is the database's fault."""
+"""Errors that a row's own values can cause; any other is the database's fault."""
 
 _OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
@@ -45,7 +45,7 @@ _PROBLEMS = {
 
 
 def problem_of(error: sqlite3.Error) -> str:
-    """Return what went wrong; never SQLite's own text, which may hold values."""
+    """Return the problem in words; never SQLite's own, which may hold values."""
     name = getattr(error, "sqlite_errorname", None) or type(error).__name__
     for beginning, problem in _PROBLEMS.items():
         if name.startswith(beginning):
@@ -67,17 +67,21 @@ def bad_value(error: Exception) -> LedgerError:
 
 
 def check_settings(path: Path, synchronous: str, busy_timeout: float) -> None:
-    """Refuse what can't be a ledger on a disk.
+    """Refuse settings that make no ledger on a disk.
 
     Raises:
         ConfigurationError: If a value can't be used.
     """
     if not path.name or path.name == ":memory:":
-        raise ConfigurationError("a ledger is a file", reason="ledger_address")
+        raise ConfigurationError(
+            "a ledger is a file: give its path", reason="ledger_address"
+        )
     if synchronous not in _SYNCHRONOUS:
-        raise ConfigurationError("synchronous must be FULL, or for tests NORMAL or OFF")
+        raise ConfigurationError(
+            "synchronous of a ledger must be FULL, or for tests NORMAL or OFF"
+        )
     if not 0 <= busy_timeout <= 3600:  # noqa: PLR2004 - an hour is longer than sane
-        raise ConfigurationError("busy_timeout must be seconds of 0 or more")
+        raise ConfigurationError("busy_timeout of a ledger must be seconds, 0 to 3600")
 
 
 def connect(path: Path, synchronous: str, busy_timeout: float) -> sqlite3.Connection:
@@ -152,5 +156,7 @@ def _set_up(connection: sqlite3.Connection, path: Path, synchronous: str) -> Non
     (level,) = connection.execute("PRAGMA synchronous").fetchone()
     if mode != "wal" or level != _SYNCHRONOUS[synchronous]:
         raise LedgerError(
-            f"{printable(path.name)} can't be written safely here", reason="no_wal"
+            f"{printable(path.name)} can't be written safely here: "
+            "SQLite refuses a write-ahead log",
+            reason="no_wal",
         )

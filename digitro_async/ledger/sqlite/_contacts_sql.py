@@ -1,4 +1,4 @@
-"""What changes the contacts of a ledger file, but for the SQL that runs once a call."""
+"""SQL that adds contacts and changes them, apart from claims and from each call."""
 
 import hashlib
 import json
@@ -8,24 +8,22 @@ from collections.abc import Sequence
 from itertools import count
 
 from digitro_async.errors import IllegalTransitionError
-from digitro_async.ledger._records import AddResult, ClaimedContact, NewContact
+from digitro_async.ledger._records import AddResult, ClaimOwner, NewContact
 from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step, next_state
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
-from digitro_async.ledger.sqlite._queries import MAY_TRY, read_pending
 
 __all__ = [
     "add_contacts",
-    "claim_contacts",
     "doubt_contacts",
     "hashes_of",
     "invalidate_contact",
-    "release_contacts",
     "write_setting",
 ]
 
+# The driver takes a dozen times as long to hand over None as a number, and bytes as a
+# bytearray.
 _ABSENT = 0
-"""What ``nullif`` makes NULL of; no text is equal to a number. The driver takes a dozen
-times as long to hand over None as a number, and bytes as a bytearray."""
+"""``nullif`` makes NULL of it; no text is equal to a number."""
 
 _MOST_VALUES = 1_000
 """Values that are asked for in one statement; 32,766 are allowed."""
@@ -34,11 +32,11 @@ _DOUBTED = ", ".join(
     str(STATE_CODES[state]) for state, step in TRANSITIONS if step is Step.DOUBT
 )
 
-_PENDING, _CLAIMED = STATE_CODES[State.PENDING], STATE_CODES[State.CLAIMED]
+_CLAIMED = STATE_CODES[State.CLAIMED]
 
 
 def hashes_of(contacts: Sequence[NewContact], key: bytes) -> list[bytes]:
-    """Return what each contact is known by in a ledger."""
+    """Return the hash by which a ledger knows each contact."""
     return [_hash_of(contact, key) for contact in contacts]
 
 
@@ -62,57 +60,26 @@ def add_contacts(
     return added
 
 
-def claim_contacts(
-    connection: sqlite3.Connection, limit: int, last: int, max_attempts: int
-) -> list[ClaimedContact]:
-    """Claim pending contacts with numbers above ``last``, in the order of import."""
-    claimed = read_pending(connection, limit, last, max_attempts)
-    if claimed:
-        connection.execute(
-            "UPDATE contact SET state = ?"  # noqa: S608 - our own texts
-            f" WHERE number > ? AND number <= ? AND state = ? AND {MAY_TRY}",
-            (
-                STATE_CODES[next_state(State.PENDING, Step.CLAIM)],
-                *(last, claimed[-1].number, _PENDING, max_attempts),
-            ),
-        )
-    return claimed
-
-
-def release_contacts(
-    connection: sqlite3.Connection, numbers: Sequence[int] | None
-) -> None:
-    """Give claimed contacts back; all of them for None."""
-    becomes = STATE_CODES[next_state(State.CLAIMED, Step.RELEASE)]
-    if numbers is None:
-        connection.execute(
-            "UPDATE contact SET state = ? WHERE state = ?", (becomes, _CLAIMED)
-        )
-        return
-    connection.execute(
-        "UPDATE contact SET state = ?"
-        " WHERE number IN (SELECT value FROM json_each(?)) AND state = ?",
-        (becomes, json.dumps(list(numbers)), _CLAIMED),
-    )
-
-
 def invalidate_contact(
-    connection: sqlite3.Connection, number: int, reason: str
+    connection: sqlite3.Connection, number: int, owner: ClaimOwner, reason: str
 ) -> None:
     """Record that a claimed contact can't be called.
 
     Raises:
-        IllegalTransitionError: If it is not claimed.
+        IllegalTransitionError: If the owner has no claim on it.
     """
     becomes = STATE_CODES[next_state(State.CLAIMED, Step.INVALIDATE)]
     now = time.time()
     cursor = connection.execute(
         "UPDATE contact SET state = ?, reason = ?, settled_at = ?"
-        " WHERE number = ? AND state = ?",
-        (becomes, reason, now, number, _CLAIMED),
+        " WHERE number = ? AND state = ?"
+        "   AND owner = (SELECT number FROM owner WHERE id = ?)",
+        (becomes, reason, now, number, _CLAIMED, owner.id),
     )
     if cursor.rowcount != 1:
-        raise IllegalTransitionError("the contact is not claimed", reason="not_claimed")
+        raise IllegalTransitionError(
+            "the contact is not claimed by this owner", reason="not_claimed"
+        )
     connection.execute(
         "INSERT INTO event (contact, step, at, reason) VALUES (?, ?, ?, ?)",
         (number, STEP_CODES[Step.INVALIDATE], now, reason),
@@ -122,7 +89,7 @@ def invalidate_contact(
 def doubt_contacts(
     connection: sqlite3.Connection, numbers: Sequence[int], pabx: str, at: float
 ) -> int:
-    """Make contacts unknown whose last answer may be another call's; count them."""
+    """Make contacts unknown whose last answer is doubtful, and count them."""
     doubted = 0
     for number in numbers:
         cursor = connection.execute(

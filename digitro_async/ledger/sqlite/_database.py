@@ -1,4 +1,4 @@
-"""A ledger's file and what its owner has of it: locks, connection, marks and key."""
+"""A ledger's file with its locks, connections, marks and key."""
 
 import contextlib
 import secrets
@@ -45,7 +45,7 @@ __all__ = ["LedgerDatabase", "Opening"]
 
 @attrs.frozen(kw_only=True)
 class Opening:
-    """How a ledger's file is opened.
+    """The settings by which a ledger's file is opened.
 
     Attributes:
         synchronous: How commits are synced.
@@ -61,7 +61,7 @@ class Opening:
 
 
 class LedgerDatabase:
-    """What the writing thread opens, uses and closes.
+    """A ledger's file, with its locks: the writing thread opens, uses and closes it.
 
     Args:
         path: The file; made if it isn't there.
@@ -127,7 +127,7 @@ class LedgerDatabase:
         return connection
 
     def committed(self) -> None:
-        """Note how far the record has come; see whether it is still there.
+        """Note how far the record has come, and look for the file.
 
         Raises:
             LedgerError: If it is not: what was committed is not in the ledger.
@@ -139,7 +139,7 @@ class LedgerDatabase:
             self._lock.write(Mark(self._ledger, *latest(self._connection)))
 
     def look(self) -> None:
-        """See whether the ledger's name still leads to what is open.
+        """Look whether the ledger's name still leads to the open file.
 
         Raises:
             LedgerError: If it does not. What it held is saved then, if that can be.
@@ -151,11 +151,11 @@ class LedgerDatabase:
 
     @property
     def copy(self) -> sqlite3.Connection | None:
-        """What takes the outcomes of a ledger that is gone."""
+        """The copy that takes the outcomes of a ledger that is gone."""
         return self._copy
 
     def close(self, *, whole: bool = True) -> None:
-        """Close what is open.
+        """Close all that is open.
 
         Args:
             whole: Whether all that was to be written is.
@@ -187,7 +187,9 @@ class LedgerDatabase:
             descriptor = self._descriptor if is_local(self.path) else None
             if descriptor is not None and not descriptor.own():
                 raise LedgerInUseError(
-                    "it is open already under another name, here or in another process",
+                    f"{self.name} is open already under another name, here or in "
+                    "another process: let that end, or stop it, before it is opened "
+                    "again",
                     reason="in_use",
                 )
             return
@@ -209,7 +211,7 @@ class LedgerDatabase:
         found = mark_of(connection)
         assert found is not None  # noqa: S101 - for the type checker: it has its key
         self._ledger = found.ledger
-        problem = "it was replaced while it was opened"
+        problem = "it was replaced meanwhile; open it again"
         try:
             self._folder = identity_of(self.path.parent.stat())
             self._watch = Watch(self.path)

@@ -73,7 +73,9 @@ class Descriptor:
 
 
 class _Held:
-    """What this process holds: one table, as the locks of a process are one set."""
+    """The files that this process holds."""
+
+    # One table, as the locks of a process are one set.
 
     def __init__(self) -> None:
         self.guard = threading.Lock()

@@ -1,4 +1,4 @@
-"""Which lists were put into a ledger file, and whether each was to its end."""
+"""SQL of imports: the lists that were put in, and whether each was to its end."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What the writing thread is asked to write, and how it becomes one commit."""
+"""Jobs of the writing thread, and how many of them become one commit."""
 
 import asyncio
 import sqlite3
@@ -13,10 +13,10 @@ __all__ = [
     "INTENTS",
     "OUTCOMES",
     "BatchConflictError",
-    "Done",
     "Job",
+    "OnDone",
     "Write",
-    "by_turn",
+    "by_phase",
     "commit",
     "roll_back",
     "run_calls",
@@ -27,49 +27,48 @@ Write = Callable[[sqlite3.Connection, list["Job"]], None]
 
 
 INTENTS, OUTCOMES, CALLS = range(3)
-"""Turns in one commit: a contact's own steps can only come in this order."""
+"""Phases of one commit: a contact's own steps can only come in this order."""
 
-Done = asyncio.Future[Any] | Callable[[DigitroError | None, Any], None]
-"""Set in the loop, or called there, with what a job came to."""
+OnDone = asyncio.Future[Any] | Callable[[DigitroError | None, Any], None]
+"""Set in the loop, or called there, with a job's error or result."""
 
 
 class BatchConflictError(Exception):
-    """One of several jobs can't be written: each must be tried by itself."""
+    """Raised where one of several jobs can't be written: each is tried alone then."""
 
 
 class Job:
-    """One thing to be written.
-
-    Made twice for every call, so what most jobs never set stands in the class.
+    """A thing to be written.
 
     Args:
-        turn: Jobs of one commit are written in the order of this number.
-        write: What writes it, together with all others of its turn.
+        phase: Jobs of one commit are written in the order of this number.
+        write: What writes it, together with all others of its phase.
         row: What is written.
-        done: Set in the loop once it is durable; or called there, with the error or
+        on_done: Set in the loop once it is durable; or called there, with the error or
             the result.
 
     Attributes:
-        result: What it came to.
+        result: The result of writing it.
         error: Why it could not be written.
     """
 
+    # Jobs are made twice for every call: a value that most never set stands here.
     result: Any = None
     error: DigitroError | None = None
 
-    def __init__(self, turn: int, write: Write, row: Any, done: Done) -> None:
-        self.turn = turn
+    def __init__(self, phase: int, write: Write, row: Any, on_done: OnDone) -> None:
+        self.phase = phase
         self.write = write
         self.row = row
-        self.done = done
+        self.on_done = on_done
 
 
-def by_turn(jobs: list[Job]) -> list[list[Job]]:
-    """Return what is written together, in order."""
-    turns: dict[int, list[Job]] = {}
+def by_phase(jobs: list[Job]) -> list[list[Job]]:
+    """Return the jobs that are written together, in order."""
+    phases: dict[int, list[Job]] = {}
     for job in jobs:
-        turns.setdefault(job.turn, []).append(job)
-    return [turns[turn] for turn in sorted(turns)]
+        phases.setdefault(job.phase, []).append(job)
+    return [phases[phase] for phase in sorted(phases)]
 
 
 def commit(connection: sqlite3.Connection, jobs: list[list[Job]]) -> None:

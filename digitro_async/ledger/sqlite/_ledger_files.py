@@ -1,4 +1,4 @@
-"""What a ledger's files must be: our own, under one name, on a local disk."""
+"""Checks a ledger's files: they are our own, under one name, on a local disk."""
 
 import contextlib
 import os
@@ -43,7 +43,7 @@ _NETWORK = frozenset(
         *("fuse.juicefs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"),
     }
 )
-"""Of the others, those whose locks and syncs are known not to be relied on
+"""File systems whose locks and syncs are known not to be relied on
 (sqlite.org/howtocorrupt)."""
 
 _MOUNTS = Path("/proc/mounts")
@@ -99,7 +99,7 @@ def check_links(path: Path) -> None:
 
 
 def check_own(path: Path) -> None:
-    """Refuse what can't be a ledger of ours, before anything is changed.
+    """Refuse files that can't be a ledger of ours, before anything is changed.
 
     Args:
         path: The ledger, without links.

@@ -1,4 +1,4 @@
-"""The file beside a ledger: one owner's lock, and how far its record had come.
+"""Locks a ledger for one owner by a file beside it, and keeps a mark there.
 
 What is written there is never ahead of what is durable in the ledger, as it is written
 after the commit. So a ledger that knows less than its lock's file has lost something:
@@ -28,10 +28,10 @@ _LENGTH = 73
 
 @attrs.frozen
 class Mark:
-    """How far the record of a ledger had come.
+    """A mark of how far the record of a ledger had come.
 
     Attributes:
-        ledger: Which ledger.
+        ledger: The ledger, by a hash of its key.
         events: The number of its last event.
         contacts: The number of its last contact.
     """
@@ -41,7 +41,7 @@ class Mark:
     contacts: int
 
     def as_line(self) -> bytes:
-        """Write it as a line of one length, which is replaced in one piece."""
+        """Return it as a line of one length, which is replaced in one piece."""
         return b"%b %019d %019d\n" % (self.ledger.encode(), self.events, self.contacts)
 
 
@@ -73,7 +73,7 @@ def _mark_of(line: bytes) -> Mark | None:
 
 
 class OwnerLock:
-    """Held by the one live owner of a file, for as long as its process lives.
+    """A lock that the one live owner of a file holds as long as its process lives.
 
     Args:
         path: The ledger; the lock stands in a file beside it.
@@ -81,6 +81,7 @@ class OwnerLock:
 
     def __init__(self, path: Path) -> None:
         self._path = lock_path(path)
+        self._ledger_name = printable(path.name)
         self._file: int | None = None
 
     def acquire(self) -> None:
@@ -97,7 +98,10 @@ class OwnerLock:
             _lock(self._file)
         except BlockingIOError:
             failure = LedgerInUseError(
-                "it is open already, here or in another process", reason="in_use"
+                f"{self._ledger_name} is open already, here or in another process: "
+                "let that end, or stop it, before it is opened again; digitro status "
+                "shows it meanwhile",
+                reason="in_use",
             )
         except BeforehandError as error:
             failure = LedgerError(f"{name} can't be opened: {error}", reason="not_ours")
@@ -126,7 +130,7 @@ class OwnerLock:
             os.pwrite(self._file, mark.as_line(), 0)
 
     def release(self) -> None:
-        """Give the lock back; the file stays, so that two can't lock two files."""
+        """Give the lock back; its file stays, so that two can't lock two files."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -1,18 +1,19 @@
-"""Reads a ledger file: what the owner and everybody else may ask."""
+"""Queries of a ledger's file, for its owner and for readers."""
 
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from digitro_async._common.reasons import PABX_REASONS
 from digitro_async._common.validators import personal
-from digitro_async.ledger._held_slots import HeldSlots, held_slots
 from digitro_async.ledger._ledger_clock import CLOCK, latest_by
+from digitro_async.ledger._machine_clock import read_clock
+from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
 from digitro_async.ledger._records import ClaimedContact, ContactRecord
 from digitro_async.ledger._state import State
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEPS
 from digitro_async.privacy import Personal
-from digitro_async.protocol import PABX_REASONS
 
 loads: Callable[[str], Any]
 try:
@@ -21,13 +22,15 @@ except ImportError:
     loads = json.loads
 
 __all__ = [
+    "CLAIMABLE",
+    "EXPIRED",
     "MAY_TRY",
     "count_exhausted_rows",
     "count_states",
     "page_of_entries",
-    "read_pending",
+    "read_claimable",
+    "read_occupied_slots",
     "read_setting",
-    "slots_held",
 ]
 
 _NAMED = ", ".join(f"'{reason}'" for reason in sorted(PABX_REASONS))
@@ -35,6 +38,16 @@ _NAMED = ", ".join(f"'{reason}'" for reason in sorted(PABX_REASONS))
 MAY_TRY = f"(attempts < ? OR ifnull(reason, '') IN ({_NAMED}))"
 """SQL: whether a pending contact may be tried again; takes the most attempts. One whose
 last attempt failed because of the PABX may be, however many there were."""
+
+EXPIRED = "owner IN (SELECT number FROM owner WHERE lease_until <= ?)"
+"""SQL: whether a contact is one of an owner whose lease is over; takes the time."""
+
+CLAIMABLE = (
+    f"(state = {STATE_CODES[State.PENDING]}"
+    f" OR (state = {STATE_CODES[State.CLAIMED]} AND {EXPIRED}))"
+)
+"""SQL: whether a contact is pending, or claimed under a lease that is over; takes the
+time."""
 
 
 def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
@@ -44,7 +57,7 @@ def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
 
 
 def count_exhausted_rows(connection: sqlite3.Connection, max_attempts: int) -> int:
-    """Return how many pending contacts had so many attempts; see ``MAY_TRY``."""
+    """Return how many pending contacts are out of attempts; see ``MAY_TRY``."""
     row = connection.execute(
         f"SELECT count(*) FROM contact WHERE state = ? AND NOT {MAY_TRY}",  # noqa: S608 - ours
         (STATE_CODES[State.PENDING], max_attempts),
@@ -92,23 +105,29 @@ def page_of_entries(
 
 
 def _read_fields(text: str) -> dict[str, str]:
-    """Return a contact's own fields; what is no object has a name no field has."""
+    """Return a contact's own fields; damaged ones have a name that no field has."""
     try:
         fields = loads(text)
-    except ValueError:  # the other one reads some more, and says the same of the rest
+    except ValueError:
+        # The standard library reads some texts that orjson refuses, such as NaN. Of
+        # what neither reads it says so by the same kind of error.
         fields = json.loads(text)
     return fields if isinstance(fields, dict) else {"": ""}
 
 
-def read_pending(
-    connection: sqlite3.Connection, limit: int, last: int, max_attempts: int
+def read_claimable(
+    connection: sqlite3.Connection,
+    limit: int,
+    last: int,
+    max_attempts: int,
+    now: float,
 ) -> list[ClaimedContact]:
-    """Return pending contacts with numbers above ``last``, in the order of import."""
+    """Return contacts with numbers above ``last`` that can be claimed, in order."""
     rows = connection.execute(
         "SELECT number, attempts, destination, person.pabx, fields"  # noqa: S608 - ours
         "  FROM contact JOIN person USING (number)"
-        f" WHERE number > ? AND state = ? AND {MAY_TRY} ORDER BY number LIMIT ?",
-        (last, STATE_CODES[State.PENDING], max_attempts, limit),
+        f" WHERE number > ? AND {CLAIMABLE} AND {MAY_TRY} ORDER BY number LIMIT ?",
+        (last, now, max_attempts, limit),
     )
     return [
         ClaimedContact(
@@ -130,7 +149,7 @@ def read_setting(connection: sqlite3.Connection, name: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def slots_held(
+def read_occupied_slots(
     connection: sqlite3.Connection,
     *,
     calls: int,
@@ -138,12 +157,12 @@ def slots_held(
     quarantine: float,
     now: float,
     elsewhere: Collection[str],
-) -> HeldSlots:
-    """Return which slots the last calls to one address hold; see ``Ledger``."""
+) -> OccupiedSlots:
+    """Return the slots that the last calls to one address hold; see ``Ledger``."""
     rows = connection.execute(
         "SELECT contact, step, at, pabx, reason FROM event ORDER BY sequence DESC"
     )
-    return held_slots(
+    return occupied_slots(
         (
             (contact, STEPS[step], at, pabx, reason)
             for contact, step, at, pabx, reason in rows
@@ -153,5 +172,5 @@ def slots_held(
         quarantine=quarantine,
         now=now,
         elsewhere=elsewhere,
-        latest=latest_by(read_setting(connection, CLOCK), now),
+        latest=latest_by(read_setting(connection, CLOCK), now, read_clock()),
     )

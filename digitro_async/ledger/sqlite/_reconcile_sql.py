@@ -3,6 +3,7 @@
 import sqlite3
 
 from digitro_async.ledger._ledger_clock import CLOCK
+from digitro_async.ledger._machine_clock import read_clock
 from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_found,
@@ -41,6 +42,7 @@ def reconcile_contact(
         evidence=evidence,
         now=now,
         clock=read_setting(connection, CLOCK),
+        read=read_clock(),
     )
     connection.execute(
         "UPDATE contact SET state = ?, settled_at = ?, reason = 'reconciled',"

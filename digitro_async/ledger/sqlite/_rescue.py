@@ -1,4 +1,4 @@
-"""Saves what an open ledger holds that its name no longer leads to."""
+"""Saves the content of an open ledger that its name no longer leads to."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ def rescue(
 
 
 def _places(path: Path, descriptor: Descriptor | None) -> Iterator[Path]:
-    """Yield where its folder may be now: also one that was renamed."""
+    """Yield the folders where it may be now, also one that was renamed."""
     yield path.parent
     if descriptor is not None:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""SQLiteLedger: one file, one live owner, every intent on disk before its call."""
+"""SQLiteLedger: a ledger in one file, which one process has open at a time."""
 
 import asyncio
 import sqlite3
@@ -17,31 +17,36 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from digitro_async.errors import LedgerError
-from digitro_async.ledger._held_slots import HeldSlots
 from digitro_async.ledger._import_marks import Beginning, content_hash
-from digitro_async.ledger._ledger_clock import CLOCK
-from digitro_async.ledger._reconciliation import clock_to_keep
+from digitro_async.ledger._ledger_clock import CLOCK, clock_to_keep
+from digitro_async.ledger._ledger_port import OnDone
+from digitro_async.ledger._machine_clock import read_clock
+from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._records import (
     AddResult,
     ClaimedContact,
+    ClaimOwner,
     ContactRecord,
     Import,
     NewContact,
     Reconciliation,
     storable,
 )
+from digitro_async.ledger._single_run import SingleRun
 from digitro_async.ledger._state import State, Step, next_state
 from digitro_async.ledger.sqlite import _queries
-from digitro_async.ledger.sqlite._batch_sql import write_intents, write_outcomes
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
+from digitro_async.ledger.sqlite._batch_sql import (
+    PADDING,
+    write_intents,
+    write_outcomes,
+)
+from digitro_async.ledger.sqlite._codes import STEP_CODES
 from digitro_async.ledger.sqlite._connections import check_settings
 from digitro_async.ledger.sqlite._contacts_sql import (
     add_contacts,
-    claim_contacts,
     doubt_contacts,
     hashes_of,
     invalidate_contact,
-    release_contacts,
     write_setting,
 )
 from digitro_async.ledger.sqlite._database import LedgerDatabase, Opening
@@ -56,9 +61,15 @@ from digitro_async.ledger.sqlite._jobs import (
     CALLS,
     INTENTS,
     OUTCOMES,
-    Done,
     Job,
     run_calls,
+)
+from digitro_async.ledger.sqlite._owners_sql import (
+    begin_lease,
+    claim_contacts,
+    recover_all,
+    recover_contacts,
+    release_contacts,
 )
 from digitro_async.ledger.sqlite._reconcile_sql import reconcile_contact
 from digitro_async.ledger.sqlite._sqlite_reader import PAGE, SQLiteLedgerReader
@@ -89,6 +100,7 @@ class SQLiteLedger:
         accept_loss: Whether it is opened though something that was recorded is missing,
             as its log was deleted. Contacts that are not final in what is left may have
             been called, and may be called again.
+        clock: For tests alone. Tells the Unix time by which leases end.
 
     Raises:
         ConfigurationError: If a value can't be used.
@@ -105,14 +117,21 @@ class SQLiteLedger:
         busy_timeout: float = 5.0,
         any_file_system: bool = False,
         accept_loss: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
+        self._run = SingleRun()
+        self._owners: dict[str, int] = {}  # ids to the ledger's numbers
+        self._recovered = 0
         opening = Opening(
             synchronous=synchronous,
             busy_timeout=busy_timeout,
             any_file_system=any_file_system,
             accept_loss=accept_loss,
         )
-        self._file = LedgerDatabase(path, opening, prepare=_recover)
+        self._file = LedgerDatabase(
+            path, opening, prepare=lambda c: recover_all(c, clock())
+        )
         self._writer: Writer | None = None
         self._beginnings: dict[int, Beginning] = {}  # touched by the thread alone
         check_settings(path, synchronous, busy_timeout)
@@ -122,7 +141,8 @@ class SQLiteLedger:
 
     async def __aenter__(self) -> Self:
         if self._writer is not None:
-            raise LedgerError("a ledger is entered once", reason="entered_before")
+            text = "a ledger is entered once: open another one on the same file"
+            raise LedgerError(text, reason="entered_before")
         writer = Writer(self._file)
         await writer.open()
         self._writer = writer
@@ -139,11 +159,11 @@ class SQLiteLedger:
 
     @property
     def recovered(self) -> int:
-        """Open intents that were found when it was opened: now unknown."""
-        return self._file.recovered
+        """Open intents of gone owners that became unknown. See ``Ledger``."""
+        return self._file.recovered + self._recovered
 
     def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
-        """Say who is told that the file is gone. See ``TellsOfLoss``."""
+        """Choose who is told that the file is gone. See ``Ledger``."""
         if self._writer is not None:
             self._writer.on_loss = tell
 
@@ -186,62 +206,91 @@ class SQLiteLedger:
         """Return every import that was begun, in order."""
         return await self._read(read_imports)
 
+    async def begin_run(self, owner: ClaimOwner, slot_holder: object) -> bool:
+        """Note that an owner begins to dial. See ``Ledger``."""
+        if self._writer is None:
+            raise self._not_open()
+        return self._run.begin(owner, slot_holder)
+
+    async def end_run(self, owner: ClaimOwner, *, holds_slots: bool) -> None:
+        """Note that an owner dials no more. See ``Ledger``."""
+        self._run.end(owner, holds_slots=holds_slots)
+
     async def claim(
-        self, limit: int, *, after: int = 0, max_attempts: int | None = None
+        self,
+        limit: int,
+        owner: ClaimOwner,
+        lease: float,
+        *,
+        after: int = 0,
+        max_attempts: int | None = None,
     ) -> Sequence[ClaimedContact]:
-        """Claim pending contacts. See ``Ledger``."""
+        """Claim contacts. See ``Ledger``."""
         most = _NO_LIMIT if max_attempts is None else max_attempts
-        return await self._call(lambda c: claim_contacts(c, limit, after, most))
 
-    async def release(self, numbers: Sequence[int] | None = None) -> None:
-        """Give claimed contacts back. See ``Ledger``."""
-        await self._call(lambda c: release_contacts(c, numbers))
+        def claim(connection: sqlite3.Connection) -> tuple[int, list[ClaimedContact]]:
+            now = self._clock()
+            number = begin_lease(connection, owner, lease, now)
+            claimed = claim_contacts(
+                connection, number, limit=limit, last=after, max_attempts=most, now=now
+            )
+            return number, claimed
 
-    async def invalidate(self, number: int, reason: str) -> None:
+        number, claimed = await self._call(claim)
+        # Only now: what was rolled back may be the next owner's number.
+        self._owners[owner.id] = number
+        return claimed
+
+    async def renew(self, owner: ClaimOwner, lease: float) -> None:
+        """Begin an owner's lease anew. See ``Ledger``."""
+        await self._call(lambda c: begin_lease(c, owner, lease, self._clock()))
+
+    async def release(
+        self, owner: ClaimOwner, numbers: Sequence[int] | None = None
+    ) -> None:
+        """Give back claims of an owner. See ``Ledger``."""
+        await self._call(lambda c: release_contacts(c, owner, numbers))
+
+    async def recover(self, owner: ClaimOwner | None = None) -> int:
+        """Close what an owner that is gone left open. See ``Ledger``."""
+        found = await self._call(lambda c: recover_contacts(c, self._clock(), owner))
+        self._recovered += found
+        return found
+
+    async def invalidate(self, number: int, owner: ClaimOwner, reason: str) -> None:
         """Record that a claimed contact can't be called. See ``Ledger``."""
-        await self._call(lambda c: invalidate_contact(c, number, reason))
+        await self._call(lambda c: invalidate_contact(c, number, owner, reason))
 
-    def intend(self, number: int, pabx: str, at: float) -> Awaitable[None]:
+    def intend(
+        self, number: int, owner: ClaimOwner, pabx: str, at: float
+    ) -> Awaitable[None]:
         """Record that a claimed contact is about to be called. See ``Ledger``."""
         if self._writer is None:
             raise self._not_open()
-        return self._writer.write(INTENTS, write_intents, (number, pabx, at))
+        row = (number, self._owners.get(owner.id, PADDING), pabx, at)
+        return self._writer.write(INTENTS, write_intents, row)
 
     def settle(
         self,
         number: int,
+        owner: ClaimOwner,
         step: Step,
         pabx: str,
         at: float,
         *,
+        on_done: OnDone,
         call_id: str | None = None,
         reason: str | None = None,
-    ) -> Awaitable[State]:
-        """Record what the call came to. See ``Ledger``."""
-        settled: asyncio.Future[State] = asyncio.get_running_loop().create_future()
-        self.settle_and_tell(
-            number, step, pabx, at, call_id=call_id, reason=reason, told=settled
-        )
-        return settled
-
-    def settle_and_tell(
-        self,
-        number: int,
-        step: Step,
-        pabx: str,
-        at: float,
-        *,
-        call_id: str | None,
-        reason: str | None,
-        told: Done,
     ) -> None:
-        """Record what the call came to. See ``SettlesAndTells``."""
+        """Record what a call came to. See ``Ledger``."""
         next_state(_INTENT, step)  # raises where no call can end so
-        text = "" if call_id is None else storable(call_id)
-        row = (number, STEP_CODES[step], at, text, reason or "", pabx)
         if self._writer is None:
             raise self._not_open()
-        self._writer.put(Job(OUTCOMES, write_outcomes, row, told))
+        row = (
+            *(number, self._owners.get(owner.id, PADDING), STEP_CODES[step], at),
+            *("" if call_id is None else storable(call_id), reason or "", pabx),
+        )
+        self._writer.put(Job(OUTCOMES, write_outcomes, row, on_done))
 
     async def doubt(self, numbers: Sequence[int], pabx: str, at: float) -> int:
         """Make contacts unknown whose last answer may be another's. See ``Ledger``."""
@@ -256,7 +305,7 @@ class SQLiteLedger:
         now: float,
     ) -> Reconciliation:
         """Settle an unknown contact by evidence. See ``Ledger``."""
-        clock = clock_to_keep(await self.get_setting(CLOCK))
+        clock = clock_to_keep(await self.get_setting(CLOCK), read_clock())
         if clock is not None:
             await self.set_setting(CLOCK, clock)
         return await self._call(
@@ -270,10 +319,9 @@ class SQLiteLedger:
         return await self._read(_queries.count_states)
 
     async def count_exhausted(self, max_attempts: int) -> int:
-        """Return how many pending contacts had so many attempts."""
-        return await self._read(
-            lambda c: _queries.count_exhausted_rows(c, max_attempts)
-        )
+        """Return how many pending contacts are out of attempts."""
+        query = partial(_queries.count_exhausted_rows, max_attempts=max_attempts)
+        return await self._read(query)
 
     async def entries(self) -> AsyncIterator[ContactRecord]:
         """Yield every contact, in the order of import."""
@@ -285,7 +333,7 @@ class SQLiteLedger:
                 yield entry
             last = page[-1].number
 
-    async def held_slots(
+    async def occupied_slots(
         self,
         *,
         calls: int,
@@ -293,11 +341,11 @@ class SQLiteLedger:
         quarantine: float,
         now: float,
         elsewhere: Collection[str] = (),
-    ) -> HeldSlots:
+    ) -> OccupiedSlots:
         """Return the rate slots that calls of earlier runs hold. See ``Ledger``."""
         return await self._read(
             partial(
-                _queries.slots_held,
+                _queries.read_occupied_slots,
                 calls=calls,
                 window=window,
                 quarantine=quarantine,
@@ -350,27 +398,3 @@ class SQLiteLedger:
     def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
         with SQLiteLedgerReader(self._file.path) as reader:
             return reader.ask(query)
-
-
-def _recover(connection: sqlite3.Connection) -> int:
-    """Close what the last owner left open: nobody else can have it now."""
-    claimed, intent = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
-    unknown = STATE_CODES[next_state(State.INTENT, Step.RECOVER)]
-    now = time.time()
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(
-        "INSERT INTO event (contact, step, at, pabx, reason)"
-        " SELECT number, ?, ?, pabx, 'owner_gone' FROM contact WHERE state = ?",
-        (STEP_CODES[Step.RECOVER], now, intent),
-    )
-    recovered = connection.execute(
-        "UPDATE contact SET state = ?, reason = 'owner_gone', settled_at = ?"
-        " WHERE state = ?",
-        (unknown, now, intent),
-    ).rowcount
-    connection.execute(
-        "UPDATE contact SET state = ? WHERE state = ?",
-        (STATE_CODES[next_state(State.CLAIMED, Step.RECOVER)], claimed),
-    )
-    connection.execute("COMMIT")
-    return recovered

@@ -57,7 +57,10 @@ class SQLiteLedgerReader:
 
     def __enter__(self) -> Self:
         if not self._path.is_file():
-            raise LedgerError(f"there is no {self._name}", reason="no_ledger")
+            raise LedgerError(
+                f"there is no {self._name}: name a ledger that was dialled",
+                reason="no_ledger",
+            )
         self._path = self._path.resolve()
         check_names(self._path)
         # Read first: the ledger itself is never behind it.
@@ -97,7 +100,7 @@ class SQLiteLedgerReader:
         return self.ask(_queries.count_states)
 
     def count_exhausted(self, max_attempts: int) -> int:
-        """Return how many pending contacts had so many attempts."""
+        """Return how many pending contacts are out of attempts."""
         return self.ask(lambda c: _queries.count_exhausted_rows(c, max_attempts))
 
     def imports(self) -> Sequence[Import]:
@@ -112,7 +115,7 @@ class SQLiteLedgerReader:
             last = page[-1].number
 
     def ask(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """Return what a query of the file answers.
+        """Return the answer to a query of the file.
 
         Raises:
             LedgerError: If it can't be read.

@@ -19,12 +19,12 @@ _ENDS = ("", "-wal", "-shm") if LOCKS_FILES else ("", "-wal", "-shm", ".lock")
 
 @attrs.frozen
 class Loss:
-    """What happened to an open ledger.
+    """A loss of an open ledger: one of its files is gone or cut.
 
     Attributes:
-        end: Which of its files: the end of its name.
-        how: What happened to it.
-        is_cut: Whether it lost some of what was in it.
+        end: The end of the file's name, empty for the ledger itself.
+        how: The loss, in words that follow the name.
+        is_cut: Whether the file lost some of its content.
     """
 
     end: str

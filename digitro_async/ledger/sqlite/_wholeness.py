@@ -1,4 +1,4 @@
-"""Whether a ledger file holds all that was recorded in it.
+"""Finds out whether a ledger's file holds all that was recorded in it.
 
 The newest part of a SQLite file stands in its write-ahead log, which is a file of its
 own: it can be deleted, or forgotten when the other is copied. SQLite takes no notice.
@@ -119,9 +119,9 @@ def latest(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def mark_open(connection: sqlite3.Connection) -> None:
-    """Note in the file itself, and not in its log alone, that there is a log.
+    """Note in the file itself, and not in its log alone, that the file has a log.
 
-    The log is not emptied: until it is closed there is always something in it.
+    The log is not emptied: until the file is closed, something is always in the log.
     """
     connection.execute(_SET, (f"{_OPEN} {secrets.token_hex(8)}",))
     # Where somebody reads an older state for long, it is not done: then the lock's file
@@ -130,7 +130,7 @@ def mark_open(connection: sqlite3.Connection) -> None:
 
 
 def mark_closed(connection: sqlite3.Connection) -> None:
-    """Note that it is closed: whoever closes it last empties its log."""
+    """Note that the file is closed: who closes it last empties its log."""
     connection.execute(_SET, (_CLOSED,))
 
 

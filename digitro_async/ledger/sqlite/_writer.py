@@ -1,4 +1,4 @@
-"""One thread that writes: whatever waits when it wakes shares one commit.
+"""Writes a ledger in one thread: all that waits when it wakes shares one commit.
 
 A commit with its sync costs about the same for one row as for a hundred. The thread
 has the file from opening to closing, so whoever waits for it may be cancelled at any
@@ -19,7 +19,7 @@ from digitro_async.ledger.sqlite._jobs import (
     OUTCOMES,
     Job,
     Write,
-    by_turn,
+    by_phase,
     commit,
     roll_back,
 )
@@ -37,11 +37,11 @@ MOST_JOBS = 2_000
 """Jobs of one commit."""
 
 WATCH_SECONDS = 0.5
-"""Where nothing is to be written, it is looked so often whether the file is there."""
+"""Seconds between two looks at the file while there is nothing to write."""
 
 
 class LedgerFile(Protocol):
-    """What the thread opens and closes. Only the thread touches it."""
+    """The file that the thread opens and closes. Only the thread touches it."""
 
     @property
     def name(self) -> str:
@@ -53,20 +53,20 @@ class LedgerFile(Protocol):
         ...
 
     def look(self) -> None:
-        """Raise ``LedgerError`` where it is gone."""
+        """Look for the file, and raise ``LedgerError`` where it is gone."""
         ...
 
     def committed(self) -> None:
-        """Note that something was committed, and look."""
+        """Note that something was committed, and look for the file."""
         ...
 
     @property
     def copy(self) -> sqlite3.Connection | None:
-        """What takes outcomes once it is gone."""
+        """The copy that takes outcomes once the file is gone."""
         ...
 
     def close(self, *, whole: bool) -> None:
-        """Close what is open of it."""
+        """Close the file and all that was opened with it."""
         ...
 
 
@@ -116,7 +116,7 @@ class Writer:
             self._jobs.put(None)
         await asyncio.shield(self._ended)
 
-    def write(self, turn: int, write: Write, row: Any) -> asyncio.Future[Any]:
+    def write(self, phase: int, write: Write, row: Any) -> asyncio.Future[Any]:
         """Hand a job over; the future is set once it is durable.
 
         It is written whether or not somebody still waits for the future.
@@ -125,7 +125,7 @@ class Writer:
             LedgerError: If it is closed; through the future, if it can't be written.
         """
         done = self._loop.create_future()
-        self.put(Job(turn, write, row, done))
+        self.put(Job(phase, write, row, done))
         return done
 
     def put(self, job: Job) -> None:
@@ -197,7 +197,7 @@ class Writer:
         self._look()
         if self._broken is None:
             try:
-                commit(connection, by_turn(jobs))
+                commit(connection, by_phase(jobs))
                 self._file.committed()
             except DigitroError as error:
                 self._lose(error)
@@ -233,12 +233,12 @@ class Writer:
 
     def _write_to_copy(self, jobs: list[Job]) -> None:
         """Keep the outcomes of calls that are on the wire, if there is a copy."""
-        outcomes = [job for job in jobs if job.turn == OUTCOMES]
+        outcomes = [job for job in jobs if job.phase == OUTCOMES]
         copy = self._file.copy
         if copy is None or not outcomes:
             return
         try:
-            commit(copy, by_turn(outcomes))
+            commit(copy, by_phase(outcomes))
         except Exception:  # noqa: BLE001 - they are told as not recorded anyway
             roll_back(copy)
 
@@ -274,7 +274,7 @@ class Writer:
 
 def _answer(jobs: list[Job]) -> None:
     for job in jobs:
-        done = job.done
+        done = job.on_done
         if not isinstance(done, asyncio.Future):
             try:
                 done(job.error, job.result)

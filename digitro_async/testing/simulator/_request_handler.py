@@ -46,7 +46,7 @@ def is_seconds(value: object) -> bool:
     return 0 <= value < math.inf
 
 
-class _Throttle:
+class _EnforcedCap:
     """Counts calls in a sliding window, as a PABX that enforces a cap."""
 
     def __init__(self, rate: RateLimit) -> None:
@@ -97,7 +97,7 @@ class RequestHandler:
         self.faults = faults
         self._latency = latency
         self._chance = random.Random(seed)
-        self._throttle = None if cap is None else _Throttle(cap)
+        self._throttle = None if cap is None else _EnforcedCap(cap)
         self._ids = CallIDs()
         self.connections = 0
         self._arrived = 0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import digitro_async
 from digitro_async import LeanSessionManager
-from digitro_async.cli._client import open_client
+from digitro_async.cli._open_client import open_client
 from digitro_async.config import load_config
 from digitro_async.errors import ConfigurationError
 from digitro_async.privacy import Personal, Secret

@@ -123,7 +123,7 @@ class TestBeside:
 
         assert (ran.code, ran.out, pabx.posts) == (2, "", 3)
         assert ran.err == (
-            f"digitro: {LEDGER} holds who of c.csv was called: leave {words[0]} out to "
+            f"digitro: {LEDGER} remembers who was called: leave {words[0]} out to "
             "continue it, or move it away to call everybody again\n"
         )
         assert not (folder / "other.db").exists()

@@ -26,7 +26,7 @@ from command_line import (
     write_contacts,
 )
 
-from digitro_async.cli import _dial_list, _process
+from digitro_async.cli import _command_loop, _dial_list
 from digitro_async.contacts import RejectsFile
 from digitro_async.errors import DigitroError
 from digitro_async.testing import FakePABX, FaultPlan
@@ -54,7 +54,7 @@ class TestDial:
         """Every contact is called once, with uvloop and without."""
         if loop == "asyncio":
             monkeypatch.setitem(sys.modules, "uvloop", None)
-        assert (_process._loop_factory() is None) == (loop == "asyncio")
+        assert (_command_loop._loop_factory() is None) == (loop == "asyncio")
         write_contacts(folder / "c.csv", 50)
         code, out, err = run_here(capsys, "dial", "c.csv")
         rows = results_in(folder / LEDGER)

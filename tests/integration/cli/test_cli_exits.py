@@ -293,12 +293,12 @@ def test_stretch_of_bad_rows_holds_up_no_signal(folder: Path) -> None:
     with SimulatorHere(folder / "record") as simulator:
         write_config(folder / "digitro.toml", simulator.base_url)
         good = [f"C{i};{number(i)}" for i in range(20)]
-        bad = ["B;ramal"] * 100_000
+        bad = ["B;ramal"] * 15_000
         lines = ["id;destination", *good, *bad, f"C99;{number(99)}", *bad]
         (folder / "c.csv").write_text("\n".join(lines) + "\n")
         rejects = folder / "c.rejects.csv"
         with start("dial", "c.csv", cwd=folder) as running:
-            wait_for(lambda: rejects.exists() and rejects.stat().st_size > 100_000)
+            wait_for(lambda: rejects.exists() and rejects.stat().st_size > 50_000)
             running.process.send_signal(signal.SIGTERM)
             began = time.monotonic()
             ran = running.end()
@@ -311,7 +311,7 @@ def test_stretch_of_bad_rows_holds_up_no_signal(folder: Path) -> None:
     assert (ran.code, rest.code) == (130, 1)
     assert seconds < 5
     assert sorted(numbers) == [*(number(i) for i in range(20)), number(99)]
-    assert rejects.read_bytes().count(b"\n") == 200_001
+    assert rejects.read_bytes().count(b"\n") == 30_001
 
 
 def test_reconcile_that_is_interrupted_is_done_or_not(folder: Path) -> None:

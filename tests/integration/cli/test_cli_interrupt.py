@@ -28,7 +28,7 @@ from command_line import (
     write_contacts,
 )
 
-from digitro_async.cli import _process
+from digitro_async.cli import _command_loop
 from digitro_async.testing import FaultPlan
 
 
@@ -128,7 +128,7 @@ def test_second_signal_cuts_off_and_still_records(
     """Calls that are cut off are unknown, and are recorded."""
     if loop == "asyncio":
         (tmp_path / "uvloop.py").write_text("raise ImportError")
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     with Dialling(tmp_path, 2000, 25) as dialling:
         dialling.signal_after(30, signal.SIGINT)
         said = dialling.wait_for_text("interrupted: finishing")
@@ -230,7 +230,7 @@ class TestHere:
         """However often it is interrupted, the record tells of every call."""
         if loop == "asyncio":
             monkeypatch.setitem(sys.modules, "uvloop", None)
-        assert (_process._loop_factory() is None) == (loop == "asyncio")
+        assert (_command_loop._loop_factory() is None) == (loop == "asyncio")
         with fake_pabx(latency=1.0 if times == 1 else 20.0) as pabx:
             config = write_config(tmp_path / "digitro.toml", pabx.base_url, rate=200)
             contacts = write_contacts(tmp_path / "c.csv", 500)

@@ -250,7 +250,7 @@ def test_waiting_loop_is_woken(
     """A command whose loop waits for nothing but a signal hears it at once."""
     if loop == "asyncio":
         (tmp_path / "uvloop.py").write_text("raise ImportError")
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     running = Running("simulate", "--port", 0)
     assert running.process.stdout is not None
     assert "listening" in running.process.stdout.readline()

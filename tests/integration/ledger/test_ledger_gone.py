@@ -20,7 +20,15 @@ from command_line import (
     write_config,
     write_contacts,
 )
-from ledgers import NOW, accept, contacts, open_intents, some
+from ledgers import (
+    NOW,
+    accept,
+    claim,
+    contacts,
+    intend,
+    open_intents,
+    some,
+)
 from owning import needs_private_mounts, refused
 
 from digitro_async import DigitroClient, LedgerError, Outcome, PauseSettings
@@ -114,17 +122,17 @@ class TestLedger:
         """After it nothing is said to be durable, and the error says why."""
         async with SQLiteLedger(path) as ledger:
             await ledger.add(contacts(9))
-            await ledger.claim(9)
-            await ledger.intend(1, "one", NOW)
+            await claim(ledger, 9)
+            await intend(ledger, 1, "one", NOW)
             harm(path)
             results = await asyncio.gather(
-                ledger.intend(2, "one", NOW),
+                intend(ledger, 2, "one", NOW),
                 accept(ledger, 1, "1"),
                 ledger.add(contacts(12)),
                 return_exceptions=True,
             )
             with pytest.raises(LedgerError) as later:
-                await ledger.intend(3, "one", NOW)
+                await intend(ledger, 3, "one", NOW)
 
         assert {getattr(one, "reason", None) for one in results} == {"ledger_gone"}
         assert later.value.reason == "ledger_gone"
@@ -199,7 +207,7 @@ class TestLedger:
             for end in ("", "-wal"):
                 Path(f"{path}{end}.new").replace(f"{path}{end}")
             with pytest.raises(LedgerError):
-                await ledger.claim(1)
+                await claim(ledger, 1)
         async with SQLiteLedger(path) as found:
             assert some(await found.counts()) == {State.PENDING: 7}
 
@@ -224,7 +232,7 @@ class TestLedger:
                 await ledger.add(contacts(2))
                 subprocess.run(["umount", "-l", path.parent], check=True)
                 with pytest.raises(LedgerError) as caught:
-                    await ledger.claim(1)
+                    await claim(ledger, 1)
         finally:
             subprocess.run(["umount", path.parent], check=False, capture_output=True)
 

@@ -10,7 +10,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ledgers import contacts, some
+from ledgers import (
+    claim,
+    contacts,
+    some,
+)
 from owning import killed, needs_private_mounts, owner, refused
 
 from digitro_async import LedgerError, LedgerInUseError
@@ -46,7 +50,7 @@ class TestHardLinks:
             error = await refused(elsewhere)
             await ledger.add(contacts(3))
 
-            assert len(await ledger.claim(3)) == 3
+            assert len(await claim(ledger, 3)) == 3
         assert error.reason == "several_names"
         assert "copy it to a name of its own" in str(error)
         assert [file.name for file in elsewhere.parent.iterdir()] == ["other.db"]

@@ -26,9 +26,10 @@ COMMON = """
 import asyncio, json, sys, time
 from pathlib import Path
 from digitro_async import PABX, Campaign, DigitroClient, PredictiveCall
-from digitro_async.ledger import SQLiteLedgerReader, SQLiteLedger
+from digitro_async.ledger import ClaimOwner, SQLiteLedger, SQLiteLedgerReader
 from digitro_async.contacts import ContactRow
 
+OWNER = ClaimOwner("scale")
 CALL = {"device": "1125000", "device_password": "4567"}
 
 def memory(name):
@@ -43,15 +44,15 @@ RESUME = """
 async def main():
     began = time.perf_counter()
     async with SQLiteLedger(Path(sys.argv[1])) as ledger:
-        claimed = await ledger.claim(1_000, max_attempts=5)
+        claimed = await ledger.claim(1_000, OWNER, 60.0, max_attempts=5)
         taken = time.perf_counter() - began
         for elsewhere in ((), ("one",)):
-            await ledger.held_slots(
+            await ledger.occupied_slots(
                 calls=10, window=1.0, quarantine=120.0, now=time.time(),
                 elsewhere=elsewhere,
             )
         await ledger.counts()
-        await ledger.release()
+        await ledger.release(OWNER)
     print(json.dumps({
         "claimed": len(claimed), "first": claimed[0].number,
         "seconds": taken, "all": time.perf_counter() - began,

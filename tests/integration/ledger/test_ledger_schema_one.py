@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledgers import accept, some
+from ledgers import (
+    accept,
+    claim,
+    intend,
+    some,
+)
 
 from digitro_async.ledger import SQLiteLedger, State
 from digitro_async.ledger._state import Step
@@ -63,6 +68,13 @@ def query(path: Path, sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
 
 
+EVENTS = (
+    "SELECT sequence, contact, step, at, pabx, call_id, reason"
+    "  FROM event ORDER BY sequence"
+)
+"""The columns that the first version had."""
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Return where the ledger of this test stands."""
@@ -78,9 +90,9 @@ async def states(path: Path) -> list[State]:
 async def test_repeated_id(path: Path) -> None:
     """The first acceptance with an id stands; later ones are unknown and say why."""
     old_ledger(path, [("one", "A"), ("one", "B"), ("one", "A"), ("one", "A")])
-    before = query(path, "SELECT * FROM event ORDER BY sequence")
+    before = query(path, EVENTS)
     found = await states(path)
-    events = query(path, "SELECT * FROM event ORDER BY sequence")
+    events = query(path, EVENTS)
     added = events[len(before) :]
 
     assert found == [
@@ -120,8 +132,8 @@ async def test_it_is_dialled_on(path: Path) -> None:
     old_ledger(path, [("one", "A"), ("one", "A")])
     async with SQLiteLedger(path) as ledger:
         await ledger.reconcile("C2", accepted=False, evidence="x", now=time.time())
-        (contact, _) = await ledger.claim(2)
-        await ledger.intend(contact.number, "one", time.time())
+        (contact, _) = await claim(ledger, 2)
+        await intend(ledger, contact.number, "one", time.time())
         state = await accept(ledger, contact.number, "A")
     async with SQLiteLedger(path) as ledger:
         counts = some(await ledger.counts())

@@ -1,18 +1,14 @@
 # ruff: noqa: ASYNC240
 # A ledger's files are looked at between its steps, and errors come anywhere in a block.
-"""What only a ledger in a file can do wrong: files, modes, owners, schemas."""
+"""Files of a ledger, their modes and owner, and the addresses that mean them."""
 
 import asyncio
 import contextlib
 import os
-import re
-import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
-import zipfile
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +16,23 @@ import pytest
 from ledgers import (
     NOW,
     accept,
+    claim,
     contacts,
     fails_to_open,
+    intend,
     lose,
-    mounted,
-    needs_mounts,
     new_contact,
     open_intents,
     some,
 )
-from places import ROOT
 
 from digitro_async import (
     ConfigurationError,
     LedgerError,
     LedgerInUseError,
-    SchemaMismatchError,
     open_ledger,
 )
 from digitro_async.ledger import SQLiteLedger, SQLiteLedgerReader, State
-from digitro_async.ledger.sqlite import _database, _ledger_files, _migrations
-from digitro_async.ledger.sqlite._connections import connect
 from digitro_async.privacy import Personal
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
@@ -142,8 +134,8 @@ class TestFiles:
                     )
                 ]
             )
-            await ledger.claim(1)
-            await ledger.intend(1, "one", NOW)
+            await claim(ledger, 1)
+            await intend(ledger, 1, "one", NOW)
             await lose(ledger, 1)
             await ledger.reconcile(canaries[1], accepted=True, evidence="x", now=NOW)
         tables = [name for (name,) in query(path, "SELECT name FROM sqlite_master")]
@@ -169,7 +161,7 @@ class TestFiles:
                     new_contact(3, id="", pabx=""),
                 ]
             )
-            claimed = await ledger.claim(3)
+            claimed = await claim(ledger, 3)
 
         assert query(path, "SELECT id, pabx, fields FROM person ORDER BY number") == [
             (None, None, None),
@@ -337,319 +329,3 @@ class TestOpenLedger:
         """Settings that mean nothing are refused."""
         with pytest.raises(ConfigurationError):
             SQLiteLedger(path, **given)
-
-
-class TestUnusable:
-    """Files and places where no ledger can be."""
-
-    async def test_folder_missing(self, path: Path) -> None:
-        """A missing folder is said to be missing."""
-        error = await fails_to_open(path.parent / "nowhere" / "ledger.db")
-
-        assert "No such file or directory" in str(error)
-
-    async def test_folder(self, path: Path) -> None:
-        """A folder is no ledger."""
-        path.mkdir()
-        error = await fails_to_open(path)
-
-        assert "can't be opened" in str(error)
-
-    async def test_not_a_database(self, path: Path) -> None:
-        """A file that is no database is left as it is."""
-        path.write_bytes(b"id;destination\n1;04832817000\n" * 99)
-        before = path.read_bytes()
-        error = await fails_to_open(path)
-        with pytest.raises(LedgerError, match="can't be read: it is not a ledger"):
-            SQLiteLedgerReader(path).__enter__()
-
-        assert "it is not a ledger" in str(error)
-        assert path.read_bytes() == before
-
-    @POSIX
-    @pytest.mark.parametrize("version", [0, 2, 7])
-    async def test_another_database(self, path: Path, version: int) -> None:
-        """A database of somebody else is left as it is."""
-        change(path, f"CREATE TABLE theirs (x); PRAGMA user_version = {version};")
-        path.chmod(0o640)
-        before = path.read_bytes()
-        error = await fails_to_open(path)
-        with pytest.raises(LedgerError) as caught:
-            SQLiteLedgerReader(path).__enter__()
-
-        assert error.reason == caught.value.reason == "not_a_ledger"
-        assert path.read_bytes() == before
-        assert stat.S_IMODE(path.stat().st_mode) == 0o640
-
-    @pytest.mark.parametrize("where", [0, 40, 4096, 5000])
-    async def test_damaged(self, path: Path, where: int) -> None:
-        """A damaged file is refused or its contacts are all there."""
-        async with SQLiteLedger(path) as ledger:
-            await ledger.add(contacts(500))
-        whole = bytearray(path.read_bytes())
-        whole[where : where + 50] = b"\xa5" * 50
-        path.write_bytes(whole)
-        try:
-            async with SQLiteLedger(path) as ledger:
-                counts = some(await ledger.counts())
-                shown = [entry async for entry in ledger.entries()]
-        except LedgerError as error:
-            assert error.reason in (  # noqa: PT017 - it may also be whole
-                *("unusable", "unreadable", "not_a_ledger"),
-            )
-            assert re.search(r"damaged|not a ledger|make sense", str(error))  # noqa: PT017
-        else:
-            assert counts == {State.PENDING: 500}
-            assert len(shown) == 500
-
-    async def test_cut_off(self, path: Path) -> None:
-        """A file that lost its end is damaged."""
-        async with SQLiteLedger(path) as ledger:
-            await ledger.add(contacts(500))
-        whole = path.read_bytes()
-        path.write_bytes(whole[: len(whole) // 2 // 4096 * 4096])
-        with pytest.raises(LedgerError, match=r"it is damaged \(SQLITE_CORRUPT"):
-            async with SQLiteLedger(path) as ledger:
-                await ledger.claim(500)
-
-    async def test_newer_schema(self, path: Path) -> None:
-        """A ledger of a newer version is left alone, by readers too."""
-        async with SQLiteLedger(path):
-            pass
-        change(path, "PRAGMA user_version = 99")
-        error = await fails_to_open(path)
-        with pytest.raises(SchemaMismatchError):
-            SQLiteLedgerReader(path).__enter__()
-
-        assert isinstance(error, SchemaMismatchError)
-        assert "schema 99" in str(error)
-
-    @pytest.mark.parametrize(
-        ("mounts", "refused"),
-        [
-            ("server:/x {place} nfs4 rw 0 0", True),
-            ("//server/x {place} cifs rw 0 0", True),
-            ("sshfs#x {place} fuse.sshfs rw 0 0", True),
-            ("/dev/sda1 {place} ext4 rw 0 0", False),
-            ("server:/x {place} nfs4 rw 0 0\n/dev/sda1 {place} ext4 rw 0 0", False),
-            ("server:/x {place}er nfs4 rw 0 0", False),
-            ("garbage\n", False),
-        ],
-    )
-    async def test_network_file_systems(
-        self, tmp_path: Path, monkeypatch: Any, mounts: str, *, refused: bool
-    ) -> None:
-        """A network file system is refused by its kind; a mount over it counts."""
-        place = tmp_path / "a folder"
-        place.mkdir()
-        listed = str(place).replace(" ", "\\040")
-        fake = tmp_path / "mounts"
-        root = "/dev/sda1 / ext4 rw 0 0\n"
-        fake.write_text(root + mounts.format(place=listed), encoding="utf-8")
-        monkeypatch.setattr(_ledger_files, "_MOUNTS", fake)
-        if refused:
-            error = await fails_to_open(place / "ledger.db")
-
-            assert error.reason == "network_file_system"
-            assert list(place.iterdir()) == []
-        else:
-            async with SQLiteLedger(place / "ledger.db"):
-                pass
-
-    async def test_unknown_file_systems(self, path: Path, monkeypatch: Any) -> None:
-        """Where the system doesn't tell what is mounted, nothing is refused."""
-        monkeypatch.setattr(_ledger_files, "_MOUNTS", path.with_name("no mounts"))
-        async with SQLiteLedger(path):
-            pass
-
-    async def test_old_sqlite(self, path: Path, monkeypatch: Any) -> None:
-        """A SQLite that can't read our schema is said to be too old."""
-        monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
-        error = await fails_to_open(path)
-
-        assert error.reason == "old_sqlite"
-
-    async def test_a_bug_while_opening(self, path: Path, monkeypatch: Any) -> None:
-        """Whatever goes wrong while it is opened, it is told, and nobody waits."""
-
-        def break_down(*_: Any) -> None:
-            raise KeyError("canary")
-
-        monkeypatch.setattr(_database, "connect", break_down)
-        error = await fails_to_open(path)
-
-        assert str(error).startswith("ledger.db can't be opened: KeyError")
-        assert error.reason == "unusable"
-
-    async def test_no_write_ahead_log(self, path: Path, monkeypatch: Any) -> None:
-        """A place where the log can't be had is refused."""
-        monkeypatch.setattr(_database, "connect", connect_without_log)
-        error = await fails_to_open(path)
-
-        assert error.reason == "no_wal"
-
-    @needs_mounts
-    async def test_read_only(self, path: Path) -> None:
-        """A file on a read-only disk is refused."""
-        async with SQLiteLedger(path) as ledger:
-            await ledger.add(contacts(1))
-        with mounted(path.parent, "--bind", str(path.parent), "-o", "ro"):
-            error = await fails_to_open(path)
-
-        assert "Read-only file system" in str(error)
-        async with SQLiteLedger(path) as ledger:
-            assert some(await ledger.counts()) == {State.PENDING: 1}
-
-    async def test_no_reader_without_ledger(self, path: Path) -> None:
-        """Reading makes no file, and needs to be entered."""
-        reader = SQLiteLedgerReader(path)
-        with pytest.raises(LedgerError) as caught:
-            reader.__enter__()
-        with pytest.raises(LedgerError) as closed:
-            reader.counts()
-
-        assert (caught.value.reason, closed.value.reason) == ("no_ledger", "closed")
-        assert list(path.parent.iterdir()) == []
-
-    async def test_reader_of_an_empty_file(self, path: Path) -> None:
-        """A file that is not a ledger yet can't be read."""
-        path.touch()
-        with pytest.raises(SchemaMismatchError):
-            SQLiteLedgerReader(path).__enter__()
-
-
-def connect_without_log(path: Path, *settings: Any) -> sqlite3.Connection:
-    """Open a file whose SQLite does not do as it is told."""
-    real = sqlite3.connect
-
-    class Stubborn(sqlite3.Connection):
-        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-            return super().execute(sql.replace("= WAL", "= DELETE"), *values)
-
-    def stubborn(*given: Any, **more: Any) -> sqlite3.Connection:
-        return real(*given, factory=Stubborn, **more)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite3, "connect", stubborn)
-        return connect(path, *settings)
-
-
-def schema_of(connection: sqlite3.Connection) -> dict[str, str]:
-    """Return all that a database is made of, without comments and blanks."""
-    rows = connection.execute("SELECT type, name, sql FROM sqlite_master")
-    return {
-        f"{kind} {name}": " ".join(re.sub(r"--[^\n]*", "", sql or "").split())
-        for kind, name, sql in rows
-    }
-
-
-def sql_files() -> dict[str, str]:
-    """Return the SQL files of the package."""
-    folder = resources.files("digitro_async.ledger.sqlite") / "sql"
-    return {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
-
-
-class TestMigrations:
-    """Schemas are brought up to date step by step."""
-
-    def test_migrating_equals_installing(self) -> None:
-        """The numbered files together make what the whole schema says."""
-        migrated = sqlite3.connect(":memory:", isolation_level=None)
-        installed = sqlite3.connect(":memory:", isolation_level=None)
-        _migrations.migrate(migrated)
-        installed.executescript(sql_files()["schema.sql"])
-        pragmas = [
-            one.execute("PRAGMA application_id").fetchone()
-            for one in (migrated, installed)
-        ]
-
-        assert schema_of(migrated) == schema_of(installed)
-        assert len(schema_of(migrated)) >= 8
-        assert pragmas[0] == pragmas[1]
-        migrated.close()
-        installed.close()
-
-    def test_numbers(self) -> None:
-        """The files are numbered from 1 without a gap."""
-        numbered = sorted(name for name in sql_files() if name != "schema.sql")
-
-        assert [int(name[:4]) for name in numbered] == list(range(1, len(numbered) + 1))
-        assert _migrations.latest_version() == len(numbered)
-
-    def test_again(self) -> None:
-        """A schema that is up to date is left as it is."""
-        connection = sqlite3.connect(":memory:", isolation_level=None)
-        _migrations.migrate(connection)
-        before = schema_of(connection)
-        _migrations.migrate(connection)
-
-        assert schema_of(connection) == before
-        assert _migrations.version_of(connection) == _migrations.latest_version()
-        connection.close()
-
-    @pytest.mark.parametrize("version", range(_migrations.latest_version()))
-    async def test_from_each_version(
-        self, path: Path, monkeypatch: Any, version: int
-    ) -> None:
-        """A ledger of each older version is opened, with all that is in it."""
-        every = _migrations._migrations()
-        if version:
-            monkeypatch.setattr(_migrations, "_migrations", lambda: every[:version])
-            async with SQLiteLedger(path) as ledger:
-                await ledger.add(contacts(3))
-        monkeypatch.setattr(_migrations, "_migrations", lambda: every)
-        async with SQLiteLedger(path) as ledger:
-            added = await ledger.add(contacts(3))
-
-        assert [one.new for one in added] == [version == 0] * 3
-        assert query(path, "PRAGMA user_version") == [(len(every),)]
-
-    @pytest.mark.parametrize("broken", range(1, _migrations.latest_version() + 2))
-    async def test_a_migration_that_fails(
-        self, path: Path, monkeypatch: Any, broken: int
-    ) -> None:
-        """A migration that fails half way leaves nothing of itself behind."""
-        every = _migrations._migrations()
-        more = (*every, (len(every) + 1, "CREATE TABLE extra (x);"))
-        bad = [
-            (
-                number,
-                sql + ("\nINSERT INTO nowhere VALUES (1);" if number == broken else ""),
-            )
-            for number, sql in more
-        ]
-        monkeypatch.setattr(_migrations, "_migrations", lambda: tuple(bad))
-        error = await fails_to_open(path)
-        version = query(path, "PRAGMA user_version")
-        monkeypatch.setattr(_migrations, "_migrations", lambda: more)
-        async with SQLiteLedger(path):
-            pass
-
-        assert error.reason == "unusable"
-        assert version == [(broken - 1,)]
-        assert query(path, "PRAGMA user_version") == [(len(more),)]
-
-    def test_packaged(self, tmp_path: Path) -> None:
-        """The wheel brings all SQL files."""
-        pytest.importorskip("hatchling")
-        source = tmp_path / "source"
-        source.mkdir()
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(ROOT / name, source)
-        shutil.copytree(
-            ROOT / "digitro_async",
-            source / "digitro_async",
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
-        subprocess.run(
-            [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
-            cwd=source,
-            check=True,
-            capture_output=True,
-            timeout=50,
-        )
-        (wheel,) = tmp_path.glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            names = {Path(name).name for name in archive.namelist()}
-
-        assert set(sql_files()) <= names

@@ -19,13 +19,14 @@ CREATE TABLE contact (
     number   INTEGER PRIMARY KEY,          -- in the order of import
     hash     BLOB NOT NULL UNIQUE,         -- keyed hash of what identifies it
     line     INTEGER NOT NULL,             -- line of the contact file
-    state    INTEGER NOT NULL DEFAULT 1,   -- see campaign/_state.py; 1 is pending
+    state    INTEGER NOT NULL DEFAULT 1,   -- see ledger/_state.py; 1 is pending
     attempts INTEGER NOT NULL DEFAULT 0,   -- intents so far
     pabx     TEXT,                         -- that had it last, or must take it
     call_id  TEXT,
     reason   TEXT,
     sent_at  REAL,                         -- Unix time of the last intent
-    settled_at REAL                        -- Unix time of the last outcome
+    settled_at REAL,                       -- Unix time of the last outcome
+    owner    INTEGER                       -- who claims it, or did last
 ) STRICT;
 
 -- The one place with numbers, the caller's ids and user data.
@@ -41,11 +42,12 @@ CREATE TABLE person (
 CREATE TABLE event (
     sequence INTEGER PRIMARY KEY,
     contact  INTEGER NOT NULL,
-    step     INTEGER NOT NULL,             -- see campaign/_state.py
+    step     INTEGER NOT NULL,             -- see ledger/_state.py
     at       REAL NOT NULL,                -- Unix time
     pabx     TEXT,
     call_id  TEXT,
-    reason   TEXT                          -- a code; for reconcile the evidence
+    reason   TEXT,                         -- a code; for reconcile the evidence
+    owner    INTEGER                       -- whose step: of intents and their ends
 ) STRICT;
 
 CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
@@ -69,4 +71,12 @@ CREATE TABLE import (
     repeated  INTEGER NOT NULL DEFAULT 0,
     rejected  INTEGER NOT NULL DEFAULT 0,
     beginning BLOB                         -- of a program's list: hash of these contacts
+) STRICT;
+-- Who claims contacts, and until when nobody else may have their claims.
+CREATE TABLE owner (
+    number      INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
+    label       TEXT NOT NULL,          -- for people; nothing private
+    began_at    REAL NOT NULL,          -- Unix time
+    lease_until REAL NOT NULL           -- Unix time
 ) STRICT;

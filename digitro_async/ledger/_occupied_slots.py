@@ -1,4 +1,4 @@
-"""PURE: which rate slots the calls of earlier runs still hold, by a ledger's events.
+"""PURE: the rate slots that calls of earlier runs still hold, by a ledger's events.
 
 They are read from the end: behind an answer that is older than a window, to a call that
 was started after all that is further back, nobody holds a slot any more.
@@ -9,32 +9,32 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 import attrs
 
+from digitro_async._common.reasons import Failure, is_answer
 from digitro_async.errors import Outcome
 from digitro_async.ledger._state import Step
-from digitro_async.protocol import Failure, is_answer
 
-__all__ = ["HeldSlots", "Told", "held_slots"]
+__all__ = ["OccupiedSlots", "SlotEvent", "occupied_slots"]
 
-Told = tuple[int, Step, float, str | None, str | None]
+SlotEvent = tuple[int, Step, float, str | None, str | None]
 """An event: contact, step, Unix time, PABX, reason."""
 
 _NOT_SENT = frozenset(Failure)
-"""Reasons of a call that was given back because nothing was sent."""
+"""Reasons of calls of which nothing was sent."""
 
 _REFUSED = ("throttled", "status_")
-"""How reasons of a call begin that was given back because the PABX refused it."""
+"""Beginnings of the reasons of calls that the PABX refused."""
 
 _ENDS = frozenset(
     {Step.ACCEPT, Step.REJECT, Step.MARK_UNKNOWN, Step.NOT_PLACED, Step.RECOVER}
 )
 
 MOST_EVENTS = 500_000
-"""Events that are looked at; a cap of 2,000 a second makes as many in two minutes."""
+"""Most events that are read; a cap of 2,000 a second makes as many in two minutes."""
 
 
 @attrs.frozen
-class HeldSlots:
-    """Slots that are taken.
+class OccupiedSlots:
+    """Rate slots that earlier calls hold.
 
     Attributes:
         cooling: Until when, by Unix time, for each call that was answered.
@@ -47,7 +47,7 @@ class HeldSlots:
 
 @attrs.define
 class _End:
-    """How one attempt ended.
+    """The end of one attempt.
 
     Attributes:
         place: How many events were told after its end.
@@ -66,8 +66,8 @@ class _End:
     sent_at: float | None = None
 
 
-def held_slots(
-    events: Iterable[Told],
+def occupied_slots(
+    events: Iterable[SlotEvent],
     *,
     calls: int,
     window: float,
@@ -75,8 +75,8 @@ def held_slots(
     now: float,
     elsewhere: Collection[str] = (),
     latest: Callable[[float], float],
-) -> HeldSlots:
-    """Return which slots the last calls to one address hold.
+) -> OccupiedSlots:
+    """Return the slots that the last calls to one address hold.
 
     Args:
         events: All events, the last one first.
@@ -85,7 +85,7 @@ def held_slots(
         quarantine: Seconds from its intent in which a call may be delivered.
         now: The time.
         elsewhere: Names of the PABX that never were at that address.
-        latest: When at the latest something happened of which an event says when.
+        latest: Tells, for the time of an event, when it happened at the latest.
     """
     look_back = _LookBack(calls, now - window, now - window - quarantine)
     for place, (contact, step, told_at, pabx, reason) in enumerate(events):
@@ -103,8 +103,8 @@ def held_slots(
 
 def _slots_of(
     ends: list[_End], calls: int, window: float, quarantine: float, now: float
-) -> HeldSlots:
-    """Return which slots attempts hold that ended so, the last one first."""
+) -> OccupiedSlots:
+    """Return the slots that attempts hold, given their ends, the last one first."""
     cooling: list[float] = []
     lost: deque[_End] = deque()
     for end in reversed(ends):
@@ -126,11 +126,11 @@ def _slots_of(
             cooling.append(delivered + window)
     until = sorted(until)[-calls:]
     still = sorted(one for one in cooling if one > now)
-    return HeldSlots(still[max(0, len(still) + len(until) - calls) :], until)
+    return OccupiedSlots(still[max(0, len(still) + len(until) - calls) :], until)
 
 
 class _LookBack:
-    """How the last attempts ended that may matter, read from the end.
+    """The ends of the last attempts that may matter, read backwards.
 
     Args:
         calls: Most slots that can be held.
@@ -150,7 +150,7 @@ class _LookBack:
         self._waiting: dict[int, _End | None] = {}
 
     def is_over(self, place: int, at: float) -> bool:
-        """Whether what happened then, and whatever was before, does not matter."""
+        """Whether an event and all before it do not matter."""
         if at < self._oldest:
             for end in self._open_ends():
                 end.sent_at = at  # or before
@@ -165,7 +165,7 @@ class _LookBack:
             self._free -= end.is_lost or end.at > self._over
 
     def take_intent(self, contact: int, place: int, at: float) -> bool:
-        """Take an intent; True where nothing before it matters.
+        """Take an intent; return whether nothing before it matters.
 
         Whatever was lost before an answered call began is free a window after that
         answer; so it does not matter where that is over, or no slot is left for it.
@@ -183,7 +183,7 @@ class _LookBack:
 
 
 def _end_of(step: Step, place: int, at: float, reason: str) -> _End | None:
-    """Return how an attempt ended; None where nothing was sent."""
+    """Return the end of an attempt; None where nothing was sent."""
     if step in (Step.MARK_UNKNOWN, Step.RECOVER):
         is_answered = is_answer(Outcome.UNKNOWN, reason)
         return _End(place, at, is_answered, not is_answered)

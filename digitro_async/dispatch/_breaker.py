@@ -1,6 +1,5 @@
-"""PURE: what to do after an outcome: send again, pause the PABX, or neither.
+"""PURE: whether a PABX is paused because of its answers.
 
-Sent again is only what provably was not placed: NOT_SENT, and a documented throttle.
 The breaker opens sooner on unknowns than other breakers do on errors, because here
 every probe of a sick PABX may ring at a person who is then in an unknown state.
 """
@@ -9,110 +8,24 @@ import enum
 import math
 from collections import deque
 
-from digitro_async.errors import Outcome, OutcomeUnknownError, ThrottledError
-from digitro_async.protocol import AttemptResult, Classification, Failure
-from digitro_async.settings import PauseSettings, RetrySettings
+from digitro_async.errors import Outcome, OutcomeUnknownError
+from digitro_async.protocol import Classification, Failure
+from digitro_async.settings import PauseSettings
 
-__all__ = [
-    "Breaker",
-    "BreakerState",
-    "RetryQuota",
-    "may_be_sent_again",
-    "retry_delay",
-    "throttle_pause",
-]
-
-
-_MOST_DOUBLINGS = 1000
-"""More would be too large for a float."""
-
-
-def may_be_sent_again(classification: Classification) -> bool:
-    """Whether the same call may go out a second time at all."""
-    return (
-        classification.outcome is Outcome.NOT_SENT
-        or classification.error is ThrottledError
-    )
-
-
-def retry_delay(
-    settled: AttemptResult, attempts: int, settings: RetrySettings, chance: float
-) -> float | None:
-    """Return seconds to wait before the next attempt, None where there is none.
-
-    Args:
-        settled: The last attempt.
-        attempts: Attempts made so far.
-        settings: The limits.
-        chance: A number from 0 to 1: the jitter.
-    """
-    if (
-        not may_be_sent_again(settled.classification)
-        or attempts >= settings.max_attempts
-    ):
-        return None
-    doubled = settings.base_delay * 2.0 ** min(attempts - 1, _MOST_DOUBLINGS)
-    ceiling = min(settings.max_delay, doubled)
-    backoff = ceiling * chance
-    if settled.retry_after is None:
-        return backoff
-    return max(backoff, min(settled.retry_after, settings.max_retry_after))
-
-
-def throttle_pause(
-    retry_after: float | None, run: int, settings: RetrySettings, chance: float
-) -> float:
-    """Return seconds in which a PABX that asked for fewer calls gets none.
-
-    It is the PABX's pause, whatever becomes of the call that was throttled: half of it
-    is certain, the other half is jitter.
-
-    Args:
-        retry_after: Seconds it asked for, None if it did not say.
-        run: How many times it asked since it last accepted a call.
-        settings: The limits.
-        chance: A number from 0 to 1: the jitter.
-    """
-    wished = min(retry_after or 0.0, settings.max_retry_after)
-    if wished > 0:
-        return wished
-    doubled = settings.base_delay * 2.0 ** min(run - 1, _MOST_DOUBLINGS)
-    return min(settings.max_delay, doubled) * (1 + chance) / 2
-
-
-class RetryQuota:
-    """A bucket that retries empty and accepted calls slowly fill again."""
-
-    __slots__ = ("_cost", "_left", "_size")
-
-    def __init__(self, settings: RetrySettings) -> None:
-        self._size = self._left = settings.quota
-        self._cost = settings.cost
-
-    def take(self) -> bool:
-        """Take the price of one retry; False where the bucket does not hold it."""
-        if self._left < self._cost:
-            return False
-        self._left -= self._cost
-        return True
-
-    def refund(self) -> None:
-        """Put one unit back: a call was accepted."""
-        if self._left < self._size:
-            self._left += 1
+__all__ = ["Breaker", "BreakerState"]
 
 
 class BreakerState(enum.StrEnum):
     """Whether a PABX takes calls."""
 
     CLOSED = "closed"
-    """It does."""
+    """It takes calls."""
     OPEN = "open"
-    """Not until a moment; then one call goes as a probe."""
+    """It takes none until a moment; then one call goes as a probe."""
     PROBING = "probing"
     """One call is on the wire as a probe; the rest waits for its outcome."""
     PAUSED_BY_HAND = "held"
-    """Not until somebody calls ``resume``."""
+    """It takes none until somebody calls ``resume``."""
 
 
 _OPEN = BreakerState.OPEN
@@ -124,7 +37,7 @@ class Breaker:
 
     Attributes:
         state: Whether the PABX takes calls.
-        reason: Why not, as a code; empty where it does.
+        reason: Why it takes none, as a code; empty where it takes calls.
         until: When a call may start: a moment, or inf where only an event helps.
     """
 

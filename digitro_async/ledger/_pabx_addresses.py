@@ -1,23 +1,25 @@
-"""PURE: at which addresses each PABX has been: a name may change, the cap does not."""
+"""PURE: the addresses that each PABX has had: a name may change, a cap stays."""
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
 from digitro_async._common.base_url import address_of
-from digitro_async.models import PABX
 
-__all__ = ["PLACES", "Places"]
+if TYPE_CHECKING:  # who only reads a ledger does not load it
+    from digitro_async.models import PABX
 
-PLACES = "pabx_addresses"
+__all__ = ["PABX_ADDRESSES", "PABXAddresses"]
+
+PABX_ADDRESSES = "pabx_addresses"
 """Setting: the addresses of each PABX that this ledger was dialled with."""
 
 
 @attrs.frozen
-class Places:
-    """Where each PABX has been.
+class PABXAddresses:
+    """The addresses that each PABX has had.
 
     Attributes:
         of_name: Name of a PABX to its addresses.
@@ -27,7 +29,7 @@ class Places:
 
     @classmethod
     def of_setting(cls, setting: str | None) -> Self:
-        """Return what a ledger keeps; what can't be read says nothing."""
+        """Return the addresses in a setting; one that can't be read has none."""
         try:
             kept = json.loads(setting or "{}")
         except ValueError:
@@ -45,8 +47,8 @@ class Places:
         """Return it as a ledger keeps it."""
         return json.dumps({name: sorted(self.of_name[name]) for name in self.of_name})
 
-    def with_all(self, several: Iterable[PABX]) -> Self:
-        """Return it with where these are now."""
+    def with_all(self, several: "Iterable[PABX]") -> Self:
+        """Return these addresses and those that PABX have now."""
         of_name = dict(self.of_name)
         for pabx in several:
             known = of_name.get(pabx.name, frozenset())
@@ -54,7 +56,10 @@ class Places:
         return attrs.evolve(self, of_name=of_name)
 
     def elsewhere(self, address: str) -> frozenset[str]:
-        """Return the names of those that never were there; the unknown may have."""
+        """Return the names of PABX that never had that address.
+
+        A PABX that is not known may have had it.
+        """
         return frozenset(
             name for name, known in self.of_name.items() if address not in known
         )

@@ -1,0 +1,259 @@
+"""Standing: the state of one PABX at run time, by what its calls told of it."""
+
+import math
+import random
+from collections.abc import Callable, Iterable
+
+from digitro_async.dispatch._breaker import Breaker, BreakerState
+from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND, NO_CHANNEL, Channel
+from digitro_async.dispatch._doubts import Doubts
+from digitro_async.dispatch._pacing import Pacer, Together
+from digitro_async.dispatch._repeated_ids import RepeatedIds
+from digitro_async.dispatch._retry import RetryQuota
+from digitro_async.dispatch._shared_caps import give_back, make_pacer, reserve_slots
+from digitro_async.dispatch._statistics import Counters, PABXStatistics
+from digitro_async.dispatch._throttle import Throttle
+from digitro_async.errors import (
+    ChannelNotFoundError,
+    ConfigurationError,
+    PABXPausedError,
+    ThrottledError,
+)
+from digitro_async.models import PABX
+from digitro_async.protocol import AttemptResult
+from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
+
+__all__ = ["Standing"]
+
+_CLOSED, _PAUSED_BY_HAND = BreakerState.CLOSED, BreakerState.PAUSED_BY_HAND
+
+
+class Standing:
+    """The state of one PABX at run time. Time is an argument; nobody waits here.
+
+    Args:
+        pabx: The PABX.
+        retry: Limits of retries.
+        pause: When to pause it.
+        chance: Returns a number from 0 to 1: the jitter of its back-off.
+        pacer: Paces the calls to its address; None where it has that to itself.
+
+    Attributes:
+        pabx: The PABX.
+        quota: The budget of its retries.
+        breaker: Whether its answers pause it.
+        throttle: Until when it asked for rest.
+        channel: Its event channel.
+        counters: Its counts.
+        doubts: Takes doubts about its answers.
+        pacer: When a rate slot is free, None where there is no cap.
+        is_repeated: Tells whether it gave a call id lately, and remembers it.
+    """
+
+    __slots__ = (
+        "_chance",
+        "_max_in_flight",
+        "breaker",
+        "channel",
+        "counters",
+        "doubts",
+        "is_repeated",
+        "pabx",
+        "pacer",
+        "quota",
+        "throttle",
+    )
+
+    def __init__(
+        self,
+        pabx: PABX,
+        retry: RetrySettings,
+        pause: PauseSettings,
+        chance: Callable[[], float] = random.random,
+        pacer: Pacer | Together | None = None,
+    ) -> None:
+        self.pabx = pabx
+        self.quota = RetryQuota(retry)
+        self.breaker = Breaker(pause)
+        self.throttle = Throttle(retry)
+        self.channel = Channel(pabx.name, pabx.channel_id)
+        self.counters = Counters()
+        self.doubts = Doubts(pabx.name, self.counters)
+        self.pacer = pacer or make_pacer([pabx], pause.first_pause)
+        self.is_repeated = RepeatedIds().is_repeated
+        self._chance = chance
+        self._max_in_flight = pabx.max_in_flight
+
+    @property
+    def lacks_channel(self) -> bool:
+        """Whether it has no channel, and nobody will give it one."""
+        return self.channel.id is None and not self.channel.is_expected
+
+    @property
+    def needs_resume(self) -> bool:
+        """Whether it is paused until somebody acts."""
+        return self.breaker.state is _PAUSED_BY_HAND or self.lacks_channel
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it is paused in any way, or waits for a channel."""
+        return self.breaker.state is not _CLOSED or self.channel.id is None
+
+    def earliest(self, now: float) -> float:
+        """Return when a call may start: a time, or inf where only an event helps."""
+        if self.counters.in_flight >= self._max_in_flight or self.channel.id is None:
+            return math.inf
+        when = max(self.breaker.until, self.throttle.until)
+        if self.pacer is not None:
+            when = max(when, self.pacer.earliest(now))
+        return when
+
+    def start(self, now: float) -> bool:
+        """Count a call that starts; return whether it is a probe."""
+        if self.pacer is not None:
+            self.pacer.start(now)
+        self.counters.start(now)
+        return self.breaker.state is not _CLOSED and self.breaker.start()
+
+    def take_back(self, now: float, *, probe: bool) -> None:
+        """Undo the start of a call that made no attempt."""
+        self.counters.attempts -= 1
+        if probe:
+            self.breaker.abandon_probe(now)
+        self._leave_wire(now, sent=False, started=now)
+
+    def record(
+        self,
+        result: AttemptResult,
+        now: float,
+        *,
+        probe: bool,
+        started: float,
+        channel_id: int | None,
+    ) -> None:
+        """Take the result of an attempt into account.
+
+        Args:
+            result: The result.
+            now: The time.
+            probe: Whether the attempt was a probe.
+            started: When it started.
+            channel_id: The channel that it was sent over.
+        """
+        self.counters.in_flight -= 1
+        if self.pacer is not None:
+            give_back(self.pacer, result, now, started)
+        if result.accepted is not None and not probe:
+            self.breaker.record_accepted()
+            self.quota.refund()
+            self.throttle.run = 0
+            return
+        classification = result.classification
+        if classification.error is ThrottledError:
+            self.throttle.record(result.retry_after, now, self._chance())
+        elif result.accepted is not None:
+            self.throttle.run = 0
+        self.counters.alarms += classification.protocol_violation
+        if (
+            classification.error is ChannelNotFoundError
+            and channel_id != self.channel.id
+            and not probe
+        ):
+            return  # that a channel is gone says nothing of the one that came after
+        self.breaker.record(classification, now, probe=probe)
+
+    def record_cut_off(
+        self, now: float, *, sent: bool, probe: bool, started: float
+    ) -> None:
+        """Take an attempt into account that was cut off; it counts by its evidence.
+
+        Args:
+            now: The time.
+            sent: Whether it may have been sent: then it may still be delivered.
+            probe: Whether it was a probe.
+            started: When it started.
+        """
+        if sent:
+            self.breaker.record_cut_off(now, probe=probe)
+        elif probe:
+            self.breaker.cut_probe(now)
+        self._leave_wire(now, sent=sent, started=started)
+
+    def _leave_wire(self, now: float, *, sent: bool, started: float) -> None:
+        self.counters.in_flight -= 1
+        if self.pacer is not None:
+            if sent:
+                self.pacer.lose(now, started)
+            else:
+                self.pacer.settle(now, sent=False)
+
+    def reserve_slots(
+        self,
+        free_at: Iterable[float],
+        lost_until: Iterable[float] = (),
+        *,
+        now: float = -math.inf,
+        limit: RateLimit | None = None,
+    ) -> None:
+        """Take the rate slots of calls that were made before.
+
+        Args:
+            free_at: For each call that was answered, when its slot is free.
+            lost_until: For each that was not, when its slot is free at the latest.
+            now: The time: what starts later is sent later than the lost ones.
+            limit: The cap that the slots are of, None for every one.
+        """
+        if self.pacer is not None:
+            reserve_slots(self.pacer, list(free_at), list(lost_until), now, limit)
+
+    def set_channel(self, channel_id: int | None) -> None:
+        """Take another channel; end a pause that came because one was not found."""
+        self.channel.set(channel_id)
+        if channel_id is not None and self.breaker.reason == CHANNEL_NOT_FOUND:
+            self.breaker.resume()
+
+    def resume(self) -> None:
+        """End the pause and the rest, whatever they are for."""
+        self.breaker.resume()
+        self.throttle.lift()
+
+    def paused_error(self, now: float) -> PABXPausedError | ConfigurationError:
+        """Return the error of a call that won't wait for the end of the pause."""
+        if self.lacks_channel:
+            return self.channel.missing_error()
+        error = PABXPausedError(pabx=self.pabx.name, reason=self._why_paused())
+        if not self.needs_resume:
+            error.retry_after = self._seconds_left(now)
+        return error
+
+    def snapshot(self, now: float, waiting: int) -> PABXStatistics:
+        """Return its statistics.
+
+        Args:
+            now: The time.
+            waiting: Calls that wait for their turn.
+        """
+        counters = self.counters
+        throttled = self.throttle.until > now
+        return PABXStatistics(
+            name=self.pabx.name,
+            in_flight=counters.in_flight,
+            waiting=waiting,
+            attempts=counters.attempts,
+            outcomes=dict(counters.outcomes),
+            rate=counters.rate(now),
+            paused=self._why_paused() or ("throttled" if throttled else ""),
+            resumes_in=self._seconds_left(now) if self.is_paused or throttled else None,
+            alarms=counters.alarms,
+            doubtful=counters.doubtful,
+        )
+
+    def _why_paused(self) -> str:
+        return self.breaker.reason or (NO_CHANNEL if self.channel.id is None else "")
+
+    def _seconds_left(self, now: float) -> float | None:
+        """Return seconds until it tries again by itself, None where it won't."""
+        if self.channel.id is None:
+            return None
+        left = self.breaker.seconds_left(now)
+        return None if left is None else max(left, self.throttle.until - now)

@@ -1,0 +1,204 @@
+"""Workers: tasks between a source of calls and the buffer of their results."""
+
+import asyncio
+import contextlib
+
+from digitro_async.dispatch._call_run import CallRun, Phase
+from digitro_async.dispatch._call_services import CallServices
+from digitro_async.dispatch._call_source import LATER, LONG_READ, NO_MORE, CallSource
+from digitro_async.dispatch._live_clock import live_clock
+from digitro_async.dispatch._recorder import Recorder
+from digitro_async.dispatch._result_buffer import ResultBuffer
+from digitro_async.errors import (
+    ConfigurationError,
+    DigitroError,
+    DrainedError,
+    PABXPausedError,
+)
+from digitro_async.models import CallResult, DispatchItem
+
+__all__ = ["Workers"]
+
+
+class Workers:
+    """Tasks that read calls one after another and take each to its result.
+
+    Args:
+        services: The parts of the dispatcher that calls share.
+        source: The calls.
+        results: Takes the results.
+        recorder: Records every attempt, None where nobody does.
+    """
+
+    def __init__(
+        self,
+        services: CallServices,
+        source: CallSource,
+        results: ResultBuffer,
+        recorder: Recorder | None,
+    ) -> None:
+        self._services = services
+        self._limit = services.router.capacity
+        self._source = source
+        self._results = results
+        self._recorder = recorder
+        self._runs: dict[asyncio.Task[None], CallRun | None] = {}
+        self._open = 0  # calls read whose result is not there yet
+        self._delivered: asyncio.Event | None = None
+        self._is_stopped = False
+
+    @property
+    def are_done(self) -> bool:
+        """Whether no further result will come."""
+        return not self._runs and not self._open
+
+    def start(self) -> None:
+        """Start the first worker; each starts the next where it finds a call."""
+        # Not by the loop's task factory: an eager one would read the whole source here.
+        worker = asyncio.Task(self._work(), loop=asyncio.get_running_loop())
+        self._runs[worker] = None
+        worker.add_done_callback(self._retire)
+
+    def stop(self, fault: BaseException | None = None) -> None:
+        """Start no further call, and let what is on the wire finish.
+
+        Calls that were read and wait for their turn end NOT_SENT with
+        ``DrainedError``.
+
+        Args:
+            fault: The error to raise after the last result.
+        """
+        self._source.close(fault)
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self._results.make_room()
+        for worker, call_run in self._runs.items():
+            if call_run is None or not call_run.stop_soon():
+                worker.cancel()
+
+    def stop_reading(self, fault: BaseException) -> None:
+        """Read no further call; those that were read end as their PABX say.
+
+        Args:
+            fault: The error to raise after the last result.
+        """
+        if self._is_stopped or self._source.exhausted:
+            return
+        self._source.close(fault)
+        self._is_stopped = True
+        self._results.make_room()
+        for worker, call_run in self._runs.items():
+            if call_run is None:  # it reads, or waits for room
+                worker.cancel()
+
+    async def wait(self) -> None:
+        """Wait until every worker has ended and every call read has its result."""
+        while self._runs:
+            await asyncio.wait(list(self._runs))
+        while self._open:
+            self._delivered = self._delivered or asyncio.Event()
+            self._delivered.clear()
+            await self._delivered.wait()
+
+    async def abort(self) -> None:
+        """Cut off what is on the wire, and see to it that its results are kept."""
+        for worker in self._runs:
+            worker.cancel()
+        while not self.are_done:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.wait()
+
+    async def _work(self) -> None:  # noqa: C901, PLR0912 - one call after another
+        me = asyncio.current_task()
+        assert me is not None  # noqa: S101 - for the type checker
+        clock, services, source = live_clock(), self._services, self._source
+        before = clock()
+        while not self._is_stopped:
+            try:
+                item = source.read_nowait()
+                waited = item is LATER
+                if waited:
+                    item = await source.read()
+            except BaseException:  # the process is told to end, or this task is
+                self.stop()
+                raise
+            if item is NO_MORE:
+                if source.fault is not None:
+                    self.stop()
+                return
+            if len(self._runs) < self._limit and not self._is_stopped:
+                self.start()
+            if isinstance(item, DispatchItem):
+                call, pabx, key = item.call, item.pabx, item.key
+            else:
+                call, pabx, key = item, None, None
+            call_run = CallRun(
+                services, call, clock, pabx, key, self._recorder, self._deliver
+            )
+            if call_run.began - before > LONG_READ and not waited:
+                source.warn_of_a_long_read()
+            self._runs[me] = call_run
+            self._open += 1
+            try:
+                if self._is_stopped:  # the source gave a call all the same
+                    result = self._cut_short(call_run)
+                else:
+                    result = await call_run.run(wait_while_paused=True)
+            except asyncio.CancelledError:
+                result = self._cut_short(call_run)
+            except BaseException:
+                self._open -= 1
+                raise
+            self._runs[me] = None
+            before = call_run.ended or call_run.began
+            if result is not None:
+                self._deliver(result)
+            if len(self._results.ready) >= self._results.size and not self._is_stopped:
+                await self._results.wait_for_room()
+                before = clock()
+
+    def _retire(self, worker: asyncio.Task[None]) -> None:
+        del self._runs[worker]
+        if worker.cancelled():
+            self._stop_for_a_cancellation()
+        elif worker.exception() is not None:
+            self.stop(worker.exception())
+        self._results.wake()
+
+    def _cut_short(self, call_run: CallRun) -> CallResult | None:
+        """Return the result of a call whose worker was cancelled.
+
+        Returns:
+            The result; None where it is still being recorded: it is delivered then.
+        """
+        self._stop_for_a_cancellation()
+        if call_run.result is not None or call_run.phase is Phase.RECORDING:
+            return call_run.result
+        drained = DrainedError(reason="drained", attempts=call_run.attempts)
+        return call_run.end(call_run.clock(), drained)
+
+    def _stop_for_a_cancellation(self) -> None:
+        """Stop where somebody ends every task there is; what was left was not read."""
+        if not self._is_stopped:
+            self.stop(DrainedError(reason="cancelled"))
+
+    def _deliver(self, result: CallResult) -> None:
+        """Give the result of a call away; there is one for each."""
+        self._open -= 1
+        self._results.put(result)
+        if not self._open and self._delivered is not None:
+            self._delivered.set()
+        if result.error is not None:
+            self._look_for_an_end(result.error)
+
+    def _look_for_an_end(self, error: DigitroError) -> None:
+        """Stop where the error says that no call can be sent any more."""
+        if self._is_stopped:
+            return
+        is_over = isinstance(error, DrainedError)
+        if isinstance(error, PABXPausedError | ConfigurationError):
+            is_over = self._services.router.needs_resume
+        if is_over:
+            text = str(error.args[0])
+            self.stop(type(error)(text, pabx=error.pabx, reason=error.reason))

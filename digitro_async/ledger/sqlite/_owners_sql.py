@@ -1,0 +1,130 @@
+"""SQL of owners, their leases and what they claim."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from digitro_async.ledger._records import ClaimedContact, ClaimOwner
+from digitro_async.ledger._state import State, Step, next_state
+from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
+from digitro_async.ledger.sqlite._queries import (
+    CLAIMABLE,
+    EXPIRED,
+    MAY_TRY,
+    read_claimable,
+)
+
+__all__ = [
+    "begin_lease",
+    "claim_contacts",
+    "recover_all",
+    "recover_contacts",
+    "release_contacts",
+]
+
+_CLAIMED, _INTENT = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
+_OF_OWNER = "owner = (SELECT number FROM owner WHERE id = ?)"
+
+
+def begin_lease(
+    connection: sqlite3.Connection, owner: ClaimOwner, lease: float, now: float
+) -> int:
+    """Begin an owner's lease anew; return the ledger's number of the owner."""
+    (number,) = connection.execute(
+        "INSERT INTO owner (id, label, began_at, lease_until) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until"
+        " RETURNING number",
+        (owner.id, owner.label, now, now + lease),
+    ).fetchone()
+    return int(number)
+
+
+def claim_contacts(
+    connection: sqlite3.Connection,
+    owner: int,
+    *,
+    limit: int,
+    last: int,
+    max_attempts: int,
+    now: float,
+) -> list[ClaimedContact]:
+    """Claim contacts with numbers above ``last``, in the order of import.
+
+    Args:
+        connection: To the ledger.
+        owner: The ledger's number of the owner, whose lease has just begun.
+        limit: Most contacts.
+        last: Number of the contact after which to begin.
+        max_attempts: See ``MAY_TRY``.
+        now: The time by which leases are over.
+    """
+    claimed = read_claimable(connection, limit, last, max_attempts, now)
+    if claimed:
+        connection.execute(
+            "UPDATE contact SET state = ?, owner = ?"  # noqa: S608 - our own texts
+            f" WHERE number > ? AND number <= ? AND {CLAIMABLE} AND {MAY_TRY}",
+            (
+                STATE_CODES[next_state(State.PENDING, Step.CLAIM)],
+                *(owner, last, claimed[-1].number, now, max_attempts),
+            ),
+        )
+    return claimed
+
+
+def release_contacts(
+    connection: sqlite3.Connection, owner: ClaimOwner, numbers: Sequence[int] | None
+) -> None:
+    """Give claims of an owner back; all of them for None."""
+    becomes = STATE_CODES[next_state(State.CLAIMED, Step.RELEASE)]
+    which = "" if numbers is None else " AND number IN (SELECT value FROM json_each(?))"
+    connection.execute(
+        f"UPDATE contact SET state = ? WHERE state = ? AND {_OF_OWNER}{which}",  # noqa: S608 - our own texts
+        (
+            *(becomes, _CLAIMED, owner.id),
+            *(() if numbers is None else (json.dumps(list(numbers)),)),
+        ),
+    )
+
+
+def recover_contacts(
+    connection: sqlite3.Connection, now: float, owner: ClaimOwner | None
+) -> int:
+    """Close what an owner left open; count the intents that become unknown.
+
+    Args:
+        connection: To the ledger.
+        now: The time.
+        owner: The owner; None for every one whose lease is over.
+    """
+    if owner is None:
+        return _recover(connection, now, EXPIRED, (now,))
+    return _recover(connection, now, _OF_OWNER, (owner.id,))
+
+
+def recover_all(connection: sqlite3.Connection, now: float) -> int:
+    """Close what any owner left open: nobody has the file any more."""
+    connection.execute("BEGIN IMMEDIATE")
+    recovered = _recover(connection, now, "true", ())
+    connection.execute("COMMIT")
+    return recovered
+
+
+def _recover(
+    connection: sqlite3.Connection, now: float, which: str, values: tuple[object, ...]
+) -> int:
+    connection.execute(
+        "INSERT INTO event (contact, owner, step, at, pabx, reason)"  # noqa: S608 - ours
+        " SELECT number, owner, ?, ?, pabx, 'owner_gone' FROM contact"
+        f" WHERE state = ? AND {which}",
+        (STEP_CODES[Step.RECOVER], now, _INTENT, *values),
+    )
+    recovered = connection.execute(
+        "UPDATE contact SET state = ?, reason = 'owner_gone', settled_at = ?"  # noqa: S608 - ours
+        f" WHERE state = ? AND {which}",
+        (STATE_CODES[next_state(State.INTENT, Step.RECOVER)], now, _INTENT, *values),
+    ).rowcount
+    connection.execute(
+        f"UPDATE contact SET state = ? WHERE state = ? AND {which}",  # noqa: S608 - ours
+        (STATE_CODES[next_state(State.CLAIMED, Step.RECOVER)], _CLAIMED, *values),
+    )
+    return recovered

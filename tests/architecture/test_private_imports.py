@@ -1,0 +1,127 @@
+"""Tests use what users use, but for the package that a test file is named after."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import pytest
+from package_imports import MODULES, PACKAGE
+from source_files import SOURCE_FILES, SourceFile
+
+TABLES = "it compares what the documents say with the tables of the package"
+SPOILS = "it reads or makes files that only an older version or a mistake can make"
+WIRE = "it is the one place that gives tests the vendor's names"
+WHOLE = "what it tests is shared by these packages"
+UNNAMED = "its name says what happens to the package, and not which it is"
+
+# The files that import private modules of other packages, which, and why.
+EXCEPTIONS: dict[str, tuple[set[str], str]] = {
+    "tests/architecture/test_pins.py": ({"transport"}, WHOLE),
+    "tests/contracts/test_ambiguity.py": ({"campaign", "cli"}, WHOLE),
+    "tests/contracts/test_imports.py": ({"ledger"}, WHOLE),
+    "tests/contracts/test_slots_across_runs.py": ({"ledger"}, WHOLE),
+    "tests/crash/crash_violations.py": ({"ledger"}, SPOILS),
+    "tests/crash/crash_world_child.py": ({"ledger"}, SPOILS),
+    "tests/crash/crash_world_old.py": ({"ledger"}, SPOILS),
+    "tests/docs/test_tables.py": ({"cli"}, TABLES),
+    "tests/integration/cli/test_cli_signals.py": ({"_start"}, UNNAMED),
+    "tests/integration/test_blocked_loop.py": ({"dispatch", "transport"}, WHOLE),
+    "tests/integration/test_campaign.py": ({"dispatch", "ledger"}, WHOLE),
+    "tests/integration/test_client.py": ({"protocol"}, WIRE),
+    "tests/integration/test_contacts.py": ({"testing"}, WHOLE),
+    "tests/integration/test_fake_pabx.py": ({"protocol"}, WIRE),
+    "tests/integration/test_out_of_step.py": ({"cli"}, WHOLE),
+    "tests/integration/test_plugin.py": ({"protocol"}, WIRE),
+    "tests/integration/test_written_as_is.py": ({"cli", "contacts"}, WHOLE),
+    "tests/leaks/test_leaks_answers.py": ({"protocol"}, UNNAMED),
+    "tests/support/command_line.py": ({"cli"}, UNNAMED),
+    "tests/support/helpers.py": ({"protocol"}, WIRE),
+    "tests/support/simulated_calls.py": ({"protocol"}, WIRE),
+    "tests/support/slots_scene.py": ({"dispatch"}, UNNAMED),
+    "tests/support/zombie_child.py": ({"transport"}, UNNAMED),
+    "tests/test_reading_on.py": ({"transport"}, UNNAMED),
+    "tests/unit/test_cut_off.py": ({"dispatch"}, UNNAMED),
+    "tests/unit/test_dispatcher.py": ({"protocol"}, WIRE),
+    "tests/unit/test_drafts.py": ({"dispatch", "protocol"}, WHOLE),
+    "tests/unit/test_pacing_lost.py": ({"ledger"}, WHOLE),
+    "tests/unit/test_throttle.py": ({"protocol"}, UNNAMED),
+}
+
+
+def words_of_parts() -> dict[str, set[str]]:
+    """Return the names that lead to each part: its own, and those of its modules."""
+    words: dict[str, set[str]] = defaultdict(set)
+    for name in MODULES:
+        part, *inner = name.split(".")
+        words[part] |= {one.strip("_") for one in (part, *inner)} - {"init"}
+    return words
+
+
+WORDS = words_of_parts()
+
+
+def is_named_after(file: str, part: str) -> bool:
+    """Whether a test file's folder or name has the name of a part, or of a module."""
+    path = PurePosixPath(file).with_suffix("")
+    folders = "_".join(path.parts[1:-1])
+    name = f"_{folders}_{path.name.removeprefix('test_')}_"
+    return any(
+        f"_{form}_" in name
+        for word in WORDS[part]
+        for form in (word, f"{word}s", word.removesuffix("s"))
+    )
+
+
+def private_imports(tree: ast.Module) -> Iterator[str]:
+    """Yield the private modules of the package that a file imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            package, _, inner = name.partition(".")
+            if package != PACKAGE:
+                continue
+            module = inner if inner in MODULES else inner.rpartition(".")[0]
+            if module in MODULES and any(one[0] == "_" for one in module.split(".")):
+                yield module
+
+
+def strange_parts(file: SourceFile) -> set[str]:
+    """Return the parts whose private modules a file imports without their name."""
+    parts = {module.partition(".")[0] for module in private_imports(file.tree)}
+    # Everything may use the small helpers that everything is made of.
+    return {one for one in parts - {"_common"} if not is_named_after(file.name, one)}
+
+
+TESTS = [file for name, file in SOURCE_FILES.items() if name.startswith("tests/")]
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: file.name)
+def test_private_modules_stay_private(file: SourceFile) -> None:
+    """A test imports private modules of no package but that of its name."""
+    allowed, _ = EXCEPTIONS.get(file.name, (set(), ""))
+
+    assert strange_parts(file) <= allowed
+
+
+def test_what_is_private_is_seen() -> None:
+    """Each form of an import is seen, and each name that leads to a package."""
+    tree = ast.parse(
+        "from digitro_async.dispatch import _pacing, Dispatcher\n"
+        "from digitro_async.ledger.sqlite._codes import STATES\n"
+        "import digitro_async._start, digitro_async.client\n"
+        "def test():\n    from digitro_async.cli import _app\n"
+    )
+
+    assert set(private_imports(tree)) == {
+        *("dispatch._pacing", "ledger.sqlite._codes", "_start", "cli._app"),
+    }
+    assert is_named_after("tests/unit/test_pacing.py", "dispatch")
+    assert is_named_after("tests/unit/test_pacing_lost.py", "dispatch")
+    assert is_named_after("tests/integration/cli/test_anything.py", "cli")
+    assert not is_named_after("tests/unit/test_pacing.py", "ledger")
