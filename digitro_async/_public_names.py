@@ -8,6 +8,7 @@ from digitro_async.dispatch import (
     Dispatcher,
     DispatchResults,
     PABXStatistics,
+    Recorder,
     Statistics,
 )
 from digitro_async.errors import (
@@ -63,7 +64,7 @@ from digitro_async.settings import (
     TLSSettings,
     UnsetFields,
 )
-from digitro_async.transport import LeanSessionManager, SessionManager
+from digitro_async.transport import LeanSessionManager, SessionManager, Transport
 
 __all__ = [
     "PABX",
@@ -105,6 +106,7 @@ __all__ = [
     "PredictiveCall",
     "RateLimit",
     "RateWaitTimeoutError",
+    "Recorder",
     "RefusedError",
     "RejectedError",
     "RetrySettings",
@@ -118,6 +120,7 @@ __all__ = [
     "ThrottledError",
     "TimeoutSettings",
     "Timings",
+    "Transport",
     "UnexpectedRedirectError",
     "UnreadableAnswerError",
     "UnsetFields",

@@ -18,7 +18,7 @@ from digitro_async.errors import (
 )
 from digitro_async.models import PABX, CallAccepted, PredictiveCall
 from digitro_async.settings import PauseSettings, RetrySettings
-from digitro_async.transport import SessionManager
+from digitro_async.transport import SessionManager, Transport
 
 __all__ = ["DigitroClient"]
 
@@ -40,9 +40,12 @@ class DigitroClient:
         pause: When a PABX is paused because of what it answers.
         sessions: Connections to share with other clients; whoever made them closes
             them. None opens its own and closes it.
+        transport: Another implementation of ``Transport``, in place of ``sessions``;
+            whoever made it closes it.
 
     Raises:
-        ConfigurationError: If there is no PABX or two share a name.
+        ConfigurationError: If there is no PABX or two share a name, or both
+            ``sessions`` and ``transport`` are given.
     """
 
     def __init__(
@@ -52,10 +55,15 @@ class DigitroClient:
         retry: RetrySettings | None = None,
         pause: PauseSettings | None = None,
         sessions: SessionManager | None = None,
+        transport: Transport | None = None,
     ) -> None:
+        if sessions is not None and transport is not None:
+            raise ConfigurationError("give sessions or transport, not both")
+        # Beside a transport it opens nothing, and holds the client to one loop.
         self._sessions = sessions or SessionManager()
         self._owns_sessions = sessions is None
-        self._dispatcher = Dispatcher(pabx, self._sessions, retry=retry, pause=pause)
+        used = transport or self._sessions
+        self._dispatcher = Dispatcher(pabx, used, retry=retry, pause=pause)
         self._closed = False
 
     async def __aenter__(self) -> Self:

@@ -37,16 +37,18 @@ MAX_RETRY_AFTER: Final = 86_400.0
 """Longest wait that an error tells, a day. A server that echoes what it was sent may
 write a phone number there, which would stand in the error as that many seconds."""
 
-_ACCEPTED: Final = Outcome.ACCEPTED  # each time it is looked up costs a lot
+# Looked up once: a member of an enumeration takes long to look up.
+_ACCEPTED: Final = Outcome.ACCEPTED
 
 
-@attrs.define  # not frozen: made for every call, and that takes three times as long
+# Not frozen: made for every call, and that takes three times as long.
+@attrs.define
 class AttemptResult:
-    """One attempt, settled.
+    """The result of one attempt.
 
     Attributes:
-        classification: What is known of the call.
-        accepted: The acceptance, where that is what is known.
+        classification: Outcome and reason.
+        accepted: The acceptance, of the command's own class; None for other outcomes.
         retry_after: Seconds the PABX asked to wait, None if it did not say.
     """
 
@@ -81,7 +83,7 @@ def classify(seen: Observation, command: Command, *, now: float = 0.0) -> Attemp
 
 
 def repeated_call_id() -> AttemptResult:
-    """Return the settlement of an acceptance whose call id was seen before.
+    """Return the result of an acceptance whose call id was seen before.
 
     It may be an older call's answer, left over on a reused connection, so whether
     this call was placed is not known.
@@ -96,7 +98,7 @@ def repeated_call_id() -> AttemptResult:
 
 
 def doubtful_answer() -> AttemptResult:
-    """Return the settlement of a call whose answer may belong to another call.
+    """Return the result of a call whose answer may belong to another call.
 
     Its connection was found to be out of step with its requests.
     """
@@ -108,7 +110,7 @@ def doubtful_answer() -> AttemptResult:
 def error_of(
     settled: AttemptResult, seen: Observation, *, pabx: str, attempts: int
 ) -> DigitroError | None:
-    """Return the error of a settled attempt, None where it was accepted."""
+    """Return the error of an attempt, None where the call was accepted."""
     classification = settled.classification
     if classification.error is None:
         return None

@@ -2,9 +2,6 @@
 
 import asyncio
 import select
-import socket
-import ssl
-import struct
 from collections.abc import Callable, Coroutine
 from functools import partial
 from time import monotonic
@@ -13,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from digitro_async.errors import ConfigurationError
-from digitro_async.settings import PoolSettings, RateLimit, TLSSettings
+from digitro_async.settings import PoolSettings, RateLimit
+from digitro_async.transport._abortive_sockets import abortive_sockets
 from digitro_async.transport._tracked import PoolState, TrackedProtocol
 
 if TYPE_CHECKING:
@@ -22,62 +19,10 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["CheckedConnector", "abortive_sockets", "make_connector", "tls_of"]
+__all__ = ["CheckedConnector", "make_connector"]
 
 DEFAULT_REST = 0.1
 """Seconds that connections to a PABX with a cap rest: five more at 50 calls/s."""
-
-
-_LONGEST_USER_TIMEOUT = 2**31 - 1
-"""Milliseconds, 24 days: more is refused by ``setsockopt``, and no socket made."""
-
-
-def abortive_sockets(total: float) -> Any:
-    """Return a socket factory whose sockets leave nothing behind when closed.
-
-    A closed socket normally goes on delivering what the kernel still holds: a POST
-    that timed out here could ring a phone many seconds later, even after the process
-    was killed. ``SO_LINGER`` with zero time drops it (RST instead of FIN);
-    ``TCP_USER_TIMEOUT`` (RFC 5482; Linux) bounds how long sent data may stay
-    unacknowledged.
-
-    Args:
-        total: Seconds of one whole attempt.
-    """
-    linger = struct.pack("ii", 1, 0)
-    user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
-    milliseconds = int(min(max(1.0, total * 1000), _LONGEST_USER_TIMEOUT))
-
-    def make_socket(address: tuple[Any, ...]) -> socket.socket:
-        family, kind, protocol = address[:3]
-        made = socket.socket(family, kind, protocol)
-        try:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            if user_timeout is not None:
-                made.setsockopt(socket.IPPROTO_TCP, user_timeout, milliseconds)
-        except BaseException:
-            made.close()
-            raise
-        return made
-
-    return make_socket
-
-
-def tls_of(tls: TLSSettings) -> Any:
-    """Return what aiohttp takes for ``ssl``: always verifying.
-
-    Raises:
-        ConfigurationError: If the file of the certificate authority can't be read.
-    """
-    if tls.fingerprint is not None:
-        return aiohttp.Fingerprint(tls.fingerprint)
-    if tls.ca_file is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=tls.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        problem = type(error).__name__
-    raise ConfigurationError(f"ca_file can't be used ({problem}): {tls.ca_file}")
 
 
 class CheckedConnector(aiohttp.TCPConnector):

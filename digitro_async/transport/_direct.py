@@ -18,8 +18,9 @@ from yarl import URL
 from digitro_async.models import PABX
 from digitro_async.protocol import Evidence, Request
 from digitro_async.transport._endpoint import Endpoint, PerPath
+from digitro_async.transport._exchange import Response
 from digitro_async.transport._prepared_request import Answer, request_builder, send
-from digitro_async.transport._sessions import Response, SessionManager
+from digitro_async.transport._sessions import SessionManager
 
 __all__ = ["LeanSessionManager"]
 

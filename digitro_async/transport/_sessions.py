@@ -1,54 +1,29 @@
 """SessionManager: one pooled connector per PABX host, one session per PABX."""
 
 import asyncio
-from collections.abc import Awaitable, Hashable, Mapping
+from collections.abc import Awaitable, Coroutine, Hashable
 from contextlib import AsyncExitStack
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import aiohttp
 from yarl import URL
 
 from digitro_async.errors import ClientClosedError, WrongLoopError
 from digitro_async.models import PABX
-from digitro_async.privacy import Personal
-from digitro_async.protocol import (
-    ACCEPTED_STATUS,
-    MAX_ANSWER_BYTES,
-    Evidence,
-    Failure,
-    Observation,
-    Request,
-)
+from digitro_async.protocol import Evidence, Observation, Request
+from digitro_async.transport._abortive_sockets import tls_of
 from digitro_async.transport._connector import (
     CheckedConnector,
     make_connector,
-    tls_of,
 )
 from digitro_async.transport._endpoint import Endpoint, open_endpoint
 from digitro_async.transport._evidence import EvidencePayload
-from digitro_async.transport._failures import failure_of
+from digitro_async.transport._exchange import Response, exchange_once
 
-__all__ = ["Response", "SessionManager"]
+__all__ = ["SessionManager"]
 
 _POST: Final = aiohttp.ClientSession.post
 """aiohttp's own; where a test has put something in its place, that is called."""
-
-
-class Response(Protocol):
-    """What is asked of an answer. Read to its end it gives its connection back."""
-
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-
-    @property
-    def content(self) -> aiohttp.StreamReader: ...
-
-    def close(self) -> None:
-        """Close the connection, unless it was given back."""
-        ...
 
 
 class SessionManager:
@@ -88,9 +63,10 @@ class SessionManager:
         """Whether it was closed."""
         return self._closed
 
-    async def exchange(  # noqa: C901 - one attempt, told in order
+    # No coroutine of its own: every wake-up of a task passes through all of them.
+    def exchange(
         self, pabx: PABX, request: Request, evidence: Evidence
-    ) -> Observation:
+    ) -> Coroutine[Any, Any, Observation]:
         """POST a request once and return what was seen. See ``Transport``.
 
         Raises:
@@ -103,49 +79,7 @@ class SessionManager:
         endpoint = self._endpoints.get(pabx)
         if endpoint is None or self._closed or self._loop is not loop:
             endpoint = self._open(pabx)
-        response: Response | None = None
-        answer = b""
-        failure: Failure | None = None
-        task = asyncio.current_task(loop)
-        assert task is not None  # noqa: S101 - for the type checker
-        cancelling = task.cancelling()
-        endpoint.deadlines.start(task)
-        try:
-            try:
-                response = await self._post(endpoint, request, evidence)
-                content = response.content
-                if content.is_eof():  # it came in one piece, as nearly all do
-                    answer = content.read_nowait()
-                else:
-                    answer = await _read_answer(content)
-                if len(answer) > MAX_ANSWER_BYTES:
-                    failure = Failure.OVERSIZED
-            except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
-                failure = failure_of(
-                    error, waiting_for_pool=evidence.waiting_for_connection
-                )
-        except BaseException:
-            if response is not None:
-                response.close()
-            if not endpoint.deadlines.stop(task) or task.uncancel() > cancelling:
-                raise  # somebody else wished it
-            failure = (
-                Failure.POOL_TIMEOUT
-                if evidence.waiting_for_connection
-                else Failure.TIMEOUT
-            )
-        else:
-            if endpoint.deadlines.stop(task):
-                task.uncancel()
-        if response is None:
-            return Observation(evidence.request_started, failure=failure)
-        status = response.status
-        if status == ACCEPTED_STATUS and failure is None and evidence.request_started:
-            return Observation(evidence.request_started, status, answer)
-        response.close()  # an upgrade would stay open; what was read to its end stays
-        asked = response.headers.get("Retry-After")
-        wait = None if asked is None else Personal(asked)
-        return Observation(evidence.request_started, status, answer, failure, wait)
+        return exchange_once(self._post, endpoint, request, evidence)
 
     async def aclose(self) -> None:
         """Close every connection; calls on the wire are cut off, so drain before.
@@ -230,14 +164,3 @@ class SessionManager:
             raise WrongLoopError(
                 "this SessionManager belongs to another event loop; make one per loop"
             )
-
-
-async def _read_answer(content: aiohttp.StreamReader) -> bytes:
-    """Read the body, stopping just above the cap."""
-    parts = []
-    left = MAX_ANSWER_BYTES + 1
-    while left > 0 and not content.at_eof():
-        part = await content.read(left)
-        left -= len(part)
-        parts.append(part)
-    return b"".join(parts)

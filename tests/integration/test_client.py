@@ -16,6 +16,7 @@ from helpers import (
     API_KEY,
     Line,
     RawServer,
+    ScriptedTransport,
     answer,
     calls_to,
     everything_of,
@@ -664,3 +665,21 @@ asyncio.run(main())
     )
 
     assert done.stdout.split() == ["False", "True"]
+
+
+async def test_a_transport_of_ones_own() -> None:
+    """A client makes its calls through any transport, which its maker closes."""
+    transport = ScriptedTransport()
+    async with DigitroClient(make_pabx(), transport=transport) as client:
+        accepted = await client.make_predictive_call(make_call("04811112222"))
+
+    assert accepted.call_id == "one 1"
+    assert transport.destinations == ["04811112222"]
+
+
+async def test_sessions_beside_a_transport() -> None:
+    """Sessions and a transport together are refused: only one could be used."""
+    with pytest.raises(ConfigurationError, match="give sessions or transport"):
+        DigitroClient(
+            make_pabx(), sessions=SessionManager(), transport=ScriptedTransport()
+        )

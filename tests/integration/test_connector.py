@@ -34,12 +34,8 @@ from digitro_async import (
 )
 from digitro_async.protocol import Evidence
 from digitro_async.transport import _connector
-from digitro_async.transport._connector import (
-    CheckedConnector,
-    abortive_sockets,
-    make_connector,
-    tls_of,
-)
+from digitro_async.transport._abortive_sockets import abortive_sockets, tls_of
+from digitro_async.transport._connector import CheckedConnector, make_connector
 
 
 @pytest.fixture(autouse=True)

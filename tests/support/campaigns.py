@@ -13,7 +13,6 @@ from digitro_async import (
     CallResult,
     Campaign,
     DigitroClient,
-    Dispatcher,
     Outcome,
     PauseSettings,
     RetrySettings,
@@ -49,8 +48,7 @@ class ScriptedClient(DigitroClient):
         self, transport: Any, pabx: Any = None, *, pause: PauseSettings = NEVER
     ) -> None:
         pabx = pabx or make_pabx(max_in_flight=10)
-        super().__init__(pabx)
-        self._dispatcher = Dispatcher(pabx, transport, retry=ONCE, pause=pause)
+        super().__init__(pabx, transport=transport, retry=ONCE, pause=pause)
 
 
 def number_of(line: int) -> str:

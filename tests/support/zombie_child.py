@@ -48,7 +48,7 @@ def ordinary_sockets(total: float) -> Any:
 async def call(base_url: str, name: str, sockets: str, total: float) -> None:
     """Make a call, wait for the word, and make another on the same connection."""
     if sockets == "ordinary":
-        _connector.abortive_sockets = ordinary_sockets
+        _connector.abortive_sockets = ordinary_sockets  # type: ignore[attr-defined]  # not exported
     pabx = PABX("zombie", base_url, 1, "key", timeouts=TimeoutSettings(total=total))
     once = RetrySettings(max_attempts=1)
     async with DigitroClient(pabx, retry=once) as client:

@@ -1,0 +1,61 @@
+"""Sockets that leave nothing behind when they are closed, and whom TLS trusts."""
+
+import socket
+import ssl
+from typing import Any, Final
+
+import aiohttp
+
+from digitro_async._common.sockets import reset_on_close
+from digitro_async.errors import ConfigurationError
+from digitro_async.settings import TLSSettings
+
+__all__ = ["abortive_sockets", "tls_of"]
+
+_LONGEST_USER_TIMEOUT: Final = 2**31 - 1
+"""Milliseconds, 24 days: more is refused by ``setsockopt``, and no socket made."""
+
+
+def abortive_sockets(total: float) -> Any:
+    """Return a socket factory whose sockets are closed with RST.
+
+    Args:
+        total: Seconds of one whole attempt.
+    """
+    # A closed socket normally goes on delivering what the kernel still holds: a POST
+    # that timed out here could ring a phone many seconds later, even after the process
+    # was killed. RST instead of FIN drops it; TCP_USER_TIMEOUT (RFC 5482; Linux) bounds
+    # how long sent data may stay unacknowledged.
+    user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
+    milliseconds = int(min(max(1.0, total * 1000), _LONGEST_USER_TIMEOUT))
+
+    def make_socket(address: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol = address[:3]
+        made = socket.socket(family, kind, protocol)
+        try:
+            reset_on_close(made)
+            if user_timeout is not None:
+                made.setsockopt(socket.IPPROTO_TCP, user_timeout, milliseconds)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    return make_socket
+
+
+def tls_of(tls: TLSSettings) -> Any:
+    """Return the value of aiohttp's ``ssl``: it always verifies.
+
+    Raises:
+        ConfigurationError: If the file of the certificate authority can't be read.
+    """
+    if tls.fingerprint is not None:
+        return aiohttp.Fingerprint(tls.fingerprint)
+    if tls.ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=tls.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        problem = type(error).__name__
+    raise ConfigurationError(f"ca_file can't be used ({problem}): {tls.ca_file}")

@@ -1,0 +1,108 @@
+"""One POST, and the observation of what came back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import aiohttp
+
+from digitro_async.privacy import Personal
+from digitro_async.protocol import (
+    ACCEPTED_STATUS,
+    MAX_ANSWER_BYTES,
+    Evidence,
+    Failure,
+    Observation,
+    Request,
+)
+from digitro_async.transport._failures import failure_of
+
+__all__ = ["Response", "exchange_once"]
+
+
+class Response(Protocol):
+    """An answer. Read to its end it gives its connection back."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def content(self) -> aiohttp.StreamReader: ...
+
+    def close(self) -> None:
+        """Close the connection, unless it was given back."""
+        ...
+
+
+Post = Callable[[Any, Request, Evidence], Awaitable[Response]]
+
+
+async def exchange_once(  # noqa: C901 - one attempt, told in order
+    post: Post, endpoint: Any, request: Request, evidence: Evidence
+) -> Observation:
+    """Send a request within the time of one attempt, and observe what comes back.
+
+    Args:
+        post: Sends it; the content of its response is still to be read.
+        endpoint: The endpoint of the PABX.
+        request: The request.
+        evidence: Set while the attempt goes on.
+
+    Raises:
+        asyncio.CancelledError: If somebody else than the deadline cancels it.
+    """
+    response: Response | None = None
+    answer = b""
+    failure: Failure | None = None
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - for the type checker
+    cancelling = task.cancelling()
+    endpoint.deadlines.start(task)
+    try:
+        try:
+            response = await post(endpoint, request, evidence)
+            content = response.content
+            if content.is_eof():  # it came in one piece, as nearly all do
+                answer = content.read_nowait()
+            else:
+                answer = await _read_answer(content)
+            if len(answer) > MAX_ANSWER_BYTES:
+                failure = Failure.OVERSIZED
+        except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
+            failure = failure_of(
+                error, waiting_for_pool=evidence.waiting_for_connection
+            )
+    except BaseException:
+        if response is not None:
+            response.close()
+        if not endpoint.deadlines.stop(task) or task.uncancel() > cancelling:
+            raise  # somebody else wished it
+        failure = (
+            Failure.POOL_TIMEOUT if evidence.waiting_for_connection else Failure.TIMEOUT
+        )
+    else:
+        if endpoint.deadlines.stop(task):
+            task.uncancel()
+    if response is None:
+        return Observation(evidence.request_started, failure=failure)
+    status = response.status
+    if status == ACCEPTED_STATUS and failure is None and evidence.request_started:
+        return Observation(evidence.request_started, status, answer)
+    response.close()  # an upgrade would stay open; what was read to its end stays
+    asked = response.headers.get("Retry-After")
+    wait = None if asked is None else Personal(asked)
+    return Observation(evidence.request_started, status, answer, failure, wait)
+
+
+async def _read_answer(content: aiohttp.StreamReader) -> bytes:
+    """Read the body, stopping just above the cap."""
+    parts = []
+    left = MAX_ANSWER_BYTES + 1
+    while left > 0 and not content.at_eof():
+        part = await content.read(left)
+        left -= len(part)
+        parts.append(part)
+    return b"".join(parts)
