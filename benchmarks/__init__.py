@@ -1,1 +1,1 @@
-"""How fast the client is, beside plain loops: ``python -m benchmarks``."""
+"""Measures the speed of this client beside others: ``python -m benchmarks``."""

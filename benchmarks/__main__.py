@@ -7,17 +7,19 @@ from typing import Any
 
 import attrs
 
-from benchmarks import nginx, results, wrk
-from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.machine import choose_cores, describe, headline
-from benchmarks.memory import memory_report, run_memory
-from benchmarks.micro import MicroJob, micro_report, run_micro
-from benchmarks.report import table
-from benchmarks.rounds import Plan, run_rounds
-from benchmarks.scenarios import SCENARIOS, Scenario
-from benchmarks.selection import choose, line_up
-from benchmarks.summary import as_record, medians, ratios
-from benchmarks.work import WrongRunError
+from benchmarks.contenders import wrk
+from benchmarks.harness.contender_table import CONTENDERS, Contender
+from benchmarks.harness.machine import choose_cores, describe, headline
+from benchmarks.harness.rounds import Plan, run_rounds
+from benchmarks.harness.scenarios import SCENARIOS, Scenario
+from benchmarks.harness.selection import choose, line_up
+from benchmarks.harness.work import WrongRunError
+from benchmarks.questions.memory import memory_report, run_memory
+from benchmarks.questions.micro import MicroJob, micro_report, run_micro
+from benchmarks.reporting import results
+from benchmarks.reporting.summary import as_record, medians, ratios
+from benchmarks.reporting.tables import table
+from benchmarks.servers import nginx
 
 PARTS = (*SCENARIOS, "micro", "memory")
 
@@ -124,7 +126,7 @@ def run_scenario(
 
     Args:
         scenario: The scenario.
-        plan: How much is measured.
+        plan: Extent of the run.
         contenders: Those that are installed.
         asked: Whether they were asked for by name.
     """

@@ -2,6 +2,8 @@
 
 from digitro_async.campaign import Campaign
 from digitro_async.client import DigitroClient
+from digitro_async.config import Config, load_config
+from digitro_async.contacts import ContactRow
 from digitro_async.dispatch import (
     Dispatcher,
     DispatchResults,
@@ -73,9 +75,11 @@ __all__ = [
     "ChannelNotFoundError",
     "ClaimLostError",
     "ClientClosedError",
+    "Config",
     "ConfigurationError",
     "ConnectFailedError",
     "ConnectionLostError",
+    "ContactRow",
     "DigitroClient",
     "DigitroError",
     "DispatchItem",
@@ -118,6 +122,7 @@ __all__ = [
     "UnreadableAnswerError",
     "UnsetFields",
     "WrongLoopError",
+    "load_config",
     "open_ledger",
     "tune_process",
 ]

@@ -1,10 +1,12 @@
 """Calls: one class for each command, whose texts are kept where nothing shows them."""
 
+from collections.abc import Mapping
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import attrs
 
+from digitro_async._common.text import did_you_mean
 from digitro_async._common.validators import (
     MAX_TEXT,
     maybe_personal,
@@ -14,10 +16,19 @@ from digitro_async._common.validators import (
     problem_of_text,
     secret,
 )
-from digitro_async.errors import InvalidCallError
+from digitro_async.errors import ConfigurationError, InvalidCallError
 from digitro_async.privacy import Masked, Personal, Secret
 
-__all__ = ["Call", "PredictiveCall"]
+__all__ = [
+    "NEEDED_FIELDS",
+    "OPTIONAL_FIELDS",
+    "OWN_FIELDS",
+    "Call",
+    "PredictiveCall",
+    "check_defaults",
+    "check_field_names",
+    "problem_of_fields",
+]
 
 
 class _CallTexts(Masked):
@@ -217,3 +228,79 @@ def _problem_of(texts: object) -> str | None:
         if problem:
             return f"{field.name} {problem}"
     return None
+
+
+OWN_FIELDS: Final = tuple(
+    field.name for field in attrs.fields(PredictiveCall) if field.name != "destination"
+)
+"""The fields that a row may have for itself, and that may have a default."""
+
+OPTIONAL_FIELDS: Final[Mapping[str, str | None]] = {
+    field.name: field.default
+    for field in attrs.fields(PredictiveCall)
+    if field.default is not attrs.NOTHING
+}
+"""The fields that a call does without, and the value of each then."""
+
+NEEDED_FIELDS: Final = tuple(name for name in OWN_FIELDS if name not in OPTIONAL_FIELDS)
+"""The fields that a row or a default must give."""
+
+
+def problem_of_fields(values: Mapping[str, object]) -> str | None:
+    """Return what a call would refuse in some of its fields, naming the first.
+
+    The result is ``<field> <problem>`` and holds no value.
+
+    Args:
+        values: Fields of a call and their texts, wrapped or not.
+    """
+    texts: list[Any] = [opened(value) for value in values.values()]
+    try:
+        together = "".join(texts)
+    except TypeError:  # not text
+        together = "\0"
+    # One look at all of them is enough for nearly every row.
+    if together.isprintable() and len(together) <= MAX_TEXT and "" not in texts:
+        return None
+    for field in attrs.fields(PredictiveCall):
+        if field.name in values:
+            problem = problem_of_text(
+                opened(values[field.name]),
+                required=field.name in _REQUIRED,
+                lines=field.name == "user_data",
+            )
+            if problem:
+                return f"{field.name} {problem}"
+    return None
+
+
+def check_field_names(names: Mapping[str, object]) -> None:
+    """Refuse names that are no field which a row or a default may give.
+
+    Raises:
+        ConfigurationError: If there is one; the text names it.
+    """
+    for name in names:
+        if name not in OWN_FIELDS:
+            hint = did_you_mean(str(name), OWN_FIELDS)
+            raise ConfigurationError(f"{name!r} is no field of a call{hint}")
+
+
+def check_defaults(defaults: Mapping[str, object]) -> None:
+    """Refuse defaults of calls that no call could have.
+
+    Said once here, and not for each of a million contacts.
+
+    Args:
+        defaults: Fields of a call and their texts, wrapped as a call wraps them: tools
+            show the locals of an error's frames.
+
+    Raises:
+        ConfigurationError: If there is no such field, or its text can't be in a call.
+    """
+    if "destination" in defaults:
+        raise ConfigurationError("destination can't have a default")
+    check_field_names(defaults)
+    problem = problem_of_fields(defaults)
+    if problem:
+        raise ConfigurationError(f"call default {problem}")

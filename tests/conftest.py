@@ -2,16 +2,23 @@
 
 import asyncio
 import inspect
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import aioresponses.core
 import pytest
+import pytest_asyncio
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.streams import StreamReader
 from benchmark_modules import ROOT
 from hypothesis import HealthCheck, settings
+from ledgers import SHELVES, Shelf
+
+from digitro_async.ledger import Ledger
 
 settings.register_profile(
     "digitro_async", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -54,7 +61,26 @@ _mend_aioresponses()
 asyncio.set_event_loop(None)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let coverage measure the processes that run tests, and no program they start."""
+    if not getattr(config.option, "numprocesses", None):
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
 @pytest.fixture
 def checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let modules be imported from the top folder of the checkout."""
     monkeypatch.syspath_prepend(str(ROOT))
+
+
+@pytest.fixture(params=SHELVES)
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
+    """Return where the ledger of this test stands: once for each kind of ledger."""
+    return SHELVES[request.param](tmp_path)
+
+
+@pytest_asyncio.fixture
+async def ledger(shelf: Shelf) -> AsyncIterator[Ledger]:
+    """Yield an open ledger of each kind."""
+    async with shelf.ledger() as ledger:
+        yield ledger

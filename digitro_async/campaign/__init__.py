@@ -2,6 +2,15 @@
 
 from digitro_async.campaign._campaign import Campaign
 from digitro_async.campaign._campaign_run import CampaignRun
+from digitro_async.campaign._import import count_rows, import_rows
 from digitro_async.campaign._import_summary import ImportSummary
+from digitro_async.campaign._row_pages import RowFile
 
-__all__ = ["Campaign", "CampaignRun", "ImportSummary"]
+__all__ = [
+    "Campaign",
+    "CampaignRun",
+    "ImportSummary",
+    "RowFile",
+    "count_rows",
+    "import_rows",
+]

@@ -1,4 +1,4 @@
-"""CampaignRun: dials what is pending in a ledger, and gives back what it did not."""
+"""CampaignRun: dials the pending contacts of a ledger, and releases the others."""
 
 import asyncio
 import time
@@ -15,8 +15,8 @@ from digitro_async.campaign._run_guard import begin_turn, end_turn, knows_all
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import at_one_address, quarantine_of
 from digitro_async.errors import LedgerError, Outcome
-from digitro_async.ledger._ledger import Ledger, TellsOfLoss
 from digitro_async.ledger._ledger_clock import CLOCK, Clock, read_clock
+from digitro_async.ledger._ledger_port import Ledger, TellsOfLoss
 from digitro_async.ledger._places import PLACES, Places
 from digitro_async.ledger._reconciliation import QUARANTINE, seconds_of
 from digitro_async.ledger._records import ClaimedContact
@@ -51,6 +51,7 @@ class CampaignRun:
         max_attempts: int,
         *,
         partial: bool = False,
+        max_calls: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._client = client
@@ -63,6 +64,7 @@ class CampaignRun:
             build_call,
             page=max(SMALLEST_PAGE, client.dispatcher.capacity),
             max_attempts=max_attempts,
+            most=max_calls,
         )
         self._results = client.dispatch(claims, recorder=self._recorder)
 

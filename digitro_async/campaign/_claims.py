@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Self
 
 from digitro_async.errors import InvalidCallError
-from digitro_async.ledger._ledger import Ledger
+from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimedContact
 from digitro_async.models import DispatchItem, PredictiveCall
 
@@ -25,7 +25,8 @@ class Claims:
         ledger: An open ledger.
         build_call: Makes the call of a contact, or raises ``InvalidCallError``.
         page: Contacts that are claimed at once, ``LARGEST_PAGE`` at most.
-        max_attempts: Contacts that had so many attempts are left out.
+        max_attempts: Attempts after which a contact is left out.
+        most: Contacts after which it ends, None for no limit.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Claims:
         *,
         page: int,
         max_attempts: int,
+        most: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._build_call = build_call
@@ -42,6 +44,7 @@ class Claims:
         self._max_attempts = max_attempts
         self._page: deque[ClaimedContact] = deque()
         self._last = 0
+        self._left = most
 
     def next_ready(self) -> DispatchItem | None:
         """Return the next call where its contact is claimed already and can be called.
@@ -76,10 +79,15 @@ class Claims:
             await self._ledger.invalidate(contact.number, reason)
 
     async def _turn_page(self) -> None:
+        size = self._size if self._left is None else min(self._size, self._left)
+        if not size:
+            raise StopAsyncIteration
         claimed = await self._ledger.claim(
-            self._size, after=self._last, max_attempts=self._max_attempts
+            size, after=self._last, max_attempts=self._max_attempts
         )
         if not claimed:
             raise StopAsyncIteration
+        if self._left is not None:
+            self._left -= len(claimed)
         self._last = claimed[-1].number
         self._page.extend(claimed)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 from digitro_async.errors import DrainedError, LedgerError, Outcome
-from digitro_async.ledger._ledger import Ledger, SettlesAndTells, Told
+from digitro_async.ledger._ledger_port import Ledger, SettlesAndTells, Told
 from digitro_async.ledger._state import State, Step, step_for
 from digitro_async.protocol import AttemptResult, repeated_call_id
 

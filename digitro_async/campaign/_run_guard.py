@@ -4,7 +4,7 @@ import weakref
 
 from digitro_async.dispatch import Dispatcher
 from digitro_async.errors import LedgerInUseError
-from digitro_async.ledger._ledger import Ledger
+from digitro_async.ledger._ledger_port import Ledger
 
 __all__ = ["begin_turn", "end_turn", "knows_all"]
 

@@ -25,6 +25,8 @@ def main(tokens: Sequence[str] | None = None) -> NoReturn:
 def _run(tokens: Sequence[str]) -> int:
     try:
         from digitro_async.cli._app import run  # noqa: PLC0415 - an extra
+
+        return run(tokens)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in {"cyclopts", "rich"}:
@@ -35,4 +37,3 @@ def _run(tokens: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    return run(tokens)

@@ -1,22 +1,29 @@
-"""The command tree."""
+"""The command tree. A command's own module is loaded when the command is run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from digitro_async.cli._call import call
-from digitro_async.cli._demo import demo
-from digitro_async.cli._dial import dial
 from digitro_async.cli._exit import Exit
-from digitro_async.cli._interrupts import hearing, raise_once
-from digitro_async.cli._ledger import reconcile, results, status
+from digitro_async.cli._interrupts import finish_first, hearing, raise_once
 from digitro_async.cli._output import prepare_streams, print_error
-from digitro_async.cli._runner import finish_first
-from digitro_async.cli._simulate import simulate
-from digitro_async.cli._usage import usage_problem
 from digitro_async.errors import DigitroError
 
-__all__ = ["app", "run"]
+__all__ = ["COMMANDS", "app", "run"]
+
+# Each text is also the first line of the command's docstring. It stands here so that
+# `digitro --help` loads no command: that would be the HTTP library and the simulator.
+COMMANDS: Final[Mapping[str, str]] = {
+    "demo": "Dial made-up contacts through a simulated PABX and show the outcome.",
+    "simulate": "Run a simulated PABX until Ctrl-C.",
+    "call": "Make one predictive call and print the call id that the PABX gave it.",
+    "dial": "Call every contact of a CSV file once and record each outcome.",
+    "status": "Print how many contacts are in each state, also during a dial.",
+    "results": "Print one row for each contact: state, call id, attempts, times.",
+    "reconcile": "Record the outcome of an unknown contact, with evidence for it.",
+}
+"""Name of each command to its purpose."""
 
 app = App(
     name="digitro",
@@ -24,8 +31,8 @@ app = App(
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,  # `run` does that
 )
-for command in (demo, simulate, call, dial, status, results, reconcile):
-    app.command(command)
+for _name, _help in COMMANDS.items():
+    app.command(f"digitro_async.cli._{_name}:{_name}", name=_name, help=_help)
 
 
 def run(tokens: Sequence[str]) -> int:
@@ -33,6 +40,10 @@ def run(tokens: Sequence[str]) -> int:
     prepare_streams()
     with hearing() as interrupts:
         try:
+            if tokens and tokens[0] in COMMANDS:
+                # A signal ends the process while libraries are loaded: an exception
+                # in the middle of an import may be swallowed there.
+                app[tokens[0]]
             interrupts.do(raise_once)
             code = _run(tokens)
             interrupts.do(finish_first)
@@ -53,6 +64,8 @@ def _run(tokens: Sequence[str]) -> int:
             result_action="return_value",
         )
     except CycloptsError as error:
+        from digitro_async.cli._usage import usage_problem  # noqa: PLC0415 - rarely
+
         problem = usage_problem(error, app)
     except DigitroError as error:
         problem = str(error)

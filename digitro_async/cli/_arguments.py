@@ -1,13 +1,14 @@
-"""Values of a command line that are taken as they are meant, or not at all."""
+"""Kinds of values on a command line: taken as they are meant, or refused."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from cyclopts import CoercionError, Parameter, Token
+from cyclopts.validators import Number
 
-__all__ = ["LEDGER", "WHOLE"]
+__all__ = ["LEDGER", "WHOLE", "AtLeastOne", "MaxAttempts", "Switch"]
 
 _DIGITS: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _ADDRESS: Final = re.compile(r"(sqlite3?|file|postgres(ql)?|mysql):", re.IGNORECASE)
@@ -21,7 +22,10 @@ def _whole_number(_: Any, tokens: Sequence[Token]) -> int:
 
 def _check_path(_: Any, path: Path | None) -> None:
     if path is not None and _ADDRESS.match(str(path)):
-        raise ValueError("is a file's path and no address")
+        raise ValueError(
+            "must be the path of a file, such as campaign.db, and no address: "
+            "a ledger on a server is not supported yet"
+        )
 
 
 WHOLE: Final = Parameter(converter=_whole_number)
@@ -30,3 +34,12 @@ WHOLE: Final = Parameter(converter=_whole_number)
 LEDGER: Final = Parameter(validator=_check_path)
 """A ledger. Taken for a path, an address would be a new one, which has called nobody.
 A file whose name looks like an address is named by its whole path."""
+
+Switch = Annotated[bool, Parameter(negative="")]
+"""An option without a value."""
+
+AtLeastOne = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]
+"""A whole number of 1 or more."""
+
+MaxAttempts = AtLeastOne
+"""Attempts after which a contact is out of attempts."""

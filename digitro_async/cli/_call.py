@@ -2,19 +2,20 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
-from digitro_async.cli._exit import Course, Exit
+from digitro_async.cli._client import open_client
+from digitro_async.cli._exit import Course, Exit, exit_after_call
+from digitro_async.cli._interrupts import ends_anyway
 from digitro_async.cli._output import hand_out, print_error
-from digitro_async.cli._runner import ends_anyway, on_interrupt, run_tuned, to_its_end
+from digitro_async.cli._process import on_interrupt, run_tuned, to_its_end
 from digitro_async.client import DigitroClient
-from digitro_async.config._config import Config, load_config
+from digitro_async.config import Config, load_config
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
     InvalidCallError,
     Outcome,
-    PABXPausedError,
-    RefusedError,
 )
 from digitro_async.models import PredictiveCall
 
@@ -30,7 +31,7 @@ def call(
     pabx: str | None = None,
     user_data: str | None = None,
 ) -> Exit:
-    """Make one predictive call and print the call id the PABX gave it.
+    """Make one predictive call and print the call id that the PABX gave it.
 
     Args:
         destination: The number to dial, exactly as the PABX shall get it.
@@ -38,8 +39,8 @@ def call(
         pabx: Name of the PABX that must take it.
         user_data: Free text that travels with the call.
     """
-    loaded = load_config(config)
-    fields = dict(loaded.call) | {"destination": destination}
+    loaded = load_config(config, can_resume=False)
+    fields: dict[str, Any] = {**loaded.call, "destination": destination}
     if user_data is not None:
         fields["user_data"] = user_data
     for name in ("device", "device_password"):
@@ -53,18 +54,18 @@ def call(
 async def _make(
     config: Config, call: PredictiveCall, pabx: str | None, course: Course
 ) -> Exit:
-    client = DigitroClient(config.pabx, retry=config.retry, pause=config.pause)
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - for the type checker
     interrupted = False
 
-    def interrupt() -> None:
-        nonlocal interrupted
-        interrupted = True
-        client.dispatcher.pause(reason="interrupted")
-        print_error("interrupted: waiting for the answer (again: cutting it off)")
+    async with open_client(config) as client:
 
-    async with client:
+        def interrupt() -> None:
+            nonlocal interrupted
+            interrupted = True
+            client.dispatcher.pause(reason="interrupted")
+            print_error("interrupted: waiting for the answer (again: cutting it off)")
+
         course.dialled = True  # or may have, from here on
         with on_interrupt(interrupt, task.cancel):
             try:
@@ -83,10 +84,7 @@ async def _make(
                 ends_anyway()
     hint = f" ({_LOOK_FIRST})" if problem.may_have_dialed else ""
     print_error(f"{problem.outcome}: {problem}{hint}")
-    if interrupted:
-        return Exit.INTERRUPTED
-    paused = isinstance(problem, RefusedError | PABXPausedError)
-    return Exit.PAUSED if paused else Exit.INCOMPLETE
+    return exit_after_call(problem, interrupted=interrupted)
 
 
 def _say_id(call_id: str) -> Exit:

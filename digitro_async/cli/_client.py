@@ -1,4 +1,4 @@
-"""The client that lists are dialled with."""
+"""The client that every command makes its calls with."""
 
 import contextlib
 import logging
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from digitro_async.cli._output import print_error
 from digitro_async.client import DigitroClient
-from digitro_async.config._config import Config
+from digitro_async.config import Config
 from digitro_async.transport import LeanSessionManager, SessionManager
 
 __all__ = ["open_client"]
@@ -14,7 +14,7 @@ __all__ = ["open_client"]
 
 @contextlib.asynccontextmanager
 async def open_client(config: Config) -> AsyncIterator[DigitroClient]:
-    """Open a client as the configuration says."""
+    """Open a client as the configuration says, and print the library's warnings."""
     manager = LeanSessionManager() if config.lean else SessionManager()
     with _warnings_printed():
         async with (
@@ -26,8 +26,8 @@ async def open_client(config: Config) -> AsyncIterator[DigitroClient]:
             yield client
 
 
-class _Printing(logging.Handler):
-    """Prints what the library warns of."""
+class _WarningPrinter(logging.Handler):
+    """Prints the library's warnings."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one warning on stderr."""
@@ -37,9 +37,10 @@ class _Printing(logging.Handler):
 @contextlib.contextmanager
 def _warnings_printed() -> Iterator[None]:
     """Print the library's warnings while the block runs: nobody else would."""
-    logger, printing = logging.getLogger("digitro_async"), _Printing(logging.WARNING)
-    logger.addHandler(printing)
+    logger = logging.getLogger("digitro_async")
+    printer = _WarningPrinter(logging.WARNING)
+    logger.addHandler(printer)
     try:
         yield
     finally:
-        logger.removeHandler(printing)
+        logger.removeHandler(printer)

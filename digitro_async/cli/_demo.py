@@ -1,4 +1,4 @@
-"""``digitro demo``: the whole thing on a simulator, with nothing to set up."""
+"""``digitro demo``: a whole dial through a simulator, with nothing to set up."""
 
 import collections
 import contextlib
@@ -8,21 +8,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from digitro_async._common.private_files import create_own, make_own_folder
-from digitro_async.cli._arguments import WHOLE
-from digitro_async.cli._campaign import dial_campaign
+from digitro_async.cli._arguments import AtLeastOne
+from digitro_async.cli._chosen_ledger import ChosenLedger, default_ledger
+from digitro_async.cli._dial_list import dial_list
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
-from digitro_async.cli._insisting import InsistingToDial
-from digitro_async.cli._ledger import write_results
+from digitro_async.cli._ledger_options import InsistingToDial
 from digitro_async.cli._output import print_line
-from digitro_async.cli._runner import run_tuned, to_its_end
-from digitro_async.config._config import load_config
+from digitro_async.cli._process import run_tuned, to_its_end
+from digitro_async.cli._results import write_results
+from digitro_async.config import load_config
 from digitro_async.contacts import RejectsFile, open_contacts
 from digitro_async.errors import ConfigurationError
 from digitro_async.protocol import WIRE_NAMES
@@ -45,21 +42,20 @@ device_password = "4567"
 route = "0"
 """
 
-_AtLeastOne = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]
 _NOBODY_RINGS = InsistingToDial(any_file_system=True)
 _SECONDS_TO_END = 10
 
 
 def demo(
     *,
-    contacts: _AtLeastOne = 500,
-    rate: _AtLeastOne = 50,
+    contacts: AtLeastOne = 500,
+    rate: AtLeastOne = 50,
     directory: Path | None = None,
 ) -> Exit:
-    """Dial made-up contacts through a simulated PABX and show what came of it.
+    """Dial made-up contacts through a simulated PABX and show the outcome.
 
     Args:
-        contacts: How many made-up contacts.
+        contacts: Number of made-up contacts.
         rate: Calls a second.
         directory: New folder for the files; by default one with the time in its name.
     """
@@ -81,15 +77,13 @@ def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> E
         with open(config_file, "x", encoding="utf-8", opener=create_own) as file:
             file.write(text)
         config = load_config(config_file)
-        ledger = folder / "campaign.db"
+        ledger = default_ledger(sample)
         with (
-            open_contacts(
-                sample, defaults=config.call, allow_duplicates=True
-            ) as opened,
+            open_contacts(sample, defaults=config.call) as opened,
             RejectsFile(folder / "rejects.csv") as rejected,
         ):
             plan = Plan(insist=_NOBODY_RINGS, contacts=opened, rejects=rejected)
-            code = run_tuned(dial_campaign(config, ledger, plan, course))
+            code = run_tuned(dial_list(config, ChosenLedger(ledger), plan, course))
     _say_record(record)
     write_results(ledger, folder / "results.csv")
     print_line(f"results in {folder / 'results.csv'}")
@@ -108,11 +102,11 @@ def _make(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _simulator(record: Path, rate: int) -> Iterator[str]:
-    """Run ``digitro simulate`` in a process of its own.
+    """Run ``digitro simulate`` in another process.
 
-    Its session is its own too: Ctrl-C is meant for the dialling, and the calls that
-    are on the wire then want their answers. It ends with its stdin, so even a demo
-    that is killed leaves none behind.
+    It has another session too: Ctrl-C is meant for the dial, whose calls on the wire
+    want their answers then. It ends with its stdin, so even a demo that is killed
+    leaves none behind.
     """
     words = ["simulate", "--port", "0", "--latency", "0.02", "--rate", str(rate)]
     words += ["--record", str(record), "--while-stdin"]
@@ -138,7 +132,7 @@ def _simulator(record: Path, rate: int) -> Iterator[str]:
 
 
 def _say_record(record: Path) -> None:
-    """Say what the simulator itself received: the independent witness."""
+    """Print the simulator's own record: it is the independent witness."""
     numbers: collections.Counter[str] = collections.Counter()
     window: collections.deque[float] = collections.deque()
     worst = 0

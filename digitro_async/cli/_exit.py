@@ -1,17 +1,24 @@
 """Exit codes of every command, and the one place that decides between them."""
 
 import enum
-from collections.abc import Mapping
 
 import attrs
 
-from digitro_async.errors import Outcome
+from digitro_async.errors import DigitroError, PABXPausedError, RefusedError
 
-__all__ = ["Course", "Exit", "exit_code_of"]
+__all__ = [
+    "Course",
+    "Exit",
+    "exit_after_call",
+    "exit_after_dial",
+    "exit_after_dry_run",
+    "exit_after_results",
+    "exit_after_status",
+]
 
 
 class Exit(enum.IntEnum):
-    """What the process leaves with."""
+    """Exit code of the process."""
 
     DONE = 0
     """Everything final and nothing unknown."""
@@ -23,17 +30,17 @@ class Exit(enum.IntEnum):
     """Stopped until somebody has looked: every PABX is paused, or a file failed in
     mid-run. The reason is printed, and the rest was not dialled."""
     INTERRUPTED = 130
-    """Interrupted: what was on the wire finished, the rest was not dialled."""
+    """Interrupted: calls on the wire finished, the rest was not dialled."""
 
 
 @attrs.define
 class Course:
-    """How a command went; whatever happens on the way, its exit code is decided here.
+    """Events on the way of a command that outweigh its ordinary exit code.
 
     Attributes:
         dialled: Whether a call may have gone out.
         interrupted: Whether a signal ended it before its end.
-        failure: What ended it before its end; empty where nothing did.
+        failure: The problem that ended it before its end; empty where there was none.
     """
 
     dialled: bool = False
@@ -44,7 +51,7 @@ class Course:
         """Return the exit code.
 
         Args:
-            ended: What it would be if nothing had happened on the way.
+            ended: The exit code of a course without such an event.
         """
         if self.interrupted:  # by somebody who waits for this and nothing else
             return Exit.INTERRUPTED
@@ -53,7 +60,40 @@ class Course:
         return ended
 
 
-def exit_code_of(outcomes: Mapping[Outcome, int], rejected_rows: int) -> Exit:
-    """Return the exit code of a list that was read to its end."""
-    others = sum(n for outcome, n in outcomes.items() if outcome != Outcome.ACCEPTED)
-    return Exit.INCOMPLETE if others or rejected_rows else Exit.DONE
+def exit_after_dial(
+    accepted: int, contacts: int, *, rejected_rows: int, is_whole: bool
+) -> Exit:
+    """Return the exit code of a run that came to its end.
+
+    Args:
+        accepted: Contacts of the ledger that are accepted.
+        contacts: All contacts of the ledger.
+        rejected_rows: Rows of the file that were no contacts.
+        is_whole: Whether every list is in the ledger to its end.
+    """
+    is_done = accepted == contacts and not rejected_rows and is_whole
+    return Exit.DONE if is_done else Exit.INCOMPLETE
+
+
+def exit_after_dry_run(rejected_rows: int) -> Exit:
+    """Return the exit code of a dry run that read the whole file."""
+    return Exit.INCOMPLETE if rejected_rows else Exit.DONE
+
+
+def exit_after_status(accepted: int, contacts: int, *, is_whole: bool) -> Exit:
+    """Return the exit code that tells how a ledger stands."""
+    is_done = accepted == contacts and is_whole
+    return Exit.DONE if is_done else Exit.INCOMPLETE
+
+
+def exit_after_results(*, is_written: bool, is_whole: bool) -> Exit:
+    """Return the exit code of results: whether all there will be were written."""
+    return Exit.DONE if is_written and is_whole else Exit.INCOMPLETE
+
+
+def exit_after_call(error: DigitroError, *, interrupted: bool) -> Exit:
+    """Return the exit code of one call that was not accepted."""
+    if interrupted:
+        return Exit.INTERRUPTED
+    paused = isinstance(error, RefusedError | PABXPausedError)
+    return Exit.PAUSED if paused else Exit.INCOMPLETE

@@ -1,19 +1,19 @@
-"""Puts a contact file into a ledger, and says which files are not in to their end."""
+"""Adds a contact file to a ledger, and checks which files were added to their end."""
 
 import asyncio
-from collections.abc import Iterable
 
 import attrs
 
-from digitro_async.campaign import Campaign, ImportSummary
+from digitro_async.campaign import Campaign, ImportSummary, count_rows
+from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course
-from digitro_async.cli._insisting import NOT_INSISTING_TO_DIAL, InsistingToDial
+from digitro_async.cli._ledger_options import NOT_INSISTING_TO_DIAL, InsistingToDial
+from digitro_async.cli._ledger_view import say_unfinished, unfinished
 from digitro_async.cli._output import print_error
-from digitro_async.cli._runner import on_interrupt
-from digitro_async.cli._tally import RunCounts
+from digitro_async.cli._process import on_interrupt
 from digitro_async.contacts import (
-    Contact,
     ContactFile,
+    ContactRow,
     ContinuedRejects,
     RejectCode,
     RejectedRow,
@@ -22,24 +22,28 @@ from digitro_async.contacts import (
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import Import, Ledger
 
-__all__ = ["Plan", "import_file", "is_whole", "say_unfinished", "unfinished"]
+__all__ = ["Plan", "count_file", "import_file", "is_whole"]
 
 
 @attrs.define
 class Plan:
-    """What is to be done with a ledger.
+    """How a list is dialled through its ledger.
 
     Attributes:
         allow_duplicates: Whether a contact is called as often as it stands in its file.
+        max_calls: Most contacts that this run calls, None for no limit.
         max_attempts: Attempts after which a contact is left pending.
-        insist: What the ledger is dialled in spite of.
-        contacts: The file that is put in first, if there is one.
-        rejects: Where its rows go that are no contacts.
+        insist: Doubts about the ledger that are put aside.
+        is_kept: Whether the ledger outlives the process.
+        contacts: The file that is added first, if there is one.
+        rejects: Takes the rows of the file that are no contacts.
     """
 
     allow_duplicates: bool = False
+    max_calls: int | None = None
     max_attempts: int = 5
     insist: InsistingToDial = NOT_INSISTING_TO_DIAL
+    is_kept: bool = True
     contacts: ContactFile | None = None
     rejects: RejectsFile | None = None
 
@@ -48,11 +52,11 @@ async def import_file(
     campaign: Campaign,
     contacts: ContactFile,
     plan: Plan,
-    tally: RunCounts,
+    counts: RunCounts,
     course: Course,
 ) -> bool:
-    """Put a file into the ledger; False where a signal ended that."""
-    adding = asyncio.ensure_future(_add(campaign, contacts, plan, tally))
+    """Add a file to the ledger; False where a signal ended that."""
+    adding = asyncio.ensure_future(_add(campaign, contacts, plan, counts))
 
     def interrupt() -> None:
         course.interrupted = True
@@ -61,15 +65,15 @@ async def import_file(
     with on_interrupt(interrupt, interrupt):
         await asyncio.wait([adding])
     if adding.cancelled():
-        print_error(
-            f"interrupted: {contacts.name} was not imported to its end and nobody was "
-            "called; name it again to go on"
-        )
+        end = "read to its end and nobody was called"
+        if plan.is_kept:
+            end = "imported to its end and nobody was called; name it again to go on"
+        print_error(f"interrupted: {contacts.name} was not {end}")
         return False
     imported = adding.result()
     print_error(
         f"{contacts.name}: {imported.new} new contacts, {imported.known} known before, "
-        f"{tally.rejected_rows} rejected rows"
+        f"{counts.rejected_rows} rejected rows"
     )
     if isinstance(plan.rejects, ContinuedRejects) and plan.rejects.has_moved:
         print_error(f"{contacts.name}: rejected rows are in {plan.rejects.name}")
@@ -78,32 +82,52 @@ async def import_file(
     return not course.interrupted
 
 
-async def _add(
-    campaign: Campaign, contacts: ContactFile, plan: Plan, tally: RunCounts
+async def count_file(
+    contacts: ContactFile, plan: Plan, counts: RunCounts
 ) -> ImportSummary:
-    def reject(row: RejectedRow) -> None:
-        tally.rejected_rows += 1
-        if plan.rejects is not None:
-            plan.rejects.write(row)
+    """Count the contacts of a file, and write its rejected rows, for a dry run."""
+    taker = _RejectTaker(contacts.name, plan, counts)
+    return await count_rows(
+        contacts,
+        repeated=taker.take_repeated,
+        rejected=taker.take,
+        allow_duplicates=plan.allow_duplicates,
+    )
 
-    def repeated(contact: Contact, line: int) -> None:
-        reject(
-            RejectedRow(
-                file=contacts.name,
-                line=contact.line,
-                reason=f"is the contact of line {line}",
-                code=RejectCode.DUPLICATE,
-            )
-        )
 
+async def _add(
+    campaign: Campaign, contacts: ContactFile, plan: Plan, counts: RunCounts
+) -> ImportSummary:
+    taker = _RejectTaker(contacts.name, plan, counts)
     return await campaign.add(
         contacts,
-        repeated=repeated,
-        rejected=reject,
+        repeated=taker.take_repeated,
+        rejected=taker.take,
         allow_duplicates=plan.allow_duplicates,
         edited=plan.insist.edited,
         finish=None if plan.rejects is None else plan.rejects.finish,
     )
+
+
+@attrs.frozen
+class _RejectTaker:
+    """Counts and writes the rows of a file that add nobody."""
+
+    file: str
+    plan: Plan
+    counts: RunCounts
+
+    def take(self, row: RejectedRow) -> None:
+        """Take a row that is no contact."""
+        self.counts.rejected_rows += 1
+        if self.plan.rejects is not None:
+            self.plan.rejects.write(row)
+
+    def take_repeated(self, row: ContactRow, line: int) -> None:
+        """Take a row whose contact was added from an earlier line."""
+        reason = f"is the contact of line {line}"
+        code = RejectCode.DUPLICATE
+        self.take(RejectedRow(file=self.file, line=row.line, reason=reason, code=code))
 
 
 async def is_whole(ledger: Ledger, plan: Plan) -> bool:
@@ -121,7 +145,7 @@ async def is_whole(ledger: Ledger, plan: Plan) -> bool:
     empty = not imports and not sum((await ledger.counts()).values())
     if empty:
         raise LedgerError(
-            "nothing was put into the ledger yet: name a contact file", reason="empty"
+            "nothing was added to the ledger yet: name a contact file", reason="empty"
         )
     return not missing
 
@@ -135,18 +159,3 @@ def _way_out(missing: Import, plan: Plan) -> str:
         )
     again = "name" if missing.file else "add"
     return f"{again} {name} again to go on, or --partial to dial what there is"
-
-
-def unfinished(imports: Iterable[Import]) -> list[Import]:
-    """Return the imports that lack contacts of their lists."""
-    return [one for one in imports if not one.is_whole]
-
-
-def say_unfinished(one: Import) -> str:
-    """Return what is said about an import that did not end."""
-    name = one.file or "a list of a program"
-    contacts = one.new + one.known + one.repeated
-    return (
-        f"not imported to its end: {name} "
-        f"({contacts} contacts and {one.rejected} rejected rows were read)"
-    )

@@ -1,6 +1,6 @@
 """Hears signals from the first moment of the command to its last.
 
-There is always one handler, and what a signal does is changed by one assignment, so
+There is always one handler, and the effect of a signal is changed by one assignment, so
 none is lost in between. The first process of a container would not even die of one that
 nobody hears.
 """
@@ -18,13 +18,15 @@ from digitro_async._start import INTERRUPTED, leave_at_once, signals
 __all__ = [
     "Interrupts",
     "current",
+    "ends_anyway",
+    "finish_first",
     "hearing",
     "leave_with",
     "raise_once",
 ]
 
 Act = Callable[[int], object]
-"""Takes how many signals came since it is what a signal does."""
+"""Acts on a signal; takes how many signals came since it was set."""
 
 _current: contextvars.ContextVar["Interrupts | None"] = contextvars.ContextVar(
     "interrupts", default=None
@@ -32,7 +34,7 @@ _current: contextvars.ContextVar["Interrupts | None"] = contextvars.ContextVar(
 
 
 def current() -> "Interrupts":
-    """Return what hears the signals of the command that runs here."""
+    """Return the ``Interrupts`` of the command that runs here."""
     return _current.get() or Interrupts()
 
 
@@ -48,7 +50,7 @@ def hearing() -> Iterator["Interrupts"]:
 
 
 class Interrupts:
-    """Hears SIGINT, SIGTERM and SIGHUP, and does what is right at the moment.
+    """Hears SIGINT, SIGTERM and SIGHUP, and acts as is right at the moment.
 
     One that was ignored when the process began (``nohup``, a job in the background)
     goes on being ignored.
@@ -106,7 +108,7 @@ class Interrupts:
 
 
 def raise_once(times: int) -> None:
-    """End what runs in order; a second time at once.
+    """End the command in order; a second time at once.
 
     Raises:
         KeyboardInterrupt: The first time.
@@ -114,6 +116,17 @@ def raise_once(times: int) -> None:
     if times > 1:
         leave_with(INTERRUPTED)
     raise KeyboardInterrupt
+
+
+def ends_anyway() -> None:
+    """Let the first signal change nothing from now on: the end is near."""
+    current().do(finish_first)
+
+
+def finish_first(times: int) -> None:
+    """Go on at the first signal; leave at the second."""
+    if times > 1:
+        leave_with(INTERRUPTED)
 
 
 def leave_with(code: int) -> NoReturn:

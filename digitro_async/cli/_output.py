@@ -1,4 +1,4 @@
-"""What the commands print. A reader that went away never ends a run.
+"""Prints lines and data of the commands; a reader that went away ends no run.
 
 ``digitro dial ... | head`` closes stdout early, a terminal can be hung up, a log's
 disk can fill up: calls are on the wire then, and their results matter more than any
@@ -55,9 +55,9 @@ def hand_out(lines: Iterable[bytes]) -> OSError | None:
 def prepare_streams() -> None:
     """Make the process's own streams fit for anything.
 
-    What an encoding lacks is written as an escape. A stream that was closed before the
-    process began (``>&-``) becomes the null device: its number would go to a socket
-    otherwise, and libuv ends the process for that.
+    A character that the encoding lacks is written as an escape. A stream that was
+    closed before the process began (``>&-``) becomes the null device: its number would
+    go to a socket otherwise, and libuv ends the process for that.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -91,7 +91,7 @@ def _put(data: bytes, out: BinaryIO) -> OSError | None:
 
 
 def _give_up(stream: TextIO) -> None:
-    """Take what is left: Python flushes once more at its end, and that would fail."""
+    """Send the rest to nowhere: Python flushes once more at its end and would fail."""
     with contextlib.suppress(OSError, ValueError):
         _turn_to_nothing(stream.fileno())
 

@@ -11,10 +11,10 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from digitro_async.cli._arguments import WHOLE
+from digitro_async.cli._arguments import WHOLE, Switch
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._output import print_line
-from digitro_async.cli._runner import on_interrupt, run_tuned
+from digitro_async.cli._process import on_interrupt, run_tuned
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import RateLimit
 from digitro_async.testing import FakePABX, FaultPlan
@@ -36,7 +36,7 @@ def simulate(
     latency: _Seconds = 0.0,
     rate: _Calls = None,
     per: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0,
-    throttle: Annotated[bool, Parameter(negative="")] = False,
+    throttle: Switch = False,
     faults: Path | None = None,
     record: Path | None = None,
     seed: Annotated[int, WHOLE] = 0,
@@ -47,14 +47,14 @@ def simulate(
     Args:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        channel_id: The event channel it knows.
-        api_key: The api key it takes. It is no secret: nothing rings.
-        latency: Seconds every answer takes.
+        channel_id: Id of the event channel that is open.
+        api_key: The api key that is valid. It is no secret: nothing rings.
+        latency: Seconds that every answer takes.
         rate: Cap on calls that is checked, in calls per ``--per`` seconds.
         per: Seconds of the cap's window.
-        throttle: Answer 429 above the cap instead of only counting.
+        throttle: Answer 429 above the cap, instead of only counting.
         faults: TOML file with faults to produce.
-        record: File that gets one JSON line for every call received.
+        record: File that gets one line of JSON for every call received.
         seed: Seed of everything random.
         while_stdin: End with stdin, and so with the process that holds it.
     """
@@ -108,7 +108,7 @@ async def _start(pabx: FakePABX) -> None:
     except ConfigurationError:
         raise
     except ValueError:
-        problem = "can't listen: that is no host"
+        problem = "can't listen: --host is no address"
     else:
         return
     raise ConfigurationError(f"the simulator {problem}")

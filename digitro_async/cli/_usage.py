@@ -1,4 +1,4 @@
-"""Says what is wrong with a command line, without the values that stand in it.
+"""Explains why a command line can't be used, without the values that stand in it.
 
 cyclopts' own texts repeat them, and one may be a phone number or a key that ends up
 in a log.

@@ -1,4 +1,4 @@
-"""``digitro.toml``: PABX, defaults of every call, retry and pause settings."""
+"""Reads ``digitro.toml`` for commands and programs."""
 
 from digitro_async.config._config import Config, load_config
 

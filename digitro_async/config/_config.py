@@ -1,12 +1,15 @@
-"""``digitro.toml`` -> PABX, defaults of every call, retry and pause settings.
+"""Reads ``digitro.toml``: PABX, defaults of every call, retry and pause settings.
 
-Values are checked by the settings they become, whose errors name the field; here the
-file and the line are added. No error shows a value: it may be a key or a password,
-even where another one belongs.
+Values are checked by the settings that they become, whose errors name the field; here
+the file and the line are added. No error shows a value: it may be a key or a password,
+even where another value belongs.
 """
 
+# Why not typed-settings: its errors know neither the line of a field nor that a value
+# must not be shown, and it would be one more dependency of every program.
+
+import os
 import re
-import ssl
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +17,13 @@ from typing import Any, TypeVar
 
 import attrs
 
+from digitro_async._common.validators import masked_fields, quiet_init
+from digitro_async.calls import OWN_FIELDS, PredictiveCall, problem_of_fields
 from digitro_async.config._location import ConfigLocation, Place, read_text
 from digitro_async.config._secrets import WRONG_TEXT, resolve_secrets
-from digitro_async.errors import ConfigurationError, InvalidCallError
-from digitro_async.models import PABX, PredictiveCall
+from digitro_async.errors import ConfigurationError
+from digitro_async.models import PABX
+from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import (
     PauseSettings,
     PoolSettings,
@@ -32,20 +38,28 @@ __all__ = ["Config", "load_config"]
 _Built = TypeVar("_Built")
 
 
+def _wrapped(call: Mapping[str, Any]) -> dict[str, Any]:
+    return masked_fields(PredictiveCall, call)
+
+
+@quiet_init
 @attrs.frozen(kw_only=True)
 class Config:
-    """What a configuration file says.
+    """The settings of one configuration file.
 
     Attributes:
-        pabx: The PABX to dial through.
-        call: Field of a call to text, for contacts that leave it open.
-        retry: When a call that was not placed is sent again.
-        pause: When a PABX is paused.
+        pabx: The PABX to dial through, for ``DigitroClient``.
+        call: Field of a call to text, for contacts that leave the field open; secrets
+            and personal data are wrapped.
+        retry: The rule when a call that was not placed is sent again.
+        pause: The rule when a PABX is paused.
         lean: Whether lists are dialled over the lean transport.
     """
 
     pabx: tuple[PABX, ...]
-    call: Mapping[str, str] = attrs.field(repr=False)
+    call: Mapping[str, str | Secret | Personal] = attrs.field(
+        converter=_wrapped, repr=False
+    )
     retry: RetrySettings
     pause: PauseSettings
     lean: bool = False
@@ -58,31 +72,41 @@ _TABLES: Mapping[str, type[Any]] = {
     "tls": TLSSettings,
 }
 _PASSWORDS = ("device_password", "account_password")
-_CALL_FIELDS = tuple(
-    field.name for field in attrs.fields(PredictiveCall) if field.name != "destination"
-)
 _TOP = ("pabx", "call", "retry", "pause", "lean")
 # tomllib's texts are shown unless they may quote what stands in the file.
 _HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
+_CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----")
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: str | os.PathLike[str], *, can_resume: bool = True) -> Config:
     """Read a configuration file.
 
+    Example::
+
+        config = load_config("digitro.toml")
+        async with DigitroClient(
+            config.pabx, retry=config.retry, pause=config.pause
+        ) as client:
+            campaign = Campaign(ledger, client, call=config.call)
+
     Args:
-        path: A TOML file; docs/settings.md shows one.
+        path: A TOML file; docs/settings.md shows one. Other files that it names are
+            looked for beside it.
+        can_resume: Whether anybody can call ``resume`` while calls are made. Without,
+            ``pause.wait_for_resume`` is refused.
 
     Raises:
-        ConfigurationError: If it can't be read or used; the text names the file and,
-            as far as they are known, the line and the field.
+        ConfigurationError: If the file can't be read or used; the text names the file
+            and, as far as they are known, the line and the field.
     """
+    file = Path(path)
     try:
-        where = ConfigLocation(path, read_text(path))
+        where = ConfigLocation(file, read_text(file))
     except ConfigurationError as error:
         problem = str(error)
     else:
-        return _build_config(where, _parse(where))
-    raise ConfigurationError(f"{path}: {problem}")
+        return _build_config(where, _parse(where), can_resume=can_resume)
+    raise ConfigurationError(f"{file}: {problem}")
 
 
 def _parse(where: ConfigLocation) -> dict[str, Any]:
@@ -101,7 +125,9 @@ def _parse(where: ConfigLocation) -> dict[str, Any]:
     raise where.error_at(line, problem)
 
 
-def _build_config(where: ConfigLocation, data: dict[str, Any]) -> Config:
+def _build_config(
+    where: ConfigLocation, data: dict[str, Any], *, can_resume: bool
+) -> Config:
     for name in data:
         if name not in _TOP:
             raise where.unknown((), name, _TOP)
@@ -115,7 +141,7 @@ def _build_config(where: ConfigLocation, data: dict[str, Any]) -> Config:
         if one.name in {other.name for other in pabx[:index]}:
             raise where.error(("pabx", index, "name"), "another PABX has this name")
     pause = _build(where, ("pause",), PauseSettings, data.get("pause", {}))
-    if pause.wait_for_resume:
+    if pause.wait_for_resume and not can_resume:
         problem = "must be false: nobody can resume from a command line"
         raise where.error(("pause", "wait_for_resume"), problem)
     lean = data.get("lean", False)
@@ -136,8 +162,7 @@ def _build_pabx(where: ConfigLocation, index: int, table: object) -> PABX:
     if "api_key" not in given:
         problem = "api_key is missing; give it, api_key_env or api_key_file"
         raise where.error(place, problem)
-    if "channel_id" not in given:
-        raise where.error(place, "channel_id is missing")
+    given.setdefault("channel_id", None)  # it may become known only later
     for name, kind in _TABLES.items():
         if name in given:
             given[name] = _build(where, (*place, name), kind, given[name])
@@ -146,36 +171,32 @@ def _build_pabx(where: ConfigLocation, index: int, table: object) -> PABX:
     if built.tls.ca_file is None:
         return built
     ca_file = where.path.parent / built.tls.ca_file
-    if not _is_certificate(ca_file):
+    if not _has_certificate(ca_file):
         problem = "is not a PEM file that can be read"
         raise where.error((*place, "tls", "ca_file"), problem)
     return attrs.evolve(built, tls=attrs.evolve(built.tls, ca_file=ca_file))
 
 
-def _is_certificate(path: Path) -> bool:
+def _has_certificate(path: Path) -> bool:
+    """Whether a file can be read and holds a certificate; the transport loads it."""
     try:
-        ssl.create_default_context(cafile=path)
-    except (OSError, ValueError):  # ssl's own errors are OSErrors
+        content = path.read_bytes()
+    except (OSError, ValueError):
         return False
-    return True
+    return _CERTIFICATE.search(content) is not None
 
 
 def _build_call(where: ConfigLocation, table: object) -> dict[str, str]:
     given = resolve_secrets(where, ("call",), table, _PASSWORDS)
     for name, value in given.items():
-        if name not in _CALL_FIELDS:
-            raise where.unknown(("call",), name, _CALL_FIELDS)
+        if name not in OWN_FIELDS:
+            raise where.unknown(("call",), name, OWN_FIELDS)
         if not isinstance(value, str):
             raise where.error(("call", name), WRONG_TEXT)
-    complete = {"device": "0", "device_password": "0", **given, "destination": "0"}
-    try:
-        PredictiveCall(**complete)
-    except InvalidCallError as error:
-        # Its text is "<field> <problem>" and holds no value.
-        field, _, problem = str(error.args[0]).partition(" ")
-    else:
-        return given
-    raise where.error(("call", field), problem)
+    if found := problem_of_fields(given):
+        field, _, problem = found.partition(" ")
+        raise where.error(("call", field), problem)
+    return given
 
 
 def _build(

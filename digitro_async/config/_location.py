@@ -17,14 +17,14 @@ Place = tuple[str | int, ...]
 """Names from the outermost table to the field, an index after ``pabx``."""
 
 MOST_BYTES = 1 << 20
-"""Largest file that is read: a configuration file or a secret of its own."""
+"""Largest file that is read: a configuration, or the file of one secret."""
 
 _LONGEST_NAME = 200
 _MARKS = re.compile(r'"""|\'\'\'')
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*(["'\w.\- ]+?)\s*=""")
 
-# A name that nobody knows may be a value that slipped to the left of its ``=``.
+# An unknown name may be a value that slipped to the left of its ``=``.
 _LOOKS_LIKE_A_NAME = re.compile(r"[A-Za-z_][\w-]{0,30}", re.ASCII)
 _MANY_DIGITS = re.compile(r"\d{3}")
 
@@ -59,8 +59,8 @@ class ConfigLocation:
     """A configuration file that knows on which line a field stands.
 
     Attributes:
-        path: Where it is.
-        text: What it holds.
+        path: Its path.
+        text: Its text.
     """
 
     path: Path
@@ -84,7 +84,7 @@ class ConfigLocation:
     def unknown(
         self, place: Place, name: str, known: Iterable[str]
     ) -> ConfigurationError:
-        """Return the error about an option that nobody knows."""
+        """Return the error about an option with an unknown name."""
         problem = f"there is no such option{did_you_mean(name, known)}"
         if _LOOKS_LIKE_A_NAME.fullmatch(name) and not _MANY_DIGITS.search(name):
             return self.error((*place, name), problem)

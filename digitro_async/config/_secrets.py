@@ -1,7 +1,7 @@
-"""Secrets of a configuration file: in it, in the environment or in files of their own.
+"""Finds the secrets of a configuration: in it, in the environment or in other files.
 
-Errors name the field and never what it holds: neither the secret nor, since a secret
-may have been put in its place, the name of a variable or file.
+Errors name the field and never its value: neither the secret nor, since a secret may
+have been put in its place, the name of a variable or file.
 """
 
 import os
@@ -18,12 +18,12 @@ WRONG_TEXT = "must be text, in quotes"
 def resolve_secrets(
     where: ConfigLocation, place: Place, table: object, names: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return a table in which each secret stands itself, wherever it came from.
+    """Return a table in which each secret stands itself, whatever its source.
 
     Args:
-        where: The file.
-        place: Where the table stands in it.
-        table: What the table holds.
+        where: The configuration file.
+        place: The place of the table in it.
+        table: The values of the table.
         names: Its secrets, each of which may also end in ``_env`` or ``_file``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Decides in what encoding a contact file is written.
+"""Chooses the encoding that a contact file is read with.
 
 A byte order mark says UTF-8; else a file that is UTF-8 from end to end is UTF-8;
 else it is cp1252, which spreadsheets in Brazil write. Statistical guessers were
@@ -24,7 +24,7 @@ ENCODINGS = (
     "cp860",
     "mac-roman",
 )
-"""What ``encoding`` may name: supersets of ASCII whose bad bytes stay countable."""
+"""Values of ``encoding``: supersets of ASCII whose bad bytes stay countable."""
 
 _PIECE = 1 << 18
 _UTF_16_OR_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
@@ -36,7 +36,7 @@ def choose_encoding(stream: BinaryIO, file: str, encoding: str | None) -> str:
     Args:
         stream: The file, at its start.
         file: Its name for errors.
-        encoding: What the caller says it is, or None to find out.
+        encoding: The name that the caller gives, or None to find out.
 
     Raises:
         ConfigurationError: If it is UTF-16 or UTF-32, if ``encoding`` is not one of

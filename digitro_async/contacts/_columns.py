@@ -1,4 +1,4 @@
-"""The header row: which column is what."""
+"""Reads the header row, and finds the columns by their names."""
 
 import csv
 import re
@@ -6,15 +6,14 @@ import re
 import attrs
 
 from digitro_async._common.text import did_you_mean
+from digitro_async.calls import OWN_FIELDS
 from digitro_async.contacts._csv_records import text_problem
 from digitro_async.contacts._text_lines import Line
 from digitro_async.errors import ConfigurationError
-from digitro_async.models import PredictiveCall
 
-__all__ = ["CALL_FIELDS", "Columns", "read_header"]
+__all__ = ["Columns", "read_header"]
 
-CALL_FIELDS = tuple(field.name for field in attrs.fields(PredictiveCall))
-_KNOWN = ("id", "pabx", *CALL_FIELDS)
+_KNOWN = ("id", "pabx", "destination", *OWN_FIELDS)
 _DELIMITERS = (";", ",", "\t")
 
 # A file without a header has a person in its first row, so an unknown name is shown
@@ -25,10 +24,10 @@ _MANY_DIGITS = re.compile(r"\d{4}")
 
 @attrs.frozen(kw_only=True)
 class Columns:
-    """Where things stand in a row.
+    """The place of each field in a row.
 
     Attributes:
-        delimiter: What stands between cells.
+        delimiter: The character between cells.
         width: Cells of a row.
         destination: Index of the number.
         id: Index of the caller's id, if there is one.
@@ -50,7 +49,7 @@ def read_header(file: str, line: Line, *, ignore_unknown: bool) -> Columns:
     Args:
         file: Name of the file, for errors.
         line: The first line that is not blank.
-        ignore_unknown: Whether columns nobody knows are passed over.
+        ignore_unknown: Whether columns with unknown names are passed over.
 
     Raises:
         ConfigurationError: If it is no header; the text names the file, the line and
@@ -79,7 +78,7 @@ def read_header(file: str, line: Line, *, ignore_unknown: bool) -> Columns:
 
 
 def _split(text: str) -> tuple[str, list[str]]:
-    """Split the header by the delimiter that makes most sense of it."""
+    """Split the header by the delimiter that gives most known columns."""
 
     def score(split: tuple[str, list[str]]) -> tuple[int, int]:
         return len({*split[1]} & {*_KNOWN}), len(split[1])

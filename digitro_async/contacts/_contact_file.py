@@ -11,15 +11,15 @@ from typing import BinaryIO, Self
 from digitro_async._common.validators import masked_fields
 from digitro_async.contacts._charset import choose_encoding
 from digitro_async.contacts._columns import read_header
-from digitro_async.contacts._contact import (
-    Contact,
+from digitro_async.contacts._contact_row import (
+    ContactRow,
     Problem,
     RejectedRow,
     file_name,
     one_line_name,
 )
 from digitro_async.contacts._csv_records import BLANK, Record, first_line, read_records
-from digitro_async.contacts._rows import Defaults, RowReader, Seen, check_defaults
+from digitro_async.contacts._rows import Defaults, RowReader, needed_of_rows
 from digitro_async.contacts._text_lines import Lines
 from digitro_async.errors import ConfigurationError, DigitroError
 from digitro_async.models import PredictiveCall
@@ -30,7 +30,7 @@ _NO_DEFAULTS: Defaults = MappingProxyType({})
 _PIECE = 1 << 18
 
 
-class ContactFile(Iterator[Contact | RejectedRow]):
+class ContactFile(Iterator[ContactRow | RejectedRow]):
     """An open contact file: a context manager, and an iterator to be used once.
 
     Made by :func:`open_contacts`.
@@ -38,7 +38,7 @@ class ContactFile(Iterator[Contact | RejectedRow]):
     Attributes:
         name: Name of the file, without its folder.
         encoding: Codec it is read with.
-        delimiter: What stands between its cells.
+        delimiter: The character between its cells.
         total_bytes: Its size when it was opened.
         read: Rows read so far, rejected ones included.
         rejected: Rows rejected so far.
@@ -56,7 +56,6 @@ class ContactFile(Iterator[Contact | RejectedRow]):
         encoding: str | None,
         ignore_unknown_columns: bool,
         strip_punctuation: bool,
-        allow_duplicates: bool,
     ) -> None:
         self.name = name
         self._shown = shown = file_name(name)
@@ -79,9 +78,8 @@ class ContactFile(Iterator[Contact | RejectedRow]):
         self.delimiter = columns.delimiter
         self._rows = RowReader(
             columns,
-            check_defaults(shown, columns, defaults),
+            needed_of_rows(shown, columns, defaults),
             strip_punctuation=strip_punctuation,
-            seen=None if allow_duplicates else Seen(),
         )
         self._records = read_records(lines, self.delimiter, self._rows.is_whole_row)
 
@@ -99,15 +97,15 @@ class ContactFile(Iterator[Contact | RejectedRow]):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Contact | RejectedRow:
+    def __next__(self) -> ContactRow | RejectedRow:
         while (row := self._next_piece()) is None:
             pass
         return row
 
-    def pieces(self) -> Iterator[Contact | RejectedRow | None]:
-        """Yield what iteration yields, and None after every long stretch without it.
+    def pieces(self) -> Iterator[ContactRow | RejectedRow | None]:
+        """Yield every row, and None after every long stretch without one.
 
-        Whoever has something else to do meanwhile can look after it then.
+        A caller that has other work can do it at each None.
         """
         while True:
             try:
@@ -136,13 +134,13 @@ class ContactFile(Iterator[Contact | RejectedRow]):
         if problem is not None:
             raise self._cannot_be_read(problem)
 
-    def _next_piece(self) -> Contact | RejectedRow | None:
+    def _next_piece(self) -> ContactRow | RejectedRow | None:
         record = self._next_record()
         if record is BLANK:
             return None
         row = record.problem or self._rows.read(record)
         self.read += 1
-        if isinstance(row, Contact):
+        if isinstance(row, ContactRow):
             return row
         self.rejected += 1
         return self._rejected(record, row)
@@ -195,7 +193,6 @@ def open_contacts(
     encoding: str | None = None,
     ignore_unknown_columns: bool = False,
     strip_punctuation: bool = False,
-    allow_duplicates: bool = False,
 ) -> ContactFile:
     r"""Open a CSV file of contacts.
 
@@ -208,19 +205,17 @@ def open_contacts(
     field to the default. ``destination``, ``id`` and ``pabx`` lose blanks around them;
     everything else is sent as written.
 
-    A row is a duplicate when an earlier contact has its id or, for rows without an id,
-    when an earlier contact without an id has its destination. Rejected rows don't
-    count, so a corrected row further down is taken.
+    A row comes out also where an earlier one is the same contact: duplicates are found
+    by the ledger, over all files that are added to it.
 
     Args:
         path: A regular file.
         defaults: Field of a call to text, for rows that leave it empty.
-        encoding: What the file is written in. By default a byte order mark or bytes
+        encoding: Encoding of the file. By default a byte order mark or bytes
             that are UTF-8 throughout mean UTF-8, and anything else cp1252.
         ignore_unknown_columns: Whether columns with other names are passed over.
         strip_punctuation: Whether blanks, dashes, dots, parentheses and slashes are
             taken out of numbers instead of rejecting the row.
-        allow_duplicates: Whether duplicates are contacts too.
 
     Returns:
         The open file, to be used in a ``with`` statement.
@@ -239,7 +234,6 @@ def open_contacts(
             encoding=encoding,
             ignore_unknown_columns=ignore_unknown_columns,
             strip_punctuation=strip_punctuation,
-            allow_duplicates=allow_duplicates,
         )
     except OSError as error:
         stream.close()

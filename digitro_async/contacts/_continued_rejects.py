@@ -1,4 +1,4 @@
-"""A rejects file that goes on where a run that was killed left it.
+"""Continues the rejects file of a run that was killed.
 
 A list whose import stopped is read again from its first row. What its rejects file
 holds is compared with the rows that come, so each is there once in the end, and not a
@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from digitro_async.contacts._cells import csv_line
-from digitro_async.contacts._contact import file_name
+from digitro_async._common.csv_cells import csv_line
+from digitro_async.contacts._contact_row import file_name
 from digitro_async.contacts._result_files import RejectsFile
 from digitro_async.errors import ConfigurationError
 

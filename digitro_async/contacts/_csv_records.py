@@ -1,4 +1,4 @@
-"""Rows out of physical lines.
+"""Joins physical lines to rows.
 
 CSV lets a quoted cell run over many lines, so one forgotten quote can swallow the
 rest of a file. Here it can't: a row joins few lines, and when its quote does not
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from digitro_async.contacts._contact import Problem, RejectCode
+from digitro_async.contacts._contact_row import Problem, RejectCode
 from digitro_async.contacts._text_lines import MAX_LINE, Line, Lines
 
 __all__ = ["BLANK", "MAX_LINES", "Record", "first_line", "read_records", "text_problem"]
@@ -19,19 +19,19 @@ MAX_LINES = 20
 """Most lines of one row."""
 
 _MANY_LINES = 1_000
-"""Blank lines after which whoever reads may look after something else."""
+"""Blank lines after which the reader may do other work."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # how undecodable bytes show themselves
 
 
 class Record(NamedTuple):
-    """One row: its cells, or what is wrong with it.
+    """One row: its cells, or the problem that it has.
 
     Attributes:
         line: Number of its first line.
         last: Number of its last line.
-        cells: What it holds.
-        problem: Why it has no cells.
+        cells: Its cells.
+        problem: The reason why it has no cells.
     """
 
     line: int
@@ -55,9 +55,9 @@ def read_records(
     """Yield every row that is not blank, and ``BLANK`` after many blank lines.
 
     Args:
-        lines: Where they come from.
-        delimiter: What stands between cells.
-        is_whole_row: Whether one line looks like a row of its own; a quoted cell
+        lines: The lines of the file.
+        delimiter: The character between cells.
+        is_whole_row: Whether one line looks like a whole row; a quoted cell
             that holds such a line is taken for a forgotten quote.
     """
     blank = 0
@@ -80,7 +80,7 @@ def read_records(
 
 
 def text_problem(text: str) -> Problem | None:
-    """Say why a piece of the file is not text, if it is not."""
+    """Return the reason why a piece of the file is not text, or None."""
     if "\0" in text:
         return _NUL
     if not text.isascii() and _SURROGATE.search(text):
@@ -105,7 +105,7 @@ _SWALLOWED = Problem(
 
 
 class _Joined:
-    """Hands csv the lines of one row, and remembers which it took."""
+    """Gives csv the lines of one row, and remembers those that it took."""
 
     def __init__(self, lines: Lines, first: str) -> None:
         self.taken: list[Line] = []

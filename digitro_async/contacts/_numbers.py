@@ -6,7 +6,7 @@ Only ``strip_punctuation`` takes away what no form has.
 
 import re
 
-from digitro_async.contacts._contact import Problem, RejectCode
+from digitro_async.contacts._contact_row import Problem, RejectCode
 
 __all__ = ["MAX_NUMBER", "read_number"]
 
@@ -29,7 +29,7 @@ _SHORTEST_WHOLE = 8
 
 
 def read_number(cell: str, *, strip_punctuation: bool) -> str | Problem:
-    """Return the number without blanks around it, or what is wrong with it."""
+    """Return the number without blanks around it, or its problem."""
     number = cell.strip(_BLANKS)
     problem = _form_problem(number)
     if problem:
@@ -45,7 +45,7 @@ def read_number(cell: str, *, strip_punctuation: bool) -> str | Problem:
 
 
 def _form_problem(number: str) -> Problem | None:
-    """Find what makes a number wrong before its characters are looked at."""
+    """Return the problem of a number that its form shows, before its characters."""
     if not number:
         return _EMPTY
     if number.isdigit():

@@ -1,6 +1,6 @@
-"""CSV files about a run: what became of every contact, and which rows were rejected.
+"""Writes CSV files about a run: the outcome of each contact, and rejected rows.
 
-One header row, then rows as ``_cells`` writes them. Neither file holds a number to dial
+One header row, then rows of ``csv_line``. Neither file holds a number to dial
 or anything else about a person but the id the caller gave. Every row goes to the
 operating system with one write as soon as it is known, so a process that is killed
 loses none; a row that could not be written whole is taken back, so there are no half
@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
+from digitro_async._common.csv_cells import csv_line
 from digitro_async._common.private_files import create_own
 from digitro_async._common.text import iso_time
-from digitro_async.contacts._cells import csv_line
-from digitro_async.contacts._contact import Contact, RejectedRow, file_name
+from digitro_async.contacts._contact_row import ContactRow, RejectedRow, file_name
 from digitro_async.errors import ConfigurationError, DigitroError
 from digitro_async.models import CallResult
 
@@ -52,7 +52,7 @@ class _CSVFile:
             self._file = None
 
     def finish(self) -> None:
-        """See to it that all rows are on disk.
+        """Bring all rows to the disk.
 
         Raises:
             DigitroError: If they can't be brought there.
@@ -131,7 +131,7 @@ class _CSVFile:
 
 
 class ResultsFile(_CSVFile):
-    """What became of every contact, one row each.
+    """The outcome of each contact, one row each.
 
     Columns: ``id``, ``line``, ``outcome``, ``call_id``, ``pabx``, ``attempts``,
     ``reason``, ``sent_at`` (ISO 8601, UTC, milliseconds; empty when nothing was sent),
@@ -162,12 +162,12 @@ class ResultsFile(_CSVFile):
         self._file = self._begin()
         return self
 
-    def write(self, contact: Contact, result: CallResult) -> None:
-        """Write what became of a contact.
+    def write(self, contact: ContactRow, result: CallResult) -> None:
+        """Write the outcome of a contact.
 
         Args:
             contact: The contact, as it was read.
-            result: What became of its call.
+            result: The result of its call.
 
         Raises:
             DigitroError: If it can't be written; the file is then as it was before.

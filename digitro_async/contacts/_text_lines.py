@@ -1,4 +1,4 @@
-"""Physical lines with their numbers, never more of them in memory than allowed."""
+"""Reads physical lines with their numbers, and keeps a bounded piece in memory."""
 
 import io
 from collections import deque
@@ -26,7 +26,7 @@ class Lines(Iterator[Line]):
     A line ends with ``\n``, ``\r\n`` or ``\r``. Lines can be put back.
 
     Args:
-        stream: Where they come from.
+        stream: The text of the file.
     """
 
     def __init__(self, stream: io.TextIOBase) -> None:

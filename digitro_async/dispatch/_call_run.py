@@ -17,6 +17,7 @@ from digitro_async.dispatch._argument_checks import invalid_call
 from digitro_async.dispatch._back_offs import wake
 from digitro_async.dispatch._call_result import make_call_result
 from digitro_async.dispatch._call_services import CallServices
+from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._retry import may_be_sent_again, retry_delay
@@ -39,7 +40,7 @@ from digitro_async.protocol import (
     error_of,
 )
 
-__all__ = ["CallRun", "Phase", "is_cancelled"]
+__all__ = ["CallRun", "Phase"]
 
 
 class Phase(enum.Enum):
@@ -114,8 +115,7 @@ class CallRun:
         recorder: Recorder | None = None,
         deliver: Callable[[CallResult], None] | None = None,
     ) -> None:
-        self.call = call
-        self.clock = clock
+        self.call, self.clock = call, clock
         self.began = clock()
         self.phase = _WAITING
         self.attempts = 0
@@ -123,10 +123,8 @@ class CallRun:
         self.started = self.ended = 0.0
         self.result: CallResult | None = None
         self.is_doubtful = self._is_last = False
-        self._services = services
-        self._pabx = pabx
-        self._key = key
-        self._recorder = recorder
+        self._services, self._pabx = services, pabx
+        self._key, self._recorder = key, recorder
         self._deliver = deliver
         self._command: Command  # the row of its command, once it runs
         self._connection: Connection | None = None  # of its last attempt
@@ -399,9 +397,3 @@ class CallRun:
         refusing.standing.counters.outcomes[_NOT_SENT] += 1
         self.ended = self.clock()
         return self.end(self.ended, refusal, refusal.pabx)
-
-
-def is_cancelled() -> bool:
-    """Whether this task was asked to end, and not just something it waited for."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0

@@ -1,8 +1,16 @@
-"""What became of every contact, kept across crashes: the port, and its stores."""
+"""The durable record of every contact: its port, and its implementations."""
 
+from typing import TYPE_CHECKING
+
+from digitro_async._common.lazy_names import lazy_names
 from digitro_async.ledger._held_slots import HeldSlots
-from digitro_async.ledger._ledger import Ledger, SettlesAndTells, TellsOfLoss
-from digitro_async.ledger._open import open_ledger
+from digitro_async.ledger._ledger_port import (
+    Ledger,
+    LedgerReader,
+    SettlesAndTells,
+    TellsOfLoss,
+)
+from digitro_async.ledger._open_ledger import open_ledger, open_ledger_reader
 from digitro_async.ledger._records import (
     AddResult,
     ClaimedContact,
@@ -12,8 +20,13 @@ from digitro_async.ledger._records import (
     Reconciliation,
 )
 from digitro_async.ledger._state import State, Step
-from digitro_async.ledger.memory import MemoryLedger
-from digitro_async.ledger.sqlite import LedgerReader, SQLiteLedger
+
+if TYPE_CHECKING:
+    from digitro_async.ledger.memory import MemoryLedger, MemoryLedgerReader
+    from digitro_async.ledger.sqlite import SQLiteLedger, SQLiteLedgerReader
+else:
+    # Who only reads a ledger needs no event loop, and who has one needs no other.
+    __getattr__ = lazy_names(__name__, "sqlite", "memory")
 
 __all__ = [
     "AddResult",
@@ -24,12 +37,15 @@ __all__ = [
     "Ledger",
     "LedgerReader",
     "MemoryLedger",
+    "MemoryLedgerReader",
     "NewContact",
     "Reconciliation",
     "SQLiteLedger",
+    "SQLiteLedgerReader",
     "SettlesAndTells",
     "State",
     "Step",
     "TellsOfLoss",
     "open_ledger",
+    "open_ledger_reader",
 ]

@@ -1,12 +1,8 @@
 """PURE: all knowledge of the vendor's wire; values in, values out."""
 
-from digitro_async.protocol._attempt import (
-    AttemptResult,
-    classify,
-    doubtful_answer,
-    error_of,
-    repeated_call_id,
-)
+from typing import TYPE_CHECKING
+
+from digitro_async._common.lazy_names import lazy_names
 from digitro_async.protocol._classification import (
     ACCEPTED_STATUS,
     PABX_REASONS,
@@ -18,23 +14,37 @@ from digitro_async.protocol._classification import (
     classify_evidence,
     is_answer,
 )
-from digitro_async.protocol._commands import (
-    COMMANDS,
-    Command,
-    WireField,
-    command_of,
-)
-from digitro_async.protocol._decoding import (
-    MAX_ANSWER_BYTES,
-    MAX_ANSWER_DEPTH,
-    UnreadableBodyError,
-    call_ids_in,
-    decode_answer,
-    decode_object,
-)
-from digitro_async.protocol._encoding import encode_call, unstructure_call
 from digitro_async.protocol._names import WIRE_NAMES
-from digitro_async.protocol._request import Request, build_headers, build_request
+
+if TYPE_CHECKING:
+    from digitro_async.protocol._attempt import (
+        AttemptResult,
+        classify,
+        doubtful_answer,
+        error_of,
+        repeated_call_id,
+    )
+    from digitro_async.protocol._commands import (
+        COMMANDS,
+        Command,
+        WireField,
+        command_of,
+    )
+    from digitro_async.protocol._decoding import (
+        MAX_ANSWER_BYTES,
+        MAX_ANSWER_DEPTH,
+        UnreadableBodyError,
+        call_ids_in,
+        decode_answer,
+        decode_object,
+    )
+    from digitro_async.protocol._encoding import encode_call, unstructure_call
+    from digitro_async.protocol._request import Request, build_headers, build_request
+else:
+    # A ledger sorts outcomes and makes no calls: it needs no reader of answers.
+    __getattr__ = lazy_names(
+        __name__, "_attempt", "_commands", "_decoding", "_encoding", "_request"
+    )
 
 __all__ = [
     "ACCEPTED_STATUS",

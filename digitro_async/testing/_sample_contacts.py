@@ -14,7 +14,7 @@ from itertools import cycle
 from typing import BinaryIO
 
 from digitro_async._common.private_files import create_own
-from digitro_async.contacts._contact import RejectCode, file_name
+from digitro_async.contacts._contact_row import RejectCode, file_name
 from digitro_async.contacts._text_lines import MAX_LINE
 from digitro_async.errors import ConfigurationError
 
@@ -60,7 +60,7 @@ def sample_contacts(count: int, *, seed: int = 0) -> Iterator[Row]:
     """Yield made-up contacts, the same ones for the same seed.
 
     Args:
-        count: How many; up to 670 million have different numbers.
+        count: Number of contacts; up to 670 million have different numbers.
         seed: Another seed gives other contacts.
 
     Yields:
@@ -98,12 +98,13 @@ def write_sample_file(
         seed: Another seed gives other contacts and puts the bad rows elsewhere.
         encoding: ``utf-8``, ``utf-8-sig`` or ``cp1252``.
         delimiter: Semicolon, comma or tab.
-        bad_rows: How many of the rows are bad, by turns in every way that reading
-            with no options finds. Bad bytes are left out where one of them would
-            change what encoding the whole file is taken for: in ``utf-8``.
+        bad_rows: Number of bad rows among them, by turns in every way that reading
+            with no options finds, and as duplicates, which a ledger finds. Bad bytes
+            are left out where one of them would change what encoding the whole file is
+            taken for: in ``utf-8``.
 
     Returns:
-        The line of every bad row, in order, and what is wrong with it.
+        The line of every bad row, in order, and its code.
 
     Raises:
         ConfigurationError: If the file exists, or not even the first row would be

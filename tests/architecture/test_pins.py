@@ -13,10 +13,9 @@ from aiohttp import client as aiohttp_client
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import BaseConnector
-from helpers import Line, RawServer, answer
+from helpers import Line, RawServer, Script, answer
 
 from digitro_async.protocol import Evidence
-from digitro_async.testing.hostile._hostile_pabx import Script
 from digitro_async.transport._evidence import EvidencePayload
 
 

@@ -16,9 +16,9 @@ from digitro_async import (
     LedgerError,
     TLSSettings,
 )
-from digitro_async.campaign._import_summary import numbered
+from digitro_async.campaign._import import nth_identity
 from digitro_async.cli._app import run
-from digitro_async.contacts import Contact
+from digitro_async.contacts import ContactRow
 from digitro_async.ledger import Ledger, MemoryLedger, SQLiteLedger, State, open_ledger
 from digitro_async.privacy import Personal
 
@@ -241,7 +241,7 @@ def test_trust_in_two_ways() -> None:
 
 async def test_empty_ids_are_not_one_contact() -> None:
     """Contacts with an empty id are refused, where all but one would be forgotten."""
-    rows = [Contact(line=n, id="", call=make_call(n)) for n in (2, 3)]
+    rows = [ContactRow.from_call(make_call(n), line=n, id="") for n in (2, 3)]
     async with MemoryLedger() as ledger, DigitroClient(make_pabx()) as client:
         campaign = Campaign(
             ledger, client, call={"device": "1", "device_password": "2"}
@@ -256,7 +256,7 @@ async def test_ids_like_the_identities_of_others() -> None:
     """No id is taken for another contact's number, id or second coming."""
     ids = ["7", "number 4", "id 7", "2 x id 7", "number 4", "7", "2 x id 7", None, None]
     rows = [
-        Contact(line=n, id=one, call=make_call("4" if one is None else n))
+        ContactRow(line=n, id=one, destination="4" if one is None else str(n))
         for n, one in enumerate(ids, 2)
     ]
     async with MemoryLedger() as ledger, DigitroClient(make_pabx()) as client:
@@ -266,4 +266,4 @@ async def test_ids_like_the_identities_of_others() -> None:
         imported = await campaign.add(rows, allow_duplicates=True)
 
     assert (imported.new, imported.repeated) == (len(ids), 0)
-    assert numbered("id 7", None) == "id 7"
+    assert nth_identity("id 7", None) == "id 7"

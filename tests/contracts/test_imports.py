@@ -19,11 +19,15 @@ from digitro_async import (
     DigitroError,
     Dispatcher,
     LedgerError,
-    PredictiveCall,
 )
 from digitro_async.campaign import ImportSummary
-from digitro_async.campaign._campaign import PAGE
-from digitro_async.contacts import Contact, ContinuedRejects, RejectedRow, open_contacts
+from digitro_async.campaign._import import PAGE
+from digitro_async.contacts import (
+    ContactRow,
+    ContinuedRejects,
+    RejectedRow,
+    open_contacts,
+)
 from digitro_async.ledger import Import, Ledger
 from digitro_async.ledger._import_marks import Beginning, ImportMark
 
@@ -50,18 +54,17 @@ def campaign_of(ledger: Ledger, **given: Any) -> Campaign:
     return Campaign(ledger, ScriptedClient(), call=CALL, **given)
 
 
-def contact(line: int) -> Contact:
+def contact(line: int) -> ContactRow:
     """Return the contact of a line."""
-    call = PredictiveCall(destination=f"0483280{line:05d}", **CALL)
-    return Contact(line=line, id=f"C{line}", call=call)
+    return ContactRow(line=line, id=f"C{line}", destination=f"0483280{line:05d}")
 
 
-def some(count: int, begin: int = 1) -> Iterator[Contact]:
+def some(count: int, begin: int = 1) -> Iterator[ContactRow]:
     """Make contacts one by one."""
     return (contact(line) for line in range(begin, begin + count))
 
 
-def broken(count: int) -> Iterator[Contact]:
+def broken(count: int) -> Iterator[ContactRow]:
     """Make contacts, and fail."""
     yield from some(count)
     raise ZeroDivisionError
@@ -76,7 +79,7 @@ def write_list(path: Path, count: int) -> Path:
 
 async def put_in(campaign: Campaign, path: Path, **given: Any) -> ImportSummary:
     """Put a contact file in."""
-    with open_contacts(path, defaults=CALL, allow_duplicates=True) as file:
+    with open_contacts(path, defaults=CALL) as file:
         return await campaign.add(file, **given)
 
 
@@ -212,7 +215,7 @@ class TestPrograms:
             campaign = campaign_of(ledger)
             begun = asyncio.Event()
 
-            def endless() -> Iterator[Contact]:
+            def endless() -> Iterator[ContactRow]:
                 for one in some(10**9):
                     begun.set()
                     yield one
@@ -325,7 +328,7 @@ class TestSlices:
         """The content can be looked at between two rows."""
         path = write_list(tmp_path / "c.csv", 50_000)
         with open_contacts(path, defaults=CALL) as file:
-            rows: list[Contact | RejectedRow] = [next(file) for _ in range(3)]
+            rows: list[ContactRow | RejectedRow] = [next(file) for _ in range(3)]
             content = b"".join(file.content())
             rows += list(file)
 

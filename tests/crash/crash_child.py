@@ -27,7 +27,7 @@ from digitro_async import (
     TimeoutSettings,
 )
 from digitro_async.campaign import Campaign, _campaign_run, _ledger_recorder
-from digitro_async.contacts import Contact, open_contacts
+from digitro_async.contacts import ContactRow, open_contacts
 from digitro_async.dispatch import _answer
 from digitro_async.ledger import SQLiteLedger
 from digitro_async.ledger.sqlite import _sqlite_ledger
@@ -94,7 +94,7 @@ async def put_in(job: Job, contacts: Path, say: Say) -> None:
     async with SQLiteLedger(job.ledger) as ledger, job.client() as client:
         say(DIALLING)
         with open_contacts(contacts, defaults=CALL) as rows:
-            good = (row for row in rows if isinstance(row, Contact))
+            good = (row for row in rows if isinstance(row, ContactRow))
             await Campaign(ledger, client, call=CALL).add(good)
 
 

@@ -32,19 +32,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import crash_world_child
-from crash_checker import (
-    Child,
-    Report,
+from crash_checker import Report, show
+from crash_child import DIALLING
+from crash_processes import Child, simulate
+from crash_violations import (
     Row,
     Violation,
     look_inside,
     read_ledger,
     read_record,
-    show,
-    simulate,
     worst_window,
 )
-from crash_child import DIALLING
 from crash_world_check import OUT_OF_STEP, Answered, check_world
 from crash_world_child import PAGE, WORLD_BUGS, WorldJob
 from crash_world_old import make_old_ledger, old_record, schema_of

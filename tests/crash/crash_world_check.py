@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
-from crash_checker import Event, Received, Row, Violation, check, worst_window
+from crash_violations import Event, Received, Row, Violation, check, worst_window
 
 from digitro_async import RateLimit
 from digitro_async.ledger import State, Step

@@ -28,7 +28,13 @@ from crash_child import (
 )
 
 from digitro_async import PABX, DigitroClient, DigitroError, RateLimit, TimeoutSettings
-from digitro_async.campaign import Campaign, _campaign, _campaign_run, _ledger_recorder
+from digitro_async.campaign import (
+    Campaign,
+    _campaign,
+    _campaign_run,
+    _import,
+    _ledger_recorder,
+)
 from digitro_async.contacts import open_contacts
 from digitro_async.dispatch import _pacing
 from digitro_async.ledger import SQLiteLedger
@@ -126,7 +132,7 @@ class WorldJob:
 async def put_in(job: WorldJob, contacts: Path, page: int, say: Say) -> None:
     """Put a file into the ledger, and say when that page of it is about to be."""
     job.begin()
-    _replace(_campaign, "PAGE", PAGE)
+    _replace(_import, "PAGE", PAGE)
     add, pages = SQLiteLedger.add, itertools.count()
 
     async def announced(self: Any, *given: Any, **options: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import attrs
-from crash_checker import FAULTS
+from crash_processes import FAULTS
 from crash_world_child import PAGE, Clock
 
 from digitro_async.testing import Fault, FaultKind, FaultPlan

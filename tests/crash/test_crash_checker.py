@@ -5,10 +5,10 @@ from typing import Any
 
 import attrs
 import pytest
-from crash_checker import (
+from crash_checker import Plan
+from crash_violations import (
     MAX_ATTEMPTS,
     Event,
-    Plan,
     Received,
     Row,
     Violation,

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 import pytest
-from crash_checker import Event, Row
+from crash_violations import Event, Row
 from crash_world_check import HOUR, Answered, check_world, true_time
 
 from digitro_async.ledger import State, Step

@@ -60,6 +60,49 @@ async def test_campaign(
     assert fake_pabx.posts == 3
 
 
+async def test_rows_of_a_program(
+    tour: Tour,
+    *,
+    fake_pabx: FakePABX,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Rows that a program makes are put in once."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "contacts.csv").write_text("destination\n", encoding="utf-8")
+    await tour("README", "One call")
+    await tour("campaigns", "A campaign that survives")
+    capsys.readouterr()
+    await tour("campaigns", "Lists and contacts")
+    await tour("campaigns", "Lists and contacts")
+
+    assert capsys.readouterr().out.splitlines() == ["40 new", "0 new"]
+    assert fake_pabx.posts == 1
+
+
+async def test_configuration_file_of_a_program(
+    tour: Tour,
+    *,
+    fake_pabx: FakePABX,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A program reads the configuration file that the page shows, and calls."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DIGITRO_API_KEY", "demo-key")
+    monkeypatch.setenv("DIGITRO_DEVICE_PASSWORD", "4567")
+    text = blocks_of("settings", "Configuration file", "toml")[0]
+    text = text.replace("https://pabx.example.com", fake_pabx.base_url)
+    (tmp_path / "digitro.toml").write_text(text, encoding="utf-8")
+    await tour("settings", "Configuration file")
+
+    [call] = fake_pabx.calls
+    assert capsys.readouterr().out.strip() == call.call_id
+    assert call.destination == "04832817000"
+
+
 async def test_errors(
     tour: Tour, fake_pabx: FakePABX, capsys: pytest.CaptureFixture[str]
 ) -> None:

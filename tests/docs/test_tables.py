@@ -35,10 +35,11 @@ from digitro_async import (
     Secret,
     testing,
 )
+from digitro_async.cli import _results
 from digitro_async.cli._app import app as digitro
 from digitro_async.cli._exit import Exit
-from digitro_async.config._config import load_config
-from digitro_async.contacts import Contact, RejectsFile, ResultsFile, open_contacts
+from digitro_async.config import load_config
+from digitro_async.contacts import ContactRow, RejectsFile, open_contacts
 from digitro_async.testing import FaultPlan
 
 COMMANDS = [name for name in digitro if not name.startswith("-")]
@@ -85,7 +86,7 @@ def test_file_columns() -> None:
     ]
     rejects = text_under("contact-files", "Rejects file").rpartition("has")[2]
 
-    assert named == list(ResultsFile._header)
+    assert named == list(_results._COLUMNS)
     assert ticked(rejects) == list(RejectsFile._header)
 
 
@@ -197,9 +198,9 @@ def test_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         api_key=Secret("key"),
         rate=RateLimit(50),
     )
-    assert dict(config.call) == {
+    assert config.call == {
         "device": "1125000",
-        "device_password": "password",
+        "device_password": Secret("password"),
         "route": "0",
     }
     assert config.retry == type(config.retry)()
@@ -230,10 +231,13 @@ async def test_contact_file(tmp_path: Path, digitro_client: DigitroClient) -> No
     defaults = {"device": "1125000", "device_password": "4567"}
 
     with open_contacts(file, defaults=defaults) as opened:
-        contacts = [row for row in opened if isinstance(row, Contact)]
+        contacts = [row for row in opened if isinstance(row, ContactRow)]
         assert (len(contacts), opened.rejected) == (2, 0)
 
-    items = [DispatchItem(call=contact.call, key=contact.id) for contact in contacts]
+    items = [
+        DispatchItem(call=contact.build_call(defaults), key=contact.id)
+        for contact in contacts
+    ]
     async with digitro_client.dispatch(items) as results:
         assert {result.key async for result in results} == {"C0000001", "C0000002"}
 

@@ -8,10 +8,19 @@ from typing import Any
 
 import aiohttp
 import attrs
-from fault_cases_answers import LATE, LOST
 from fault_certificates import certificate
-from fault_scene import SHORT, FaultCase, Play, Scene, deaf_port, names, soon
-from helpers import held_port
+from fault_scene import (
+    LATE,
+    LOST,
+    SHORT,
+    FaultCase,
+    Play,
+    Scene,
+    deaf_port,
+    names,
+    soon,
+)
+from helpers import Script, held_port
 
 from digitro_async import (
     CallResult,
@@ -22,7 +31,6 @@ from digitro_async import (
     TLSSettings,
 )
 from digitro_async.testing import HostileConnection
-from digitro_async.testing.hostile._hostile_pabx import Script
 
 NAME = "http://pabx.invalid"
 LONG = 1.5

@@ -6,12 +6,11 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fault_cases_answers import LATE, LOST
-from fault_scene import FRESH, SETTLE, FaultCase, Scene, reply, soon
+from fault_scene import FRESH, LATE, LOST, SETTLE, FaultCase, Scene, reply, soon
+from helpers import Script, answer_all
 
 from digitro_async import CallResult, Outcome, UnreadableAnswerError
 from digitro_async.testing import HostileConnection, HostilePABX
-from digitro_async.testing.hostile._hostile_pabx import Script, answer_all
 
 Meanwhile = Callable[[HostileConnection], None]
 
@@ -104,71 +103,76 @@ async def _stall_second(line: HostileConnection) -> None:
     await line.stall()
 
 
+UNASKED = reply(b'{"a": 1}')
+TIMED_OUT = reply(b"", status="408 Request Timeout")
+IDLE = (
+    (
+        "i1-idle-fin-seen",
+        "FIN, seen",
+        _nothing_more,
+        HostileConnection.finish,
+        True,
+    ),
+    ("i1-idle-rst-seen", "RST, seen", _nothing_more, HostileConnection.reset, True),
+    ("i2-idle-fin-in-kernel", "FIN, unseen", _nothing_more, _fin_at_once, False),
+    (
+        "i6-unasked-200-read",
+        "a stale 200, read",
+        _nothing_more,
+        _at_once(UNASKED),
+        True,
+    ),
+    (
+        "i6-unasked-good-200-read",
+        "a good one, read",
+        _nothing_more,
+        _at_once(reply()),
+        True,
+    ),
+    (
+        "i7-unasked-200-in-kernel",
+        "a stale 200, unread",
+        _nothing_more,
+        _at_once(UNASKED),
+        False,
+    ),
+    (
+        "i7-unasked-good-200-in-kernel",
+        "a good one, unread",
+        _nothing_more,
+        _at_once(reply()),
+        False,
+    ),
+    (
+        "i7-one-byte-in-kernel",
+        "one byte, unread",
+        _nothing_more,
+        _at_once(b"H"),
+        False,
+    ),
+    ("i8-two-answers-in-one", "two answers in one piece", _two_in_one, None, False),
+    ("i9-idle-408-read", "408, read", _nothing_more, _at_once(TIMED_OUT), True),
+    (
+        "i9-idle-408-in-kernel",
+        "408, unread",
+        _nothing_more,
+        _at_once(TIMED_OUT),
+        False,
+    ),
+    (
+        "i11-closes-without-saying",
+        "FIN after each answer",
+        _closes_after_each,
+        None,
+        True,
+    ),
+)
+"""What a PABX does to an idle connection, and whether the client reads of it."""
+
+
 def stale() -> Iterator[FaultCase]:
     """Rows i1 to i3, i6 to i9: what waits is seen, and another connection is taken."""
-    unasked, timeout = reply(b'{"a": 1}'), reply(b"", status="408 Request Timeout")
-    for name, does, script, meanwhile, seen in (
-        (
-            "i1-idle-fin-seen",
-            "FIN, seen",
-            _nothing_more,
-            HostileConnection.finish,
-            True,
-        ),
-        ("i1-idle-rst-seen", "RST, seen", _nothing_more, HostileConnection.reset, True),
-        ("i2-idle-fin-in-kernel", "FIN, unseen", _nothing_more, _fin_at_once, False),
-        (
-            "i6-unasked-200-read",
-            "a stale 200, read",
-            _nothing_more,
-            _at_once(unasked),
-            True,
-        ),
-        (
-            "i6-unasked-good-200-read",
-            "a good one, read",
-            _nothing_more,
-            _at_once(reply()),
-            True,
-        ),
-        (
-            "i7-unasked-200-in-kernel",
-            "a stale 200, unread",
-            _nothing_more,
-            _at_once(unasked),
-            False,
-        ),
-        (
-            "i7-unasked-good-200-in-kernel",
-            "a good one, unread",
-            _nothing_more,
-            _at_once(reply()),
-            False,
-        ),
-        (
-            "i7-one-byte-in-kernel",
-            "one byte, unread",
-            _nothing_more,
-            _at_once(b"H"),
-            False,
-        ),
-        ("i8-two-answers-in-one", "two answers in one piece", _two_in_one, None, False),
-        ("i9-idle-408-read", "408, read", _nothing_more, _at_once(timeout), True),
-        (
-            "i9-idle-408-in-kernel",
-            "408, unread",
-            _nothing_more,
-            _at_once(timeout),
-            False,
-        ),
-        (
-            "i11-closes-without-saying",
-            "FIN after each answer",
-            _closes_after_each,
-            None,
-            True,
-        ),
-    ):
+    for name, does, script, meanwhile, seen in IDLE:
         yield FaultCase(
             id=name,
             does=f"on the idle connection: {does}",
@@ -229,6 +233,10 @@ def dying() -> Iterator[FaultCase]:
             posts=posts,
             **LOST,
         )
+
+
+def answered_badly() -> Iterator[FaultCase]:
+    """Rows i10, i12 and i13: the second call gets no answer, or a wrong one."""
     yield FaultCase(
         id="i12-second-stalls",
         does="answers the second call of a connection never",
@@ -257,4 +265,4 @@ def dying() -> Iterator[FaultCase]:
     )
 
 
-CASES = (*stale(), *dying())
+CASES = (*stale(), *dying(), *answered_badly())

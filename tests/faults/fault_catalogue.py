@@ -14,6 +14,7 @@ the next call leaves, which so goes out on another connection and is accepted th
 import fault_cases_answers
 import fault_cases_calls
 import fault_cases_connecting
+import fault_cases_ends
 import fault_cases_reuse
 from fault_scene import FaultCase, Played, play
 
@@ -21,6 +22,7 @@ __all__ = ["CATALOGUE", "FaultCase", "Played", "play"]
 
 CATALOGUE: tuple[FaultCase, ...] = (
     *fault_cases_connecting.CASES,
+    *fault_cases_ends.CASES,
     *fault_cases_answers.CASES,
     *fault_cases_reuse.CASES,
     *fault_cases_calls.CASES,

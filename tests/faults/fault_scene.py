@@ -12,11 +12,13 @@ from unittest import mock
 
 import aiohttp
 import attrs
-from helpers import API_KEY, held_port, make_call
+from helpers import API_KEY, CALL_ID, Script, held_port, make_call
 
 from digitro_async import (
     PABX,
+    AnswerTimeoutError,
     CallResult,
+    ConnectionLostError,
     DigitroClient,
     DigitroError,
     Outcome,
@@ -24,10 +26,9 @@ from digitro_async import (
     PredictiveCall,
     RetrySettings,
     TimeoutSettings,
+    UnreadableAnswerError,
 )
-from digitro_async.protocol._names import CALL_ID
 from digitro_async.testing import HostileConnection, HostilePABX
-from digitro_async.testing.hostile._hostile_pabx import Script
 
 TOTAL = 15.0
 """Seconds of an attempt that is not meant to end by time."""
@@ -37,6 +38,18 @@ SETTLE = 0.01
 """Seconds in which the client surely reads what the kernel has for it."""
 
 GOOD = b'{"%b": "08/07/24 10:46:19 010A 0974/00"}' % CALL_ID.encode()
+
+UNKNOWN = Outcome.UNKNOWN
+LOST: dict[str, Any] = {
+    "outcome": UNKNOWN,
+    "error": ConnectionLostError,
+    "reason": "connection_lost",
+}
+LATE: dict[str, Any] = {
+    "outcome": UNKNOWN,
+    "error": AnswerTimeoutError,
+    "reason": "timeout",
+}
 
 
 def reply(
@@ -283,6 +296,25 @@ def answered(
             then(line)
 
     return script
+
+
+def unreadable(name: str, does: str, script: Script, reason: str) -> FaultCase:
+    """Return a case of an answer that can't be read."""
+    return FaultCase(
+        id=name,
+        does=does,
+        play=served(script),
+        outcome=UNKNOWN,
+        error=UnreadableAnswerError,
+        reason=reason,
+    )
+
+
+def accepted(name: str, does: str, script: Script, *, posts: int = 1) -> FaultCase:
+    """Return a case of an odd server whose answer holds all the same."""
+    return FaultCase(
+        id=name, does=does, play=served(script), outcome=Outcome.ACCEPTED, posts=posts
+    )
 
 
 @contextlib.asynccontextmanager

@@ -26,19 +26,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+from helpers import CALL_ID
 
 from digitro_async import (
     PABX,
     Campaign,
     DigitroClient,
     PauseSettings,
-    PredictiveCall,
     RateLimit,
     TimeoutSettings,
     open_ledger,
 )
-from digitro_async.contacts import Contact
-from digitro_async.protocol._names import CALL_ID
+from digitro_async.contacts import ContactRow
 
 CALL: Final = {"device": "1125000", "device_password": "4567"}
 NEVER: Final = 10**9
@@ -143,11 +142,7 @@ async def dial(ledger: Path, port: int, case: Case) -> None:
     ):
         campaign = Campaign(opened, client, call=CALL)
         await campaign.add(
-            Contact(
-                line=line,
-                id=f"C{line}",
-                call=PredictiveCall(destination=f"0483280{line:04d}", **CALL),
-            )
+            ContactRow(line=line, id=f"C{line}", destination=f"0483280{line:04d}")
             for line in range(1, case.calls + 1)
         )
         async with campaign.run() as results:

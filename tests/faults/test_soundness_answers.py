@@ -7,17 +7,8 @@ from collections.abc import Sequence
 import attrs
 import pytest
 import soundness_answers
-from soundness_answers import (
-    DELAYS,
-    KINDS,
-    REFUSALS,
-    TRANSPORTS,
-    Attack,
-    Came,
-    OutOfStep,
-    attacks,
-    run_all,
-)
+from answers_out_of_step import DELAYS, KINDS, REFUSALS, Attack, OutOfStep, attacks
+from soundness_answers import TRANSPORTS, Came, run_all
 
 from digitro_async import PoolSettings
 

@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from helpers import ScriptedTransport, accepted, answered, make_call, make_pabx
+from helpers import (
+    WIRE_NAMES,
+    ScriptedTransport,
+    accepted,
+    answered,
+    make_call,
+    make_pabx,
+)
 from virtual_time import virtual_time
 
 from digitro_async import (
@@ -19,7 +26,6 @@ from digitro_async import (
     TimeoutSettings,
 )
 from digitro_async.protocol import Evidence, Failure, Observation, Request
-from digitro_async.protocol._names import WIRE_NAMES
 
 LENIENT = PauseSettings(
     unknown_run=10**9, unknown_budget=10**9, not_sent_run=10**9, rejected_run=10**9

@@ -24,7 +24,6 @@ def options_of(how: int) -> dict[str, Any]:
         "encoding": (None, *ENCODINGS)[how // 8 % (len(ENCODINGS) + 1)],
         "ignore_unknown_columns": bool(how & 1),
         "strip_punctuation": bool(how & 2),
-        "allow_duplicates": bool(how & 4),
     }
 
 

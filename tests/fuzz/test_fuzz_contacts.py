@@ -16,7 +16,7 @@ from mutations import ODD_BYTES, odd_text, spoil
 
 from digitro_async.contacts import (
     ENCODINGS,
-    Contact,
+    ContactRow,
     RejectCode,
     RejectedRow,
     open_contacts,
@@ -58,7 +58,6 @@ def contact_file(chance: random.Random) -> tuple[bytes, dict[str, Any]]:
         "encoding": chance.choice((None, None, encoding, *ENCODINGS)),
         "ignore_unknown_columns": chance.random() < 0.5,
         "strip_punctuation": chance.random() < 0.5,
-        "allow_duplicates": chance.random() < 0.5,
     }
 
 
@@ -82,17 +81,19 @@ def check_file(path: Path, content: bytes, options: dict[str, Any]) -> Counter[s
     text = content.removeprefix(MARK).decode(file.encoding, "surrogateescape")
     check_lines(LINE.findall(text), rows, file.delimiter)
     for row in rows:
-        if isinstance(row, Contact):
+        if isinstance(row, ContactRow):
             check_contact(row, text, **options)
 
-    found = Counter("contact" if isinstance(row, Contact) else row.code for row in rows)
+    found = Counter(
+        "contact" if isinstance(row, ContactRow) else row.code for row in rows
+    )
     assert file.read == len(rows)
     assert file.rejected == len(rows) - found["contact"]
     return found
 
 
 def check_lines(
-    lines: list[str], rows: list[Contact | RejectedRow], delimiter: str
+    lines: list[str], rows: list[ContactRow | RejectedRow], delimiter: str
 ) -> None:
     """Check that every line is the header, blank, or in one row and in no other."""
     header = next(i for i, line in enumerate(lines, 1) if line.strip())
@@ -105,7 +106,7 @@ def check_lines(
     assert set(covered) | blank == set(range(1, len(lines) + 1))
 
 
-def lines_of(row: Contact | RejectedRow, lines: list[str], delimiter: str) -> range:
+def lines_of(row: ContactRow | RejectedRow, lines: list[str], delimiter: str) -> range:
     """Return the numbers of the lines that a row says it is, or must be, made of."""
     if isinstance(row, RejectedRow):
         said = LINES_OF.search(row.reason)
@@ -134,10 +135,10 @@ def ends_in_quote(text: str, delimiter: str) -> bool:
 
 
 def check_contact(
-    row: Contact, text: str, *, strip_punctuation: bool, **_: object
+    row: ContactRow, text: str, *, strip_punctuation: bool, **_: object
 ) -> None:
     """Check that the number of a contact stands in the file, and is one."""
-    number = row.call.destination.reveal()
+    number = row.destination.reveal()
 
     assert re.fullmatch(r"[0-9+*#]{1,32}", number)
     if strip_punctuation:
@@ -200,7 +201,7 @@ def rejected(line: int, reason: str = "is empty") -> RejectedRow:
     ],
 )
 def test_lost_and_doubled_lines_are_noticed(
-    rows: list[Contact | RejectedRow], right: bool
+    rows: list[ContactRow | RejectedRow], right: bool
 ) -> None:
     """A line that is in no row, or in two, fails this test."""
     lines = ["destination\n", "1\n", " \n", "2\n", "3\n"]

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from helpers import RawServer, make_call
+from helpers import WIRE_NAMES, RawServer, make_call
 from mutations import ODD_TEXTS, odd_text, spoil
 from strict_server import BadRequestError, Received, StrictServer, read_request
 
@@ -30,7 +30,6 @@ from digitro_async import (
     UnsetFields,
 )
 from digitro_async.protocol import build_request, encode_call
-from digitro_async.protocol._names import WIRE_NAMES
 
 SEED = int(os.environ.get("DIGITRO_FUZZ_SEED", "1"))
 REQUIRED = ("device", "device_password", "route", "destination")

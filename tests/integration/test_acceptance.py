@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from command_line import Simulator, read_rows, start, write_config
+from command_line import Simulator, read_rows, results_in, start, write_config
 
 from digitro_async.contacts import RejectCode
 from digitro_async.testing import sample_contacts, write_sample_file
@@ -49,7 +49,7 @@ def dial_a_sample(folder: Path, *, rows: int, rate: int, bad_rows: int) -> float
             code, out, err = running.end(seconds=20 + 2 * rows / rate)
         summary = simulator.stop().out
     calls = simulator.calls()
-    results = read_rows(folder / "contatos.results.csv")
+    results = results_in(folder / "contatos.csv.ledger.db")
     rejects = read_rows(folder / "contatos.rejects.csv")
 
     assert code == 1, "bad rows are told by the exit code"
@@ -66,7 +66,7 @@ def dial_a_sample(folder: Path, *, rows: int, rate: int, bad_rows: int) -> float
     }
     assert len(called) == len(calls)
     assert {row["call_id"]: contacts[int(row["line"])] for row in results} == called
-    assert {row["outcome"] for row in results} == {"accepted"}
+    assert {row["state"] for row in results} == {"accepted"}
     assert {row["attempts"] for row in results} == {"1"}
 
     # Every bad row is in the rejects file with its line and reason, and in no other.

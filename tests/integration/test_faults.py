@@ -1,228 +1,23 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import uvloop
+from simulated_calls import REQUEST, RawClient
 
-from digitro_async.errors import ConfigurationError
-from digitro_async.protocol._names import DOCUMENTED_CALL
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
-from digitro_async.testing.simulator._fault_kinds import EARLY, Stage
-from digitro_async.testing.simulator._faults import FaultDecisions
-
-BODY = json.dumps(DOCUMENTED_CALL).encode()
-REQUEST = (
-    "POST /requests/1/chamada-preditiva HTTP/1.1\r\nHost: x\r\nx-api-key: demo-key\r\n"
-    f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
-).encode() + BODY
-
-
-class Line:
-    """A raw connection to the simulator."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-
-    async def __aenter__(self) -> Self:
-        self.reader, self.writer = await asyncio.open_connection(
-            "127.0.0.1", self._port
-        )
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.writer.transport.abort()
-
-    async def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """Read a whole answer."""
-        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("ascii")
-        first, *rest = head.rstrip().split("\r\n")
-        headers = dict(line.split(": ", 1) for line in rest)
-        body = await self.reader.readexactly(int(headers["Content-Length"]))
-        return int(first.split()[1]), headers, body
-
-    async def ask(self) -> tuple[int, dict[str, str], bytes]:
-        """Send the documented call and read the answer."""
-        self.writer.write(REQUEST)
-        return await self.answer()
+from digitro_async.testing.simulator import _injection
 
 
 async def one_answer(fault: Fault) -> tuple[int, dict[str, str], bytes, FakePABX]:
-    """Ask a simulator at which this fault befalls every call."""
-    async with FakePABX(faults=FaultPlan([fault])) as pabx, Line(pabx.port) as line:
+    """Ask a simulator that injects this fault into every call."""
+    async with (
+        FakePABX(faults=FaultPlan([fault])) as pabx,
+        RawClient(pabx.port) as line,
+    ):
         return *await line.ask(), pabx
-
-
-class TestDecisions:
-    """Which call a rule befalls."""
-
-    @staticmethod
-    def befallen(fault: Fault, calls: int = 10) -> list[int]:
-        """List the calls that a rule befalls."""
-        decisions = FaultPlan([fault]).decisions()
-        return [n for n in range(1, calls + 1) if decisions.choose(Stage.CALL, n, "1")]
-
-    @pytest.mark.parametrize(
-        ("conditions", "befallen"),
-        [
-            ({}, [1, 2, 3, 4, 5]),
-            ({"at": 3}, [3]),
-            ({"at": [2, 4, 9]}, [2, 4]),
-            ({"times": 2}, [1, 2]),
-            ({"at": (2, 3, 4), "times": 2}, [2, 3]),
-            ({"destination": "1", "times": 1}, [1]),
-            ({"destination": "2"}, []),
-            ({"probability": 0}, []),
-            ({"probability": 1}, [1, 2, 3, 4, 5]),
-        ],
-    )
-    def test_conditions(self, conditions: dict[str, Any], befallen: list[int]) -> None:
-        """Every condition that is given must hold."""
-        assert self.befallen(Fault("stall", **conditions), 5) == befallen
-
-    def test_chance(self) -> None:
-        """A probability is kept on the average."""
-        count = len(self.befallen(Fault("stall", probability=0.3), 10_000))
-
-        assert 2_800 < count < 3_200
-
-    def test_seed(self) -> None:
-        """The same seed decides the same, another one differently."""
-
-        def decide(seed: int) -> list[bool]:
-            plan = FaultPlan([Fault("stall", probability=0.5)], seed=seed)
-            decisions = plan.decisions()
-            return [decisions.choose(Stage.CALL, n) is not None for n in range(64)]
-
-        assert decide(1) == decide(1)
-        assert decide(1) != decide(2)
-
-    def test_first_rule_wins(self) -> None:
-        """Of several rules that hold the first one decides."""
-        first, second = Fault("stall", at=1), Fault("error_503")
-        decisions = FaultDecisions([first, second], seed=0)
-
-        assert decisions.choose(Stage.CALL, 1) is first
-        assert decisions.choose(Stage.CALL, 2) is second
-        assert decisions.choose(Stage.CONNECT, 1) is None
-
-    def test_private(self) -> None:
-        """A rule's repr does not show the number it is for."""
-        assert "04832817000" not in repr(Fault("stall", destination="04832817000"))
-
-
-class TestMapping:
-    """Plans made of plain values and files."""
-
-    def test_whole(self) -> None:
-        """Plain values make the plan that code would make."""
-        plan = FaultPlan.from_mapping(
-            {
-                "seed": 7,
-                "fault": [
-                    {"kind": "lose_answer", "probability": 0.05},
-                    {"kind": "throttle_429", "at": [3, 4], "retry_after": 2},
-                ],
-            }
-        )
-
-        assert plan == FaultPlan(
-            [
-                Fault(FaultKind.LOSE_ANSWER, probability=0.05),
-                Fault(FaultKind.THROTTLE_429, at=[3, 4], retry_after=2),
-            ],
-            seed=7,
-        )
-
-    @pytest.mark.parametrize(
-        ("rule", "message"),
-        [
-            ({"kind": "boom"}, "fault 2: kind is not one of reset_on_connect"),
-            ({"kind": []}, "fault 2: kind is not one of"),
-            ({}, "fault 2: kind is missing"),
-            (3, "fault 2: must be a table"),
-            ({"kind": "stall", "when": 1}, "fault 2: unknown field 'when'"),
-            ({"kind": "stall", "at": 0}, "fault 2: at must hold whole numbers"),
-            ({"kind": "stall", "at": []}, "fault 2: at must hold whole numbers"),
-            ({"kind": "stall", "at": True}, "fault 2: at must hold whole numbers"),
-            ({"kind": "stall", "at": 1.5}, "fault 2: at must hold whole numbers"),
-            ({"kind": "stall", "probability": 2}, "fault 2: probability must be"),
-            ({"kind": "stall", "probability": "1"}, "fault 2: probability must be"),
-            ({"kind": "stall", "times": 0}, "fault 2: times must be"),
-            ({"kind": "stall", "placed": 1}, "fault 2: placed must be true or false"),
-            ({"kind": "stall", "destination": 1}, "fault 2: destination must be text"),
-            ({"kind": "status"}, "fault 2: status is required"),
-            ({"kind": "status", "status": 99}, "fault 2: status must be"),
-            ({"kind": "stall", "status": 500}, "fault 2: status means nothing to"),
-            ({"kind": "stall", "size": 5}, "fault 2: size means nothing to stall"),
-            ({"kind": "slow_answer", "pause": -1}, "fault 2: pause must be"),
-            (
-                {"kind": "redirect", "location": "/\r\nX: y"},
-                "fault 2: location must be printable",
-            ),
-            (
-                {"kind": "reset_on_connect", "destination": "1"},
-                "fault 2: destination is not known",
-            ),
-            (
-                {"kind": "reset_before_reading", "placed": True},
-                "fault 2: placed can't be true",
-            ),
-        ],
-    )
-    def test_wrong_rule(self, rule: Any, message: str) -> None:
-        """A wrong rule is named by its number and field."""
-        with pytest.raises(ConfigurationError) as caught:
-            FaultPlan.from_mapping({"fault": [{"kind": "stall"}, rule]})
-
-        assert str(caught.value).startswith(message)
-
-    @pytest.mark.parametrize(
-        ("data", "message"),
-        [
-            ({"faults": []}, "unknown setting 'faults'"),
-            ({"fault": {}}, "fault must be a list"),
-            ({"seed": "x"}, "seed must be a whole number"),
-        ],
-    )
-    def test_wrong_plan(self, data: dict[str, Any], message: str) -> None:
-        """A plan with settings that are unknown or of a wrong kind is refused."""
-        with pytest.raises(ConfigurationError, match=message):
-            FaultPlan.from_mapping(data)
-
-    def test_wrong_values(self) -> None:
-        """A plan takes faults and nothing else."""
-        with pytest.raises(ConfigurationError, match="Fault values"):
-            FaultPlan(["stall"])
-
-    def test_load(self, tmp_path: Path) -> None:
-        """A TOML file makes a plan."""
-        path = tmp_path / "plan.toml"
-        path.write_text('seed = 3\n[[fault]]\nkind = "stall"\nat = 2\n')
-
-        assert FaultPlan.load(path) == FaultPlan([Fault("stall", at=2)], seed=3)
-
-    @pytest.mark.parametrize(
-        ("content", "message"),
-        [
-            (b'[[fault]]\nkind = "x"\n', r"plan\.toml: fault 1: kind is not one of"),
-            (b"[[fault]", r"plan\.toml: not TOML: "),
-            (b"\xff", r"plan\.toml: not TOML: "),
-            (None, r"plan\.toml: No such file"),
-        ],
-    )
-    def test_load_wrong(
-        self, tmp_path: Path, content: bytes | None, message: str
-    ) -> None:
-        """A file that can't be used is named together with what is wrong."""
-        path = tmp_path / "plan.toml"
-        if content is not None:
-            path.write_bytes(content)
-
-        with pytest.raises(ConfigurationError, match=message):
-            FaultPlan.load(path)
 
 
 class TestEarly:
@@ -239,9 +34,9 @@ class TestEarly:
             plan = FaultPlan([Fault(kind, at=1)])
             async with FakePABX(faults=plan) as pabx:
                 with pytest.raises(ConnectionResetError):
-                    async with Line(pabx.port) as line:
+                    async with RawClient(pabx.port) as line:
                         await line.ask()
-                async with Line(pabx.port) as line:
+                async with RawClient(pabx.port) as line:
                     assert (await line.ask())[0] == 200
                 assert (pabx.posts, pabx.connections) == (1, 2)
                 assert pabx.summary().by_fault == {kind: 1}
@@ -251,7 +46,7 @@ class TestEarly:
     async def test_close(self) -> None:
         """The connection ends in good order and the call is not received."""
         plan = FaultPlan([Fault("close_before_reading")])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             line.writer.write(REQUEST)
 
             assert await line.reader.read() == b""
@@ -260,7 +55,7 @@ class TestEarly:
     async def test_answer_before_reading(self) -> None:
         """The answer comes before the request, which is never read."""
         plan = FaultPlan([Fault("answer_before_reading")])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             line.writer.write(REQUEST[:20])
             status, headers, body = await line.answer()
             line.writer.write(REQUEST[20:])
@@ -274,7 +69,7 @@ class TestEarly:
     async def test_unasked_answer(self) -> None:
         """An answer lies on the connection before anything is asked."""
         plan = FaultPlan([Fault("unasked_answer")])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             unasked = await line.answer()
 
             assert unasked[0] == 200
@@ -285,7 +80,7 @@ class TestEarly:
     async def test_on_a_kept_connection(self) -> None:
         """Requests are counted across connections and also on a kept one."""
         plan = FaultPlan([Fault("close_before_reading", at=2)])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             await line.ask()
             line.writer.write(REQUEST)
 
@@ -302,7 +97,7 @@ class TestNoAnswer:
 
         async def check() -> None:
             plan = FaultPlan([Fault("reset_after_reading")])
-            async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+            async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
                 with pytest.raises(ConnectionResetError):
                     await line.ask()
 
@@ -314,7 +109,7 @@ class TestNoAnswer:
     async def test_lost(self) -> None:
         """The call is placed and the connection ends without an answer."""
         plan = FaultPlan([Fault("lose_answer")])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             line.writer.write(REQUEST)
 
             assert await line.reader.read() == b""
@@ -327,7 +122,7 @@ class TestNoAnswer:
     async def test_stall(self, placed: bool) -> None:
         """The call is placed or not, as told, and nothing is answered."""
         plan = FaultPlan([Fault("stall", placed=placed)])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             line.writer.write(REQUEST)
             await pabx.wait_for_posts(1)
             await pabx.aclose()
@@ -339,7 +134,7 @@ class TestNoAnswer:
     async def test_not_http(self) -> None:
         """What comes back is not HTTP."""
         plan = FaultPlan([Fault("not_http")])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             line.writer.write(REQUEST)
             got = await line.reader.read()
 
@@ -387,11 +182,11 @@ class TestStatuses:
         assert headers[name] == value
 
     async def test_only_right_calls(self) -> None:
-        """A call that is refused anyway is not befallen."""
+        """A call that is refused anyway gets no fault."""
         plan = FaultPlan([Fault("lose_answer")])
         async with (
             FakePABX(faults=plan, api_key="other") as pabx,
-            Line(pabx.port) as line,
+            RawClient(pabx.port) as line,
         ):
             assert (await line.ask())[0] == 401
 
@@ -420,7 +215,7 @@ class TestBadAnswers:
     async def test_repeated(self) -> None:
         """A repeated call id is the one of the call before."""
         plan = FaultPlan([Fault("repeated_call_id", at=2)])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             first, second, third = [(await line.ask())[2] for _ in range(3)]
 
         assert first == second != third
@@ -450,7 +245,7 @@ class TestBadAnswers:
     async def test_half(self) -> None:
         """The answer ends in the middle of its body."""
         plan = FaultPlan([Fault("half_answer")])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             line.writer.write(REQUEST)
             head, _, body = (await line.reader.read()).partition(b"\r\n\r\n")
 
@@ -461,7 +256,7 @@ class TestBadAnswers:
     async def test_twice(self) -> None:
         """A second answer that nobody asked for follows on the same connection."""
         plan = FaultPlan([Fault("answer_twice")])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             first = await line.ask()
 
             assert await line.answer() == first
@@ -470,7 +265,7 @@ class TestBadAnswers:
     async def test_slow(self) -> None:
         """A slow answer is the right one in the end, on a connection that lives."""
         plan = FaultPlan([Fault("slow_answer", pause=0, at=1)])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             await line.ask()
             await line.ask()
 
@@ -485,7 +280,7 @@ class TestBadAnswers:
     async def test_huge_by_itself(self) -> None:
         """A huge answer is more than 64 MiB, and ends when the client leaves."""
         plan = FaultPlan([Fault("huge_answer")])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             line.writer.write(REQUEST)
             head = await line.reader.readuntil(b"\r\n\r\n")
 
@@ -498,7 +293,7 @@ class TestPlans:
     async def test_another_plan(self) -> None:
         """Another plan takes over at once, and ordinals go on counting."""
         plan = FaultPlan([Fault("error_503")])
-        async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+        async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             statuses = [(await line.ask())[0]]
             pabx.set_faults(FaultPlan([Fault("status", status=418, at=2)]))
             statuses += [(await line.ask())[0], (await line.ask())[0]]
@@ -513,10 +308,23 @@ class TestPlans:
         details: dict[str, Any] = {"status": 500} if kind is FaultKind.STATUS else {}
         fault = Fault(kind, **details)
         async with FakePABX(faults=FaultPlan([fault])) as pabx:
-            async with Line(pabx.port) as line:
+            async with RawClient(pabx.port) as line:
                 line.writer.write(REQUEST)
-                if kind not in EARLY:
+                if kind.traits.reads:
                     await pabx.wait_for_posts(1)
                     assert pabx.calls[0].fault is kind
                     assert pabx.calls[0].placed is fault.places
             await asyncio.wait_for(pabx.aclose(), 1.0)
+
+    def test_every_kind_is_injected(self) -> None:
+        """A kind that answers 200, or nothing that can be read, says what it does."""
+        injected = {*_injection._EARLY, *_injection._CALL}
+
+        for kind in FaultKind:
+            is_early = kind in _injection._EARLY
+            assert is_early is not kind.traits.reads
+            assert (
+                kind in injected
+                or kind.traits.status not in {None, 200}
+                or ("status" in kind.traits.required)
+            )

@@ -5,7 +5,7 @@ import json
 import time
 
 import pytest
-from test_faults import REQUEST, Line
+from simulated_calls import REQUEST, RawClient
 
 from digitro_async import DigitroError
 from digitro_async.testing import FakePABX, Fault, FaultPlan
@@ -17,7 +17,7 @@ from digitro_async.testing import FakePABX, Fault, FaultPlan
 async def test_comes_later_on_the_same_connection(kind: str, same: bool) -> None:
     """The second answer comes after the pause, with the same call id or a fresh one."""
     plan = FaultPlan([Fault(kind, pause=0.05)])
-    async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+    async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
         _, _, first = await line.ask()
         _, _, second = await line.answer()
         late = time.monotonic() - pabx.calls[0].at
@@ -31,7 +31,7 @@ async def test_comes_later_on_the_same_connection(kind: str, same: bool) -> None
 async def test_is_taken_for_the_next_call() -> None:
     """Whoever asks next on the connection reads it as the answer to that."""
     plan = FaultPlan([Fault("stray_answer", pause=0, at=1)])
-    async with FakePABX(faults=plan) as pabx, Line(pabx.port) as line:
+    async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
         await line.ask()
         _, _, body = await line.ask()
         await pabx.wait_for_posts(2)
@@ -45,7 +45,7 @@ async def test_the_connection_may_be_gone() -> None:
     """Nothing is written to a connection that has ended meanwhile."""
     plan = FaultPlan([Fault("duplicate_answer", pause=0.02)])
     async with FakePABX(faults=plan) as pabx:
-        async with Line(pabx.port) as line:
+        async with RawClient(pabx.port) as line:
             line.writer.write(REQUEST)
             await line.answer()
         await asyncio.sleep(0.04)

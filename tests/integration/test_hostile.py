@@ -14,7 +14,7 @@ from digitro_async import (
     TLSSettings,
 )
 from digitro_async.testing import HostileConnection, HostilePABX
-from digitro_async.testing.hostile._hostile_pabx import count_posts
+from digitro_async.testing.hostile import count_posts
 
 POST = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n12345"
 

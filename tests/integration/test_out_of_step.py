@@ -36,7 +36,7 @@ from digitro_async import (
 )
 from digitro_async.campaign import Campaign
 from digitro_async.cli._client import open_client
-from digitro_async.config._config import Config
+from digitro_async.config import Config
 from digitro_async.ledger import NewContact, SQLiteLedger, State
 from digitro_async.privacy import Personal
 

@@ -69,13 +69,20 @@ def test_without_pytest_asyncio(
 
 
 def test_light() -> None:
-    """Loading the plugin does not load the simulator."""
+    """Loading the plugin loads neither the simulator nor the client nor aiohttp."""
     code = (
-        "import sys, digitro_async.pytest_plugin; "
-        "sys.exit('digitro_async.testing.simulator._fake_pabx' in sys.modules)"
+        "import sys, digitro_async.pytest_plugin; print(*sorted(name for name in "
+        "sys.modules if name.partition('.')[0] in {'digitro_async', 'aiohttp'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
 
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert done.stdout.split() == [
+        "digitro_async",
+        "digitro_async._start",
+        "digitro_async.pytest_plugin",
+    ]
 
 
 @pytest.mark.fake_pabx(faults=FaultPlan([Fault("error_503")]), latency=0.0)

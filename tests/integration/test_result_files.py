@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from digitro_async.contacts import (
-    Contact,
+    ContactRow,
     RejectCode,
     RejectedRow,
     RejectsFile,
@@ -33,7 +33,7 @@ CALL = PredictiveCall(
     destination="04832817000",
     user_data="111222333-44;Fulano",
 )
-CONTACT = Contact(line=2, id="C1", call=CALL)
+CONTACT = ContactRow.from_call(CALL, line=2, id="C1")
 ACCEPTED = CallResult(
     call=CALL,
     outcome=Outcome.ACCEPTED,
@@ -111,7 +111,7 @@ def test_contact_that_was_not_accepted(
     outcome = error.outcome or Outcome.UNKNOWN
     with ResultsFile(path) as file:
         file.write(
-            Contact(line=3, call=CALL),
+            ContactRow.from_call(CALL, line=3),
             CallResult(call=CALL, outcome=outcome, error=error),
         )
 
@@ -135,7 +135,7 @@ def test_formulas_are_made_harmless(path: Path, start: str) -> None:
     foreign = f"{start}HYPERLINK(1)"
     with ResultsFile(path) as file:
         file.write(
-            Contact(line=2, id=foreign, call=CALL),
+            ContactRow.from_call(CALL, line=2, id=foreign),
             CallResult(call=CALL, outcome=Outcome.ACCEPTED, call_id=foreign),
         )
 

@@ -19,16 +19,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ledgers import NOW, SHELVES, accept, entry_of, new_contact
 
-from digitro_async.cli._ledger import write_results
+from digitro_async._common import csv_cells
+from digitro_async._common.csv_cells import csv_line
+from digitro_async.cli._results import write_results
 from digitro_async.contacts import (
-    Contact,
+    ContactRow,
     RejectedRow,
     RejectsFile,
     ResultsFile,
-    _cells,
     open_contacts,
 )
-from digitro_async.contacts._cells import csv_line
 from digitro_async.errors import RejectedError
 from digitro_async.ledger import NewContact, SQLiteLedger, State
 from digitro_async.models import CallResult, Outcome
@@ -44,7 +44,7 @@ UNSEEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 
 # What a reader takes away again, as docs/contact-files.md says.
 PROTECTION = re.compile(
-    rf"(?:\A|(?<=[{_cells._PARTS}]))'(?='*[{_cells._UNSEEN}]*[{_cells._SIGNS}])"
+    rf"(?:\A|(?<=[{csv_cells._PARTS}]))'(?='*[{csv_cells._UNSEEN}]*[{csv_cells._SIGNS}])"
     r"|\A'(?='*[\t\r\n])"
 )
 SURROGATES = re.compile(r"(\\+)(ud[89a-f][0-9a-f]{2})")
@@ -313,11 +313,11 @@ def test_results_of_a_run(tmp_path: Path) -> None:
     call = make_call("0483")
     with ResultsFile(tmp_path / "r.csv") as file:
         file.write(
-            Contact(line=2, id=ODD, call=call),
+            ContactRow.from_call(call, line=2, id=ODD),
             CallResult(call=call, outcome=Outcome.ACCEPTED, call_id=ODD, pabx="é;=1"),
         )
         file.write(
-            Contact(line=3, call=call),
+            ContactRow.from_call(call, line=3),
             CallResult(
                 call=call,
                 outcome=Outcome.REJECTED,

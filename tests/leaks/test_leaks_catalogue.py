@@ -6,7 +6,7 @@ import pytest
 from leak_places import Watch
 from leaks import API_KEY, call_with_canaries
 from test_leaks import watched
-from test_leaks_seeded import log_the_body
+from test_leaks_product import log_the_body
 
 scene: Any = pytest.importorskip("fault_scene")
 CATALOGUE: Any = pytest.importorskip("fault_catalogue").CATALOGUE

@@ -15,9 +15,8 @@ from leak_places import Watch
 from leaks import API_KEY, CANARIES, KEYS, find
 from test_leaks_ledger import DATA_COLUMNS, columns_with, write_contacts
 
-from digitro_async.cli import _progress, _runner
+from digitro_async.cli import _live_progress, _live_table, _process, _results
 from digitro_async.cli._app import run
-from digitro_async.contacts import ResultsFile
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
 K = FaultKind
@@ -54,9 +53,9 @@ def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
         loop.slow_callback_duration = 0.0
         return loop
 
-    monkeypatch.setattr(_runner, "_loop_factory", lambda: make_loop)
-    monkeypatch.setattr(_progress, "PLAIN_SECONDS", 0.01)
-    monkeypatch.setattr(_progress, "LIVE_SECONDS", 0.01)
+    monkeypatch.setattr(_process, "_loop_factory", lambda: make_loop)
+    monkeypatch.setattr(_live_progress, "PLAIN_SECONDS", 0.01)
+    monkeypatch.setattr(_live_table, "LIVE_SECONDS", 0.01)
 
 
 def write_config(path: Path, base_url: str, key: str, **call: str) -> None:
@@ -86,19 +85,19 @@ def check(watch: Watch, folder: Path) -> None:
             held = path.read_bytes()
             assert not find(held, KEYS), path
             assert path.stat().st_mode & 0o077 == 0, path
-            if not path.name.startswith("ledger.db"):
+            if "ledger.db" not in path.name:
                 assert not find(held), path
 
 
 @pytest.mark.usefixtures("talkative")
 @pytest.mark.parametrize("live", [False, True])
-@pytest.mark.parametrize("ledger", [False, True])
+@pytest.mark.parametrize("ledger", ["named", "default", "none"])
 def test_dial(
     folder: Path,
     pabx: FakePABX,
     monkeypatch: pytest.MonkeyPatch,
     *,
-    ledger: bool,
+    ledger: str,
     live: bool,
 ) -> None:
     """A list that is dialled shows nobody: progress, results and files."""
@@ -108,15 +107,19 @@ def test_dial(
     write_config(folder / "digitro.toml", pabx.base_url, 'api_key_file = "key"')
     (folder / "key").write_text(API_KEY)
     write_contacts(folder / "c.csv")
+    file = "ledger.db" if ledger == "named" else "c.csv.ledger.db"
     with Watch() as watch:
         command(watch, "dial", "c.csv", "--dry-run", "--rejects", "dry.csv")
-        words = ["--ledger", "ledger.db"] if ledger else []
+        given = {"named": ["--ledger", "ledger.db"], "none": ["--no-ledger"]}
+        words = given.get(ledger, [])
         code = command(watch, "dial", "c.csv", *words, *["--allow-duplicates"])
-        if ledger:
+        words = ["--ledger", file]
+        if ledger != "none":
             command(watch, "dial", *words)
             command(watch, "status", *words)
             command(watch, "results", *words)
             command(watch, "results", *words, "--format", "jsonl")
+            command(watch, "results", *words, "--follow", "--out", "results.csv")
             for verdict in ("accepted", "not-placed"):
                 evidence = ["--evidence", "it was seen"]
                 command(watch, "reconcile", "C1", verdict, *words, *evidence)
@@ -127,8 +130,10 @@ def test_dial(
     assert ("\x1b[" in watch.text_of("stderr")) is live
     assert "contacts  " in watch.text_of("stdout")
     check(watch, folder)
-    if ledger:
-        assert columns_with(folder / "ledger.db") == DATA_COLUMNS - {"person.id"}
+    if ledger == "none":
+        assert not list(folder.glob("*.db*"))
+    else:
+        assert columns_with(folder / file) == DATA_COLUMNS - {"person.id"}
 
 
 @pytest.mark.usefixtures("talkative")
@@ -159,15 +164,17 @@ def test_results_that_can_not_be_written(
     key = f"api_key = {json.dumps(API_KEY)}"
     write_config(folder / "digitro.toml", pabx.base_url, key)
     write_contacts(folder / "c.csv")
-    (folder / "full").symlink_to("/dev/full")
+    words = ("results", "--ledger", "c.csv.ledger.db", "--out")
     with Watch() as watch:
-        assert command(watch, "dial", "c.csv", "--results", "full") == 2
+        command(watch, "dial", "c.csv")
+        (folder / "full").symlink_to("/dev/full")
+        assert command(watch, *words, "full") == 2
 
-        def fail(self: ResultsFile, file: Any, cells: Any) -> None:
-            raise OSError(28, "No space left on device", f"{cells} {NUMBER}")
+        def fail(row: Any) -> bytes:
+            raise OSError(28, "No space left on device", f"{list(row)} {NUMBER}")
 
-        monkeypatch.setattr(ResultsFile, "_append", fail)
-        command(watch, "dial", "c.csv", "--results", "results.csv")
+        monkeypatch.setattr(_results, "csv_line", fail)
+        assert command(watch, *words, "results.csv") == 2
     (folder / "full").unlink()
 
     check(watch, folder)
@@ -290,24 +297,23 @@ def words_of(pid: int) -> Iterator[bytes]:
 
 def in_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show a number in the progress."""
-    rows = _progress._View.rows
-    monkeypatch.setattr(
-        _progress._View, "rows", lambda self: [*rows(self), ("last", NUMBER)]
-    )
+    progress = _live_progress._Progress
+    rows = progress.rows
+    monkeypatch.setattr(progress, "rows", lambda self: [*rows(self), ("last", NUMBER)])
 
 
 def on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show a number among the results."""
-    from digitro_async.cli import _dialling
+    from digitro_async.cli import _take_results
 
-    monkeypatch.setattr(_dialling, "summary_of", lambda _: [("last", NUMBER)])
+    monkeypatch.setattr(_take_results, "summary_of", lambda _: [("last", NUMBER)])
 
 
 def in_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a number into the results file."""
-    write = ResultsFile._write
+    row_of = _results._row
     monkeypatch.setattr(
-        ResultsFile, "_write", lambda self, cells: write(self, [*cells[1:], NUMBER])
+        _results, "_row", lambda entry: {**row_of(entry), "line": NUMBER}
     )
 
 
@@ -332,6 +338,8 @@ def test_seeded_leaks(
     leak(monkeypatch)
     with Watch() as watch:
         command(watch, "dial", "c.csv")
+        ledger = ("--ledger", "c.csv.ledger.db")
+        command(watch, "results", *ledger, "--out", "results.csv")
 
     places: dict[Any, str] = {in_progress: "stderr", on_the_terminal: "stdout"}
     place = places.get(leak)

@@ -25,7 +25,7 @@ from digitro_async import (
     open_ledger,
 )
 from digitro_async.contacts import RejectedRow, open_contacts
-from digitro_async.ledger import LedgerReader, SQLiteLedger
+from digitro_async.ledger import SQLiteLedger, open_ledger_reader
 from digitro_async.ledger.sqlite import _jobs
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
@@ -134,7 +134,7 @@ async def test_campaigns(fault: Fault, tmp_path: Path) -> None:
         FakePABX(api_key=API_KEY, faults=FaultPlan([fault])) as pabx,
     ):
         ended = await dial(watch, path, pabx, contacts)
-        with LedgerReader(path) as reader:
+        with open_ledger_reader(path) as reader:
             watch.take("reader", reader)
             watch.take("read", list(reader.entries()))
 
@@ -246,7 +246,7 @@ async def test_broken_ledgers(how: str, tmp_path: Path) -> None:
     contacts = write_contacts(tmp_path / "c.csv")
     async with watched() as watch, FakePABX(api_key=API_KEY) as pabx:
         ended = await dial(watch, path, pabx, contacts)
-        with contextlib.suppress(LedgerError), LedgerReader(path) as reader:
+        with contextlib.suppress(LedgerError), open_ledger_reader(path) as reader:
             watch.take("read", list(reader.entries()))
 
     assert isinstance(ended[-1], LedgerError)
@@ -305,7 +305,7 @@ async def test_spoilt_contacts(how: str, tmp_path: Path) -> None:
         await dial(watch, path, pabx, contacts)
         spoil(path, "UPDATE contact SET state = 1", *SPOILT[how])
         ended = await dial(watch, path, pabx, contacts)
-        with contextlib.suppress(LedgerError), LedgerReader(path) as reader:
+        with contextlib.suppress(LedgerError), open_ledger_reader(path) as reader:
             watch.take("read", list(reader.entries()))
         watch.take("ended", ended)
 
@@ -344,8 +344,8 @@ async def test_what_can_not_be_stored(tmp_path: Path) -> None:
     It is in the frames of the methods that it was handed to, as an argument.
     """
     async with watched() as watch, open_ledger(tmp_path / "ledger.db") as ledger:
-        for name in ("remember", "recall"):
-            given = [f"{TEXT}\udc81"] * (2 if name == "remember" else 1)
+        for name in ("set_setting", "get_setting"):
+            given = [f"{TEXT}\udc81"] * (2 if name == "set_setting" else 1)
             with pytest.raises(LedgerError) as caught:
                 await getattr(ledger, name)(*given)
             watch.take(name, caught.value.with_traceback(None))

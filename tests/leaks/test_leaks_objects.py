@@ -16,6 +16,7 @@ from digitro_async import (
     CallAccepted,
     CallResult,
     Campaign,
+    Config,
     DigitroClient,
     DigitroError,
     Dispatcher,
@@ -32,7 +33,7 @@ from digitro_async import (
     open_ledger,
     settings,
 )
-from digitro_async.contacts import Contact, RejectCode, RejectedRow
+from digitro_async.contacts import ContactRow, RejectCode, RejectedRow
 from digitro_async.ledger import (
     AddResult,
     ClaimedContact,
@@ -136,7 +137,13 @@ MADE: dict[str, Callable[[], object]] = {
     "SQLiteLedger": lambda: open_ledger(Path("unused.db")),
     "Import": lambda: ledger.Import(number=1, began_at=0.0),
     "ImportSummary": campaign.ImportSummary,
-    "Contact": lambda: Contact(line=2, call=call_with_canaries()),
+    "Config": lambda: Config(
+        pabx=(pabx(),),
+        call=FIELDS,
+        retry=settings.RetrySettings(),
+        pause=settings.PauseSettings(),
+    ),
+    "ContactRow": lambda: ContactRow.from_call(call_with_canaries(), line=2),
     "RejectedRow": lambda: RejectedRow(
         file="a.csv", line=2, reason="no number", code=RejectCode.NO_NUMBER
     ),
@@ -155,9 +162,24 @@ KINDS = {
     and not issubclass(kind, str | DigitroError)
 }
 ELSEWHERE = {
-    *("Ledger", "SettlesAndTells", "TellsOfLoss"),  # only protocols
-    *("HeldSlots", "MemoryLedger"),  # holds nobody; looked at below
-    *("LedgerReader", "ContactFile", "RejectsFile", "ResultsFile"),  # test_leaks_cli
+    *(
+        "Ledger",
+        "LedgerReader",
+        "RowFile",
+        "SettlesAndTells",
+        "TellsOfLoss",
+    ),  # only protocols
+    *(
+        "HeldSlots",
+        "MemoryLedger",
+        "MemoryLedgerReader",
+    ),  # hold nobody; looked at below
+    *(
+        "SQLiteLedgerReader",
+        "ContactFile",
+        "RejectsFile",
+        "ResultsFile",
+    ),  # test_leaks_cli
     "ContinuedRejects",  # a RejectsFile
 }
 ERRORS = [

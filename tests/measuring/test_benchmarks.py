@@ -31,7 +31,7 @@ def test_quick_run(tmp_path: Path) -> None:
     """One command measures contenders in processes of their own and saves it all."""
     path = tmp_path / "figures.json"
     command = [sys.executable, "-m", "benchmarks", "--quick", "--calls", "1000"]
-    command += ["--scenario", "instant", "micro", "--only", "gather", "ours"]
+    command += ["--scenario", "instant", "micro", "--only", "gather", "digitro"]
     command += ["--json", str(path)]
 
     done = subprocess.run(
@@ -42,11 +42,11 @@ def test_quick_run(tmp_path: Path) -> None:
     assert "to gather, process untouched" in done.stdout
     record = json.loads(path.read_text(encoding="utf-8"))
     instant = record["parts"]["instant"]
-    assert {one["contender"] for one in instant["rounds"][0]} == {"gather", "ours"}
+    assert {one["contender"] for one in instant["rounds"][0]} == {"gather", "digitro"}
     for one in instant["rounds"][0]:
         assert one["calls"] == 1000
         assert all(one[measure] > 0 for measure in MEASURES)
-    assert instant["medians"].keys() == {"gather", "ours"}
+    assert instant["medians"].keys() == {"gather", "digitro"}
     assert [one["speed"] > 0 for one in instant["ratios"]] == [True]
     assert all(us > 0 for us in record["parts"]["micro"]["us"].values())
     assert record["machine"]["python"]
@@ -56,9 +56,9 @@ def test_quick_run(tmp_path: Path) -> None:
 
 def test_contenders_send_the_same() -> None:
     """Our call is on the wire what the plain loops send, all 13 fields of it."""
-    body = module("work").make_body(7)
+    body = module("harness.work").make_body(7)
 
-    assert unstructure_call(module("own").make_call(7)) == body
+    assert unstructure_call(module("contenders.digitro").make_call(7)) == body
     assert len(body) == 13
     assert all(body.values())
 
@@ -66,7 +66,7 @@ def test_contenders_send_the_same() -> None:
 @pytest.mark.parametrize("answers", [["a", "b"], ["a", "b", "b"], ["a", "b", "c", "d"]])
 def test_wrong_runs_have_no_figure(answers: list[str]) -> None:
     """A lost answer, one that came twice and one too many make a contender fail."""
-    work = module("work")
+    work = module("harness.work")
     tally = work.RunCounts()
     for answer in answers:
         tally.add(answer, 0.001)
@@ -78,7 +78,7 @@ def test_wrong_runs_have_no_figure(answers: list[str]) -> None:
 @pytest.mark.parametrize("answer", [None, "", 7])
 def test_an_answer_needs_a_call_id(answer: object) -> None:
     """An answer without a call id makes a contender fail at once."""
-    work = module("work")
+    work = module("harness.work")
 
     with pytest.raises(work.WrongRunError):
         work.RunCounts().add(answer, 0.001)
@@ -86,7 +86,7 @@ def test_an_answer_needs_a_call_id(answer: object) -> None:
 
 def test_percentiles_are_calls() -> None:
     """A percentile is the latency of a call, the last one not being lost."""
-    tally = module("work").RunCounts()
+    tally = module("harness.work").RunCounts()
     for number in range(1, 101):
         tally.add(str(number), number / 1000)
 
@@ -98,12 +98,12 @@ def test_percentiles_are_calls() -> None:
 def test_ratios_are_taken_within_a_round() -> None:
     """A slow hour cancels out: only figures of the same round are divided."""
     rounds = [
-        [figures("gather", 1000), figures("ours", 1500)],
-        [figures("gather", 100), figures("ours", 150)],
-        [figures("gather", 10), figures("ours", 15)],
+        [figures("gather", 1000), figures("digitro", 1500)],
+        [figures("gather", 100), figures("digitro", 150)],
+        [figures("gather", 10), figures("digitro", 15)],
     ]
 
-    (ratio,) = module("summary").ratios(rounds)
+    (ratio,) = module("reporting.summary").ratios(rounds)
 
     assert (ratio.speed, ratio.lowest, ratio.highest) == (1.5, 1.5, 1.5)
     assert ratio.cpu == pytest.approx(1 / 1.5)
@@ -112,10 +112,10 @@ def test_ratios_are_taken_within_a_round() -> None:
 def test_noisy_rounds_are_set_apart() -> None:
     """Disturbed rounds don't count where there are others, and are shown."""
     rounds = [
-        [figures("gather", 100), figures("ours", 150)],
-        [figures("gather", 10, noisy=True), figures("ours", 150)],
+        [figures("gather", 100), figures("digitro", 150)],
+        [figures("gather", 10, noisy=True), figures("digitro", 150)],
     ]
-    summary = module("summary")
+    summary = module("reporting.summary")
 
     (ratio,) = summary.ratios(rounds)
     gather, ours = summary.medians(rounds)
@@ -138,7 +138,7 @@ def test_noisy_rounds_are_set_apart() -> None:
         ("open-1000", "gather", [(0.3, 0.1), (0.2, 0.3), (0.1, 0.2)], (0.3, True, 2)),
         # nothing can be told of what keeps its own threads or the server waiting
         ("open-1000", "pyreqwest", [(0.3, 0.2)], (0.3, False, 0)),
-        ("instant", "floor", [(0.3, 0.2)], (0.3, False, 0)),
+        ("instant", "raw-protocol", [(0.3, 0.2)], (0.3, False, 0)),
     ],
 )
 def test_disturbed_runs_are_repeated(
@@ -148,7 +148,7 @@ def test_disturbed_runs_are_repeated(
     kept: tuple[float, bool, int],
 ) -> None:
     """The least disturbed of three goes is kept, though it be the slowest."""
-    rounds = module("rounds")
+    rounds = module("harness.rounds")
     goes = iter(seen)
     plan = rounds.Plan(
         calls=100, rounds=1, repeats=2, client_core=None, server_core=None
@@ -159,9 +159,9 @@ def test_disturbed_runs_are_repeated(
         measured = figures(contender, 100 / cpu)
         return attrs.evolve(measured, cpu_share=cpu, delay_share=delay)
 
-    judged = module("contenders").find(contender)
+    judged = module("harness.contender_table").find(contender)
     found = rounds._run_quietly(
-        module("scenarios").SCENARIOS[scenario], plan, judged, run
+        module("harness.scenarios").SCENARIOS[scenario], plan, judged, run
     )
 
     assert (found.cpu_share, found.noisy, found.repeats) == kept
@@ -190,8 +190,8 @@ class Wire:
 
 def request(number: int, key: str = "benchmark-key") -> bytes:
     """Return the ``number``-th call as it stands on the wire."""
-    body = json.dumps(module("work").make_body(number)).encode()
-    head = f"POST {module('work').PATH} HTTP/1.1\r\nX-API-Key: {key}\r\n"
+    body = json.dumps(module("harness.work").make_body(number)).encode()
+    head = f"POST {module('harness.work').PATH} HTTP/1.1\r\nX-API-Key: {key}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -204,7 +204,7 @@ def wire() -> Wire:
 @pytest.fixture
 def connection(wire: Wire) -> Any:
     """Return the server's end of a new connection."""
-    made = module("server").Connection(iter(range(1, 100)), 0.0)
+    made = module("servers.pabx_server").Connection(iter(range(1, 100)), 0.0)
     made.connection_made(wire)
     return made
 
@@ -252,32 +252,32 @@ class TestInstructions:
 
     def test_within(self) -> None:
         """A ratio up to its limit is fine, and what was not counted is not judged."""
-        classify_evidence = module("instructions").judge
+        exceeded_limits = module("questions.instructions").exceeded_limits
 
-        assert classify_evidence({"ours": 70.0, "lean+hooks": 100.0}) == []
-        assert classify_evidence({"ours": 900.0}) == []
+        assert exceeded_limits({"digitro": 70.0, "aiohttp-by-hand+hooks": 100.0}) == []
+        assert exceeded_limits({"digitro": 900.0}) == []
 
     def test_too_many(self) -> None:
         """A larger ratio is told with its limit."""
-        classify_evidence = module("instructions").judge
+        exceeded_limits = module("questions.instructions").exceeded_limits
 
-        assert classify_evidence({"ours": 71.0, "lean+hooks": 100.0}) == [
-            "ours / lean+hooks is 0.710, allowed are 0.7"
+        assert exceeded_limits({"digitro": 71.0, "aiohttp-by-hand+hooks": 100.0}) == [
+            "digitro / aiohttp-by-hand+hooks is 0.710, allowed are 0.7"
         ]
 
     def test_limits_are_of_contenders(self) -> None:
         """Every limit names contenders that there are."""
-        names = {one.name for one in module("contenders").CONTENDERS}
+        names = {one.name for one in module("harness.contender_table").CONTENDERS}
 
-        for limit in module("instructions").LIMITS:
+        for limit in module("questions.instructions").LIMITS:
             assert {limit.ours, limit.other} <= names
-        assert set(module("instructions").layered()) <= names
+        assert set(module("questions.instructions").layered()) <= names
 
     def test_layers(self) -> None:
         """A layer costs what the whole costs more than what is under it."""
-        instructions = module("instructions")
+        instructions = module("questions.instructions")
         found = dict.fromkeys(instructions.layered(), 1000.0)
-        found |= {"ours": 300_000.0, "transport": 200_000.0}
+        found |= {"digitro": 300_000.0, "transport": 200_000.0}
         found |= {"campaign": 500_000.0, "campaign-import": 50_000.0}
 
         rows = [
@@ -296,7 +296,9 @@ class TestPacing:
 
     def test_even(self) -> None:
         """Calls at the cap use it whole, are never late and fill no window more."""
-        found = module("pacing").judge([turn / 100 for turn in range(1001)], 100)
+        found = module("questions.pacing").evenness(
+            [turn / 100 for turn in range(1001)], 100
+        )
 
         assert found.used == pytest.approx(1)
         assert found.line_p99_ms == pytest.approx(0, abs=1e-6)
@@ -307,7 +309,7 @@ class TestPacing:
         """A call that comes late is late by that much; a burst shows in a window."""
         times = [turn / 10 for turn in range(101)]
         times[50:54] = [5.3, 5.3, 5.3, 5.3]
-        found = module("pacing").judge(times, 10)
+        found = module("questions.pacing").evenness(times, 10)
 
         assert found.line_p99_ms == pytest.approx(200, abs=1)
         assert found.most[0.1] >= 4
@@ -315,17 +317,19 @@ class TestPacing:
     def test_standing_still(self) -> None:
         """A gap that is longer than the others is told by that much."""
         gaps = [0.1] * 98 + [0.3] * 2
-        found = module("pacing").judge([0.0, *itertools.accumulate(gaps)], 10)
+        found = module("questions.pacing").evenness(
+            [0.0, *itertools.accumulate(gaps)], 10
+        )
 
         assert found.gap_p99_ms == pytest.approx(196)
 
     def test_typical(self) -> None:
         """Of several runs the medians count, and the most calls of any."""
-        classify_evidence, typical = module("pacing").judge, module("pacing").typical
-        runs = [
-            classify_evidence([turn / rate for turn in range(99)], 10)
-            for rate in (9, 8, 5)
-        ]
+        evenness, typical = (
+            module("questions.pacing").evenness,
+            module("questions.pacing").typical,
+        )
+        runs = [evenness([turn / rate for turn in range(99)], 10) for rate in (9, 8, 5)]
         found = typical(runs)
 
         assert found.used == pytest.approx(0.8)
@@ -333,7 +337,7 @@ class TestPacing:
 
     def test_run(self) -> None:
         """The server sees every call, and no second holds more than the cap."""
-        found = module("pacing").run(50, 1.2)
+        found = module("questions.pacing").run(50, 1.2)
 
         assert found.most[1.0] <= 50
         assert found.turn_p99_ms >= 0

@@ -17,12 +17,14 @@ pytestmark = [
 
 def sent(start: float, answered: float | None = None, began: float = 0.0) -> Any:
     """Return a call that was there, sent and answered at those moments."""
-    return module("turns").Sent(began, start, start if answered is None else answered)
+    return module("questions.lateness").Sent(
+        began, start, start if answered is None else answered
+    )
 
 
 def lateness(calls: list[Any], most: int) -> list[float]:
     """Return by how much calls were late that may be so many a second."""
-    found: list[float] = module("turns").lateness(calls, RateLimit(most))
+    found: list[float] = module("questions.lateness").lateness(calls, RateLimit(most))
     return found
 
 
@@ -64,8 +66,8 @@ def test_percentile() -> None:
     """A percentile is a value that was there."""
     values = [float(one) for one in range(1, 101)]
 
-    assert module("work").percentile(values, 0.99) == 99.0
-    assert module("work").percentile([3.0], 0.99) == 3.0
+    assert module("harness.work").percentile(values, 0.99) == 99.0
+    assert module("harness.work").percentile([3.0], 0.99) == 3.0
 
 
 def test_compare() -> None:
@@ -79,24 +81,24 @@ def test_compare() -> None:
         {"one": figures(200.0), "all": figures(300.0)},
         {"one": figures(10.0), "all": figures(13.0)},
     ]
-    one, every = module("fleet").compare(rounds)
+    one, every = module("questions.fleet").compare(rounds)
 
     assert (one.ratio, one.lowest, one.highest) == (1, 1, 1)
     assert (every.ratio, every.lowest, every.highest) == (1.3, 1.2, 1.5)
     assert every.cpu_us == 120.0
-    assert "1.30" in module("fleet").cpu_table([one, every])
+    assert "1.30" in module("questions.fleet").cpu_table([one, every])
 
 
 def test_memory_of_each() -> None:
     """What is stated of a PABX is what each further one takes."""
-    found = module("fleet").kib_each({"idle": 40.0}, {"idle": 49.0}, 10)
+    found = module("questions.fleet").kib_each({"idle": 40.0}, {"idle": 49.0}, 10)
 
     assert found == {"idle": 1024.0}
 
 
 def test_addresses_differ() -> None:
     """A thousand PABX have a thousand addresses of this machine."""
-    found = {module("fleet_server").address(number) for number in range(1000)}
+    found = {module("servers.fleet_server").address(number) for number in range(1000)}
 
     assert len(found) == 1000
     assert all(one.startswith("127.") for one in found)
@@ -106,14 +108,14 @@ def test_addresses_differ() -> None:
 def port() -> Iterator[int]:
     """Run seven PABX and return their port."""
     sys.path.insert(0, str(ROOT))
-    with module("fleet_server").serving_fleet(7, 0.0, None) as port:
+    with module("servers.fleet_server").serving_fleet(7, 0.0, None) as port:
         yield port
     sys.path.remove(str(ROOT))
 
 
 async def test_pools_of_their_own(port: int) -> None:
     """Every PABX of a fleet has a pool of connections of its own."""
-    fleet = module("fleet_client")
+    fleet = module("questions.fleet_client")
     sessions = fleet.SessionManager()
     pabx = fleet.make_fleet(port, 7)
     async with fleet.DigitroClient(pabx, sessions=sessions) as client:
@@ -132,7 +134,7 @@ async def test_pools_of_their_own(port: int) -> None:
 @pytest.mark.parametrize("named", [True, False])
 async def test_dial(port: int, *, named: bool) -> None:
     """A fleet makes its calls and says what they cost."""
-    fleet = module("fleet_client")
+    fleet = module("questions.fleet_client")
     job = fleet.FleetJob(port=port, size=7, calls=100, named=named)
     found = await fleet.dial(job)
 
@@ -141,10 +143,10 @@ async def test_dial(port: int, *, named: bool) -> None:
     assert found["late_p99_ms"] >= 0
 
 
-@pytest.mark.parametrize("transport", ["default", "lean"])
+@pytest.mark.parametrize("transport", ["default", "direct"])
 async def test_weigh(port: int, transport: str) -> None:
     """Memory is looked at before a call, after one, and when nothing is connected."""
-    fleet = module("fleet_client")
+    fleet = module("questions.fleet_client")
     job = fleet.FleetJob(port=port, size=7, calls=0, transport=transport, idle=0.1)
     found = await fleet.weigh(job)
 

@@ -27,7 +27,7 @@ def port() -> Iterator[int]:
     """Serve calls with our own server."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT))
-        with module("processes").serving(0.001, None) as port:
+        with module("harness.processes").serving(0.001, None) as port:
             yield port
 
 
@@ -36,27 +36,34 @@ def nginx() -> Iterator[Any]:
     """Serve calls with nginx, over http and https."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT))
-        if missing := module("nginx").missing(tls=True):
+        if missing := module("servers.nginx").missing(tls=True):
             pytest.skip(f"there is no {missing} here")
-        with module("nginx").nginx_serving(None, tls=True) as address:
+        with module("servers.nginx").nginx_serving(None, tls=True) as address:
             yield address
 
 
 def job_of(contender: str, port: int, **settings: Any) -> Any:
     """Return a small job for a contender."""
     small = {"calls": 60, "in_flight": 10, **settings}
-    return module("work").Job(contender=contender, port=port, **small)
+    return module("harness.work").Job(contender=contender, port=port, **small)
 
 
-SCHEDULED = ["gather", "workers", "lean", "ours", "own-lean", "ours_one"]
+SCHEDULED = [
+    "gather",
+    "workers",
+    "aiohttp-by-hand",
+    "digitro",
+    "digitro-direct",
+    "digitro-one",
+]
 UNSCHEDULED = [
-    "floor",
-    "ours-capped",
-    "own-lean-capped",
-    "own-lean-one",
-    "campaign-lean",
+    "raw-protocol",
+    "digitro-capped",
+    "digitro-direct-capped",
+    "digitro-direct-one",
+    "campaign-direct",
     "codec",
-    "transport-lean",
+    "transport-direct",
     "campaign-import",
 ]
 
@@ -64,7 +71,7 @@ UNSCHEDULED = [
 @pytest.mark.parametrize("contender", [*SCHEDULED, *UNSCHEDULED])
 def test_contenders_work(contender: str, port: int) -> None:
     """Every call of every contender has an answer of its own."""
-    found = module("client").measure(job_of(contender, port))
+    found = module("harness.contender_process").measure(job_of(contender, port))
 
     assert found.calls == 60
     assert found.p50_ms <= found.p99_ms <= found.p999_ms
@@ -73,7 +80,9 @@ def test_contenders_work(contender: str, port: int) -> None:
 @pytest.mark.parametrize("contender", SCHEDULED)
 def test_calls_are_not_early(contender: str, port: int) -> None:
     """With a schedule the last call starts when it is due, however quick the others."""
-    found = module("client").measure(job_of(contender, port, rate=200))
+    found = module("harness.contender_process").measure(
+        job_of(contender, port, rate=200)
+    )
 
     assert found.seconds > 59 / 200
 
@@ -85,7 +94,9 @@ def test_latency_counts_from_when_calls_are_due(contender: str, port: int) -> No
     All calls are due at nearly once, the server takes a millisecond for each, and two
     are in flight, so half of them can't be answered before their 15th turn is over.
     """
-    found = module("client").measure(job_of(contender, port, rate=1e6, in_flight=2))
+    found = module("harness.contender_process").measure(
+        job_of(contender, port, rate=1e6, in_flight=2)
+    )
 
     assert found.p50_ms > 14
     assert found.p999_ms > 28
@@ -96,7 +107,9 @@ def test_peers_work(peer: str, port: int) -> None:
     """Every peer that is installed gets an answer to every call, when it is due."""
     if importlib.util.find_spec(peer) is None:
         pytest.skip(f"there is no {peer} here")
-    found = module("processes").run_module("client", job_of(peer, port, rate=1000))
+    found = module("harness.processes").run_module(
+        "harness.contender_process", job_of(peer, port, rate=1000)
+    )
 
     assert found["calls"] == 60
     assert found["seconds"] > 59 / 1000
@@ -107,7 +120,7 @@ class TestNginx:
 
     def test_every_answer_has_its_own_id(self, nginx: Any) -> None:
         """Connections are kept, and no call id comes twice."""
-        work = module("work")
+        work = module("harness.work")
         seen = []
         for _ in range(2):
             line = http.client.HTTPConnection("127.0.0.1", nginx.port)
@@ -124,7 +137,7 @@ class TestNginx:
 
     def test_a_late_body_does_not_end_the_connection(self, nginx: Any) -> None:
         """A body that comes after the answer is read, and the next call is answered."""
-        work = module("work")
+        work = module("harness.work")
         head = f"POST {work.PATH} HTTP/1.1\r\nHost: a\r\nx-api-key: {work.API_KEY}\r\n"
         with socket.create_connection(("127.0.0.1", nginx.port), timeout=10) as line:
             for _ in range(3):
@@ -148,14 +161,16 @@ class TestNginx:
     ) -> None:
         """What is not the POST that is measured gets no acceptance."""
         line = http.client.HTTPConnection("127.0.0.1", nginx.port)
-        line.request(method, path or module("work").PATH, b"{}", {"x-api-key": key})
+        line.request(
+            method, path or module("harness.work").PATH, b"{}", {"x-api-key": key}
+        )
 
         assert line.getresponse().status == status
         line.close()
 
     def test_https_is_verified(self, nginx: Any) -> None:
         """It speaks TLS 1.3, and only who trusts its authority talks to it."""
-        context = job_of("ours", nginx.tls_port, ca_file=nginx.ca_file).tls()
+        context = job_of("digitro", nginx.tls_port, ca_file=nginx.ca_file).tls()
         address = ("127.0.0.1", nginx.tls_port)
         with (
             socket.create_connection(address) as raw,
@@ -168,19 +183,24 @@ class TestNginx:
         ):
             ssl.create_default_context().wrap_socket(raw, server_hostname="127.0.0.1")
 
-    @pytest.mark.parametrize("contender", ["lean", "own-lean"])
+    @pytest.mark.parametrize("contender", ["aiohttp-by-hand", "digitro-direct"])
     def test_contenders_over_https(self, nginx: Any, contender: str) -> None:
         """Contenders keep their connections over https too."""
         job = job_of(contender, nginx.tls_port, ca_file=nginx.ca_file)
 
-        assert module("processes").run_module("client", job)["calls"] == 60
+        assert (
+            module("harness.processes").run_module("harness.contender_process", job)[
+                "calls"
+            ]
+            == 60
+        )
 
     @pytest.mark.skipif(
         sys.platform != "linux" or os.geteuid() != 0, reason="only root loses rights"
     )
     def test_it_is_not_root(self) -> None:
         """Started by root, it runs with nobody's rights, and ends with the block."""
-        with module("nginx").nginx_serving(None) as address:
+        with module("servers.nginx").nginx_serving(None) as address:
             seen = subprocess.run(
                 ["ps", "-eo", "euid,ppid,args"],
                 capture_output=True,
@@ -200,12 +220,12 @@ class TestNginx:
 
 def test_a_run_over_all(tmp_path: Path) -> None:
     """One command runs https beside http and calls that are due, and saves it all."""
-    if missing := module("nginx").missing(tls=True):
+    if missing := module("servers.nginx").missing(tls=True):
         pytest.skip(f"there is no {missing} here")
     path = tmp_path / "figures.json"
     command = [sys.executable, "-m", "benchmarks", "--quick", "--calls", "100"]
     command += ["--scenario", "nginx-tls", "open-1000", "--json", str(path)]
-    command += ["--only", "gather", "ours"]
+    command += ["--only", "gather", "digitro"]
 
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False
@@ -213,20 +233,25 @@ def test_a_run_over_all(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     parts = json.loads(path.read_text(encoding="utf-8"))["parts"]
-    names = {"gather", "gather+tls", "ours", "ours+tls"}
+    names = {"gather", "gather+tls", "digitro", "digitro+tls"}
     assert parts["nginx-tls"]["medians"].keys() == names
-    assert parts["open-1000"]["medians"].keys() == {"gather", "ours"}
+    assert parts["open-1000"]["medians"].keys() == {"gather", "digitro"}
     claims = [(one["ours"], one["other"]) for one in parts["nginx-tls"]["ratios"]]
-    assert ("ours+tls", "ours") in claims
-    assert ("ours+tls", "gather+tls") in claims
+    assert ("digitro+tls", "digitro") in claims
+    assert ("digitro+tls", "gather+tls") in claims
 
 
 def test_wrk_runs(port: int) -> None:
     """Wrk makes the calls that our server wants, and its figures can be read."""
-    if module("wrk").version() is None:
+    if module("contenders.wrk").version() is None:
         pytest.skip("there is no wrk here")
-    found = module("processes").run_module("wrk", job_of("wrk", port))
+    found = module("harness.processes").run_module(
+        "contenders.wrk", job_of("wrk", port)
+    )
 
     assert found["calls"] > 60
     assert 0 < found["p50_ms"] <= found["p99_ms"] <= found["p999_ms"]
-    assert attrs.fields_dict(module("client").Figures).keys() == found.keys()
+    assert (
+        attrs.fields_dict(module("harness.contender_process").Figures).keys()
+        == found.keys()
+    )

@@ -22,7 +22,7 @@ def figures(
     contender: str, speed: float, *, p99_ms: float = 2.0, noisy: bool = False
 ) -> Any:
     """Return figures of a contender that makes ``speed`` calls a second."""
-    return module("client").Figures(
+    return module("harness.contender_process").Figures(
         contender=contender,
         calls=100,
         seconds=100 / speed,

@@ -2,9 +2,12 @@
 
 import collections
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from helpers import ScriptedTransport, make_pabx, take_into
+from ledgers import SHELVES, Shelf
 
 from digitro_async import (
     CallResult,
@@ -13,10 +16,9 @@ from digitro_async import (
     Dispatcher,
     Outcome,
     PauseSettings,
-    PredictiveCall,
     RetrySettings,
 )
-from digitro_async.contacts import Contact
+from digitro_async.contacts import ContactRow
 from digitro_async.ledger import Ledger
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "outcomes",
     "run",
     "scripted",
+    "shelf",
 ]
 
 CALL = {"device": "1125000", "device_password": "canary-4567"}
@@ -55,14 +58,15 @@ def number_of(line: int) -> str:
     return f"0483280{line:04d}"
 
 
-def contact(line: int, **given: Any) -> Contact:
-    """Return the contact of a line."""
-    fields = {"destination": number_of(line), **CALL, **given.pop("fields", {})}
+def contact(line: int, **given: Any) -> ContactRow:
+    """Return the contact of a line, with fields of its own only where given."""
+    fields = dict(given.pop("fields", {}))
+    number = fields.pop("destination", number_of(line))
     values: dict[str, Any] = {"id": f"C{line}", **given}
-    return Contact(line=line, call=PredictiveCall(**fields), **values)
+    return ContactRow(line=line, destination=number, fields=fields, **values)
 
 
-def contacts(count: int) -> Iterable[Contact]:
+def contacts(count: int) -> Iterable[ContactRow]:
     """Make so many contacts, one by one."""
     return (contact(line) for line in range(1, count + 1))
 
@@ -87,3 +91,9 @@ def scripted(
     settings = {name: given.pop(name) for name in ("pabx", "pause") if name in given}
     client = ScriptedClient(transport, **settings)
     return Campaign(ledger, client, call=CALL, **given), client
+
+
+@pytest.fixture(params=SHELVES)
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
+    """Return where the ledger of this test stands."""
+    return SHELVES[request.param](tmp_path)

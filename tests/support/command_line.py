@@ -8,15 +8,18 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import pytest
 
 from digitro_async.cli._app import run
+from digitro_async.cli._results import write_results
 from digitro_async.protocol import WIRE_NAMES
 from digitro_async.testing import FakePABX
 
@@ -24,23 +27,35 @@ __all__ = [
     "API_KEY",
     "CANARIES",
     "PASSWORD",
+    "USER_DATA",
+    "Capture",
     "Ran",
     "Recorded",
     "Running",
     "Simulator",
     "SimulatorHere",
     "check_private",
+    "config",
     "fake_pabx",
+    "folder",
     "number",
     "numbers_of",
+    "pabx",
+    "pabx_with_config",
     "posts_seen",
     "read_rows",
     "refuses_connections",
+    "results_in",
+    "rows_of",
     "run_here",
     "start",
+    "states_of",
+    "wait_for",
     "write_config",
     "write_contacts",
 ]
+
+Capture = pytest.CaptureFixture[str]
 
 API_KEY = "canary-api-key"
 PASSWORD = "canary-password"
@@ -48,6 +63,34 @@ USER_DATA = "canary-user-data"
 CANARIES = ("canary", "Fulan", "048990")
 
 SECONDS = 30
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the working folder of a test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def pabx() -> Iterator[FakePABX]:
+    """Run a simulated PABX in another thread."""
+    with fake_pabx() as running:
+        yield running
+
+
+@pytest.fixture
+def config(folder: Path, pabx: FakePABX) -> Path:
+    """Write a configuration for that PABX, where it is looked for."""
+    return write_config(folder / "digitro.toml", pabx.base_url)
+
+
+@pytest.fixture(name="pabx")
+def pabx_with_config(folder: Path) -> Iterator[FakePABX]:
+    """Run a simulated PABX in another thread, with a configuration for it."""
+    with fake_pabx() as running:
+        write_config(folder / "digitro.toml", running.base_url)
+        yield running
 
 
 class Ran(NamedTuple):
@@ -266,3 +309,31 @@ def refuses_connections(base_url: str) -> bool:
             return True
         time.sleep(0.025)
     return False
+
+
+def results_in(ledger: Path) -> list[dict[str, str]]:
+    """Return the rows that ``digitro results`` writes of a ledger."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_results(ledger, Path(folder) / "results.csv")
+        return read_rows(Path(folder) / "results.csv")
+
+
+def rows_of(capsys: Capture, *words: object) -> list[dict[str, object]]:
+    """Return what ``digitro results`` prints about a ledger."""
+    ran = run_here(capsys, "results", "--ledger", "c.db", "--format", "jsonl", *words)
+    assert (ran.code, ran.err) == (0, "")
+    return [json.loads(line) for line in ran.out.splitlines()]
+
+
+def states_of(capsys: Capture) -> Counter[str]:
+    """Return how many contacts are in each state."""
+    return Counter(str(row["state"]) for row in rows_of(capsys))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Return once something is true."""
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it did not come true")

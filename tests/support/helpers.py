@@ -19,9 +19,11 @@ import attrs
 
 from digitro_async import PABX, CallResult, PredictiveCall, RateLimit
 from digitro_async.protocol import COMMANDS, Evidence, Failure, Observation, Request
-from digitro_async.protocol._names import CALL_ID, WIRE_NAMES
+from digitro_async.protocol._names import CALL_ID as CALL_ID  # noqa: PLC0414
+from digitro_async.protocol._names import WIRE_NAMES as WIRE_NAMES  # noqa: PLC0414
 from digitro_async.testing import HostileConnection, HostilePABX
-from digitro_async.testing.hostile._hostile_pabx import answer_all as answer_all  # noqa: PLC0414
+from digitro_async.testing.hostile import Script as Script  # noqa: PLC0414
+from digitro_async.testing.hostile import answer_all as answer_all  # noqa: PLC0414
 
 DESTINATION = WIRE_NAMES["destination"]
 PREDICTIVE_CALL = COMMANDS["predictive_call"]

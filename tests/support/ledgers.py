@@ -19,10 +19,12 @@ from digitro_async import LedgerError
 from digitro_async.ledger import (
     ContactRecord,
     Ledger,
+    LedgerReader,
     MemoryLedger,
     NewContact,
     SQLiteLedger,
     State,
+    open_ledger_reader,
 )
 from digitro_async.ledger._state import Step
 from digitro_async.privacy import Personal
@@ -66,6 +68,10 @@ class Shelf:
         """Return the ledger as it is now, not open."""
         raise NotImplementedError
 
+    def reader(self) -> LedgerReader:
+        """Return a reader of the ledger as it is now, not open."""
+        raise NotImplementedError
+
     async def lose_owner(self, ledger: Ledger) -> None:
         """End the owner without a chance to say anything, as a killed process."""
         raise NotImplementedError
@@ -81,6 +87,10 @@ class MemoryShelf(Shelf):
     def ledger(self) -> Ledger:
         """Return the ledger as it is now, not open."""
         return self._ledger
+
+    def reader(self) -> LedgerReader:
+        """Return a reader of the ledger as it is now, not open."""
+        return self._ledger.reader()
 
     async def lose_owner(self, ledger: Ledger) -> None:
         """End the owner without a chance to say anything."""
@@ -108,6 +118,10 @@ class SQLiteShelf(Shelf):
     def ledger(self) -> Ledger:
         """Return the ledger as it is now, not open."""
         return SQLiteLedger(self.path, synchronous=self._synchronous)
+
+    def reader(self) -> LedgerReader:
+        """Return a reader of the ledger as it is now, not open."""
+        return open_ledger_reader(self.path)
 
     async def lose_owner(self, ledger: Ledger) -> None:
         """End the owner without a chance to say anything."""

@@ -32,6 +32,7 @@ from digitro_async.ledger._records import (
 )
 from digitro_async.ledger._state import State, Step, next_state
 from digitro_async.ledger.memory._memory_imports import MemoryImports
+from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
 from digitro_async.ledger.memory._memory_rows import Row
 from digitro_async.privacy import Personal
 
@@ -52,6 +53,7 @@ class MemoryLedger:
         self._events: list[Told] = []
         self._settings: dict[str, str] = {}
         self._imports = MemoryImports()
+        self._reader = MemoryLedgerReader(self._rows, self._imports)
         self._recovered = 0
         self._is_open = False
 
@@ -80,6 +82,10 @@ class MemoryLedger:
     def recovered(self) -> int:
         """Open intents that were found when it was entered: now unknown."""
         return self._recovered
+
+    def reader(self) -> MemoryLedgerReader:
+        """Return what reads this ledger, open or not."""
+        return self._reader
 
     async def add(
         self,
@@ -117,7 +123,7 @@ class MemoryLedger:
     async def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""
         self._check_open()
-        return self._imports.all()
+        return self._reader.imports()
 
     async def claim(
         self, limit: int, *, after: int = 0, max_attempts: int | None = None
@@ -221,24 +227,18 @@ class MemoryLedger:
     async def counts(self) -> Mapping[State, int]:
         """Return how many contacts are in each state."""
         self._check_open()
-        counts = dict.fromkeys(State, 0)
-        for row in self._rows.values():
-            counts[row.state] += 1
-        return counts
+        return self._reader.counts()
 
     async def count_exhausted(self, max_attempts: int) -> int:
         """Return how many pending contacts had so many attempts. See ``Ledger``."""
         self._check_open()
-        return sum(
-            row.state is State.PENDING and not row.may_try(max_attempts)
-            for row in self._rows.values()
-        )
+        return self._reader.count_exhausted(max_attempts)
 
     async def entries(self) -> AsyncIterator[ContactRecord]:
         """Yield every contact, in the order of import."""
         self._check_open()
-        for row in list(self._rows.values()):
-            yield row.as_entry()
+        for entry in self._reader.entries():
+            yield entry
 
     async def held_slots(
         self,

@@ -60,8 +60,8 @@ from digitro_async.ledger.sqlite._jobs import (
     Job,
     run_calls,
 )
-from digitro_async.ledger.sqlite._ledger_reader import PAGE, LedgerReader
 from digitro_async.ledger.sqlite._reconcile_sql import reconcile_contact
+from digitro_async.ledger.sqlite._sqlite_reader import PAGE, SQLiteLedgerReader
 from digitro_async.ledger.sqlite._writer import Writer
 from digitro_async.privacy import Personal
 
@@ -77,8 +77,8 @@ class SQLiteLedger:
     """A ledger in one SQLite file; no server, nothing to install.
 
     Write-ahead log with ``synchronous=FULL``: a commit returns when it is on disk. One
-    ledger owns the file while it is open; ``LedgerReader`` may read it meanwhile. It is
-    entered once.
+    ledger owns the file while it is open; a ``SQLiteLedgerReader`` may read it
+    meanwhile. A ledger is entered once.
 
     Args:
         path: The file; made if it isn't there.
@@ -348,7 +348,7 @@ class SQLiteLedger:
         return await asyncio.to_thread(self._look, query)
 
     def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        with LedgerReader(self._file.path) as reader:
+        with SQLiteLedgerReader(self._file.path) as reader:
             return reader.ask(query)
 
 

@@ -1,34 +1,34 @@
-"""One TCP connection at the hostile PABX, read no further than its script asks."""
+"""One TCP connection at the hostile server, read no further than its script asks."""
 
 import asyncio
-import os
 import socket
-import struct
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, cast
 
+from digitro_async._common.sockets import reset_transport
 from digitro_async.testing.simulator._answers import acceptance
 
 __all__ = ["HostileConnection"]
 
-_RESET: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _MOST: Final = 65_536
 
 
 class HostileConnection(asyncio.BufferedProtocol):
-    """One connection: what a script of ``HostilePABX`` reads from and writes to.
+    """One connection that a script of ``HostilePABX`` reads from and writes to.
 
-    The server makes them; ``made`` is told of each as soon as it is connected.
+    The server makes it.
 
-    Nothing is taken from the socket before the script reads, and never more than it
-    asks for, so that what it did not read is still in the kernel when it closes. (On
-    uvloop, which reads before it can be told not to, one byte may have been taken.)
+    Nothing is taken from the socket before the script reads, and never more than the
+    script asks for, so that unread bytes are still in the kernel when the connection
+    closes. (uvloop reads before it can be paused: there one byte may have been taken.)
+
+    Args:
+        made: Called with the connection as soon as it is there.
 
     Attributes:
-        number: Its number, from 1.
-        received: All that the script has read.
-        sock: The socket, for what no method here does.
+        number: Number of the connection, from 1.
+        received: All bytes that the script has read.
         ended: Set when the connection is gone, however it ended.
     """
 
@@ -42,22 +42,22 @@ class HostileConnection(asyncio.BufferedProtocol):
         self._waiting = b""
         self._eof = False
         self._error: Exception | None = None
-        self._news: asyncio.Future[None] | None = None
+        self._input: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
 
     @property
     def sock(self) -> Any:
-        """The socket under it."""
-        return self._wire.get_extra_info("socket")
+        """The socket, for options that no method here sets."""
+        return self._open_transport.get_extra_info("socket")
 
     @property
     def is_closing(self) -> bool:
-        """Whether it was closed here or is gone."""
-        return self._wire.is_closing()
+        """Whether the connection was closed here or is gone."""
+        return self._open_transport.is_closing()
 
     async def arrival(self) -> None:
-        """Wait until something waits to be read, or the end of it; read nothing."""
+        """Wait until bytes or the end can be read; read nothing."""
         loop = asyncio.get_running_loop()
         arrived = asyncio.Event()
         with socket.socket(fileno=socket.dup(self.sock.fileno())) as same:
@@ -68,7 +68,10 @@ class HostileConnection(asyncio.BufferedProtocol):
                 loop.remove_reader(same.fileno())
 
     async def read(self, most: int = _MOST) -> bytes:
-        """Read what comes, at most so many bytes; empty where the client has ended.
+        """Read the next bytes; empty where the client has ended.
+
+        Args:
+            most: Number of bytes to read at most.
 
         Raises:
             ConnectionError: If the client has reset the connection.
@@ -82,7 +85,7 @@ class HostileConnection(asyncio.BufferedProtocol):
         return data
 
     async def read_exactly(self, count: int) -> bytes:
-        """Read that many bytes and no more; fewer where the client ends before."""
+        """Read that number of bytes; fewer where the client ends before."""
         data = b""
         while len(data) < count and (part := await self.read(count - len(data))):
             data += part
@@ -111,16 +114,16 @@ class HostileConnection(asyncio.BufferedProtocol):
         return data
 
     def send(self, data: bytes) -> None:
-        """Send bytes as they are, where somebody is left to read them."""
+        """Send bytes as they are, unless the connection is closing."""
         if not self.is_closing:
-            self._wire.write(data)
+            self._open_transport.write(data)
 
     def accept(self, call_id: str) -> None:
-        """Send the documented 200 with that call id."""
+        """Send the documented 200 with a call id."""
         self.send(acceptance(call_id))
 
     async def drain(self) -> None:
-        """Wait until the client has taken most of what was sent.
+        """Wait until the client has taken most of the bytes that were sent.
 
         Raises:
             ConnectionError: If the client is gone.
@@ -130,7 +133,11 @@ class HostileConnection(asyncio.BufferedProtocol):
             raise self._error or ConnectionResetError()
 
     async def drip(self, data: bytes, pause: float) -> None:
-        """Send bytes one by one with a pause of so many seconds after each.
+        """Send bytes one by one.
+
+        Args:
+            data: The bytes.
+            pause: Seconds after each.
 
         Raises:
             ConnectionError: If the client is gone.
@@ -141,12 +148,12 @@ class HostileConnection(asyncio.BufferedProtocol):
             await self.drain()
 
     async def stall(self) -> NoReturn:
-        """Do nothing more for as long as the connection and the server live."""
+        """Wait as long as the connection and the server live."""
         await asyncio.get_running_loop().create_future()
         raise AssertionError  # pragma: no cover - such a future has no result
 
     async def wait_for_end(self) -> None:
-        """Read and forget what comes, until the client has closed or reset."""
+        """Read and drop all bytes, until the client has closed or reset."""
         try:
             while await self.read():
                 pass
@@ -154,65 +161,62 @@ class HostileConnection(asyncio.BufferedProtocol):
             pass
 
     def finish(self) -> None:
-        """Send FIN, whatever waits to be read; what was sent is delivered before."""
+        """Deliver the bytes that were sent, then FIN, even where some are unread."""
         if not self.is_closing:
-            if self._wire.can_write_eof():
-                self._wire.write_eof()
+            if self._open_transport.can_write_eof():
+                self._open_transport.write_eof()
             else:  # TLS has no half-closed connection
                 with socket.socket(fileno=socket.dup(self.sock.fileno())) as same:
                     same.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close the socket: FIN, or RST where something waits to be read."""
-        self._wire.close()
+        """Close the socket: FIN, or RST where bytes are unread."""
+        self._open_transport.close()
 
     def reset(self) -> None:
-        """Send RST, and drop what was not delivered yet."""
-        if not self.is_closing:
-            with socket.socket(fileno=socket.dup(self.sock.fileno())) as same:
-                same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.abort()
+        """Send RST, and drop the bytes that are not delivered."""
+        reset_transport(self._open_transport)
 
     def abort(self) -> None:
-        """Close the socket at once, and drop what was not delivered yet."""
-        self._wire.abort()
+        """Close the socket at once, and drop the bytes that are not delivered."""
+        self._open_transport.abort()
 
     @property
-    def _wire(self) -> asyncio.Transport:
+    def _open_transport(self) -> asyncio.Transport:
         if self._transport is None:
-            raise RuntimeError("there is no connection yet")
+            raise RuntimeError("the connection is not made yet")
         return self._transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Read nothing until the script asks."""
+        """Pause reading until the script asks."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.pause_reading()
         # uvloop begins to read after this method, whatever it did.
         asyncio.get_running_loop().call_soon(self._begin)
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's name
-        """Give room for as much as the script asked for."""
-        return self._window  # uvloop reads once before it can be told not to
+        """Return room for the bytes that the script asked for."""
+        return self._window  # uvloop reads once before it can be paused
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Hand on what was read, and read no further."""
+        """Keep the bytes that were read, and pause reading."""
         self._waiting += self._window[:nbytes]
-        self._wire.pause_reading()
-        self._tell()
+        self._open_transport.pause_reading()
+        self._wake_reader()
 
     def eof_received(self) -> bool:
-        """Tell the script, and leave the other direction open."""
+        """Let the script read the end, and leave the other direction open."""
         self._eof = True
-        self._tell()
-        return self._wire.can_write_eof()
+        self._wake_reader()
+        return self._open_transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the script."""
+        """Let the script read the end or the error."""
         self._eof = True
         self._error = exc
         self._writable.set()
         self.ended.set()
-        self._tell()
+        self._wake_reader()
 
     def pause_writing(self) -> None:
         """Let ``drain`` wait."""
@@ -223,29 +227,29 @@ class HostileConnection(asyncio.BufferedProtocol):
         self._writable.set()
 
     async def _fill(self, most: int) -> None:
-        """Let at most so many bytes in, or the end."""
+        """Wait for at most that number of bytes, or the end."""
         self._window = bytearray(most)
-        self._news = asyncio.get_running_loop().create_future()
-        self._wire.resume_reading()
+        self._input = asyncio.get_running_loop().create_future()
+        self._open_transport.resume_reading()
         try:
-            await self._news
+            await self._input
         finally:
-            self._news = None
+            self._input = None
             if not self.is_closing:
-                self._wire.pause_reading()
+                self._open_transport.pause_reading()
 
     def _begin(self) -> None:
         if not self.is_closing:
-            self._wire.pause_reading()
+            self._open_transport.pause_reading()
         self._made(self)
 
-    def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+    def _wake_reader(self) -> None:
+        if self._input is not None and not self._input.done():
+            self._input.set_result(None)
 
 
 def _length(data: bytes) -> int:
-    """Return how long the request is whose head is the beginning of ``data``."""
+    """Return the length of the request that ``data`` begins with."""
     head, _, __ = data.partition(_END_OF_HEAD)
     _, found, rest = head.lower().partition(b"content-length:")
     body = int(rest.split(b"\r\n")[0]) if found else 0

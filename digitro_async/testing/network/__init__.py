@@ -1,4 +1,4 @@
-"""A TCP proxy that does to a network what networks do."""
+"""A TCP proxy that spoils connections as bad networks do."""
 
 from digitro_async.testing.network._chaos_proxy import ChaosProxy
 from digitro_async.testing.network._toxics import (

@@ -2,81 +2,80 @@
 
 import asyncio
 import random
-import socket
-import struct
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import Final, cast
 
+from digitro_async._common.sockets import reset_transport
 from digitro_async.testing.network._toxics import Toxic
 
-__all__ = ["Flow", "Pair"]
+__all__ = ["Flow", "FlowEnds"]
 
-_RESET: Final = struct.pack("ii", 1, 0)
 _PIECE: Final = 65_536
 _MOST_WAITING: Final = 1024 * 1024
 
 
-class Pair:
-    """Both ends of one connection through the proxy."""
+class FlowEnds:
+    """Both ends of one connection through the proxy.
+
+    Attributes:
+        ended: Whether they were closed or reset here.
+    """
 
     def __init__(self, *writers: asyncio.StreamWriter) -> None:
         self._writers = writers
         self.ended = False
 
     def close(self) -> None:
-        """Deliver what is written, then FIN, on both sides."""
+        """Deliver the bytes that were written, then FIN, on both sides."""
         self.ended = True
         for writer in self._writers:
             writer.close()
 
     def reset(self) -> None:
-        """Break both sides off with RST."""
+        """End both sides with RST."""
         self.ended = True
         for writer in self._writers:
-            sock = writer.get_extra_info("socket")
-            if sock.fileno() >= 0 and not writer.is_closing():
-                with socket.socket(fileno=socket.dup(sock.fileno())) as same:
-                    same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            writer.transport.abort()
+            reset_transport(cast("asyncio.Transport", writer.transport))
 
 
 class Flow:
-    """Takes data from one end, does to it what the toxics say, and hands it on.
+    """Takes data from one end, lets the toxics act on it, and hands it on.
 
     Args:
-        source: Where data comes from.
-        sink: Where it goes.
-        pair: Both ends.
-        toxics: What befalls it, and since when by the loop's clock; it may change.
-        chance: Where toxics draw their lots.
+        source: The end that data comes from.
+        sink: The end that data goes to.
+        ends: Both ends.
+        toxics: The toxics, each with the time of the loop's clock since when it acts;
+            the mapping may change.
+        chance: Generator that toxics draw from.
     """
 
     def __init__(
         self,
         source: asyncio.StreamReader,
         sink: asyncio.StreamWriter,
-        pair: Pair,
+        ends: FlowEnds,
         toxics: Mapping[Toxic, float],
         chance: random.Random,
     ) -> None:
         self.chance = chance
-        self.close = pair.close
-        self.reset = pair.reset
+        self.close = ends.close
+        self.reset = ends.reset
         self._source = source
         self._sink = sink
-        self._pair = pair
+        self._ends = ends
         self._toxics = toxics
         self._loop = asyncio.get_running_loop()
         self._born = self._loop.time()
         self._counts: dict[Toxic, int] = {}
         self._waiting: deque[tuple[float, bytes | None]] = deque()
-        self._held = 0
+        self._waiting_bytes = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
 
-    def notice(self) -> None:
-        """Look at the toxics again."""
+    def toxics_changed(self) -> None:
+        """Let the flow look at the toxics again."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -92,7 +91,7 @@ class Flow:
                 else:
                     await self._end()
                     return
-            self._pair.close()
+            self._ends.close()
         except ConnectionError:
             self.reset()
         finally:
@@ -101,13 +100,13 @@ class Flow:
     async def hold(self, toxic: Toxic, seconds: float) -> None:
         """Wait that long, or until the toxic is removed or the connection ends."""
         until = self._loop.time() + seconds
-        while toxic in self._toxics and not self._pair.ended:
+        while toxic in self._toxics and not self._ends.ended:
             if until <= self._loop.time():
                 return
             await self._wait(until)
 
     def passed(self, toxic: Toxic, count: int) -> int:
-        """Count bytes for a toxic and return how many it had counted before."""
+        """Count bytes for a toxic, and return its count before them."""
         before = self._counts.get(toxic, 0)
         self._counts[toxic] = before + count
         return before
@@ -120,15 +119,15 @@ class Flow:
             except ConnectionError:
                 data = None
             self._waiting.append((self._loop.time(), data))
-            self._held += len(data or b"")
+            self._waiting_bytes += len(data or b"")
             self._wake.set()
-            while self._held > _MOST_WAITING:
+            while self._waiting_bytes > _MOST_WAITING:
                 self._room.clear()
                 await self._room.wait()
 
     async def _take(self) -> tuple[float, bytes | None] | None:
-        """Return what waits next; None where the connection is over."""
-        while not self._pair.ended:
+        """Return the next data and when it came; None where the connection is over."""
+        while not self._ends.ended:
             ends = [
                 max(since, self._born) + after
                 for toxic, since in self._toxics.items()
@@ -139,7 +138,7 @@ class Flow:
                 return None
             if self._waiting:
                 came, data = self._waiting.popleft()
-                self._held -= len(data or b"")
+                self._waiting_bytes -= len(data or b"")
                 self._room.set()
                 return came, data
             await self._wait(end)
@@ -147,7 +146,7 @@ class Flow:
 
     async def _pass_on(self, data: bytes, came: float) -> None:
         async for piece in _through(list(self._toxics), data, came, self):
-            if self._pair.ended:
+            if self._ends.ended:
                 return
             self._sink.write(piece)
             await self._sink.drain()
@@ -159,7 +158,7 @@ class Flow:
             self._sink.write_eof()
 
     async def _wait(self, until: float | None) -> None:
-        """Wait for news, or until that moment."""
+        """Wait for data or another set of toxics, or until that moment."""
         self._wake.clear()
         timer = None
         if until is not None:
@@ -174,7 +173,7 @@ class Flow:
 async def _through(
     toxics: list[Toxic], data: bytes, came: float, flow: Flow
 ) -> AsyncIterator[bytes]:
-    """Yield what is left of some data when it has gone through the toxics in turn."""
+    """Yield the data that is left when some has gone through the toxics in turn."""
     if not toxics:
         yield data
         return

@@ -1,4 +1,4 @@
-"""What a chaos proxy does to the data it passes on: Toxiproxy's toxics.
+"""The toxics that act on data in a chaos proxy, as in Toxiproxy.
 
 Names and meanings are those of Toxiproxy (github.com/Shopify/toxiproxy, its README);
 times are in seconds here, as everywhere in this package.
@@ -25,7 +25,7 @@ __all__ = [
     "Toxic",
 ]
 
-# ruff: noqa: ARG002 - each toxic is handed what any of them may need
+# ruff: noqa: ARG002 - all toxics have the same parameters
 
 _NOTHING: Final[tuple[bytes, ...]] = ()
 
@@ -34,7 +34,7 @@ class Link(Protocol):
     """One direction of one connection, as a toxic sees it.
 
     Attributes:
-        chance: Where a toxic draws its lots.
+        chance: Generator that a toxic draws from.
     """
 
     chance: random.Random
@@ -43,37 +43,37 @@ class Link(Protocol):
         """Wait that long, or until the toxic is removed."""
 
     def passed(self, toxic: "Toxic", count: int) -> int:
-        """Count bytes for a toxic and return how many it had counted before."""
+        """Count bytes for a toxic, and return its count before them."""
 
     def close(self) -> None:
         """End the connection on both sides."""
 
     def reset(self) -> None:
-        """Break the connection off on both sides, with RST."""
+        """End the connection on both sides, with RST."""
 
 
 @attrs.frozen(eq=False)
 class Toxic:
-    """Something that befalls the data of one direction, for as long as it is there."""
+    """A way to spoil the data of one direction; this one changes nothing."""
 
     async def through(
         self, data: bytes, came: float, link: Link
     ) -> AsyncIterator[bytes]:
-        """Yield what it lets through of some data.
+        """Yield the data that goes on.
 
         Args:
-            data: What came.
-            came: When it came, by the loop's clock.
-            link: The direction it goes.
+            data: Data that came.
+            came: Time of its arrival, by the loop's clock.
+            link: The direction of the connection.
         """
         yield data
 
     def closes_after(self) -> float | None:
-        """Return seconds after which it ends a connection by itself, or None."""
+        """Return the seconds after which it closes a connection; None for never."""
         return None
 
     def delays_close(self) -> float:
-        """Return seconds by which it holds back the end of the data."""
+        """Return the seconds by which it delays the end of the data."""
         return 0.0
 
 
@@ -95,7 +95,7 @@ class Latency(Toxic):
     async def through(
         self, data: bytes, came: float, link: Link
     ) -> AsyncIterator[bytes]:
-        """Yield it when its time has come."""
+        """Yield all data after its delay."""
         delay = self.latency + link.chance.uniform(-self.jitter, self.jitter)
         await link.hold(self, came + delay - asyncio.get_running_loop().time())
         yield data
@@ -103,7 +103,7 @@ class Latency(Toxic):
 
 @attrs.frozen(eq=False)
 class Bandwidth(Toxic):
-    """Limits how much passes in a second.
+    """Limits the bytes that pass in a second.
 
     Args:
         rate: Kilobytes (1000 bytes) a second.
@@ -117,7 +117,7 @@ class Bandwidth(Toxic):
     async def through(
         self, data: bytes, came: float, link: Link
     ) -> AsyncIterator[bytes]:
-        """Yield a tenth of a second's worth at a time."""
+        """Yield the bytes of a tenth of a second at a time."""
         step = self.rate * 100
         for start in range(0, len(data), step):
             piece = data[start : start + step]
@@ -145,7 +145,7 @@ class Slicer(Toxic):
     async def through(
         self, data: bytes, came: float, link: Link
     ) -> AsyncIterator[bytes]:
-        """Yield it piece by piece."""
+        """Yield all data, piece by piece."""
         start = 0
         while start < len(data):
             drift = link.chance.randint(-self.size_variation, self.size_variation)
@@ -157,7 +157,7 @@ class Slicer(Toxic):
 
 @attrs.frozen(eq=False)
 class LimitData(Toxic):
-    """Closes the connection when so much has passed.
+    """Closes the connection when a number of bytes has passed.
 
     Args:
         limit: Bytes that pass; Toxiproxy calls them ``bytes``.
@@ -171,7 +171,7 @@ class LimitData(Toxic):
     async def through(
         self, data: bytes, came: float, link: Link
     ) -> AsyncIterator[bytes]:
-        """Yield what is within the limit."""
+        """Yield the data within the limit."""
         left = self.limit - link.passed(self, len(data))
         if left > 0:
             yield data[:left]
@@ -223,13 +223,13 @@ class Timeout(Toxic):
             yield piece
 
     def closes_after(self) -> float | None:
-        """Return when it closes."""
+        """Return the seconds until it closes; None for never."""
         return self.timeout or None
 
 
 @attrs.frozen(eq=False)
 class SlowClose(Toxic):
-    """Holds back the end of a connection.
+    """Delays the end of a connection.
 
     Args:
         delay: Seconds.
@@ -241,5 +241,5 @@ class SlowClose(Toxic):
     delay: float = attrs.field(validator=at_least(0))
 
     def delays_close(self) -> float:
-        """Return by how much."""
+        """Return the seconds of delay."""
         return self.delay

@@ -1,22 +1,26 @@
-"""A simulated PABX: a real HTTP server that remembers every call it received."""
+"""A simulated PABX: a real HTTP server with a record of every call it received."""
 
 import asyncio
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar
 
 from digitro_async.errors import ConfigurationError
 from digitro_async.models import PABX
 from digitro_async.protocol._names import PREDICTIVE_CALL_PATH
 from digitro_async.settings import RateLimit
+from digitro_async.testing._listening import ListeningServer
 from digitro_async.testing.simulator._fault_plan import FaultPlan
-from digitro_async.testing.simulator._http_server import Listener
-from digitro_async.testing.simulator._readings import Readings
-from digitro_async.testing.simulator._received_calls import Record
+from digitro_async.testing.simulator._http_server import HTTPListener
+from digitro_async.testing.simulator._received_calls import (
+    OverCap,
+    ReceivedCall,
+    ReceivedCalls,
+    Summary,
+)
 from digitro_async.testing.simulator._request_handler import (
-    Latency,
     RequestHandler,
+    ResponseTime,
     is_seconds,
 )
 from digitro_async.testing.simulator._request_validator import RequestValidator
@@ -24,7 +28,7 @@ from digitro_async.testing.simulator._request_validator import RequestValidator
 __all__ = ["FakePABX"]
 
 
-class FakePABX(Readings):
+class FakePABX(ListeningServer):
     """Speaks the vendor's documented wire strictly, on a real port.
 
     ::
@@ -34,9 +38,9 @@ class FakePABX(Readings):
                 await client.make_predictive_call(call)
             assert pabx.accepted == 1
 
-    What the vendor documents is the path, the ``x-api-key`` header, the 13 text
-    fields, the 200 and its ``ID_CHAMADA``, and that 400, 401, 403 and 500 exist. All
-    else is a GUESS of this simulator: 404 for another channel or path, 405 for another
+    The vendor documents the path, the ``x-api-key`` header, the 13 text fields, the
+    200 and its ``ID_CHAMADA``, and that 400, 401, 403 and 500 exist. All else is a
+    GUESS of this simulator: 404 for another channel or path, 405 for another
     method, 413 for a body over 1 MiB, 429, 403 for a wrong device password, which
     mistake gets 400, every error body, and the meaning of the parts of a call id.
 
@@ -52,9 +56,9 @@ class FakePABX(Readings):
         latency: Seconds before each answer, or a function that draws them.
         rate: Cap that is checked: see ``over_cap``.
         throttle: Whether the cap is enforced too, with 429 and Retry-After.
-        faults: What goes wrong.
-        record_path: File that gets a line of JSON for every POST, passwords masked;
-            it is added to, and readable by its owner only.
+        faults: The rules by which it misbehaves.
+        record_path: File to which a line of JSON is added for every POST, passwords
+            masked; readable by its owner only.
         keep_record: Whether ``calls`` is kept; False for millions of calls.
         seed: Seed of the latency's chance.
         idle_timeout: Seconds after which a connection without requests is closed.
@@ -67,6 +71,8 @@ class FakePABX(Readings):
         ConfigurationError: If a value can't be used.
     """
 
+    _TITLE: ClassVar = "simulator"
+
     def __init__(
         self,
         *,
@@ -76,7 +82,7 @@ class FakePABX(Readings):
         api_key: str = "demo-key",
         forbidden_keys: Collection[str] = (),
         device_passwords: Mapping[str, str] | None = None,
-        latency: Latency = 0.0,
+        latency: ResponseTime = 0.0,
         rate: RateLimit | None = None,
         throttle: bool = False,
         faults: FaultPlan | None = None,
@@ -89,23 +95,22 @@ class FakePABX(Readings):
             raise ConfigurationError("idle_timeout must be seconds above 0")
         if throttle and rate is None:
             raise ConfigurationError("throttle needs a rate")
-        self.host = host
+        super().__init__(host, port)
         self.rate = rate
-        self._port = port
         self._idle_timeout = idle_timeout
-        self._listener: Listener | None = None
-        self._record = Record(
+        self._listener: HTTPListener | None = None
+        self._received = ReceivedCalls(
             keep=keep_record, path=None if record_path is None else Path(record_path)
         )
-        self._judge = RequestValidator(
+        self._validator = RequestValidator(
             channel_id=channel_id,
             api_key=api_key,
             forbidden_keys=forbidden_keys,
             device_passwords=device_passwords,
         )
         self._handler = RequestHandler(
-            self._judge,
-            self._record,
+            self._validator,
+            self._received,
             faults=(faults or FaultPlan()).decisions(),
             latency=latency,
             seed=seed,
@@ -115,46 +120,27 @@ class FakePABX(Readings):
     def __repr__(self) -> str:
         return f"<FakePABX {self.host}:{self._port} posts={self.posts}>"
 
-    async def __aenter__(self) -> Self:
-        return await self.start()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    async def start(self) -> Self:
-        """Begin to listen; afterwards ``port`` and ``base_url`` are known.
-
-        Raises:
-            ConfigurationError: If it is running.
-            OSError: If the port or the record's file can't be had.
-        """
-        if self._listener is not None:
-            raise ConfigurationError("the simulator is running")
-        self._record.open()
-        self._listener = Listener(self._handler, self._idle_timeout)
+    async def _open(self) -> int:
+        """Open the record's file and begin to listen."""
+        self._received.open()
+        listener = HTTPListener(self._handler, self._idle_timeout)
         try:
-            await self.resume_listening()
+            port = await listener.listen(self.host, self._port)
         except OSError:
-            self._record.close()
-            self._listener = None
+            self._received.close()
             raise
-        return self
+        self._listener = listener
+        return port
 
-    async def aclose(self) -> None:
-        """End every connection within a second; what was recorded stays."""
-        if self._listener is not None:
-            await self._listener.aclose()
-            self._record.close()
-            self._listener = None
+    async def _close(self) -> None:
+        """End every connection within a second."""
+        await self._running().aclose()
+        self._received.close()
+        self._listener = None
 
     async def serve_forever(self) -> None:
         """Start if it is not running, serve until cancelled, and close."""
-        if self._listener is None:
+        if not self._is_running:
             await self.start()
         try:
             await asyncio.get_running_loop().create_future()
@@ -179,46 +165,91 @@ class FakePABX(Readings):
         self._port = await self._running().listen(self.host, self._port)
 
     def set_faults(self, faults: FaultPlan | None) -> None:
-        """Go by another plan from the next request on; ordinals go on counting."""
+        """Follow another plan from the next request on; ordinals go on counting."""
         self._handler.faults = (faults or FaultPlan()).decisions()
 
     async def wait_for_posts(self, posts: int) -> None:
-        """Return as soon as that many POSTs have been received in all."""
-        await self._record.wait_for(posts)
-
-    def _running(self) -> Listener:
-        if self._listener is None:
-            raise ConfigurationError("the simulator is not running")
-        return self._listener
-
-    @property
-    def port(self) -> int:
-        """The port; 0 before a free one was taken."""
-        return self._port
-
-    @property
-    def base_url(self) -> str:
-        """What a client calls the base URL."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self._port}"
+        """Wait until that many POSTs have been received in all."""
+        await self._received.wait_for(posts)
 
     @property
     def url(self) -> str:
-        """Where predictive calls are posted to."""
-        path = PREDICTIVE_CALL_PATH.format(channel_id=self._judge.channel_id)
+        """The URL that predictive calls are posted to."""
+        path = PREDICTIVE_CALL_PATH.format(channel_id=self._validator.channel_id)
         return self.base_url + path
 
     def settings(self, **changes: Any) -> PABX:
-        """Return what a client needs to reach it.
+        """Return the settings of a client for this simulator.
 
         Args:
-            changes: Fields of ``PABX`` that shall differ.
+            changes: Fields of ``PABX`` with other values.
         """
         settings: dict[str, Any] = {
             "name": "simulator",
             "base_url": self.base_url,
-            "channel_id": self._judge.channel_id,
-            "api_key": self._judge.api_key,
+            "channel_id": self._validator.channel_id,
+            "api_key": self._validator.api_key,
             "rate": self.rate,
         }
         return PABX(**settings | changes)
+
+    @property
+    def calls(self) -> list[ReceivedCall]:
+        """Every POST received, in order.
+
+        Raises:
+            ConfigurationError: If ``keep_record`` is off.
+        """
+        return self._received.calls
+
+    @property
+    def posts(self) -> int:
+        """POSTs received whole."""
+        return self._received.posts
+
+    @property
+    def accepted(self) -> int:
+        """POSTs answered with a whole and true 200."""
+        return self._received.accepted
+
+    @property
+    def placed(self) -> int:
+        """POSTs whose phone would have rung, whatever was answered."""
+        return self._received.placed
+
+    @property
+    def connections(self) -> int:
+        """TCP connections accepted."""
+        return self._handler.connections
+
+    @property
+    def over_cap(self) -> list[OverCap]:
+        """POSTs that came while the cap was used up; empty without a cap."""
+        return self._received.over_cap(self.rate)
+
+    def windows(self, per: float = 1.0) -> list[int]:
+        """Count for each POST those in the window that ends with it.
+
+        A window is half-open: of two POSTs ``per`` seconds apart only one is in it.
+
+        Args:
+            per: Length of the window in seconds.
+        """
+        return self._received.windows(per)
+
+    def worst_window(self, per: float = 1.0) -> int:
+        """Return the most POSTs in any sliding window.
+
+        Args:
+            per: Length of the window in seconds.
+        """
+        return max(self.windows(per), default=0)
+
+    def summary(self) -> Summary:
+        """Return the counts so far."""
+        return self._received.summary(self.rate, self.connections)
+
+    def _running(self) -> HTTPListener:
+        if self._listener is None:
+            raise ConfigurationError("the simulator is not running; start it first")
+        return self._listener

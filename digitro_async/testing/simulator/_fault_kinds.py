@@ -1,105 +1,145 @@
-"""PURE: the catalogue of what can go wrong at the simulated PABX."""
+"""PURE: the catalogue of what can go wrong at the simulated PABX.
+
+A kind of fault is one member of ``FaultKind``, with its text and its traits. How it is
+injected stands in ``_injection.py``; no other module names a kind.
+"""
 
 import enum
+from collections.abc import Iterable
+from typing import Self
 
-__all__ = ["EARLY", "NOT_PLACED", "STATUSES", "FaultKind", "Stage"]
+import attrs
 
-
-class FaultKind(enum.StrEnum):
-    """What happens on the wire.
-
-    Kinds marked (places) ring the phone unless ``placed=False`` says otherwise; the
-    others don't unless ``placed=True`` does. All of it is the simulator's invention:
-    the vendor documents 400, 401, 403 and 500 and nothing else that can go wrong.
-    """
-
-    RESET_ON_CONNECT = "reset_on_connect"
-    """RST as soon as the connection is accepted; ordinals count connections."""
-    UNASKED_ANSWER = "unasked_answer"
-    """A whole 200 is sent as soon as the connection is accepted, before any request;
-    ordinals count connections."""
-    RESET_BEFORE_READING = "reset_before_reading"
-    """RST at the first bytes of a request, none of which is read."""
-    CLOSE_BEFORE_READING = "close_before_reading"
-    """FIN at the first bytes of a request, none of which is read."""
-    ANSWER_BEFORE_READING = "answer_before_reading"
-    """A whole 200 at the first bytes of a request, none of which is read."""
-    RESET_AFTER_READING = "reset_after_reading"
-    """The whole request is read, then RST."""
-    LOSE_ANSWER = "lose_answer"
-    """(places) The connection is closed without an answer."""
-    STALL = "stall"
-    """(places) No answer ever comes; ends when the client leaves."""
-    ERROR_500_AFTER_PLACING = "error_500_after_placing"
-    """(places) 500."""
-    ERROR_503 = "error_503"
-    """503."""
-    THROTTLE_429 = "throttle_429"
-    """429, with ``retry_after`` if given."""
-    STATUS = "status"
-    """Any ``status``, with ``retry_after`` and ``location`` if given."""
-    REDIRECT = "redirect"
-    """A redirect to ``location`` ("/elsewhere") with ``status`` (302)."""
-    HALF_ANSWER = "half_answer"
-    """(places) Half of the 200's body, then FIN."""
-    SLOW_ANSWER = "slow_answer"
-    """(places) The 200 byte by byte, ``pause`` seconds (0.001) after each."""
-    ANSWER_TWICE = "answer_twice"
-    """(places) The 200, and a second one nobody asked for behind it."""
-    DUPLICATE_ANSWER = "duplicate_answer"
-    """(places) The 200, and the same once more ``pause`` seconds (0.008) later: on a
-    kept connection it answers whatever was asked next."""
-    STRAY_ANSWER = "stray_answer"
-    """(places) The 200, and ``pause`` seconds (0.008) later one that nobody asked for,
-    with a call id that belongs to no call."""
-    HUGE_ANSWER = "huge_answer"
-    """(places) A 200 with a body of ``size`` bytes (64 MiB and 1)."""
-    DEEP_JSON = "deep_json"
-    """(places) A 200 whose call id is nested ``size`` levels deep (100,000)."""
-    GARBAGE_200 = "garbage_200"
-    """(places) A 200 of JSON's type whose body is not JSON."""
-    HTML_200 = "html_200"
-    """A 200 with a page of HTML, as a proxy in between would send."""
-    NOT_HTTP = "not_http"
-    """An answer that is not HTTP, then FIN."""
-    NULL_CALL_ID = "null_call_id"
-    """(places) A 200 whose call id is null."""
-    NUMERIC_CALL_ID = "numeric_call_id"
-    """(places) A 200 whose call id is a number."""
-    EMPTY_CALL_ID = "empty_call_id"
-    """(places) A 200 whose call id is empty text."""
-    REPEATED_CALL_ID = "repeated_call_id"
-    """(places) A 200 with the call id of the call before."""
+__all__ = ["FaultKind", "FaultTraits", "Stage"]
 
 
 class Stage(enum.Enum):
     """When a fault is decided."""
 
     CONNECT = enum.auto()
+    """A connection was accepted; ordinals count connections."""
     ARRIVAL = enum.auto()
+    """The first bytes of a request arrived, and none was read."""
     CALL = enum.auto()
+    """A request was read that would be accepted."""
 
 
-_K = FaultKind
-EARLY = {
-    _K.RESET_ON_CONNECT: Stage.CONNECT,
-    _K.UNASKED_ANSWER: Stage.CONNECT,
-    _K.RESET_BEFORE_READING: Stage.ARRIVAL,
-    _K.CLOSE_BEFORE_READING: Stage.ARRIVAL,
-    _K.ANSWER_BEFORE_READING: Stage.ARRIVAL,
-}
-NOT_PLACED = {
-    *EARLY,
-    *(_K.RESET_AFTER_READING, _K.ERROR_503, _K.THROTTLE_429, _K.STATUS, _K.REDIRECT),
-    *(_K.HTML_200, _K.NOT_HTTP),
-}
-STATUSES = {
-    _K.RESET_AFTER_READING: None,
-    _K.LOSE_ANSWER: None,
-    _K.STALL: None,
-    _K.NOT_HTTP: None,
-    _K.ERROR_500_AFTER_PLACING: 500,
-    _K.ERROR_503: 503,
-    _K.THROTTLE_429: 429,
-    _K.REDIRECT: 302,
-}
+def _names(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(names)
+
+
+@attrs.frozen(kw_only=True)
+class FaultTraits:
+    """Facts about one kind of fault.
+
+    Attributes:
+        stage: When it is decided.
+        places: Whether the phone rings, unless a rule says otherwise.
+        status: HTTP status of the answer; None where no status can be read.
+        is_whole: Whether the client still gets a whole and true 200.
+        repeats_call_id: Whether the call gets the call id of the call before.
+        details: Fields of ``Fault`` that only this kind and a few others take.
+        required: Those of them that a rule must give.
+    """
+
+    stage: Stage = Stage.CALL
+    places: bool = False
+    status: int | None = 200
+    is_whole: bool = False
+    repeats_call_id: bool = False
+    details: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    required: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+
+    @property
+    def reads(self) -> bool:
+        """Whether the request is read before the fault is decided."""
+        return self.stage is Stage.CALL
+
+
+_T = FaultTraits
+_PLAIN = FaultTraits()
+
+
+class FaultKind(enum.StrEnum):
+    """A way in which the simulator misbehaves on the wire.
+
+    Kinds marked (places) ring the phone unless ``placed=False`` says otherwise; the
+    others don't unless ``placed=True`` does. All of it is the simulator's invention:
+    the vendor documents 400, 401, 403 and 500 and nothing else that can go wrong.
+
+    Attributes:
+        traits: Facts about the kind.
+    """
+
+    traits: FaultTraits
+
+    def __new__(cls, text: str, traits: FaultTraits = _PLAIN) -> Self:
+        """Make a member that is its text and has its traits."""
+        kind = str.__new__(cls, text)
+        kind._value_ = text
+        kind.traits = traits
+        return kind
+
+    RESET_ON_CONNECT = "reset_on_connect", _T(stage=Stage.CONNECT)
+    """RST as soon as the connection is accepted; ordinals count connections."""
+    UNASKED_ANSWER = "unasked_answer", _T(stage=Stage.CONNECT)
+    """A whole 200 is sent as soon as the connection is accepted, before any request;
+    ordinals count connections."""
+    RESET_BEFORE_READING = "reset_before_reading", _T(stage=Stage.ARRIVAL)
+    """RST at the first bytes of a request, none of which is read."""
+    CLOSE_BEFORE_READING = "close_before_reading", _T(stage=Stage.ARRIVAL)
+    """FIN at the first bytes of a request, none of which is read."""
+    ANSWER_BEFORE_READING = "answer_before_reading", _T(stage=Stage.ARRIVAL)
+    """A whole 200 at the first bytes of a request, none of which is read."""
+    RESET_AFTER_READING = "reset_after_reading", _T(status=None)
+    """The whole request is read, then RST."""
+    LOSE_ANSWER = "lose_answer", _T(places=True, status=None)
+    """(places) The connection is closed without an answer."""
+    STALL = "stall", _T(places=True, status=None)
+    """(places) No answer ever comes; ends when the client leaves."""
+    ERROR_500_AFTER_PLACING = "error_500_after_placing", _T(places=True, status=500)
+    """(places) 500."""
+    ERROR_503 = "error_503", _T(status=503, details=["retry_after"])
+    """503."""
+    THROTTLE_429 = "throttle_429", _T(status=429, details=["retry_after"])
+    """429, with ``retry_after`` if given."""
+    STATUS = (
+        "status",
+        _T(details=["status", "location", "retry_after"], required=["status"]),
+    )
+    """Any ``status``, with ``retry_after`` and ``location`` if given."""
+    REDIRECT = "redirect", _T(status=302, details=["status", "location"])
+    """A redirect to ``location`` ("/elsewhere") with ``status`` (302)."""
+    HALF_ANSWER = "half_answer", _T(places=True)
+    """(places) Half of the 200's body, then FIN."""
+    SLOW_ANSWER = "slow_answer", _T(places=True, is_whole=True, details=["pause"])
+    """(places) The 200 byte by byte, ``pause`` seconds (0.001) after each."""
+    ANSWER_TWICE = "answer_twice", _T(places=True, is_whole=True)
+    """(places) The 200, and a second one behind it that belongs to no request."""
+    DUPLICATE_ANSWER = (
+        "duplicate_answer",
+        _T(places=True, is_whole=True, details=["pause"]),
+    )
+    """(places) The 200, and the same once more ``pause`` seconds (0.008) later: on a
+    kept connection the client takes it for the answer to its next request."""
+    STRAY_ANSWER = "stray_answer", _T(places=True, is_whole=True, details=["pause"])
+    """(places) The 200, and ``pause`` seconds (0.008) later one that belongs to no
+    request, with a call id that belongs to no call."""
+    HUGE_ANSWER = "huge_answer", _T(places=True, details=["size"])
+    """(places) A 200 with a body of ``size`` bytes (64 MiB and 1)."""
+    DEEP_JSON = "deep_json", _T(places=True, details=["size"])
+    """(places) A 200 whose call id is nested ``size`` levels deep (100,000)."""
+    GARBAGE_200 = "garbage_200", _T(places=True)
+    """(places) A 200 of JSON's type whose body is not JSON."""
+    HTML_200 = "html_200"
+    """A 200 with a page of HTML, as a proxy in between would send."""
+    NOT_HTTP = "not_http", _T(status=None)
+    """An answer that is not HTTP, then FIN."""
+    NULL_CALL_ID = "null_call_id", _T(places=True)
+    """(places) A 200 whose call id is null."""
+    NUMERIC_CALL_ID = "numeric_call_id", _T(places=True)
+    """(places) A 200 whose call id is a number."""
+    EMPTY_CALL_ID = "empty_call_id", _T(places=True)
+    """(places) A 200 whose call id is empty text."""
+    REPEATED_CALL_ID = "repeated_call_id", _T(places=True, repeats_call_id=True)
+    """(places) A 200 with the call id of the call before."""

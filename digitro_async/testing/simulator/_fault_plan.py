@@ -29,7 +29,7 @@ def _seed(_: object, __: object, value: Any) -> None:
 
 @attrs.frozen
 class FaultPlan:
-    """Which calls go wrong at the simulator, and how.
+    """The rules by which a simulator misbehaves.
 
     The first rule that holds wins. The same plan with the same order of arrival
     always decides the same.
@@ -100,7 +100,7 @@ class FaultPlan:
             raise ConfigurationError(f"{path}: not TOML: {error}") from error
 
     def decisions(self) -> FaultDecisions:
-        """Begin with the first call; each simulator needs a beginning of its own."""
+        """Return the decisions from the first call on, for one simulator."""
         return FaultDecisions(self.faults, self.seed)
 
 

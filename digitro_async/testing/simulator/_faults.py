@@ -1,4 +1,4 @@
-"""PURE: rules of what goes wrong, and which call they befall."""
+"""PURE: the rules of a fault plan, and the choice of the rule for a call."""
 
 import random
 from collections.abc import Iterable
@@ -8,25 +8,11 @@ import attrs
 
 from digitro_async._common.validators import at_least, positive
 from digitro_async.errors import ConfigurationError
-from digitro_async.testing.simulator._fault_kinds import (
-    EARLY,
-    NOT_PLACED,
-    STATUSES,
-    FaultKind,
-    Stage,
-)
+from digitro_async.testing.simulator._fault_kinds import FaultKind, Stage
 
 __all__ = ["Fault", "FaultDecisions"]
 
-_K = FaultKind
-
-_DETAILS = {
-    "status": {_K.STATUS, _K.REDIRECT},
-    "location": {_K.STATUS, _K.REDIRECT},
-    "retry_after": {_K.STATUS, _K.THROTTLE_429, _K.ERROR_503},
-    "pause": {_K.SLOW_ANSWER, _K.DUPLICATE_ANSWER, _K.STRAY_ANSWER},
-    "size": {_K.HUGE_ANSWER, _K.DEEP_JSON},
-}
+_DETAILS = ("status", "location", "retry_after", "pause", "size")
 
 
 def _kind(value: Any) -> FaultKind:
@@ -81,18 +67,19 @@ def _extra(validator: Any, **options: Any) -> Any:
 
 @attrs.frozen
 class Fault:
-    """One rule: what goes wrong, and when.
+    """One rule: a kind of fault, and the conditions under which it is injected.
 
-    Every condition given must hold; a rule without conditions holds always. A fault
-    that reads the request befalls only calls that would have been accepted.
+    Every condition that is given must hold; a rule without conditions always holds. A
+    fault that is decided after reading is injected only into calls that would have
+    been accepted.
 
     Args:
-        kind: What happens, as a ``FaultKind`` or its text.
-        at: Ordinals, from 1, of the requests (or connections) it befalls: every
+        kind: The kind of fault, as a ``FaultKind`` or its text.
+        at: Ordinals, from 1, of the requests (or connections) that get the fault: every
             request whose first bytes arrive counts, in order of arrival.
         destination: Only calls to this number; not for kinds that don't read.
-        probability: Chance of befalling, 0 to 1, drawn with the plan's seed.
-        times: Most times it befalls; None for no end.
+        probability: Chance from 0 to 1, drawn with the plan's seed.
+        times: How often it is injected at most; None for no limit.
         placed: Whether the phone rings, where that shall differ from the kind's own.
         status: HTTP status; required for STATUS.
         retry_after: Retry-After in seconds, or any text.
@@ -119,41 +106,44 @@ class Fault:
     size: int | None = _extra(positive)
 
     def __attrs_post_init__(self) -> None:
-        if self.kind in EARLY and self.destination is not None:
+        traits = self.kind.traits
+        if not traits.reads and self.destination is not None:
             raise ConfigurationError(f"destination is not known to {self.kind}")
-        if self.kind in EARLY and self.placed:
+        if not traits.reads and self.placed:
             raise ConfigurationError(f"placed can't be true of {self.kind}")
-        if self.kind is FaultKind.STATUS and self.status is None:
-            raise ConfigurationError("status is required for status")
-        for name, kinds in _DETAILS.items():
-            if getattr(self, name) is not None and self.kind not in kinds:
+        for name in _DETAILS:
+            is_given = getattr(self, name) is not None
+            if name in traits.required and not is_given:
+                raise ConfigurationError(f"{name} is required for {self.kind}")
+            if is_given and name not in traits.details:
                 raise ConfigurationError(f"{name} means nothing to {self.kind}")
 
     @property
     def places(self) -> bool:
         """Whether the phone rings."""
-        return self.kind not in NOT_PLACED if self.placed is None else self.placed
+        return self.kind.traits.places if self.placed is None else self.placed
 
     @property
     def answers(self) -> int | None:
-        """The HTTP status that is answered, or None without a readable one."""
-        return self.status or STATUSES.get(self.kind, 200)
+        """The HTTP status of the answer; None where no status can be read."""
+        return self.status or self.kind.traits.status
 
     @property
     def stage(self) -> Stage:
-        """When it is decided."""
-        return EARLY.get(self.kind, Stage.CALL)
+        """When the fault is decided."""
+        return self.kind.traits.stage
 
 
 class _Rule:
-    """A fault with the chance and the number of times that are left to it."""
+    """A rule with its generator of chances and the number of times left."""
 
     def __init__(self, fault: Fault, chance: random.Random) -> None:
         self.fault = fault
         self._chance = chance
         self._left = fault.times
 
-    def befalls(self, ordinal: int, destination: str | None) -> bool:
+    def applies(self, ordinal: int, destination: str | None) -> bool:
+        """Whether the rule holds for a connection or call; count it if so."""
         fault = self.fault
         if self._left == 0 or (fault.at is not None and ordinal not in fault.at):
             return False
@@ -167,10 +157,10 @@ class _Rule:
 
 
 class FaultDecisions:
-    """Goes through a plan's rules, the first that holds wins.
+    """Goes through a plan's rules; the first that holds wins.
 
-    Each rule draws from a generator of its own, so that one rule's chances don't
-    depend on which other rules stand in the plan.
+    Each rule has its own generator, so that its chances don't depend on which other
+    rules stand in the plan.
     """
 
     def __init__(self, faults: Iterable[Fault], seed: int) -> None:
@@ -182,8 +172,14 @@ class FaultDecisions:
     def choose(
         self, stage: Stage, ordinal: int, destination: str | None = None
     ) -> Fault | None:
-        """Return the fault that befalls this connection or call, if one does."""
+        """Return the rule for this connection or call, or None.
+
+        Args:
+            stage: When the fault is decided.
+            ordinal: Number of the connection or request, from 1.
+            destination: Number to dial, where the request was read.
+        """
         for rule in self._rules[stage]:
-            if rule.befalls(ordinal, destination):
+            if rule.applies(ordinal, destination):
                 return rule.fault
         return None

@@ -1,127 +1,254 @@
-"""Does to a connection what a fault says."""
+"""How each kind of fault is injected into a connection or a call.
+
+``_EARLY`` and ``_CALL`` have a row for each kind that does more than answer with its
+status.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import attrs
+
+from digitro_async.protocol._names import CALL_ID
 from digitro_async.testing.simulator._answers import (
     CallIDs,
     acceptance,
-    faulty,
-    half,
-    huge_head,
-    stray,
+    answer,
+    refusal,
+    stray_call_id,
 )
 from digitro_async.testing.simulator._fault_kinds import FaultKind
 from digitro_async.testing.simulator._faults import Fault
-from digitro_async.testing.simulator._tcp_connection import Connection
+from digitro_async.testing.simulator._tcp_connection import SimulatorConnection
 
 __all__ = ["inject", "inject_early"]
 
 _CHUNK = b"x" * 65_536
+_DEEP = 100_000
+_ELSEWHERE = "/elsewhere"
+_HUGE = 64 * 1024 * 1024 + 1
+_LATE = 0.008
 _NOT_HTTP = b"220 this is no HTTP server\r\n\r\n"
 _PAUSE = 0.001
-_LATE = 0.008
+_PAGE = b"<!DOCTYPE html><html><title>Sign in</title></html>"
 
 
-def inject_early(connection: Connection, fault: Fault, ids: CallIDs) -> None:
-    """Let a fault befall a connection of which nothing has been read."""
-    if fault.kind is FaultKind.CLOSE_BEFORE_READING:
-        connection.close()
-    elif fault.kind is FaultKind.UNASKED_ANSWER:
-        connection.write(acceptance(ids.make()))
-    elif fault.kind is FaultKind.ANSWER_BEFORE_READING:
-        connection.write(acceptance(ids.make(), close=True))
-        connection.deaf = True
-    else:
-        connection.reset()
+@attrs.frozen
+class _FaultyCall:
+    """A call that was read, and the fault that it gets.
+
+    Attributes:
+        connection: Connection that the call came on.
+        fault: The rule.
+        call_id: Call id that was made for the call.
+        close: Whether the client wants the connection closed.
+    """
+
+    connection: SimulatorConnection
+    fault: Fault
+    call_id: str
+    close: bool
+
+    def answer(self, body: bytes, content_type: str = "application/json") -> None:
+        """Send a whole 200 with a body."""
+        self.connection.write(
+            answer(200, body, content_type=content_type, close=self.close)
+        )
+
+    def answer_with_status(self, default_location: str | None = None) -> None:
+        """Send the status of the fault, with the headers that its rule gives."""
+        fault = self.fault
+        location = default_location if fault.location is None else fault.location
+        headers = "" if location is None else f"Location: {location}\r\n"
+        if fault.retry_after is not None:
+            headers += f"Retry-After: {fault.retry_after}\r\n"
+        status = fault.answers or 500
+        self.connection.write(
+            refusal(status, "simulated", headers=headers, close=self.close)
+        )
+
+
+def inject_early(
+    connection: SimulatorConnection, kind: FaultKind, ids: CallIDs
+) -> None:
+    """Inject a fault into a connection of which nothing was read."""
+    _EARLY[kind](connection, ids)
 
 
 async def inject(
-    connection: Connection, fault: Fault, call_id: str, *, close: bool
+    connection: SimulatorConnection, fault: Fault, call_id: str, *, close: bool
 ) -> bool:
-    """Let a fault befall a call that was read; return whether to keep the line."""
-    script = _SCRIPTS.get(fault.kind)
-    if script is not None:
-        return await script(connection, fault, call_id)
-    connection.write(faulty(fault, call_id, close=close))
+    """Inject a fault into a call that was read.
+
+    Args:
+        connection: Connection that the call came on.
+        fault: The rule.
+        call_id: Call id that was made for the call.
+        close: Whether the client wants the connection closed.
+
+    Returns:
+        Whether the connection may be kept.
+    """
+    act = _CALL.get(fault.kind, _answer_with_status)
+    return await act(_FaultyCall(connection, fault, call_id, close))
+
+
+def _reset_early(connection: SimulatorConnection, _: CallIDs) -> None:
+    connection.reset()
+
+
+def _close_early(connection: SimulatorConnection, _: CallIDs) -> None:
+    connection.close()
+
+
+def _answer_unasked(connection: SimulatorConnection, ids: CallIDs) -> None:
+    connection.write(acceptance(ids.make()))
+
+
+def _answer_before_reading(connection: SimulatorConnection, ids: CallIDs) -> None:
+    connection.write(acceptance(ids.make(), close=True))
+    connection.ignores_input = True
+
+
+async def _answer_with_status(call: _FaultyCall) -> bool:
+    call.answer_with_status()
     return True
 
 
-async def _reset(connection: Connection, _: Fault, __: str) -> bool:
-    connection.reset()
+async def _redirect(call: _FaultyCall) -> bool:
+    call.answer_with_status(_ELSEWHERE)
+    return True
+
+
+async def _reset(call: _FaultyCall) -> bool:
+    call.connection.reset()
     return False
 
 
-async def _close(connection: Connection, _: Fault, __: str) -> bool:
-    connection.close()
+async def _close(call: _FaultyCall) -> bool:
+    call.connection.close()
     return False
 
 
-async def _stall(_: Connection, __: Fault, ___: str) -> bool:
+async def _stall(_: _FaultyCall) -> bool:
     await asyncio.get_running_loop().create_future()  # cancelled with the connection
     return False
 
 
-async def _half(connection: Connection, _: Fault, call_id: str) -> bool:
-    connection.write(half(call_id))
+async def _send_half(call: _FaultyCall) -> bool:
+    whole = acceptance(call.call_id)
+    body = len(whole) - whole.index(b"\r\n\r\n") - 4
+    call.connection.write(whole[: -(body // 2)])
     return False
 
 
-async def _not_http(connection: Connection, _: Fault, __: str) -> bool:
-    connection.write(_NOT_HTTP)
+async def _send_no_http(call: _FaultyCall) -> bool:
+    call.connection.write(_NOT_HTTP)
     return False
 
 
-async def _slow(connection: Connection, fault: Fault, call_id: str) -> bool:
-    pause = _PAUSE if fault.pause is None else fault.pause
-    for byte in acceptance(call_id):
-        connection.write(bytes((byte,)))
+async def _send_slowly(call: _FaultyCall) -> bool:
+    pause = _PAUSE if call.fault.pause is None else call.fault.pause
+    for byte in acceptance(call.call_id):
+        call.connection.write(bytes((byte,)))
         await asyncio.sleep(pause)
-        await connection.drain()
+        await call.connection.drain()
     return True
 
 
-async def _twice(connection: Connection, _: Fault, call_id: str) -> bool:
-    connection.write(acceptance(call_id) * 2)
+async def _send_twice(call: _FaultyCall) -> bool:
+    call.connection.write(acceptance(call.call_id) * 2)
     return True
 
 
-async def _duplicate(connection: Connection, fault: Fault, call_id: str) -> bool:
-    connection.write(acceptance(call_id))
-    _write_later(connection, fault, acceptance(call_id))
+async def _duplicate(call: _FaultyCall) -> bool:
+    _send_and_send_later(call, acceptance(call.call_id))
     return True
 
 
-async def _stray(connection: Connection, fault: Fault, call_id: str) -> bool:
-    connection.write(acceptance(call_id))
-    _write_later(connection, fault, stray(call_id))
+async def _stray(call: _FaultyCall) -> bool:
+    _send_and_send_later(call, acceptance(stray_call_id(call.call_id)))
     return True
 
 
-def _write_later(connection: Connection, fault: Fault, data: bytes) -> None:
-    pause = _LATE if fault.pause is None else fault.pause
-    asyncio.get_running_loop().call_later(pause, connection.write, data)
+def _send_and_send_later(call: _FaultyCall, later: bytes) -> None:
+    pause = _LATE if call.fault.pause is None else call.fault.pause
+    call.connection.write(acceptance(call.call_id))
+    asyncio.get_running_loop().call_later(pause, call.connection.write, later)
 
 
-async def _huge(connection: Connection, fault: Fault, _: str) -> bool:
-    head, size = huge_head(fault)
-    connection.write(head)
+async def _send_huge(call: _FaultyCall) -> bool:
+    size = call.fault.size or _HUGE
+    empty = answer(200, b"")
+    call.connection.write(empty.replace(b"Length: 0", b"Length: %d" % size))
     while size > 0:
-        await connection.drain()
-        connection.write(_CHUNK[:size])
+        await call.connection.drain()
+        call.connection.write(_CHUNK[:size])
         size -= len(_CHUNK)
     return True
 
 
-_SCRIPTS: dict[FaultKind, Callable[[Connection, Fault, str], Awaitable[bool]]] = {
+async def _send_deep_json(call: _FaultyCall) -> bool:
+    levels = call.fault.size or _DEEP
+    nested = b"[" * levels + b"]" * levels
+    call.answer(b'{"%s": %s}' % (CALL_ID.encode(), nested))
+    return True
+
+
+async def _send_garbage(call: _FaultyCall) -> bool:
+    call.answer(b"\xff{]\x00")
+    return True
+
+
+async def _send_page(call: _FaultyCall) -> bool:
+    call.answer(_PAGE, content_type="text/html")
+    return True
+
+
+async def _send_null(call: _FaultyCall) -> bool:
+    call.answer(f'{{"{CALL_ID}": null}}'.encode())
+    return True
+
+
+async def _send_number(call: _FaultyCall) -> bool:
+    call.answer(f'{{"{CALL_ID}": 80724104619}}'.encode())
+    return True
+
+
+async def _send_empty(call: _FaultyCall) -> bool:
+    call.answer(f'{{"{CALL_ID}": ""}}'.encode())
+    return True
+
+
+async def _accept(call: _FaultyCall) -> bool:
+    call.connection.write(acceptance(call.call_id, close=call.close))
+    return True
+
+
+_EARLY: dict[FaultKind, Callable[[SimulatorConnection, CallIDs], None]] = {
+    FaultKind.RESET_ON_CONNECT: _reset_early,
+    FaultKind.UNASKED_ANSWER: _answer_unasked,
+    FaultKind.RESET_BEFORE_READING: _reset_early,
+    FaultKind.CLOSE_BEFORE_READING: _close_early,
+    FaultKind.ANSWER_BEFORE_READING: _answer_before_reading,
+}
+_CALL: dict[FaultKind, Callable[[_FaultyCall], Awaitable[bool]]] = {
     FaultKind.RESET_AFTER_READING: _reset,
     FaultKind.LOSE_ANSWER: _close,
     FaultKind.STALL: _stall,
-    FaultKind.HALF_ANSWER: _half,
-    FaultKind.NOT_HTTP: _not_http,
-    FaultKind.SLOW_ANSWER: _slow,
-    FaultKind.ANSWER_TWICE: _twice,
+    FaultKind.REDIRECT: _redirect,
+    FaultKind.HALF_ANSWER: _send_half,
+    FaultKind.SLOW_ANSWER: _send_slowly,
+    FaultKind.ANSWER_TWICE: _send_twice,
     FaultKind.DUPLICATE_ANSWER: _duplicate,
     FaultKind.STRAY_ANSWER: _stray,
-    FaultKind.HUGE_ANSWER: _huge,
+    FaultKind.HUGE_ANSWER: _send_huge,
+    FaultKind.DEEP_JSON: _send_deep_json,
+    FaultKind.GARBAGE_200: _send_garbage,
+    FaultKind.HTML_200: _send_page,
+    FaultKind.NOT_HTTP: _send_no_http,
+    FaultKind.NULL_CALL_ID: _send_null,
+    FaultKind.NUMERIC_CALL_ID: _send_number,
+    FaultKind.EMPTY_CALL_ID: _send_empty,
+    FaultKind.REPEATED_CALL_ID: _accept,
 }

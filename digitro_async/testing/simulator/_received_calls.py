@@ -1,4 +1,4 @@
-"""What the simulator received, and what can be read from that."""
+"""The record of the calls that a simulator received, and its counts."""
 
 import asyncio
 import json
@@ -17,16 +17,9 @@ from digitro_async.protocol._names import WIRE_NAMES
 from digitro_async.settings import RateLimit
 from digitro_async.testing.simulator._fault_kinds import FaultKind
 
-__all__ = ["OverCap", "ReceivedCall", "Record", "Summary"]
+__all__ = ["OverCap", "ReceivedCall", "ReceivedCalls", "Summary"]
 
 _PASSWORDS = (WIRE_NAMES["device_password"], WIRE_NAMES["account_password"])
-_WHOLE = {
-    None,
-    FaultKind.SLOW_ANSWER,
-    FaultKind.ANSWER_TWICE,
-    FaultKind.DUPLICATE_ANSWER,
-    FaultKind.STRAY_ANSWER,
-}
 
 
 @attrs.frozen(kw_only=True)
@@ -35,16 +28,16 @@ class ReceivedCall:
 
     Attributes:
         ordinal: Its number among all requests that began to arrive, from 1.
-        at: When it was received, in seconds of ``time.monotonic()``: on Linux the
-            same clock in every process.
+        at: Time of receipt, in seconds of ``time.monotonic()``: on Linux the same
+            clock in every process.
         wall: The same moment in seconds of ``time.time()``.
         connection: Number of the TCP connection it came on, from 1.
         channel: Channel of its path, None where the path has none.
         destination: Number to dial, None where the body could not be read.
         fields: The body under its wire names, empty where it could not be read.
-        status: HTTP status it was to be answered with, None for none.
+        status: HTTP status of its answer, None for none.
         call_id: The call id that was made for it, if any.
-        fault: The fault that befell it, if any.
+        fault: The kind of fault that was injected into it, if any.
         placed: Whether the phone would have rung.
     """
 
@@ -60,8 +53,13 @@ class ReceivedCall:
     fault: FaultKind | None
     placed: bool
 
+    @property
+    def accepted(self) -> bool:
+        """Whether it was answered with a whole and true 200."""
+        return self.placed and (self.fault is None or self.fault.traits.is_whole)
+
     def as_line(self) -> bytes:
-        """Write it as a line of JSON; passwords are masked."""
+        """Return the call as a line of JSON, passwords masked."""
         values = attrs.asdict(self, recurse=False)
         values["fields"] = {
             name: MASK if name in _PASSWORDS and value else value
@@ -75,7 +73,7 @@ class OverCap:
     """A POST that came while the cap was used up.
 
     Attributes:
-        at: When it was received, in seconds of ``time.monotonic()``.
+        at: Time of receipt, in seconds of ``time.monotonic()``.
         calls: POSTs in the window that ends with it, itself included.
     """
 
@@ -92,7 +90,7 @@ class Summary:
         accepted: Of them, answered with a whole and true 200.
         placed: Of them, those whose phone would have rung.
         by_status: POSTs by status, None for those that got none.
-        by_fault: Connections and POSTs by the fault that befell them.
+        by_fault: Connections and POSTs by the fault that was injected into them.
         connections: TCP connections accepted.
         worst_window: Most POSTs in any window of the cap's length, or of a second.
         over_cap: POSTs that came while the cap was used up.
@@ -108,17 +106,26 @@ class Summary:
     over_cap: int
 
 
-class Record:
-    """Append-only: counts every POST, and keeps or writes each if asked to."""
+class ReceivedCalls:
+    """Counts every POST, and keeps or writes each if asked to; takes none back.
+
+    Args:
+        keep: Whether ``calls`` is kept.
+        path: File that gets a line for every POST; None for no file.
+
+    Attributes:
+        accepted: POSTs answered with a whole and true 200.
+        placed: POSTs whose phone would have rung.
+    """
 
     def __init__(self, *, keep: bool, path: Path | None) -> None:
-        self.calls: list[ReceivedCall] = []
-        self.times = array("d")
         self.accepted = 0
         self.placed = 0
-        self.by_status: Counter[int | None] = Counter()
-        self.by_fault: Counter[FaultKind] = Counter()
-        self.keep = keep
+        self._keep = keep
+        self._calls: list[ReceivedCall] = []
+        self._times = array("d")
+        self._by_status: Counter[int | None] = Counter()
+        self._by_fault: Counter[FaultKind] = Counter()
         self._path = path
         self._file: int | None = None
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
@@ -127,8 +134,8 @@ class Record:
         """Open the file, readable by its owner only.
 
         Raises:
-            ConfigurationError: If what is there is no file of ours.
-            OSError: If it can't be opened.
+            ConfigurationError: If the file there does not belong to this user alone.
+            OSError: If the file can't be opened.
         """
         if self._path is None or self._file is not None:
             return
@@ -140,7 +147,7 @@ class Record:
             problem = str(error)
         else:
             return
-        raise ConfigurationError(f"the record can't be written: {problem}")
+        raise ConfigurationError(f"record_path can't be written: {problem}")
 
     def close(self) -> None:
         """Close the file; every line is in it already."""
@@ -150,39 +157,52 @@ class Record:
 
     def add(self, call: ReceivedCall) -> None:
         """Record a POST."""
-        self.times.append(call.at)
-        self.by_status[call.status] += 1
+        self._times.append(call.at)
+        self._by_status[call.status] += 1
         self.placed += call.placed
+        self.accepted += call.accepted
         if call.fault is not None:
-            self.by_fault[call.fault] += 1
-        if call.placed and call.fault in _WHOLE:
-            self.accepted += 1
-        if self.keep:
-            self.calls.append(call)
+            self.count_fault(call.fault)
+        if self._keep:
+            self._calls.append(call)
         if self._file is not None:
             os.write(self._file, call.as_line())
         if self._waiting:
             self._wake()
 
+    def count_fault(self, kind: FaultKind) -> None:
+        """Count a fault that was injected."""
+        self._by_fault[kind] += 1
+
     async def wait_for(self, posts: int) -> None:
-        """Return once that many POSTs are recorded."""
-        if len(self.times) < posts:
+        """Wait until that many POSTs are recorded."""
+        if len(self._times) < posts:
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.append((posts, waiter))
             await waiter
 
-    def _wake(self) -> None:
-        for posts, waiter in self._waiting:
-            if len(self.times) >= posts and not waiter.done():
-                waiter.set_result(None)
-        self._waiting = [entry for entry in self._waiting if not entry[1].done()]
+    @property
+    def calls(self) -> list[ReceivedCall]:
+        """Every POST, in order.
+
+        Raises:
+            ConfigurationError: If they are not kept.
+        """
+        if not self._keep:
+            raise ConfigurationError("calls are not kept: keep_record is off")
+        return list(self._calls)
+
+    @property
+    def posts(self) -> int:
+        """POSTs received whole."""
+        return len(self._times)
 
     def windows(self, per: float) -> list[int]:
-        """For each POST, count those in the half-open window that ends with it."""
+        """Count for each POST those in the half-open window that ends with it."""
         counts = []
         first = 0
-        for number, at in enumerate(self.times):
-            while at - self.times[first] >= per:
+        for number, at in enumerate(self._times):
+            while at - self._times[first] >= per:
                 first += 1
             counts.append(number - first + 1)
         return counts
@@ -191,5 +211,30 @@ class Record:
         """List the POSTs that came while the cap was used up."""
         if rate is None:
             return []
-        windows = zip(self.times, self.windows(rate.per), strict=True)
+        windows = zip(self._times, self.windows(rate.per), strict=True)
         return [OverCap(at, calls) for at, calls in windows if calls > rate.calls]
+
+    def summary(self, rate: RateLimit | None, connections: int) -> Summary:
+        """Return the counts so far.
+
+        Args:
+            rate: Cap that is checked.
+            connections: TCP connections accepted.
+        """
+        per = 1.0 if rate is None else rate.per
+        return Summary(
+            received=self.posts,
+            accepted=self.accepted,
+            placed=self.placed,
+            by_status=dict(self._by_status),
+            by_fault=dict(self._by_fault),
+            connections=connections,
+            worst_window=max(self.windows(per), default=0),
+            over_cap=len(self.over_cap(rate)),
+        )
+
+    def _wake(self) -> None:
+        for posts, waiter in self._waiting:
+            if self.posts >= posts and not waiter.done():
+                waiter.set_result(None)
+        self._waiting = [entry for entry in self._waiting if not entry[1].done()]

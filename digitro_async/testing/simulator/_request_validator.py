@@ -1,4 +1,4 @@
-"""PURE: whether a request is what the vendor documents.
+"""PURE: the checks that a request is what the vendor documents.
 
 Facts are the path, the method, the header, the 13 text fields and the statuses 400,
 401 and 403 (docs-pabx.digitro.com/api-10271002). Which mistake gets which status, and
@@ -14,7 +14,7 @@ import attrs
 
 from digitro_async.protocol._names import PREDICTIVE_CALL_PATH, WIRE_NAMES
 
-__all__ = ["ReceivedRequest", "RequestValidator", "Verdict"]
+__all__ = ["ReceivedRequest", "RequestValidator", "Validation"]
 
 _PATH = re.compile(
     re.escape(PREDICTIVE_CALL_PATH).replace(
@@ -34,8 +34,8 @@ class ReceivedRequest:
     Attributes:
         method: Its method.
         path: Its target, as it stood on the wire.
-        keys: Every ``x-api-key`` it has.
-        content_type: Its content type, empty if it has none.
+        keys: The values of all its ``x-api-key`` headers.
+        content_type: Its content type; empty if it has none.
         body: Its body, not decoded.
         keep_alive: Whether the client wants the connection kept.
     """
@@ -49,14 +49,14 @@ class ReceivedRequest:
 
 
 @attrs.frozen
-class Verdict:
-    """What the PABX makes of a request before any fault.
+class Validation:
+    """The result of the checks, before any fault.
 
     Attributes:
-        status: 200, or the status it is refused with.
-        problem: Why it is refused; never holds what was sent.
-        channel: Channel of the path.
-        fields: The body, where it could be read.
+        status: 200, or the status of the refusal.
+        problem: Why the request is refused; never holds a value that was sent.
+        channel: Channel of the path; None where the path has none.
+        fields: The body under its wire names; empty where it could not be read.
         retry_after: Whole seconds to wait, where that is why it is refused.
     """
 
@@ -91,7 +91,7 @@ def _read(body: bytes) -> tuple[Any, str]:
     except UnicodeDecodeError:
         return None, "the body is not UTF-8"
     except _DuplicateError:
-        return None, "a field stands there twice"
+        return None, "a field is given twice"
     except (ValueError, RecursionError):
         return None, "the body is not JSON"
 
@@ -112,7 +112,7 @@ def _problem_of(fields: Any) -> str:
 
 @attrs.frozen(kw_only=True)
 class RequestValidator:
-    """Holds what the PABX knows of its clients.
+    """Checks received requests against the keys, channel and passwords that are valid.
 
     Args:
         channel_id: The only channel that is open.
@@ -126,36 +126,36 @@ class RequestValidator:
     forbidden_keys: Collection[str] = attrs.field(repr=False)
     device_passwords: Mapping[str, str] | None = attrs.field(repr=False)
 
-    def validate(self, posted: ReceivedRequest) -> Verdict:
-        """Return the verdict, the first mistake found decides."""
-        match = _PATH.fullmatch(posted.path)
+    def validate(self, request: ReceivedRequest) -> Validation:
+        """Check a request; the first mistake found decides."""
+        match = _PATH.fullmatch(request.path)
         if match is None:
-            return Verdict(404, "no such path")
+            return Validation(404, "no such path")
         channel = int(match[1])
-        if posted.method != "POST":
-            return Verdict(405, "only POST is known here", channel)
-        if len(posted.keys) != 1 or posted.keys[0] != self.api_key:
-            return self._judge_key(posted, channel)
+        if request.method != "POST":
+            return Validation(405, "only POST is known here", channel)
+        if len(request.keys) != 1 or request.keys[0] != self.api_key:
+            return self._refuse_key(request, channel)
         if channel != self.channel_id:
-            return Verdict(404, "no such channel", channel)
-        if posted.content_type != "application/json" and not _is_json(
-            posted.content_type
+            return Validation(404, "no such channel", channel)
+        if request.content_type != "application/json" and not _is_json(
+            request.content_type
         ):
-            return Verdict(400, "the content type is not application/json", channel)
-        return self._judge_body(posted.body, channel)
+            return Validation(400, "the content type is not application/json", channel)
+        return self._check_body(request.body, channel)
 
-    def _judge_key(self, posted: ReceivedRequest, channel: int) -> Verdict:
-        if len(posted.keys) == 1 and posted.keys[0] in self.forbidden_keys:
-            return Verdict(403, "the api key may not do this", channel)
-        return Verdict(401, "the api key is missing or wrong", channel)
+    def _refuse_key(self, request: ReceivedRequest, channel: int) -> Validation:
+        if len(request.keys) == 1 and request.keys[0] in self.forbidden_keys:
+            return Validation(403, "the api key may not do this", channel)
+        return Validation(401, "the api key is missing or wrong", channel)
 
-    def _judge_body(self, body: bytes, channel: int) -> Verdict:
+    def _check_body(self, body: bytes, channel: int) -> Validation:
         fields, problem = _read(body)
         problem = problem or _problem_of(fields)
         if problem:
-            return Verdict(400, problem, channel)
+            return Validation(400, problem, channel)
         if self.device_passwords is not None:
             password = self.device_passwords.get(fields[_DEVICE])
             if password is None or password != fields[_DEVICE_PASSWORD]:
-                return Verdict(403, "the device or its password is wrong", channel)
-        return Verdict(200, "", channel, fields)
+                return Validation(403, "the device or its password is wrong", channel)
+        return Validation(200, "", channel, fields)

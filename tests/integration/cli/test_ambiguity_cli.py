@@ -4,16 +4,15 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from command_line import Capture
 from rich.console import Console
 from rich.live import Live
 
-from digitro_async.cli import _progress
+from digitro_async.cli import _live_table
 from digitro_async.cli._app import run
-from digitro_async.config._config import load_config
-from digitro_async.contacts import Contact, RejectedRow, open_contacts
+from digitro_async.config import load_config
+from digitro_async.contacts import ContactRow, RejectedRow, open_contacts
 from digitro_async.errors import ConfigurationError
-
-Capture = pytest.CaptureFixture[str]
 
 PABX = "[[pabx]]\nbase_url = 'http://127.0.0.1:9'\nchannel_id = 1\n"
 TLS = "{ ca_file = 'c', fingerprint = '" + "ab" * 32 + "' }"
@@ -66,7 +65,10 @@ def test_what_is_said_twice(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("given", ["sqlite:a.db", "sqlite:///a.db", "file:a.db"])
+@pytest.mark.parametrize(
+    "given",
+    ["sqlite:a.db", "sqlite:///a.db", "file:a.db", "postgresql://u:canary@h/db"],
+)
 @pytest.mark.parametrize(
     "words",
     ["dial", "dial c.csv", "status", "results", "reconcile C1 accepted --evidence e"],
@@ -82,7 +84,9 @@ def test_addresses_are_no_ledgers(
     monkeypatch.chdir(tmp_path)
 
     assert run([*words.split(), "--ledger", given]) == 2
-    assert "--ledger: is a file's path and no address" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "--ledger: must be the path of a file, such as campaign.db" in err
+    assert "a ledger on a server is not supported yet" in err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -135,7 +139,7 @@ def test_ids_of_a_file_and_their_numbers(tmp_path: Path) -> None:
         rows = list(contacts)
 
     assert not [row for row in rows if isinstance(row, RejectedRow)]
-    assert [row.id for row in rows if isinstance(row, Contact)] == [
+    assert [row.id for row in rows if isinstance(row, ContactRow)] == [
         *("number 0484", None, "id 0484", None)
     ]
 
@@ -143,13 +147,13 @@ def test_ids_of_a_file_and_their_numbers(tmp_path: Path) -> None:
 def test_two_names_of_one_file(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Results and rejects in one file are refused before a call, by whatever names."""
+    """Ledger and rejects in one file are refused before a call, by whatever names."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c.csv").write_text("destination\n0483\n")
     (tmp_path / "digitro.toml").write_text(f"{PABX}api_key = 'k'\n{CALL}")
     (tmp_path / "sub").mkdir()
 
-    code = run(["dial", "c.csv", "--results", "r.csv", "--rejects", "sub/../r.csv"])
+    code = run(["dial", "c.csv", "--ledger", "r.db", "--rejects", "sub/../r.db"])
 
     assert code == 2
     assert "name the same file" in capsys.readouterr().err
@@ -160,7 +164,7 @@ async def test_names_are_no_markup() -> None:
     console = Console(record=True, width=60)
     with Live(console=console, auto_refresh=False) as live:
         await asyncio.to_thread(
-            _progress._draw, live, [("[red]a[/red] paused", "[b]throttled")]
+            _live_table.draw, live, [("[red]a[/red] paused", "[b]throttled")]
         )
 
     assert "[red]a[/red] paused  [b]throttled" in console.export_text()

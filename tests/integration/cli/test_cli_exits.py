@@ -1,45 +1,59 @@
 """Exit codes: 2 only where no call went out, 130 whatever else fails, 0 where whole."""
 
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import (
+    Capture,
     Running,
     SimulatorHere,
     fake_pabx,
+    folder,
     number,
     posts_seen,
     read_rows,
     run_here,
     start,
+    wait_for,
     write_config,
     write_contacts,
 )
 
-from digitro_async import DigitroError, LedgerError
+from digitro_async import (
+    DigitroError,
+    LedgerError,
+    NotSentError,
+    OutcomeUnknownError,
+    PABXPausedError,
+    RefusedError,
+    RejectedError,
+)
 from digitro_async.cli import _demo
-from digitro_async.cli._exit import Course, Exit
-from digitro_async.contacts import RejectsFile, ResultsFile
+from digitro_async.cli._exit import (
+    Course,
+    Exit,
+    exit_after_call,
+    exit_after_dial,
+    exit_after_dry_run,
+    exit_after_results,
+    exit_after_status,
+)
+from digitro_async.contacts import RejectsFile
 from digitro_async.ledger import SQLiteLedger
 from digitro_async.testing import FakePABX
 
-Capture = pytest.CaptureFixture[str]
+__all__ = ["folder"]  # fixtures
+
 DIAL = ("dial", "c.csv", "--ledger", "c.db")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the working folder of a test."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -61,6 +75,38 @@ def test_table(ended: Exit) -> None:
         for failure in ("", "x"):
             course = Course(dialled=dialled, interrupted=True, failure=failure)
             assert course.code(ended) is Exit.INTERRUPTED
+
+
+def test_codes_come_from_what_was_found() -> None:
+    """Only a list that is accepted as a whole is done, by every command."""
+    assert exit_after_dial(3, 3, rejected_rows=0, is_whole=True) == 0
+    assert exit_after_dial(2, 3, rejected_rows=0, is_whole=True) == 1
+    assert exit_after_dial(3, 3, rejected_rows=1, is_whole=True) == 1
+    assert exit_after_dial(3, 3, rejected_rows=0, is_whole=False) == 1
+    assert exit_after_dry_run(0) == 0
+    assert exit_after_dry_run(1) == 1
+    assert exit_after_status(3, 3, is_whole=True) == 0
+    assert exit_after_status(2, 3, is_whole=True) == 1
+    assert exit_after_status(3, 3, is_whole=False) == 1
+    assert exit_after_results(is_written=True, is_whole=True) == 0
+    assert exit_after_results(is_written=False, is_whole=True) == 1
+    assert exit_after_results(is_written=True, is_whole=False) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RefusedError("no"), 3),
+        (PABXPausedError("no"), 3),
+        (RejectedError("no"), 1),
+        (OutcomeUnknownError("no"), 1),
+        (NotSentError("no"), 1),
+    ],
+)
+def test_codes_of_one_call(error: DigitroError, code: int) -> None:
+    """A call that the PABX refuses is one for somebody to look at."""
+    assert exit_after_call(error, interrupted=False) == code
+    assert exit_after_call(error, interrupted=True) == 130
 
 
 def fail_after_calls(monkeypatch: pytest.MonkeyPatch, pabx: FakePABX) -> None:
@@ -113,36 +159,28 @@ class TestAfterCalls:
 
         assert ran.code == 130
         assert "c.db can't be read: it is gone" in ran.err
-        assert "interrupted: what was not read was not dialled" in ran.err
+        assert "interrupted: the rest was not dialled" in ran.err
 
-    def test_results_of_an_interrupted_run(
-        self,
-        folder: Path,
-        pabx: FakePABX,
-        capsys: Capture,
-        monkeypatch: pytest.MonkeyPatch,
+    def test_full_disk_of_an_interrupted_run(
+        self, folder: Path, pabx: FakePABX, capsys: Capture
     ) -> None:
-        """Results that can't be written any more don't hide an interruption."""
+        """A ledger that can't be written any more doesn't hide an interruption."""
         write_contacts(folder / "c.csv", 900)
-        write = ResultsFile.write
-        broken: list[bool] = []
-
-        def fail(self: ResultsFile, *given: Any) -> None:
-            if broken:
-                raise DigitroError("c.results.csv can't be written: No space")
-            write(self, *given)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
         def act() -> None:
             interrupt()
-            broken.append(True)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
 
-        monkeypatch.setattr(ResultsFile, "write", fail)
-        with posts_seen(pabx, 20, act):
-            ran = run_here(capsys, "dial", "c.csv")
+        try:
+            with posts_seen(pabx, 20, act):
+                ran = run_here(capsys, *DIAL)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
         assert ran.code == 130
-        assert "stopped: c.results.csv can't be written: No space" in ran.err
-        assert "interrupted: what was not read was not dialled" in ran.err
+        assert "stopped: c.db can't be written: " in ran.err
+        assert "interrupted: the rest was not dialled" in ran.err
 
     @pytest.mark.parametrize("error", [OSError(28, "No space"), DigitroError("no")])
     def test_demonstration(
@@ -250,38 +288,30 @@ class TestWatch:
             assert running.end().code == 130
 
 
-def test_stretch_of_bad_rows_holds_up_no_answer(folder: Path) -> None:
-    """A dialled file's bad rows are passed over while answers and signals are heard."""
-    with SimulatorHere(folder / "record", latency=0.2) as simulator:
-        config = folder / "digitro.toml"
-        limits = "timeouts = { total = 1.0 }"
-        write_config(config, simulator.base_url, pabx=limits)
+def test_stretch_of_bad_rows_holds_up_no_signal(folder: Path) -> None:
+    """A file's bad rows are passed over while signals are heard; it goes on later."""
+    with SimulatorHere(folder / "record") as simulator:
+        write_config(folder / "digitro.toml", simulator.base_url)
         good = [f"C{i};{number(i)}" for i in range(20)]
-        bad = ["B;ramal"] * 400_000
+        bad = ["B;ramal"] * 100_000
         lines = ["id;destination", *good, *bad, f"C99;{number(99)}", *bad]
         (folder / "c.csv").write_text("\n".join(lines) + "\n")
+        rejects = folder / "c.rejects.csv"
         with start("dial", "c.csv", cwd=folder) as running:
-            wait_for(lambda: len(simulator.calls()) == 21)
-            time.sleep(1)
+            wait_for(lambda: rejects.exists() and rejects.stat().st_size > 100_000)
             running.process.send_signal(signal.SIGTERM)
             began = time.monotonic()
             ran = running.end()
             seconds = time.monotonic() - began
-        rows = read_rows(folder / "c.results.csv")
+        assert simulator.calls() == []
+        with start("dial", "c.csv", cwd=folder) as running:
+            rest = running.end()
+        numbers = simulator.numbers()
 
-    assert ran.code == 130
+    assert (ran.code, rest.code) == (130, 1)
     assert seconds < 5
-    assert {row["outcome"] for row in rows} == {"accepted"}
-    assert len(rows) == 21
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Return once something is true."""
-    for _ in range(3000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("it did not come true")
+    assert sorted(numbers) == [*(number(i) for i in range(20)), number(99)]
+    assert rejects.read_bytes().count(b"\n") == 200_001
 
 
 def test_reconcile_that_is_interrupted_is_done_or_not(folder: Path) -> None:

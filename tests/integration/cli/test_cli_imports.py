@@ -4,46 +4,32 @@ import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from command_line import (
+    Capture,
     Ran,
-    fake_pabx,
+    folder,
     number,
     numbers_of,
+    pabx_with_config,
     read_rows,
     run_here,
     start,
-    write_config,
+    wait_for,
 )
 
 from digitro_async import LedgerError
-from digitro_async.ledger import LedgerReader
+from digitro_async.ledger import open_ledger_reader
 from digitro_async.testing import FakePABX
 
-Capture = pytest.CaptureFixture[str]
+__all__ = ["folder", "pabx_with_config"]  # fixtures
 
 ROWS = 30_000
 GOOD = 60
 DIAL = ("dial", "c.csv", "--ledger", "c.db")
-RESUME = ("dial", "--ledger", "c.db")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the working folder of a test."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def pabx(folder: Path) -> Iterator[FakePABX]:
-    """Run a simulated PABX in another thread, with a configuration for it."""
-    with fake_pabx() as running:
-        write_config(folder / "digitro.toml", running.base_url)
-        yield running
+CONTINUE = ("dial", "--ledger", "c.db")
 
 
 def write_list(path: Path, *, rows: int = ROWS, good: int = GOOD) -> Path:
@@ -74,7 +60,7 @@ def rejected_lines(path: Path) -> list[int]:
 def contacts_in(ledger: Path) -> int:
     """Return how many contacts are in a ledger that may be written just now."""
     try:
-        with LedgerReader(ledger) as reader:
+        with open_ledger_reader(ledger) as reader:
             return sum(reader.counts().values())
     except LedgerError:
         return 0
@@ -115,8 +101,8 @@ class TestKilledImport:
     def test_is_not_dialled_without_its_file(
         self, pabx: FakePABX, capsys: Capture
     ) -> None:
-        """Resuming without the file is refused, with the file's name and a way out."""
-        ran = run_here(capsys, *RESUME)
+        """A run without the file is refused, with the file's name and a way out."""
+        ran = run_here(capsys, *CONTINUE)
 
         assert (ran.code, ran.out) == (2, "")
         assert "not imported to its end: c.csv" in ran.err
@@ -138,7 +124,7 @@ class TestKilledImport:
     ) -> None:
         """What is there is dialled with --partial, and still not called whole."""
         there = contacts_in(folder / "c.db")
-        ran = run_here(capsys, *RESUME, "--partial")
+        ran = run_here(capsys, *CONTINUE, "--partial")
         status = run_here(capsys, "status", "--ledger", "c.db", "--watch", 0.05)
         rest = run_here(capsys, *DIAL)
 
@@ -155,7 +141,7 @@ class TestKilledImport:
         (folder / "c.rejects.csv").rename(folder / "d.rejects.csv")
         ran = run_here(capsys, "dial", "d.csv", "--ledger", "c.db")
         rejects = read_rows(folder / "d.rejects.csv")
-        after = run_here(capsys, *RESUME)
+        after = run_here(capsys, *CONTINUE)
 
         assert ran.code == 1
         assert sorted(numbers_of(pabx)) == [number(i) for i in range(GOOD)]
@@ -203,10 +189,10 @@ class TestKilledImport:
         with (folder / "c.csv").open("a") as file:
             file.write(f"C{GOOD};{number(GOOD)}\n")
         refused = run_here(capsys, *DIAL)
-        partly = run_here(capsys, *RESUME, "--partial")
+        partly = run_here(capsys, *CONTINUE, "--partial")
         status = run_here(capsys, "status", "--ledger", "c.db")
         edited = run_here(capsys, *DIAL, "--edited")
-        whole = run_here(capsys, *RESUME)
+        whole = run_here(capsys, *CONTINUE)
 
         assert (refused.code, partly.code, status.code) == (2, 1, 1)
         assert "c.csv is not as it was when its import stopped" in refused.err
@@ -243,10 +229,10 @@ def test_killed_at_any_moment(
     missing = contacts_in(folder / "c.db") < GOOD
     if not (folder / "c.db").exists():
         (folder / "c.db").touch()
-    early = run_here(capsys, *RESUME)
+    early = run_here(capsys, *CONTINUE)
     stop_import(folder, signal.SIGKILL, contacts=contacts + 1, words=words)
     ran = run_here(capsys, *words)
-    whole = run_here(capsys, *RESUME)
+    whole = run_here(capsys, *CONTINUE)
     lines = [int(row["line"]) for row in read_rows(folder / "r.csv")]
 
     assert missing
@@ -265,7 +251,7 @@ def test_interrupted_import_ends_in_order(
     """A signal ends an import with 130 and one line that says how to go on."""
     write_list(folder / "c.csv")
     ran = stop_import(folder, how)
-    early = run_here(capsys, *RESUME)
+    early = run_here(capsys, *CONTINUE)
     posts = pabx.posts
     rest = run_here(capsys, *DIAL)
 
@@ -308,7 +294,7 @@ def test_ledger_from_before_imports_were_recorded(
     shutil.copy(folder / "c.db", folder / "old.db")
     status = run_here(capsys, "status", "--ledger", "old.db")
     results = run_here(capsys, "results", "--ledger", "old.db")
-    dialled = run_here(capsys, *RESUME)
+    dialled = run_here(capsys, *CONTINUE)
 
     assert (status.code, status.out.count("pending       4\n")) == (1, 1)
     assert (results.code, len(results.out.splitlines())) == (0, 5)
@@ -321,27 +307,15 @@ def test_nothing_is_not_a_whole_list(
 ) -> None:
     """A ledger that nothing was put into yet is not taken for one that is done."""
     (folder / "c.db").touch()
-    dialled = run_here(capsys, *RESUME)
+    dialled = run_here(capsys, *CONTINUE)
     status = run_here(capsys, "status", "--ledger", "c.db")
     (folder / "c.csv").write_text("id;destination\n")
     empty = run_here(capsys, *DIAL)
     after = run_here(capsys, "status", "--ledger", "c.db")
 
     assert (dialled.code, status.code) == (2, 1)
-    assert "nothing was put into the ledger yet" in dialled.err
+    assert "nothing was added to the ledger yet" in dialled.err
     assert (empty.code, after.code, pabx.posts) == (0, 0, 0)
-
-
-@pytest.mark.parametrize("switch", ["--partial", "--edited"])
-def test_switches_are_about_a_ledger(
-    folder: Path, pabx: FakePABX, capsys: Capture, switch: str
-) -> None:
-    """What is said about a ledger is refused without one."""
-    write_list(folder / "c.csv", rows=4, good=4)
-    ran = run_here(capsys, "dial", "c.csv", switch)
-
-    assert (ran.code, pabx.posts) == (2, 0)
-    assert f"{switch} goes with --ledger only" in ran.err
 
 
 def test_file_cut_off_while_it_is_read_is_not_whole(
@@ -358,12 +332,3 @@ def test_file_cut_off_while_it_is_read_is_not_whole(
 
     assert (ran.code, pabx.posts) == (2, 0)
     assert "c.csv can't be read: it was changed while it was read" in ran.err
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Return once something is true."""
-    for _ in range(4000):
-        if condition():
-            return
-        time.sleep(0.005)
-    pytest.fail("it did not come true")

@@ -4,12 +4,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 from command_line import (
+    Capture,
     Recorded,
     Running,
     SimulatorHere,
@@ -18,47 +20,34 @@ from command_line import (
     posts_seen,
     read_rows,
     refuses_connections,
+    results_in,
     run_here,
     start,
+    wait_for,
     write_config,
     write_contacts,
 )
 
-from digitro_async.cli import _runner
+from digitro_async.cli import _process
 from digitro_async.testing import FaultPlan
 
-Capture = pytest.CaptureFixture[str]
 
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Return once something is true."""
-    for _ in range(2000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("it did not come true")
-
-
-def check_books(simulator: Recorded, results: Path, contacts: int) -> dict[str, int]:
-    """Compare results with the simulator's own record; count rows by outcome."""
-    rows = read_rows(results)
+def check_books(simulator: Recorded, ledger: Path, contacts: int) -> Counter[str]:
+    """Compare a ledger with the simulator's own record; count contacts by state."""
+    rows = results_in(ledger)
     calls = simulator.calls()
     numbers = simulator.numbers()
     by_line = {row["line"]: row for row in rows}
 
     assert len(numbers) == len(set(numbers)), "a number was called twice"
-    assert len(rows) == len(by_line), "a contact has two rows"
-    # What was read is the beginning of the list, and every contact of it has a row.
-    assert sorted(map(int, by_line)) == list(range(2, 2 + len(rows)))
-    assert len(rows) <= contacts
-    # What the simulator received was sent, and its ids are those of the results.
+    assert len(rows) == len(by_line) == contacts, "a contact has two rows, or none"
+    # What the simulator received was sent, and its ids are those of the ledger.
     sent = {line for line, row in by_line.items() if row["attempts"] != "0"}
     received = {str(2 + int(one[-5:])) for one in numbers}
     assert received <= sent
-    ids = {row["call_id"] for row in rows if row["outcome"] == "accepted"}
+    ids = {row["call_id"] for row in rows if row["state"] == "accepted"}
     assert ids <= {call["call_id"] for call in calls}
-    outcomes = [row["outcome"] for row in rows]
-    return {one: outcomes.count(one) for one in sorted(set(outcomes))}
+    return Counter(row["state"] for row in rows)
 
 
 class Dialling:
@@ -68,7 +57,7 @@ class Dialling:
         self.folder = folder
         self.contacts = contacts
         self.simulator = SimulatorHere(folder / "record", latency=latency)
-        self.results = folder / "c.results.csv"
+        self.ledger = folder / "c.csv.ledger.db"
 
     def __enter__(self) -> Self:
         self.simulator.__enter__()
@@ -115,26 +104,28 @@ def heard() -> Iterator[None]:
 def test_signal_lets_the_wire_finish(
     tmp_path: Path, number_of_signal: signal.Signals
 ) -> None:
-    """An interrupted run answers for every contact it read and starts no more."""
+    """An interrupted run answers for every call it made and starts no more."""
     with Dialling(tmp_path, 2000, 0.2) as dialling:
         dialling.signal_after(40, number_of_signal)
         code, out, err = dialling.running.end()
-        outcomes = check_books(dialling.simulator, dialling.results, 2000)
+        states = check_books(dialling.simulator, dialling.ledger, 2000)
         received = len(dialling.simulator.calls())
 
     assert code == 130
-    assert "interrupted: finishing what is on the wire (again: cutting it off)" in err
-    assert "interrupted: what was not read was not dialled" in err
+    assert (
+        "interrupted: finishing the calls on the wire (again: cutting them off)" in err
+    )
+    assert "interrupted: the rest was not dialled" in err
     assert f"accepted        {received}\n" in out
-    assert outcomes["accepted"] == received < 1000
-    assert set(outcomes) <= {"accepted", "not_sent"}
+    assert states["accepted"] == received < 1000
+    assert set(states) == {"accepted", "pending"}
 
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-def test_second_signal_cuts_off_and_still_writes_rows(
+def test_second_signal_cuts_off_and_still_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: str
 ) -> None:
-    """Calls that are cut off are unknown, and each has its row."""
+    """Calls that are cut off are unknown, and are recorded."""
     if loop == "asyncio":
         (tmp_path / "uvloop.py").write_text("raise ImportError")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -145,28 +136,35 @@ def test_second_signal_cuts_off_and_still_writes_rows(
         dialling.running.process.send_signal(signal.SIGINT)
         code, out, err = dialling.running.end()
         seconds = time.monotonic() - began
-        outcomes = check_books(dialling.simulator, dialling.results, 2000)
+        states = check_books(dialling.simulator, dialling.ledger, 2000)
         received = len(dialling.simulator.calls())
 
     assert code == 130
     assert seconds < 10
-    assert f"unknown         {outcomes['unknown']}\n" in out
-    assert outcomes["unknown"] >= received >= 30
-    assert set(outcomes) <= {"unknown", "not_sent"}
+    assert f"unknown         {states['unknown']}\n" in out
+    assert states["unknown"] >= received >= 30
+    assert set(states) == {"unknown", "pending"}
     assert "Traceback" not in said + err
 
 
 def test_killed_process_has_written_every_answer_it_got(tmp_path: Path) -> None:
-    """A run that is killed outright has a whole row for what was answered before."""
+    """A run that is killed outright has recorded each answer that it got."""
     with Dialling(tmp_path, 2000, 0) as dialling:
         dialling.signal_after(60, signal.SIGKILL)
         assert dialling.running.end().code == -signal.SIGKILL
-        rows = read_rows(dialling.results)
+        rows = results_in(dialling.ledger)
         numbers = dialling.simulator.numbers()
+    accepted = [row for row in rows if row["state"] == "accepted"]
 
     assert len(numbers) == len(set(numbers))
-    assert len(numbers) - 20 <= len(rows) <= len(numbers)
-    assert all(row["latency_ms"] for row in rows)
+    assert len(numbers) - 20 <= len(accepted) <= len(numbers)
+    assert all(row["call_id"] and row["settled_at"] for row in accepted)
+    assert {row["state"] for row in rows} <= {
+        "accepted",
+        "pending",
+        "claimed",
+        "intent",
+    }
 
 
 def test_nohup_is_respected(tmp_path: Path) -> None:
@@ -220,7 +218,7 @@ class TestHere:
 
     @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
     @pytest.mark.parametrize("times", [1, 2])
-    def test_every_contact_read_has_a_row(
+    def test_record_and_calls_agree(
         self,
         *,
         tmp_path: Path,
@@ -229,25 +227,25 @@ class TestHere:
         loop: str,
         times: int,
     ) -> None:
-        """However often it is interrupted, rows and calls agree."""
+        """However often it is interrupted, the record tells of every call."""
         if loop == "asyncio":
             monkeypatch.setitem(sys.modules, "uvloop", None)
-        assert (_runner._loop_factory() is None) == (loop == "asyncio")
+        assert (_process._loop_factory() is None) == (loop == "asyncio")
         with fake_pabx(latency=1.0 if times == 1 else 20.0) as pabx:
             config = write_config(tmp_path / "digitro.toml", pabx.base_url, rate=200)
             contacts = write_contacts(tmp_path / "c.csv", 500)
             with self.interrupt_at(pabx, 20, times):
                 ran = run_here(capsys, "dial", contacts, "--config", config)
-            rows = read_rows(tmp_path / "c.results.csv")
+            rows = results_in(tmp_path / "c.csv.ledger.db")
             received = {call.destination for call in pabx.calls}
         sent = {number(int(r["line"]) - 2) for r in rows if r["attempts"] != "0"}
 
         assert ran.code == 130
         assert pabx.posts == len(received)
         assert received <= sent
-        assert sorted(int(row["line"]) for row in rows) == list(range(2, 2 + len(rows)))
+        assert sorted(int(row["line"]) for row in rows) == list(range(2, 502))
         expected = {"accepted"} if times == 1 else {"unknown"}
-        assert {r["outcome"] for r in rows if r["attempts"] != "0"} == expected
+        assert {r["state"] for r in rows if r["attempts"] != "0"} == expected
         assert ran.err.count("interrupted: finishing") == 1
 
     def test_loop_without_signal_handlers_is_interrupted_all_the_same(
@@ -266,12 +264,12 @@ class TestHere:
             contacts = write_contacts(tmp_path / "c.csv", 500)
             with self.interrupt_at(pabx, 20):
                 ran = run_here(capsys, "dial", contacts, "--config", config)
-            rows = read_rows(tmp_path / "c.results.csv")
+            rows = results_in(tmp_path / "c.csv.ledger.db")
             accepted = pabx.accepted
 
         assert ran.code == 130
-        assert sum(row["outcome"] == "accepted" for row in rows) == accepted
-        assert sorted(int(row["line"]) for row in rows) == list(range(2, 2 + len(rows)))
+        assert sum(row["state"] == "accepted" for row in rows) == accepted
+        assert sorted(int(row["line"]) for row in rows) == list(range(2, 502))
 
     @pytest.mark.parametrize(
         ("latency", "times", "code", "text"),

@@ -18,7 +18,7 @@ from ledgers import contacts, fails_to_open, some
 from digitro_async import ConfigurationError, LedgerError
 from digitro_async._common.private_files import BeforehandError, create_own, open_own
 from digitro_async.contacts import RejectsFile, ResultsFile
-from digitro_async.ledger import LedgerReader, SQLiteLedger, State
+from digitro_async.ledger import SQLiteLedger, SQLiteLedgerReader, State
 from digitro_async.testing import FakePABX, write_sample_file
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
@@ -200,7 +200,7 @@ class TestLedger:
         path.with_name("two.db").symlink_to(path.name)
         async with SQLiteLedger(tmp_path / "one.db") as ledger:
             await ledger.add(contacts(2))
-        with LedgerReader(tmp_path / "one.db") as reader:
+        with SQLiteLedgerReader(tmp_path / "one.db") as reader:
             counts = some(reader.counts())
 
         assert counts == {State.PENDING: 2}
@@ -235,7 +235,7 @@ class TestLedger:
         """A reader opens no pipe, and waits for none beside a ledger."""
         trap(path, bait)
         with pytest.raises(LedgerError):
-            LedgerReader(path).__enter__()
+            SQLiteLedgerReader(path).__enter__()
 
     async def test_reader_beside_a_pipe(self, path: Path, bait: Path) -> None:
         """A lock's file that is a pipe holds up no reader."""
@@ -243,7 +243,7 @@ class TestLedger:
             await ledger.add(contacts(2))
         Path(f"{path}.lock").unlink()
         pipe(Path(f"{path}.lock"), bait)
-        with LedgerReader(path) as reader:
+        with SQLiteLedgerReader(path) as reader:
             assert some(reader.counts()) == {State.PENDING: 2}
 
     async def test_readable_by_others(self, path: Path) -> None:

@@ -14,7 +14,7 @@ from ledgers import contacts, some
 from owning import killed, needs_private_mounts, owner, refused
 
 from digitro_async import LedgerError, LedgerInUseError
-from digitro_async.ledger import LedgerReader, SQLiteLedger, State
+from digitro_async.ledger import SQLiteLedger, SQLiteLedgerReader, State
 from digitro_async.ledger.sqlite._descriptors import hold
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -59,7 +59,7 @@ class TestHardLinks:
         for name in (path, elsewhere):
             assert (await refused(name)).reason == "several_names"
             with pytest.raises(LedgerError) as caught:
-                LedgerReader(name).__enter__()
+                SQLiteLedgerReader(name).__enter__()
             assert caught.value.reason == "several_names"
         elsewhere.unlink()
         async with SQLiteLedger(path):
@@ -122,7 +122,7 @@ class TestDescriptors:
         async with SQLiteLedger(path) as ledger:
             await ledger.add(contacts(1))
             await refused(path)
-            with LedgerReader(path) as reader:
+            with SQLiteLedgerReader(path) as reader:
                 assert some(reader.counts()) == {State.PENDING: 1}
 
             assert posix_locks(path) == 1
@@ -132,7 +132,7 @@ class TestDescriptors:
         """A reader keeps its locks when the ledger is closed here."""
         async with SQLiteLedger(path) as ledger:
             await ledger.add(contacts(1))
-            reader = LedgerReader(path).__enter__()
+            reader = SQLiteLedgerReader(path).__enter__()
         with reader:
             assert posix_locks(path) == 1
 
@@ -144,7 +144,7 @@ class TestDescriptors:
         for _ in range(3):
             async with SQLiteLedger(path) as ledger:
                 await ledger.add(contacts(1))
-            with LedgerReader(path) as reader:
+            with SQLiteLedgerReader(path) as reader:
                 reader.counts()
 
         assert len(list(Path("/proc/self/fd").iterdir())) == before

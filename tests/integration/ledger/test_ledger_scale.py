@@ -26,8 +26,8 @@ COMMON = """
 import asyncio, json, sys, time
 from pathlib import Path
 from digitro_async import PABX, Campaign, DigitroClient, PredictiveCall
-from digitro_async.ledger import LedgerReader, SQLiteLedger
-from digitro_async.contacts import Contact
+from digitro_async.ledger import SQLiteLedgerReader, SQLiteLedger
+from digitro_async.contacts import ContactRow
 
 CALL = {"device": "1125000", "device_password": "4567"}
 
@@ -66,12 +66,12 @@ async def main():
         for line in range(1, 1_000_001):
             if line % 200_000 == 0:
                 marks.append(memory("VmRSS:"))
-            call = PredictiveCall(destination=f"048{line:08d}", **CALL)
-            yield Contact(line=line, id=f"C{line}", call=call)
+            number = f"048{line:08d}"
+            yield ContactRow(line=line, id=f"C{line}", destination=number)
     began = time.perf_counter()
     async with SQLiteLedger(Path(sys.argv[1])) as ledger, client() as one:
         imported = await Campaign(ledger, one, call=CALL).add(contacts())
-    with LedgerReader(Path(sys.argv[1])) as reader:
+    with SQLiteLedgerReader(Path(sys.argv[1])) as reader:
         shown = sum(1 for _ in reader.entries())
     print(json.dumps({
         "new": imported.new, "shown": shown, "marks": marks,

@@ -15,7 +15,7 @@ from ledgers import accept, contacts, open_intents, some
 from owning import killed, owner, refused
 
 from digitro_async import LedgerError
-from digitro_async.ledger import LedgerReader, SQLiteLedger, State
+from digitro_async.ledger import SQLiteLedger, SQLiteLedgerReader, State
 from digitro_async.ledger.sqlite._owner_lock import Mark, read_mark
 
 WHOLE = {State.ACCEPTED: 3, State.UNKNOWN: 3}
@@ -88,13 +88,13 @@ class TestAfterACrash:
         before = path.read_bytes()
         error = await refused(path)
         with pytest.raises(LedgerError) as caught:
-            LedgerReader(path).__enter__()
+            SQLiteLedgerReader(path).__enter__()
 
         assert error.reason == caught.value.reason == "record_lost"
         assert "may have been called already" in str(error)
         assert path.read_bytes() == before
         assert (await refused(path)).reason == "record_lost"
-        with LedgerReader(path, accept_loss=True) as reader:
+        with SQLiteLedgerReader(path, accept_loss=True) as reader:
             reader.counts()
 
     async def test_log_put_back(self, path: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ class TestAfterACrash:
         killed(path)
         beside(path, "-wal").rename(tmp_path / "away")
         await refused(path)
-        with contextlib.suppress(LedgerError), LedgerReader(path):
+        with contextlib.suppress(LedgerError), SQLiteLedgerReader(path):
             pass
         (tmp_path / "away").replace(beside(path, "-wal"))
 

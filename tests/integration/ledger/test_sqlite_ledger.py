@@ -38,7 +38,7 @@ from digitro_async import (
     SchemaMismatchError,
     open_ledger,
 )
-from digitro_async.ledger import LedgerReader, SQLiteLedger, State
+from digitro_async.ledger import SQLiteLedger, SQLiteLedgerReader, State
 from digitro_async.ledger.sqlite import _database, _ledger_files, _migrations
 from digitro_async.ledger.sqlite._connections import connect
 from digitro_async.privacy import Personal
@@ -204,7 +204,7 @@ class TestFiles:
             with pytest.raises(LedgerInUseError) as caught:
                 await SQLiteLedger(path).__aenter__()
         assert str(caught.value).isprintable()
-        with LedgerReader(path) as reader:
+        with SQLiteLedgerReader(path) as reader:
             assert some(reader.counts()) == {State.PENDING: 1}
 
     async def test_events_are_never_changed(self, path: Path) -> None:
@@ -284,7 +284,7 @@ class TestOwner:
         async with SQLiteLedger(path) as ledger:
             numbers = await open_intents(ledger, 1_200)
             await accept(ledger, numbers[0], "1")
-            with LedgerReader(path) as reader:
+            with SQLiteLedgerReader(path) as reader:
                 counts = reader.counts()
                 shown = [entry.number for entry in reader.entries()]
                 count_exhausted = reader.count_exhausted(1)
@@ -361,7 +361,7 @@ class TestUnusable:
         before = path.read_bytes()
         error = await fails_to_open(path)
         with pytest.raises(LedgerError, match="can't be read: it is not a ledger"):
-            LedgerReader(path).__enter__()
+            SQLiteLedgerReader(path).__enter__()
 
         assert "it is not a ledger" in str(error)
         assert path.read_bytes() == before
@@ -375,7 +375,7 @@ class TestUnusable:
         before = path.read_bytes()
         error = await fails_to_open(path)
         with pytest.raises(LedgerError) as caught:
-            LedgerReader(path).__enter__()
+            SQLiteLedgerReader(path).__enter__()
 
         assert error.reason == caught.value.reason == "not_a_ledger"
         assert path.read_bytes() == before
@@ -419,7 +419,7 @@ class TestUnusable:
         change(path, "PRAGMA user_version = 99")
         error = await fails_to_open(path)
         with pytest.raises(SchemaMismatchError):
-            LedgerReader(path).__enter__()
+            SQLiteLedgerReader(path).__enter__()
 
         assert isinstance(error, SchemaMismatchError)
         assert "schema 99" in str(error)
@@ -502,7 +502,7 @@ class TestUnusable:
 
     async def test_no_reader_without_ledger(self, path: Path) -> None:
         """Reading makes no file, and needs to be entered."""
-        reader = LedgerReader(path)
+        reader = SQLiteLedgerReader(path)
         with pytest.raises(LedgerError) as caught:
             reader.__enter__()
         with pytest.raises(LedgerError) as closed:
@@ -515,7 +515,7 @@ class TestUnusable:
         """A file that is not a ledger yet can't be read."""
         path.touch()
         with pytest.raises(SchemaMismatchError):
-            LedgerReader(path).__enter__()
+            SQLiteLedgerReader(path).__enter__()
 
 
 def connect_without_log(path: Path, *settings: Any) -> sqlite3.Connection:

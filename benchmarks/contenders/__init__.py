@@ -1,0 +1,1 @@
+"""The ways of making the same calls."""

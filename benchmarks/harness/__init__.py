@@ -1,0 +1,1 @@
+"""Starts servers and contenders, round after round, and checks their work."""

@@ -1,0 +1,111 @@
+"""The pairs of contenders that are compared, as a table."""
+
+import attrs
+
+TLS_SUFFIX = "+tls"
+"""Suffix in the names of figures over https."""
+
+
+@attrs.frozen
+class Comparison:
+    """A ratio that is always published with the others.
+
+    Args:
+        claim: Text of the comparison.
+        ours: Name of the contender that is judged.
+        other: Name of the contender it is set against, in the same round.
+    """
+
+    claim: str
+    ours: str
+    other: str
+
+
+COMPARISONS = (
+    Comparison("to gather, process untouched", "digitro", "gather"),
+    Comparison("to gather, tune_process()", "digitro+tuned", "gather"),
+    Comparison("to gather, tune_process() + uvloop", "digitro+tuned+uvloop", "gather"),
+    Comparison("OWN MERIT, process untouched", "digitro", "workers"),
+    Comparison("OWN MERIT, both tuned", "digitro+tuned", "workers+tuned"),
+    Comparison(
+        "OWN MERIT, both tuned + uvloop", "digitro+tuned+uvloop", "workers+tuned+uvloop"
+    ),
+    Comparison("durable, to gather", "campaign+tuned", "gather"),
+    Comparison("durable + uvloop, to gather", "campaign+tuned+uvloop", "gather"),
+    Comparison("durable, to the same without", "campaign+tuned", "digitro+tuned"),
+    Comparison("direct transport, to gather", "digitro-direct+tuned", "gather"),
+    Comparison("the same + uvloop", "digitro-direct+tuned+uvloop", "gather"),
+    Comparison(
+        "direct transport, to aiohttp by hand",
+        "digitro-direct+tuned",
+        "aiohttp-by-hand+tuned",
+    ),
+    Comparison(
+        "direct transport, durable, to gather", "campaign-direct+tuned", "gather"
+    ),
+    Comparison("the same + uvloop, durable", "campaign-direct+tuned+uvloop", "gather"),
+    Comparison("to httpx, process untouched", "digitro", "httpx"),
+    Comparison("to httpx, tune_process()", "digitro+tuned", "httpx"),
+    Comparison(
+        "to aiohttp by hand, both tuned", "digitro+tuned", "aiohttp-by-hand+tuned"
+    ),
+    Comparison(
+        "to the same with hooks", "digitro+tuned", "aiohttp-by-hand+hooks+tuned"
+    ),
+    Comparison("to gather, one call at a time", "digitro-one", "gather"),
+    Comparison("one call at a time, tuned, to gather", "digitro-one+tuned", "gather"),
+    Comparison(
+        "to gather+tuned, one call at a time", "digitro-one+tuned", "gather+tuned"
+    ),
+    Comparison(
+        "direct, one call at a time, to gather", "digitro-direct-one+tuned", "gather"
+    ),
+    Comparison("capped, to gather", "digitro-capped+tuned", "gather"),
+    Comparison("capped, to the same without", "digitro-capped+tuned", "digitro+tuned"),
+    Comparison("direct and capped, to gather", "digitro-direct-capped+tuned", "gather"),
+    Comparison(
+        "the same, without cap", "digitro-direct-capped+tuned", "digitro-direct+tuned"
+    ),
+    Comparison("to aiosonic", "digitro+tuned", "aiosonic"),
+    Comparison("direct transport, to aiosonic", "digitro-direct+tuned", "aiosonic"),
+    Comparison("to pyreqwest", "digitro+tuned", "pyreqwest"),
+    Comparison("direct transport, to pyreqwest", "digitro-direct+tuned", "pyreqwest"),
+    Comparison("share of the raw protocol", "digitro+tuned", "raw-protocol+tuned"),
+    Comparison(
+        "direct transport, of the raw protocol",
+        "digitro-direct+tuned",
+        "raw-protocol+tuned",
+    ),
+    Comparison("share of wrk", "digitro+tuned", "wrk"),
+    Comparison("direct transport, of wrk", "digitro-direct+tuned", "wrk"),
+)
+"""Every one is published whose two contenders ran."""
+
+
+def comparisons(names: list[str]) -> list[Comparison]:
+    """Return the comparisons between contenders that ran.
+
+    Where some ran over https, each of them is compared with itself over http, and they
+    are compared with each other as all are elsewhere.
+    """
+    secure = [name for name in names if name.endswith(TLS_SUFFIX)]
+    every = [
+        Comparison("https, to itself over http", name, name.removesuffix(TLS_SUFFIX))
+        for name in secure
+    ]
+    suffix = TLS_SUFFIX if secure else ""
+    every += [
+        attrs.evolve(one, ours=one.ours + suffix, other=one.other + suffix)
+        for one in COMPARISONS
+    ]
+    return [one for one in every if one.ours in names and one.other in names]
+
+
+def to_gather(names: list[str]) -> list[Comparison]:
+    """Return each contender against ``gather``, both over https where they are."""
+    found = []
+    for name in names:
+        other = "gather" + (TLS_SUFFIX if name.endswith(TLS_SUFFIX) else "")
+        if name != other and other in names:
+            found.append(Comparison("to gather", name, other))
+    return found

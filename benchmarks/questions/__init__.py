@@ -1,0 +1,1 @@
+"""Questions about this library, each with its command."""

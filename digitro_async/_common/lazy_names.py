@@ -1,0 +1,29 @@
+"""PURE: facades that load a module when one of its names is first used."""
+
+import importlib
+import sys
+from collections.abc import Callable
+
+__all__ = ["lazy_names"]
+
+
+def lazy_names(package: str, *modules: str) -> Callable[[str], object]:
+    """Return a ``__getattr__`` for a facade that loads modules when they are needed.
+
+    Args:
+        package: Name of the facade.
+        modules: Names of modules in it. They are searched in this order for a name
+            that the facade lacks, by their ``__all__``.
+    """
+
+    def __getattr__(name: str) -> object:  # noqa: N807 - the facade's
+        if not name.startswith("_"):
+            for module in modules:
+                home = importlib.import_module(f"{package}.{module}")
+                if name in home.__all__:
+                    value: object = getattr(home, name)
+                    setattr(sys.modules[package], name, value)  # found at once again
+                    return value
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return __getattr__

@@ -1,0 +1,132 @@
+"""The ledger of a dial: a named file, one beside the contacts, or none on disk."""
+
+import contextlib
+import os
+import shlex
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import attrs
+
+from digitro_async.cli._ledger_options import Insisting, opened_ledger
+from digitro_async.cli._output import print_error, print_line
+from digitro_async.errors import ConfigurationError, LedgerError
+from digitro_async.ledger import Ledger, MemoryLedger
+
+__all__ = ["ChosenLedger", "choose_ledger", "default_ledger"]
+
+_ELSEWHERE = frozenset(
+    {"network_file_system", "unknown_file_system", "single_file_mount"}
+)
+"""Reasons for which a new ledger can't stand beside the contacts."""
+
+_WAY_OUT = (
+    "name a file elsewhere with --ledger, or dial with --no-ledger, which forgets "
+    "who was called when it ends"
+)
+
+
+def default_ledger(contacts: Path) -> Path:
+    """Return the ledger of a contact file for which none is named.
+
+    The name has the file's whole name in it: ``a.csv`` and ``a.txt`` are two lists.
+    """
+    return contacts.with_name(f"{contacts.name}.ledger.db")
+
+
+@attrs.frozen
+class ChosenLedger:
+    """The ledger of a dial.
+
+    Attributes:
+        path: The file; None for a ledger in memory.
+        is_default: Whether it was chosen because none was named.
+    """
+
+    path: Path | None
+    is_default: bool = False
+
+    @property
+    def exists(self) -> bool:
+        """Whether the ledger was there before this run."""
+        return self.path is not None and self.path.exists()
+
+    def check_folder(self) -> None:
+        """Refuse a default ledger whose folder can't be written to.
+
+        Raises:
+            ConfigurationError: If it can't be.
+        """
+        if self.path is None or not self.is_default:
+            return
+        if not os.access(self.path.absolute().parent, os.W_OK | os.X_OK):
+            raise ConfigurationError(
+                f"{self.path} can't stand beside the contacts, whose folder can't be "
+                f"written to: {_WAY_OUT}"
+            )
+
+    @contextlib.asynccontextmanager
+    async def opened(self, insist: Insisting) -> AsyncIterator[Ledger]:
+        """Open the ledger while the block runs, and print which it is.
+
+        Raises:
+            LedgerError: If it can't be used; the text names the file and the way out.
+        """
+        if self.path is None:
+            async with MemoryLedger() as memory:
+                print_error("no ledger: a crash forgets who was called")
+                yield memory
+            return
+        is_new_default = self.is_default and not self.exists
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                ledger = await stack.enter_async_context(
+                    opened_ledger(insist.open(self.path), self.path)
+                )
+            except LedgerError as error:
+                # Who was called in a ledger that is there would be called again
+                # through another one: then there is no such way out.
+                if not is_new_default or error.reason not in _ELSEWHERE:
+                    raise
+                problem, reason = str(error.args[0]), error.reason
+            else:
+                is_continued = sum((await ledger.counts()).values()) > 0
+                which = "continuing" if is_continued else "new ledger"
+                print_error(f"{which}: {self.path}")
+                yield ledger
+                return
+        raise LedgerError(f"{problem}; or {_WAY_OUT}", reason=reason)
+
+    def say_where_results_are(self) -> None:
+        """Print how to see the results, where no ledger was named."""
+        if self.path is not None and self.is_default:
+            name = shlex.quote(str(self.path))
+            print_line(f"each result: digitro results --ledger {name}")
+
+
+def choose_ledger(
+    contacts: Path | None, ledger: Path | None, *, no_ledger: bool
+) -> ChosenLedger:
+    """Return the ledger of a dial.
+
+    Raises:
+        ConfigurationError: If there is none, or if one beside the contacts would be
+            passed over: whoever was called in it would be called again.
+    """
+    if no_ledger and ledger is not None:
+        raise ConfigurationError("--ledger and --no-ledger don't go together")
+    if contacts is None:
+        if ledger is None:
+            raise ConfigurationError("name a contact file, or a --ledger to continue")
+        return ChosenLedger(ledger)
+    default = default_ledger(contacts)
+    if ledger is None and not no_ledger:
+        return ChosenLedger(default, is_default=True)
+    is_new = ledger is None or not ledger.exists()
+    if is_new and default.exists():
+        name = "--no-ledger" if ledger is None else "--ledger"
+        raise ConfigurationError(
+            f"{default} holds who of {contacts.name} was called: leave {name} out to "
+            "continue it, or move it away to call everybody again"
+        )
+    return ChosenLedger(ledger)

@@ -1,0 +1,114 @@
+"""Dials a list through its ledger; it survives whatever happens to the process."""
+
+from digitro_async.campaign import Campaign, CampaignRun
+from digitro_async.cli._chosen_ledger import ChosenLedger
+from digitro_async.cli._client import open_client
+from digitro_async.cli._counts import RunCounts
+from digitro_async.cli._exit import Course, Exit, exit_after_dial
+from digitro_async.cli._importing import Plan, import_file, is_whole
+from digitro_async.cli._ledger_view import print_counts
+from digitro_async.cli._output import print_error
+from digitro_async.cli._take_results import take_results
+from digitro_async.client import DigitroClient
+from digitro_async.config import Config
+from digitro_async.contacts import ContactFile
+from digitro_async.errors import LedgerError
+from digitro_async.ledger import Ledger, State
+
+__all__ = ["dial_list", "say_how_it_is_read"]
+
+_MOST_SHOWN = 1000
+
+_DELIMITERS = {";": "semicolons", ",": "commas", "\t": "tabs"}
+
+
+async def dial_list(
+    config: Config, chosen: ChosenLedger, plan: Plan, course: Course
+) -> Exit:
+    """Add contacts to a ledger, if there are any, and dial the pending ones in it.
+
+    Raises:
+        LedgerError: If the ledger can't be used, or lacks contacts of a file.
+    """
+    async with chosen.opened(plan.insist) as ledger, open_client(config) as client:
+        campaign = Campaign(
+            ledger,
+            client,
+            call=config.call,
+            max_attempts=plan.max_attempts,
+            partial=plan.insist.partial,
+        )
+        _say_recovered(ledger)
+        counts = RunCounts()
+        if plan.contacts is not None:
+            say_how_it_is_read(plan.contacts)
+            if not await import_file(campaign, plan.contacts, plan, counts, course):
+                return course.code(Exit.INCOMPLETE)
+        whole = await is_whole(ledger, plan)
+        code = await _run(
+            campaign, client, ledger, counts, plan=plan, course=course, is_whole=whole
+        )
+        chosen.say_where_results_are()
+        return code
+
+
+def say_how_it_is_read(contacts: ContactFile) -> None:
+    """Print which encoding and delimiter a file is read with: it may be a guess."""
+    delimiter = _DELIMITERS[contacts.delimiter]
+    print_error(f"{contacts.name}: read as {contacts.encoding}, split at {delimiter}")
+
+
+def _say_recovered(ledger: Ledger) -> None:
+    if ledger.recovered:
+        print_error(
+            f"{ledger.recovered} calls were on the wire when the last run died: "
+            "they are unknown now, and are not made again"
+        )
+
+
+async def _run(
+    campaign: Campaign,
+    client: DigitroClient,
+    ledger: Ledger,
+    counts: RunCounts,
+    *,
+    plan: Plan,
+    course: Course,
+    is_whole: bool,
+) -> Exit:
+    states = await ledger.counts()
+    pending = states[State.PENDING] - await ledger.count_exhausted(plan.max_attempts)
+    if plan.max_calls is not None:
+        pending = min(pending, plan.max_calls)
+    counts.restart()
+    run = campaign.run(max_calls=plan.max_calls)
+    code = await take_results(
+        client, run, counts, course, left=lambda: pending - counts.settled
+    )
+    _say_unrecorded(run)
+    try:
+        states = await ledger.counts()
+        print_counts(states, await ledger.count_exhausted(plan.max_attempts))
+    except LedgerError as error:
+        problem = str(error.args[0])
+    else:
+        if code is not None:
+            return code
+        return exit_after_dial(
+            states[State.ACCEPTED],
+            sum(states.values()),
+            rejected_rows=counts.rejected_rows,
+            is_whole=is_whole,
+        )
+    # It was whole when the run began, and calls were made since.
+    print_error(f"digitro: {problem}")
+    return Exit.PAUSED if code is None else code
+
+
+def _say_unrecorded(run: CampaignRun) -> None:
+    """Print the contacts whose calls the ledger does not know of."""
+    unrecorded = run.unrecorded
+    for number, outcome in unrecorded[:_MOST_SHOWN]:
+        print_error(f"not in the ledger: contact #{number}, {outcome}")
+    if len(unrecorded) > _MOST_SHOWN:
+        print_error(f"not in the ledger: {len(unrecorded) - _MOST_SHOWN} more")

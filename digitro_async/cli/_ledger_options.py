@@ -1,0 +1,87 @@
+"""Options of the commands that change a ledger, and how they open it."""
+
+import contextlib
+import shlex
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+from cyclopts import Parameter
+
+from digitro_async.cli._arguments import Switch
+from digitro_async.errors import LedgerInUseError
+from digitro_async.ledger import Ledger, open_ledger
+
+__all__ = [
+    "NOT_INSISTING",
+    "NOT_INSISTING_TO_DIAL",
+    "InsistOptions",
+    "InsistToDialOptions",
+    "Insisting",
+    "InsistingToDial",
+    "opened_ledger",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Insisting:
+    """Doubts about a ledger that are put aside by the commands that change one.
+
+    Attributes:
+        any_file_system: Let the ledger stand on a file system that is not known to be
+            local; whether its locks and syncs hold is yours to know.
+        accept_loss: Go on with a ledger that lost some of its record: who is not final
+            in the rest may have been called, and may be called again.
+    """
+
+    any_file_system: Switch = False
+    accept_loss: Switch = False
+
+    def open(self, path: Path) -> Ledger:
+        """Return the ledger at a path, not yet open."""
+        return open_ledger(
+            path, any_file_system=self.any_file_system, accept_loss=self.accept_loss
+        )
+
+
+@attrs.frozen(kw_only=True)
+class InsistingToDial(Insisting):
+    """Doubts about a ledger that are put aside when it is dialled.
+
+    Attributes:
+        partial: Dial the contacts in the ledger, though the import of a file stopped.
+        edited: The file was edited since its import into the ledger stopped.
+    """
+
+    partial: Switch = False
+    edited: Switch = False
+
+
+InsistOptions = Annotated[Insisting, Parameter(name="*")]
+InsistToDialOptions = Annotated[InsistingToDial, Parameter(name="*")]
+NOT_INSISTING = Insisting()
+NOT_INSISTING_TO_DIAL = InsistingToDial()
+
+
+@contextlib.asynccontextmanager
+async def opened_ledger(ledger: Ledger, path: Path) -> AsyncIterator[Ledger]:
+    """Open a ledger while the block runs.
+
+    Raises:
+        LedgerError: If it can't be used; the text names the file and the way out.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        in_use = False
+        try:
+            await stack.enter_async_context(ledger)
+        except LedgerInUseError:
+            in_use = True
+        if in_use:
+            raise LedgerInUseError(
+                f"{path} is open already, here or in another process: wait until that "
+                "ends, or end it with Ctrl-C (digitro status --ledger "
+                f"{shlex.quote(str(path))} shows how far it is)",
+                reason="in_use",
+            )
+        yield ledger

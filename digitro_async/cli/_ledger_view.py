@@ -1,0 +1,92 @@
+"""The state of a ledger at one moment, as several commands print it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+
+import attrs
+
+from digitro_async.cli._output import print_line
+from digitro_async.ledger import Import, State
+
+if TYPE_CHECKING:
+    from digitro_async.ledger import LedgerReader
+
+__all__ = ["LedgerView", "print_counts", "say_unfinished", "unfinished"]
+
+_OPEN = (State.PENDING, State.CLAIMED, State.INTENT)
+
+
+@attrs.frozen
+class LedgerView:
+    """The state of a ledger at one moment.
+
+    Attributes:
+        counts: State to how many contacts are in it.
+        missing: Imports that lack contacts of their lists.
+        exhausted: Pending contacts that are out of attempts.
+        is_begun: Whether anything was added to it.
+    """
+
+    counts: Mapping[State, int]
+    missing: Sequence[Import]
+    exhausted: int
+    is_begun: bool
+
+    @classmethod
+    def read(cls, reader: "LedgerReader", max_attempts: int) -> Self:
+        """Return the state of a ledger now."""
+        counts, imports = reader.counts(), reader.imports()
+        return cls(
+            counts,
+            unfinished(imports),
+            reader.count_exhausted(max_attempts),
+            is_begun=bool(imports or sum(counts.values())),
+        )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every list is in the ledger to its end, and there is one."""
+        return self.is_begun and not self.missing
+
+    def may_change(self, before: Self | None) -> bool:
+        """Whether waiting may show another state.
+
+        Args:
+            before: The state when it was looked at last.
+        """
+        if sum(self.counts[state] for state in _OPEN) > self.exhausted:
+            return True
+        # An import that stands still is over, until somebody takes it up again.
+        stands_still = before is not None and before.missing == self.missing
+        return bool(self.missing) and not stands_still
+
+    def show(self) -> None:
+        """Print it."""
+        print_counts(self.counts, self.exhausted)
+        for one in self.missing:
+            print_line(say_unfinished(one))
+
+
+def print_counts(counts: Mapping[State, int], exhausted: int) -> None:
+    """Print how many contacts of a ledger are in each state."""
+    print_line(f"in the ledger: {sum(counts.values())} contacts")
+    for state, count in counts.items():
+        if count:
+            print_line(f"  {state:<14}{count}")
+    if exhausted:
+        print_line(f"  of the pending, {exhausted} had their last attempt")
+
+
+def unfinished(imports: Iterable[Import]) -> list[Import]:
+    """Return the imports that lack contacts of their lists."""
+    return [one for one in imports if not one.is_whole]
+
+
+def say_unfinished(one: Import) -> str:
+    """Return a line about an import that did not end."""
+    name = one.file or "a list of a program"
+    contacts = one.new + one.known + one.repeated
+    return (
+        f"not imported to its end: {name} "
+        f"({contacts} contacts and {one.rejected} rejected rows were read)"
+    )

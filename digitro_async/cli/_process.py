@@ -1,0 +1,141 @@
+"""Runs the coroutine of a command on the fastest event loop, and hears signals."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+from digitro_async.cli._exit import Course, Exit
+from digitro_async.cli._interrupts import current
+from digitro_async.cli._output import print_error
+from digitro_async.errors import DigitroError
+from digitro_async.process import tune_process
+
+__all__ = [
+    "cut_off",
+    "on_interrupt",
+    "run_tuned",
+    "to_its_end",
+]
+
+_Result = TypeVar("_Result")
+
+
+def run_tuned(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a coroutine with ``tune_process()``, on uvloop where it is installed.
+
+    A signal cancels the coroutine, unless it says otherwise with ``on_interrupt``.
+
+    Raises:
+        KeyboardInterrupt: If it was cancelled by a signal.
+    """
+    heard, undo = current().heard, tune_process()
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_hearing(coroutine))
+    except asyncio.CancelledError:
+        if current().heard == heard:
+            raise
+    finally:
+        coroutine.close()
+        undo()
+    raise KeyboardInterrupt
+
+
+async def _hearing(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - for the type checker
+    with _woken_by_signals(), on_interrupt(task.cancel, task.cancel):
+        return await coroutine
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - an extra
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+@contextlib.contextmanager
+def on_interrupt(
+    first: Callable[[], object], again: Callable[[], object] | None = None
+) -> Iterator[None]:
+    """Call ``first`` at the first SIGINT, SIGTERM or SIGHUP and ``again`` at others.
+
+    SIGHUP is what a terminal sends that is closed; where it is ignored (``nohup``) it
+    goes on being ignored.
+    """
+    loop = asyncio.get_running_loop()
+
+    def act(times: int) -> None:
+        callback = first if times == 1 else again
+        if callback is not None:
+            loop.call_soon_threadsafe(callback)
+
+    with current().doing(act):
+        yield
+
+
+@contextlib.contextmanager
+def _woken_by_signals() -> Iterator[None]:
+    """Let a signal end the loop's wait for the network, where it does not by itself."""
+    loop = asyncio.get_running_loop()
+    reading, writing = socket.socketpair()
+    with reading, writing, contextlib.ExitStack() as stack:
+        reading.setblocking(False)
+        writing.setblocking(False)
+        # Outside of the main thread none comes; uvloop and Windows have their own.
+        with contextlib.suppress(ValueError, NotImplementedError):
+            before = signal.set_wakeup_fd(-1)
+            if before != -1:
+                signal.set_wakeup_fd(before)
+            else:
+                loop.add_reader(reading, _drain, reading)
+                stack.callback(loop.remove_reader, reading)
+                signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+                stack.callback(signal.set_wakeup_fd, -1)
+        yield
+
+
+def _drain(reading: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while reading.recv(4096):
+            pass
+
+
+def cut_off(task: "asyncio.Task[Any]") -> None:
+    """Cancel a task that is taking results, and then its wait for the rest of them."""
+    task.cancel()
+    asyncio.get_running_loop().call_soon(task.cancel)
+
+
+def to_its_end(course: Course, act: Callable[[], Exit]) -> Exit:
+    """Run a command, and return its exit code whatever happens meanwhile.
+
+    Raises:
+        DigitroError: If it fails before a call went out, as OSError does too.
+        KeyboardInterrupt: If it is interrupted before a call went out.
+    """
+    try:
+        return course.code(act())
+    except DigitroError as error:
+        if not course.dialled and not course.interrupted:
+            raise
+        course.failure = str(error)
+    except OSError as error:
+        if not course.dialled and not course.interrupted:
+            raise
+        course.failure = error.strerror or type(error).__name__
+    except KeyboardInterrupt:
+        if not course.dialled:
+            raise
+        course.interrupted = True
+    if course.failure:
+        print_error(f"digitro: {course.failure}")
+    if course.interrupted:
+        print_error("interrupted")
+    return course.code(Exit.INCOMPLETE)

@@ -1,0 +1,44 @@
+"""``digitro status``: how many contacts of a ledger are in each state."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from digitro_async.cli._arguments import LEDGER, MaxAttempts, Switch
+from digitro_async.cli._exit import Exit, exit_after_status
+from digitro_async.cli._ledger_view import LedgerView
+from digitro_async.ledger import State, open_ledger_reader
+
+__all__ = ["status"]
+
+
+def status(
+    *,
+    ledger: Annotated[Path, LEDGER],
+    max_attempts: MaxAttempts = 5,
+    watch: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
+    accept_loss: Switch = False,
+) -> Exit:
+    """Print how many contacts are in each state, also during a dial.
+
+    Args:
+        ledger: File of the ledger.
+        max_attempts: Attempts after which a contact counts as out of attempts.
+        watch: Seconds after which it is printed again, until nothing is pending but
+            contacts that are out of attempts.
+        accept_loss: Show the rest of a ledger that lost a part of its record.
+    """
+    before: LedgerView | None = None
+    while True:
+        with open_ledger_reader(ledger, accept_loss=accept_loss) as reader:
+            view = LedgerView.read(reader, max_attempts)
+        view.show()
+        if watch is None or not view.may_change(before):
+            break
+        before = view
+        time.sleep(watch)
+    accepted, contacts = view.counts[State.ACCEPTED], sum(view.counts.values())
+    return exit_after_status(accepted, contacts, is_whole=view.is_whole)

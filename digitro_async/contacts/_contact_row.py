@@ -1,0 +1,212 @@
+"""The rows of a list: contacts, and rows that can't be one."""
+
+import enum
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import attrs
+
+from digitro_async._common.text import printable
+from digitro_async._common.validators import masked_fields, personal, quiet_init
+from digitro_async.calls import (
+    NEEDED_FIELDS,
+    OWN_FIELDS,
+    PredictiveCall,
+    check_field_names,
+    problem_of_fields,
+)
+from digitro_async.errors import ConfigurationError, InvalidCallError
+from digitro_async.privacy import Personal, Secret
+
+__all__ = [
+    "ContactRow",
+    "Problem",
+    "RejectCode",
+    "RejectedRow",
+    "file_name",
+    "one_line_name",
+]
+
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class RejectCode(enum.StrEnum):
+    """Codes of the reasons why rows are no contacts; a closed set, fit for counting."""
+
+    NO_NUMBER = "no_number"
+    """The destination is empty or has no digit."""
+    BAD_CHARACTER = "bad_character"
+    """The destination holds letters or other characters no number has."""
+    PUNCTUATION = "punctuation"
+    """The destination is written with blanks, dashes, dots and the like."""
+    E_NOTATION = "e_notation"
+    """A spreadsheet rounded the destination to something like 4,83E+10."""
+    DECIMAL = "decimal"
+    """A spreadsheet wrote the destination with decimals."""
+    SEVERAL_NUMBERS = "several_numbers"
+    """The destination holds more than one number."""
+    NUMBER_TOO_LONG = "number_too_long"
+    """The destination is longer than any number."""
+    CONTROL_CHARACTER = "control_character"
+    """The destination, id or pabx holds a control character."""
+    TOO_FEW_COLUMNS = "too_few_columns"
+    """The row is shorter than the header."""
+    TOO_MANY_COLUMNS = "too_many_columns"
+    """The row is longer than the header."""
+    UNREADABLE_BYTES = "unreadable_bytes"
+    """Bytes that mean nothing in the file's encoding."""
+    NUL_BYTE = "nul_byte"
+    """A NUL byte, which no text has."""
+    LINE_TOO_LONG = "line_too_long"
+    """The line is longer than any row may be."""
+    OPEN_QUOTE = "open_quote"
+    """A quote that is not closed, or closes only after whole other rows."""
+    STRAY_QUOTE = "stray_quote"
+    """Text after a closing quote."""
+    INVALID_FIELD = "invalid_field"
+    """A field that can't stand in a call: empty, too long, control characters."""
+    DUPLICATE = "duplicate"
+    """An earlier row is the same contact."""
+
+
+class Problem(NamedTuple):
+    """The problem that makes a row no contact; it repeats nothing of the row."""
+
+    code: RejectCode
+    reason: str
+    field: str | None = None
+
+
+_WRAP: Mapping[str, Any] = {
+    field.name: field.converter for field in attrs.fields(PredictiveCall)
+}
+
+
+def _own_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row's own fields, wrapped as a call wraps them; None says nothing."""
+    check_field_names(given)
+    return {
+        name: value if (wrap := _WRAP[name]) is None else wrap(value)
+        for name, value in given.items()
+        if value is not None
+    }
+
+
+@quiet_init
+@attrs.frozen(kw_only=True)
+class ContactRow:
+    """One row of a list: whom to call, and what the row itself says of the call.
+
+    It is no call yet. It becomes one when a campaign claims the contact: then its own
+    fields stand over the defaults of that run, and no default ever overrides them.
+
+    Args:
+        line: Number of the row's first line, from 1; the header of a file counts.
+        id: Your own id of the contact, if it has one. It is often a tax number, so it
+            is kept out of the repr.
+        destination: The number to dial, exactly as the PABX shall get it.
+        pabx: Name of the PABX that must take it, or None for any.
+        fields: Fields of ``PredictiveCall`` but ``destination``, and their texts; only
+            what differs from one contact to another belongs here.
+
+    Raises:
+        InvalidCallError: If a text can't stand in a call; the error names the field.
+        ConfigurationError: If a call has no such field.
+    """
+
+    line: int
+    id: str | None = attrs.field(default=None, repr=False)
+    destination: Personal = attrs.field(converter=personal)
+    pabx: str | None = None
+    fields: Mapping[str, str | Secret | Personal] = attrs.field(
+        factory=dict, converter=_own_fields, repr=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        problem = problem_of_fields({**self.fields, "destination": self.destination})
+        if problem:
+            raise InvalidCallError(problem, reason="invalid_field")
+
+    @classmethod
+    def from_call(
+        cls,
+        call: PredictiveCall,
+        *,
+        line: int,
+        id: str | None = None,  # noqa: A002 - the name of the field
+        pabx: str | None = None,
+    ) -> Self:
+        """Return the row that says all that a call does: no default changes it later.
+
+        Every field of the call that is not None is the row's own, so a ledger keeps it,
+        passwords too.
+
+        Args:
+            call: The call.
+            line: Number of the contact in its list, from 1.
+            id: Your own id of the contact, if it has one.
+            pabx: Name of the PABX that must take it, or None for any.
+        """
+        return cls(
+            line=line,
+            id=id,
+            destination=call.destination,
+            pabx=pabx,
+            fields={name: getattr(call, name) for name in OWN_FIELDS},
+        )
+
+    def build_call(
+        self, defaults: Mapping[str, str | Secret | Personal]
+    ) -> PredictiveCall:
+        """Return the call of the row: its own fields over the defaults.
+
+        Args:
+            defaults: Fields of a call and their texts, for rows that don't give them.
+
+        Raises:
+            InvalidCallError: If a default can't stand in a call.
+            ConfigurationError: If a field that a call needs is given by neither.
+        """
+        defaults = masked_fields(PredictiveCall, defaults)  # errors show locals
+        for name in NEEDED_FIELDS:
+            if name not in self.fields and name not in defaults:
+                raise ConfigurationError(f"{name} is missing: no default gives it")
+        given: dict[str, Any] = {**defaults, **self.fields}
+        return PredictiveCall(**given, destination=self.destination)
+
+
+@attrs.frozen(kw_only=True)
+class RejectedRow:
+    """The place of a row that is no contact, and the reason; nothing that it holds.
+
+    Attributes:
+        file: Name of the file, without its folder, on one line.
+        line: Number of the row's first line, from 1; the header counts.
+        field: The column that is wrong, or None where it is the row.
+        reason: For a person to read.
+        code: For a program to count.
+    """
+
+    file: str
+    line: int
+    field: str | None = None
+    reason: str
+    code: RejectCode
+
+    def __str__(self) -> str:
+        column = f"{self.field}: " if self.field else ""
+        return f"{file_name(self.file)}, line {self.line}: {column}{self.reason}"
+
+
+def one_line_name(path: str | os.PathLike[str]) -> str:
+    """Return a file's name with escapes for what breaks lines or is no text."""
+    text = Path(path).name or str(path)
+    return _NOT_IN_A_LINE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def file_name(path: str | os.PathLike[str]) -> str:
+    """Return a file's name as text that steers no terminal."""
+    return printable(one_line_name(path))

@@ -1,0 +1,59 @@
+"""MemoryLedgerReader: reads a ``MemoryLedger``."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from digitro_async.ledger._records import ContactRecord, Import
+from digitro_async.ledger._state import State
+from digitro_async.ledger.memory._memory_imports import MemoryImports
+from digitro_async.ledger.memory._memory_rows import Row
+
+__all__ = ["MemoryLedgerReader"]
+
+
+class MemoryLedgerReader:
+    """Reads a ledger in memory, as ``LedgerReader`` says.
+
+    Args:
+        rows: The contacts, by number.
+        imports: The imports.
+    """
+
+    def __init__(self, rows: Mapping[int, Row], imports: MemoryImports) -> None:
+        self._rows = rows
+        self._imports = imports
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close nothing: all of it is in memory."""
+
+    def counts(self) -> Mapping[State, int]:
+        """Return how many contacts are in each state."""
+        counts = dict.fromkeys(State, 0)
+        for row in self._rows.values():
+            counts[row.state] += 1
+        return counts
+
+    def count_exhausted(self, max_attempts: int) -> int:
+        """Return how many pending contacts had that many attempts."""
+        return sum(
+            row.state is State.PENDING and not row.may_try(max_attempts)
+            for row in self._rows.values()
+        )
+
+    def imports(self) -> Sequence[Import]:
+        """Return every import that was begun, in order."""
+        return self._imports.all()
+
+    def entries(self) -> Iterator[ContactRecord]:
+        """Yield every contact, in the order of import."""
+        for row in list(self._rows.values()):
+            yield row.as_entry()

@@ -1,0 +1,218 @@
+"""Which part of the package may import which, and where a thing is at home."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+from helpers import CALL_ID, WIRE_NAMES
+from package_imports import MODULES, Module, imported, own_imports
+
+BASE = {"errors", "privacy", "settings", "models", "calls", "_common"}
+CORE = {*BASE, "process", "protocol", "transport", "dispatch", "client"}
+LOADED = {
+    *CORE,
+    *("config", "contacts", "ledger", "campaign", "_start", "_public_names"),
+}
+
+# Each part of the package and the other parts that it may import.
+MAY_IMPORT: dict[str, set[str]] = {
+    "_start": set(),
+    "__init__": {"_start", "_public_names"},
+    "privacy": set(),
+    "process": set(),
+    "errors": {"privacy"},
+    "_common": {"errors", "privacy"},
+    "settings": {"_common", "errors"},
+    "calls": {"_common", "errors", "privacy"},
+    "models": BASE - {"models"},
+    "protocol": BASE,
+    "transport": {*BASE, "protocol"},
+    "dispatch": {*BASE, "protocol", "transport"},
+    "client": {*BASE, "protocol", "transport", "dispatch"},
+    "_public_names": LOADED - {"_start", "_public_names"},
+    "contacts": BASE,
+    "events": {*BASE, "protocol", "transport"},
+    "observe": CORE,
+    "ledger": {*BASE, "protocol"},
+    "rules": {*BASE, "ledger"},
+    "reports": {*BASE, "contacts", "ledger"},
+    "campaign": {*CORE, "contacts", "ledger", "rules", "observe"},
+    "workers": {*CORE, "contacts", "ledger", "campaign"},
+    "config": {*BASE, "rules"},
+    "testing": {*BASE, "protocol", "contacts"},
+    "pytest_plugin": set(),
+    "cli": {
+        *CORE,
+        *("_start", "__init__", "campaign", "config", "contacts", "events", "ledger"),
+        *("observe", "reports", "rules", "testing", "workers"),
+    },
+    "__main__": {"cli"},
+}
+# The fixtures that are shipped open a client for whoever asks for one, and only then.
+LATE_IMPORTS = {("pytest_plugin", "__init__"), ("pytest_plugin", "testing")}
+
+PURE = [
+    "errors",
+    "privacy",
+    "models",
+    "settings",
+    "calls",
+    "_common.base_url",
+    "_common.csv_cells",
+    "_common.drafts",
+    "_common.lazy_names",
+    "_common.text",
+    "_common.validators",
+    "protocol",
+    "dispatch._breaker",
+    "dispatch._channel",
+    "dispatch._pacing",
+    "dispatch._repeated_ids",
+    "dispatch._retry",
+    "dispatch._statistics",
+    "dispatch._throttle",
+    "ledger._held_slots",
+    "ledger._import_marks",
+    "ledger._places",
+    "ledger._records",
+    "ledger._state",
+    "ledger.sqlite._codes",
+]
+IMPURE = {
+    "aiohttp",
+    "anyio",
+    "asyncio",
+    "io",
+    "logging",
+    "os",
+    "random",
+    "secrets",
+    "selectors",
+    "socket",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "threading",
+    "time",
+}
+
+
+every_module = pytest.mark.parametrize("module", MODULES.values(), ids=list(MODULES))
+
+
+def is_pure(name: str) -> bool:
+    """Whether a module is one of the pure ones."""
+    return any(name == pure or name.startswith(f"{pure}.") for pure in PURE)
+
+
+def docstrings(tree: ast.Module) -> set[int]:
+    """The identities of all nodes that are docstrings, of attributes too."""
+    return {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+
+
+def texts(module: Module) -> Iterator[str]:
+    """Yield all texts of a module that are not docstrings."""
+    skipped = docstrings(module.tree)
+    for node in ast.walk(module.tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in skipped
+        ):
+            yield node.value
+
+
+@every_module
+def test_direction_of_imports(module: Module) -> None:
+    """A module imports only from parts of the package that its own may import."""
+    allowed = {*MAY_IMPORT[module.part], module.part}
+    found = {
+        name
+        for name in own_imports(module)
+        if name.partition(".")[0] not in allowed
+        and (module.name, name) not in LATE_IMPORTS
+    }
+
+    assert found == set()
+
+
+def test_only_the_command_line_imports_testing() -> None:
+    """The simulator is imported by itself and by the command line."""
+    importers = {
+        module.part
+        for module in MODULES.values()
+        if any(
+            name.partition(".")[0] == "testing"
+            and (module.name, name) not in LATE_IMPORTS
+            for name in own_imports(module)
+        )
+    }
+
+    assert importers <= {"testing", "cli"}
+
+
+@every_module
+def test_purity(module: Module) -> None:
+    """A pure module imports nothing that waits, tells time, draws lots or does I/O."""
+    found = {name.partition(".")[0] for name in imported(module)} & IMPURE
+
+    assert not is_pure(module.name) or found == set()
+
+
+@every_module
+def test_pure_modules_import_pure_modules(module: Module) -> None:
+    """A pure module imports no module of the package that is not pure."""
+    found = {name for name in own_imports(module) if not is_pure(name)}
+
+    assert not is_pure(module.name) or found <= {"__init__"}
+
+
+def test_purity_covers_what_exists() -> None:
+    """Every module that is said to be pure exists."""
+    assert set(PURE) <= set(MODULES)
+
+
+@every_module
+def test_home_of_aiohttp(module: Module) -> None:
+    """Only the transport and the simulator import the HTTP library."""
+    uses = any(name.partition(".")[0] == "aiohttp" for name in imported(module))
+
+    assert not uses or module.part in {"transport", "testing"}
+
+
+@every_module
+def test_home_of_the_wire_names(module: Module) -> None:
+    """The vendor's field names are written in one file and nowhere else."""
+    wire = {*WIRE_NAMES.values(), CALL_ID}
+    found = {
+        text
+        for text in texts(module)
+        if text in wire or CALL_ID in text or "chamada-preditiva" in text
+    }
+
+    assert module.name == "protocol._names" or found == set()
+
+
+def test_no_import_cycles() -> None:
+    """No module imports itself through others, for type checking or late either."""
+    graph = {
+        name: {
+            other for other in own_imports(module) if (name, other) not in LATE_IMPORTS
+        }
+        for name, module in MODULES.items()
+    }
+    finished: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join((*path, name))
+        if name not in finished:
+            for other in sorted(graph[name] - {name}):
+                visit(other, (*path, name))
+            finished.add(name)
+
+    for name in graph:
+        visit(name, ())

@@ -1,0 +1,88 @@
+"""What the package and its modules export."""
+
+import importlib
+from types import ModuleType
+
+import pytest
+from package_imports import PACKAGE, ROOT, importable
+
+import digitro_async
+from digitro_async import errors, testing
+
+# Modules that export nothing: test_names.py holds that there are no others.
+SILENT = {f"{PACKAGE}._common", f"{PACKAGE}.pytest_plugin"}
+EXPORTING = [name for name in importable() if name not in SILENT]
+
+
+def order(name: str) -> tuple[int, str]:
+    """The place of a name: constants, then classes, then functions."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+@pytest.mark.parametrize("name", EXPORTING)
+def test_exported_names(name: str) -> None:
+    """Whatever a module exports exists, is named once and stands in order."""
+    module: ModuleType = importlib.import_module(name)
+    exported: list[str] = module.__all__
+
+    assert [one for one in exported if not hasattr(module, one)] == []
+    assert exported == sorted(set(exported), key=order)
+
+
+def test_public_names() -> None:
+    """The package exports the documented names and no others."""
+    values = {
+        "CallAccepted",
+        "Campaign",
+        "Config",
+        "ContactRow",
+        "CallResult",
+        "DispatchItem",
+        "DispatchResults",
+        "Dispatcher",
+        "DigitroClient",
+        "PABX",
+        "PABXStatistics",
+        "PauseSettings",
+        "Personal",
+        "PoolSettings",
+        "PredictiveCall",
+        "RateLimit",
+        "RetrySettings",
+        "Secret",
+        "LeanSessionManager",
+        "SessionManager",
+        "Statistics",
+        "TLSSettings",
+        "TimeoutSettings",
+        "Timings",
+        "UnsetFields",
+        "load_config",
+        "open_ledger",
+        "tune_process",
+    }
+
+    assert set(digitro_async.__all__) == values | set(errors.__all__)
+    assert {
+        name for name in vars(digitro_async) if name.isidentifier() and name[0] != "_"
+    } - {*digitro_async.__all__, "TYPE_CHECKING"} <= {
+        path.stem for path in ROOT.iterdir() if not path.name.startswith("_")
+    }
+
+
+def test_public_names_of_testing() -> None:
+    """What is shipped for users' tests has the documented names and no others."""
+    servers = {"ChaosProxy", "FakePABX", "HostileConnection", "HostilePABX"}
+    faults = {"Fault", "FaultKind", "FaultPlan"}
+    records = {"OverCap", "ReceivedCall", "Summary"}
+    toxics = {"Bandwidth", "Latency", "LimitData", "ResetPeer", "Slicer", "SlowClose"}
+    toxics |= {"Timeout", "Toxic"}
+    samples = {"sample_contacts", "write_sample_file"}
+
+    assert set(testing.__all__) == servers | faults | records | toxics | samples
+    assert all(getattr(testing, name).__doc__ for name in testing.__all__)
+
+
+def test_it_says_that_it_is_typed() -> None:
+    """The marker that makes type checkers believe the package is shipped."""
+    assert (ROOT / "py.typed").is_file()

@@ -1,0 +1,89 @@
+"""What a command loads: one that reads a ledger has no use for the HTTP library."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import Capture, folder, pabx_with_config, run_here, write_contacts
+
+from digitro_async.testing import FakePABX
+
+__all__ = ["folder", "pabx_with_config"]  # fixtures
+
+HEAVY = {"aiohttp", "anyio", "asyncio", "cattrs", "rich", "ssl", "uvloop"}
+"""Libraries that take long to load."""
+
+PROGRAM = """
+import sys
+from digitro_async.cli._app import run
+code = run(sys.argv[1:])
+print(*sys.modules, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def loaded_by(folder: Path, *words: object) -> set[str]:
+    """Return the modules that a command has loaded at its end."""
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+    )
+    return set(ended.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",),
+        ("status", "--max-attempts", 1),
+        ("results",),
+        ("results", "--format", "jsonl", "--state", "accepted"),
+        ("results", "--out", "out.csv"),
+        ("results", "--follow"),
+    ],
+    ids=lambda words: " ".join(map(str, words)),
+)
+def test_readers_load_little(
+    folder: Path, pabx: FakePABX, capsys: Capture, words: tuple[object, ...]
+) -> None:
+    """A command that only reads a ledger loads no HTTP library and no event loop."""
+    write_contacts(folder / "c.csv", 3)
+    run_here(capsys, "dial", "c.csv")
+    command, *options = words
+    modules = loaded_by(folder, command, "--ledger", "c.csv.ledger.db", *options)
+    ours = {name for name in modules if name.startswith("digitro_async.")}
+    parts = {name.split(".")[1] for name in ours}
+
+    assert modules & HEAVY == set()
+    assert parts == {
+        *("_common", "_start", "cli", "errors", "ledger", "privacy", "protocol")
+    }
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("--version",)])
+def test_tree_loads_no_command(folder: Path, words: tuple[str, ...]) -> None:
+    """The list of commands and the version are shown without any command."""
+    modules = loaded_by(folder, *words)
+
+    assert "digitro_async.cli._app" in modules
+    assert {name for name in modules if name.startswith("digitro_async.cli._")} <= {
+        f"digitro_async.cli.{name}"
+        for name in ("_app", "_exit", "_interrupts", "_output", "_usage")
+    }
+    assert "aiohttp" not in modules
+
+
+def test_table_is_loaded_for_a_terminal_only(
+    folder: Path, pabx: FakePABX, capsys: Capture
+) -> None:
+    """A dial whose output nobody sees draws nothing, and loads no rich."""
+    write_contacts(folder / "c.csv", 3)
+    modules = loaded_by(folder, "dial", "c.csv")
+
+    assert "aiohttp" in modules
+    assert "rich" not in modules
+    assert "digitro_async.testing" not in modules
