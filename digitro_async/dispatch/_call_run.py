@@ -12,6 +12,7 @@ from digitro_async.dispatch._answer import (
     classify_answer,
     cut_short,
     doubted_attempt,
+    without_frames,
 )
 from digitro_async.dispatch._argument_checks import invalid_call
 from digitro_async.dispatch._back_offs import wake
@@ -280,13 +281,7 @@ class CallRun:
             observation = cut_short(evidence, Failure.CANCELLED)
         except ConfigurationError as error:
             observation = cut_short(evidence, Failure.CONFIGURATION)
-            # The frames of the transport may hold anything; the error goes on without.
-            self._problem = ConfigurationError(
-                str(error.args[0]),
-                pabx=pabx.name,
-                reason=Failure.CONFIGURATION,
-                attempts=self.attempts,
-            )
+            self._problem = without_frames(error, pabx.name, self.attempts)
         except Exception:  # noqa: BLE001 - a foreign transport may raise anything
             observation = cut_short(evidence, Failure.UNEXPECTED)
         except BaseException:  # the process is told to end, or the coroutine is closed
