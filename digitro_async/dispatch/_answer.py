@@ -3,6 +3,7 @@
 import attrs
 
 from digitro_async.dispatch._standing import Standing
+from digitro_async.errors import ConfigurationError
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     AttemptResult,
@@ -15,7 +16,13 @@ from digitro_async.protocol import (
     repeated_call_id,
 )
 
-__all__ = ["Attempt", "classify_answer", "cut_short", "doubted_attempt"]
+__all__ = [
+    "Attempt",
+    "classify_answer",
+    "cut_short",
+    "doubted_attempt",
+    "without_frames",
+]
 
 
 @attrs.define(eq=False)  # not frozen: made for every call
@@ -82,3 +89,17 @@ def doubted_attempt() -> Attempt:
 def cut_short(evidence: Evidence, failure: Failure) -> Observation:
     """Return the observation of an attempt that came to no end of its own."""
     return Observation(evidence.request_started, failure=failure)
+
+
+def without_frames(
+    error: ConfigurationError, pabx: str, attempts: int
+) -> ConfigurationError:
+    """Return the same error without the frames of the transport: they hold the call.
+
+    Args:
+        error: The error.
+        pabx: Name of the PABX that can't be used as configured.
+        attempts: Attempts begun.
+    """
+    text, reason = str(error.args[0]), Failure.CONFIGURATION
+    return ConfigurationError(text, pabx=pabx, reason=reason, attempts=attempts)

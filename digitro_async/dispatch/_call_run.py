@@ -12,11 +12,13 @@ from digitro_async.dispatch._answer import (
     classify_answer,
     cut_short,
     doubted_attempt,
+    without_frames,
 )
 from digitro_async.dispatch._argument_checks import invalid_call
 from digitro_async.dispatch._back_offs import wake
 from digitro_async.dispatch._call_result import make_call_result
 from digitro_async.dispatch._call_services import CallServices
+from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._retry import may_be_sent_again, retry_delay
@@ -39,7 +41,7 @@ from digitro_async.protocol import (
     error_of,
 )
 
-__all__ = ["CallRun", "Phase", "is_cancelled"]
+__all__ = ["CallRun", "Phase"]
 
 
 class Phase(enum.Enum):
@@ -114,8 +116,7 @@ class CallRun:
         recorder: Recorder | None = None,
         deliver: Callable[[CallResult], None] | None = None,
     ) -> None:
-        self.call = call
-        self.clock = clock
+        self.call, self.clock = call, clock
         self.began = clock()
         self.phase = _WAITING
         self.attempts = 0
@@ -123,10 +124,8 @@ class CallRun:
         self.started = self.ended = 0.0
         self.result: CallResult | None = None
         self.is_doubtful = self._is_last = False
-        self._services = services
-        self._pabx = pabx
-        self._key = key
-        self._recorder = recorder
+        self._services, self._pabx = services, pabx
+        self._key, self._recorder = key, recorder
         self._deliver = deliver
         self._command: Command  # the row of its command, once it runs
         self._connection: Connection | None = None  # of its last attempt
@@ -282,13 +281,7 @@ class CallRun:
             observation = cut_short(evidence, Failure.CANCELLED)
         except ConfigurationError as error:
             observation = cut_short(evidence, Failure.CONFIGURATION)
-            # The frames of the transport may hold anything; the error goes on without.
-            self._problem = ConfigurationError(
-                str(error.args[0]),
-                pabx=pabx.name,
-                reason=Failure.CONFIGURATION,
-                attempts=self.attempts,
-            )
+            self._problem = without_frames(error, pabx.name, self.attempts)
         except Exception:  # noqa: BLE001 - a foreign transport may raise anything
             observation = cut_short(evidence, Failure.UNEXPECTED)
         except BaseException:  # the process is told to end, or the coroutine is closed
@@ -399,9 +392,3 @@ class CallRun:
         refusing.standing.counters.outcomes[_NOT_SENT] += 1
         self.ended = self.clock()
         return self.end(self.ended, refusal, refusal.pabx)
-
-
-def is_cancelled() -> bool:
-    """Whether this task was asked to end, and not just something it waited for."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0

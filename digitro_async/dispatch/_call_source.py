@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Final, Protocol, runtime_checkable
 
-from digitro_async.dispatch._call_run import is_cancelled
+from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._logger import LOGGER
 from digitro_async.errors import DrainedError, SourceError
 from digitro_async.models import Call, DispatchItem
