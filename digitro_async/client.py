@@ -14,6 +14,7 @@ from digitro_async.dispatch import (
 )
 from digitro_async.errors import (
     ClientClosedError,
+    ConfigurationError,
     OutcomeUnknownError,
 )
 from digitro_async.models import PABX, CallAccepted, PredictiveCall
