@@ -1,7 +1,6 @@
 """CallRun: one call, from its first attempt to its result."""
 
 import asyncio
-import enum
 import time
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -20,6 +19,7 @@ from digitro_async.dispatch._call_result import make_call_result
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
+from digitro_async.dispatch._phase import Phase
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._retry import may_be_sent_again, retry_delay
 from digitro_async.errors import (
@@ -41,18 +41,7 @@ from digitro_async.protocol import (
     error_of,
 )
 
-__all__ = ["CallRun", "Phase"]
-
-
-class Phase(enum.Enum):
-    """How far a call has come."""
-
-    WAITING = "waiting"
-    """It has no attempt on the wire: it waits for its turn or for a retry."""
-    ON_WIRE = "on_wire"
-    """An attempt goes on, from before its intent is recorded."""
-    RECORDING = "recording"
-    """The last attempt has ended; the result is delivered once it is recorded."""
+__all__ = ["CallRun"]
 
 
 _WAITING, _ON_WIRE, _RECORDING = Phase.WAITING, Phase.ON_WIRE, Phase.RECORDING

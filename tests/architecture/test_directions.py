@@ -68,6 +68,7 @@ PURE = [
     "dispatch._breaker",
     "dispatch._channel",
     "dispatch._pacing",
+    "dispatch._phase",
     "dispatch._repeated_ids",
     "dispatch._retry",
     "dispatch._statistics",
