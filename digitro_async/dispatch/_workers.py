@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 
-from digitro_async.dispatch._call_run import CallRun, Phase
+from digitro_async.dispatch._call_run import CallRun
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_source import LATER, LONG_READ, NO_MORE, CallSource
 from digitro_async.dispatch._live_clock import live_clock
+from digitro_async.dispatch._phase import Phase
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._result_buffer import ResultBuffer
 from digitro_async.errors import (
