@@ -164,7 +164,7 @@ KINDS = {
     and not issubclass(kind, str | DigitroError)
 }
 ELSEWHERE = {
-    *("Ledger", "LedgerReader", "RowFile"),  # only protocols
+    *("Ledger", "LedgerReader", "Recorder", "RowFile", "Transport"),  # only protocols
     *(
         "OccupiedSlots",
         "MemoryLedger",

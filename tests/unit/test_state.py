@@ -127,7 +127,7 @@ def test_outcomes(outcome: Outcome, state: State) -> None:
 def test_no_attempt_ends_invalid() -> None:
     """An attempt can't end invalid: it would not have been begun."""
     with pytest.raises(
-        IllegalTransitionError, match="no attempt ends invalid"
+        IllegalTransitionError, match="no attempt ends as invalid"
     ) as caught:
         step_for(Outcome.INVALID)
 
