@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._logger import LOGGER
-from digitro_async.errors import DrainedError, SourceError
+from digitro_async.errors import SourceError
 from digitro_async.models import Call, DispatchItem
 
 __all__ = ["LATER", "LONG_READ", "NO_MORE", "CallSource", "Calls", "ReadsAhead"]
@@ -103,20 +103,14 @@ class CallSource:
             try:
                 item = await anext(self._async, NO_MORE)
             except asyncio.CancelledError as error:
-                if not is_cancelled():  # nobody asked this task to end
-                    return self._break_off(error)
-                # What is left of the source may not be read by anybody.
-                if not self._was_closed():
-                    self.close(DrainedError(reason="cancelled"))
-                raise
+                if is_cancelled():
+                    raise
+                return self._break_off(error)  # nobody asked this task to end
             except BaseException as error:  # noqa: BLE001 - the caller's own, given back
                 return self._break_off(error)
             if item is NO_MORE:
                 self.exhausted = not self.is_closed
             return item
-
-    def _was_closed(self) -> bool:
-        return self.is_closed  # which may change while the source is waited for
 
     def warn_of_a_long_read(self) -> None:
         """Log once that the source keeps everything waiting; this harms no call."""

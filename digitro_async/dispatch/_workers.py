@@ -121,7 +121,11 @@ class Workers:
                 waited = item is LATER
                 if waited:
                     item = await source.read()
-            except BaseException:  # the process is told to end, or this task is
+            except asyncio.CancelledError:
+                # At once: nobody may read what is left of the source.
+                self._stop_for_a_cancellation()
+                raise
+            except BaseException:  # the process is told to end
                 self.stop()
                 raise
             if item is NO_MORE:
