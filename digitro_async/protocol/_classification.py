@@ -13,7 +13,7 @@ request left. A flag that is raised *before* the first byte is handed over can:
 Non-idempotent requests are not to be repeated automatically: RFC 9110 section 9.2.2.
 """
 
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import attrs
 
@@ -104,6 +104,11 @@ class Evidence:
     is_doubtful: bool = False
     owner: Any = None  # an Owner; Any is not looked up at every call
     attempt: int = 0
+
+    # Tools for tests copy what a request was made with: a copy would see nothing, and
+    # bring the owner along, with its loop.
+    def __deepcopy__(self, _: object) -> Self:
+        return self
 
     def tell_doubt(self) -> None:
         """Tell the owner that the answer may belong to another call."""

@@ -26,6 +26,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+
+if __name__ == "__main__":  # pytest finds what several folders share by itself
+    sys.path.append(str(Path(__file__).parents[1] / "support"))
+
 from helpers import CALL_ID
 
 from digitro_async import (

@@ -147,7 +147,7 @@ class ReceivedCalls:
             problem = str(error)
         else:
             return
-        raise ConfigurationError(f"record_path can't be written: {problem}")
+        raise ConfigurationError(f"the record can't be written: {problem}")
 
     def close(self) -> None:
         """Close the file; every line is in it already."""

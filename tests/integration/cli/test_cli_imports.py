@@ -288,7 +288,10 @@ def test_ledger_from_before_imports_were_recorded(
     write_list(folder / "c.csv", rows=4, good=4)
     run_here(capsys, *DIAL)
     with sqlite3.connect(folder / "c.db") as connection:
-        connection.executescript("DROP TABLE import; PRAGMA user_version = 2")
+        connection.executescript(
+            "DROP TABLE import; DROP TABLE owner; PRAGMA user_version = 2;"
+            "ALTER TABLE contact DROP COLUMN owner; ALTER TABLE event DROP COLUMN owner"
+        )
         connection.execute("UPDATE contact SET state = 1, call_id = NULL")
     connection.close()
     shutil.copy(folder / "c.db", folder / "old.db")
