@@ -17,6 +17,7 @@ from aiohttp.streams import StreamReader
 from benchmark_modules import ROOT
 from hypothesis import HealthCheck, settings
 from ledgers import SHELVES, Shelf
+from mocked_pabx import ReadingMock
 from places import TESTS
 from virtual_time import no_real_sleep
 
@@ -86,6 +87,14 @@ async def ledger(shelf: Shelf) -> AsyncIterator[Ledger]:
     """Yield an open ledger of each kind."""
     async with shelf.ledger() as ledger:
         yield ledger
+
+
+@pytest.fixture
+def mocked() -> Iterator[ReadingMock]:
+    """Answer instead of a PABX."""
+    mock = ReadingMock()
+    with mock:
+        yield mock
 
 
 # Files whose waits are still to be looked at, or that wait for a process of their own.
