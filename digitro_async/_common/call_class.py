@@ -45,10 +45,11 @@ def call_class(kind: _CallType) -> _CallType:
     # A million calls go through their constructor, and few of their fields are read.
     # The constructor that attrs writes wraps every field: it takes 6.2 us for the 13
     # fields of a predictive call, this one 2.8; a field that is read costs 0.6 us
-    # instead of 0.05 (python -m benchmarks.micro). Nor would attrs' own hide what it
-    # is given: tools that print the locals of a traceback would show open texts. Here
-    # every local that holds one is gone before an error is raised. Like attrs, it
-    # writes the source of the constructor, so that each field is named in one place.
+    # instead of 0.05 (python -m benchmarks.questions.micro). Nor would attrs' own hide
+    # what it is given: tools that print the locals of a traceback would show open
+    # texts. Here every local that holds one is gone before an error is raised. Like
+    # attrs, it writes the source of the constructor, so that each field is named in one
+    # place.
     made: Any = kind
     fields = attrs.fields(made)
     names = [field.name for field in fields]

@@ -1,10 +1,10 @@
-"""Contact files in, results files out; values only, no PABX is known here."""
+"""Contact files in, rejected rows out; values only, no PABX is known here."""
 
 from digitro_async.contacts._charset import ENCODINGS
 from digitro_async.contacts._contact_file import ContactFile, open_contacts
 from digitro_async.contacts._contact_row import ContactRow, RejectCode, RejectedRow
 from digitro_async.contacts._continued_rejects import ContinuedRejects
-from digitro_async.contacts._result_files import RejectsFile, ResultsFile
+from digitro_async.contacts._rejects_file import RejectsFile
 
 __all__ = [
     "ENCODINGS",
@@ -14,6 +14,5 @@ __all__ = [
     "RejectCode",
     "RejectedRow",
     "RejectsFile",
-    "ResultsFile",
     "open_contacts",
 ]

@@ -14,7 +14,7 @@ from typing import Self
 
 from digitro_async._common.csv_cells import csv_line
 from digitro_async.contacts._contact_row import file_name
-from digitro_async.contacts._result_files import RejectsFile
+from digitro_async.contacts._rejects_file import RejectsFile
 from digitro_async.errors import ConfigurationError
 
 __all__ = ["ContinuedRejects"]

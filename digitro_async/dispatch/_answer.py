@@ -1,7 +1,5 @@
 """Attempts that have ended, and the trust in the connections that they used."""
 
-import attrs
-
 from digitro_async.dispatch._standing import Standing
 from digitro_async.errors import ConfigurationError
 from digitro_async.protocol import (
@@ -17,25 +15,11 @@ from digitro_async.protocol import (
 )
 
 __all__ = [
-    "Attempt",
     "classify_answer",
     "cut_short",
     "doubted_attempt",
     "without_frames",
 ]
-
-
-@attrs.define(eq=False)  # not frozen: made for every call
-class Attempt:
-    """One attempt that has ended.
-
-    Attributes:
-        observation: The observation of the transport.
-        result: The result, by the record too once there is one.
-    """
-
-    observation: Observation
-    result: AttemptResult
 
 
 def classify_answer(
@@ -81,9 +65,9 @@ def classify_answer(
     return result
 
 
-def doubted_attempt() -> Attempt:
+def doubted_attempt() -> tuple[Observation, AttemptResult]:
     """Return the attempt of a call that waits to be sent again, and is doubted."""
-    return Attempt(Observation(request_started=True), doubtful_answer())
+    return Observation(request_started=True), doubtful_answer()
 
 
 def cut_short(evidence: Evidence, failure: Failure) -> Observation:

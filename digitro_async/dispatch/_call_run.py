@@ -7,7 +7,6 @@ from functools import partial
 
 from digitro_async.dispatch._admission import Admission, Ticket
 from digitro_async.dispatch._answer import (
-    Attempt,
     classify_answer,
     cut_short,
     doubted_attempt,
@@ -35,6 +34,7 @@ from digitro_async.protocol import (
     Connection,
     Evidence,
     Failure,
+    Observation,
     build_request,
     command_of,
     doubtful_answer,
@@ -157,19 +157,20 @@ class CallRun:
                         max_wait=max_wait,
                     )
                     admission = ticket.admission
-                attempt = await self._attempt(ticket)
+                observation, result = await self._attempt(ticket)
                 delay = None
-                if attempt.result.accepted is None:
-                    delay = self._delay_of_retry(admission, attempt.result)
+                if result.accepted is None:
+                    delay = self._delay_of_retry(admission, result)
                 if delay is None:
-                    return self._conclude(admission, attempt)
+                    return self._conclude(admission, observation, result)
                 if self._recorder is not None:
-                    await self._record_now(admission, attempt)
-                failed = attempt.result.classification.outcome is _NOT_SENT
-                del attempt  # a traceback must not show the answer of the PABX
+                    await self._record_now(admission, observation, result)
+                failed = result.classification.outcome is _NOT_SENT
+                # A traceback must not show the answer of the PABX.
+                del observation, result
                 await services.back_offs.wait(delay)
                 if self.is_doubtful:  # it may have been placed after all
-                    return self._result_of(admission, doubted_attempt())
+                    return self._result_of(admission, *doubted_attempt())
                 now = self.clock()
                 if failed and self._pabx is None:
                     other = services.router.choose(None, failed=admission)
@@ -238,7 +239,9 @@ class CallRun:
         # The answer may be another call's; the true one shows itself by then.
         return max(delay, connection.retire())
 
-    async def _attempt(self, ticket: Ticket) -> Attempt:  # noqa: C901 - told in order
+    async def _attempt(  # noqa: C901 - told in order
+        self, ticket: Ticket
+    ) -> tuple[Observation, AttemptResult]:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
         evidence = Evidence()
@@ -287,55 +290,58 @@ class CallRun:
             sent_at=self.sent_at,
             is_recorded=self._recorder is not None,
         )
-        attempt = Attempt(observation, result)
         self.phase = _WAITING
         if cancelled is None:
             ticket.release(result, now)
             if self._problem:
                 ticket.admission.pause(Failure.CONFIGURATION)
-            return attempt
+            return observation, result
         ticket.cancel(now, sent=observation.request_started)
-        self.result = self._conclude(ticket.admission, attempt)
+        self.result = self._conclude(ticket.admission, observation, result)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
 
-    async def _record_now(self, admission: Admission, attempt: Attempt) -> None:
+    async def _record_now(
+        self, admission: Admission, observation: Observation, result: AttemptResult
+    ) -> None:
         """Record an attempt that is not the last, and wait for that."""
         assert self._recorder is not None  # noqa: S101 - for the type checker
         recorded = asyncio.get_running_loop().create_future()
         self._recorder.record_outcome(
-            self._key, admission.pabx.name, attempt.result, lambda _: wake(recorded)
+            self._key, admission.pabx.name, result, lambda _: wake(recorded)
         )
         try:
             await recorded
         except asyncio.CancelledError:  # it is being written all the same
-            self.result = self._result_of(admission, attempt)
+            self.result = self._result_of(admission, observation, result)
             raise
 
-    def _conclude(self, admission: Admission, attempt: Attempt) -> CallResult | None:
+    def _conclude(
+        self, admission: Admission, observation: Observation, result: AttemptResult
+    ) -> CallResult | None:
         """Return the result of the last attempt, None where it is to be recorded.
 
         Nobody waits for the record: the next call's intent is written in the same
         commit, and comes after it.
         """
         if self._recorder is None:
-            return self._result_of(admission, attempt)
+            return self._result_of(admission, observation, result)
         self.phase = _RECORDING
         self._recorder.record_outcome(
             self._key,
             admission.pabx.name,
-            attempt.result,
-            partial(self._recorded, admission, attempt),
+            result,
+            partial(self._recorded, admission, observation),
         )
         return None
 
     def _recorded(
-        self, admission: Admission, attempt: Attempt, result: AttemptResult
+        self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
         """Deliver the result of a call whose last attempt is recorded.
 
         Args:
             admission: The admission of the PABX that had it.
-            attempt: The attempt.
+            observation: The observation of the attempt.
             result: The result of the attempt by its record.
         """
         assert self._deliver is not None  # noqa: S101 - for the type checker
@@ -345,20 +351,21 @@ class CallRun:
                 result = doubtful_answer()
         elif classification.protocol_violation and self._connection is not None:
             self._connection.distrust()  # the record found it
-        attempt.result = result
-        call_result = self._result_of(admission, attempt)
+        call_result = self._result_of(admission, observation, result)
         self._services.in_flight.leave()
         self._deliver(call_result)
 
-    def _result_of(self, admission: Admission, attempt: Attempt) -> CallResult:
+    def _result_of(
+        self, admission: Admission, observation: Observation, result: AttemptResult
+    ) -> CallResult:
         """Return the result of a call by its last attempt, and count it."""
-        name, accepted = admission.pabx.name, attempt.result.accepted
+        name, accepted = admission.pabx.name, result.accepted
         error = None
         if accepted is None:
             error = self._problem or error_of(
-                attempt.result, attempt.observation, pabx=name, attempts=self.attempts
+                result, observation, pabx=name, attempts=self.attempts
             )
-        result = make_call_result(
+        call_result = make_call_result(
             self.call,
             self._key,
             name,
@@ -369,8 +376,8 @@ class CallRun:
             self.started - self.began,
             self.ended - self.started,
         )
-        admission.standing.counters.outcomes[result.outcome] += 1
-        return result
+        admission.standing.counters.outcomes[call_result.outcome] += 1
+        return call_result
 
     def _refused(
         self, admission: Admission, refusal: NotSentError | ConfigurationError

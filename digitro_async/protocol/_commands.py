@@ -51,6 +51,7 @@ class Command:
             ``UnreadableBodyError`` where the body says none.
         is_repeat_safe: Whether the command may be sent again although it may have been
             carried out. No document says so of any command.
+        paths: Path of the requests over each channel, by the id of the channel.
     """
 
     name: str
@@ -58,19 +59,33 @@ class Command:
     fields: tuple[WireField, ...]
     read: Callable[[bytes], CommandAccepted]
     is_repeat_safe: bool = False
-    _paths: dict[int, str] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+    paths: Mapping[int, str] = attrs.field(init=False, eq=False, repr=False)
 
-    def path_for(self, channel_id: int) -> str:
-        """Return the path of the requests over one channel."""
-        # Kept: to format it takes longer than all else that a request is made of.
-        return self._paths.get(channel_id) or self._make_path(channel_id)
+    @paths.default
+    def _no_paths(self) -> Mapping[int, str]:
+        return _PathPerChannel(self.path)
 
-    def _make_path(self, channel_id: int) -> str:
-        path = self.path.format(channel_id=int(channel_id))
-        if len(self._paths) >= _MOST_CHANNELS:
-            self._paths.clear()
-        self._paths[channel_id] = path
-        return path
+
+class _PathPerChannel(dict[int, str]):
+    """Keeps the path of the requests over each channel, and makes a missing one.
+
+    When it is full it begins anew: to format a path takes longer than all else that a
+    request is made of, and channels are few.
+
+    Args:
+        path: The path with ``{channel_id}`` in it.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def __missing__(self, channel_id: int) -> str:
+        made = self._path.format(channel_id=int(channel_id))
+        if len(self) >= _MOST_CHANNELS:
+            self.clear()
+        self[channel_id] = made
+        return made
 
 
 def _fields(

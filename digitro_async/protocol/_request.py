@@ -44,7 +44,7 @@ def build_request(
         raise ConfigurationError(
             "channel_id is not set: give the PABX the id of its open event channel"
         )
-    path = COMMANDS[call.command].path_for(channel_id)
+    path = COMMANDS[call.command].paths[channel_id]
     return Request(path, encode_call(call, unset))
 
 

@@ -77,8 +77,8 @@ def names_set(module: Module) -> set[str]:
     return {
         target.id
         for node in module.tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name)
     }
 

@@ -165,6 +165,19 @@ async def test_pauses(
     assert fake_pabx.posts == 2
 
 
+async def test_event_channel(
+    tour: Tour, fake_pabx: FakePABX, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Calls without a channel fail, wait in vain, or start with the id, as shown."""
+    await tour("README", "One call")
+    capsys.readouterr()
+    names = await tour("settings", "Event channel")
+
+    assert capsys.readouterr().out == "no_channel 0\nrate_wait_timeout 0\n"
+    assert fake_pabx.posts == 2
+    assert fake_pabx.calls[-1].call_id == names["accepted"].call_id
+
+
 async def test_statistics(tour: Tour, capsys: pytest.CaptureFixture[str]) -> None:
     """The snapshot shows the one call that was made."""
     await tour("README", "One call")

@@ -147,7 +147,6 @@ def test_places_are_sized_as_the_page_says() -> None:
             assert int(cell.replace(",", "")) == max(1, int(wanted + 0.5)), (rate, cell)
 
 
-@pytest.mark.xfail(strict=True, reason="the page describes the layout to come")
 def test_architecture_names_files_that_exist() -> None:
     """Every file that docs/architecture.md names is there."""
     names = re.findall(r"`([\w/]+\.(?:py|sql))`", without_blocks("architecture"))

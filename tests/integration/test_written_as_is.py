@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import make_call
 from hypothesis import example, given
 from hypothesis import strategies as st
 from ledgers import (
@@ -31,16 +30,11 @@ from digitro_async._common import csv_cells
 from digitro_async._common.csv_cells import csv_line
 from digitro_async.cli._results import write_results
 from digitro_async.contacts import (
-    ContactRow,
     RejectedRow,
     RejectsFile,
-    ResultsFile,
     open_contacts,
 )
-from digitro_async.errors import RejectedError
 from digitro_async.ledger import NewContact, SQLiteLedger, State
-from digitro_async.models import CallResult, Outcome
-from digitro_async.privacy import Personal
 from digitro_async.testing import HostileConnection, HostilePABX
 
 PARTS = ",;\t\n\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029"
@@ -314,28 +308,6 @@ async def test_call_ids_in_a_ledger(kind: str, tmp_path: Path) -> None:
 
     assert kept == ids[:-1]
     assert last is State.UNKNOWN
-
-
-def test_results_of_a_run(tmp_path: Path) -> None:
-    """A results file has every text as it was, and its reasons."""
-    call = make_call("0483")
-    with ResultsFile(tmp_path / "r.csv") as file:
-        file.write(
-            ContactRow.from_call(call, line=2, id=ODD),
-            CallResult(call=call, outcome=Outcome.ACCEPTED, call_id=ODD, pabx="é;=1"),
-        )
-        file.write(
-            ContactRow.from_call(call, line=3),
-            CallResult(
-                call=call,
-                outcome=Outcome.REJECTED,
-                error=RejectedError(reason="é\xa0", detail=Personal("x")),
-            ),
-        )
-    first, second = rows_of((tmp_path / "r.csv").read_bytes())
-
-    assert (first["id"], first["call_id"], first["pabx"]) == (ODD, ODD, "é;'=1")
-    assert (second["id"], second["reason"]) == ("", "é\xa0")
 
 
 def test_rejects_name_their_file(tmp_path: Path) -> None:

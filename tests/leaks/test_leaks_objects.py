@@ -174,7 +174,6 @@ ELSEWHERE = {
         "SQLiteLedgerReader",
         "ContactFile",
         "RejectsFile",
-        "ResultsFile",
     ),  # test_leaks_cli
     "ContinuedRejects",  # a RejectsFile
 }

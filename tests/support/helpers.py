@@ -41,7 +41,7 @@ def make_call(destination: object = "04832817000", **fields: Any) -> PredictiveC
 
 def make_request(body: bytes = b"{}", channel: int = 1) -> Request:
     """Return the request of a predictive call with that body."""
-    return Request(PREDICTIVE_CALL.path_for(channel), body)
+    return Request(PREDICTIVE_CALL.paths[channel], body)
 
 
 def calls_to(destinations: Iterable[object]) -> Iterable[PredictiveCall]:

@@ -83,7 +83,7 @@ class TestRequest:
     def test_any_number_of_channels(self) -> None:
         """Each channel has a path of its own, however many there were before."""
         for _ in range(2):
-            paths = [PREDICTIVE_CALL.path_for(channel) for channel in range(700)]
+            paths = [PREDICTIVE_CALL.paths[channel] for channel in range(700)]
             assert len(set(paths)) == 700
             assert paths[-1] == "/requests/699/chamada-preditiva"
 

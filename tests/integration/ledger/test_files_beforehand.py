@@ -17,7 +17,7 @@ from ledgers import contacts, fails_to_open, some
 
 from digitro_async import ConfigurationError, LedgerError
 from digitro_async._common.private_files import BeforehandError, create_own, open_own
-from digitro_async.contacts import RejectsFile, ResultsFile
+from digitro_async.contacts import RejectsFile
 from digitro_async.ledger import SQLiteLedger, SQLiteLedgerReader, State
 from digitro_async.testing import FakePABX, write_sample_file
 
@@ -278,14 +278,13 @@ class TestOutput:
         )
 
     @every_trap
-    def test_results_and_rejects(
+    def test_rejects_and_samples(
         self, path: Path, bait: Path, tmp_path: Path, trap: Trap
     ) -> None:
-        """Results, rejects and samples are new files, whatever is there."""
+        """Rejects and samples are new files, whatever is there."""
         trap(path, bait)
-        for kind in (ResultsFile, RejectsFile):
-            with unchanged(tmp_path), pytest.raises(ConfigurationError):
-                kind(path).__enter__()
+        with unchanged(tmp_path), pytest.raises(ConfigurationError):
+            RejectsFile(path).__enter__()
         with unchanged(tmp_path), pytest.raises(ConfigurationError):
             write_sample_file(path, 3)
 

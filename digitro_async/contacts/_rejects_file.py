@@ -1,32 +1,39 @@
-"""Writes CSV files about a run: the outcome of each contact, and rejected rows.
+"""Writes the rows of contact files that were rejected into a CSV file.
 
-One header row, then rows of ``csv_line``. Neither file holds a number to dial
-or anything else about a person but the id the caller gave. Every row goes to the
-operating system with one write as soon as it is known, so a process that is killed
-loses none; a row that could not be written whole is taken back, so there are no half
-rows.
+One header row, then rows of ``csv_line``. The file holds no number to dial, and nothing
+else about a person. Every row goes to the operating system with one write as soon as
+it is known, so a process that is killed loses none; a row that could not be written
+whole is taken back, so there are no half rows.
 """
 
 import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 from digitro_async._common.csv_cells import csv_line
 from digitro_async._common.private_files import create_own
-from digitro_async._common.text import iso_time
-from digitro_async.contacts._contact_row import ContactRow, RejectedRow, file_name
+from digitro_async.contacts._contact_row import RejectedRow, file_name
 from digitro_async.errors import ConfigurationError, DigitroError
-from digitro_async.models import CallResult
 
-__all__ = ["RejectsFile", "ResultsFile"]
+__all__ = ["RejectsFile"]
 
 
-class _CSVFile:
-    """A new file that only its owner may read, written a row at a time."""
+class RejectsFile:
+    """Rows of contact files that were no contacts.
 
-    _header: ClassVar[Sequence[str]]
+    Columns: ``file``, ``line``, ``field``, ``code``, ``reason``. The file comes into
+    being with the first row, so a run without rejects leaves none behind.
+
+    Args:
+        path: Where to write; created with mode 0600.
+
+    Raises:
+        ConfigurationError: On entering, if the file exists.
+    """
+
+    _header = ("file", "line", "field", "code", "reason")
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
@@ -66,6 +73,18 @@ class _CSVFile:
         else:
             return
         raise self._cannot_be_written(problem)
+
+    def write(self, row: RejectedRow) -> None:
+        """Write a rejected row.
+
+        Args:
+            row: The row, as it was read.
+
+        Raises:
+            DigitroError: If it can't be written; the file is then as it was before.
+            ConfigurationError: If the file is not open or can't be created.
+        """
+        self._write((row.file, row.line, row.field, row.code.value, row.reason))
 
     @property
     def _exists(self) -> str:
@@ -128,90 +147,3 @@ class _CSVFile:
             file.seek(self._size)
         except OSError:
             return  # the write's own error is the one that is raised
-
-
-class ResultsFile(_CSVFile):
-    """The outcome of each contact, one row each.
-
-    Columns: ``id``, ``line``, ``outcome``, ``call_id``, ``pabx``, ``attempts``,
-    ``reason``, ``sent_at`` (ISO 8601, UTC, milliseconds; empty when nothing was sent),
-    ``latency_ms``. What a spreadsheet would run as a formula, also one that splits
-    cells elsewhere, is written with an apostrophe before it.
-
-    Args:
-        path: Where to write; created with mode 0600 on entering.
-
-    Raises:
-        ConfigurationError: On entering, if the file exists or can't be created.
-    """
-
-    _header = (
-        "id",
-        "line",
-        "outcome",
-        "call_id",
-        "pabx",
-        "attempts",
-        "reason",
-        "sent_at",
-        "latency_ms",
-    )
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        self._file = self._begin()
-        return self
-
-    def write(self, contact: ContactRow, result: CallResult) -> None:
-        """Write the outcome of a contact.
-
-        Args:
-            contact: The contact, as it was read.
-            result: The result of its call.
-
-        Raises:
-            DigitroError: If it can't be written; the file is then as it was before.
-            ConfigurationError: If the file is not open.
-        """
-        error, sent_at = result.error, result.timings.sent_at
-        self._write(
-            (
-                contact.id,
-                contact.line,
-                result.outcome.value,
-                result.call_id,
-                result.pabx,
-                result.attempts,
-                (error.reason or type(error).__name__) if error else None,
-                None if sent_at is None else iso_time(sent_at),
-                None if sent_at is None else f"{result.timings.latency * 1000:.1f}",
-            )
-        )
-
-
-class RejectsFile(_CSVFile):
-    """Rows of contact files that were no contacts.
-
-    Columns: ``file``, ``line``, ``field``, ``code``, ``reason``. The file comes into
-    being with the first row, so a run without rejects leaves none behind.
-
-    Args:
-        path: Where to write; created with mode 0600.
-
-    Raises:
-        ConfigurationError: On entering, if the file exists.
-    """
-
-    _header = ("file", "line", "field", "code", "reason")
-
-    def write(self, row: RejectedRow) -> None:
-        """Write a rejected row.
-
-        Args:
-            row: The row, as it was read.
-
-        Raises:
-            DigitroError: If it can't be written; the file is then as it was before.
-            ConfigurationError: If the file is not open or can't be created.
-        """
-        self._write((row.file, row.line, row.field, row.code.value, row.reason))

@@ -9,39 +9,12 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
-from digitro_async.contacts import (
-    ContactRow,
-    RejectCode,
-    RejectedRow,
-    RejectsFile,
-    ResultsFile,
-)
-from digitro_async.errors import (
-    AnswerTimeoutError,
-    ConfigurationError,
-    DigitroError,
-    GateRefusedError,
-    Outcome,
-)
-from digitro_async.models import CallResult, PredictiveCall, Timings
+from digitro_async.contacts import RejectCode, RejectedRow, RejectsFile
+from digitro_async.errors import ConfigurationError, DigitroError
 
-CALL = PredictiveCall(
-    device="1125000",
-    device_password="4567",
-    destination="04832817000",
-    user_data="111222333-44;Fulano",
-)
-CONTACT = ContactRow.from_call(CALL, line=2, id="C1")
-ACCEPTED = CallResult(
-    call=CALL,
-    outcome=Outcome.ACCEPTED,
-    call_id="08/07/24 10:46:19 010A 0974/00",
-    pabx="matriz",
-    attempts=1,
-    timings=Timings(1_720_435_579.25, 0.5, 0.0204),
-)
 REJECT = RejectedRow(
     file="leads.csv",
     line=7,
@@ -77,89 +50,30 @@ class FullDisk(io.FileIO):
         return super().write(piece)
 
 
-def test_accepted_contact(path: Path) -> None:
-    """A row says what became of a contact, when and how fast."""
-    with ResultsFile(path) as file:
-        file.write(CONTACT, ACCEPTED)
-
-    assert table(path) == [
-        {
-            "id": "C1",
-            "line": "2",
-            "outcome": "accepted",
-            "call_id": "08/07/24 10:46:19 010A 0974/00",
-            "pabx": "matriz",
-            "attempts": "1",
-            "reason": "",
-            "sent_at": "2024-07-08T10:46:19.250Z",
-            "latency_ms": "20.4",
-        }
-    ]
-
-
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (GateRefusedError(reason="do_not_call"), "do_not_call"),
-        (AnswerTimeoutError(), "AnswerTimeoutError"),
-    ],
-)
-def test_contact_that_was_not_accepted(
-    path: Path, error: DigitroError, reason: str
-) -> None:
-    """The reason is the error's code, or its kind where it has none."""
-    outcome = error.outcome or Outcome.UNKNOWN
-    with ResultsFile(path) as file:
-        file.write(
-            ContactRow.from_call(CALL, line=3),
-            CallResult(call=CALL, outcome=outcome, error=error),
-        )
-
-    (row,) = table(path)
-    assert (row["id"], row["outcome"]) == ("", outcome.value)
-    assert (row["reason"], row["sent_at"], row["latency_ms"]) == (reason, "", "")
-
-
-def test_results_hold_no_person(path: Path) -> None:
-    """Neither number, user data nor password is in the file."""
-    with ResultsFile(path) as file:
-        file.write(CONTACT, ACCEPTED)
-    text = path.read_text(encoding="utf-8")
-
-    assert all(part not in text for part in ("04832817", "111222333", "4567"))
-
-
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_formulas_are_made_harmless(path: Path, start: str) -> None:
     """A cell that a spreadsheet would run is written as text."""
     foreign = f"{start}HYPERLINK(1)"
-    with ResultsFile(path) as file:
-        file.write(
-            ContactRow.from_call(CALL, line=2, id=foreign),
-            CallResult(call=CALL, outcome=Outcome.ACCEPTED, call_id=foreign),
-        )
+    with RejectsFile(path) as file:
+        file.write(attrs.evolve(REJECT, file=foreign, reason=foreign))
 
     (row,) = table(path)
-    assert row["id"] == row["call_id"] == f"'{foreign}"
+    assert row["file"] == row["reason"] == f"'{foreign}"
 
 
 def test_foreign_text_that_is_no_text(path: Path) -> None:
-    """Half a surrogate pair in a call id is written so that the file stays UTF-8."""
-    with ResultsFile(path) as file:
-        file.write(
-            CONTACT, CallResult(call=CALL, outcome=Outcome.ACCEPTED, call_id="\ud800")
-        )
+    """Half a surrogate pair in a name is written so that the file stays UTF-8."""
+    with RejectsFile(path) as file:
+        file.write(attrs.evolve(REJECT, file="\ud800"))
 
-    assert table(path)[0]["call_id"] == r"\ud800"
+    assert table(path)[0]["file"] == r"\ud800"
 
 
 def test_rows_are_there_at_once(path: Path) -> None:
-    """A row is in the file before the next one is known, and so is the header."""
-    with ResultsFile(path) as file:
-        assert table(path) == []
-        assert path.stat().st_size > 0
+    """A row is in the file before the next one is known."""
+    with RejectsFile(path) as file:
         for rows in (1, 2, 3):
-            file.write(CONTACT, ACCEPTED)
+            file.write(REJECT)
             assert len(table(path)) == rows
 
 
@@ -182,16 +96,13 @@ def test_killed_process_loses_no_row(path: Path) -> None:
     assert len(table(path)) == 100
 
 
-@pytest.mark.parametrize("kind", [ResultsFile, RejectsFile])
-def test_existing_file_is_not_overwritten(
-    path: Path, kind: type[ResultsFile | RejectsFile]
-) -> None:
+def test_existing_file_is_not_overwritten(path: Path) -> None:
     """A file that exists is named, refused and left as it is."""
     path.write_text("mine")
 
     with (
         pytest.raises(ConfigurationError, match=r"out\.csv exists already"),
-        kind(path),
+        RejectsFile(path),
     ):
         pass
     assert path.read_text() == "mine"
@@ -201,32 +112,31 @@ def test_dangling_link_is_not_followed(path: Path, tmp_path: Path) -> None:
     """A link to nowhere counts as a file that exists."""
     path.symlink_to(tmp_path / "elsewhere")
 
-    with pytest.raises(ConfigurationError, match="exists already"), ResultsFile(path):
+    with pytest.raises(ConfigurationError, match="exists already"), RejectsFile(path):
         pass
     assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize("name", ["no/such/folder.csv", "a\0b"])
 def test_file_that_can_not_be_created(tmp_path: Path, name: str) -> None:
-    """A place where nothing can be written is refused on entering."""
+    """A place where nothing can be written is refused with the first row."""
     with (
+        RejectsFile(tmp_path / name) as file,
         pytest.raises(ConfigurationError, match="can't be created"),
-        ResultsFile(tmp_path / name),
     ):
-        pass
+        file.write(REJECT)
 
 
-def test_only_the_owner_may_read(path: Path, tmp_path: Path) -> None:
-    """Both files are private, whatever the process's mask says."""
+def test_only_the_owner_may_read(path: Path) -> None:
+    """The file is private, whatever the process's mask says."""
     before = os.umask(0)
     try:
-        with ResultsFile(path), RejectsFile(tmp_path / "rejects.csv") as rejects:
-            rejects.write(REJECT)
+        with RejectsFile(path) as file:
+            file.write(REJECT)
     finally:
         os.umask(before)
 
-    for file in (path, tmp_path / "rejects.csv"):
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_rejected_rows(path: Path) -> None:
@@ -265,34 +175,34 @@ def test_file_that_appears_meanwhile_is_not_overwritten(path: Path) -> None:
 
 def test_nothing_is_written_outside_the_with_statement(path: Path) -> None:
     """A file that was not entered or was left takes no rows."""
-    file = ResultsFile(path)
+    file = RejectsFile(path)
     with pytest.raises(ConfigurationError, match="not open"):
-        file.write(CONTACT, ACCEPTED)
+        file.write(REJECT)
     with file:
         pass
     with pytest.raises(ConfigurationError, match="not open"):
-        file.write(CONTACT, ACCEPTED)
+        file.write(REJECT)
 
 
 def test_full_disk_leaves_whole_rows(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row that does not fit is taken back, reported, and can be written later."""
-    monkeypatch.setattr("digitro_async.contacts._result_files.io.FileIO", FullDisk)
+    monkeypatch.setattr("digitro_async.contacts._rejects_file.io.FileIO", FullDisk)
     monkeypatch.setattr(FullDisk, "room", 10_000)
-    with ResultsFile(path) as file:
-        file.write(CONTACT, ACCEPTED)
+    with RejectsFile(path) as file:
+        file.write(REJECT)
         disk: Any = file._file
         disk.room = 25
         with pytest.raises(
             DigitroError, match=r"out\.csv can't be written: No sp"
         ) as e:
-            file.write(CONTACT, ACCEPTED)
+            file.write(REJECT)
         assert (e.value.reason, e.value.__context__) == ("write_failed", None)
         assert len(table(path)) == 1
-        assert path.read_bytes().endswith(b"20.4\n")
+        assert path.read_bytes().endswith(b"is empty\n")
         disk.room = 10_000
-        file.write(CONTACT, ACCEPTED)
+        file.write(REJECT)
 
     assert len(table(path)) == 2
 
@@ -301,7 +211,7 @@ def test_full_disk_from_the_start_leaves_no_file(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file without room for its header is removed, so that it can be made later."""
-    monkeypatch.setattr("digitro_async.contacts._result_files.io.FileIO", FullDisk)
+    monkeypatch.setattr("digitro_async.contacts._rejects_file.io.FileIO", FullDisk)
     with RejectsFile(path) as file:
         with pytest.raises(DigitroError, match="can't be written"):
             file.write(REJECT)
@@ -321,7 +231,7 @@ def test_disk_that_is_gone_reports_the_first_error(
         def truncate(self, size: int | None = None, /) -> int:
             raise OSError(errno.EIO, "gone")
 
-    monkeypatch.setattr("digitro_async.contacts._result_files.io.FileIO", GoneDisk)
-    monkeypatch.setattr(GoneDisk, "room", 100)
-    with ResultsFile(path) as file, pytest.raises(DigitroError, match="No space"):
-        file.write(CONTACT, ACCEPTED)
+    monkeypatch.setattr("digitro_async.contacts._rejects_file.io.FileIO", GoneDisk)
+    monkeypatch.setattr(GoneDisk, "room", 50)
+    with RejectsFile(path) as file, pytest.raises(DigitroError, match="No space"):
+        file.write(REJECT)
