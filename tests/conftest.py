@@ -97,17 +97,10 @@ def mocked() -> Iterator[ReadingMock]:
         yield mock
 
 
-# Files whose waits are still to be looked at, or that wait for a process of their own.
-MAY_WAIT = {
-    *("test_load_balancer", "test_process", "test_table_mutants"),
-    *("test_throttle", "test_waiters"),
-}
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Let no unit test wait for a real clock."""
-    if item.path.is_relative_to(TESTS / "unit") and item.path.stem not in MAY_WAIT:
+    if item.path.is_relative_to(TESTS / "unit"):
         with no_real_sleep():
             yield
     else:

@@ -1,8 +1,5 @@
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
 from table_mutants import EQUIVALENT, MODULES, ROOT, mutants_of
 
 SOURCE = '''\
@@ -56,16 +53,3 @@ def test_what_is_explained_exists() -> None:
 
     assert said >= EQUIVALENT
     assert all(f"`{one}`" in document for one in EQUIVALENT)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(900)
-@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-def test_tests_notice_every_change_of_a_table() -> None:
-    """Of the tables that decide about calls nothing can be changed unnoticed."""
-    program = Path(__file__).with_name("table_mutants.py")
-    ended = subprocess.run(
-        [sys.executable, str(program)], capture_output=True, text=True, check=False
-    )
-
-    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -10,6 +10,7 @@ import pytest
 from helpers import ScriptedTransport, make_call, make_pabx
 from hypothesis import given
 from hypothesis import strategies as st
+from virtual_time import virtual_time
 
 from digitro_async import (
     CallResult,
@@ -31,7 +32,7 @@ and a busy machine's caches and memory something."""
 async def fill(
     dispatcher: Dispatcher, count: int, *, max_wait: float | None = None
 ) -> list[asyncio.Task[CallResult]]:
-    """Have so many calls wait for a PABX that has no room."""
+    """Have a number of calls wait for a PABX that has no room."""
     for admission in dispatcher._router.admissions.values():
         admission.standing.counters.in_flight = admission.pabx.max_in_flight
     call = make_call()
@@ -143,12 +144,13 @@ async def test_half_of_them_cancelled() -> None:
     assert admission.load == 0
 
 
+@virtual_time
 async def test_expired() -> None:
     """Those whose time to wait is over are gone as fast, each, as few."""
 
     async def prepare(count: int) -> Act:
         dispatcher = Dispatcher(make_pabx(), ScriptedTransport())
-        tasks = await fill(dispatcher, count, max_wait=1e-3)
+        tasks = await fill(dispatcher, count, max_wait=60)
 
         async def expire() -> None:
             await asyncio.wait(tasks)
@@ -204,6 +206,7 @@ async def test_turned_away_to_another() -> None:
     assert await cpu_seconds(many) < STEEPEST * await cpu_seconds(few)
 
 
+@virtual_time
 async def test_drained_with_many_workers() -> None:
     """A list that is drained with 10,000 workers waiting ends at once."""
 
@@ -225,6 +228,7 @@ async def test_drained_with_many_workers() -> None:
 
         assert await cpu_seconds(drain) < 5
     assert not results.exhausted
+    assert asyncio.get_running_loop().time() == pytest.approx(0.5)
 
 
 @given(
