@@ -39,8 +39,9 @@ class Channel:
     def missing_error(self) -> ConfigurationError:
         """Return the error of a call for which nobody will give an id."""
         return ConfigurationError(
-            f"channel_id of PABX {self._pabx} is not set: give PABX() the id of its"
-            " event channel, or give it to the client by set_channel_id()",
+            f"channel_id of PABX {self._pabx} is not set: give the id of its event"
+            " channel to PABX(), as channel_id in the configuration file, or to the"
+            " client by set_channel_id()",
             pabx=self._pabx,
             reason=NO_CHANNEL,
         )

@@ -1,12 +1,11 @@
 """Many who wait and give up take no longer than they are many."""
 
 import asyncio
-import gc
 import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
+from cpu_time import cpu_seconds
 from helpers import ScriptedTransport, make_call, make_pabx
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +14,9 @@ from virtual_time import virtual_time
 from digitro_async import (
     CallResult,
     Dispatcher,
-    DispatchItem,
     NotSentError,
     Outcome,
     PauseSettings,
-    PredictiveCall,
 )
 from digitro_async.dispatch._waiters import FEW_GONE, Waiter, Waiting
 
@@ -53,18 +50,6 @@ def waiting(dispatcher: Dispatcher) -> int:
 
 
 Act = Callable[[], Awaitable[object]]
-
-
-async def cpu_seconds(act: Act) -> float:
-    """Return how long a process works on something; others don't count."""
-    gc.collect()
-    gc.disable()
-    try:
-        began = time.process_time()
-        await act()
-        return time.process_time() - began
-    finally:
-        gc.enable()
 
 
 async def assert_in_proportion(prepare: Callable[[int], Awaitable[Act]]) -> None:
@@ -204,31 +189,6 @@ async def test_turned_away_to_another() -> None:
     few, many = await prepare(FEW), await prepare(MANY)
 
     assert await cpu_seconds(many) < STEEPEST * await cpu_seconds(few)
-
-
-@virtual_time
-async def test_drained_with_many_workers() -> None:
-    """A list that is drained with 10,000 workers waiting ends at once."""
-
-    async def source() -> AsyncIterator[PredictiveCall | DispatchItem]:
-        for number in range(10_000):
-            yield make_call(number)
-        await asyncio.sleep(1000)
-
-    transport = ScriptedTransport(latency=0.5)
-    dispatcher = Dispatcher(make_pabx(max_in_flight=10_000), transport)
-    async with dispatcher.stream(source()) as results:
-        for _ in range(5000):
-            await anext(results)
-
-        async def drain() -> None:
-            results.drain()
-            async for _ in results:
-                pass
-
-        assert await cpu_seconds(drain) < 5
-    assert not results.exhausted
-    assert asyncio.get_running_loop().time() == pytest.approx(0.5)
 
 
 @given(
