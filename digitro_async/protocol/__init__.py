@@ -1,4 +1,4 @@
-"""PURE: all knowledge of the vendor's wire; values in, values out."""
+"""PURE: all knowledge of the vendor's protocol; takes values and returns values."""
 
 from digitro_async.protocol._attempt import (
     AttemptResult,

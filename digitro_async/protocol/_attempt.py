@@ -1,4 +1,4 @@
-"""An observation -> the result of the attempt, and its error."""
+"""Turns the observation of an attempt into its result and its error."""
 
 import datetime as dt
 import email.utils
@@ -33,15 +33,16 @@ __all__ = [
 
 MAX_DETAIL_BYTES: Final = 2048
 
+# A server that repeats its request may write a phone number into the header, and the
+# error would show that number as seconds.
 MAX_RETRY_AFTER: Final = 86_400.0
-"""Longest wait that an error tells, a day. A server that echoes what it was sent may
-write a phone number there, which would stand in the error as that many seconds."""
+"""Longest wait that an error names, in seconds: a day."""
 
 # Looked up once: a member of an enumeration takes long to look up.
 _ACCEPTED: Final = Outcome.ACCEPTED
 
 
-# Not frozen: made for every call, and that takes three times as long.
+# Not frozen: one is made for every call, and freezing triples the time for that.
 @attrs.define
 class AttemptResult:
     """The result of one attempt.
@@ -49,7 +50,7 @@ class AttemptResult:
     Attributes:
         classification: Outcome and reason.
         accepted: The acceptance, of the command's own class; None for other outcomes.
-        retry_after: Seconds the PABX asked to wait, None if it did not say.
+        retry_after: Seconds that the PABX asked to wait, None if it asked for none.
     """
 
     classification: Classification
@@ -57,18 +58,20 @@ class AttemptResult:
     retry_after: float | None = attrs.field(default=None, repr=False)
 
 
-def classify(seen: Observation, command: Command, *, now: float = 0.0) -> AttemptResult:
+def classify(
+    observation: Observation, command: Command, *, now: float = 0.0
+) -> AttemptResult:
     """Return the result of one attempt.
 
     Args:
-        seen: The observation.
-        command: The command that was sent: it reads the answer.
+        observation: The observation of the attempt.
+        command: The command that was sent; its row decodes the answer.
         now: Unix time in seconds, against which a Retry-After date is read.
     """
-    classification = classify_evidence(seen)
+    classification = classify_evidence(observation)
     if classification.outcome is _ACCEPTED:
         try:
-            accepted = command.read(seen.body)
+            accepted = command.read(observation.body)
         except UnreadableBodyError as error:
             code = str(error.args[0])
             return AttemptResult(
@@ -76,18 +79,16 @@ def classify(seen: Observation, command: Command, *, now: float = 0.0) -> Attemp
             )
         return AttemptResult(classification, accepted)
     if classification.error is ThrottledError:
-        asked = seen.retry_after
+        asked = observation.retry_after
         text = asked.reveal() if isinstance(asked, Personal) else asked
         return AttemptResult(classification, retry_after=_read_retry_after(text, now))
     return AttemptResult(classification)
 
 
 def repeated_call_id() -> AttemptResult:
-    """Return the result of an acceptance whose call id was seen before.
-
-    It may be an older call's answer, left over on a reused connection, so whether
-    this call was placed is not known.
-    """
+    """Return the result of an attempt whose answer repeats an earlier call id."""
+    # The answer may be an older call's, left over on a reused connection: whether this
+    # call was placed is not known.
     classification = Classification(
         Outcome.UNKNOWN,
         UnreadableAnswerError,
@@ -100,7 +101,7 @@ def repeated_call_id() -> AttemptResult:
 def doubtful_answer() -> AttemptResult:
     """Return the result of a call whose answer may belong to another call.
 
-    Its connection was found to be out of step with its requests.
+    The connection of the call was found to be out of step.
     """
     return AttemptResult(
         Classification(Outcome.UNKNOWN, UnreadableAnswerError, "doubtful_answer")
@@ -108,28 +109,28 @@ def doubtful_answer() -> AttemptResult:
 
 
 def error_of(
-    settled: AttemptResult, seen: Observation, *, pabx: str, attempts: int
+    result: AttemptResult, observation: Observation, *, pabx: str, attempts: int
 ) -> DigitroError | None:
     """Return the error of an attempt, None where the call was accepted."""
-    classification = settled.classification
+    classification = result.classification
     if classification.error is None:
         return None
-    detail = seen.body[:MAX_DETAIL_BYTES].decode("utf-8", "replace")
+    detail = observation.body[:MAX_DETAIL_BYTES].decode("utf-8", "replace")
     error = classification.error(
         pabx=pabx,
-        status=seen.status,
+        status=observation.status,
         reason=classification.reason,
         attempts=attempts,
         detail=Personal(detail) if detail else None,
     )
     if isinstance(error, ThrottledError):
-        asked = settled.retry_after
+        asked = result.retry_after
         error.retry_after = None if asked is None else min(asked, MAX_RETRY_AFTER)
     return error
 
 
 def _read_retry_after(value: str | None, now: float) -> float | None:
-    """Read seconds or an HTTP date (RFC 9110 section 10.2.3); nonsense is None."""
+    """Return the seconds of a Retry-After (RFC 9110, 10.2.3), None if unreadable."""
     if value is None:
         return None
     text = value.strip()

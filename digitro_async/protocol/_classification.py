@@ -1,14 +1,14 @@
-"""Evidence of one attempt -> what is known of the call, as one table.
+"""Classifies the observation of an attempt by one table.
 
-The rule behind it: a phone call can't be taken back and the vendor offers no
-idempotency key, so a call may be sent again only where it *provably* did not leave.
-Exceptions can't prove that: one and the same class is raised before and after the
-request left. A flag that is raised *before* the first byte is handed over can:
+A phone call can't be taken back and the vendor offers no idempotency key, so a call may
+be sent again only where it *provably* did not leave. An exception can't prove that,
+because the same class is raised before and after a request left. The flag
+``request_started`` can, because it is set *before* the first byte is handed over:
 
-* never raised: nothing left.
-* raised: it may have left, so without a usable answer it is UNKNOWN.
-* never raised although an answer came: the answer belongs to something else (a stale
-  one on a reused connection); it is UNKNOWN.
+* not set: nothing left.
+* set: the request may have left, so without a usable answer the call is UNKNOWN.
+* not set although an answer came: the answer belongs to another request (a late one on
+  a reused connection), and the call is UNKNOWN.
 
 Non-idempotent requests are not to be repeated automatically: RFC 9110 section 9.2.2.
 """
@@ -44,60 +44,61 @@ ACCEPTED_STATUS: Final = 200
 
 
 class Connection(Protocol):
-    """The connection that an attempt is on.
+    """The port to the connection that an attempt is on.
 
     HTTP/1.1 pairs answers with requests by their order alone. One answer that nobody
-    asked for puts every later one out of step, and each then belongs to another call.
+    asked for puts a connection out of step: each later answer belongs to another call.
     """
 
     @property
     def is_retired(self) -> bool:
-        """Whether it serves no further call."""
+        """Whether the connection serves no further call."""
         ...
 
     def retire(self) -> float:
-        """Let it serve no further call, and watch it for a while before it is closed.
+        """Let the connection serve no further call, and close it after a watch.
 
         Returns:
-            Seconds after which an answer that is out of step has shown itself.
+            Seconds after which an answer that is out of step has arrived.
         """
         ...
 
     def distrust(self) -> None:
-        """Close it: its answers may belong to other calls than they were given to.
+        """Close the connection, because its answers may belong to other calls.
 
-        The owner of every attempt that it may have misled is told, and no other
-        connection of its pool that is open now serves a further call.
+        The owner of every attempt whose answer is in doubt is told, and no other
+        connection of the pool that is open now serves a further call.
         """
         ...
 
     async def stays_quiet(self) -> None:
-        """Wait until an answer that is out of step would have shown itself."""
+        """Wait until an answer that is out of step would have arrived."""
         ...
 
 
 class Owner(Protocol):
-    """Whoever made an attempt."""
+    """The port to the part that made an attempt."""
 
     def doubt(self, attempt: int) -> None:
-        """Take note that the answer to an attempt may belong to another call."""
+        """Note that the answer to an attempt may belong to another call."""
         ...
 
 
 class Evidence:
-    """How far one attempt came. One object for one attempt; the transport sets it.
-
-    Made for every call: with its first values in the class it needs no constructor.
+    """Facts that say how far one attempt came; the transport sets them.
 
     Attributes:
-        request_started: The first byte of the request is about to leave, or has left.
-        waiting_for_connection: It waits for a pooled connection to become free.
-        connection: The connection it was sent on, None where that is not known.
-        is_doubtful: Its answer may belong to another call; known before it was read.
-        owner: Set by whoever made the attempt, and told of doubts.
-        attempt: Set by the owner: the number of the attempt.
+        request_started: Whether the first byte of the request left or is about to.
+        waiting_for_connection: Whether the attempt waits for a pooled connection.
+        connection: The connection of the attempt, None where it is not known.
+        is_doubtful: Whether the answer was found, before it was read, to belong
+            perhaps to another call.
+        owner: The part that made the attempt and is told of doubts; it sets this.
+        attempt: The number of the attempt; the owner sets it.
     """
 
+    # One object is made for every call: with the first values in the class, the class
+    # needs no constructor.
     request_started: bool = False
     waiting_for_connection: bool = False
     connection: Connection | None = None
@@ -105,8 +106,8 @@ class Evidence:
     owner: Any = None  # an Owner; Any is not looked up at every call
     attempt: int = 0
 
-    # Tools for tests copy what a request was made with: a copy would see nothing, and
-    # bring the owner along, with its loop.
+    # Test tools copy the arguments of a request. A copy of the evidence would never be
+    # set, and the owner would be copied with it, event loop included.
     def __deepcopy__(self, _: object) -> Self:
         return self
 
@@ -116,16 +117,17 @@ class Evidence:
             self.owner.doubt(self.attempt)
 
 
-@attrs.define  # not frozen: made for every call, and that takes three times as long
+# Not frozen: one is made for every call, and freezing triples the time for that.
+@attrs.define
 class Observation:
-    """All that is known after one attempt. Values only, no live objects.
+    """All that the transport saw of one attempt, as plain values.
 
     Attributes:
         request_started: See ``Evidence``.
-        status: HTTP status, where an answer began.
-        body: The answer's body as read so far.
-        failure: Why the answer is not whole, None where it is.
-        retry_after: The Retry-After header as sent; masked, it may repeat a number.
+        status: HTTP status, None where no answer began.
+        body: The body of the answer, as far as it was read.
+        failure: Why no whole answer came, None where one came.
+        retry_after: The Retry-After header, masked because it may repeat a number.
     """
 
     request_started: bool
@@ -137,13 +139,13 @@ class Observation:
 
 @attrs.frozen
 class Classification:
-    """What is known of the call after one attempt.
+    """The outcome of one attempt, with its reason.
 
     Attributes:
         outcome: The outcome.
-        error: The class to raise, None where the call was accepted.
+        error: Class of the error to raise, None where the call was accepted.
         reason: Code from a closed set.
-        needs_operator: Whether the PABX must be paused until somebody has looked.
+        needs_operator: Whether the PABX must be paused until somebody resumes it.
         protocol_violation: Whether the PABX broke its own protocol.
     """
 
@@ -165,7 +167,7 @@ _NOT_SENT: Final = {
     Failure.CANCELLED: errors.NotSentError,
     Failure.UNEXPECTED: errors.NotSentError,
 }
-"""Nothing left; any other failure means that no connection could be made."""
+"""Errors where nothing left; after any other failure, no connection could be made."""
 
 _NO_ANSWER: Final = {
     Failure.TIMEOUT: errors.AnswerTimeoutError,
@@ -176,10 +178,10 @@ _NO_ANSWER: Final = {
     Failure.OVERSIZED: errors.UnreadableAnswerError,
     Failure.INTERIM: errors.UnreadableAnswerError,
 }
-"""It may have left and no usable answer came; anything else is plain unknown."""
+"""Errors where the request may have left without a usable answer."""
 
 _REJECTED: Final = frozenset({400, 402, 409, 410, 413, 414, 422, 451})
-"""This call's fault, final. 400 is documented; the rest follow RFC 9110."""
+"""Statuses that are the call's fault. 400 is documented; the rest follow RFC 9110."""
 
 _REFUSED: Final = {
     **dict.fromkeys(REFUSED_STATUSES, errors.RefusedError),
@@ -187,38 +189,42 @@ _REFUSED: Final = {
     403: errors.PermissionDeniedError,
     404: errors.ChannelNotFoundError,
 }
-"""The key, the channel or the set-up: not this call's fault, and true for the next."""
+"""Errors where the key, the channel or the set-up is at fault, and not the call."""
 
 _THROTTLED: Final = frozenset({425, 429})
-"""Too early, too many: documented by RFC 8470 and RFC 6585, not by the vendor."""
+"""Statuses of a throttle: documented by RFC 8470 and RFC 6585, not by the vendor."""
 
 
-def classify_evidence(seen: Observation) -> Classification:
-    """Return what is known of the call; ACCEPTED still needs a readable body.
+def classify_evidence(observation: Observation) -> Classification:
+    """Return the classification of an observation, before its body is decoded.
 
-    First match wins, in this order: nothing left; no answer; an answer to a request
-    that never left; then the status.
+    The first rule that fits counts, in this order: nothing left; no answer; an answer
+    to a request that never left; the status.
     """
-    if seen.failure is not None and not seen.request_started and seen.status is None:
-        not_sent = _NOT_SENT.get(seen.failure, errors.ConnectFailedError)
-        return Classification(Outcome.NOT_SENT, not_sent, seen.failure)
-    if seen.status is None:
-        failure = seen.failure or Failure.UNEXPECTED
+    if (
+        observation.failure is not None
+        and not observation.request_started
+        and observation.status is None
+    ):
+        not_sent = _NOT_SENT.get(observation.failure, errors.ConnectFailedError)
+        return Classification(Outcome.NOT_SENT, not_sent, observation.failure)
+    if observation.status is None:
+        failure = observation.failure or Failure.UNEXPECTED
         error = _NO_ANSWER.get(failure, errors.OutcomeUnknownError)
         return Classification(Outcome.UNKNOWN, error, failure)
-    if not seen.request_started:
+    if not observation.request_started:
         return Classification(
             Outcome.UNKNOWN,
             errors.UnreadableAnswerError,
             "answer_before_request",
             protocol_violation=True,
         )
-    if seen.status == ACCEPTED_STATUS and seen.failure is None:
+    if observation.status == ACCEPTED_STATUS and observation.failure is None:
         return _ACCEPTED
-    return _judge_status(seen.status, seen.failure)
+    return _classify_status(observation.status, observation.failure)
 
 
-def _judge_status(status: int, failure: Failure | None) -> Classification:
+def _classify_status(status: int, failure: Failure | None) -> Classification:
     if status in _SUCCESSES:
         if failure is not None:
             error = _NO_ANSWER.get(failure, errors.UnreadableAnswerError)

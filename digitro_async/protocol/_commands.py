@@ -1,7 +1,7 @@
 """The command table: one row for each documented command that can be sent.
 
-A row is all that the wire knows of a command: its path, its fields, whether a repeat is
-safe, and how its answer is read. Sending, repeating and recording take any row.
+A row describes a command on the wire: its path, its fields, whether a repeat is safe,
+and how its answer is read. Sending, repeating and recording work with any row.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +17,7 @@ from digitro_async.protocol._names import PREDICTIVE_CALL_PATH, WIRE_NAMES
 __all__ = ["COMMANDS", "Command", "WireField", "command_of"]
 
 _MOST_CHANNELS: Final = 256
-"""Channels whose paths are kept for one command."""
+"""Most channels whose paths are kept for one command."""
 
 
 @attrs.frozen
@@ -25,7 +25,7 @@ class WireField:
     """One field of a command's body.
 
     Attributes:
-        name: Name of the field in the class that users give.
+        name: Name of the field in the call class.
         wire_name: Name of the field on the wire.
         is_required: Whether the command can't be sent without it.
         is_secret: Whether it is a key or a password.
@@ -44,13 +44,13 @@ class Command:
     """One row of the command table.
 
     Attributes:
-        name: The name by which a class of calls says which command it is.
+        name: Name of the command; a call class gives it as ``command``.
         path: Path of the request after the base URL, with ``{channel_id}`` in it.
         fields: Fields of the body, in the documented order.
-        read: Returns the acceptance that the body of a 200 says; raises
-            ``UnreadableBodyError`` where the body says none.
-        is_repeat_safe: Whether the command may be sent again although it may have been
-            carried out. No document says so of any command.
+        read: Returns the acceptance in the body of a 200; raises
+            ``UnreadableBodyError`` where the body holds none.
+        is_repeat_safe: Whether the command may be sent again although the PABX may have
+            carried it out. The vendor documents that of no command.
         paths: Path of the requests over each channel, by the id of the channel.
     """
 
@@ -69,13 +69,12 @@ class Command:
 class _PathPerChannel(dict[int, str]):
     """Keeps the path of the requests over each channel, and makes a missing one.
 
-    When it is full it begins anew: to format a path takes longer than all else that a
-    request is made of, and channels are few.
-
     Args:
         path: The path with ``{channel_id}`` in it.
     """
 
+    # To format a path takes longer than all the rest of building a request. A full
+    # mapping is emptied: channels are few.
     def __init__(self, path: str) -> None:
         super().__init__()
         self._path = path
@@ -130,5 +129,5 @@ COMMANDS: Final = {row.name: row for row in _ROWS}
 
 
 def command_of(call: object) -> Command | None:
-    """Return the row of a call's command, None where it is no call with a row."""
+    """Return the row of a call's command, None for anything without a row."""
     return COMMANDS.get(call.command) if isinstance(call, Call) else None

@@ -1,4 +1,4 @@
-"""The bytes of an answer -> values: an acceptance, or a code of what is wrong."""
+"""Decodes the bytes of an answer to an acceptance, or to the code of a problem."""
 
 import json
 import math
@@ -26,23 +26,22 @@ __all__ = [
 ]
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
-"""Largest answer that is read; the documented one has 48 bytes."""
+"""Largest answer that is read, in bytes; the documented one has 48."""
 
 MAX_ANSWER_DEPTH: Final = 32
 """Deepest nesting that is parsed; the documented answer has one level."""
 
-
+# This library's bound, not the vendor's: call ids are kept in memory and in ledgers.
 MAX_CALL_ID: Final = 1024
-"""Longest call id that is taken, in characters; the documented one has 30. Our bound,
-not the vendor's: call ids are remembered, and kept in ledgers."""
+"""Longest call id that is accepted, in characters; the documented one has 30."""
 
 
 class UnreadableBodyError(Exception):
-    """The body breaks the contract; the only argument is a code, never its text."""
+    """A body is no readable answer; the only argument is a code, never its text."""
 
 
 def decode_answer(body: bytes) -> CallAccepted:
-    """Return the acceptance that the body of a 200 says.
+    """Return the acceptance in the body of a 200.
 
     Unknown keys are kept in ``raw``.
 
@@ -62,7 +61,7 @@ def decode_answer(body: bytes) -> CallAccepted:
                 accepted: CallAccepted = draft
                 return accepted
         except (ValueError, TypeError, LookupError):
-            pass  # a closer look finds out what is wrong
+            pass  # decode_object finds the problem
     answer = decode_object(body)
     call_id = answer.get(CALL_ID)
     if not isinstance(call_id, str) or not call_id.strip():
@@ -73,14 +72,14 @@ def decode_answer(body: bytes) -> CallAccepted:
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
-    """Return the object of JSON that a body is, whatever its keys are.
+    """Return the JSON object in a body, whatever its keys are.
 
     Raises:
         UnreadableBodyError: If the body is too large or too deep, is not UTF-8 JSON,
             is not an object, or has two call ids.
     """
     answer = _read_closely(body)
-    if answer is _NOT_JSON:  # here, so that no foreign error is the context
+    if answer is _NOT_JSON:  # raised here, so that it has no other error as its context
         raise UnreadableBodyError("not_json")
     if not isinstance(answer, dict):
         raise UnreadableBodyError("not_an_object")
@@ -88,7 +87,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
 
 
 def _is_plain(body: bytes) -> bool:
-    """Whether it can only be an answer of the documented shape, or no JSON.
+    """Whether a body is either of the documented shape or no JSON at all.
 
     Four quotes and no escape are one key with one text: nothing can be nested or
     repeated, and orjson and the standard library read it alike.
@@ -103,7 +102,7 @@ def _is_plain(body: bytes) -> bool:
 _AcceptedDraft: Final = draft_of(CallAccepted)
 _PLAIN_BYTES: Final = 256
 _PLAIN_QUOTES: Final = 4
-_QUOTE: Final = ord('"')  # numbers are sooner found among bytes than bytes are
+_QUOTE: Final = ord('"')  # a byte is found faster by its number
 _BACKSLASH: Final = ord("\\")
 
 
@@ -124,7 +123,8 @@ _NOT_JSON: Final = object()
 def _loads(body: bytes) -> object:
     text = body.decode("utf-8")
     answer = _DECODER.decode(text)
-    if "\\u" in text:  # half a surrogate pair is not text: this raises ValueError
+    # Half a surrogate pair is not text: to encode it raises ValueError.
+    if "\\u" in text:
         json.dumps(answer, ensure_ascii=False).encode()
     return answer
 
@@ -132,14 +132,14 @@ def _loads(body: bytes) -> object:
 def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs) and [name for name, _ in pairs].count(CALL_ID) > 1:
-        raise UnreadableBodyError("repeated_key")  # which of the two is meant?
+        raise UnreadableBodyError("repeated_key")  # it is unclear which one counts
     return found
 
 
 def _read_whole_number(text: str) -> float:
     if len(text) <= _LONGEST_WHOLE_NUMBER:
         return int(text)
-    return _read_number(text)  # as orjson does; exact beyond 64 bits helps nobody
+    return _read_number(text)  # a float beyond 64 bits, as in orjson
 
 
 def _read_number(text: str) -> float:
@@ -183,7 +183,7 @@ def _is_shallow(body: bytes) -> bool:
 
 
 def call_ids_in(data: bytes) -> set[bytes]:
-    """Return the call ids that stand in bytes of the wire, whole answers or not."""
+    """Return the call ids in bytes that a PABX sent, whole answers or parts."""
     return set(_CALL_IDS.findall(data))
 
 

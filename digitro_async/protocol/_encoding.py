@@ -1,4 +1,4 @@
-"""A call -> the body of its request. The one place that opens the texts of calls."""
+"""Encodes a call to the body of its request, and alone opens the texts of calls."""
 
 import json
 from collections.abc import Callable
@@ -29,10 +29,10 @@ _WRITERS: Final[dict[type[Call], Callable[[Any], _Mapping]]] = {}
 
 
 def unstructure_call(call: Call, unset: UnsetFields = UnsetFields.NULL) -> _Mapping:
-    """Return the call as the wire's mapping: SECRETS AND PERSONAL DATA ARE OPEN."""
+    """Return a call's texts by wire name: SECRETS AND PERSONAL DATA ARE OPEN."""
     write = _WRITERS.get(type(call)) or _make_writer(call)
     mapping = write(call._texts)  # noqa: SLF001 - the one place that opens them
-    # Left out here: cattrs would write the fields that it may leave out after the rest.
+    # Left out here: cattrs would write optional fields after all the others.
     if unset is _OMIT:
         return {name: text for name, text in mapping.items() if text is not None}
     return mapping
@@ -48,10 +48,10 @@ def encode_call(call: Call, unset: UnsetFields = UnsetFields.NULL) -> bytes:
 
 
 def _make_writer(call: Call) -> Callable[[Any], _Mapping]:
-    """Return the function that turns the texts of such a call into a mapping.
+    """Return the function that makes a mapping of the texts of a call of this class.
 
-    It is compiled once for a class of calls. It is given the texts of a call, which
-    have the fields of its class, opened.
+    The function is compiled once for each call class. Its argument is the object that
+    holds the texts of a call, opened, under the names of the fields.
     """
     row = COMMANDS[call.command]
     renamed: dict[str, Any] = {

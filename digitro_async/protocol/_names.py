@@ -1,4 +1,4 @@
-"""The one file with Portuguese: the vendor's paths, headers, fields and values.
+"""The vendor's Portuguese names, in this file alone: paths, headers, fields, values.
 
 Sources (pages of docs-pabx.digitro.com): P1 is api-10271002 "Gerar chamada preditiva",
 P2 is api-10270983, P3 is api-10271009. VERIFIED means that the page says so.
@@ -19,7 +19,7 @@ API_KEY_HEADER: Final = "x-api-key"
 """VERIFIED (P1, P2, P3): access key for control over CTI."""
 
 PREDICTIVE_CALL_PATH: Final = "/requests/{channel_id}/chamada-preditiva"
-"""VERIFIED (P1); the channel is an integer (P2, P3)."""
+"""VERIFIED (P1); the channel id is an integer (P2, P3)."""
 
 WIRE_NAMES: Final = {
     "device": "DISPOSITIVO",
@@ -37,7 +37,7 @@ WIRE_NAMES: Final = {
     "telemarketing_block": "BLOQUEIO_TELEMARKETING",
 }
 """VERIFIED (P1): the 13 fields, in the order of the example. The English names of the
-last eight are readings (see the docstring of ``PredictiveCall``)."""
+last eight are interpretations (see the docstring of ``PredictiveCall``)."""
 
 CALL_ID: Final = "ID_CHAMADA"
 """VERIFIED (P1, P3): text that names the call in the answer and in later commands."""

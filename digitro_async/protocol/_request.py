@@ -1,4 +1,4 @@
-"""A call -> the path and the body of its request; a PABX -> the headers of all."""
+"""Builds the request of a call, and the headers of all requests to a PABX."""
 
 import attrs
 
@@ -13,7 +13,7 @@ from digitro_async.settings import UnsetFields
 __all__ = ["Request", "build_headers", "build_request"]
 
 
-# Not frozen: made for every call, and that takes three times as long.
+# Not frozen: one is made for every call, and freezing triples the time for that.
 @attrs.define
 class Request:
     """One request to a PABX, ready to be sent: SECRETS AND PERSONAL DATA ARE OPEN.
@@ -30,15 +30,15 @@ class Request:
 def build_request(
     call: Call, channel_id: int | None, unset: UnsetFields = UnsetFields.NULL
 ) -> Request:
-    """Return the request that asks a PABX for a call.
+    """Return the request of a call.
 
     Args:
         call: The call; its class has a row in the command table.
-        channel_id: The event channel that the command belongs to.
+        channel_id: Id of the event channel that the command belongs to.
         unset: How fields that are None are written.
 
     Raises:
-        ConfigurationError: If there is no channel.
+        ConfigurationError: If ``channel_id`` is None.
     """
     if channel_id is None:
         raise ConfigurationError(
