@@ -1,4 +1,4 @@
-"""Calls: one class for each command, whose texts are kept where nothing shows them."""
+"""Call classes, one for each command, which show no text that a call holds."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
@@ -40,23 +40,23 @@ __all__ = [
 @call_class
 @attrs.frozen(kw_only=True, slots=False)
 class PredictiveCall(Call):
-    """A predictive call as the PABX is asked to make it.
+    """A predictive call, with its 13 documented fields.
 
-    The 13 documented fields (docs-pabx.digitro.com/api-10271002) under English names,
-    in the order of the documented example. All are text on the wire. The vendor has
-    published no list of values for most of them, so they are sent as given: nothing is
-    checked against a guess, and only ``route`` has a default ("normally the value 0").
+    The fields (docs-pabx.digitro.com/api-10271002) have English names and the order of
+    the documented example. All are text on the wire. The vendor has published no list
+    of values for most of them, so each value is sent as given: no value is checked
+    against a guess, and only ``route`` has a default text ("normally the value 0").
 
     Args:
-        device: The device the call is generated from.
-        device_password: Its password.
+        device: The extension that asks for the call.
+        device_password: The password of the device.
         route: The route to use.
         account: The user's account; normally unset.
-        account_password: The password that goes with the account; normally unset.
-        destination: The number to dial, exactly as the PABX shall get it.
+        account_password: The password of the account; normally unset.
+        destination: The number to dial, exactly as it is sent to the PABX.
         predictive_mode: Opaque; "0" in the example.
         user_data: Free text that travels with the call. Personal data.
-        caller_id: The originator's identity.
+        caller_id: The identity of the originator.
         call_progress_detection: Opaque; "1" in the example.
         reanswer_time: Opaque; "10" in the example, the unit is not published.
         destination_detection: Opaque; "1" in the example.
@@ -89,23 +89,23 @@ class PredictiveCall(Call):
 OWN_FIELDS: Final = tuple(
     field.name for field in attrs.fields(PredictiveCall) if field.name != "destination"
 )
-"""The fields that a row may have for itself, and that may have a default."""
+"""The fields that a contact row may give itself, and that may have a default."""
 
 OPTIONAL_FIELDS: Final[Mapping[str, str | None]] = {
     field.name: field.default
     for field in attrs.fields(PredictiveCall)
     if field.default is not attrs.NOTHING
 }
-"""The fields that a call does without, and the value of each then."""
+"""The fields that may be left out, each with the value it then has."""
 
 NEEDED_FIELDS: Final = tuple(name for name in OWN_FIELDS if name not in OPTIONAL_FIELDS)
-"""The fields that a row or a default must give."""
+"""The fields that a contact row or a default must give."""
 
 
 def problem_of_fields(values: Mapping[str, object]) -> str | None:
-    """Return what a call would refuse in some of its fields, naming the first.
+    """Return the problem of the first field that a call would refuse, or None.
 
-    The result is ``<field> <problem>`` and holds no value.
+    The problem is ``<field> <problem>`` and holds no value.
 
     Args:
         values: Fields of a call and their texts, wrapped or not.
@@ -115,7 +115,7 @@ def problem_of_fields(values: Mapping[str, object]) -> str | None:
         together = "".join(texts)
     except TypeError:  # not text
         together = "\0"
-    # One look at all of them is enough for nearly every row.
+    # One check of all texts together is enough for nearly every row.
     if together.isprintable() and len(together) <= MAX_TEXT and "" not in texts:
         return None
     opened_values = {name: opened(value) for name, value in values.items()}
@@ -123,10 +123,10 @@ def problem_of_fields(values: Mapping[str, object]) -> str | None:
 
 
 def check_field_names(names: Mapping[str, object]) -> None:
-    """Refuse names that are no field which a row or a default may give.
+    """Check that a contact row or a default may give the fields of these names.
 
     Raises:
-        ConfigurationError: If there is one; the text names it.
+        ConfigurationError: If it may not give one of them; the text names that one.
     """
     for name in names:
         if name not in OWN_FIELDS:
@@ -135,17 +135,16 @@ def check_field_names(names: Mapping[str, object]) -> None:
 
 
 def check_defaults(defaults: Mapping[str, object]) -> None:
-    """Refuse defaults of calls that no call could have.
-
-    Said once here, and not for each of a million contacts.
+    """Check that calls could have the defaults.
 
     Args:
-        defaults: Fields of a call and their texts, wrapped as a call wraps them: tools
-            show the locals of an error's frames.
+        defaults: Fields of a call and their texts, wrapped as a call wraps them.
 
     Raises:
-        ConfigurationError: If there is no such field, or its text can't be in a call.
+        ConfigurationError: If a call has no such field, or can't hold such a text.
     """
+    # Checked once here, so that an error doesn't come for each of a million contacts.
+    # The texts are wrapped because tools show the locals of an error's frames.
     if "destination" in defaults:
         raise ConfigurationError("destination can't have a default")
     check_field_names(defaults)

@@ -1,4 +1,4 @@
-"""DigitroClient: the way in."""
+"""The client, ``DigitroClient``, with which a program makes calls."""
 
 from collections.abc import Iterable
 from typing import Self
@@ -28,7 +28,7 @@ class DigitroClient:
     """Makes predictive calls over one or several PABX.
 
     Use it as ``async with``, or call ``aclose()`` yourself. One client belongs to one
-    event loop and may be used by any number of its tasks; they share its pace.
+    event loop and may be used by any number of tasks there; they share the PABX's cap.
 
     Example::
 
@@ -39,10 +39,10 @@ class DigitroClient:
         pabx: The PABX, or several with different names.
         retry: When a call that was provably not placed is sent again.
         pause: When a PABX is paused because of what it answers.
-        sessions: Connections to share with other clients; whoever made them closes
-            them. None opens its own and closes it.
+        sessions: A ``SessionManager`` to share with other clients; whoever made the
+            manager closes it. With None the client makes one, and closes it.
         transport: Another implementation of ``Transport``, in place of ``sessions``;
-            whoever made it closes it.
+            whoever made the transport closes it.
 
     Raises:
         ConfigurationError: If there is no PABX or two share a name, or both
@@ -60,7 +60,7 @@ class DigitroClient:
     ) -> None:
         if sessions is not None and transport is not None:
             raise ConfigurationError("give sessions or transport, not both")
-        # Beside a transport it opens nothing, and holds the client to one loop.
+        # Beside a transport, the manager opens nothing and ties the client to one loop.
         self._sessions = sessions or SessionManager()
         self._owns_sessions = sessions is None
         used = transport or self._sessions
@@ -69,7 +69,7 @@ class DigitroClient:
 
     async def __aenter__(self) -> Self:
         self._check_open()
-        with anyio.CancelScope():  # loads anyio's backend: not amid the calls, later
+        with anyio.CancelScope():  # loads anyio's backend, before any call
             await self._sessions.__aenter__()
         return self
 
@@ -92,10 +92,11 @@ class DigitroClient:
         pabx: str | None = None,
         max_wait: float | None = None,
     ) -> CallAccepted:
-        """Ask a PABX for one predictive call.
+        """Make one predictive call.
 
-        Safe to await inside a request handler: it shares the pace with everything
-        else this client sends, and fails at once where a PABX is paused.
+        It is safe to await this in a handler of a web server: the call waits for its
+        turn like every other call of this client, and fails at once where the PABX is
+        paused.
 
         Args:
             call: The call.
@@ -106,22 +107,24 @@ class DigitroClient:
             The acceptance: "command received", not "answered".
 
         Raises:
-            InvalidCallError: It can't be sent as it is.
-            NotSentError: Nothing left; it may be sent again. The class says why.
+            InvalidCallError: The call can't be sent as it is.
+            NotSentError: Nothing left this process; the call may be sent again. The
+                class of the error says why.
             RejectedError: The PABX refused this call.
             RefusedError: The PABX refused for a reason that is not this call's fault.
-            OutcomeUnknownError: It may have been placed; do not send it again blindly.
+            OutcomeUnknownError: The call may have been placed; do not send it again
+                blindly.
             ClientClosedError: The client was closed.
             WrongLoopError: The client belongs to another event loop.
-            ConfigurationError: The PABX can't be used as configured, or ``pabx`` or
-                ``max_wait`` is no such thing.
-            asyncio.CancelledError: It was cancelled; if it was on the wire the attempt
-                is cut off and counted as unknown, by what pauses a PABX too.
+            ConfigurationError: The PABX can't be used as configured, there is no PABX
+                of that name, or ``max_wait`` is no number of seconds.
+            asyncio.CancelledError: The task was cancelled. An attempt on the wire is
+                cut off and counts as unknown, also for the rules that pause a PABX.
         """
         self._check_open()
         self._sessions.check_usable()
         result = await self._dispatcher.submit(call, pabx=pabx, max_wait=max_wait)
-        del call  # it may be anything; tools show the locals of an error's frames
+        del call  # of any class; tools show the locals of an error's frames
         if isinstance(result.accepted, CallAccepted):
             return result.accepted
         error = result.error or OutcomeUnknownError()
@@ -133,10 +136,10 @@ class DigitroClient:
     def dispatch(
         self, calls: Calls, *, recorder: Recorder | None = None
     ) -> DispatchResults:
-        """Send many calls and get their results as they settle.
+        """Make many calls and give their results in order of completion.
 
-        ``calls`` is read lazily, as calls can be sent and results are taken. One
-        call's failure never touches another's.
+        ``calls`` is read only as fast as calls can be sent and results are taken. The
+        failure of one call never touches another call.
 
         Example::
 
@@ -147,8 +150,8 @@ class DigitroClient:
         Args:
             calls: Calls, or ``DispatchItem`` where a call names its PABX or carries a
                 key; any iterable or async iterable.
-            recorder: Told of every attempt, before and after it is made; what
-                ``Campaign`` keeps its ledger with.
+            recorder: The recorder that is told of every attempt, before and after the
+                attempt is made; that of a ``Campaign`` writes to its ledger.
 
         Raises:
             ClientClosedError: The client was closed.
@@ -157,33 +160,34 @@ class DigitroClient:
         return self._dispatcher.stream(calls, recorder)
 
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
-        """Send calls over another event channel from now on; connections stay open.
+        """Set the event channel of calls that start from now on.
 
-        Give a PABX that is made with ``channel_id=None`` its channel here, or change
-        the channel after the PABX closed the one before. Calls that wait for a channel
-        start, and a pause ends that came because the PABX did not find the one before.
+        Use it for a PABX that was made with ``channel_id=None``, or after a PABX closed
+        its event channel. Connections stay open, and calls that wait for a channel
+        start. A pause ends if its cause was that the PABX did not find the channel.
 
         Args:
-            channel_id: Id of the event channel; None where there is none now and one
-                will be given: calls wait for it, as long as their ``max_wait``. Where
-                nobody said so, a call without a channel fails at once.
-            pabx: Name of the PABX, None for every one.
+            channel_id: Id of the event channel. None says that an id will be given
+                later: until then calls wait, for ``max_wait`` at most. Without this
+                None, calls to a PABX that has no channel fail at once.
+            pabx: Name of the PABX, None for every PABX.
 
         Raises:
-            ConfigurationError: If there is no PABX of that name, or it is no such id.
+            ConfigurationError: If there is no PABX of that name, or ``channel_id`` is
+                no id.
         """
         self._check_open()
         self._dispatcher.set_channel_id(channel_id, pabx)
 
     def statistics(self) -> Statistics:
-        """Return a frozen snapshot of what each PABX is doing and did."""
+        """Return the counts and the state of each PABX at this moment."""
         return self._dispatcher.statistics()
 
     async def aclose(self) -> None:
-        """Start no call any more, let what is on the wire finish, then close.
+        """Start no further call, let the calls on the wire finish, then close.
 
-        Whoever iterates over results gets the last of them and then ``DrainedError``,
-        where the source was not read to its end.
+        An iteration over results gives the last results, and then raises
+        ``DrainedError`` unless the source of the calls is exhausted.
         """
         if self._closed:
             return

@@ -1,4 +1,4 @@
-"""What can go wrong, sorted by what may already have happened.
+"""The errors of this library, sorted by what may already have happened.
 
 ::
 
@@ -15,7 +15,7 @@
     │   ├── DrainedError                       the dispatcher was told to stop
     │   └── GateRefusedError                   a gate forbade the call
     ├── RejectedError                          400 402 409 410 413 414 422 451
-    ├── RefusedError                           the PABX or the set-up said no
+    ├── RefusedError                           refused, and not the call's fault
     │   ├── AuthenticationError                401
     │   ├── PermissionDeniedError              403
     │   ├── ChannelNotFoundError               404
@@ -29,12 +29,12 @@
     │   └── UnexpectedRedirectError            any 3xx
     └── LedgerError                            the record of a campaign
         ├── IllegalTransitionError             a step that the contact's state forbids
-        ├── ClaimLostError                     the contact is no longer this runner's
+        ├── ClaimLostError                     the contact is no longer this owner's
         ├── SchemaMismatchError                made by another version
         └── LedgerInUseError                   another process owns it
 
 No error's text, repr, arguments or cause holds a secret, a phone number or
-text sent by a server. They carry plain values and can be pickled.
+text sent by a server. An error carries plain values and can be pickled.
 """
 
 import enum
@@ -78,34 +78,34 @@ __all__ = [
 
 
 class Outcome(enum.StrEnum):
-    """What is known of one call once the library is done with it."""
+    """The final knowledge about one call."""
 
     ACCEPTED = "accepted"
     """The PABX received the command and gave a call id. Not "answered"."""
     REJECTED = "rejected"
-    """The PABX refused this call. Final."""
+    """The PABX refused this call; it would refuse it again."""
     REFUSED = "refused"
     """The PABX refused for a reason that is not this call's fault."""
     NOT_SENT = "not_sent"
-    """Provably nothing left this process. Safe to send again."""
+    """Provably nothing left this process; the call may be sent again."""
     UNKNOWN = "unknown"
-    """It may have been placed. Never sent again by the library."""
+    """The call may have been placed; the library never sends it again."""
     INVALID = "invalid"
-    """It could not be sent as it is."""
+    """The call can't be sent as it is."""
 
 
 class DigitroError(Exception):
-    """Base of everything this library raises.
+    """Base of all errors of this library.
 
     Attributes:
-        outcome: What is known of the call, or None where no call is meant.
+        outcome: Outcome of the call, None where the error is about no call.
         may_have_dialed: Whether a phone may have rung because of this call.
         pabx: Name of the PABX, where one was chosen.
-        status: HTTP status of the answer, where one was seen.
+        status: HTTP status of the answer, None where no answer began.
         reason: Code from a closed set, fit for a metric's label.
-        attempts: POSTs that were begun for this call.
-        detail: What the PABX wrote, masked: it may repeat a phone number.
-            ``detail.reveal()`` opens it. Lost when the error is pickled.
+        attempts: Number of POSTs that were begun for this call.
+        detail: Text that the PABX wrote with its answer, masked because the text may
+            repeat a phone number. ``detail.reveal()`` opens it; pickling drops it.
     """
 
     outcome: ClassVar[Outcome | None] = None
@@ -188,9 +188,9 @@ class PABXPausedError(NotSentError):
     """The PABX is paused.
 
     Attributes:
-        retry_after: Seconds until the library tries again by itself, or None
-            where somebody has to look and call ``resume``. While a probe is on the
-            wire: seconds until the next one, should that one fail.
+        retry_after: Seconds until the library sends a probe by itself, or None where
+            somebody must call ``resume``. While a probe is on the wire: seconds until
+            the next probe, in case this one fails.
     """
 
     retry_after: float | None = None
@@ -232,8 +232,8 @@ class ThrottledError(RefusedError):
     """The PABX asked for fewer calls.
 
     Attributes:
-        retry_after: Seconds the PABX asked to wait, a day at most, or None if it did
-            not say.
+        retry_after: Seconds that the PABX asked to wait, a day at most, or None if the
+            PABX asked for none.
     """
 
     retry_after: float | None = None

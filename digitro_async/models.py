@@ -1,4 +1,4 @@
-"""The values of the public API: a PABX, a call, and what became of it."""
+"""The values of the public API: a PABX, a call and its result."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -37,8 +37,9 @@ __all__ = [
 ]
 
 
+# Python refuses to write a number of thousands of digits; no channel id has a hundred.
 _LARGEST_CHANNEL = 10**100
-"""More digits than any channel has; Python refuses to write thousands of them."""
+"""Smallest number that is refused as a channel id."""
 
 
 def _header_value(_: object, field: Any, value: Any) -> None:
@@ -69,21 +70,21 @@ def _unset_fields(value: str | UnsetFields) -> UnsetFields:
 class PABX:
     """One telephone exchange and how to reach it.
 
-    The address is what counts for ``rate``, not the name: where several PABX have base
-    URLs with one host, port and path prefix, a client holds each of their caps for all
-    of them together, also for one that has no ``rate``.
+    A cap belongs to an address, not to a name: where several ``PABX`` have base URLs
+    with the same host, port and path prefix, a client keeps the cap of each for the
+    calls of all together, also for the calls of one that has no ``rate``.
 
     Args:
-        name: Your name for it, used in results, statistics and errors.
+        name: Your name for the PABX, used in results, statistics and errors.
         base_url: Scheme, host, port and, where a proxy adds one, a path prefix.
-        channel_id: Integer of the event channel that commands belong to; None where
-            it becomes known only later (``client.set_channel_id``).
-        api_key: Value of the ``x-api-key`` header; text is wrapped at once.
+        channel_id: Id of the event channel that commands belong to, an integer; None
+            where the id becomes known only later (``client.set_channel_id``).
+        api_key: Value of the ``x-api-key`` header; a text is wrapped in a ``Secret``.
         rate: Cap on calls, or None for no cap.
-        max_in_flight: Most calls on the wire at once; size it as rate x latency.
+        max_in_flight: Most calls in flight at once; it should be rate x latency.
         pool: How connections are kept.
         timeouts: Limits of one attempt.
-        tls: Whom to trust over https.
+        tls: The certificate or the authority to trust over https.
         unset_fields: How fields of a call that are None are written.
 
     Raises:
@@ -116,28 +117,30 @@ class PABX:
 
 @attrs.frozen
 class CommandAccepted:
-    """The PABX received a command. The answers to commands are of classes under this.
+    """The answer to a command that the PABX received.
+
+    The classes of the answers to single commands are derived from this one.
 
     Attributes:
-        raw: The whole answer, keys this library doesn't know included.
+        raw: The whole answer, with the keys that this library doesn't know.
     """
 
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)
 
     @property
     def call_id(self) -> str | None:
-        """The PABX's identity of a call, None where the answer gives none."""
+        """The call id, None where the answer gives none."""
         return None
 
 
 @attrs.frozen
 class CallAccepted(CommandAccepted):
-    """The PABX received the command. It does not mean ringing, let alone answered.
+    """The answer to a call that the PABX received. It doesn't say that a phone rang.
 
     Attributes:
-        call_id: The PABX's identity of the call: opaque text, compare it exactly. It
-            has spaces, slashes and colons, so encode it in paths and file names.
-        raw: The whole answer, keys this library doesn't know included.
+        call_id: The call id, an opaque text: compare it exactly. The text has spaces,
+            slashes and colons, so encode it in paths and file names.
+        raw: The whole answer, with the keys that this library doesn't know.
     """
 
     call_id: str
@@ -146,12 +149,12 @@ class CallAccepted(CommandAccepted):
 
 @attrs.frozen(kw_only=True)
 class DispatchItem:
-    """A call for ``dispatch`` with something to know it by.
+    """A call for ``dispatch``, with a key of yours and the PABX that must take it.
 
     Args:
         call: The call.
         pabx: Name of the PABX that must take it, or None for the least loaded.
-        key: Anything; it comes back in the result.
+        key: Your name for the call, any hashable value; it comes back in the result.
     """
 
     call: Call
@@ -161,12 +164,12 @@ class DispatchItem:
 
 @attrs.frozen
 class Timings:
-    """When the last attempt happened.
+    """The times of one call and its last attempt.
 
     Attributes:
-        sent_at: Unix time in seconds when the last attempt began, None without one.
-        waited: Seconds from being read to that moment (rate, pauses, retries).
-        latency: Seconds from that moment to the answer or the failure.
+        sent_at: Unix time in seconds when the last attempt began, None if none began.
+        waited: Seconds from reading the call to ``sent_at`` (cap, pauses, retries).
+        latency: Seconds from ``sent_at`` to the answer or the failure.
     """
 
     sent_at: float | None
@@ -176,17 +179,19 @@ class Timings:
 
 @attrs.frozen(kw_only=True)
 class CallResult:
-    """What became of one dispatched call.
+    """The result of one call that ``dispatch`` read.
 
     Attributes:
-        call: The call itself, the very object that was given, of its own class.
-        outcome: What is known of it.
-        call_id: The PABX's call id where it was accepted.
-        error: Why it was not, ready to be raised; None where it was accepted.
-        pabx: Name of the PABX that had it last, None if it got to none.
-        attempts: POSTs that were begun.
-        timings: When.
-        key: The key of its ``DispatchItem``.
+        call: The call, the same object that the source gave.
+        outcome: The final knowledge about the call.
+        call_id: The call id, None where the call was not accepted.
+        error: The error, ready to be raised; None where the call was accepted.
+        pabx: Name of the PABX that had the call last, None where none had it.
+        attempts: Number of POSTs that were begun.
+        timings: When the call was read, sent and answered.
+        key: The key of the call's ``DispatchItem``, None without one.
+        accepted: The answer of the PABX, of the command's own class; None where the
+            call was not accepted.
     """
 
     call: Any

@@ -1,11 +1,10 @@
-"""Wrappers that keep secrets and people out of logs by themselves.
+"""Wrappers that keep secrets and personal data out of logs.
 
 A :class:`Secret` or :class:`Personal` shows a mask wherever Python turns values
-into text, and refuses to be pickled. ``reveal()`` is called in one place of this
-library: where the bytes of a request are written.
+into text, and refuses to be pickled. ``reveal()`` returns the text itself.
 
-What is masked and why: OWASP Logging Cheat Sheet ("Data to exclude"), and for
-phone numbers, tax numbers and names Brazil's LGPD (Lei 13.709/2018, art. 5 and 6).
+The sources of the choice: OWASP Logging Cheat Sheet ("Data to exclude") and, for phone
+numbers, tax numbers and names, Brazil's LGPD (Lei 13.709/2018, art. 5 and 6).
 """
 
 import hmac
@@ -17,7 +16,7 @@ MASK = "***"
 
 
 class Masked:
-    """What never shows the text that it holds, and refuses to be pickled."""
+    """Base of objects that never show the texts they hold, and can't be pickled."""
 
     __slots__ = ()
 
@@ -39,12 +38,12 @@ class Masked:
     def __reduce_ex__(self, protocol: object) -> Never:
         raise TypeError(f"{type(self).__name__} can't be pickled")
 
-    def __getstate__(self) -> Never:  # object's own would return the text
+    def __getstate__(self) -> Never:  # that of ``object`` would return the text
         raise TypeError(f"{type(self).__name__} can't be pickled")
 
 
 class _MaskedText(Masked):
-    """One text that never shows itself."""
+    """A wrapper that never shows the one text it holds."""
 
     __slots__ = ("_text",)
 
@@ -55,7 +54,7 @@ class _MaskedText(Masked):
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text itself."""
+        """Return the wrapped text."""
         return self._text
 
     def __bool__(self) -> bool:

@@ -26,11 +26,11 @@ __all__ = [
 
 
 class UnsetFields(enum.StrEnum):
-    """How a field that was left at None is written.
+    """How a field that is None is written.
 
-    The vendor says of CONTA and SENHA that they may be null
-    (docs-pabx.digitro.com/api-10271002) and of other fields nothing. Writing null
-    for all of them is this library's GUESS; ``OMIT`` is the other reading.
+    The vendor says that CONTA and SENHA may be null
+    (docs-pabx.digitro.com/api-10271002) and says nothing about other fields. To write
+    null for all of them is this library's GUESS; ``OMIT`` leaves them out instead.
     """
 
     NULL = "null"
@@ -40,16 +40,16 @@ class UnsetFields(enum.StrEnum):
 @quiet_init
 @attrs.frozen
 class RateLimit:
-    """At most ``calls`` in any window of ``per`` seconds, as the PABX sees it.
+    """A cap: at most ``calls`` in any window of ``per`` seconds, at the PABX.
 
-    Starts are spaced evenly: 50 a second is one every 20 ms, never 50 at once.
+    Calls start at even distances: 50 a second are one every 20 ms, never 50 at once.
 
     Args:
         calls: Most calls in a window.
         per: Length of the window in seconds.
 
     Raises:
-        ConfigurationError: If either is not above zero.
+        ConfigurationError: If ``calls`` or ``per`` is not above zero.
     """
 
     calls: int = attrs.field(validator=positive)
@@ -62,17 +62,17 @@ class PoolSettings:
     """How connections to one PABX host are kept.
 
     Args:
-        reuse: Whether calls share kept-alive connections. False opens a fresh one
-            for every call: slower, and free of stale answers.
-        idle_seconds: How long an idle connection is kept. Keep it below the PABX's
+        reuse: Whether calls share kept-alive connections. False opens a new connection
+            for every call: slower, but no call can get an earlier call's answer.
+        idle_seconds: Seconds that an idle connection is kept. Stay below the PABX's
             own limit, which the vendor does not publish.
-        max_connections: Most connections to the host, or None to be bound by
-            ``max_in_flight`` alone.
+        max_connections: Most connections to the host; with None only
+            ``max_in_flight`` bounds them.
         rest: Seconds that a connection rests before it is used again, as long as there
-            are others. An answer that nobody asked for shows itself meanwhile, and is
-            not taken for the next call's. It takes about rate x ``rest`` more
-            connections; without a cap, one more for each call on the wire. None is
-            0.1 s for a PABX with a cap, and no rest for one without.
+            are others. An answer that nobody asked for arrives during the rest, and is
+            not taken for the answer to the next call. Rests take about rate x ``rest``
+            more connections; without a cap, one more for each call on the wire. None
+            means 0.1 s for a PABX with a cap, and no rest for a PABX without one.
 
     Raises:
         ConfigurationError: If a number is out of range.
@@ -94,13 +94,13 @@ class TimeoutSettings:
     """Limits of one attempt, in seconds; waiting for a rate slot is not counted.
 
     Args:
-        total: The whole attempt, from asking for a connection to the answer's end.
+        total: The whole attempt, from asking for a connection to the end of the answer.
         connect: Getting a connection, the wait for a pooled one included.
-        sock_connect: One TCP connect.
+        sock_connect: Opening one TCP connection.
         sock_read: Longest silence while the answer is awaited or read.
 
     Raises:
-        ConfigurationError: If one is not above zero.
+        ConfigurationError: If a limit is not above zero.
     """
 
     total: float = attrs.field(default=30.0, validator=positive_seconds)
@@ -123,16 +123,16 @@ def _fingerprint(value: str | bytes | None) -> bytes | None:
 @quiet_init
 @attrs.frozen(kw_only=True)
 class TLSSettings:
-    """Whom to trust over https. Verification can't be turned off.
+    """The certificate or the authority to trust over https, which is always verified.
 
-    Give one of the two: a fingerprint is taken whoever signed it, so an authority
-    beside it would check nothing.
+    Give only one of the two: a certificate with the fingerprint is accepted whoever
+    signed it, so an authority beside the fingerprint would check nothing.
 
     Args:
         ca_file: PEM file with the certificate authority to trust instead of the
-            system's, for a PABX with a private one.
+            system's, for a PABX whose certificate a private authority signed.
         fingerprint: SHA-256 of the PABX's own certificate, as bytes or hex (with or
-            without colons): accepted whoever signed it.
+            without colons).
 
     Raises:
         ConfigurationError: If the fingerprint is not 32 bytes long, or both are given.
@@ -154,26 +154,26 @@ class TLSSettings:
 @quiet_init
 @attrs.frozen(kw_only=True)
 class RetrySettings:
-    """When a call that provably was not placed is sent again.
+    """When a call that provably was not placed is sent again, and after which wait.
 
-    Only NOT_SENT and a throttle (429) are ever repeated. The quota follows the AWS
-    SDK's standard mode: a retry costs, an accepted call gives a little back, so a
-    PABX that is down soon stops being retried.
+    Only a call that was not sent or got a throttle (429) is ever sent again. The quota
+    follows the standard mode of the AWS SDKs: a retry takes from the quota, an accepted
+    call gives a little back, so retries soon end at a PABX that is down.
 
-    A throttle also holds its PABX back, for all calls and whatever is left of attempts
+    A throttle also makes all other calls to its PABX wait, whatever is left of attempts
     and quota: for its Retry-After or, without one, for a back-off that doubles with
-    each throttle until a call is accepted. Its limits are the delays here, too.
+    each throttle until a call is accepted. The delays here limit this wait, too.
 
     Args:
         max_attempts: Attempts for one call, the first included.
-        base_delay: Longest first back-off in seconds; it doubles with each attempt
-            and is drawn evenly between zero and that (full jitter). A PABX that
-            throttles is held back for at least half of it.
+        base_delay: Longest first back-off in seconds. This limit doubles with each
+            attempt, and a back-off is drawn evenly between zero and the limit (full
+            jitter). The wait after a throttle is at least half of the limit.
         max_delay: Longest back-off in seconds.
-        max_retry_after: Longest Retry-After that is honoured, in seconds; a longer
-            one counts as this.
-        quota: Size of the retry bucket of one PABX.
-        cost: What one retry takes from the bucket.
+        max_retry_after: Longest Retry-After that is kept to, in seconds; a longer one
+            counts as this number.
+        quota: Size of the retry quota of one PABX.
+        cost: Part of the quota that one retry takes.
 
     Raises:
         ConfigurationError: If a number is out of range.
@@ -190,22 +190,22 @@ class RetrySettings:
 @quiet_init
 @attrs.frozen(kw_only=True)
 class PauseSettings:
-    """When a PABX is paused because of what it answers.
+    """When a PABX is paused because of its answers, and for how long.
 
     A pause after unknown or unsent calls ends by itself: after ``first_pause``
     seconds one call is let through as a probe, and each probe that fails or is
     cancelled doubles the pause. A call that its caller cuts off while it is on the
     wire (``asyncio.timeout``) counts as unknown. A pause after 401, 403, 404, a
-    redirect or a run of rejections lasts until somebody calls ``resume``: the set-up is
-    wrong, and dialling on would burn the list. A throttle (429) is no pause of this
-    kind, see ``RetrySettings``.
+    redirect or many rejections in a row lasts until somebody calls ``resume``: the
+    set-up is wrong, and further calls would use up the list for nothing. A throttle
+    (429) is no pause, see ``RetrySettings``.
 
     Args:
-        unknown_run: Unknown outcomes in a row that pause the PABX.
+        unknown_run: Number of unknown outcomes in a row that pauses the PABX.
         unknown_budget: Most unknown outcomes among the last ``unknown_window`` calls.
-        unknown_window: Calls that ``unknown_budget`` looks back on.
-        not_sent_run: Calls in a row that could not be sent that pause the PABX.
-        rejected_run: Rejections in a row that pause the PABX.
+        unknown_window: Number of last calls to which ``unknown_budget`` applies.
+        not_sent_run: Number of calls in a row, none of them sent, that pauses the PABX.
+        rejected_run: Number of rejections in a row that pauses the PABX.
         first_pause: Seconds of the first pause.
         max_pause: Seconds of the longest pause.
         wait_for_resume: Whether ``dispatch`` waits for ``resume`` when every PABX
