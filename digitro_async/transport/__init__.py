@@ -1,4 +1,4 @@
-"""I/O: the only importer of aiohttp's client."""
+"""I/O: sends requests; the only package that imports aiohttp's client."""
 
 from digitro_async.transport._direct import LeanSessionManager
 from digitro_async.transport._sessions import SessionManager

@@ -1,4 +1,4 @@
-"""Sockets that leave nothing behind when they are closed, and whom TLS trusts."""
+"""Makes sockets that drop unsent data when they are closed, and the option for TLS."""
 
 import socket
 import ssl
@@ -13,7 +13,7 @@ from digitro_async.settings import TLSSettings
 __all__ = ["abortive_sockets", "tls_of"]
 
 _LONGEST_USER_TIMEOUT: Final = 2**31 - 1
-"""Milliseconds, 24 days: more is refused by ``setsockopt``, and no socket made."""
+"""Most milliseconds that ``setsockopt`` takes, 24 days."""
 
 
 def abortive_sockets(total: float) -> Any:
@@ -24,8 +24,8 @@ def abortive_sockets(total: float) -> Any:
     """
     # A closed socket normally goes on delivering what the kernel still holds: a POST
     # that timed out here could ring a phone many seconds later, even after the process
-    # was killed. RST instead of FIN drops it; TCP_USER_TIMEOUT (RFC 5482; Linux) bounds
-    # how long sent data may stay unacknowledged.
+    # was killed. RST instead of FIN drops that data; TCP_USER_TIMEOUT (RFC 5482;
+    # Linux) bounds how long sent data may stay unacknowledged.
     user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
     milliseconds = int(min(max(1.0, total * 1000), _LONGEST_USER_TIMEOUT))
 
@@ -45,7 +45,7 @@ def abortive_sockets(total: float) -> Any:
 
 
 def tls_of(tls: TLSSettings) -> Any:
-    """Return the value of aiohttp's ``ssl``: it always verifies.
+    """Return the value of aiohttp's option ``ssl``; every value verifies the PABX.
 
     Raises:
         ConfigurationError: If the file of the certificate authority can't be read.

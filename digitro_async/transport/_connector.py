@@ -1,4 +1,4 @@
-"""Connections that die at once when closed, and pools that check before they reuse."""
+"""Pools that check a connection before each use, and drop its data on closing."""
 
 import asyncio
 import select
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 __all__ = ["CheckedConnector", "make_connector"]
 
 DEFAULT_REST = 0.1
-"""Seconds that connections to a PABX with a cap rest: five more at 50 calls/s."""
+"""Seconds of rest at a PABX with a cap: five more connections at 50 calls/s."""
 
 
 class CheckedConnector(aiohttp.TCPConnector):
     """A pool that reuses a connection only after a rest, and only while it is quiet.
 
-    Bytes that arrive on an idle connection are either its end or an answer that
-    nobody asked for, which would be taken for the next call's answer. Both are seen
-    here before the next call is sent, so nothing is lost: another connection is taken.
-    On a connection made a moment ago they mean that there is no use in trying again
-    at once: the attempt ends, unsent.
+    An idle connection can be read when it has ended, or when an answer came that
+    nobody asked for and that would be taken for the next call's answer. The pool finds
+    both before the next call is sent, and takes another connection: nothing is lost.
+    When a connection that was just opened can be read, the attempt ends, unsent:
+    another connection would be no better.
 
-    The connection that was given back first is taken first, so each rests as long as
-    can be. Where all rest still, a new one is made, unless there is one for every call
-    on the wire already, and as many as a cap lets come meanwhile.
+    The connection that was given back first is taken first, so that each rests as long
+    as possible. Where all idle ones still rest, a new connection is opened, unless at
+    least as many rest as calls are on the wire and as a cap lets start in one rest.
 
     Args:
-        options: Of ``aiohttp.TCPConnector``.
+        options: Options of ``aiohttp.TCPConnector``.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -50,11 +50,11 @@ class CheckedConnector(aiohttp.TCPConnector):
         self._made: ResponseHandler | None = None
 
     def serve(self, rate: RateLimit | None, rest: float | None) -> None:
-        """Let connections rest as suits one more PABX at this host.
+        """Set the rest of connections for one more PABX at this host.
 
         Args:
-            rate: Its cap.
-            rest: Seconds, None for what suits the cap.
+            rate: The cap of the PABX, None where it has none.
+            rest: Seconds of rest, None for the default with this cap.
         """
         if rest is None:
             rest = 0.0 if rate is None else DEFAULT_REST
@@ -72,18 +72,18 @@ class CheckedConnector(aiohttp.TCPConnector):
         """Return a connection on which nothing waits to be read.
 
         Raises:
-            aiohttp.ClientConnectionError: If something waits on a new one.
+            aiohttp.ClientConnectionError: If a new connection can be read.
         """
         while True:
             if self._state.must_sweep:
                 self._sweep()
-            # aiohttp looks in the pool too, a step further: nearly always one is there.
+            # aiohttp looks in the pool too, but later; nearly always one is there.
             key = req.connection_key
             connection = None if req.proxy else await self._get(key, traces)
             if connection is None:
                 connection = await super().connect(req, traces, timeout)
             protocol: Any = connection.protocol
-            # Nothing else runs between the making of a connection and this line.
+            # No other task runs between the opening of a connection and this line.
             is_new, self._made = protocol is self._made, None
             if protocol is not None and _is_quiet(protocol, is_new=is_new):
                 return connection
@@ -96,22 +96,20 @@ class CheckedConnector(aiohttp.TCPConnector):
                 raise aiohttp.ClientConnectionError("it spoke or ended unasked")
 
     async def close(self, *, abort_ssl: bool = False) -> None:
-        """Close all connections; what is still buffered is not delivered."""
-        # Those that are only watched are in no list of aiohttp's.
+        """Close all connections, and drop the data that they still buffer."""
+        # Retired connections that are watched are in no list of aiohttp's.
         for protocol in (*self._acquired, *self._state.open):
             protocol.abort()
         await super().close(abort_ssl=abort_ssl)
-        await asyncio.sleep(0)  # they are told of their end in the loop's next turn
+        await asyncio.sleep(0)  # the loop calls connection_lost in its next round
 
     def _get_rested(
         self, key: "ConnectionKey", traces: "list[Trace]"
     ) -> "Coroutine[Any, Any, Connection | None]":
-        """Return the connection that rested longest, None where a new one is made.
-
-        It stands for ``_get`` where connections rest: others need not pay for that.
-        """
+        """Return the connection that rested longest, None where a new one is opened."""
+        # It replaces _get only in pools where connections rest: others are faster so.
         idle, rest = self._conns.get(key), self._rest
-        if self._state.was_breached:  # it may do so again
+        if self._state.was_breached:  # the PABX may break the protocol again
             rest = max(rest, self._state.watch_seconds)
         if idle and monotonic() - idle[0][1] < rest and self._has_room(len(idle)):
             return _nothing()
@@ -122,14 +120,14 @@ class CheckedConnector(aiohttp.TCPConnector):
             self._get = self._get_rested  # type: ignore[method-assign]  # see there
 
     def _has_room(self, resting: int) -> bool:
-        """Whether one more may be made although some rest."""
+        """Whether one more connection may be opened although some rest."""
         busy = len(self._acquired)
         if self._limit and resting + busy >= self._limit:
             return False
         return self._state.was_breached or resting < max(self._spare, busy)
 
     def _sweep(self) -> None:
-        """Take retired connections out of the pool; they are closed by themselves."""
+        """Take retired connections out of the pool; each closes after its watch."""
         self._state.must_sweep = False
         self._let_rest()
         for key, idle in list(self._conns.items()):
@@ -168,12 +166,13 @@ class CheckedConnector(aiohttp.TCPConnector):
 
 
 async def _nothing() -> None:
-    """Return None, awaited."""
+    """Return None in place of a connection."""
 
 
 async def _let_it_read(protocol: TrackedProtocol) -> None:
-    """Let the loop read what waits: an answer that nobody asked for is a breach."""
-    for _ in range(3):  # asyncio's loops read within two turns, libuv's within three
+    """Let the loop read the bytes that wait on a connection."""
+    # An answer that nobody asked for is then found to be a protocol violation.
+    for _ in range(3):  # asyncio's loops read within two rounds, libuv's within three
         if not protocol.is_connected():
             return
         await asyncio.sleep(0)
@@ -186,7 +185,7 @@ def _is_retired(protocol: Any) -> bool:
 
 def _is_quiet(protocol: Any, *, is_new: bool) -> bool:
     transport = protocol.transport
-    # Whoever waited for a place may be given one that was retired in the meantime.
+    # A call that waited for a connection may get one that was retired meanwhile.
     if transport is None or protocol.should_close or protocol.is_retired:
         return False
     if is_new and transport.get_extra_info("sslcontext") is not None:
@@ -195,10 +194,8 @@ def _is_quiet(protocol: Any, *, is_new: bool) -> bool:
 
 
 def _watch(transport: Any) -> Callable[[int], Any]:
-    """Return what says, after so many ms at most, whether something waits to be read.
-
-    Made once for a connection: making it takes longer than asking it.
-    """
+    """Return a function that tells, within a number of ms, if a socket can be read."""
+    # Made once for each connection: to make it takes longer than to call it.
     sock = None if transport is None else transport.get_extra_info("socket")
     if sock is None:
         return lambda _: False
@@ -217,7 +214,7 @@ def make_connector(pool: PoolSettings, total: float, tls: Any) -> CheckedConnect
     Args:
         pool: How connections are kept.
         total: Seconds of one whole attempt.
-        tls: What ``tls_of`` returned.
+        tls: The result of ``tls_of``.
     """
     how = (
         {"keepalive_timeout": pool.idle_seconds}

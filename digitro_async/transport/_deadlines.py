@@ -1,4 +1,4 @@
-"""One timer for all attempts that have the same time limit, and a last look."""
+"""Deadlines of attempts: one timer for all with the same limit, and a last look."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,33 +9,34 @@ __all__ = ["Deadlines", "LastLook"]
 
 _Task = asyncio.Task[Any]
 
+# In each round the loop asks which sockets can be read. Three rounds are enough to read
+# one, to wake the task that waits for it and to let that task go on.
 LOOKS: Final = 5
-"""Turns of the loop in a last look. In each it asks which sockets can be read; three
-are enough to read one, to wake who waits for it and to let that one go on."""
-
+"""Rounds of the loop in a last look."""
 
 LATE: Final = 0.01
 """Seconds by which a timer may be late on a loop that is only busy."""
 
+# While its timer was late the loop stood still, and it may have sent the request of an
+# attempt only at the end of that time.
 PATIENCE: Final = 10
-"""How much longer than its timer was late an attempt may go on. The loop stood still
-for longer than that, and may have sent the attempt's request only now."""
+"""Factor: an attempt goes on for this many times what its timer was late."""
 
 MOST_TIMES: Final = 5
-"""How often one attempt may go on so; each time the loop stood still once more."""
+"""Most times that one attempt goes on, each after the loop stood still again."""
 
 
 class LastLook:
-    """Does something after the loop has looked at what lies ready to be read.
+    """Delays an action until the loop has read the bytes that lie ready.
 
-    A loop that was kept from running (by a callback that took long, by the system that
-    stopped the process) finds its timers due before it has looked at its sockets, or
-    before anybody was woken by what it read there. An answer that lies ready came in
-    time, as far as anybody can tell.
+    A loop that was kept from running (by a callback that took long, or by the system,
+    which stopped the process) finds its timers due before it looks at its sockets, or
+    before it wakes the tasks that wait for bytes from them. An answer that lies ready
+    then may have come in time, and counts as if it had.
 
     Args:
         loop: The running loop.
-        act: What is done.
+        act: The action.
     """
 
     __slots__ = ("_act", "_handle", "_left", "_loop")
@@ -47,7 +48,7 @@ class LastLook:
         self._handle = loop.call_soon(self._look)
 
     def cancel(self) -> None:
-        """Do nothing any more."""
+        """Drop the action."""
         self._handle.cancel()
 
     def _look(self) -> None:
@@ -59,47 +60,46 @@ class LastLook:
 
 
 class Deadlines:
-    """Cancels tasks whose time has run out; their owner turns that into a time-out.
+    """Cancels each task whose time has run out; the task makes a timeout of that.
 
-    ``asyncio.timeout`` does the same with a timer for each. Here attempts end in the
-    order in which they began, so one timer, set for the oldest, is enough: 5 % of the
-    instructions of a call.
-
-    Where the loop stood still until after an end, the attempt goes on for a while: what
-    the loop did not look at was not the PABX's silence. Then there is a last look.
+    Where the loop stood still until after a deadline, the attempt goes on for a while,
+    because the PABX may have answered in that time. Then there is a last look.
 
     Args:
-        seconds: From ``start`` to the cancellation.
+        seconds: Seconds from ``start`` to the cancellation.
     """
+
+    # asyncio.timeout does the same with a timer for each task. Here attempts end in the
+    # order in which they began, so one timer, set for the oldest, is enough: this saves
+    # 5 % of the instructions of a call.
 
     __slots__ = ("_ends", "_loop", "_overdue", "_seconds", "_timer")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
-        self._ends: dict[_Task, float] = {}  # in the order of their ends
-        self._overdue: dict[_Task, object] = {}  # since which timer
+        self._ends: dict[_Task, float] = {}  # in the order of their deadlines
+        self._overdue: dict[_Task, object] = {}  # the mark of the timer of each
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, task: _Task) -> None:
-        """Let the task's time run; it has only one running at a time."""
+        """Start the time of a task, for which no other time is running."""
         end = self._loop.time() + self._seconds
         self._ends[task] = end
         if self._timer is None:
             self._timer = self._loop.call_at(end, self._expire)
 
     def stop(self, task: _Task) -> bool:
-        """Stop the task's time; True where it had run out and the task was cancelled.
+        """Stop the time of a task; return whether it ran out and cancelled the task.
 
-        The task then has one cancellation more than it was asked for from elsewhere:
-        ``task.uncancel()`` takes it back.
+        A task that was cancelled by its time takes that back: ``task.uncancel()``.
         """
         if self._ends.pop(task, None) is not None:
             return False
         return self._overdue.pop(task, None) is None
 
     def close(self) -> None:
-        """Give the timer up where nobody needs it; what goes on keeps its end."""
+        """Cancel the timer, unless an attempt still has a deadline."""
         if self._timer is not None and not self._ends:
             self._timer.cancel()
             self._timer = None
@@ -118,18 +118,19 @@ class Deadlines:
         for task in due:
             del self._ends[task]
             self._overdue[task] = since
-        self._judge(since, due, late, MOST_TIMES)
+        self._end(since, due, late, MOST_TIMES)
 
-    def _judge(
+    def _end(
         self, since: object, due: Sequence[_Task], late: float, times: int
     ) -> None:
         """Cancel tasks at once, after a last look, or after they went on for a while.
 
         Args:
-            since: What their end is known by, should they stop and start anew.
+            since: The mark of the timer that found the tasks due. A task whose time was
+                stopped meanwhile doesn't have the mark any more.
             due: The tasks.
-            late: Seconds since the end of the first.
-            times: How often they may still go on.
+            late: Seconds since the deadline of the first task.
+            times: Number of times that the tasks may still go on.
         """
         if not late:
             self._cancel(since, due)
@@ -143,10 +144,10 @@ class Deadlines:
         self, since: object, due: Sequence[_Task], end: float, times: int
     ) -> None:
         left = [task for task in due if self._overdue.get(task) is since]
-        self._judge(since, left, self._loop.time() - end, times)
+        self._end(since, left, self._loop.time() - end, times)
 
     def _cancel(self, since: object, due: Sequence[_Task]) -> None:
-        """Cancel those whose time was not stopped meanwhile."""
+        """Cancel the tasks whose time was not stopped meanwhile."""
         for task in due:
             if self._overdue.get(task) is since:
                 del self._overdue[task]

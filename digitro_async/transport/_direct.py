@@ -1,9 +1,9 @@
-"""LeanSessionManager: the same pools, with an HTTP exchange that does only this POST.
+"""The direct way to send: on aiohttp's pooled connections, without its sessions.
 
 aiohttp's connector makes, checks, pools and closes the connections, and its parser
-reads the answers; the ``ClientSession`` between is left out: a fifth of what the
-transport takes since requests are prepared. So tools that hook into sessions, or stand
-in for them in tests, see nothing of these calls.
+reads the answers. The ``ClientSession`` between them is left out, a fifth of the work
+of the transport. So tools that hook into sessions, or that replace sessions in tests,
+see nothing of these calls.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ __all__ = ["LeanSessionManager"]
 
 @attrs.frozen
 class _DirectEndpoint(Endpoint):
-    """What every call to one PABX has in common.
+    """An endpoint of the direct way.
 
     Attributes:
-        request: Tells the connector where to connect; never sent itself.
-        composers: Return the whole request for a content, for each path.
-        answer: The class of the answers.
-        phases: Limits of getting a connection.
-        read_timeout: Most seconds of silence, None where the total ends it first.
+        request: Request that tells the connector where to connect; it is never sent.
+        composers: Request builder for each path; it returns a whole request.
+        answer: Class of the answers.
+        phases: Time limits for getting a connection.
+        read_timeout: Most seconds of silence, None where the deadline comes first.
     """
 
     request: aiohttp.ClientRequest
@@ -45,11 +45,11 @@ class _DirectEndpoint(Endpoint):
 
 
 class LeanSessionManager(SessionManager):
-    """A ``SessionManager`` that goes without aiohttp's sessions: a seventh less CPU.
+    """A ``SessionManager`` without aiohttp's sessions, which takes a seventh less CPU.
 
-    It makes the same promises and passes the same tests, but it talks to aiohttp's
-    connections itself, so a new release of aiohttp may break it sooner: that is why it
-    has to be asked for::
+    It makes the same promises and passes the same tests. It uses aiohttp's connections
+    itself, so a new release of aiohttp may break it sooner: that is why a program has
+    to ask for it::
 
         async with LeanSessionManager() as sessions:
             async with DigitroClient(pabx, sessions=sessions) as client: ...
@@ -88,7 +88,7 @@ class LeanSessionManager(SessionManager):
 
 
 async def _connect(endpoint: _DirectEndpoint, evidence: Evidence) -> Any:
-    """Return a connection, out of the pool or new."""
+    """Return a connection, from the pool or new."""
     session = endpoint.session
     assert session.connector is not None  # noqa: S101 - for the type checker
     traces = [Trace(session, config, evidence) for config in session.trace_configs]  # type: ignore[arg-type]  # any context will do
@@ -106,7 +106,7 @@ async def _connect(endpoint: _DirectEndpoint, evidence: Evidence) -> Any:
 async def _ask(
     endpoint: _DirectEndpoint, connection: Any, request: Request, evidence: Evidence
 ) -> Answer:
-    """Write the request and return the answer."""
+    """Send a request on a connection and return the answer."""
     protocol = connection.protocol
     protocol.set_response_params(
         read_until_eof=True,

@@ -1,4 +1,4 @@
-"""What all requests to one PABX have in common: session, address, deadlines."""
+"""The endpoint of a PABX: session, addresses and deadlines of all its requests."""
 
 from collections.abc import Callable
 from http.cookies import SimpleCookie
@@ -18,19 +18,19 @@ from digitro_async.transport._prepared_request import is_supported, request_clas
 __all__ = ["Endpoint", "PerPath", "open_endpoint"]
 
 MOST_PATHS: Final = 64
-"""Paths that one endpoint keeps something for: each command has one on each channel."""
+"""Most paths that one endpoint keeps: one for each command and channel."""
 
 _Made = TypeVar("_Made")
 
 
 class PerPath(dict[str, _Made]):
-    """Keeps what is made for each path of the requests to one PABX.
-
-    When it is full it begins anew: channels come and go, and commands are few.
+    """Keeps one value for each path of the requests to a PABX, and makes a missing one.
 
     Args:
-        make: Makes it of a path.
+        make: Makes the value for a path.
     """
+
+    # A full mapping is emptied: channels come and go, and commands are few.
 
     def __init__(self, make: Callable[[str], _Made]) -> None:
         super().__init__()
@@ -44,8 +44,9 @@ class PerPath(dict[str, _Made]):
         return made
 
 
+# aiohttp rounds longer timeouts up to whole seconds, by default those above 5 s.
 _NEVER_ROUNDED: Final = float("inf")
-"""aiohttp rounds timeouts above 5 s up to whole seconds; ours end when they say."""
+"""Seconds above which aiohttp rounds timeouts up."""
 
 
 @attrs.frozen
@@ -53,10 +54,10 @@ class Endpoint:
     """Everything prepared for requests to one PABX, of any command and channel.
 
     Attributes:
-        session: Sends them.
-        urls: Where the requests for a path are POSTed to.
-        deadlines: Ends them.
-        is_plain: Whether its requests have nothing of their own but path and content.
+        session: Session that sends the requests.
+        urls: URL of the requests for each path.
+        deadlines: Deadlines of the attempts.
+        is_plain: Whether the requests differ in nothing but path and content.
     """
 
     session: aiohttp.ClientSession
@@ -70,7 +71,7 @@ def open_endpoint(pabx: PABX, connector: aiohttp.TCPConnector) -> Endpoint:
 
     Args:
         pabx: The PABX.
-        connector: Its connections; whoever made them closes them.
+        connector: The pool of connections; whoever made the pool closes it.
     """
     traces = [make_pool_trace()] if pabx.pool.max_connections else []
     session = aiohttp.ClientSession(
@@ -92,7 +93,9 @@ def open_endpoint(pabx: PABX, connector: aiohttp.TCPConnector) -> Endpoint:
 
 
 class _NoCookies(aiohttp.DummyCookieJar):
-    """Keeps no cookie; aiohttp's own makes a new empty collection for each call."""
+    """Keeps no cookie, and gives the same empty collection to all calls."""
+
+    # aiohttp's own class makes a new empty collection for each call.
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,8 +106,8 @@ class _NoCookies(aiohttp.DummyCookieJar):
 
 
 def _client_timeout(limits: TimeoutSettings) -> aiohttp.ClientTimeout:
-    # The total is kept by Deadlines, for all calls with one timer. A phase limit at or
-    # above it can't end first, so it isn't armed.
+    # Deadlines keeps the total, with one timer for all calls. The limit of a phase that
+    # is not below the total can't end first, so aiohttp gets no timer for that phase.
     def below_total(limit: float) -> float | None:
         return limit if limit < limits.total else None
 

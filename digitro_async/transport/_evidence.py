@@ -1,16 +1,17 @@
-"""What tells how far an attempt came: a body that says when it is about to be written.
+"""Sets the evidence of an attempt when its request is about to be written.
 
 aiohttp keeps the head of a request in a buffer until the body's first bytes, and asks
 the body itself to write them. So nothing of a request can leave before aiohttp calls
-``write_with_length`` of the body we hand it. Ours raises its flag there, first thing,
-and requests of our own (``_request``) raise it before their only write:
+``write_with_length`` of the body. ``EvidencePayload`` sets ``request_started`` there,
+before all else, and prepared requests set the flag before their only write:
 
-* a lowered flag proves that not a byte of the request left;
-* a raised one proves nothing, so without a usable answer the call is unknown.
+* while the flag is not set, not a byte of the request has left;
+* once the flag is set, the request may have left, so without a usable answer the call
+  is unknown.
 
 Two general trace hooks (``on_request_headers_sent``, ``on_request_chunk_sent``) say the
-same at ten times the cost. A test holds the flag against them and against what servers
-really read, for the aiohttp that is installed.
+same at ten times the cost. A test compares the flag with these hooks and with the bytes
+that servers read, for the installed release of aiohttp.
 """
 
 from typing import Any, Final
@@ -26,14 +27,14 @@ __all__ = ["EvidencePayload", "make_pool_trace"]
 
 
 class EvidencePayload(aiohttp.Payload):
-    """Bytes of JSON that note in ``evidence`` that they are about to be written.
-
-    Made for every call, so it is what aiohttp asks of a payload and nothing more.
+    """The body of a request, which sets the evidence when it is about to be written.
 
     Args:
-        content: The bytes.
-        evidence: Of this one attempt.
+        content: The bytes of the body, JSON.
+        evidence: The evidence of the attempt.
     """
+
+    # One is made for every call, so it has only what aiohttp asks of a payload.
 
     def __init__(self, content: bytes, evidence: Evidence) -> None:
         self.content = content
@@ -46,39 +47,39 @@ class EvidencePayload(aiohttp.Payload):
 
     @property
     def headers(self) -> CIMultiDict[str]:
-        """What describes the bytes; one for all, aiohttp only reads it."""
+        """Headers of the body, the same object for all: aiohttp only reads it."""
         return _HEADERS
 
     @property
     def content_type(self) -> str:
-        """What the bytes are."""
+        """Content type of the body."""
         return _HEADERS["Content-Type"]
 
     @property
     def autoclose(self) -> bool:
-        """There is nothing to close."""
+        """Whether the body needs no closing."""
         return True
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Return the bytes as text."""
+        """Return the body as text."""
         return self.content.decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Note it, then write."""
+        """Set the evidence, then write the body."""
         self._note(writer)
         await writer.write(self.content)
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
-        """Note it, then write."""
+        """Set the evidence, then write the body up to a length."""
         self._note(writer)
-        await writer.write(self.content[:content_length])  # no copy where that is all
+        await writer.write(self.content[:content_length])  # all of it is no copy
 
     def _note(self, writer: Any) -> None:
         self.evidence.request_started = True
         protocol = getattr(writer, "protocol", None)
-        if isinstance(protocol, TrackedProtocol):  # tools put others in its place
+        if isinstance(protocol, TrackedProtocol):  # tools use other protocols
             protocol.begin(self.evidence)
 
 
@@ -86,9 +87,9 @@ _HEADERS: Final = CIMultiDict({"Content-Type": "application/json"})
 
 
 def make_pool_trace() -> aiohttp.TraceConfig:
-    """Return hooks that note in the ``Evidence`` of a request that it queues.
+    """Return trace hooks that set ``waiting_for_connection`` of the evidence.
 
-    Only a pool with a limit of its own needs them: they tell a pool that is full from
+    Only a pool with a limit needs the hooks: by them a pool that is full is told from
     a host that can't be reached.
     """
     # Typed Any: aiohttp's annotations know only SimpleNamespace as a context.
@@ -105,9 +106,9 @@ def _evidence_itself(trace_request_ctx: Any) -> Any:
     return trace_request_ctx
 
 
-async def _waiting(_: aiohttp.ClientSession, seen: Evidence, __: object) -> None:
-    seen.waiting_for_connection = True
+async def _waiting(_: aiohttp.ClientSession, evidence: Evidence, __: object) -> None:
+    evidence.waiting_for_connection = True
 
 
-async def _served(_: aiohttp.ClientSession, seen: Evidence, __: object) -> None:
-    seen.waiting_for_connection = False
+async def _served(_: aiohttp.ClientSession, evidence: Evidence, __: object) -> None:
+    evidence.waiting_for_connection = False

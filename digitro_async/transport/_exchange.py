@@ -1,4 +1,4 @@
-"""One POST, and the observation of what came back."""
+"""Sends one POST and observes what comes back."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,7 +21,7 @@ __all__ = ["Response", "exchange_once"]
 
 
 class Response(Protocol):
-    """An answer. Read to its end it gives its connection back."""
+    """An answer, which gives its connection back once it is read to its end."""
 
     @property
     def status(self) -> int: ...
@@ -33,7 +33,7 @@ class Response(Protocol):
     def content(self) -> aiohttp.StreamReader: ...
 
     def close(self) -> None:
-        """Close the connection, unless it was given back."""
+        """Close the connection, unless the answer gave it back."""
         ...
 
 
@@ -46,13 +46,13 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     """Send a request within the time of one attempt, and observe what comes back.
 
     Args:
-        post: Sends it; the content of its response is still to be read.
+        post: Sends the request; the content of the response is not read yet.
         endpoint: The endpoint of the PABX.
         request: The request.
-        evidence: Set while the attempt goes on.
+        evidence: The evidence of the attempt, set while the attempt goes on.
 
     Raises:
-        asyncio.CancelledError: If somebody else than the deadline cancels it.
+        asyncio.CancelledError: If the task is cancelled, but not by its deadline.
     """
     response: Response | None = None
     answer = b""
@@ -65,7 +65,7 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
         try:
             response = await post(endpoint, request, evidence)
             content = response.content
-            if content.is_eof():  # it came in one piece, as nearly all do
+            if content.is_eof():  # it came in one piece, as most do
                 answer = content.read_nowait()
             else:
                 answer = await _read_answer(content)
@@ -79,7 +79,7 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
         if response is not None:
             response.close()
         if not endpoint.deadlines.stop(task) or task.uncancel() > cancelling:
-            raise  # somebody else wished it
+            raise  # the cancellation is not the deadline's
         failure = (
             Failure.POOL_TIMEOUT if evidence.waiting_for_connection else Failure.TIMEOUT
         )
@@ -91,14 +91,14 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     status = response.status
     if status == ACCEPTED_STATUS and failure is None and evidence.request_started:
         return Observation(evidence.request_started, status, answer)
-    response.close()  # an upgrade would stay open; what was read to its end stays
+    response.close()  # an upgrade would stay open; a connection given back stays
     asked = response.headers.get("Retry-After")
     wait = None if asked is None else Personal(asked)
     return Observation(evidence.request_started, status, answer, failure, wait)
 
 
 async def _read_answer(content: aiohttp.StreamReader) -> bytes:
-    """Read the body, stopping just above the cap."""
+    """Return the body, or just enough of it to see that it is too large."""
     parts = []
     left = MAX_ANSWER_BYTES + 1
     while left > 0 and not content.at_eof():

@@ -1,7 +1,7 @@
-"""aiohttp's exceptions -> codes. They never get further than this package.
+"""Turns aiohttp's exceptions into codes, because they must not leave this package.
 
 The class of an exception says *what* failed and never *whether the request left*
-(that is what the hooks are for), so a wrong code here can't cause a second call.
+(the evidence says that), so a wrong code here can't cause a second call.
 """
 
 import asyncio
@@ -35,10 +35,10 @@ _CODES: tuple[tuple[type[BaseException], Failure], ...] = (
 
 
 def failure_of(error: BaseException, *, waiting_for_pool: bool) -> Failure:
-    """Return the code of a foreign exception.
+    """Return the failure that an exception of aiohttp or asyncio means.
 
     Args:
-        error: What was raised.
+        error: The exception.
         waiting_for_pool: Whether the attempt still waited for a pooled connection.
     """
     if waiting_for_pool and isinstance(error, asyncio.TimeoutError):

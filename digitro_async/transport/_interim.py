@@ -1,8 +1,8 @@
-"""Bounds what may come before an answer: interim answers (RFC 9110 section 15.2).
+"""Bounds the interim answers (RFC 9110 section 15.2) that may precede an answer.
 
-A PABX may send any number of them, and each has to be parsed. Without a bound one that
-sends them without end keeps the event loop for itself, and calls to every other PABX
-wait. A flood ends its connection, and what became of the call is not known.
+A PABX may send any number of them, and each has to be parsed. Without a bound, a PABX
+that sends them without end keeps the event loop busy, and calls to every other PABX
+wait. A flood ends its connection, and the outcome of the call is unknown.
 """
 
 from typing import Any, Final
@@ -19,21 +19,22 @@ __all__ = [
 ]
 
 MOST_ANSWERS: Final = 8
-"""Interim answers to one request; the documented exchange has none."""
+"""Most interim answers to one request; the documented exchange has none."""
 
 MOST_BYTES: Final = 16 * 1024
-"""What the heads of all interim answers to one request may hold."""
+"""Most bytes in the heads of all interim answers to one request."""
 
+# The documented answer has about 150 bytes. The quarter of a megabyte that a loop reads
+# at once may hold 13,000 heads.
 PIECE: Final = 512
-"""Bytes that are parsed at once before an answer has begun. An answer as documented has
-about 150; a quarter of a megabyte, which a loop reads at once, may be 13,000 heads."""
+"""Bytes that are parsed at once before an answer has begun."""
 
 READ: Final = ResponseHandler.read
 FEED: Final = ResponseHandler.data_received
 
 
 class InterimFloodError(Exception):
-    """There were too many interim answers, or too large ones."""
+    """Too many interim answers came, or too large ones."""
 
 
 def is_interim(status: int) -> bool:
@@ -42,12 +43,12 @@ def is_interim(status: int) -> bool:
 
 
 class BoundedProtocol(ResponseHandler):
-    """A connection that hands out answers only, and ends where they don't come."""
+    """A connection that passes over interim answers, and ends after too many."""
 
     __slots__ = ()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; a lot of it piece by piece, until an answer has begun."""
+        """Parse the bytes that came, piece by piece until an answer has begun."""
         if len(data) <= PIECE or self._is_in_a_body():
             FEED(self, data)
             return
@@ -64,7 +65,8 @@ class BoundedProtocol(ResponseHandler):
                 return
 
     async def read(self) -> Any:
-        """Return the next answer; aiohttp's own loop would pass over any number."""
+        """Return the next answer that is not interim."""
+        # aiohttp's own loop would pass over any number of interim answers.
         message, content = await READ(self)
         if is_interim(message.code):
             return await self.skip_interim(message)
@@ -74,7 +76,7 @@ class BoundedProtocol(ResponseHandler):
         """Return the answer that follows an interim one.
 
         Raises:
-            InterimFloodError: If none follows soon.
+            InterimFloodError: If too many interim answers come before it.
         """
         size = 0
         for _ in range(MOST_ANSWERS):

@@ -1,13 +1,13 @@
-"""The one request that is ever made, prepared but for its content, and its answer.
+"""Prepares the requests to a PABX, all but their content, and reads the answers.
 
-aiohttp lets a session's class of requests be chosen (``request_class``). What its own
-makes anew for each call is the same for every call to one PABX: headers, cookies,
-encodings, a connection key; then a writer and, before Python 3.12, a task. Here it is
-made once, and a call writes one piece of bytes, which halves the instructions. The flag
-of ``EvidencePayload`` is raised just before that one write.
+aiohttp lets a program choose the class of a session's requests (``request_class``). Its
+own class makes headers, cookies, encodings and a connection key anew for each call,
+then a writer and, before Python 3.12, a task, although all is the same for every call
+to one PABX. Here this is done once, and a call writes one piece of bytes, which halves
+the instructions. The evidence is set just before that one write.
 
-aiohttp's own request is used wherever a call is unlike the others (somebody hooked into
-the session, to trace it) and with releases of aiohttp that nobody has looked at.
+aiohttp's own class is used where a call differs from the others (because a tool traces
+the session) and with releases of aiohttp that are not supported.
 """
 
 from collections.abc import Callable
@@ -24,38 +24,38 @@ from digitro_async.transport._interim import READ, is_interim
 __all__ = ["Answer", "is_supported", "request_builder", "request_class", "send"]
 
 SUPPORTED_AIOHTTP: Final = "3.14."
-"""Releases of aiohttp whose requests are known to be what is replaced here."""
+"""Begin of the versions of aiohttp that are supported releases."""
 
 MOST_PREPARED: Final = 64
-"""URLs that requests are prepared for: one for each command and channel."""
+"""Most URLs that requests are prepared for: one for each command and channel."""
 
 Composer = Callable[[bytes], bytes]
 
 
 def is_supported() -> bool:
-    """Whether what is installed is a release that is known here."""
+    """Whether the installed aiohttp is a supported release."""
     return aiohttp.__version__.startswith(SUPPORTED_AIOHTTP)
 
 
 def request_class(pabx: PABX, *, own_traces: int = 0) -> Any:
-    """Return what makes the requests of a session.
+    """Return the class or the function that makes the requests of a session.
 
     Args:
         pabx: The PABX.
-        own_traces: How many trace configs the session has from us, all of them about
-            connections.
+        own_traces: Number of trace configs that this library gave the session; all are
+            about connections.
     """
     if not is_supported():
         return aiohttp.ClientRequest
     own_headers = len(build_headers(pabx))
     prepared: dict[URL, type[_PreparedRequest]] = {}
-    # The URL of the last request and its class: nearly always those of the next, and
-    # to look a URL up takes long (0.13 us).
+    # The URL of the last request and its class, nearly always those of the next one: to
+    # look a URL up takes long (0.13 us).
     last_url: URL | None = None
     last: type[_PreparedRequest] | None = None
 
-    # What aiohttp gives to a request, named in its order: where names and order are the
-    # same, nothing is looked for, and no dictionary of two dozen options is made.
+    # The arguments that aiohttp gives a request, in aiohttp's order: so Python searches
+    # for no name, and makes no dictionary of two dozen options.
     # fmt: off
     def make_request(
         method: Any, url: Any, *, params: Any, headers: Any, skip_auto_headers: Any,
@@ -92,11 +92,8 @@ def request_class(pabx: PABX, *, own_traces: int = 0) -> Any:
 
 
 def request_builder(pabx: PABX, url: URL) -> Composer:
-    """Return what makes whole requests (RFC 9112) of contents.
-
-    A function, because the head holds the api key, and what is no value is shown by
-    nobody.
-    """
+    """Return the function that makes a whole request (RFC 9112) of a content."""
+    # The head holds the api key: no tool shows the values inside a function.
     lines = [f"POST {url.raw_path_qs} HTTP/1.1", f"Host: {url.host_port_subcomponent}"]
     lines += [f"{name}: {value}" for name, value in build_headers(pabx).items()]
     if not pabx.pool.reuse:
@@ -106,7 +103,7 @@ def request_builder(pabx: PABX, url: URL) -> Composer:
 
 
 def send(protocol: Any, request: bytes, evidence: Evidence) -> None:
-    """Write a whole request; the evidence says so before the first byte can leave."""
+    """Set the evidence, then write a whole request."""
     write = protocol.transport.write
     evidence.request_started = True
     write(request)
@@ -116,7 +113,7 @@ def send(protocol: Any, request: bytes, evidence: Evidence) -> None:
 def _prepare(
     first: aiohttp.ClientRequest, compose: Composer
 ) -> "type[_PreparedRequest]":
-    """Return the class of requests that are like one of aiohttp's own."""
+    """Return a class of requests that are like one request of aiohttp's own class."""
     common = dict(vars(first))
     del common["_body"]
     first.headers.pop("Content-Length", None)
@@ -128,10 +125,10 @@ def _prepare(
 
 
 class _PreparedRequest(aiohttp.ClientRequest):
-    """A request whose class holds all that it has in common with others.
+    """A request whose class holds all that the requests to one URL have in common.
 
     Args:
-        content: Its own content.
+        content: The content of the request.
     """
 
     compose: Composer
@@ -141,7 +138,7 @@ class _PreparedRequest(aiohttp.ClientRequest):
         self._content = content
 
     async def send(self, conn: Any) -> "Answer":
-        """Write the request; its answer is still to be read."""
+        """Send the request and return its answer, which is not read yet."""
         content = self._content
         protocol = conn.protocol
         protocol.begin(content.evidence)
@@ -150,21 +147,21 @@ class _PreparedRequest(aiohttp.ClientRequest):
 
 
 class Answer(aiohttp.ClientResponse):
-    """An answer. Read to its end it gives its connection back.
+    """An answer, which gives its connection back once it is read to its end.
 
     Args:
-        connection: Where it is read from.
+        connection: The connection that the answer is read from.
     """
 
-    _message: Any = None  # its head, as it was parsed
+    _message: Any = None  # the head, parsed
 
     def __init__(self, connection: Any) -> None:
-        self._cache: dict[str, Any] = {}  # of its headers
+        self._cache: dict[str, Any] = {}  # of aiohttp's properties
         self._connection = connection
 
     @classmethod
     def like(cls, request: aiohttp.ClientRequest) -> "type[Answer]":
-        """Return the class of answers to such requests."""
+        """Return the class of the answers to requests like a given one."""
         common = {
             "method": request.method,
             "_url": request.url,
@@ -176,7 +173,7 @@ class Answer(aiohttp.ClientResponse):
         return type(cls.__name__, (cls,), common)
 
     async def start(self, connection: Any) -> "Answer":
-        """Read the head; the content is still to be read."""
+        """Read the head of the answer, and not yet its content."""
         protocol = connection.protocol
         message, content = await READ(protocol)
         status = message.code
@@ -191,20 +188,20 @@ class Answer(aiohttp.ClientResponse):
 
     @property
     def version(self) -> Any:  # type: ignore[override]  # an attribute of aiohttp's own
-        """HTTP version, None before it began."""
+        """HTTP version, None before the answer began."""
         return self._message and self._message.version
 
     @property
     def reason(self) -> Any:  # type: ignore[override]  # same
-        """Reason phrase, None before it began."""
+        """Reason phrase, None before the answer began."""
         return self._message and self._message.reason
 
     @property
     def raw_headers(self) -> Any:
-        """Headers as they came, None before it began."""
+        """Headers as they came, None before the answer began."""
         return self._message and self._message.raw_headers
 
     def close(self) -> None:
-        """Close the connection, unless it was given back."""
+        """Close the connection, unless the answer gave it back."""
         if self._connection is not None:
             self._connection.close()

@@ -23,16 +23,17 @@ from digitro_async.transport._exchange import Response, exchange_once
 __all__ = ["SessionManager"]
 
 _POST: Final = aiohttp.ClientSession.post
-"""aiohttp's own; where a test has put something in its place, that is called."""
+"""aiohttp's own method; where a tool has replaced it, the replacement is called."""
 
 
 class SessionManager:
-    """Holds the pooled connections to every PABX it is asked to reach.
+    """Holds the pooled connections to each PABX that it sends requests to.
 
     A connector and its session are made at the first call to a PABX, inside the
-    running loop, and belong to that loop. Several clients may share one manager; it
-    closes what it opened, and whoever made it closes it. PABX on one host with the
-    same pool, time limits and TLS settings share one connector.
+    running loop, and belong to that loop. Several clients may share one manager, which
+    whoever made it closes, and which then closes all that it opened. Several PABX on
+    one host share one connector if they have the same pool and TLS settings and the
+    same total time limit.
 
     Example::
 
@@ -60,20 +61,21 @@ class SessionManager:
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the manager was closed."""
         return self._closed
 
-    # No coroutine of its own: every wake-up of a task passes through all of them.
+    # No async def: a task that is woken passes through every coroutine it awaits.
     def exchange(
         self, pabx: PABX, request: Request, evidence: Evidence
     ) -> Coroutine[Any, Any, Observation]:
-        """POST a request once and return what was seen. See ``Transport``.
+        """POST a request once and return the observation. See ``Transport``.
 
         Raises:
-            ConfigurationError: If the certificate authority of the PABX can't be read.
+            ConfigurationError: If the file of the PABX's certificate authority can't be
+                read.
             WrongLoopError: If the manager belongs to another event loop.
-            ClientClosedError: If it was closed.
-            asyncio.CancelledError: If it is cancelled.
+            ClientClosedError: If the manager was closed.
+            asyncio.CancelledError: If the task is cancelled.
         """
         loop = asyncio.get_running_loop()
         endpoint = self._endpoints.get(pabx)
@@ -82,7 +84,7 @@ class SessionManager:
         return exchange_once(self._post, endpoint, request, evidence)
 
     async def aclose(self) -> None:
-        """Close every connection; calls on the wire are cut off, so drain before.
+        """Close every connection, also those of calls on the wire: drain before.
 
         Raises:
             WrongLoopError: If the manager belongs to another event loop.
@@ -91,7 +93,7 @@ class SessionManager:
             return
         self._check_loop()
         self._closed = True
-        async with AsyncExitStack() as every:  # goes on where one is cancelled
+        async with AsyncExitStack() as every:  # closes the rest if one fails
             for connector in self._connectors.values():
                 every.push_async_callback(connector.close)
             for endpoint in self._endpoints.values():
@@ -103,14 +105,14 @@ class SessionManager:
     def _post(
         self, endpoint: Any, request: Request, evidence: Evidence
     ) -> Awaitable[Response]:
-        """Send the request; the response's content is still to be read."""
+        """Send a request and return the response, whose content is not read yet."""
         content = EvidencePayload(request.body, evidence)
         url = endpoint.urls[request.path]
         session: Any = endpoint.session
         posting: Awaitable[Response]
         if endpoint.is_plain and aiohttp.ClientSession.post is _POST:
-            # What it does, without the wrapping. Tools that hook in replace this one.
-            posting = session._request(  # noqa: SLF001 - of releases looked at
+            # As post() does, without its wrapper. Tools that hook in replace _request.
+            posting = session._request(  # noqa: SLF001 - of supported releases
                 "POST", url, data=content, allow_redirects=False
             )
         else:
@@ -123,7 +125,7 @@ class SessionManager:
         return posting
 
     def _make_endpoint(self, _: PABX, endpoint: Endpoint) -> Endpoint:
-        """Return the endpoint of a PABX, made of a plain one."""
+        """Return the endpoint of a PABX, made from one of the public way."""
         return endpoint
 
     def _open(self, pabx: PABX) -> Endpoint:
@@ -146,11 +148,11 @@ class SessionManager:
         return self._connectors[key]
 
     def check_usable(self) -> None:
-        """Check that it is open and belongs to the running loop.
+        """Check that the manager is open and belongs to the running loop.
 
         Raises:
-            ClientClosedError: If it was closed.
-            WrongLoopError: If it belongs to another event loop.
+            ClientClosedError: If the manager was closed.
+            WrongLoopError: If the manager belongs to another event loop.
         """
         if self._closed:
             raise ClientClosedError("the SessionManager was closed")

@@ -1,11 +1,11 @@
-"""Connections that know whom they served, and notice what nobody asked for.
+"""Connections that remember their attempts and notice answers nobody asked for.
 
 HTTP/1.1 pairs answers with requests by their order alone. A PABX (or a hop before it)
 that writes one answer too many puts its connection out of step: from then on every
 call on it gets the answer of the call before. Nothing in such an answer shows that.
-What does show is the rest: the true answer of the last call comes when nobody waits
-for it. So a connection rests before it is used again, whatever comes meanwhile is a
-breach, and those that the connection served since it was last known quiet are told.
+But the true answer to the last call then comes while nobody waits for it. So a
+connection rests before it is used again, and whatever comes during the rest breaks the
+protocol. Then the owners of its attempts since it was last known to be quiet are told.
 """
 
 import asyncio
@@ -21,27 +21,27 @@ from digitro_async.transport._interim import FEED, PIECE, BoundedProtocol
 __all__ = ["PoolState", "TrackedProtocol"]
 
 REMEMBERED: Final = 16
-"""Attempts that one connection remembers; it is quiet after far fewer, as a rule."""
+"""Most attempts that one connection remembers; it is usually quiet after far fewer."""
 
 SHORTEST_WATCH: Final = 0.25
 LONGEST_WATCH: Final = 5.0
-"""Seconds that a retired connection is watched: twice a slow answer, within these."""
+"""Bounds, in seconds, of the watch of a retired connection: twice a slow answer."""
 
 _KEPT_SHARE: Final = 0.999
-"""What each faster answer leaves of how slow one may be: half after 700 of them."""
+"""Share of ``PoolState.slowest`` that each faster answer leaves: half after 700."""
 
 _TIMED_OUT: Final = b"408"
-"""Some servers say so, unasked, before they close a connection that was idle (RFC 9110
-section 15.5.9). It is the answer to no call."""
+"""Status that some servers send, unasked, before they close an idle connection (RFC
+9110 section 15.5.9). It is the answer to no call."""
 
 
 class PoolState:
-    """What the connections of one pool have in common.
+    """The state that the connections of one pool share.
 
     Attributes:
         open: The connections that are open.
-        slowest: Seconds of a slow answer, of late.
-        must_sweep: Whether a connection was retired that stands in the pool.
+        slowest: Seconds that a slow answer took of late.
+        must_sweep: Whether a connection in the pool was retired.
         was_breached: Whether an answer came that no call waited for.
     """
 
@@ -54,7 +54,7 @@ class PoolState:
 
     @property
     def watch_seconds(self) -> float:
-        """Seconds after which an answer that is out of step has shown itself."""
+        """Seconds after which an answer that is out of step has arrived."""
         return min(max(SHORTEST_WATCH, 2 * self.slowest), LONGEST_WATCH)
 
     def end_trust(self, breached: "TrackedProtocol") -> None:
@@ -73,17 +73,17 @@ class TrackedProtocol(BoundedProtocol):
 
     Args:
         loop: The running loop.
-        state: What it has in common with others of its pool.
+        state: The state that it shares with others of its pool.
 
     Attributes:
-        is_idle: No attempt is on it, so nothing may arrive.
-        is_retired: It serves no further call.
-        was_used: An attempt is on it, or was.
-        poll_readable: Returns what waits to be read, after some milliseconds at most.
+        is_idle: Whether no attempt is on it, so that nothing may arrive.
+        is_retired: Whether it serves no further call.
+        was_used: Whether an attempt is or was on it.
+        poll_readable: Function that tells, within a number of ms, if it can be read.
     """
 
-    # Not in the instance's dictionary: with more than thirty names in it Python looks
-    # each of aiohttp's up the slow way, and a call takes 4 % more instructions.
+    # Slots, because Python looks up names slowly in an instance's dictionary of more
+    # than thirty, and a call then takes 4 % more instructions.
     __slots__ = (
         "_closing",
         "_gone",
@@ -106,7 +106,7 @@ class TrackedProtocol(BoundedProtocol):
         self.poll_readable: Any = None
         self._state = state
         self._served: deque[Evidence] = deque(maxlen=REMEMBERED)
-        self._last = b""  # what came last
+        self._last = b""  # the bytes that came last
         self._since = 0.0  # when an attempt began on it, or it was given back
         self._is_distrusted = False
         self._closing: asyncio.TimerHandle | None = None
@@ -114,10 +114,10 @@ class TrackedProtocol(BoundedProtocol):
         self._is_gone = False
 
     def begin(self, evidence: Evidence) -> None:
-        """Take note that the first byte of an attempt is about to leave on it."""
+        """Note that the first byte of an attempt is about to leave."""
         now = monotonic()
         if now - self._since >= 2 * self._state.slowest:
-            self._served.clear()  # it was quiet for longer than an answer takes
+            self._served.clear()  # quiet for longer than an answer takes
         self.is_idle = False
         self.was_used = True
         self._since = now
@@ -125,7 +125,7 @@ class TrackedProtocol(BoundedProtocol):
         self._served.append(evidence)
 
     def give_back(self) -> None:
-        """Take note that the answer was read to its end."""
+        """Note that the answer was read to its end."""
         now, state = monotonic(), self._state
         took = now - self._since
         if took > state.slowest:
@@ -138,11 +138,11 @@ class TrackedProtocol(BoundedProtocol):
             self._look_again()
 
     def something_waits(self) -> bool:
-        """Whether bytes or the end wait to be read."""
+        """Whether bytes, or the end of the connection, wait to be read."""
         return bool(self._buffer or self._tail or self.poll_readable(0))
 
     def retire(self) -> float:
-        """Let it serve no further call; watch it, then close it."""
+        """Let the connection serve no further call, and close it after a watch."""
         self.is_retired = True
         if self.is_idle and not self._is_gone:
             self._state.must_sweep = True
@@ -150,10 +150,10 @@ class TrackedProtocol(BoundedProtocol):
         return self._state.watch_seconds
 
     def distrust(self) -> None:
-        """Close it and tell whoever it may have misled. See ``Connection``."""
+        """Close the connection and tell the owners of attempts. See ``Connection``."""
         if self._is_distrusted or not self.was_used:
             return
-        # The last answer is not believed yet where the connection is watched.
+        # The last answer on a watched connection is not believed before the watch ends.
         is_believed = self.is_idle and not self.is_retired and self._is_plain_end()
         self._is_distrusted = self.is_retired = True
         if self.is_idle:
@@ -168,7 +168,7 @@ class TrackedProtocol(BoundedProtocol):
             evidence.tell_doubt()
 
     async def stays_quiet(self) -> None:
-        """Wait until it was watched for long enough, or is gone."""
+        """Wait until the connection is closed, after its watch at the latest."""
         if self._is_gone or not self.is_idle:
             return
         if self._gone is None:
@@ -176,36 +176,36 @@ class TrackedProtocol(BoundedProtocol):
         await asyncio.shield(self._gone)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take note that it is open."""
+        """Note that the connection is open."""
         super().connection_made(transport)
         self._state.open.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Read what came; while nobody waits for anything it is a breach."""
-        if self.is_idle and data:  # aiohttp hands over nothing to go on with the rest
+        """Parse the bytes that came; while no call waits they break the protocol."""
+        if self.is_idle and data:  # aiohttp passes b"" to parse what it kept
             self._take_unasked(data)
             return
         self._last = data
         if len(data) <= PIECE:
-            FEED(self, data)  # nearly always; a step less
+            FEED(self, data)  # nearly always; saves a step
         else:
             super().data_received(data)
         if self.is_idle and self._buffer:  # the answer ended, and another began
             self.distrust()
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - as aiohttp has it
-        """Read on where reading was paused."""
-        # aiohttp asks for it twice an answer, paused or not, and parses nothing then.
+        """Go on with reading if it was paused."""
+        # aiohttp calls this twice for each answer, although reading is seldom paused.
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
     def _on_read_timeout(self) -> None:
-        """Say that nothing came, but only after a last look."""
+        """Report that nothing came, but only after a last look."""
         late: Any = LastLook(self._loop, super()._on_read_timeout)
         self._read_timeout_handle = late  # cancelled like a timer, when something comes
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Take note that it is closed."""
+        """Note that the connection is closed."""
         self._is_gone = True
         self._state.open.discard(self)
         self._served.clear()
@@ -224,15 +224,15 @@ class TrackedProtocol(BoundedProtocol):
     def _take_unasked(self, data: bytes) -> None:
         rested = monotonic() - self._since >= SHORTEST_WATCH
         if not data.strip(b"\r\n") or (rested and data[9:12] == _TIMED_OUT):
-            self.force_close()  # its end, as some servers say it
+            self.force_close()  # some servers announce the end so
             self.retire()
         else:
             self.distrust()
 
     def _is_plain_end(self) -> bool:
-        """Whether the last answer is its own call's, as far as can be seen.
+        """Whether the last answer is probably that of its own call.
 
-        It came first, and what came with it gives no other call id.
+        The bytes that came with it then hold no other call id.
         """
         return len(call_ids_in(self._last)) <= 1
 

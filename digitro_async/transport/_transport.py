@@ -1,4 +1,4 @@
-"""The port between the dispatcher and whatever speaks HTTP."""
+"""The port between the dispatcher and the part that speaks HTTP."""
 
 from typing import Protocol
 
@@ -14,16 +14,17 @@ class Transport(Protocol):
     async def exchange(
         self, pabx: PABX, request: Request, evidence: Evidence
     ) -> Observation:
-        """POST a request once and return what was seen.
+        """POST a request once and return the observation.
 
         Args:
-            pabx: Where to.
-            request: The request: of any command, over any channel.
+            pabx: The PABX to send to.
+            request: The request, of any command, over any channel.
             evidence: Set while the attempt goes on, so that the caller knows how far
-                it came even where this is cancelled.
+                the attempt came even where it is cancelled.
 
         Raises:
             ConfigurationError: If the attempt can't be begun at all.
-            asyncio.CancelledError: If it is cancelled; ``evidence`` tells the rest.
+            asyncio.CancelledError: If the task is cancelled; ``evidence`` says how far
+                the attempt came.
         """
         ...
