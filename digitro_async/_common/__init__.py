@@ -1,1 +1,1 @@
-"""Small tools of every layer: validators, base URLs, texts, private files."""
+"""Small tools for every layer: validators, base URLs, texts, private files."""

@@ -1,8 +1,8 @@
-"""Checks the base URL of a PABX before anything is built on it.
+"""Checks the base URL of a PABX before it is used.
 
-URLs are parsed differently by different programs; everything that could make one
-program see another host or path than the next is refused here (OWASP SSRF
-Prevention Cheat Sheet), because the api key goes where the URL says.
+Programs parse URLs differently. A URL in which one program could see another host or
+path than the next is refused here (OWASP SSRF Prevention Cheat Sheet), because the api
+key goes where the URL says.
 """
 
 import ipaddress
@@ -26,7 +26,7 @@ def check_base_url(url: str) -> str:
     """Return the base URL without a trailing slash, its scheme and host in lower case.
 
     Raises:
-        ConfigurationError: If it is not plain ``http(s)://host[:port][/prefix]``.
+        ConfigurationError: If the URL is not plain ``http(s)://host[:port][/prefix]``.
     """
     problem = _problem_of(url)
     if problem:
@@ -36,13 +36,13 @@ def check_base_url(url: str) -> str:
 
 
 def address_of(base_url: str) -> str:
-    """Return what two base URLs have in common that lead to one PABX.
+    """Return the address in a base URL: its host, port and path prefix.
 
-    That is the host, the port and the path prefix; not the scheme, and not how they
-    are written.
+    Base URLs that lead to one PABX have the same address, whatever their scheme and
+    however they are written.
 
     Args:
-        base_url: As ``check_base_url`` returns it.
+        base_url: A result of ``check_base_url``.
     """
     parts = urlsplit(base_url)
     host, port = _host_itself(parts.hostname or ""), parts.port or _PORTS[parts.scheme]
@@ -78,7 +78,7 @@ def _problem_of(url: object) -> str | None:
         return "has no valid host or port"
     if parts.scheme not in {"http", "https"}:
         return "must begin with http:// or https://"
-    if not _NETLOC.fullmatch(parts.netloc):  # urlsplit passes over [::1]x and x[::1]
+    if not _NETLOC.fullmatch(parts.netloc):  # urlsplit accepts [::1]x and x[::1]
         return "has no valid host or port"
     if not _is_host(parts.hostname or "", bracketed="[" in parts.netloc):
         return "has no valid host"

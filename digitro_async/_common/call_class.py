@@ -1,4 +1,4 @@
-"""A class of calls: fields as attrs has them, texts where no tool shows them."""
+"""Call classes: attrs classes whose texts are kept where no tool shows them."""
 
 import linecache
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +20,7 @@ _CallType = TypeVar("_CallType", bound="type[Call]")
 
 
 class Call:
-    """A command to a PABX, as a program gives it. Base of every class of calls.
+    """A command to a PABX, as a program gives it. Base of every call class.
 
     Attributes:
         command: Name of its row in the command table.
@@ -33,7 +33,7 @@ class Call:
 
 
 def call_class(kind: _CallType) -> _CallType:
-    """Let calls of an attrs class keep their texts in one masked object.
+    """Make an attrs class a call class, which keeps its texts in one masked object.
 
     A field is text; its converter wraps it where it is secret or personal. A field
     without a default is required, as is one whose default is not None.
@@ -45,11 +45,11 @@ def call_class(kind: _CallType) -> _CallType:
     # A million calls go through their constructor, and few of their fields are read.
     # The constructor that attrs writes wraps every field: it takes 6.2 us for the 13
     # fields of a predictive call, this one 2.8; a field that is read costs 0.6 us
-    # instead of 0.05 (python -m benchmarks.questions.micro). Nor would attrs' own hide
-    # what it is given: tools that print the locals of a traceback would show open
-    # texts. Here every local that holds one is gone before an error is raised. Like
-    # attrs, it writes the source of the constructor, so that each field is named in one
-    # place.
+    # instead of 0.05 (python -m benchmarks.questions.micro). Nor does attrs' own
+    # constructor hide its arguments: tools that print the locals of a traceback would
+    # show open texts. Here every local that holds one is gone before an error is
+    # raised. Like attrs, this function writes the source of the constructor, so that
+    # each field is named in one place.
     made: Any = kind
     fields = attrs.fields(made)
     names = [field.name for field in fields]
@@ -77,7 +77,7 @@ def call_class(kind: _CallType) -> _CallType:
 
 
 def _source_of(fields: "tuple[attrs.Attribute[Any], ...]") -> str:
-    """Return the source of the constructor of a class of calls."""
+    """Return the source of the constructor of a call class."""
     wrapped = [field.name for field in fields if field.converter is not None]
     plain = [field.name for field in fields if field.converter is None]
     required = [field.name for field in fields if _is_required(field)]
@@ -100,7 +100,7 @@ def _source_of(fields: "tuple[attrs.Attribute[Any], ...]") -> str:
             for name in wrapped
         ),
         *(f"    texts.{name} = {name}" for name in [*wrapped, *plain]),
-        # One look at all texts together finds nothing wrong with nearly every call.
+        # One check of all texts together is enough for nearly every call.
         "    try:",
         f"        together = ''.join(({', '.join(parts)},))",
         "    except TypeError:",
@@ -133,11 +133,11 @@ def _view(field: "attrs.Attribute[Any]") -> property:
 def first_problem(
     fields: "Iterable[attrs.Attribute[Any]]", texts: Mapping[str, object]
 ) -> str | None:
-    """Return the problem of the first field that has one; it shows no value.
+    """Return the problem of the first field that has one, or None; it holds no value.
 
     Args:
-        fields: Fields of a class of calls.
-        texts: Some of them, by name: plain texts or None.
+        fields: Fields of a call class.
+        texts: Plain texts or None of some of the fields, by name.
     """
     for field in fields:
         if field.name in texts:

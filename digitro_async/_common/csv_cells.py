@@ -1,16 +1,17 @@
-r"""One row of CSV as bytes: written as it is, and harmless in every spreadsheet.
+r"""Writes one row of CSV as bytes, so that the row does no harm in any spreadsheet.
 
-UTF-8, cells set apart by commas, lines that end with a line feed. Two things are added,
-and a reader can take both away again:
+The bytes are UTF-8, cells are divided by commas, and a row ends with a line feed. Two
+things are added, and a reader can take both away again:
 
-* A spreadsheet runs a cell that begins with ``=``, ``+``, ``-`` or ``@``, and one that
-  is set to another delimiter (``;`` in Brazil) finds beginnings inside of cells, since
-  quotes protect nothing there. So where such a sign begins a cell, or a piece of one
-  after ``,``, ``;``, a tab or a line break, an apostrophe stands before the piece.
-  Blanks, quotes and what can't be seen may stand between. Where there are apostrophes
-  already it is one more, so one less is the text.
-* Half a surrogate pair, which UTF-8 can't hold, is written as ``\ud800``; backslashes
-  just before it, or before text that looks like it, are doubled.
+* A spreadsheet runs a cell that begins with ``=``, ``+``, ``-`` or ``@``. A spreadsheet
+  that is set to another delimiter (``;`` in Brazil) also finds such beginnings inside
+  of cells, because it doesn't heed their quotes. So an apostrophe, the guard, stands
+  before a cell that such a sign begins, or before a piece of a cell that such a sign
+  begins after ``,``, ``;``, a tab or a line break. Blanks, quotes and invisible signs
+  may precede the sign. Where apostrophes stand already, the guard is one more: the
+  reader takes one away.
+* Half a surrogate pair, which UTF-8 can't hold, is written as ``\ud800``. Backslashes
+  just before it, or before a text that looks like it, are doubled.
 """
 
 import csv
@@ -22,7 +23,7 @@ from typing import Final
 __all__ = ["csv_line"]
 
 _PARTS: Final = r",;\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029"
-"""What begins a new cell or line in one reader or another."""
+"""Signs after which some reader begins a new cell or line."""
 
 _SIGNS: Final = (
     r"=\u207c\u208c\ufe66\uff1d"
@@ -30,7 +31,7 @@ _SIGNS: Final = (
     r"\-\u2212\u207b\u208b\ufe63\uff0d"
     r"@\ufe6b\uff20"
 )
-"""What begins a formula, also in the forms that some spreadsheets take for the same."""
+"""Signs that begin a formula, with forms that some spreadsheets take for the same."""
 
 _UNSEEN: Final = (
     r'"\x00-\x08\x0e-\x1b\x1f \x7f-\x84\x86-\xa0\xad\u034f\u0600-\u0605\u061c\u06dd'
@@ -39,7 +40,7 @@ _UNSEEN: Final = (
     r"\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3"
     r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""Blanks, and what can't be seen; and the quote, which readers take away."""
+"""Blanks, invisible signs, and the quote, which readers take away."""
 
 _BEGINNING: Final = re.compile(
     rf"(?:\A|(?<=[{_PARTS}]))(?='*[{_UNSEEN}]*[{_SIGNS}])|\A(?='*[\t\r\n])"
@@ -50,7 +51,7 @@ _LIKE_A_SURROGATE: Final = re.compile(
 
 
 def csv_line(cells: Iterable[object]) -> bytes:
-    """Return a row with its line end. Only text is ever changed, and never a number."""
+    """Return a row with its line end; texts are guarded, numbers left as they are."""
     text = io.StringIO()
     # The writer quotes a line break only where it is part of its own line end.
     csv.writer(text, lineterminator="\r\n").writerow(map(_cell_of, cells))
@@ -61,7 +62,7 @@ def csv_line(cells: Iterable[object]) -> bytes:
 def _cell_of(value: object) -> object:
     if not isinstance(value, str):
         return value
-    text = str(value)  # of an enumeration, too
+    text = str(value)  # plain text of a member of an enumeration, too
     if "\\" in text or not text.isascii():
         text = _LIKE_A_SURROGATE.sub(r"\g<0>\g<0>", text)
     return _BEGINNING.sub("'", text)

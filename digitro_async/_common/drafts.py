@@ -1,4 +1,4 @@
-"""A cheap way to make objects of frozen attrs classes: some are made by the million."""
+"""Makes objects of frozen attrs classes cheaply; of some there are millions."""
 
 from typing import Any
 
@@ -6,16 +6,17 @@ __all__ = ["draft_of"]
 
 
 def draft_of(kind: type[Any]) -> type[Any]:
-    """Return a class like a frozen one, but for its objects, which can be filled in.
+    """Return a class like a frozen one, but with objects that can be filled in.
 
-    Call it without arguments, set every field, then ``__class__`` to the frozen class:
-    the object is one of those from then on. The constructor that attrs writes for a
-    frozen class sets its fields around the guard that freezes them, which takes several
-    times as long. Nothing is converted, validated or left at its default here.
+    Call the class without arguments, set every field, and set ``__class__`` to the
+    frozen class: from then on the object is one of the frozen class. Nothing is
+    converted or validated, and no field gets its default.
 
     Args:
         kind: A frozen attrs class with slots.
     """
+    # The constructor that attrs writes for a frozen class has to bypass the method that
+    # freezes the fields, which takes several times as long.
     return type(
         f"{kind.__name__}Draft",
         (kind,),

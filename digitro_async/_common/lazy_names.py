@@ -12,8 +12,8 @@ def lazy_names(package: str, *modules: str) -> Callable[[str], object]:
 
     Args:
         package: Name of the facade.
-        modules: Names of modules in it. They are searched in this order for a name
-            that the facade lacks, by their ``__all__``.
+        modules: Names of modules in the facade. A name that the facade lacks is looked
+            for in the ``__all__`` of each module, in this order.
     """
 
     def __getattr__(name: str) -> object:  # noqa: N807 - the facade's
@@ -22,7 +22,7 @@ def lazy_names(package: str, *modules: str) -> Callable[[str], object]:
                 home = importlib.import_module(f"{package}.{module}")
                 if name in home.__all__:
                     value: object = getattr(home, name)
-                    setattr(sys.modules[package], name, value)  # found at once again
+                    setattr(sys.modules[package], name, value)  # found at once then
                     return value
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 

@@ -1,7 +1,7 @@
-"""Files that are ours alone: made so, and used only where they are so.
+"""Creates files that only their owner may use, and opens no others.
 
-A file that was there before may have been put there by somebody else: to read what is
-written, to have it written elsewhere, or to be believed.
+Somebody else may have put an existing file there: to read what this process writes, to
+have it written into another file, or to have false content believed.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _PRIVATE = 0o600
 _PRIVATE_FOLDER = 0o700
 
 _NO_FOLLOWING = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-"""A pipe that nobody reads would keep whoever opens it waiting for ever."""
+"""Flags to follow no link, and not to wait for ever for the other end of a pipe."""
 
 _KINDS = (
     (stat.S_ISLNK, "it is a link to another file"),
@@ -33,7 +33,7 @@ _KINDS = (
 
 
 class BeforehandError(Exception):
-    """A file that was there before can't be trusted; the text says why."""
+    """An existing file can't be trusted; the text says why."""
 
 
 def others_may_write(status: os.stat_result) -> bool:
@@ -42,7 +42,7 @@ def others_may_write(status: os.stat_result) -> bool:
 
 
 def problem_with(status: os.stat_result) -> str:
-    """Return why a file that was there before is not used; empty where it may be."""
+    """Return why an existing file can't be trusted, or an empty text."""
     if not stat.S_ISREG(status.st_mode):
         found = (problem for is_kind, problem in _KINDS if is_kind(status.st_mode))
         return next(found, "it is a device")
@@ -62,9 +62,9 @@ def problem_with(status: os.stat_result) -> str:
 
 
 def create_own(path: str | Path, flags: int) -> int:
-    """Create a file of which its owner alone has rights, whatever the umask.
+    """Create a file that only its owner may use, whatever the umask.
 
-    An ``opener``. It fails where something is there already, a link to nowhere too.
+    An ``opener`` for ``open``. It fails where the path exists, also as a broken link.
     """
     flags |= os.O_CREAT | os.O_EXCL
     descriptor = os.open(path, flags, _PRIVATE)
@@ -73,17 +73,17 @@ def create_own(path: str | Path, flags: int) -> int:
 
 
 def open_own(path: str | Path, flags: int) -> int:
-    """Open a file of our own, or create it. An ``opener``.
+    """Open a file that only its owner may use, or create it. An ``opener``.
 
-    Nothing is changed in what is not ours.
+    An existing file that can't be trusted is not changed.
 
     Raises:
-        BeforehandError: If what is there is no file of ours alone.
-        OSError: If it can't be opened.
+        BeforehandError: If an existing file can't be trusted.
+        OSError: If the file can't be opened.
     """
     with contextlib.suppress(FileExistsError):
         return create_own(path, flags)
-    # Looked at first: to open some devices is to do something to them.
+    # Checked before opening: some devices act when they are opened.
     _refuse(os.lstat(path))
     descriptor = os.open(path, flags | _NO_FOLLOWING)
     try:
@@ -99,7 +99,7 @@ def make_own_folder(folder: Path) -> None:
     """Make a new folder that only its owner may enter, whatever the umask.
 
     Raises:
-        OSError: If it can't be made, or is there already.
+        OSError: If the folder can't be made, or exists already.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=_PRIVATE_FOLDER)
@@ -113,6 +113,7 @@ def _refuse(status: os.stat_result) -> None:
 
 
 def _take_rights(descriptor: int) -> None:
-    """Set the mode: a umask may have taken away even what the owner needs."""
+    """Set the mode of a file to that of a private file."""
+    # A umask may have taken away even the rights that the owner needs.
     if hasattr(os, "fchmod"):
         os.fchmod(descriptor, _PRIVATE)

@@ -1,7 +1,7 @@
-"""PURE: reasons of attempts, and what they alone tell.
+"""PURE: the reasons of attempts, and facts that follow from a reason alone.
 
-They stand here and not in the protocol because a ledger keeps them: whoever only counts
-its rows need not load the codec.
+They stand here and not in the protocol because a ledger keeps them: a program that only
+counts the rows of a ledger need not load the protocol.
 """
 
 import enum
@@ -33,20 +33,20 @@ class Failure(enum.StrEnum):
 
 _ANSWERS: Final = frozenset(
     {
-        # A status was read, and all of the answer that is wanted of it.
+        # A status was read, and the rest of the answer doesn't matter.
         *("redirect", "server_fault", "undocumented_status", "undocumented_success"),
         Failure.TRUNCATED,
         Failure.OVERSIZED,
-        # A body was read and is not what it must be: see the codec.
+        # A body was read that can't be decoded: see decode_answer.
         *("deep_answer", "no_call_id", "not_an_object", "not_json", "repeated_key"),
         "not_text",
     }
 )
-"""Reasons of an unknown call that nobody but a PABX that has read the call can cause.
+"""Reasons of an unknown call that only a PABX that has read the call can cause.
 
-Of all others an answer is not sure: none came (timeout, connection_lost), only a part
-may have come (timeout, malformed_answer), or it belongs to another call
-(repeated_call_id, answer_before_request).
+No other reason is sure to come from an answer: none came (timeout, connection_lost),
+only a part may have come (timeout, malformed_answer), or the answer belongs to another
+call (repeated_call_id, answer_before_request).
 """
 
 _ANSWERED: Final = frozenset({Outcome.ACCEPTED, Outcome.REJECTED, Outcome.REFUSED})
@@ -54,7 +54,7 @@ _ANSWERED: Final = frozenset({Outcome.ACCEPTED, Outcome.REJECTED, Outcome.REFUSE
 REFUSED_STATUSES: Final = frozenset(
     {401, 403, 404, 405, 406, 407, 411, 415, 417, 421, 426, 431}
 )
-"""The key, the channel or the set-up: not this call's fault, and true for the next."""
+"""Statuses where the key, the channel or the set-up is at fault, and not the call."""
 
 PABX_REASONS: Final = frozenset(
     {
@@ -68,7 +68,7 @@ the PABX, the way to it or whoever asked for the call was the cause."""
 
 
 def is_answer(outcome: Outcome, reason: str) -> bool:
-    """Whether an attempt that ended so was answered: the PABX has read the call."""
+    """Whether the outcome and reason of an attempt show that the PABX read the call."""
     if outcome is Outcome.UNKNOWN:
         return reason in _ANSWERS
     return outcome in _ANSWERED

@@ -1,4 +1,4 @@
-"""PURE: texts as people are shown them."""
+"""PURE: turns values into texts for people."""
 
 import datetime as dt
 import difflib
@@ -8,7 +8,7 @@ __all__ = ["did_you_mean", "iso_time", "printable"]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint to append to an error, or an empty text."""
+    """Return a hint at a known name like this one, or an empty text."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
@@ -20,7 +20,8 @@ def iso_time(unix_time: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text that steers no terminal: the rest of it stands as escapes."""
+    """Return a text with escapes in place of its unprintable characters."""
+    # Such characters could steer a terminal.
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -1,7 +1,7 @@
 """Validators for attrs classes that name the field and never show its value.
 
 attrs' own validators put the offending value into their message, which would
-print passwords and phone numbers; these don't.
+print passwords and phone numbers; the validators here don't.
 """
 
 import functools
@@ -41,17 +41,17 @@ Validator = Callable[[Any, Any, Any], None]
 _Made = TypeVar("_Made")
 
 MAX_TEXT = 16_384
-"""Longest text of one field, in characters. Our bound, not the vendor's."""
+"""Longest text of one field, in characters: this library's bound, not the vendor's."""
 
 LONGEST_SECONDS = 1_000_000_000
-"""Most seconds of a setting: 31 years. What timers and sums of them can hold."""
+"""Most seconds of a setting, 31 years: timers, and sums of them, can hold that."""
 
 _LARGEST = 2**63 - 1
-"""Largest number of a setting: what a C integer can hold, as ``sys.maxsize``."""
+"""Largest number of a setting: the largest C integer, as ``sys.maxsize``."""
 
 
 def opened(value: Any) -> Any:
-    """Return the text of what wraps one; leave the rest to the validators."""
+    """Return the text in a wrapper, and any other value as it is."""
     if type(value) is not str and isinstance(value, _WRAPPERS):
         return value._text  # noqa: SLF001 - the other half of privacy
     return value
@@ -60,12 +60,12 @@ def opened(value: Any) -> Any:
 _WRAPPERS = (Secret, Personal)
 
 
-# Each of these is one flat function without the wrappers' own check, which would repeat
-# that of the validators: many fields go through them.
+# Each of these four is one flat function, because many fields go through them. They
+# leave out the check in the constructor of the wrappers: the validators do it.
 
 
 def secret(value: str | Secret) -> Secret:
-    """Wrap text as a Secret; leave the rest to the validators."""
+    """Return text as a Secret, and any other value as it is."""
     if isinstance(value, str):
         made = _new(Secret)
         made._text = value  # noqa: SLF001 - the other half of privacy
@@ -74,7 +74,7 @@ def secret(value: str | Secret) -> Secret:
 
 
 def personal(value: str | Personal) -> Personal:
-    """Wrap text as Personal; leave the rest to the validators."""
+    """Return text as Personal, and any other value as it is."""
     if isinstance(value, str):
         made = _new(Personal)
         made._text = value  # noqa: SLF001 - the other half of privacy
@@ -83,7 +83,7 @@ def personal(value: str | Personal) -> Personal:
 
 
 def maybe_secret(value: str | Secret | None) -> Secret | None:
-    """Wrap text as a Secret; let None through."""
+    """Return text as a Secret, and None as it is."""
     if isinstance(value, str):
         made = _new(Secret)
         made._text = value  # noqa: SLF001 - the other half of privacy
@@ -92,7 +92,7 @@ def maybe_secret(value: str | Secret | None) -> Secret | None:
 
 
 def maybe_personal(value: str | Personal | None) -> Personal | None:
-    """Wrap text as Personal; let None through."""
+    """Return text as Personal, and None as it is."""
     if isinstance(value, str):
         made = _new(Personal)
         made._text = value  # noqa: SLF001 - the other half of privacy
@@ -104,7 +104,7 @@ _new = object.__new__
 
 
 def masked_fields(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values, those wrapped that the fields of an attrs class wrap."""
+    """Return the values of fields, wrapped where the attrs class wraps that field."""
     wrap = {field.name: field.converter for field in attrs.fields(kind)}
     return {
         name: value if (converter := wrap.get(name)) is None else converter(value)
@@ -115,8 +115,8 @@ def masked_fields(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
 def quiet_init(kind: type[_Made]) -> type[_Made]:
     """Keep the arguments of an attrs class out of the frames of its errors.
 
-    The constructor that attrs writes has each of them as a local, not yet wrapped, and
-    tools that show locals (or a half made object) would show it.
+    The constructor that attrs writes has each argument, not yet wrapped, as a local.
+    Tools that show locals (or a half-made object) would show its text.
     """
     init: Any = kind.__init__
 
@@ -139,7 +139,7 @@ def quiet_init(kind: type[_Made]) -> type[_Made]:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether it is a finite number."""
+    """Whether a value is a finite number."""
     if isinstance(value, bool):
         return False
     # A whole number may be too large for a float, but can be compared with one.
@@ -147,7 +147,7 @@ def is_number(value: object) -> TypeGuard[float]:
 
 
 def is_seconds(value: object) -> bool:
-    """Whether it is a number of seconds, 0 or more, that a timer can wait."""
+    """Whether a value is a number of seconds, 0 or more, that a timer can wait."""
     return is_number(value) and 0 <= value <= LONGEST_SECONDS
 
 
@@ -171,13 +171,14 @@ def _check_size(field: Any, value: float, most: float) -> None:
 
 
 def yes_or_no(_: object, field: Any, value: Any) -> None:
-    """Demand a bool, not something that is taken for one."""
+    """Demand True or False."""
     if not isinstance(value, bool):
         raise ConfigurationError(f"{field.name} must be true or false")
 
 
 def instance_of(kind: type) -> Validator:
-    """Demand a value of one class; attrs' own would show the value."""
+    """Return a validator that demands an object of one class."""
+    # attrs' own validator would show the value.
 
     def check(_: object, field: Any, value: Any) -> None:
         if not isinstance(value, kind):
@@ -187,7 +188,7 @@ def instance_of(kind: type) -> Validator:
 
 
 def at_least(floor: float) -> Validator:
-    """Demand a finite number not below ``floor``."""
+    """Return a validator that demands a finite number not below ``floor``."""
 
     def check(_: object, field: Any, value: Any) -> None:
         if not is_number(value) or value < floor:
@@ -200,7 +201,7 @@ def at_least(floor: float) -> Validator:
 
 
 def is_one_line(value: object) -> bool:
-    """Whether it is short printable text without control characters."""
+    """Whether a value is short printable text without control characters."""
     return (
         isinstance(value, str)
         and bool(value.strip())
@@ -218,7 +219,7 @@ def one_line(_: object, field: Any, value: Any) -> None:
 
 
 def problem_of_text(text: object, *, required: bool, lines: bool) -> str | None:
-    """Return why a value can't stand in a call, without showing it.
+    """Return why a value can't stand in a call, or None; the value is not shown.
 
     Args:
         text: Plain text or None.
