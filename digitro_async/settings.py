@@ -26,7 +26,7 @@ __all__ = [
 
 
 class UnsetFields(enum.StrEnum):
-    """How a field that is None is written.
+    """The ways to write a field that is None.
 
     The vendor says that CONTA and SENHA may be null
     (docs-pabx.digitro.com/api-10271002) and says nothing about other fields. To write
@@ -59,7 +59,7 @@ class RateLimit:
 @quiet_init
 @attrs.frozen(kw_only=True)
 class PoolSettings:
-    """How connections to one PABX host are kept.
+    """The rules for keeping connections to one PABX host.
 
     Args:
         reuse: Whether calls share kept-alive connections. False opens a new connection
@@ -154,7 +154,7 @@ class TLSSettings:
 @quiet_init
 @attrs.frozen(kw_only=True)
 class RetrySettings:
-    """When a call that provably was not placed is sent again, and after which wait.
+    """The rules for sending a call again that provably was not placed.
 
     Only a call that was not sent or got a throttle (429) is ever sent again. The quota
     follows the standard mode of the AWS SDKs: a retry takes from the quota, an accepted
@@ -190,7 +190,7 @@ class RetrySettings:
 @quiet_init
 @attrs.frozen(kw_only=True)
 class PauseSettings:
-    """When a PABX is paused because of its answers, and for how long.
+    """The rules for pausing a PABX because of its answers.
 
     A pause after unknown or unsent calls ends by itself: after ``first_pause``
     seconds one call is let through as a probe, and each probe that fails or is
