@@ -88,11 +88,11 @@ class Evidence:
     """Facts that say how far one attempt came; the transport sets them.
 
     Attributes:
-        request_started: Whether the first byte of the request left or is about to.
+        request_started: Whether the first byte of the request has left, or is about to.
         waiting_for_connection: Whether the attempt waits for a pooled connection.
         connection: The connection of the attempt, None where it is not known.
-        is_doubtful: Whether the answer was found, before it was read, to belong
-            perhaps to another call.
+        is_doubtful: Whether the answer may belong to another call; known before the
+            answer was read.
         owner: The part that made the attempt and is told of doubts; it sets this.
         attempt: The number of the attempt; the owner sets it.
     """
@@ -178,7 +178,7 @@ _NO_ANSWER: Final = {
     Failure.OVERSIZED: errors.UnreadableAnswerError,
     Failure.INTERIM: errors.UnreadableAnswerError,
 }
-"""Errors where the request may have left without a usable answer."""
+"""Errors where the request may have left, and no usable answer came."""
 
 _REJECTED: Final = frozenset({400, 402, 409, 410, 413, 414, 422, 451})
 """Statuses that are the call's fault. 400 is documented; the rest follow RFC 9110."""
