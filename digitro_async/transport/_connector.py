@@ -107,7 +107,7 @@ class CheckedConnector(aiohttp.TCPConnector):
         self, key: "ConnectionKey", traces: "list[Trace]"
     ) -> "Coroutine[Any, Any, Connection | None]":
         """Return the connection that rested longest, None where a new one is opened."""
-        # It replaces _get only in pools where connections rest: others are faster so.
+        # It replaces _get only where connections rest, so that other pools are faster.
         idle, rest = self._conns.get(key), self._rest
         if self._state.was_breached:  # the PABX may break the protocol again
             rest = max(rest, self._state.watch_seconds)

@@ -1,9 +1,9 @@
 """The direct way to send: on aiohttp's pooled connections, without its sessions.
 
 aiohttp's connector makes, checks, pools and closes the connections, and its parser
-reads the answers. The ``ClientSession`` between them is left out, a fifth of the work
-of the transport. So tools that hook into sessions, or that replace sessions in tests,
-see nothing of these calls.
+reads the answers. The ``ClientSession`` between them, a fifth of the transport's work,
+is left out. So tools that hook into sessions, or that replace sessions in tests, see
+nothing of these calls.
 """
 
 import asyncio

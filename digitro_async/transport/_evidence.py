@@ -74,7 +74,7 @@ class EvidencePayload(aiohttp.Payload):
     ) -> None:
         """Set the evidence, then write the body up to a length."""
         self._note(writer)
-        await writer.write(self.content[:content_length])  # all of it is no copy
+        await writer.write(self.content[:content_length])  # a full slice is no copy
 
     def _note(self, writer: Any) -> None:
         self.evidence.request_started = True
@@ -89,8 +89,8 @@ _HEADERS: Final = CIMultiDict({"Content-Type": "application/json"})
 def make_pool_trace() -> aiohttp.TraceConfig:
     """Return trace hooks that set ``waiting_for_connection`` of the evidence.
 
-    Only a pool with a limit needs the hooks: by them a pool that is full is told from
-    a host that can't be reached.
+    Only a pool with a limit needs the hooks: they distinguish a full pool from a host
+    that can't be reached.
     """
     # Typed Any: aiohttp's annotations know only SimpleNamespace as a context.
     config: Any = aiohttp.TraceConfig(

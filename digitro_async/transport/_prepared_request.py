@@ -24,7 +24,7 @@ from digitro_async.transport._interim import READ, is_interim
 __all__ = ["Answer", "is_supported", "request_builder", "request_class", "send"]
 
 SUPPORTED_AIOHTTP: Final = "3.14."
-"""Begin of the versions of aiohttp that are supported releases."""
+"""The first part of the version of every supported release of aiohttp."""
 
 MOST_PREPARED: Final = 64
 """Most URLs that requests are prepared for: one for each command and channel."""

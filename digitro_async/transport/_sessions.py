@@ -30,10 +30,10 @@ class SessionManager:
     """Holds the pooled connections to each PABX that it sends requests to.
 
     A connector and its session are made at the first call to a PABX, inside the
-    running loop, and belong to that loop. Several clients may share one manager, which
-    whoever made it closes, and which then closes all that it opened. Several PABX on
-    one host share one connector if they have the same pool and TLS settings and the
-    same total time limit.
+    running loop, and belong to that loop. Several clients may share one manager.
+    Whoever made the manager closes it, and the manager then closes all that it opened.
+    Several PABX on one host share one connector if they have the same pool and TLS
+    settings and the same total time limit.
 
     Example::
 
