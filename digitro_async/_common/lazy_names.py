@@ -22,7 +22,7 @@ def lazy_names(package: str, *modules: str) -> Callable[[str], object]:
                 home = importlib.import_module(f"{package}.{module}")
                 if name in home.__all__:
                     value: object = getattr(home, name)
-                    setattr(sys.modules[package], name, value)  # found at once then
+                    setattr(sys.modules[package], name, value)  # then found at once
                     return value
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 

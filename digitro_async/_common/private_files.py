@@ -64,7 +64,7 @@ def problem_with(status: os.stat_result) -> str:
 def create_own(path: str | Path, flags: int) -> int:
     """Create a file that only its owner may use, whatever the umask.
 
-    An ``opener`` for ``open``. It fails where the path exists, also as a broken link.
+    It is an ``opener`` for ``open``, and fails where the path exists, as a link too.
     """
     flags |= os.O_CREAT | os.O_EXCL
     descriptor = os.open(path, flags, _PRIVATE)
@@ -73,9 +73,9 @@ def create_own(path: str | Path, flags: int) -> int:
 
 
 def open_own(path: str | Path, flags: int) -> int:
-    """Open a file that only its owner may use, or create it. An ``opener``.
+    """Open a file that only its owner may use, or create it.
 
-    An existing file that can't be trusted is not changed.
+    It is an ``opener`` for ``open``, and changes no file that can't be trusted.
 
     Raises:
         BeforehandError: If an existing file can't be trusted.
