@@ -126,7 +126,7 @@ def check_field_names(names: Mapping[str, object]) -> None:
     """Check that a contact row or a default may give the fields of these names.
 
     Raises:
-        ConfigurationError: If it may not give one of them; the text names that one.
+        ConfigurationError: If a name is no such field; the text names it.
     """
     for name in names:
         if name not in OWN_FIELDS:

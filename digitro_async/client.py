@@ -28,7 +28,7 @@ class DigitroClient:
     """Makes predictive calls over one or several PABX.
 
     Use it as ``async with``, or call ``aclose()`` yourself. One client belongs to one
-    event loop and may be used by any number of tasks there; they share the PABX's cap.
+    event loop and may be used by any number of tasks; all share the cap of a PABX.
 
     Example::
 
