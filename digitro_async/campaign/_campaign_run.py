@@ -58,7 +58,7 @@ class CampaignRun:
         self._client = client
         self._partial = partial
         self._fault: LedgerError | None = None
-        self._told = False
+        self._fault_was_raised = False
         self._owner = new_owner()
         self._holds_slots = False
         self._recorder = LedgerRecorder(ledger, self._owner, self._stop_for)
@@ -103,7 +103,7 @@ class CampaignRun:
             await self._results.__aexit__(kind, error, traceback)
         finally:
             await self._end()
-        if self._fault is not None and kind is None and not self._told:
+        if self._fault is not None and kind is None and not self._fault_was_raised:
             raise self._take_fault()
 
     def __aiter__(self) -> Self:
@@ -188,11 +188,11 @@ class CampaignRun:
 
     def _take_fault(self) -> LedgerError:
         fault, self._fault = self._fault, None
-        self._told = True  # once is enough
+        self._fault_was_raised = True  # once is enough
         return fault or LedgerError()
 
     async def _end(self) -> None:
-        """Give back what is claimed, whatever cancels this meanwhile."""
+        """Give back the claims of the run, even where this is cancelled meanwhile."""
         giving_back = asyncio.ensure_future(self._give_back())
         cancelled: tuple[object, ...] | None = None
         with anyio.CancelScope(shield=True):
@@ -207,7 +207,7 @@ class CampaignRun:
         giving_back.result()
 
     async def _give_back(self) -> None:
-        await self._recorder.settled()
+        await self._recorder.wait_written()
         try:
             await self._ledger.release(self._owner)
         except LedgerError as error:

@@ -114,7 +114,7 @@ def cut_off(task: "asyncio.Task[Any]") -> None:
 
 
 def to_its_end(course: Course, act: Callable[[], Exit]) -> Exit:
-    """Run a command, and return its exit code whatever happens meanwhile.
+    """Run a command, and return its exit code after any error or signal.
 
     Raises:
         DigitroError: If it fails before a call went out, as OSError does too.

@@ -27,7 +27,7 @@ __all__ = ["Plan", "count_file", "import_file", "is_whole"]
 
 @attrs.define
 class Plan:
-    """How a list is dialled through its ledger.
+    """The choices with which a list is dialled through its ledger.
 
     Attributes:
         allow_duplicates: Whether a contact is called as often as it stands in its file.

@@ -1,4 +1,4 @@
-"""Takes the results of a run, and ends well whatever happens."""
+"""Takes the results of a run, and ends well after any error or signal."""
 
 import asyncio
 from collections.abc import Callable, Mapping

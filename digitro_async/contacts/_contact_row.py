@@ -43,7 +43,7 @@ class RejectCode(enum.StrEnum):
     PUNCTUATION = "punctuation"
     """The destination is written with blanks, dashes, dots and the like."""
     E_NOTATION = "e_notation"
-    """A spreadsheet rounded the destination to something like 4,83E+10."""
+    """A spreadsheet rounded the destination, as in 4,83E+10."""
     DECIMAL = "decimal"
     """A spreadsheet wrote the destination with decimals."""
     SEVERAL_NUMBERS = "several_numbers"
@@ -180,7 +180,7 @@ class ContactRow:
 
 @attrs.frozen(kw_only=True)
 class RejectedRow:
-    """The place of a row that is no contact, and the reason; nothing that it holds.
+    """The place of a row that is no contact, and the reason, without the row's content.
 
     Attributes:
         file: Name of the file, without its folder, on one line.

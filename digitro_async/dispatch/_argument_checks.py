@@ -33,7 +33,7 @@ def check_settings(retry: object, pause: object) -> None:
 
 
 def check_turn(pabx: object, max_wait: object) -> None:
-    """Demand what a call can wait for its turn with.
+    """Demand options with which a call can wait for its turn.
 
     Raises:
         ConfigurationError: If one can't be used; the text names it.

@@ -180,7 +180,7 @@ class Dispatcher:
             admission.set_channel(channel_id)
 
     async def drain(self) -> None:
-        """Start no call any more, and return when what is on the wire has settled.
+        """Start no call any more, and return once each call on the wire has ended.
 
         What reads a source for ``stream`` stops reading, even where the source waits.
         """

@@ -1,4 +1,4 @@
-"""ResultBuffer: results between the workers that bring them and whoever takes them."""
+"""ResultBuffer: results between the workers that bring them and their reader."""
 
 import asyncio
 from collections import deque

@@ -68,7 +68,7 @@ class Clock:
         return at - self.offset < self.since
 
     def latest(self, at: float, read: Self) -> float:
-        """Return when at the latest, by today's clock, something happened.
+        """Return when at the latest, by today's clock, an event happened.
 
         Args:
             at: When it happened, as the ledger says.
@@ -78,7 +78,7 @@ class Clock:
 
 
 def latest_by(setting: str | None, now: float, read: Clock) -> Callable[[float], float]:
-    """Return a function that tells when something happened at the latest.
+    """Return a function that tells when an event happened at the latest.
 
     Args:
         setting: The clock that the ledger keeps; None where it keeps none, and then

@@ -1,4 +1,4 @@
-"""The ports of the ledger: one for its owners, one for whoever only reads."""
+"""The ports of the ledger: one for its owners, one for readers."""
 
 from collections.abc import (
     AsyncIterator,
@@ -177,9 +177,9 @@ class Ledger(Protocol):
             owner: The owner.
             lease: Seconds from now in which nobody else may have the owner's claims.
             after: Only contacts with numbers above this one.
-            max_attempts: Leave out contacts that had so many attempts, unless the last
-                one failed for a reason of the PABX (``PABX_REASONS``): that is never
-                held against a contact.
+            max_attempts: Leave out contacts that had this number of attempts, unless
+                the last one failed for a reason of the PABX (``PABX_REASONS``): that
+                never counts against a contact.
         """
         ...
 

@@ -57,18 +57,20 @@ class AttemptResult:
     retry_after: float | None = attrs.field(default=None, repr=False)
 
 
-def classify(seen: Observation, command: Command, *, now: float = 0.0) -> AttemptResult:
+def classify(
+    observation: Observation, command: Command, *, now: float = 0.0
+) -> AttemptResult:
     """Return the result of one attempt.
 
     Args:
-        seen: The observation.
+        observation: The observation.
         command: The command that was sent: it reads the answer.
         now: Unix time in seconds, against which a Retry-After date is read.
     """
-    classification = classify_evidence(seen)
+    classification = classify_evidence(observation)
     if classification.outcome is _ACCEPTED:
         try:
-            accepted = command.read(seen.body)
+            accepted = command.read(observation.body)
         except UnreadableBodyError as error:
             code = str(error.args[0])
             return AttemptResult(
@@ -76,7 +78,7 @@ def classify(seen: Observation, command: Command, *, now: float = 0.0) -> Attemp
             )
         return AttemptResult(classification, accepted)
     if classification.error is ThrottledError:
-        asked = seen.retry_after
+        asked = observation.retry_after
         text = asked.reveal() if isinstance(asked, Personal) else asked
         return AttemptResult(classification, retry_after=_read_retry_after(text, now))
     return AttemptResult(classification)
@@ -108,22 +110,22 @@ def doubtful_answer() -> AttemptResult:
 
 
 def error_of(
-    settled: AttemptResult, seen: Observation, *, pabx: str, attempts: int
+    result: AttemptResult, observation: Observation, *, pabx: str, attempts: int
 ) -> DigitroError | None:
     """Return the error of an attempt, None where the call was accepted."""
-    classification = settled.classification
+    classification = result.classification
     if classification.error is None:
         return None
-    detail = seen.body[:MAX_DETAIL_BYTES].decode("utf-8", "replace")
+    detail = observation.body[:MAX_DETAIL_BYTES].decode("utf-8", "replace")
     error = classification.error(
         pabx=pabx,
-        status=seen.status,
+        status=observation.status,
         reason=classification.reason,
         attempts=attempts,
         detail=Personal(detail) if detail else None,
     )
     if isinstance(error, ThrottledError):
-        asked = settled.retry_after
+        asked = result.retry_after
         error.retry_after = None if asked is None else min(asked, MAX_RETRY_AFTER)
     return error
 

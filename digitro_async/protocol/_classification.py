@@ -193,32 +193,36 @@ _THROTTLED: Final = frozenset({425, 429})
 """Too early, too many: documented by RFC 8470 and RFC 6585, not by the vendor."""
 
 
-def classify_evidence(seen: Observation) -> Classification:
+def classify_evidence(observation: Observation) -> Classification:
     """Return what is known of the call; ACCEPTED still needs a readable body.
 
     First match wins, in this order: nothing left; no answer; an answer to a request
     that never left; then the status.
     """
-    if seen.failure is not None and not seen.request_started and seen.status is None:
-        not_sent = _NOT_SENT.get(seen.failure, errors.ConnectFailedError)
-        return Classification(Outcome.NOT_SENT, not_sent, seen.failure)
-    if seen.status is None:
-        failure = seen.failure or Failure.UNEXPECTED
+    if (
+        observation.failure is not None
+        and not observation.request_started
+        and observation.status is None
+    ):
+        not_sent = _NOT_SENT.get(observation.failure, errors.ConnectFailedError)
+        return Classification(Outcome.NOT_SENT, not_sent, observation.failure)
+    if observation.status is None:
+        failure = observation.failure or Failure.UNEXPECTED
         error = _NO_ANSWER.get(failure, errors.OutcomeUnknownError)
         return Classification(Outcome.UNKNOWN, error, failure)
-    if not seen.request_started:
+    if not observation.request_started:
         return Classification(
             Outcome.UNKNOWN,
             errors.UnreadableAnswerError,
             "answer_before_request",
             protocol_violation=True,
         )
-    if seen.status == ACCEPTED_STATUS and seen.failure is None:
+    if observation.status == ACCEPTED_STATUS and observation.failure is None:
         return _ACCEPTED
-    return _judge_status(seen.status, seen.failure)
+    return _classify_status(observation.status, observation.failure)
 
 
-def _judge_status(status: int, failure: Failure | None) -> Classification:
+def _classify_status(status: int, failure: Failure | None) -> Classification:
     if status in _SUCCESSES:
         if failure is not None:
             error = _NO_ANSWER.get(failure, errors.UnreadableAnswerError)

@@ -50,8 +50,8 @@ __all__ = ["MemoryLedger"]
 class MemoryLedger:
     """Keeps the promises of a ledger except that of outliving the process.
 
-    It is held to the same tests as the real ones. Leaving and entering it again is what
-    a crash and a restart are to a file: open intents become unknown.
+    It passes the same tests as the durable ones. To leave and enter it again has the
+    effect of a crash and a restart on a file: open intents become unknown.
 
     Args:
         clock: Tells the Unix time by which leases end.
@@ -278,7 +278,7 @@ class MemoryLedger:
         return self._reader.counts()
 
     async def count_exhausted(self, max_attempts: int) -> int:
-        """Return how many pending contacts had so many attempts. See ``Ledger``."""
+        """Return how many pending contacts are out of attempts. See ``Ledger``."""
         self._check_open()
         return self._reader.count_exhausted(max_attempts)
 

@@ -1,4 +1,4 @@
-"""SQL of imports: the lists that were put in, and whether each was to its end."""
+"""SQL of imports: the lists that were added, and whether each is complete."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence

@@ -38,7 +38,7 @@ class BatchConflictError(Exception):
 
 
 class Job:
-    """A thing to be written.
+    """A change to be written.
 
     Args:
         phase: Jobs of one commit are written in the order of this number.

@@ -60,7 +60,7 @@ def beside(path: Path, end: str) -> Path:
 
 
 def check_links(path: Path) -> None:
-    """Refuse a path that leads over a link that somebody else made.
+    """Refuse a path that leads over a link of another user.
 
     Args:
         path: The ledger, as it was given.
@@ -180,7 +180,7 @@ def make_private(path: Path) -> None:
 
 
 def has_log(path: Path) -> bool:
-    """Whether a write-ahead log with something in it stands beside the file."""
+    """Whether a write-ahead log that is not empty stands beside the file."""
     try:
         return beside(path, "-wal").stat().st_size > 0
     except OSError:
@@ -235,7 +235,7 @@ def _file_system_of(folder: Path, mounts: Path) -> str | None:
 
 
 def _mount_points() -> Iterator[str]:
-    """Yield every place on which something is mounted, as this process sees it."""
+    """Yield every place of a mounted file system, as this process sees it."""
     for parts in _lines_of(_MOUNT_POINTS):
         if len(parts) > 4:  # noqa: PLR2004 - the fifth is the place
             yield _unescaped(parts[4])

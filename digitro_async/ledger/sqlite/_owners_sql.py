@@ -1,4 +1,4 @@
-"""SQL of owners, their leases and what they claim."""
+"""SQL of owners, their leases and their claims."""
 
 import json
 import sqlite3

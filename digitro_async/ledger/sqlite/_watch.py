@@ -41,7 +41,7 @@ class _Watched:
 
 
 class Watch:
-    """Compares a ledger's files with what was opened.
+    """Compares a ledger's files with those that were opened.
 
     None of them becomes shorter while a ledger has it open.
 

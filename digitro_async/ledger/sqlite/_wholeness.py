@@ -64,7 +64,7 @@ def check_whole(
     *,
     had_log: bool | None = None,
 ) -> None:
-    """Refuse a ledger of which something is missing.
+    """Refuse a ledger with a part of its record missing.
 
     Args:
         connection: Connected to it.

@@ -57,7 +57,7 @@ class LedgerFile(Protocol):
         ...
 
     def committed(self) -> None:
-        """Note that something was committed, and look for the file."""
+        """Note a commit, and look for the file."""
         ...
 
     @property
@@ -264,7 +264,7 @@ class Writer:
         _set(self._ended)
 
     def _tell(self, act: Callable[..., None], *values: Any) -> bool:
-        """Have the loop do something; False where it is closed: nobody waits then."""
+        """Call a function in the loop; False where it is closed: nobody waits then."""
         try:
             self._loop.call_soon_threadsafe(act, *values)
         except RuntimeError:
