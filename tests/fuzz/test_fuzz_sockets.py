@@ -332,6 +332,6 @@ async def test_a_broken_chunk_ends_the_wait() -> None:
 def test_untrue_sayings_are_noticed(
     said: CallAccepted | DigitroError, wire: bytes
 ) -> None:
-    """What can't be read in the bytes that were sent fails this test."""
+    """Bytes that were sent and can't be read fail this test."""
     with pytest.raises(AssertionError):
         check_said(said, wire)

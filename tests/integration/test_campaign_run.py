@@ -147,7 +147,7 @@ class TestRun:
         assert (some(counts), count_exhausted) == ({State.PENDING: 3}, 3)
 
     async def test_each_contact_once_a_run(self, shelf: Shelf) -> None:
-        """What a paused PABX does not take is given back once, not for ever."""
+        """Contacts that a paused PABX does not take are given back only once."""
         transport = ScriptedTransport()
         pabx = [make_pabx("one"), make_pabx("two")]
         async with shelf.ledger() as ledger:

@@ -1,4 +1,4 @@
-"""What a PABX writes anywhere in an answer stands open in nothing that comes of it."""
+"""Text that a PABX writes anywhere in an answer is open in no object made of it."""
 
 import asyncio
 import json
@@ -117,7 +117,7 @@ def test_waits_are_a_day_at_most(text: str) -> None:
 
 
 def test_an_observation_shows_no_header() -> None:
-    """What was seen of an attempt shows neither body nor header, wrapped or not."""
+    """The observation of an attempt shows neither body nor header, wrapped or not."""
     assert NUMBER not in repr(Observation(True, 429, NUMBER.encode(), None, NUMBER))
 
 

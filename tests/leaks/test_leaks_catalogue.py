@@ -21,7 +21,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES)
 async def test_catalogue(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a case of the catalogue makes known is private."""
+    """No case of the catalogue shows a private value."""
     if not case.is_possible:
         pytest.skip(f"needs {case.needs}")
     async with watched() as watch:

@@ -90,7 +90,7 @@ def test_compare() -> None:
 
 
 def test_memory_of_each() -> None:
-    """What is stated of a PABX is what each further one takes."""
+    """The figure of a PABX is the cost of each further one."""
     found = module("questions.fleet").kib_each({"idle": 40.0}, {"idle": 49.0}, 10)
 
     assert found == {"idle": 1024.0}

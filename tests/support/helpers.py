@@ -1,4 +1,4 @@
-"""What several test modules share: calls, a scripted transport, a raw server."""
+"""Helpers of several test modules: calls, a scripted transport, a raw server."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What the tests of ledgers and campaigns share."""
+"""Helpers of the tests of ledgers and campaigns."""
 
 import asyncio
 import contextlib

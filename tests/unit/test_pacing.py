@@ -17,7 +17,7 @@ ROUNDING = 1e-9
 
 @attrs.frozen
 class Step:
-    """What happens to one call and to the timer before it."""
+    """The times of one call and of the timer before it."""
 
     latency: float
     sent: bool = True
@@ -297,7 +297,7 @@ def test_slots_are_held_until_a_window_after_the_answer() -> None:
 
 
 def test_slots_of_what_was_not_sent_come_back_at_once() -> None:
-    """What was not sent gives its slot back at once, but not its turn."""
+    """A call that was not sent frees its slot at once, but not its turn."""
     pacer = Pacer(RateLimit(2, 8.0))
     pacer.start(100.0)
     pacer.start(104.0)

@@ -1,4 +1,4 @@
-"""What becomes of the slots of calls that were sent and never answered."""
+"""The slots of calls that were sent and never answered."""
 
 import heapq
 import itertools
