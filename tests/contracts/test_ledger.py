@@ -121,7 +121,7 @@ class TestClaim:
         assert [one.number for one in await claim(ledger, 9, after=2)] == [3, 4]
 
     async def test_max_attempts(self, ledger: Ledger) -> None:
-        """A contact that had so many attempts is left, and counted as given up."""
+        """A contact that had ``max_attempts`` is left, and out of attempts."""
         await ledger.add(contacts(2))
         for _ in range(2):
             (one,) = await claim(ledger, 1)

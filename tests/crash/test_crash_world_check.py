@@ -55,7 +55,7 @@ def post(number: int, at: float, **fields: Any) -> Answered:
 
 
 def called(number: int, at: float, hours: int, step: Step) -> list[Event]:
-    """Return the events of a call, by a clock that is wrong by so many hours."""
+    """Return the events of a call, by a clock that is wrong by ``hours``."""
     shown = BEGAN + at + hours * HOUR
     return [Event(number, Step.INTEND, shown), Event(number, step, shown + 0.6)]
 

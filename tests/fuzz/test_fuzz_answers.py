@@ -82,7 +82,7 @@ def check_answer(seed: int) -> Outcome:
 
 
 def check_answers(first: int, count: int) -> Counter[Outcome]:
-    """Check the answers of so many seeds, and count what they come to."""
+    """Check the answers of ``count`` seeds, and count their outcomes."""
     found: Counter[Outcome] = Counter()
     for seed in range(first, first + count):
         try:

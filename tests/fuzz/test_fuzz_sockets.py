@@ -261,7 +261,7 @@ async def make_calls(
 
 
 async def attack(first: int, count: int) -> Counter[Outcome]:
-    """Make so many spoilt calls, and as many good ones, over a few PABX at once."""
+    """Make ``count`` spoilt and ``count`` good calls, over a few PABX at once."""
     spoiler = Spoiler(first)
     evens = iter(range(0, 2 * count, 2))
     async with RawServer(spoiler) as server, asyncio.TaskGroup() as admissions:

@@ -130,7 +130,7 @@ class TestRun:
         assert (entry.state, entry.attempts) == (State.ACCEPTED, 3)
 
     async def test_max_attempts_over_runs(self, shelf: Shelf) -> None:
-        """A contact whose call fails by itself is given up after so many attempts."""
+        """A contact whose call fails by itself is given up after ``max_attempts``."""
         failed = Observation(request_started=False, failure=Failure.UNEXPECTED)
         transport = ScriptedTransport(decide=lambda _: failed)
         async with shelf.ledger() as ledger:

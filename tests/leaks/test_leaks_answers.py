@@ -107,7 +107,7 @@ async def test_no_answer_is_repeated(
 
 @pytest.mark.parametrize("text", [NUMBER, SHORTER, "86401", "00000000099999"])
 def test_waits_are_a_day_at_most(text: str) -> None:
-    """A number that is no wait is not told as so many seconds."""
+    """A number that is no wait is not shown as seconds."""
     seen = Observation(True, 429, b"", None, Personal(text))
     error = error_of(classify(seen, PREDICTIVE_CALL), seen, pabx="one", attempts=1)
 

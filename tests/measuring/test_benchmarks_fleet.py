@@ -23,7 +23,7 @@ def sent(start: float, answered: float | None = None, began: float = 0.0) -> Any
 
 
 def lateness(calls: list[Any], most: int) -> list[float]:
-    """Return by how much calls were late that may be so many a second."""
+    """Return the lateness of calls of which ``most`` may start a second."""
     found: list[float] = module("questions.lateness").lateness(calls, RateLimit(most))
     return found
 

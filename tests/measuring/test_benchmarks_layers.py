@@ -116,7 +116,7 @@ class TestMemory:
     """The memory of a list that is read, imported and dialled."""
 
     def test_contact_file(self, tmp_path: Path) -> None:
-        """The file that is read has so many contacts, no two the same."""
+        """The file that is read has all contacts asked for, no two the same."""
         memory = module("questions.memory")
         path = tmp_path / "contacts.csv"
         memory.write_csv(path, 2_000)

@@ -394,7 +394,7 @@ class TestRetryAfter:
 
     @given(st.integers(0, 10**9))
     def test_dates_round_trip(self, seconds: int) -> None:
-        """A date so many seconds ahead is a wait of so many seconds."""
+        """A date some seconds ahead is a wait of the same number of seconds."""
         header = email.utils.formatdate(NOON + seconds, usegmt=True)
 
         assert wait_of(header) == seconds

@@ -74,7 +74,7 @@ def stop_import(
     words: object = DIAL,
     with_rejects: bool = False,
 ) -> Ran:
-    """Start an import and send a signal once so many contacts are in."""
+    """Start an import and send a signal once the given number of contacts is in."""
     rejects = folder / "c.rejects.csv"
     with start(*words, cwd=folder) as running:  # type: ignore[misc]
         for _ in range(4000):

@@ -56,7 +56,7 @@ class Campaigning:
         write_config(self.folder / "digitro.toml", self.simulator.base_url)
 
     def send(self, posts: int, number_of_signal: signal.Signals) -> Ran:
-        """Send a signal once so many calls were received, and wait for the end."""
+        """Send a signal once ``posts`` calls were received, and wait for the end."""
         wait_for(lambda: len(self.simulator.calls()) >= posts)
         self.running.process.send_signal(number_of_signal)
         return self.running.end()

@@ -38,7 +38,7 @@ from digitro_async.testing import FakePABX
 
 Harm = Callable[[Path], object]
 SECONDS = 1.0
-"""Within so many there is no further call."""
+"""Seconds within which there is no further call."""
 
 
 def remove(path: Path) -> None:
