@@ -32,14 +32,14 @@ SMALLEST_PAGE = 500
 class CampaignRun:
     """The results of one run, one for each contact that was taken on.
 
-    * Leaving the block early, ``drain()`` and cancellation let what is on the wire
-      finish; its outcomes are recorded whether anybody reads them or not, and whoever
-      was not called is pending again.
+    * Leaving the block early, ``drain()`` and cancellation let calls on the wire
+      finish; their outcomes are recorded whether anybody reads them or not, and each
+      contact that was not called is pending again.
     * When the ledger can't be written or is gone, no call is started any more;
       iteration ends with its ``LedgerError`` after the results of the calls that were
       on the wire. Those are ``unrecorded``: only their results tell of them.
     * Otherwise it ends like ``DispatchResults``: with ``PABXPausedError`` when every
-      PABX is paused until somebody acts.
+      PABX is paused until ``resume``.
 
     A contact that can't be called as it is becomes invalid and gives no result.
     """
@@ -128,7 +128,7 @@ class CampaignRun:
         return self._results.exhausted
 
     def drain(self) -> None:
-        """Start no further call; what is on the wire finishes."""
+        """Start no further call; calls on the wire finish."""
         self._results.drain()
 
     def unread(self) -> list[CallResult]:

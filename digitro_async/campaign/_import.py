@@ -169,8 +169,8 @@ def nth_identity(identity: str, times: Counter[int] | None) -> str:
 
     Args:
         identity: The identity of its first time.
-        times: How often each identity came so far; None where the second time is the
-            same contact again.
+        times: Number of times that each identity came so far; None where the second
+            time is the same contact again.
     """
     if times is None:
         return identity

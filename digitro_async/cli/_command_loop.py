@@ -66,7 +66,7 @@ def on_interrupt(
 ) -> Iterator[None]:
     """Call ``first`` at the first SIGINT, SIGTERM or SIGHUP and ``again`` at others.
 
-    SIGHUP is what a terminal sends that is closed; where it is ignored (``nohup``) it
+    A terminal sends SIGHUP when it is closed; where that is ignored (``nohup``) it
     goes on being ignored.
     """
     loop = asyncio.get_running_loop()

@@ -134,7 +134,7 @@ async def is_whole(ledger: Ledger, plan: Plan) -> bool:
     """Whether every list is in the ledger to its end.
 
     Raises:
-        LedgerError: If one is not, and what is there is not to be dialled by itself.
+        LedgerError: If one is not, and its part that is there may not be dialled.
     """
     imports = await ledger.imports()
     missing = unfinished(imports)

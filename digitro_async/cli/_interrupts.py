@@ -56,7 +56,7 @@ class Interrupts:
     goes on being ignored.
 
     Attributes:
-        heard: How many signals came so far.
+        heard: Number of signals that came so far.
     """
 
     def __init__(self) -> None:

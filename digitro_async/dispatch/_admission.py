@@ -133,7 +133,7 @@ class Admission:
 
     @property
     def needs_resume(self) -> bool:
-        """Whether it is paused until somebody acts."""
+        """Whether it is paused until ``resume`` or a channel id."""
         return self.standing.needs_resume
 
     @property
@@ -295,7 +295,7 @@ class Admission:
             self.on_load_decreased(self)
 
     def _forget(self, waiter: Waiter) -> None:
-        """Undo what a cancelled waiter had: its place, or its start."""
+        """Undo the place or the start of a cancelled waiter."""
         turn = waiter.turn
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             turn.result().take_back(live_time())

@@ -25,7 +25,7 @@ class BreakerState(enum.StrEnum):
     PROBING = "probing"
     """One call is on the wire as a probe; the rest waits for its outcome."""
     PAUSED_BY_HAND = "paused_by_hand"
-    """It takes none until somebody calls ``resume``."""
+    """It takes none until ``resume``."""
 
 
 _OPEN = BreakerState.OPEN

@@ -27,7 +27,7 @@ _MISTAKABLE = (
     StopIteration,
     StopAsyncIteration,
 )
-"""Raised as they are, they would say that whoever iterates is cancelled, or done."""
+"""Errors that would tell the reader of the results of a cancellation, or an end."""
 
 
 @runtime_checkable

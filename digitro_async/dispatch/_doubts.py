@@ -15,7 +15,7 @@ class Doubts:
 
     Args:
         pabx: Name of the PABX.
-        counters: What the PABX counts.
+        counters: The counts of the PABX.
     """
 
     def __init__(self, pabx: str, counters: Counters) -> None:

@@ -59,7 +59,7 @@ class Router:
 
     @property
     def needs_resume(self) -> bool:
-        """Whether every PABX is paused until somebody calls ``resume``."""
+        """Whether every PABX is paused until ``resume``."""
         return all(one.needs_resume for one in self.admissions.values())
 
     def choose(

@@ -95,7 +95,7 @@ class Standing:
 
     @property
     def needs_resume(self) -> bool:
-        """Whether it is paused until somebody acts."""
+        """Whether it is paused until ``resume`` or a channel id."""
         return self.breaker.state is _PAUSED_BY_HAND or self.lacks_channel
 
     @property

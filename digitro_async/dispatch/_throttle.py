@@ -16,7 +16,7 @@ class Throttle:
 
     Attributes:
         until: Start no call before that moment.
-        run: How many times the PABX asked since it last accepted a call.
+        run: Number of times the PABX asked since it last accepted a call.
     """
 
     __slots__ = ("_settings", "run", "until")

@@ -38,7 +38,7 @@ class Waiting:
     """A queue of waiters.
 
     Attributes:
-        count: How many wait.
+        count: Number of calls that wait.
     """
 
     __slots__ = ("_queue", "count")

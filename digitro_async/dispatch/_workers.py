@@ -61,7 +61,7 @@ class Workers:
         worker.add_done_callback(self._retire)
 
     def stop(self, fault: BaseException | None = None) -> None:
-        """Start no further call, and let what is on the wire finish.
+        """Start no further call, and let calls on the wire finish.
 
         Calls that were read and wait for their turn end NOT_SENT with
         ``DrainedError``.

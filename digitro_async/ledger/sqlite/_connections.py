@@ -91,7 +91,7 @@ def connect(path: Path, synchronous: str, busy_timeout: float) -> sqlite3.Connec
 
     Args:
         path: The file; made if it isn't there.
-        synchronous: How commits are synced.
+        synchronous: The way in which commits are synced.
         busy_timeout: Seconds to wait for another program that is writing.
 
     Raises:

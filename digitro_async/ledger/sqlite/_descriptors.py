@@ -1,8 +1,8 @@
 """Descriptors of ledger files, one a file for the whole process.
 
 A file's POSIX locks belong to the process: closing any descriptor of it drops those
-that SQLite holds (sqlite.org/howtocorrupt, 2.2). So whoever opens a ledger here holds
-the same descriptor, and it is closed after the last of their connections.
+that SQLite holds (sqlite.org/howtocorrupt, 2.2). So all that open one ledger here share
+a descriptor, and it is closed after the last of their connections.
 """
 
 import os

@@ -192,7 +192,7 @@ def check_local(path: Path, mounts: Path | None = None) -> None:
 
     Args:
         path: The ledger.
-        mounts: Where the system lists what is mounted; where it has no such list,
+        mounts: The system's list of mounted file systems; where it has no such list,
             nothing is refused.
 
     Raises:
@@ -228,7 +228,7 @@ def _file_system_of(folder: Path, mounts: Path) -> str | None:
         if len(parts) < 3:  # noqa: PLR2004 - device, place, kind
             continue
         place = Path(_unescaped(parts[1]))
-        # What is mounted later on the same place hides what was there.
+        # A file system mounted later on the same place hides the one before.
         if folder.is_relative_to(place) and len(place.parts) >= found:
             found, kind = len(place.parts), parts[2]
     return kind

@@ -58,7 +58,7 @@ class Watch:
         ]
 
     def look(self) -> Loss | None:
-        """Return what happened to the files since the last look, if anything."""
+        """Return the loss of a file since the last look, if there is one."""
         for file in self._files:
             try:
                 status = os.lstat(file.name)
