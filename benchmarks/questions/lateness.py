@@ -56,7 +56,7 @@ def lateness(calls: Iterable[Sent], limit: RateLimit) -> list[float]:
     late = []
     for call in sorted(calls, key=lambda call: call.start):
         while answers and answers[0] <= call.start:
-            pacer.settle(heapq.heappop(answers))
+            pacer.finish(heapq.heappop(answers))
         turn = max(call.began, pacer.earliest(call.start))
         late.append(max(0.0, call.start - turn))
         pacer.start(call.start)

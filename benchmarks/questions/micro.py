@@ -50,7 +50,7 @@ MAKE = "make a PredictiveCall of 13 fields"
 ENCODE = "encode a call"
 CLASSIFY = "classify an accepted call (decodes too)"
 EVIDENCE = "evidence of a call: made, raised, classified"
-PACE = "Pacer, 200/s: earliest + start + settle"
+PACE = "Pacer, 200/s: earliest + start + finish"
 LEDGER = "ledger, claim + intent + outcome"
 PARTS = (MAKE, ENCODE, CLASSIFY, EVIDENCE, PACE, f"{LEDGER}, CPU")
 """Validation, evidence, pacing and ledger: the promises by themselves."""
@@ -92,7 +92,7 @@ def paced_start(limit: RateLimit) -> Callable[[], object]:
         nonlocal now
         now = max(now, pacer.earliest(now))
         pacer.start(now)
-        pacer.settle(now)
+        pacer.finish(now)
 
     return step
 

@@ -115,7 +115,7 @@ class Campaign:
         )
 
     def run(self, *, max_calls: int | None = None) -> CampaignRun:
-        """Dial what is pending, each contact at most once a run.
+        """Dial the pending contacts, each at most once a run.
 
         Example::
 

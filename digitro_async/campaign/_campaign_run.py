@@ -32,14 +32,14 @@ SMALLEST_PAGE = 500
 class CampaignRun:
     """The results of one run, one for each contact that was taken on.
 
-    * Leaving the block early, ``drain()`` and cancellation let what is on the wire
-      finish; its outcomes are recorded whether anybody reads them or not, and whoever
-      was not called is pending again.
+    * Leaving the block early, ``drain()`` and cancellation let calls on the wire
+      finish; their outcomes are recorded whether anybody reads them or not, and each
+      contact that was not called is pending again.
     * When the ledger can't be written or is gone, no call is started any more;
       iteration ends with its ``LedgerError`` after the results of the calls that were
       on the wire. Those are ``unrecorded``: only their results tell of them.
     * Otherwise it ends like ``DispatchResults``: with ``PABXPausedError`` when every
-      PABX is paused until somebody acts.
+      PABX is paused until ``resume``.
 
     A contact that can't be called as it is becomes invalid and gives no result.
     """
@@ -58,7 +58,7 @@ class CampaignRun:
         self._client = client
         self._partial = partial
         self._fault: LedgerError | None = None
-        self._told = False
+        self._fault_was_raised = False
         self._owner = new_owner()
         self._holds_slots = False
         self._recorder = LedgerRecorder(ledger, self._owner, self._stop_for)
@@ -103,7 +103,7 @@ class CampaignRun:
             await self._results.__aexit__(kind, error, traceback)
         finally:
             await self._end()
-        if self._fault is not None and kind is None and not self._told:
+        if self._fault is not None and kind is None and not self._fault_was_raised:
             raise self._take_fault()
 
     def __aiter__(self) -> Self:
@@ -128,7 +128,7 @@ class CampaignRun:
         return self._results.exhausted
 
     def drain(self) -> None:
-        """Start no further call; what is on the wire finishes."""
+        """Start no further call; calls on the wire finish."""
         self._results.drain()
 
     def unread(self) -> list[CallResult]:
@@ -188,11 +188,11 @@ class CampaignRun:
 
     def _take_fault(self) -> LedgerError:
         fault, self._fault = self._fault, None
-        self._told = True  # once is enough
+        self._fault_was_raised = True  # once is enough
         return fault or LedgerError()
 
     async def _end(self) -> None:
-        """Give back what is claimed, whatever cancels this meanwhile."""
+        """Give back the claims of the run, even where this is cancelled meanwhile."""
         giving_back = asyncio.ensure_future(self._give_back())
         cancelled: tuple[object, ...] | None = None
         with anyio.CancelScope(shield=True):
@@ -207,7 +207,7 @@ class CampaignRun:
         giving_back.result()
 
     async def _give_back(self) -> None:
-        await self._recorder.settled()
+        await self._recorder.wait_written()
         try:
             await self._ledger.release(self._owner)
         except LedgerError as error:

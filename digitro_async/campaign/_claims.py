@@ -23,12 +23,12 @@ LARGEST_PAGE = 50_000
 class Claims:
     """Claims pending contacts in the order of import, a page at a time.
 
-    A run goes through the ledger once: what it gives back is for the next run. A
-    contact whose PABX is paused would otherwise be claimed again and again.
+    A run goes through the ledger once: contacts that it gives back are for the next
+    run. One whose PABX is paused would otherwise be claimed again and again.
 
     Args:
         ledger: An open ledger.
-        owner: Who claims them.
+        owner: The owner of the claims.
         build_call: Makes the call of a contact, or raises ``InvalidCallError``.
         page: Contacts that are claimed at once, ``LARGEST_PAGE`` at most.
         max_attempts: Attempts after which a contact is left out.

@@ -21,7 +21,7 @@ PAGE = 2_000
 """Most rows of which the contacts are put into the ledger in one commit."""
 
 _DIGEST_SLICE = 16
-"""Pieces of a file that are hashed before the loop may look after something else."""
+"""Pieces of a file that are hashed before the loop may run other tasks."""
 
 
 class _ImportingLedger(Protocol):
@@ -122,7 +122,7 @@ class _CountingLedger:
         return [self._add(contact) for contact in contacts]
 
     async def end_import(self, number: int, **_: object) -> None:
-        """Keep nothing of it."""
+        """Keep nothing of the import."""
 
     def _add(self, contact: NewContact) -> AddResult:
         key, known = hash(contact.identity), len(self._lines)
@@ -169,8 +169,8 @@ def nth_identity(identity: str, times: Counter[int] | None) -> str:
 
     Args:
         identity: The identity of its first time.
-        times: How often each identity came so far; None where the second time is the
-            same contact again.
+        times: Number of times that each identity came so far; None where the second
+            time is the same contact again.
     """
     if times is None:
         return identity

@@ -19,8 +19,8 @@ class LedgerRecorder:
 
     Args:
         ledger: The ledger.
-        owner: Who claims the contacts that are called.
-        stop: Called with the error where it can't be written.
+        owner: The owner of the contacts that are called.
+        stop: Called with the error where the ledger can't be written.
 
     Attributes:
         unrecorded: Contacts whose outcome is not in the ledger, and the outcomes.
@@ -124,7 +124,7 @@ class LedgerRecorder:
         error: BaseException | None,
         state: State | None,
     ) -> None:
-        """Give the result of an attempt by its record back to the call."""
+        """Hand the result of an attempt, by its record, to the call."""
         if error is not None:
             self.unrecorded.append((number, result.classification.outcome))
         if isinstance(error, LedgerError):
@@ -138,8 +138,8 @@ class LedgerRecorder:
             result = repeated_call_id()
         on_recorded(result)
 
-    async def settled(self) -> None:
-        """Wait until what was taken back, or is doubted, is written."""
+    async def wait_written(self) -> None:
+        """Wait until every intent taken back and every doubt is written."""
         await asyncio.gather(
             *self._taking_back, *self._doubting, return_exceptions=True
         )

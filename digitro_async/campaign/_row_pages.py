@@ -15,10 +15,10 @@ __all__ = ["RowFile", "RowPage", "RowPages", "Rows", "is_repeated"]
 
 Row = ContactRow | RejectedRow
 Rows = Iterable[Row] | AsyncIterable[Row]
-"""A list of contacts. Rows that are none may be among them, to be told of in order."""
+"""A list of contacts, with rejected rows among them, in the order of the file."""
 
 SLICE_SECONDS = 0.05
-"""How long rows are read before the loop may look after something else."""
+"""Seconds for which rows are read before the loop may run other tasks."""
 
 _FEW_ROWS = 32
 """Rows that are read between two looks at the clock."""

@@ -111,7 +111,7 @@ def choose_ledger(
 
     Raises:
         ConfigurationError: If there is none, or if one beside the contacts would be
-            passed over: whoever was called in it would be called again.
+            passed over: the contacts called in it would be called again.
     """
     if no_ledger and ledger is not None:
         raise ConfigurationError("--ledger and --no-ledger don't go together")

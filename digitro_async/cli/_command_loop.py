@@ -66,7 +66,7 @@ def on_interrupt(
 ) -> Iterator[None]:
     """Call ``first`` at the first SIGINT, SIGTERM or SIGHUP and ``again`` at others.
 
-    SIGHUP is what a terminal sends that is closed; where it is ignored (``nohup``) it
+    A terminal sends SIGHUP when it is closed; where that is ignored (``nohup``) it
     goes on being ignored.
     """
     loop = asyncio.get_running_loop()
@@ -114,7 +114,7 @@ def cut_off(task: "asyncio.Task[Any]") -> None:
 
 
 def to_its_end(course: Course, act: Callable[[], Exit]) -> Exit:
-    """Run a command, and return its exit code whatever happens meanwhile.
+    """Run a command, and return its exit code after any error or signal.
 
     Raises:
         DigitroError: If it fails before a call went out, as OSError does too.

@@ -30,7 +30,7 @@ class RunCounts:
 
     @property
     def settled(self) -> int:
-        """Contacts settled."""
+        """Number of contacts with a final result."""
         return self.outcomes.total()
 
     @property

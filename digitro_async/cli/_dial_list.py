@@ -1,4 +1,4 @@
-"""Dials a list through its ledger; it survives whatever happens to the process."""
+"""Dials a list through its ledger, so that the list survives any end of the process."""
 
 from digitro_async.campaign import Campaign, CampaignRun
 from digitro_async.cli._chosen_ledger import ChosenLedger

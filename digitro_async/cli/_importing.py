@@ -27,7 +27,7 @@ __all__ = ["Plan", "count_file", "import_file", "is_whole"]
 
 @attrs.define
 class Plan:
-    """How a list is dialled through its ledger.
+    """The choices with which a list is dialled through its ledger.
 
     Attributes:
         allow_duplicates: Whether a contact is called as often as it stands in its file.
@@ -134,7 +134,7 @@ async def is_whole(ledger: Ledger, plan: Plan) -> bool:
     """Whether every list is in the ledger to its end.
 
     Raises:
-        LedgerError: If one is not, and what is there is not to be dialled by itself.
+        LedgerError: If one is not, and its part that is there may not be dialled.
     """
     imports = await ledger.imports()
     missing = unfinished(imports)

@@ -56,7 +56,7 @@ class Interrupts:
     goes on being ignored.
 
     Attributes:
-        heard: How many signals came so far.
+        heard: Number of signals that came so far.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def doing(self, act: Act) -> Iterator[None]:
-        """Let signals do something else while the block runs."""
+        """Let signals act in another way while the block runs."""
         before = self._came, self._act
         self.do(act)
         try:
@@ -96,7 +96,7 @@ class Interrupts:
             self._came, self._act = before
 
     def do(self, act: Act) -> None:
-        """Let signals do something else from now on."""
+        """Let signals act in another way from now on."""
         self._came = 0
         self._act = act
 

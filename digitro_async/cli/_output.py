@@ -91,7 +91,7 @@ def _put(data: bytes, out: BinaryIO) -> OSError | None:
 
 
 def _give_up(stream: TextIO) -> None:
-    """Send the rest to nowhere: Python flushes once more at its end and would fail."""
+    """Discard the rest: Python flushes once more at its end and would fail."""
     with contextlib.suppress(OSError, ValueError):
         _turn_to_nothing(stream.fileno())
 

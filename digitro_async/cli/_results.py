@@ -81,7 +81,7 @@ def results(
         )
     elif problem is None and out is not None:
         print_line(f"results in {out}")
-    # Whoever closes a pipe has read enough, and is told that it was not all.
+    # A reader that closes a pipe has read enough, and learns that it was not all.
     return exit_after_results(is_written=problem is None, is_whole=not view.missing)
 
 

@@ -1,4 +1,4 @@
-"""Takes the results of a run, and ends well whatever happens."""
+"""Takes the results of a run, and ends well after any error or signal."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -105,7 +105,7 @@ async def _iterate(
 
 
 def _paused_by_hand(statistics: Statistics) -> dict[str, str]:
-    """Return the reason of each pause, if every PABX waits for somebody to look."""
+    """Return the reason of each pause, if every PABX is paused until ``resume``."""
     reasons = {
         one.name: one.paused
         for one in statistics.pabx.values()

@@ -173,7 +173,7 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         raise self._cannot_be_read(self._failure)
 
     def _was_changed(self) -> bool:
-        """Whether somebody wrote to the file, or cut it off, since it was opened."""
+        """Whether the file was written to, or cut off, since it was opened."""
         now, then = os.fstat(self._bytes.fileno()), self._stat
         return (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns)
 

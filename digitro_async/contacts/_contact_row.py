@@ -43,7 +43,7 @@ class RejectCode(enum.StrEnum):
     PUNCTUATION = "punctuation"
     """The destination is written with blanks, dashes, dots and the like."""
     E_NOTATION = "e_notation"
-    """A spreadsheet rounded the destination to something like 4,83E+10."""
+    """A spreadsheet rounded the destination, as in 4,83E+10."""
     DECIMAL = "decimal"
     """A spreadsheet wrote the destination with decimals."""
     SEVERAL_NUMBERS = "several_numbers"
@@ -98,7 +98,7 @@ def _own_fields(given: Mapping[str, Any]) -> dict[str, Any]:
 @quiet_init
 @attrs.frozen(kw_only=True)
 class ContactRow:
-    """One row of a list: whom to call, and what the row itself says of the call.
+    """One row of a list: the person to call, and the own fields of the call.
 
     It is no call yet. It becomes one when a campaign claims the contact: then its own
     fields stand over the defaults of that run, and no default ever overrides them.
@@ -180,7 +180,7 @@ class ContactRow:
 
 @attrs.frozen(kw_only=True)
 class RejectedRow:
-    """The place of a row that is no contact, and the reason; nothing that it holds.
+    """The place of a row that is no contact, and the reason, without the row's content.
 
     Attributes:
         file: Name of the file, without its folder, on one line.
@@ -202,7 +202,7 @@ class RejectedRow:
 
 
 def one_line_name(path: str | os.PathLike[str]) -> str:
-    """Return a file's name with escapes for what breaks lines or is no text."""
+    """Return a file's name with escapes for line breaks and bytes that are no text."""
     text = Path(path).name or str(path)
     return _NOT_IN_A_LINE.sub(lambda found: ascii(found[0])[1:-1], text)
 

@@ -33,10 +33,10 @@ SHORTEST_TIMER = 1e-5
 """Seconds; a loop fires a shorter timer too early, again and again."""
 
 YIELD_SECONDS = 1e-4
-"""How much later an admission asks again that went last, where others share its cap."""
+"""The delay of the admission that went last, where others share its cap."""
 
 _NOBODY, _IMPATIENT, _PATIENT, _EVERYBODY = range(4)
-"""Who is turned away; each takes those before in."""
+"""The calls that are turned away; each value includes those before it."""
 
 
 class Ticket:
@@ -127,18 +127,18 @@ class Admission:
 
     @property
     def load(self) -> float:
-        """How busy it is: calls on the wire and waiting, against its capacity."""
+        """The share of its capacity that calls on the wire and waiting take."""
         busy = self.standing.counters.in_flight + self._waiters.count
         return busy / self.pabx.max_in_flight
 
     @property
     def needs_resume(self) -> bool:
-        """Whether it is paused until somebody acts."""
+        """Whether it is paused until ``resume`` or a channel id."""
         return self.standing.needs_resume
 
     @property
     def is_draining(self) -> bool:
-        """Whether it was told to start no call any more."""
+        """Whether it starts no further call."""
         return self._draining
 
     @property
@@ -199,7 +199,7 @@ class Admission:
 
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""
-        self.standing.breaker.hold(reason)
+        self.standing.breaker.pause_until_resume(reason)
         self._admit_waiters()
 
     def resume(self) -> None:
@@ -215,7 +215,7 @@ class Admission:
         self._notify()
 
     def drain(self) -> None:
-        """Start no call any more; whoever waits is told so."""
+        """Start no further call, and reject every waiter."""
         self._draining = True
         self._admit_waiters()
 
@@ -249,13 +249,13 @@ class Admission:
         return _NOBODY if state is _CLOSED else _IMPATIENT
 
     def _wake_beside(self) -> None:
-        """Let those look again who share the pacer: a slot may be free now."""
+        """Wake the admissions that share the pacer: a slot may be free now."""
         for admission in self.beside:
             if admission._waiters.count:  # noqa: SLF001 - one of its own kind
                 admission._admit_waiters()  # noqa: SLF001 - one of its own kind
 
     def _admit_waiters(self) -> None:
-        """Wake whoever may go now and set the timer for the next one."""
+        """Wake each waiter whose turn has come, and set the timer for the next one."""
         turn_of_others = 0.0
         if self._timer is not None:
             self._timer.cancel()
@@ -275,9 +275,9 @@ class Admission:
                 turn_of_others = YIELD_SECONDS
 
     def _reject_waiters(self) -> None:
-        """Tell those who will not be waited for that the PABX takes no calls.
+        """Reject the waiters that may not wait any longer.
 
-        Whoever comes later is told before it waits, so this is done once a pause.
+        A call that comes later is rejected before it waits: once a pause is enough.
         """
         if not (self._draining or self.is_paused):
             self._shut = _NOBODY
@@ -295,7 +295,7 @@ class Admission:
             self.on_load_decreased(self)
 
     def _forget(self, waiter: Waiter) -> None:
-        """Undo what a cancelled waiter had: its place, or its start."""
+        """Undo the place or the start of a cancelled waiter."""
         turn = waiter.turn
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             turn.result().take_back(live_time())

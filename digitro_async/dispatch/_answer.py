@@ -71,7 +71,7 @@ def doubted_attempt() -> tuple[Observation, AttemptResult]:
 
 
 def cut_short(evidence: Evidence, failure: Failure) -> Observation:
-    """Return the observation of an attempt that came to no end of its own."""
+    """Return the observation of an attempt that was cut off."""
     return Observation(evidence.request_started, failure=failure)
 
 

@@ -1,4 +1,4 @@
-"""PURE: what is given to a dispatcher is looked at before anything is counted."""
+"""PURE: checks the arguments of a dispatcher before anything is counted."""
 
 from collections.abc import Iterable
 
@@ -33,7 +33,7 @@ def check_settings(retry: object, pause: object) -> None:
 
 
 def check_turn(pabx: object, max_wait: object) -> None:
-    """Demand what a call can wait for its turn with.
+    """Demand options with which a call can wait for its turn.
 
     Raises:
         ConfigurationError: If one can't be used; the text names it.
@@ -69,7 +69,7 @@ def checked_seconds(seconds: Iterable[float]) -> list[float]:
 
 
 def invalid_call(*, known_pabx: bool) -> InvalidCallError:
-    """Return the error of what can't be sent by the PABX that it names, or at all."""
+    """Return the error of a call that can't be sent by the PABX it names, or at all."""
     if not known_pabx:
         return InvalidCallError("there is no PABX of that name", reason="unknown_pabx")
     return InvalidCallError("it is not a PredictiveCall", reason="not_a_call")

@@ -24,8 +24,8 @@ class BreakerState(enum.StrEnum):
     """It takes none until a moment; then one call goes as a probe."""
     PROBING = "probing"
     """One call is on the wire as a probe; the rest waits for its outcome."""
-    PAUSED_BY_HAND = "held"
-    """It takes none until somebody calls ``resume``."""
+    PAUSED_BY_HAND = "paused_by_hand"
+    """It takes none until ``resume``."""
 
 
 _OPEN = BreakerState.OPEN
@@ -33,7 +33,7 @@ _CUT_OFF = Classification(Outcome.UNKNOWN, OutcomeUnknownError, Failure.CANCELLE
 
 
 class Breaker:
-    """Pauses one PABX by what it answers. Time is an argument.
+    """Pauses one PABX by its answers. Time is an argument.
 
     Attributes:
         state: Whether the PABX takes calls.
@@ -42,10 +42,10 @@ class Breaker:
     """
 
     __slots__ = (
+        "_attempts",
         "_not_sent",
         "_pause",
         "_rejected",
-        "_seen",
         "_settings",
         "_unknown",
         "_unknown_at",
@@ -67,8 +67,8 @@ class Breaker:
         self.state, self.until = BreakerState.PROBING, math.inf
         return True
 
-    def hold(self, reason: str) -> None:
-        """Pause until ``resume``."""
+    def pause_until_resume(self, reason: str) -> None:
+        """Pause the PABX until ``resume``."""
         self.state, self.reason, self.until = (
             BreakerState.PAUSED_BY_HAND,
             reason,
@@ -76,10 +76,10 @@ class Breaker:
         )
 
     def resume(self) -> None:
-        """Take calls again and forget what was before."""
+        """Take calls again, and forget all answers and pauses."""
         self.state, self.reason, self.until = BreakerState.CLOSED, "", -math.inf
         self._pause = min(self._settings.first_pause, self._settings.max_pause)
-        self._seen = self._unknown = self._not_sent = self._rejected = 0
+        self._attempts = self._unknown = self._not_sent = self._rejected = 0
         self._unknown_at.clear()
 
     def abandon_probe(self, now: float) -> None:
@@ -88,7 +88,7 @@ class Breaker:
             self.state, self.until = BreakerState.OPEN, now
 
     def cut_probe(self, now: float) -> None:
-        """Note that the probe was cut off before it told anything.
+        """Note that the probe was cut off before an answer came.
 
         The pause begins anew, and longer: callers that give up soon would otherwise
         send one probe after another.
@@ -107,7 +107,7 @@ class Breaker:
 
     def record_accepted(self) -> None:
         """Take an accepted call into account that was no probe: nearly every call."""
-        self._seen += 1
+        self._attempts += 1
         self._unknown = self._not_sent = self._rejected = 0
 
     def record_cut_off(self, now: float, *, probe: bool) -> None:
@@ -122,9 +122,9 @@ class Breaker:
             return
         self._count(classification)
         if classification.needs_operator:
-            self.hold(classification.reason)
+            self.pause_until_resume(classification.reason)
         elif self._rejected >= self._settings.rejected_run:
-            self.hold("rejected_run")
+            self.pause_until_resume("rejected_run")
         elif probe and self.state is BreakerState.PROBING:
             self._record_probe(classification, now)
         elif self.state is BreakerState.CLOSED:
@@ -134,12 +134,12 @@ class Breaker:
 
     def _count(self, classification: Classification) -> None:
         outcome = classification.outcome
-        self._seen += 1
+        self._attempts += 1
         self._not_sent = self._not_sent + 1 if outcome is Outcome.NOT_SENT else 0
         self._rejected = self._rejected + 1 if outcome is Outcome.REJECTED else 0
         self._unknown = self._unknown + 1 if outcome is Outcome.UNKNOWN else 0
         if self._unknown:
-            self._unknown_at.append(self._seen)
+            self._unknown_at.append(self._attempts)
 
     def _reason_to_open(self) -> str:
         settings = self._settings
@@ -148,7 +148,7 @@ class Breaker:
         if self._not_sent >= settings.not_sent_run:
             return "not_sent_run"
         recent = self._unknown_at
-        while recent and recent[0] <= self._seen - settings.unknown_window:
+        while recent and recent[0] <= self._attempts - settings.unknown_window:
             recent.popleft()
         return "unknown_budget" if len(recent) > settings.unknown_budget else ""
 

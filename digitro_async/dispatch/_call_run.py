@@ -63,7 +63,7 @@ class CallRun:
 
     Attributes:
         began: Loop time when it was taken on.
-        phase: How far it has come.
+        phase: Its present phase.
         attempts: Attempts begun.
         sent_at: Unix time when the last one began.
         started: Loop time when the last one began.

@@ -1,4 +1,4 @@
-"""CallSource: calls read one at a time from an iterable that somebody else wrote."""
+"""CallSource: calls read one at a time from an iterable of the user."""
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
@@ -19,7 +19,7 @@ LATER: Final[Any] = object()
 """Read in place of a call: the next one must be waited for."""
 
 LONG_READ = 0.5
-"""Seconds; a source that takes longer for one call while nothing else runs is told."""
+"""Seconds that a source may take for one call without a warning in the log."""
 
 _MISTAKABLE = (
     asyncio.CancelledError,
@@ -27,7 +27,7 @@ _MISTAKABLE = (
     StopIteration,
     StopAsyncIteration,
 )
-"""Raised as they are, they would say that whoever iterates is cancelled, or done."""
+"""Errors that would tell the reader of the results of a cancellation, or an end."""
 
 
 @runtime_checkable
@@ -61,7 +61,7 @@ class CallSource:
         self._async: AsyncIterator[Any] | None = None
         self._ahead = calls if isinstance(calls, ReadsAhead) else None
         self._reading = asyncio.Lock()
-        self._was_told = False
+        self._was_logged = False
         try:
             if isinstance(calls, AsyncIterable):
                 self._async = aiter(calls)
@@ -114,8 +114,8 @@ class CallSource:
 
     def warn_of_a_long_read(self) -> None:
         """Log once that the source keeps everything waiting; this harms no call."""
-        if not self._was_told:
-            self._was_told = True
+        if not self._was_logged:
+            self._was_logged = True
             LOGGER.warning(
                 "a synchronous source of calls took longer than %s s for one call, and"
                 " nothing else ran meanwhile: read it in a thread, or make it"

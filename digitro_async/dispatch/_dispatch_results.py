@@ -23,15 +23,15 @@ class DispatchResults:
     and stop reading while nobody takes results, so memory does not grow with the list.
 
     * Leaving the ``async with`` block early, ``drain()`` and cancellation stop the
-      reading, let what is on the wire finish, and lose nothing: results nobody took
-      are in ``unread()``.
-    * When every PABX is paused until somebody acts, or the client closes, iteration
+      reading, let calls on the wire finish, and lose nothing: results nobody took are
+      in ``unread()``.
+    * When every PABX is paused until ``resume``, or the client closes, iteration
       ends with ``PABXPausedError`` or ``DrainedError`` after the last result: the
       rest of the source was not read. Where the PABX can't be used as configured, for
       one without a channel, it ends with ``ConfigurationError``.
     * An exception of the source itself is raised after the last result. One that would
-      pass for something else (a cancellation of whoever iterates, the end of the
-      iteration) is the cause of a ``SourceError``.
+      pass for another event (a cancellation of the task that iterates, the end of
+      the iteration) is the cause of a ``SourceError``.
     * A synchronous source that takes longer than half a second for one call keeps
       everything else waiting: the logger ``digitro_async`` says so, once.
     """
@@ -64,7 +64,7 @@ class DispatchResults:
             try:
                 await self._workers.wait()
             except asyncio.CancelledError:
-                # Cancelled once more: whoever did it wants the end soon.
+                # Cancelled once more: the caller wants the end soon.
                 await self._workers.abort()
                 raise
 
@@ -90,7 +90,7 @@ class DispatchResults:
         return self._source.exhausted
 
     def drain(self) -> None:
-        """Start no further call; what is on the wire finishes.
+        """Start no further call; calls on the wire finish.
 
         Calls that were read and wait for their turn end NOT_SENT with
         ``DrainedError``. Iteration goes on until the last result.

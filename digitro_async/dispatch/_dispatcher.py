@@ -33,7 +33,7 @@ class Dispatcher:
 
     Args:
         pabx: The PABX, or several with different names.
-        transport: What makes one attempt.
+        transport: Makes each attempt.
         retry: When a call that was not placed is sent again.
         pause: When a PABX is paused.
         chance: Returns a number from 0 to 1: the jitter of back-offs.
@@ -69,7 +69,7 @@ class Dispatcher:
 
     @property
     def needs_resume(self) -> bool:
-        """Whether every PABX is paused until somebody calls ``resume``."""
+        """Whether every PABX is paused until ``resume``."""
         return self._router.needs_resume
 
     async def submit(
@@ -81,7 +81,7 @@ class Dispatcher:
         wait_while_paused: bool = False,
         max_wait: float | None = None,
     ) -> CallResult:
-        """Take one call to its end and return what became of it.
+        """Take one call to its end and return its result.
 
         Args:
             call: The call.
@@ -151,7 +151,7 @@ class Dispatcher:
             admission.pause(reason)
 
     def resume(self, pabx: str | None = None) -> None:
-        """Start calls again, whatever the pause was for.
+        """Start calls again after a pause for any reason.
 
         Raises:
             ConfigurationError: If there is no PABX of that name.
@@ -180,7 +180,7 @@ class Dispatcher:
             admission.set_channel(channel_id)
 
     async def drain(self) -> None:
-        """Start no call any more, and return when what is on the wire has settled.
+        """Start no call any more, and return once each call on the wire has ended.
 
         What reads a source for ``stream`` stops reading, even where the source waits.
         """

@@ -15,7 +15,7 @@ class Doubts:
 
     Args:
         pabx: Name of the PABX.
-        counters: What the PABX counts.
+        counters: The counts of the PABX.
     """
 
     def __init__(self, pabx: str, counters: Counters) -> None:
@@ -23,7 +23,7 @@ class Doubts:
         self._counters = counters
         self._new: list[tuple[Recorder | None, Hashable]] = []
         self._alarms = 0
-        self._was_told = False
+        self._was_logged = False
 
     def add(self, recorder: Recorder | None, key: Hashable) -> None:
         """Doubt the answer that a call got.
@@ -57,8 +57,8 @@ class Doubts:
             recorder_of.record_doubts(keys, self._pabx)
 
     def _notify(self, calls: int) -> None:
-        if not self._was_told:
-            self._was_told = True
+        if not self._was_logged:
+            self._was_logged = True
             LOGGER.warning(
                 "PABX %s sent an answer that no call waited for. Its connections were"
                 " closed; the outcome of %d calls is doubtful",

@@ -1,4 +1,4 @@
-"""InFlight: how many calls go on, and which streams bring more of them."""
+"""InFlight: counts the calls in flight, and knows the streams that bring more."""
 
 import asyncio
 import weakref

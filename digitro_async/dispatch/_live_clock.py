@@ -8,7 +8,7 @@ __all__ = ["live_clock", "live_time"]
 
 
 def live_clock() -> Callable[[], float]:
-    """Return what tells the running loop's time in seconds, never a stale one.
+    """Return a clock of the running loop, in seconds, that is never stale.
 
     asyncio's own loops read the clock at every call (and tests may move it). Other
     loops, uvloop among them, keep a copy in whole milliseconds that is as old as the

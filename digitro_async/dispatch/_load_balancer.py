@@ -1,4 +1,4 @@
-"""Which of many PABX is the least loaded, without looking at all of them each time.
+"""LoadBalancer: finds the least loaded PABX without a look at all of them.
 
 A heap holds for each admission at least one entry that is no greater than its load key
 is now: an admission whose load decreased gets a new entry, and one whose load increased
@@ -21,7 +21,7 @@ SPARE = 64
 
 
 def load_key(admission: Admission) -> _LoadKey:
-    """Return what admissions are ordered by: held, paused otherwise, load."""
+    """Return the order of admissions: needs resume, is paused otherwise, load."""
     return admission.needs_resume, admission.is_paused, admission.load
 
 

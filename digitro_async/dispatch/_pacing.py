@@ -41,7 +41,7 @@ A start that had to wait for a slot is not late: there is nothing to make up for
 """
 
 LATE_DELIVERY_SECONDS = 60.0
-"""What the network and the PABX may take to deliver a call that was given up."""
+"""Seconds in which the network and the PABX may still deliver a call given up."""
 
 
 def quarantine_of(total: float) -> float:
@@ -113,7 +113,7 @@ class Pacer:
     def earliest(self, now: float) -> float:
         """Return when a call may start: a time up to now, a later one, or inf.
 
-        Infinity means: not before another call settles.
+        Infinity means: not before another call is finished.
         """
         cooling = self._cooling
         if cooling and cooling[0] <= now:
@@ -151,7 +151,7 @@ class Pacer:
             return when
         return math.inf
 
-    def hold(
+    def reserve(
         self,
         free_at: Iterable[float],
         lost_until: Iterable[float] = (),
@@ -189,10 +189,10 @@ class Pacer:
             turn = oldest if turn > -math.inf else now
         self._next = turn + spacing
 
-    def settle(
+    def finish(
         self, now: float, started: float = -math.inf, *, sent: bool = True
     ) -> None:
-        """Give the slot back, one window after the call's answer, which came now.
+        """Free the slot of a call one window after its answer, which came now.
 
         Args:
             now: The time.
@@ -212,8 +212,8 @@ class Pacer:
             self._left += 1
             self._cooling.append(free_at)
 
-    def lose(self, now: float, started: float) -> None:
-        """Keep the slot of a call that was sent and is given up without an answer.
+    def give_up(self, now: float, started: float) -> None:
+        """Keep the slot of a call taken that was sent and is given up unanswered.
 
         Args:
             now: The time.
@@ -228,7 +228,7 @@ class Pacer:
         self._lost.append(_Lost(now, until))
 
     def _look_at_latency(self, latency: float, now: float) -> None:
-        """Use the last slot too, for a while, where answers come, only slowly."""
+        """Use the last slot too, for a while, where answers come slowly."""
         if latency == math.inf:  # nobody knows
             return
         if self._slow < 0:
@@ -244,7 +244,7 @@ class Together:
         pacers: The pacer of each cap.
 
     Attributes:
-        pacers: The same.
+        pacers: The pacer of each cap.
     """
 
     __slots__ = ("pacers",)
@@ -261,14 +261,14 @@ class Together:
         for pacer in self.pacers.values():
             pacer.start(now)
 
-    def settle(
+    def finish(
         self, now: float, started: float = -math.inf, *, sent: bool = True
     ) -> None:
-        """Give a slot back in each."""
+        """Free the slot in each."""
         for pacer in self.pacers.values():
-            pacer.settle(now, started, sent=sent)
+            pacer.finish(now, started, sent=sent)
 
-    def lose(self, now: float, started: float) -> None:
-        """Keep a slot in each."""
+    def give_up(self, now: float, started: float) -> None:
+        """Keep the slot in each taken, as that of a call given up."""
         for pacer in self.pacers.values():
-            pacer.lose(now, started)
+            pacer.give_up(now, started)

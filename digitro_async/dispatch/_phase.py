@@ -6,7 +6,7 @@ __all__ = ["Phase"]
 
 
 class Phase(enum.Enum):
-    """How far a call has come."""
+    """The progress of a call: its present phase."""
 
     WAITING = "waiting"
     """It has no attempt on the wire: it waits for its turn or for a retry."""

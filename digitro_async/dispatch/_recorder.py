@@ -30,7 +30,7 @@ class Recorder(Protocol):
         result: AttemptResult,
         on_recorded: Callable[[AttemptResult], None],
     ) -> None:
-        """Record the result of an attempt; whoever made it need not wait for that.
+        """Record the result of an attempt; its call need not wait for that.
 
         A result that is given here before a call to ``record_intent`` is durable when
         that intent is.

@@ -1,4 +1,4 @@
-"""ResultBuffer: results between the workers that bring them and whoever takes them."""
+"""ResultBuffer: results between the workers that bring them and their reader."""
 
 import asyncio
 from collections import deque
@@ -12,12 +12,12 @@ class ResultBuffer:
     """Keeps results in the order in which they come.
 
     Args:
-        size: How many results may be there before workers wait; a wait ends when half
-            as many are there.
+        size: Number of results at which workers begin to wait; a wait ends at half of
+            that number.
 
     Attributes:
         ready: The results that nobody took yet.
-        size: The same.
+        size: Number of results at which workers begin to wait.
     """
 
     def __init__(self, size: int) -> None:

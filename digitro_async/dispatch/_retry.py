@@ -62,7 +62,7 @@ def throttle_pause(
 
     Args:
         retry_after: Seconds it asked for, None if it did not say.
-        run: How many times it asked since it last accepted a call.
+        run: Number of times it asked since it last accepted a call.
         settings: The limits.
         chance: A number from 0 to 1: the jitter.
     """

@@ -1,4 +1,4 @@
-"""Which PABX takes a call, and its turn there."""
+"""Router: chooses the PABX that takes a call, and waits for its turn there."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -59,7 +59,7 @@ class Router:
 
     @property
     def needs_resume(self) -> bool:
-        """Whether every PABX is paused until somebody calls ``resume``."""
+        """Whether every PABX is paused until ``resume``."""
         return all(one.needs_resume for one in self.admissions.values())
 
     def choose(
@@ -79,8 +79,8 @@ class Router:
             return self._least.choose()
 
         def order(admission: Admission) -> tuple[bool, bool, bool, float]:
-            held, paused, load = load_key(admission)
-            return held, paused, admission is failed, load
+            needs_resume, paused, load = load_key(admission)
+            return needs_resume, paused, admission is failed, load
 
         return min(self.admissions.values(), key=order)
 
@@ -140,7 +140,7 @@ class Router:
                 refusal: NotSentError | ConfigurationError = error.with_traceback(None)
             other = self._unpaused() if may_fail_over else None
             if other is None and may_fail_over and admission.needs_resume:
-                other = self._unheld()
+                other = self._first_without_resume()
                 if other is not None:
                     refused = other.refusal_of(wait_while_paused=wait_while_paused)
                     if refused is not None:
@@ -149,8 +149,8 @@ class Router:
                 raise refusal
             admission = other or admission
 
-    def _unheld(self) -> Admission | None:
-        """Return the admission that will take calls first by itself, if one will."""
+    def _first_without_resume(self) -> Admission | None:
+        """Return the admission whose pause ends first without ``resume``, or None."""
         waiting = [
             admission
             for admission in self.admissions.values()

@@ -1,4 +1,4 @@
-"""PURE: which PABX share a cap: those at one address, whatever they are called."""
+"""PURE: the PABX that share a cap: those at one address, under any name."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from digitro_async.models import PABX
 from digitro_async.protocol import AttemptResult, is_answer
 from digitro_async.settings import RateLimit
 
-__all__ = ["at_one_address", "give_back", "make_pacer", "reserve_slots"]
+__all__ = ["at_one_address", "finish_attempt", "make_pacer", "reserve_slots"]
 
 
 def at_one_address(several: Iterable[PABX]) -> dict[str, list[PABX]]:
@@ -22,7 +22,7 @@ def at_one_address(several: Iterable[PABX]) -> dict[str, list[PABX]]:
 
 
 def make_pacer(together: Sequence[PABX], rest: float) -> Pacer | Together | None:
-    """Return what paces the calls to one address; None where there is no cap.
+    """Return the pacer of the calls to one address; None where there is no cap.
 
     Args:
         together: The PABX at that address. Each of their caps holds for all of them.
@@ -49,7 +49,7 @@ def reserve_slots(
     """Take the slots of calls that were made before.
 
     Args:
-        pacer: Whose slots.
+        pacer: The pacer of the slots.
         free_at: For each call that was answered, when its slot is free.
         lost_until: For each that was not, when its slot is free at the latest.
         now: The time: what starts later is sent later than the lost ones.
@@ -58,17 +58,17 @@ def reserve_slots(
     pacers = pacer.pacers.items() if isinstance(pacer, Together) else [(limit, pacer)]
     for its_limit, one in pacers:
         if limit is None or its_limit == limit:
-            one.hold(free_at, lost_until, now=now)
+            one.reserve(free_at, lost_until, now=now)
 
 
-def give_back(
-    pacer: Pacer | Together, settled: AttemptResult, now: float, started: float
+def finish_attempt(
+    pacer: Pacer | Together, result: AttemptResult, now: float, started: float
 ) -> None:
-    """Give back the slot of an attempt, or keep it where no answer came."""
-    outcome, reason = settled.classification.outcome, settled.classification.reason
+    """Free the slot of an attempt, or keep it taken where no answer came."""
+    outcome, reason = result.classification.outcome, result.classification.reason
     if outcome is Outcome.ACCEPTED or is_answer(outcome, reason):
-        pacer.settle(now, started)
+        pacer.finish(now, started)
     elif outcome is Outcome.NOT_SENT:
-        pacer.settle(now, sent=False)
+        pacer.finish(now, sent=False)
     else:
-        pacer.lose(now, started)
+        pacer.give_up(now, started)

@@ -1,4 +1,4 @@
-"""Standing: the state of one PABX at run time, by what its calls told of it."""
+"""Standing: the state of one PABX at run time, known by its answers."""
 
 import math
 import random
@@ -10,7 +10,11 @@ from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._repeated_ids import RepeatedIds
 from digitro_async.dispatch._retry import RetryQuota
-from digitro_async.dispatch._shared_caps import give_back, make_pacer, reserve_slots
+from digitro_async.dispatch._shared_caps import (
+    finish_attempt,
+    make_pacer,
+    reserve_slots,
+)
 from digitro_async.dispatch._statistics import Counters, PABXStatistics
 from digitro_async.dispatch._throttle import Throttle
 from digitro_async.errors import (
@@ -91,7 +95,7 @@ class Standing:
 
     @property
     def needs_resume(self) -> bool:
-        """Whether it is paused until somebody acts."""
+        """Whether it is paused until ``resume`` or a channel id."""
         return self.breaker.state is _PAUSED_BY_HAND or self.lacks_channel
 
     @property
@@ -142,7 +146,7 @@ class Standing:
         """
         self.counters.in_flight -= 1
         if self.pacer is not None:
-            give_back(self.pacer, result, now, started)
+            finish_attempt(self.pacer, result, now, started)
         if result.accepted is not None and not probe:
             self.breaker.record_accepted()
             self.quota.refund()
@@ -183,9 +187,9 @@ class Standing:
         self.counters.in_flight -= 1
         if self.pacer is not None:
             if sent:
-                self.pacer.lose(now, started)
+                self.pacer.give_up(now, started)
             else:
-                self.pacer.settle(now, sent=False)
+                self.pacer.finish(now, sent=False)
 
     def reserve_slots(
         self,
@@ -213,7 +217,7 @@ class Standing:
             self.breaker.resume()
 
     def resume(self) -> None:
-        """End the pause and the rest, whatever they are for."""
+        """End the pause and the rest, for any reason."""
         self.breaker.resume()
         self.throttle.lift()
 

@@ -23,7 +23,7 @@ class PABXStatistics:
         in_flight: Calls on the wire.
         waiting: Calls waiting for a rate slot, for room or for a pause to end.
         attempts: POSTs begun since the start.
-        outcomes: Calls settled since the start, by outcome.
+        outcomes: Calls with a result since the start, by outcome.
         rate: POSTs begun a second, over the last few seconds.
         paused: Why no calls start, as a code; empty where they do.
         resumes_in: Seconds until it tries again by itself, while a probe is on the
@@ -74,7 +74,7 @@ class Statistics:
 
     @property
     def outcomes(self) -> Mapping[Outcome, int]:
-        """Calls settled, by outcome, over all PABX."""
+        """Calls with a result, by outcome, over all PABX."""
         return {
             outcome: sum(one.outcomes[outcome] for one in self.pabx.values())
             for outcome in Outcome
@@ -82,7 +82,7 @@ class Statistics:
 
 
 class Counters:
-    """What one PABX counts. Time is an argument."""
+    """Counts the attempts and outcomes of one PABX. Time is an argument."""
 
     __slots__ = (
         "_second",

@@ -16,7 +16,7 @@ class Throttle:
 
     Attributes:
         until: Start no call before that moment.
-        run: How many times the PABX asked since it last accepted a call.
+        run: Number of times the PABX asked since it last accepted a call.
     """
 
     __slots__ = ("_settings", "run", "until")
@@ -27,7 +27,7 @@ class Throttle:
         self.run = 0
 
     def record(self, retry_after: float | None, now: float, chance: float) -> None:
-        """Rest: answers to calls that were on the wire together count once.
+        """Begin to rest; answers to calls that were on the wire together count once.
 
         Args:
             retry_after: Seconds that the PABX asked for, None if it did not say.
@@ -40,5 +40,5 @@ class Throttle:
         self.until = max(self.until, now + pause)
 
     def lift(self) -> None:
-        """Rest no longer, and forget what the PABX asked for."""
+        """End the rest, and forget the wait that the PABX asked for."""
         self.until, self.run = -math.inf, 0

@@ -1,7 +1,7 @@
-"""Who waits for a turn at one PABX, first come first served.
+"""The calls that wait for a turn at one PABX, first come first served.
 
-Whoever gives up is marked and not searched for: 40,000 who are cancelled at once would
-otherwise take a search each through all the others.
+A waiter that is cancelled is marked and not searched for: 40,000 that are cancelled at
+once would otherwise take a search each through all the others.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from digitro_async.errors import DigitroError
 __all__ = ["Waiter", "Waiting"]
 
 FEW_GONE = 64
-"""Places of those who are gone that may be left beyond as many as wait."""
+"""Places of waiters that are gone which may be left, beyond the number that waits."""
 
 
 @attrs.define(eq=False)
 class Waiter:
-    """One who waits, or did.
+    """A call that waits for a turn, or did.
 
     Attributes:
         turn: Has the ticket of its turn once that has come.
@@ -35,10 +35,10 @@ class Waiter:
 
 
 class Waiting:
-    """A queue.
+    """A queue of waiters.
 
     Attributes:
-        count: How many wait.
+        count: Number of calls that wait.
     """
 
     __slots__ = ("_queue", "count")
@@ -51,7 +51,7 @@ class Waiting:
         return (waiter for waiter in self._queue if waiter.waits)
 
     def join(self, waiter: Waiter) -> None:
-        """Put one at the end."""
+        """Put a waiter at the end."""
         self._queue.append(waiter)
         self.count += 1
 
@@ -77,7 +77,7 @@ class Waiting:
             self._queue = deque(self)
 
     def turn_away(self, refuse: Callable[[Waiter], DigitroError | None]) -> None:
-        """Send those away for whom there is an error."""
+        """Reject each waiter for which there is an error."""
         for waiter in self:
             if not waiter.turn.done():
                 error = refuse(waiter)

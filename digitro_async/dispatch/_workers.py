@@ -61,7 +61,7 @@ class Workers:
         worker.add_done_callback(self._retire)
 
     def stop(self, fault: BaseException | None = None) -> None:
-        """Start no further call, and let what is on the wire finish.
+        """Start no further call, and let calls on the wire finish.
 
         Calls that were read and wait for their turn end NOT_SENT with
         ``DrainedError``.
@@ -103,7 +103,7 @@ class Workers:
             await self._delivered.wait()
 
     async def abort(self) -> None:
-        """Cut off what is on the wire, and see to it that its results are kept."""
+        """Cut off every call on the wire, and see to it that the results are kept."""
         for worker in self._runs:
             worker.cancel()
         while not self.are_done:
@@ -184,7 +184,7 @@ class Workers:
         return call_run.end(call_run.clock(), drained)
 
     def _stop_for_a_cancellation(self) -> None:
-        """Stop where somebody ends every task there is; what was left was not read."""
+        """Stop where every task of the loop ends; the rest of the source is unread."""
         if not self._is_stopped:
             self.stop(DrainedError(reason="cancelled"))
 

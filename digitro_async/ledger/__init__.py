@@ -1,4 +1,4 @@
-"""The ledger: what became of every contact, kept across crashes. Its port and kinds."""
+"""The ledger: the record of every contact, kept across crashes. Its port and kinds."""
 
 from typing import TYPE_CHECKING
 

@@ -30,7 +30,7 @@ class Beginning:
     contact that the broken one got in, in the same order, goes on where that stopped.
 
     Args:
-        marks: How far each import that did not end got.
+        marks: The mark of each import that did not end.
     """
 
     def __init__(self, marks: Iterable[ImportMark]) -> None:
@@ -41,8 +41,8 @@ class Beginning:
         """Take the next contacts in; return the digest, and the imports met again.
 
         Args:
-            before: How many contacts were read before these. What was rolled back is
-                read once more.
+            before: Number of contacts that were read before these. Contacts of a commit
+                that was rolled back are read once more.
             identities: The hash by which each contact is known.
         """
         state = self._states[before].copy()

@@ -68,17 +68,17 @@ class Clock:
         return at - self.offset < self.since
 
     def latest(self, at: float, read: Self) -> float:
-        """Return when at the latest, by today's clock, something happened.
+        """Return when at the latest, by today's clock, an event happened.
 
         Args:
             at: When it happened, as the ledger says.
-            read: Today's clock; this one is what the ledger keeps since it was read.
+            read: Today's clock; this one is the clock that the ledger keeps.
         """
         return max(at - self.offset, self.since) + read.offset
 
 
 def latest_by(setting: str | None, now: float, read: Clock) -> Callable[[float], float]:
-    """Return a function that tells when something happened at the latest.
+    """Return a function that tells when an event happened at the latest.
 
     Args:
         setting: The clock that the ledger keeps; None where it keeps none, and then
@@ -96,8 +96,8 @@ def latest_by(setting: str | None, now: float, read: Clock) -> Callable[[float],
 def clock_to_keep(setting: str | None, read: Clock) -> str | None:
     """Return the clock for a ledger to keep that keeps this one; None for no other.
 
-    It is kept before anything is refused: what was made on another machine, or before
-    this one was started, can be settled a quarantine after it was first looked at here.
+    It is kept before anything is refused: a call of another machine, or of before this
+    one was started, can be reconciled a quarantine after it was first seen here.
 
     Args:
         setting: The clock that the ledger keeps.

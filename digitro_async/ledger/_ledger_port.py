@@ -1,4 +1,4 @@
-"""The ports of the ledger: one for its owners, one for whoever only reads."""
+"""The ports of the ledger: one for its owners, one for readers."""
 
 from collections.abc import (
     AsyncIterator,
@@ -35,8 +35,8 @@ OnDone = Callable[[BaseException | None, State | None], None]
 class Ledger(Protocol):
     """The durable record of one campaign, for one or many owners of claims.
 
-    * What a method has returned from is durable; what it was cancelled in is written
-      all the same. Times are Unix times in seconds.
+    * A change is durable once its method has returned; one whose method was cancelled
+      is written all the same. Times are Unix times in seconds.
     * A claim is one owner's: nobody else may give it back, begin its call or record
       what came of that. An owner whose lease is over may lose a claim to another owner.
       It never loses an intent to one: only ``recover`` ends that, as unknown.
@@ -58,8 +58,8 @@ class Ledger(Protocol):
     def recovered(self) -> int:
         """Open intents of gone owners that became unknown since this was opened.
 
-        A ledger that one process owns at a time counts here what it found on opening:
-        all earlier owners are gone then.
+        A ledger that one process owns at a time counts here the intents found on
+        opening: all earlier owners are gone then.
         """
         ...
 
@@ -177,9 +177,9 @@ class Ledger(Protocol):
             owner: The owner.
             lease: Seconds from now in which nobody else may have the owner's claims.
             after: Only contacts with numbers above this one.
-            max_attempts: Leave out contacts that had so many attempts, unless the last
-                one failed for a reason of the PABX (``PABX_REASONS``): that is never
-                held against a contact.
+            max_attempts: Leave out contacts that had this number of attempts, unless
+                the last one failed for a reason of the PABX (``PABX_REASONS``): that
+                never counts against a contact.
         """
         ...
 
@@ -244,7 +244,7 @@ class Ledger(Protocol):
         call_id: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """Record what a call came to, and call ``on_done`` once that is durable.
+        """Record the outcome of a call, and call ``on_done`` once that is durable.
 
         An acceptance whose call id the same PABX gave before is recorded as unknown.
         ``on_done`` is called in the loop, after this has returned, with an
@@ -287,7 +287,7 @@ class Ledger(Protocol):
             contact: The ledger's number, or the caller's id as ``Personal``; neither
                 can be mistaken. Text is the id or ``#`` and the number.
             accepted: Whether it was called; otherwise it may be called again.
-            evidence: How that is known; kept in the record, so nothing personal.
+            evidence: The source of that knowledge; it is recorded, so nothing personal.
             now: The time.
 
         Raises:

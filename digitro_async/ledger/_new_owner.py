@@ -8,7 +8,7 @@ __all__ = ["new_owner"]
 
 
 def new_owner(label: str = "") -> ClaimOwner:
-    """Return an owner with an id of its own.
+    """Return an owner with an id that no other owner has.
 
     Args:
         label: A name for people; nothing private.

@@ -50,11 +50,11 @@ class _End:
     """The end of one attempt.
 
     Attributes:
-        place: How many events were told after its end.
+        place: Number of events read before its end; the last event is read first.
         at: When it ended.
         is_answered: Whether the PABX answered it.
         is_lost: Whether it was sent and never answered.
-        began: How many events were told after its intent, None where that is unknown.
+        began: The same of its intent, None where that is unknown.
         sent_at: When it was sent at the earliest.
     """
 
@@ -135,7 +135,7 @@ class _LookBack:
     Args:
         calls: Most slots that can be held.
         over: When an answered call's slot is free again that ended then or before.
-        oldest: What happened before that holds no slot.
+        oldest: The time before which no call holds a slot.
 
     Attributes:
         ends: The ends, the last one first.

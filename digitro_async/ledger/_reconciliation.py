@@ -41,7 +41,7 @@ def decide(
         sent_at: Unix time of its last intent.
         quarantine: Seconds after which no call is delivered late any more.
         accepted: Whether it was called.
-        evidence: How that is known.
+        evidence: The source of that knowledge.
         now: The time.
         clock: The clock that the ledger keeps, as ``clock_to_keep`` returned it.
         read: Today's clock.
@@ -73,7 +73,7 @@ def decide(
 
 
 def readings_of(contact: str | int | Personal) -> tuple[str | None, int | None]:
-    """Return the id and the ledger's number that are meant, None for what can't be.
+    """Return the id and the ledger's number that a text may mean, each None if not.
 
     Text like ``#17`` may be either: both are looked for, and they must be one contact.
     """

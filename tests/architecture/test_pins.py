@@ -1,4 +1,4 @@
-"""What this library takes for granted of the aiohttp that is installed."""
+"""The assumptions of this library about the aiohttp that is installed."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""What the package and its modules export."""
+"""The exports of the package and its modules."""
 
 import importlib
 from types import ModuleType
@@ -73,7 +73,7 @@ def test_public_names() -> None:
 
 
 def test_public_names_of_testing() -> None:
-    """What is shipped for users' tests has the documented names and no others."""
+    """The modules for users' tests have the documented names and no others."""
     servers = {"ChaosProxy", "FakePABX", "HostileConnection", "HostilePABX"}
     faults = {"Fault", "FaultKind", "FaultPlan"}
     records = {"OverCap", "ReceivedCall", "Summary"}

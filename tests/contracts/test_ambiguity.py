@@ -1,4 +1,4 @@
-"""What may mean two things is refused, and there is a form that means one."""
+"""An argument that may mean two things is refused, and another form means one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -124,7 +124,7 @@ class TestReconcile:
         "name", [0, -1, 2, 2**63, 10**30, True, 1.0, None, "1", "", " C1", "c1", "#01"]
     )
     async def test_what_names_nobody(self, ledger: Ledger, name: object) -> None:
-        """What is nobody's id and no number settles nothing."""
+        """A text that is nobody's id and no number reconciles nothing."""
         await unknown_contacts(ledger, "C1")
         with pytest.raises(LedgerError) as caught:
             await settle(ledger, name)
@@ -204,7 +204,7 @@ class TestReconcileCommand:
 
 
 class TestLedgerAddresses:
-    """What is half an address is no path."""
+    """Half an address is no path."""
 
     @pytest.mark.parametrize(
         "address",

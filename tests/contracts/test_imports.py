@@ -97,7 +97,7 @@ async def run(campaign: Campaign) -> int:
 
 
 class TestLedger:
-    """What a ledger keeps of an import."""
+    """The record of an import in a ledger."""
 
     async def test_counts_are_kept_with_each_page(self, shelf: Shelf) -> None:
         """An import shows how far it got, also after its owner is gone."""

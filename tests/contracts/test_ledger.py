@@ -66,7 +66,7 @@ class TestAdd:
         assert added == [AddResult(True, 5), AddResult(False, 5)]
 
     async def test_identity_and_not_number(self, ledger: Ledger) -> None:
-        """What makes a contact is its identity: one number may be there twice."""
+        """A contact is known by its identity: one number may be there twice."""
         same = Personal("04832817000")
         added = await ledger.add(
             [new_contact(1, destination=same), new_contact(2, destination=same)]
@@ -121,7 +121,7 @@ class TestClaim:
         assert [one.number for one in await claim(ledger, 9, after=2)] == [3, 4]
 
     async def test_max_attempts(self, ledger: Ledger) -> None:
-        """A contact that had so many attempts is left, and counted as given up."""
+        """A contact that had ``max_attempts`` is left, and out of attempts."""
         await ledger.add(contacts(2))
         for _ in range(2):
             (one,) = await claim(ledger, 1)
@@ -137,7 +137,7 @@ class TestClaim:
         assert [one.attempts for one in await claim(ledger, 9)] == [2]
 
     async def test_release(self, ledger: Ledger) -> None:
-        """What is claimed of the given contacts is pending again."""
+        """Those of the given contacts that are claimed become pending again."""
         numbers = await open_intents(ledger, 1)
         await ledger.add([new_contact(7), new_contact(8)])
         await claim(ledger, 1)

@@ -96,7 +96,7 @@ class TestIntend:
             await intend(ledger, number, "one", NOW)
 
     async def test_once_more_after_a_return(self, ledger: Ledger) -> None:
-        """What was provably not placed may be tried again at once, and is counted."""
+        """A call that was provably not placed may be tried again, and counts."""
         (number,) = await open_intents(ledger, 1)
         await settle(ledger, number, Step.NOT_PLACED, "one", NOW, reason="connect")
         await intend(ledger, number, "two", NOW + 5)
@@ -107,7 +107,7 @@ class TestIntend:
 
 
 class TestSettle:
-    """What a call came to is recorded once."""
+    """The outcome of a call is recorded once."""
 
     @pytest.mark.parametrize(
         ("step", "state"),

@@ -77,7 +77,7 @@ class TestClock:
             assert taken(await begin(ledger)) == (0, 0)
 
     async def test_another_machine(self, shelf: Shelf, wall: Wall) -> None:
-        """What was made on another machine counts from when it is first seen here."""
+        """A call of another machine counts from the time it is first seen here."""
         async with shelf.ledger() as ledger:
             await begin(ledger)
             await lose_some(ledger)
@@ -107,7 +107,7 @@ class TestClock:
             assert await self.reconcile(ledger) is State.PENDING
 
     async def test_reconcile_on_another_machine(self, shelf: Shelf, wall: Wall) -> None:
-        """What another machine wrote waits from when it is first looked at here."""
+        """The wait to reconcile begins when the other machine's call is first seen."""
         async with shelf.ledger() as ledger:
             await begin(ledger)
             await lose_some(ledger)

@@ -40,7 +40,7 @@ async def reopened(shelf: Shelf, ledger: Ledger) -> Ledger:
 
 
 class TestCrash:
-    """What is open when its owner is gone."""
+    """Contacts that are open when their owner is gone."""
 
     async def test_states(self, shelf: Shelf, ledger: Ledger) -> None:
         """Claims return to pending; open intents are unknown and never pending."""
@@ -132,7 +132,7 @@ class TestReconcile:
         assert [one.attempts for one in await claim(ledger, 9, max_attempts=1)] == [0]
 
     async def test_twice(self, ledger: Ledger) -> None:
-        """What is settled is not settled again."""
+        """A contact with a final outcome gets no other."""
         (number,) = await open_intents(ledger, 1)
         await lose(ledger, number)
         await ledger.reconcile("C1", accepted=True, evidence=EVIDENCE, now=NOW + 9)

@@ -141,7 +141,7 @@ class TestClaims:
         ]
 
     async def test_a_claim_goes_on_after_a_return(self, ledger: Ledger) -> None:
-        """What was not placed is still its owner's, and may be given back by it."""
+        """A contact not placed is still its owner's, which may give it back."""
         await claimed(ledger, 1, ONE)
         await intend(ledger, 1, "p", NOW, owner=ONE)
         await settle(ledger, 1, Step.NOT_PLACED, "p", NOW, owner=ONE)
@@ -162,7 +162,7 @@ class TestClaims:
         assert (await states(ledger))[1] is State.CLAIMED
 
     async def test_a_late_outcome_of_an_earlier_owner(self, ledger: Ledger) -> None:
-        """What a stopped owner says too late is not taken for another's call."""
+        """A late outcome of a stopped owner is not taken for another's call."""
         await claimed(ledger, 1, ONE)
         await intend(ledger, 1, "p", NOW, owner=ONE)
         await ledger.recover(ONE)
@@ -247,7 +247,7 @@ class TestLeases:
 
 
 class TestRecover:
-    """What an owner that is gone left open is closed."""
+    """Contacts that an owner left open when it went are closed."""
 
     async def test_by_owner(self, ledger: Ledger) -> None:
         """Its claims are pending again and its intents unknown; others keep theirs."""

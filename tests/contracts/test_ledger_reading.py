@@ -76,7 +76,7 @@ def test_a_kind_that_is_planned(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["sqlite:a.db", "mysql://h/db", "sqlite://"])
 def test_half_an_address(address: str) -> None:
-    """What is half an address is no path to a reader either."""
+    """Half an address is no path to a reader either."""
     with pytest.raises(ConfigurationError, match="given as a Path"):
         open_ledger_reader(address)
 

@@ -1,4 +1,4 @@
-"""What a run knows of the slots of the runs before it."""
+"""The slots of earlier runs, as a run knows them."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ async def held(ledger: Ledger, **given: Any) -> OccupiedSlots:
 
 
 class TestEvents:
-    """What a ledger's events tell."""
+    """The slots that a ledger's events show."""
 
     async def test_lost_calls(self, shelf: Shelf) -> None:
         """A call without an answer holds its slot for the quarantine and a window."""
@@ -90,7 +90,7 @@ class TestEvents:
     async def test_each_end(
         self, shelf: Shelf, step: Step, reason: str | None, expected: OccupiedSlots
     ) -> None:
-        """What a call ended in tells whether it was sent, and whether answered."""
+        """The outcome of a call tells whether it was sent, and whether answered."""
         async with shelf.ledger() as ledger:
             (number,) = await open_intents(ledger, 1)
             await settle(ledger, number, step, "one", NOW + 1, reason=reason)
@@ -127,7 +127,7 @@ class TestEvents:
 
 
 class TestRuns:
-    """What the next run holds."""
+    """The slots that the next run reserves."""
 
     async def test_killed(self, shelf: Shelf) -> None:
         """Calls that were on the wire when the process was killed hold their slots."""

@@ -53,7 +53,7 @@ from digitro_async.testing import (
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What one run of the program does.
+    """The work of one run of the program.
 
     Attributes:
         stops: How often the dialling process is stopped.
@@ -106,7 +106,7 @@ class Plan:
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """What one run came to.
+    """The results of one run.
 
     Attributes:
         figures: What was counted, by name.

@@ -58,7 +58,7 @@ Say = Callable[[str], object]
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """What a child does.
+    """The work of a child.
 
     Attributes:
         ledger: The ledger's file.
@@ -287,7 +287,7 @@ BUGS: Final[dict[str, Callable[[], None]]] = {
     "status-of-exception-trusted": _status_of_exception_trusted,
     "slots-forgotten": slots_forgotten,
 }
-"""What the checker must see."""
+"""The mistakes that the checker must find."""
 
 
 def say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""What must be true of a ledger after the world around it broke: pure, as ``check`` is.
+"""Checks a ledger after the world around it broke: pure, as ``check`` is.
 
 Only the simulators' records are believed. The ledger's times may be wrong by whole
 hours, and what came before what is told by the order of its events.

@@ -1,4 +1,4 @@
-"""What the crash checker kills when the world around the library breaks as well.
+"""The child that the crash checker kills when the world around it breaks as well.
 
 Imports, migrations and dialling over two PABX that are renamed from run to run, by a
 clock that is set back and forward. The mistakes in ``WORLD_BUGS`` are put into these
@@ -57,7 +57,7 @@ REFUSED: Final = "refused"
 
 @attrs.frozen(kw_only=True)
 class Clock:
-    """What the wall's clock shows in one process: whole hours too much or too little.
+    """The wall clock of one process, wrong by whole hours.
 
     Attributes:
         hours: By how many hours it is wrong at first.
@@ -82,7 +82,7 @@ class Clock:
 
 @attrs.frozen(kw_only=True)
 class WorldJob:
-    """What a child does.
+    """The work of a child.
 
     Attributes:
         ledger: The ledger's file.
@@ -332,4 +332,4 @@ WORLD_BUGS: Final[dict[str, Callable[[], None]]] = {
     "slots-forgotten": slots_forgotten,
     "recovery-requeues": recovery_requeues,
 }
-"""What the checker must see of a world that breaks."""
+"""The mistakes that the checker must find in a world that breaks."""

@@ -1,4 +1,4 @@
-"""What a run in a world that breaks does, all of it repeated by its seed."""
+"""The work of a run in a world that breaks, repeated by its seed."""
 
 import itertools
 import random
@@ -19,13 +19,13 @@ WORLD_FAULTS: Final = (
     FaultPlan([*LATE, *FAULTS.faults], seed=1),
     FaultPlan(LATE, seed=2),
 )
-"""What each simulator does: all that the checker's does, and answers too many. The one
+"""The faults of each simulator: all of the checker's, and answers too many. The one
 with the small cap answers, or a lost answer would hold its only slot for seconds."""
 
 
 @attrs.frozen(kw_only=True)
 class WorldPlan:
-    """What one run of the program does.
+    """The work of one run of the program.
 
     Attributes:
         kills: How often a process is killed, whatever it does.

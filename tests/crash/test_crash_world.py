@@ -170,7 +170,7 @@ def test_clock_is_wrong_by_hours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_old_ledgers_are_ledgers(version: int, tmp_path: Path) -> None:
-    """What is made as an earlier version made it opens, with its calls unknown."""
+    """A ledger made as by an earlier version opens, with its calls unknown."""
     old, new = tmp_path / "old.db", tmp_path / "new.db"
     contacts = list(sample_contacts(20))
     make_old_ledger(old, version, contacts, pabx="north", now=time.time())

@@ -1,4 +1,4 @@
-"""What is wrong in a world that broke must be seen: records made wrong by hand."""
+"""The check finds the errors of a world that broke, in records made wrong by hand."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -55,7 +55,7 @@ def post(number: int, at: float, **fields: Any) -> Answered:
 
 
 def called(number: int, at: float, hours: int, step: Step) -> list[Event]:
-    """Return the events of a call, by a clock that is wrong by so many hours."""
+    """Return the events of a call, by a clock that is wrong by ``hours``."""
     shown = BEGAN + at + hours * HOUR
     return [Event(number, Step.INTEND, shown), Event(number, step, shown + 0.6)]
 
@@ -158,7 +158,7 @@ def test_a_call_on_both_is_seen() -> None:
 @pytest.mark.parametrize("hours", [-2, -1, 0, 1, 2])
 @pytest.mark.parametrize("passed", [-60.0, 0.0, 900.0])
 def test_true_time(hours: int, passed: float) -> None:
-    """What a wrong clock meant is known again."""
+    """The true times are found again from those of a wrong clock."""
     shown = BEGAN + passed + hours * HOUR
 
     assert true_time(shown, BEGAN) == pytest.approx(BEGAN + passed)

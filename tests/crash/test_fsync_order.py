@@ -49,7 +49,7 @@ POST = re.compile(
 
 @attrs.define
 class _Thread:
-    """What one thread has written of intents, and how far it came."""
+    """The intents that one thread has written, and its progress."""
 
     marked: list[int] = attrs.field(factory=list)
     written: list[int] = attrs.field(factory=list)

@@ -26,7 +26,7 @@ def test_every_place_is_there(place: Place, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_mistake_upon_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is put there last is made of what was put there before."""
+    """A second mistake is planted into the source that holds the first."""
     before = MIGRATION.original()
     MIGRATION.replace(lambda made: ("first", made), monkeypatch.setattr)
     MIGRATION.replace(lambda made: ("second", made), monkeypatch.setattr)

@@ -119,7 +119,7 @@ def test_stale_links_are_found(tmp_path: Path) -> None:
 
 
 def test_the_source_archive_has_every_page() -> None:
-    """What is packaged for a build from source includes all pages."""
+    """The package for a build from source includes all pages."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
 

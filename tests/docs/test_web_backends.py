@@ -21,7 +21,7 @@ from digitro_async.testing import FakePABX, Fault, FaultPlan
 
 @attrs.frozen
 class Answer:
-    """What a backend answered."""
+    """The answer of a backend."""
 
     status: int
     body: dict[str, str]

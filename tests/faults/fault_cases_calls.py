@@ -1,4 +1,4 @@
-"""What can't be asked (row k of the table of faults), and callers who give up (x)."""
+"""Calls that can't be made (row k of the faults), and callers who give up (x)."""
 
 import asyncio
 import types

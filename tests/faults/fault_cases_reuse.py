@@ -167,7 +167,7 @@ IDLE = (
         True,
     ),
 )
-"""What a PABX does to an idle connection, and whether the client reads of it."""
+"""The acts of a PABX on an idle connection, and whether the client reads of each."""
 
 
 def stale() -> Iterator[FaultCase]:

@@ -71,7 +71,7 @@ def soon(total: float = SHORT, **limits: float) -> dict[str, Any]:
 
 
 class Scene:
-    """What one case is played in: its servers, its client and the call it judges.
+    """The scene of one case: its servers, its client and the call it judges.
 
     Attributes:
         call: The call that is judged.
@@ -196,7 +196,7 @@ class FaultCase:
 
 @attrs.frozen(kw_only=True)
 class Played:
-    """What came of a case.
+    """The results of a case.
 
     Attributes:
         outcome: What is known of the call.

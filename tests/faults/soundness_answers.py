@@ -61,7 +61,7 @@ SIDE_BY_SIDE: Final = 4
 
 @attrs.frozen(kw_only=True)
 class Came:
-    """What came of one run.
+    """The results of one run.
 
     Attributes:
         placed_twice: Numbers whose phone rang more than once.

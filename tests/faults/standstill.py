@@ -58,7 +58,7 @@ END_OF_HEAD: Final = b"\r\n\r\n"
 
 @attrs.frozen(kw_only=True)
 class Case:
-    """What is tried.
+    """The settings of one trial.
 
     Attributes:
         cap: Calls in a second.

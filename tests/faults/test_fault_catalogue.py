@@ -34,7 +34,7 @@ GROWTH = 2 * 1024 * 1024
 """Bytes by which memory may rise, the server's own included."""
 
 EACH = 3
-"""Of so many cases the ordinary run plays one on uvloop too."""
+"""The ordinary run plays one case in this number on uvloop too."""
 
 every_loop = pytest.mark.parametrize("loop", LOOPS)
 
@@ -151,7 +151,7 @@ def test_cancel_at_every_suspension(loop: str, how: str, when: Any) -> None:
 
 
 def cancelled_after(iterations: int) -> Callable[[Scene], Any]:
-    """Cancel a call after so many turns of the loop."""
+    """Cancel a call after ``iterations`` turns of the loop."""
 
     async def one_call(scene: Scene) -> CallResult:
         client = await scene.client(await scene.serve())
@@ -190,7 +190,7 @@ def test_cancel_at_every_turn_of_the_loop(loop: str) -> None:
 
 
 def closing(after: int, idle: float) -> Callable[[HostileConnection], Any]:
-    """Accept so many calls of a connection, or until it is idle, and close it."""
+    """Accept ``after`` calls of a connection, or until it is idle, and close it."""
 
     async def script(line: HostileConnection) -> None:
         for number in range(after):

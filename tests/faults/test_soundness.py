@@ -94,7 +94,7 @@ Calls = Callable[[int], Coroutine[Any, Any, None]]
 
 
 async def make_all(call: Calls, count: int) -> None:
-    """Make so many calls, twenty at a time."""
+    """Make ``count`` calls, twenty at a time."""
     waiting: set[asyncio.Task[None]] = set()
     for number in range(count):
         waiting.add(asyncio.create_task(call(number)))

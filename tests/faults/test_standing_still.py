@@ -83,7 +83,7 @@ def now() -> float:
 async def submit_all(
     dispatcher: Dispatcher, count: int, **given: Any
 ) -> list[CallResult]:
-    """Submit so many calls at once, and wait for all."""
+    """Submit ``count`` calls at once, and wait for all."""
     return await asyncio.gather(
         *(
             dispatcher.submit(make_call(number), wait_while_paused=True, **given)

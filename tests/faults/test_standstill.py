@@ -49,5 +49,5 @@ async def test_a_stopped_process_with_real_times(case: Case) -> None:
 
 
 def test_windows_are_counted() -> None:
-    """What is counted is what lies within less than a second."""
+    """Only times within less than a second of each other are counted."""
     assert most_in_a_window([0.0, 0.5, 0.99, 1.0, 1.2]) == 4

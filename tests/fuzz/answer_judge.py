@@ -1,4 +1,4 @@
-"""What an answer says, told by the standard library alone.
+"""Reads an answer with the standard library alone.
 
 It knows the contract and nothing of how the package reads: a whole 200 whose body is
 UTF-8 JSON with an object whose one ID_CHAMADA is a text that is not blank. To it belong

@@ -82,7 +82,7 @@ def check_answer(seed: int) -> Outcome:
 
 
 def check_answers(first: int, count: int) -> Counter[Outcome]:
-    """Check the answers of so many seeds, and count what they come to."""
+    """Check the answers of ``count`` seeds, and count their outcomes."""
     found: Counter[Outcome] = Counter()
     for seed in range(first, first + count):
         try:
@@ -160,7 +160,7 @@ def test_any_answer_at_length(body: bytes) -> None:
 
 @given(st.randoms(use_true_random=False), st.text(min_size=1).filter(str.strip))
 def test_good_answers_are_good(chance: Any, call_id: str) -> None:
-    """What is meant to keep the contract keeps it, by the judge and by the package."""
+    """An answer meant to keep the contract keeps it, by judge and by package."""
     body = good_answer(chance, call_id)
 
     assert said_call_id(body) == call_id

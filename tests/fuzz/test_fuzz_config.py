@@ -178,7 +178,7 @@ def check_config(config: Config, data: dict[str, object]) -> None:
 
 
 def check_files(folder: Path, first: int, count: int) -> Counter[str]:
-    """Check the files of so many seeds, and count what they come to."""
+    """Check the files of ``count`` seeds, and count their results."""
     (folder / "password.txt").write_text(SECRETS[3])
     found: Counter[str] = Counter()
     for seed in range(first, first + count):

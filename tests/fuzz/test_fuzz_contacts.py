@@ -149,7 +149,7 @@ def check_contact(
 
 
 def check_files(folder: Path, first: int, count: int) -> Counter[str]:
-    """Check the files of so many seeds, and count what comes out."""
+    """Check the files of ``count`` seeds, and count their rows."""
     found: Counter[str] = Counter()
     for seed in range(first, first + count):
         content, options = contact_file(random.Random(seed))

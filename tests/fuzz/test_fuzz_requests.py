@@ -109,7 +109,7 @@ def check_clear(error: InvalidCallError) -> None:
 
 
 async def send_calls(first: int, count: int) -> Counter[str]:
-    """Send the calls of so many seeds, and check what arrives of each."""
+    """Send the calls of ``count`` seeds, and check each request that arrives."""
     chance = random.Random(first)
     unset = chance.choice(list(UnsetFields))
     prefix = chance.choice(("", "/", "/proxy", "/a.b/c-d/~e_f"))
@@ -156,7 +156,7 @@ async def send_calls(first: int, count: int) -> Counter[str]:
 
 
 async def send_batches(first: int, count: int) -> Counter[str]:
-    """Send calls until so many have arrived."""
+    """Send calls until ``count`` have arrived."""
     found: Counter[str] = Counter()
     while found["sent"] < count:
         found += await send_calls(first + found.total(), BATCH)
@@ -257,7 +257,7 @@ def is_usable(given: dict[str, Any]) -> bool:
 
 
 async def make_pabxs(first: int, count: int) -> Counter[str]:
-    """Make the PABX of so many seeds, and call those that are at the test's server."""
+    """Make the PABX of ``count`` seeds, and call those at the test's server."""
     strict = StrictServer()
     found: Counter[str] = Counter()
     async with RawServer(strict) as server:

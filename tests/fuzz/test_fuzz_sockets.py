@@ -261,7 +261,7 @@ async def make_calls(
 
 
 async def attack(first: int, count: int) -> Counter[Outcome]:
-    """Make so many spoilt calls, and as many good ones, over a few PABX at once."""
+    """Make ``count`` spoilt and ``count`` good calls, over a few PABX at once."""
     spoiler = Spoiler(first)
     evens = iter(range(0, 2 * count, 2))
     async with RawServer(spoiler) as server, asyncio.TaskGroup() as admissions:
@@ -332,6 +332,6 @@ async def test_a_broken_chunk_ends_the_wait() -> None:
 def test_untrue_sayings_are_noticed(
     said: CallAccepted | DigitroError, wire: bytes
 ) -> None:
-    """What can't be read in the bytes that were sent fails this test."""
+    """Bytes that were sent and can't be read fail this test."""
     with pytest.raises(AssertionError):
         check_said(said, wire)

@@ -137,7 +137,7 @@ class TestAbortiveSockets:
 
 
 class TestTLS:
-    """What aiohttp is told to verify."""
+    """The certificate checks that aiohttp is told to make."""
 
     def test_default_verifies(self) -> None:
         """Without settings the system's authorities are asked."""

@@ -10,7 +10,7 @@ from digitro_async.contacts import RejectCode
 from digitro_async.testing import sample_contacts, write_sample_file
 
 UNSEEN = {RejectCode.SEVERAL_NUMBERS}
-"""What reading without options never finds."""
+"""The codes that reading without options never finds."""
 
 
 def most_in_a_second(times: Sequence[float]) -> int:

@@ -306,7 +306,7 @@ class TestSlowSource:
 
 
 class TestLastLook:
-    """What is done after the loop looked once more."""
+    """An act after one more turn of the loop."""
 
     @every_loop
     def test_it_is_done_once(self, loop: str) -> None:

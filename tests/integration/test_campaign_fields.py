@@ -39,10 +39,10 @@ __all__ = ["shelf"]  # a fixture
 
 
 class TestFields:
-    """What a row says, and what is said for all."""
+    """The fields of a row, and the defaults for all rows."""
 
     async def test_own_fields(self, shelf: Shelf) -> None:
-        """What a row says overrides what is said for all, also in a later run."""
+        """An own field of a row overrides the default, also in a later run."""
         rows = [
             contact(1),
             contact(2, fields={"route": "7", "user_data": "Açaí\nFulano"}),

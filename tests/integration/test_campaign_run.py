@@ -130,7 +130,7 @@ class TestRun:
         assert (entry.state, entry.attempts) == (State.ACCEPTED, 3)
 
     async def test_max_attempts_over_runs(self, shelf: Shelf) -> None:
-        """A contact whose call fails by itself is given up after so many attempts."""
+        """A contact whose call fails by itself is given up after ``max_attempts``."""
         failed = Observation(request_started=False, failure=Failure.UNEXPECTED)
         transport = ScriptedTransport(decide=lambda _: failed)
         async with shelf.ledger() as ledger:
@@ -147,7 +147,7 @@ class TestRun:
         assert (some(counts), count_exhausted) == ({State.PENDING: 3}, 3)
 
     async def test_each_contact_once_a_run(self, shelf: Shelf) -> None:
-        """What a paused PABX does not take is given back once, not for ever."""
+        """Contacts that a paused PABX does not take are given back only once."""
         transport = ScriptedTransport()
         pabx = [make_pabx("one"), make_pabx("two")]
         async with shelf.ledger() as ledger:

@@ -222,7 +222,7 @@ async def test_slow_close() -> None:
 
 
 async def test_removed_toxic_lets_go() -> None:
-    """What a toxic holds back goes on as soon as it is removed."""
+    """Bytes that a toxic holds back go on as soon as it is removed."""
     async with open_way() as way:
         toxic = way.proxy.add(Latency(1000))
         way.writer.write(b"x")

@@ -28,7 +28,7 @@ async def _quiet() -> AsyncIterator[None]:
 
 
 class TestAnswers:
-    """What becomes of each answer."""
+    """The result of each answer."""
 
     @pytest.mark.parametrize(
         ("status", "error"),
@@ -106,7 +106,7 @@ class TestAnswers:
         assert caught.value.retry_after == 17
 
     async def test_detail_is_masked(self, mocked: ReadingMock) -> None:
-        """What the PABX wrote can be opened and does not show itself."""
+        """The text of the PABX can be opened and does not show itself."""
         mocked.post(URL_OF_CALLS, status=400, body="number 04832817000 is bad")
         async with make_client() as client:
             with pytest.raises(RejectedError) as caught:

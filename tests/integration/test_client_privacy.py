@@ -62,7 +62,7 @@ def assert_private(text: str) -> None:
 
 
 class TestPrivacy:
-    """What never shows itself."""
+    """Values that never show themselves."""
 
     @pytest.mark.parametrize(
         "kind",

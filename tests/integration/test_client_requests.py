@@ -36,7 +36,7 @@ async def _quiet() -> AsyncIterator[None]:
 
 
 class TestRequest:
-    """What is sent."""
+    """The requests that are sent."""
 
     async def test_documented_call(self, mocked: ReadingMock) -> None:
         """The documented example goes out as documented, and is understood."""

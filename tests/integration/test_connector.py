@@ -35,7 +35,7 @@ async def make_calls(server: RawServer, count: int, **pool: Any) -> list[str]:
 
 
 class TestMakeConnector:
-    """What settings become."""
+    """The effects of settings."""
 
     async def test_reuse(self) -> None:
         """Connections are kept for as long as the settings say."""

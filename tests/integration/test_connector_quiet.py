@@ -45,7 +45,7 @@ ONCE = RetrySettings(max_attempts=1)
     ],
 )
 def test_watch(happens: str, waits: bool) -> None:
-    """What waits on a connection is its end as well as bytes; asking takes no time."""
+    """The end of a connection waits on it as bytes do; asking takes no time."""
     here, there = socket.socketpair()
     if happens == "this end was closed":
         here.close()

@@ -19,7 +19,7 @@ __all__ = ["path"]  # a fixture
 
 
 class TestFiles:
-    """What is read from files that are well formed."""
+    """The rows that are read from files that are well formed."""
 
     def test_row_becomes_a_call(self, path: Path) -> None:
         """A row keeps what it says itself, and its call has that over the defaults."""

@@ -14,7 +14,7 @@ __all__ = ["path"]  # a fixture
 
 
 class Found:
-    """What an import says of the rows of a file."""
+    """The counts of an import of the rows of a file."""
 
     def __init__(self) -> None:
         self.summary = ImportSummary()

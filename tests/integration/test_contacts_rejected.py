@@ -214,7 +214,7 @@ class TestRejectedRows:
 
 
 class TestPrivacy:
-    """What is never shown."""
+    """Values that are never shown."""
 
     @pytest.mark.parametrize(
         "row",

@@ -36,7 +36,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 class TestAcceptance:
-    """What the simulator takes."""
+    """The calls that the simulator accepts."""
 
     async def test_documented_call(
         self, pabx: FakePABX, session: aiohttp.ClientSession
@@ -280,7 +280,7 @@ class TestLife:
 
 
 class TestSettings:
-    """What clients and constructors are given."""
+    """The settings for clients, and the arguments of the constructor."""
 
     async def test_settings(self) -> None:
         """A client's settings point to it, carry its cap, and can be changed."""

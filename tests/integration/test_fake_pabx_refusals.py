@@ -25,7 +25,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 class TestRefusal:
-    """What the simulator refuses."""
+    """The requests that the simulator refuses."""
 
     @pytest.mark.parametrize(
         ("body", "problem"),

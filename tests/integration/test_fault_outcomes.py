@@ -105,7 +105,7 @@ async def test_each_fault_has_its_outcome(
 
 @pytest.mark.parametrize("kind", [K.RESET_ON_CONNECT, K.UNASKED_ANSWER])
 async def test_faults_of_a_connection(kind: FaultKind) -> None:
-    """What befalls a new connection ends the attempt, after one try."""
+    """A fault on a new connection ends the attempt, after one try."""
     async with FakePABX(faults=FaultPlan([Fault(kind)])) as pabx:
         result, took = await one_call(pabx)
         await asyncio.sleep(0.01)

@@ -132,7 +132,7 @@ class TestNoAnswer:
         assert pabx.calls[0].placed is placed
 
     async def test_not_http(self) -> None:
-        """What comes back is not HTTP."""
+        """The answer is not HTTP."""
         plan = FaultPlan([Fault("not_http")])
         async with FakePABX(faults=plan) as pabx, RawClient(pabx.port) as line:
             line.writer.write(REQUEST)

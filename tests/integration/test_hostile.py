@@ -132,7 +132,7 @@ async def test_each_connection_has_its_script() -> None:
 
 
 async def test_errors_are_kept() -> None:
-    """What a client's reset raises in a script is kept, and disturbs nobody."""
+    """The error of a client's reset in a script is kept, and disturbs nobody."""
     async with HostilePABX() as server:
         async with Peer(server) as peer:
             peer.writer.write(b"POST")

@@ -108,7 +108,7 @@ def paced(server: RawServer, **settings: object) -> PABX:
 async def dial(
     answering: Answering, manager: type[SessionManager], calls: int
 ) -> tuple[list[CallResult], DigitroClient]:
-    """Make so many calls; return the results and the closed client."""
+    """Make ``calls`` calls; return the results and the closed client."""
     items = (
         DispatchItem(call=make_call(10_000 + number), key=10_000 + number)
         for number in range(calls)
@@ -242,7 +242,7 @@ async def test_every_idle_connection_is_given_up() -> None:
 
 
 def has_alarms(client: DigitroClient, count: int) -> bool:
-    """Whether so many alarms were counted."""
+    """Whether ``count`` alarms were counted."""
     return client.statistics().pabx["one"].alarms == count
 
 

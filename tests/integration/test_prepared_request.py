@@ -182,7 +182,7 @@ async def test_the_flag_is_raised_before_the_write() -> None:
 
 
 class TestReplaced:
-    """What somebody put in the place of a session's methods, as tests do."""
+    """A function put in the place of a session's method, as tests do."""
 
     @pytest.mark.parametrize("name", ["post", "_request"])
     async def test_it_gets_every_call(
@@ -213,7 +213,7 @@ class TestReplaced:
 
 
 class TestAnswer:
-    """What a call brings, as whoever hooked into aiohttp sees it."""
+    """The result of a call, as a hook into aiohttp sees it."""
 
     @contextlib.asynccontextmanager
     async def given(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Answer]:

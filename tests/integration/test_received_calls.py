@@ -37,7 +37,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 class TestRecord:
-    """What the simulator remembers."""
+    """The simulator's record of received calls."""
 
     async def test_lines(self, session: aiohttp.ClientSession, tmp_path: Path) -> None:
         """Every POST is a line of JSON in a file that only its owner can read."""
@@ -134,7 +134,7 @@ def record_at(times: list[float]) -> ReceivedCalls:
 
 
 class TestCap:
-    """What the simulator says of the cap."""
+    """The simulator's report about the cap."""
 
     def test_half_open(self) -> None:
         """Two calls exactly a window apart are never in one window."""

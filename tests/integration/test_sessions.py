@@ -79,7 +79,7 @@ class TestLife:
             assert len(server.lines) == 1
 
     async def test_own_manager_is_closed(self) -> None:
-        """What a client opened is closed with it, more than once without harm."""
+        """A client closes its sessions with itself, more than once without harm."""
         async with RawServer() as server:
             client = DigitroClient(make_pabx(base_url=server.base_url))
             async with client:

@@ -20,7 +20,7 @@ async def _quiet() -> AsyncIterator[None]:
 
 
 class TestRequest:
-    """What does not go out, and what is not taken in."""
+    """Requests with no proxy and no cookie, and answers that are read as they are."""
 
     async def test_proxy_of_the_environment_is_not_used(
         self, monkeypatch: pytest.MonkeyPatch

@@ -155,7 +155,7 @@ class TestTLS:
     async def test_session_tickets_do_not_disturb(
         self, certificate: Certificate, reuse: bool
     ) -> None:
-        """What TLS sends after its handshake is not taken for an answer."""
+        """Bytes that TLS sends after its handshake are not taken for an answer."""
         ready = threading.Event()
         found: dict[str, Any] = {}
 

@@ -80,7 +80,7 @@ MISTAKABLE = [asyncio.CancelledError, GeneratorExit]
 @pytest.mark.parametrize("error", [*MISTAKABLE, StopAsyncIteration, ValueError])
 @pytest.mark.parametrize("make", [breaks_off, breaks_off_async, Raises, RaisesAsync])
 def test_a_source_that_breaks_off(make: Make, error: type[BaseException]) -> None:
-    """What a source raises is told after the last result, never taken for its end."""
+    """The error of a source comes after the last result, never taken for its end."""
     if make is RaisesAsync and error is StopAsyncIteration:
         return  # that is how one ends
 
@@ -112,7 +112,7 @@ def test_a_source_that_breaks_off(make: Make, error: type[BaseException]) -> Non
 
 @pytest.mark.parametrize("kind", ["__iter__", "__aiter__"])
 def test_a_source_that_cannot_be_begun(kind: str) -> None:
-    """What a source raises before its first call does not pass for a cancellation."""
+    """The error of a source before its first call does not pass for a cancellation."""
 
     def refuse(_: object) -> Any:
         raise asyncio.CancelledError

@@ -38,7 +38,7 @@ class _OwnLedger(MemoryLedger):
 
 
 async def _dial(ledger: MemoryLedger, count: int = 3) -> tuple[list[CallResult], Any]:
-    """Dial so many contacts; return the results and what the run ended with."""
+    """Dial ``count`` contacts; return the results and the error of the run."""
     transport = ScriptedTransport()
     campaign, client = scripted(ledger, transport)
     await campaign.add(contacts(count))

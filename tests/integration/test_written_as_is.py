@@ -1,4 +1,4 @@
-"""What goes into a file or a pipe is what it was; only a terminal gets escapes."""
+"""Text goes into a file or a pipe as it was; only a terminal gets escapes."""
 
 import asyncio
 import csv
@@ -161,7 +161,7 @@ class TestCells:
 
     @given(st.text(st.sampled_from(",;\t' =a"), max_size=300))
     def test_long_cells_take_no_longer(self, text: str) -> None:
-        """What is added is one apostrophe for each piece, at most."""
+        """At most one apostrophe is added for each piece."""
         (row,) = csv.reader(io.StringIO(csv_line([text]).decode(), newline=""))
 
         assert len(row[0]) <= len(text) + sum(map(text.count, ",;\t")) + 1
@@ -208,7 +208,7 @@ def ran(*words: object, locale: str = "C.UTF-8") -> bytes:
 
 
 class TestResults:
-    """What ``digitro results`` hands out."""
+    """The output of ``digitro results``."""
 
     @pytest.mark.parametrize("locale", ["C.UTF-8", "C", "ascii"])
     def test_csv_in_a_pipe(self, path: Path, locale: str) -> None:

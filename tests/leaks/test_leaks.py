@@ -141,7 +141,7 @@ ECHOES = (
 
 @pytest.mark.parametrize("how", ECHOES)
 async def test_echoes(how: str) -> None:
-    """What a server repeats of a request, wherever, is shown by nobody."""
+    """A value of the request that a server repeats anywhere is shown by nobody."""
     async with watched() as watch, RawServer(echo(how)) as server:
         await play(watch, at(server.base_url))
         assert API_KEY.encode() in server.received
@@ -252,7 +252,7 @@ def uvloops() -> list[Any]:
 @pytest.mark.parametrize("kind", [K.STALL, K.LOSE_ANSWER, K.NOT_HTTP, K.STATUS])
 @pytest.mark.parametrize("make_loop", uvloops())
 def test_uvloop(make_loop: Any, kind: FaultKind) -> None:
-    """What uvloop says when it tells all it can is private too."""
+    """The log lines of uvloop in debug mode show nothing private either."""
 
     async def main() -> None:
         asyncio.get_running_loop().set_debug(True)

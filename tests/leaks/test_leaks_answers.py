@@ -1,4 +1,4 @@
-"""What a PABX writes anywhere in an answer stands open in nothing that comes of it."""
+"""Text that a PABX writes anywhere in an answer is open in no object made of it."""
 
 import asyncio
 import json
@@ -107,7 +107,7 @@ async def test_no_answer_is_repeated(
 
 @pytest.mark.parametrize("text", [NUMBER, SHORTER, "86401", "00000000099999"])
 def test_waits_are_a_day_at_most(text: str) -> None:
-    """A number that is no wait is not told as so many seconds."""
+    """A number that is no wait is not shown as seconds."""
     seen = Observation(True, 429, b"", None, Personal(text))
     error = error_of(classify(seen, PREDICTIVE_CALL), seen, pabx="one", attempts=1)
 
@@ -117,7 +117,7 @@ def test_waits_are_a_day_at_most(text: str) -> None:
 
 
 def test_an_observation_shows_no_header() -> None:
-    """What was seen of an attempt shows neither body nor header, wrapped or not."""
+    """The observation of an attempt shows neither body nor header, wrapped or not."""
     assert NUMBER not in repr(Observation(True, 429, NUMBER.encode(), None, NUMBER))
 
 

@@ -11,7 +11,7 @@ from test_leaks_product import log_the_body
 scene: Any = pytest.importorskip("fault_scene")
 CATALOGUE: Any = pytest.importorskip("fault_catalogue").CATALOGUE
 EACH = 20
-"""Of so many cases the ordinary run plays one; ``-m long`` plays the others."""
+"""The ordinary run plays one case in this number; ``-m long`` plays the others."""
 
 CASES = [
     pytest.param(case, marks=[pytest.mark.long] * bool(number % EACH), id=case.id)
@@ -21,7 +21,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES)
 async def test_catalogue(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a case of the catalogue makes known is private."""
+    """No case of the catalogue shows a private value."""
     if not case.is_possible:
         pytest.skip(f"needs {case.needs}")
     async with watched() as watch:

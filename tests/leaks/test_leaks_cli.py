@@ -202,7 +202,7 @@ KEY_ELSEWHERE: dict[str, list[str]] = {
 
 @pytest.mark.parametrize("where", KEY_ELSEWHERE)
 def test_a_key_at_the_wrong_place(folder: Path, where: str) -> None:
-    """What was typed at the wrong place of a command line is not repeated."""
+    """A value at the wrong place of a command line is not repeated."""
     write_config(folder / "digitro.toml", "http://127.0.0.1:1", 'api_key = "k"')
     write_contacts(folder / "c.csv")
     with Watch() as watch:

@@ -106,7 +106,7 @@ def test_numbers_are_found_without_punctuation(name: str) -> None:
 
 
 def test_harmless_texts() -> None:
-    """What is no canary is not taken for one, so a hit is one."""
+    """A text that is no canary is not taken for one, so a hit is one."""
     harmless = "Secret('***') 04832817000 Kx9 55 Wd3kHm8 1125000 2026-01-01T00:00:00"
 
     assert find(harmless) == find(harmless.encode()) == set()

@@ -239,7 +239,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("how", BROKEN)
 async def test_broken_ledgers(how: str, tmp_path: Path) -> None:
-    """What SQLite says of a broken ledger, values included, gets no further."""
+    """The text of SQLite about a broken ledger, values included, gets no further."""
     path = tmp_path / "ledger.db"
     await make_ledger(path)
     BROKEN[how](path)
@@ -255,7 +255,7 @@ async def test_broken_ledgers(how: str, tmp_path: Path) -> None:
 async def test_a_seeded_database_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What SQLite says would be found, if it were in an error."""
+    """The text of SQLite would be found, if it were in an error."""
     path = tmp_path / "ledger.db"
     await make_ledger(path)
     BROKEN["import fails"](path)
@@ -270,7 +270,7 @@ async def test_a_seeded_database_error(
 
 @pytest.mark.parametrize("name", CANARIES)
 async def test_a_seeded_ledger(name: str, tmp_path: Path) -> None:
-    """What stands in a column where it does not belong is found there."""
+    """A value in a column where it does not belong is found there."""
     path = tmp_path / "ledger.db"
     await make_ledger(path)
     text = CANARIES[name].text.replace("'", "''")

@@ -221,7 +221,7 @@ async def test_the_memory_ledger() -> None:
 
 
 def test_what_an_acceptance_holds() -> None:
-    """What the PABX answered is open to whoever asks, and shows itself to nobody."""
+    """The answer of the PABX can be asked for, and shows itself to nobody."""
     accepted = CallAccepted("1 2", {"echo": EVERYTHING})
     with Watch() as watch:
         watch.show("acceptance", accepted)
@@ -232,7 +232,7 @@ def test_what_an_acceptance_holds() -> None:
 
 @pytest.mark.parametrize("make", [new_contact, open_contact])
 def test_what_a_row_says_itself(make: Callable[..., object]) -> None:
-    """What a ledger holds of a row shows itself to nobody who does not ask."""
+    """The fields of a row in a ledger show themselves to nobody who does not ask."""
     contact = make(**FIELDS)
     with Watch() as watch:
         watch.show("contact", contact)

@@ -210,7 +210,7 @@ def attribute_of(error: DigitroError) -> DigitroError:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_leak_at_every_place(seed: str) -> None:
-    """What is shown at a place is found there."""
+    """A value that is shown at a place is found there."""
     place, leak = SEEDS[seed]
     with Watch() as watch:
         leak(watch)
@@ -229,7 +229,7 @@ LOOP_SEEDS: dict[str, tuple[str, str, Callable[[], Any]]] = {
 
 @pytest.mark.parametrize("seed", LOOP_SEEDS)
 async def test_a_leak_in_what_the_loop_says(seed: str) -> None:
-    """What asyncio says by itself is heard and searched."""
+    """Log lines of asyncio itself are heard and searched."""
     place, line, leak = LOOP_SEEDS[seed]
     with Watch() as watch:
         watch.listen_to(asyncio.get_running_loop())

@@ -292,7 +292,7 @@ class TestInstructions:
 
 
 class TestPacing:
-    """What is said of the times at which calls came."""
+    """The figures from the times at which calls came."""
 
     def test_even(self) -> None:
         """Calls at the cap use it whole, are never late and fill no window more."""

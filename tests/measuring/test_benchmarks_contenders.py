@@ -186,7 +186,7 @@ class TestFloor:
 
 
 class TestWrk:
-    """What wrk is told, and what it says."""
+    """The options of wrk, and its report."""
 
     def test_it_sends_the_same(self) -> None:
         """Its script makes the very body that all others send."""

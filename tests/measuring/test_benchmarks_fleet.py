@@ -23,7 +23,7 @@ def sent(start: float, answered: float | None = None, began: float = 0.0) -> Any
 
 
 def lateness(calls: list[Any], most: int) -> list[float]:
-    """Return by how much calls were late that may be so many a second."""
+    """Return the lateness of calls of which ``most`` may start a second."""
     found: list[float] = module("questions.lateness").lateness(calls, RateLimit(most))
     return found
 
@@ -90,7 +90,7 @@ def test_compare() -> None:
 
 
 def test_memory_of_each() -> None:
-    """What is stated of a PABX is what each further one takes."""
+    """The figure of a PABX is the cost of each further one."""
     found = module("questions.fleet").kib_each({"idle": 40.0}, {"idle": 49.0}, 10)
 
     assert found == {"idle": 1024.0}

@@ -1,4 +1,4 @@
-"""What the layers of a call cost, and what a list takes in memory."""
+"""The cost of the layers of a call, and the memory of a list."""
 
 import sys
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class TestLayers:
         return dict.fromkeys(module("questions.micro").PARTS, each)
 
     def test_adding_up(self) -> None:
-        """What lies above the transport counts, and the evidence inside it."""
+        """The layers above the transport count, and the evidence inside it."""
         layers = module("questions.layers")
         rounds = [self.figures(140, 90, 100, 105, 120)]
         cost = layers.add_up(rounds, self.steps(2.0))
@@ -77,7 +77,7 @@ class TestMicro:
     """Single steps of a call."""
 
     def test_every_part_is_measured(self) -> None:
-        """What is added up is measured."""
+        """Every layer of the sum is measured."""
         micro = module("questions.micro")
         timed = {f"{micro.LEDGER}, {kind}" for kind in ("CPU", "wall")}
 
@@ -113,10 +113,10 @@ def port() -> Iterator[int]:
 
 
 class TestMemory:
-    """What a list takes, read, imported and dialled."""
+    """The memory of a list that is read, imported and dialled."""
 
     def test_contact_file(self, tmp_path: Path) -> None:
-        """The file that is read has so many contacts, no two the same."""
+        """The file that is read has all contacts asked for, no two the same."""
         memory = module("questions.memory")
         path = tmp_path / "contacts.csv"
         memory.write_csv(path, 2_000)

@@ -61,7 +61,7 @@ def instant() -> dict[str, Any]:
 
 
 class TestResults:
-    """What is kept, and compared with the next run."""
+    """The results that are kept, and compared with the next run."""
 
     def test_next_run(self, instant: dict[str, Any], tmp_path: Path) -> None:
         """A run finds what the one before saved, the parts of an earlier one too."""

@@ -159,7 +159,7 @@ class TestNginx:
     def test_only_the_call_is_answered(
         self, nginx: Any, method: str, path: str | None, key: str, status: int
     ) -> None:
-        """What is not the POST that is measured gets no acceptance."""
+        """Any request but the POST that is measured gets no acceptance."""
         line = http.client.HTTPConnection("127.0.0.1", nginx.port)
         line.request(
             method, path or module("harness.work").PATH, b"{}", {"x-api-key": key}

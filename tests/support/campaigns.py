@@ -65,7 +65,7 @@ def contact(line: int, **given: Any) -> ContactRow:
 
 
 def contacts(count: int) -> Iterable[ContactRow]:
-    """Make so many contacts, one by one."""
+    """Make ``count`` contacts, one by one."""
     return (contact(line) for line in range(1, count + 1))
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the command line share; every output they see must be private."""
+"""Helpers of the command line's tests; every output they see must be private."""
 
 import asyncio
 import contextlib

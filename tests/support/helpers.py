@@ -1,4 +1,4 @@
-"""What several test modules share: calls, a scripted transport, a raw server."""
+"""Helpers of several test modules: calls, a scripted transport, a raw server."""
 
 import asyncio
 import contextlib
@@ -57,7 +57,7 @@ def make_pabx(
 
 
 def per_second(calls: int) -> RateLimit:
-    """Return the cap of so many calls a second."""
+    """Return the cap of ``calls`` a second."""
     return RateLimit(calls)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of ledgers and campaigns share."""
+"""Helpers of the tests of ledgers and campaigns."""
 
 import asyncio
 import contextlib
@@ -53,7 +53,7 @@ def new_contact(number: int, **given: Any) -> NewContact:
 
 
 def contacts(count: int) -> list[NewContact]:
-    """Return so many contacts."""
+    """Return ``count`` contacts."""
     return [new_contact(number) for number in range(1, count + 1)]
 
 

@@ -1,4 +1,4 @@
-"""What tests of the slots of earlier runs share."""
+"""Helpers of the tests of slots of earlier runs."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""What can't be used is refused at the door: nothing is queued or counted for it."""
+"""Arguments that can't be used are refused at once: nothing is queued or counted."""
 
 import asyncio
 import contextlib
@@ -123,7 +123,7 @@ class TestTurns:
 
     @pytest.mark.parametrize("name", BAD_NAMES, ids=kind_of)
     async def test_pabx(self, name: Any) -> None:
-        """What is no name is refused; a name nobody has makes the call invalid."""
+        """A value that is no name is refused; an unknown name makes a call invalid."""
         dispatcher = full(ScriptedTransport())
         with pytest.raises(ConfigurationError, match=r"^pabx must be"):
             await dispatcher.submit(make_call(), pabx=name)
@@ -167,7 +167,7 @@ class TestTurns:
 
 
 class TestItems:
-    """What stands in a list is one call's own fault."""
+    """A mistake in a list is one call's own fault."""
 
     @virtual_time
     async def test_one_bad_item_touches_no_other(self) -> None:
@@ -195,7 +195,7 @@ class TestItems:
 
     @pytest.mark.parametrize("calls", [5, None, Odd(), make_call()])
     async def test_what_is_no_list(self, calls: Any) -> None:
-        """What can't be iterated over is refused when it is given."""
+        """A source that can't be iterated over is refused when it is given."""
         dispatcher = full(ScriptedTransport())
         with pytest.raises((TypeError, ConfigurationError)):
             dispatcher.stream(calls)
@@ -221,7 +221,7 @@ class TestSteering:
 
     @pytest.mark.parametrize("name", BAD_NAMES, ids=kind_of)
     async def test_names(self, name: Any) -> None:
-        """What is no name of a PABX is none to pause, resume or hold slots of."""
+        """A value that is no name of a PABX can't be paused, resumed or given slots."""
         dispatcher = full()
         acts: list[Any] = [dispatcher.pause, dispatcher.resume]
         for act in (*acts, lambda one: dispatcher.reserve_slots(one, [1.0])):

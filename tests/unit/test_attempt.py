@@ -60,7 +60,7 @@ def wait_of(retry_after: str | None, now: float = NOON) -> float | None:
 
 
 class TestRequest:
-    """What is POSTed, where to, and with what."""
+    """The body, the path and the headers of a POST."""
 
     @pytest.mark.parametrize("channel_id", [12345, 0, 7, 10**30])
     def test_documented_path(self, channel_id: int) -> None:
@@ -119,7 +119,7 @@ class TestRequest:
 
 
 class TestSettling:
-    """What one attempt settles."""
+    """The result of one attempt."""
 
     def test_acceptance(self) -> None:
         """A whole documented answer to a sent request is an acceptance."""
@@ -228,7 +228,7 @@ class TestErrors:
 
     @given(status=st.integers(100, 999), more=st.binary())
     def test_no_error_shows_the_body(self, status: int, more: bytes) -> None:
-        """What the PABX wrote is in no text of the error."""
+        """The text of the PABX is in no text of the error."""
         observation = seen(status, CANARY.encode() + more, CANARY)
         error = error_of(
             classified(observation), observation, pabx="matriz", attempts=1
@@ -372,7 +372,7 @@ class TestRetryAfter:
         ],
     )
     def test_nonsense(self, header: str | None) -> None:
-        """What is neither is as if it had not been sent."""
+        """A header that is neither counts as absent."""
         assert wait_of(header) is None
 
     @given(
@@ -394,7 +394,7 @@ class TestRetryAfter:
 
     @given(st.integers(0, 10**9))
     def test_dates_round_trip(self, seconds: int) -> None:
-        """A date so many seconds ahead is a wait of so many seconds."""
+        """A date some seconds ahead is a wait of the same number of seconds."""
         header = email.utils.formatdate(NOON + seconds, usegmt=True)
 
         assert wait_of(header) == seconds

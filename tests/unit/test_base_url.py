@@ -175,7 +175,7 @@ def test_plain_addresses_are_kept(given_url: str, kept: str) -> None:
 
 @pytest.mark.parametrize("url", TRICKS)
 def test_tricks_are_refused(url: str) -> None:
-    """What two programs could read as two addresses is refused without being shown."""
+    """A URL that two programs could read differently is refused without being shown."""
     with pytest.raises(ConfigurationError) as caught:
         check_base_url(url)
 

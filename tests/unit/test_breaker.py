@@ -126,7 +126,7 @@ class TestBreaker:
 
     @pytest.mark.parametrize("classification", [FORBIDDEN, REDIRECT])
     def test_one_wrong_set_up_holds_it(self, classification: Classification) -> None:
-        """What needs somebody to look pauses at once, until they resume."""
+        """An answer that needs an operator pauses at once, until ``resume``."""
         breaker = make_breaker()
         record(breaker, classification)
 

@@ -145,14 +145,14 @@ class TestProbes:
         assert earliest(breaker, 9.0) == 9.0
         assert breaker.start()
 
-    @pytest.mark.parametrize("state", ["closed", "open", "held"])
+    @pytest.mark.parametrize("state", ["closed", "open", "paused_by_hand"])
     def test_abandoning_without_a_probe(self, state: str) -> None:
         """A probe that ends after the breaker moved on changes nothing."""
         breaker = make_breaker()
         if state == "open":
             record(breaker, NOT_SENT, 5)
-        if state == "held":
-            breaker.hold("operator")
+        if state == "paused_by_hand":
+            breaker.pause_until_resume("operator")
         before = (breaker.state, breaker.reason, breaker.until)
         breaker.abandon_probe(9.0)
 
@@ -186,7 +186,7 @@ class TestProbes:
     def test_held_is_held(self, classification: Classification) -> None:
         """Nothing that is answered ends a pause that waits for somebody."""
         breaker = make_breaker()
-        breaker.hold("operator")
+        breaker.pause_until_resume("operator")
         record(breaker, classification, 50)
         breaker.record(classification, 0.0, probe=True)
 
@@ -224,7 +224,7 @@ class TestProbes:
     @given(
         st.lists(
             st.tuples(
-                st.sampled_from([*ORDINARY, FORBIDDEN, "start", "resume", "hold"]),
+                st.sampled_from([*ORDINARY, FORBIDDEN, "start", "resume", "pause"]),
                 st.booleans(),
             ),
             max_size=100,
@@ -240,8 +240,8 @@ class TestProbes:
                 breaker.start()
             elif event == "resume":
                 breaker.resume()
-            elif event == "hold":
-                breaker.hold("operator")
+            elif event == "pause":
+                breaker.pause_until_resume("operator")
             else:
                 breaker.record(event, now, probe=is_probe)
 
@@ -259,5 +259,5 @@ def test_state_names() -> None:
         "closed",
         "open",
         "probing",
-        "held",
+        "paused_by_hand",
     ]

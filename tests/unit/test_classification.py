@@ -86,7 +86,7 @@ FAILURES: Final[dict[Failure, tuple[type[DigitroError], type[DigitroError]]]] = 
 
 
 def row_of(status: int) -> Row:
-    """What the table says of a status."""
+    """Return the table's row of a status."""
     if status in STATUSES:
         return STATUSES[status]
     (row,) = (row for statuses, row in RANGES.items() if status in statuses)
@@ -94,7 +94,7 @@ def row_of(status: int) -> Row:
 
 
 def as_row(classification: Classification) -> Row:
-    """What a classification says, as the table does."""
+    """Return a classification in the form of the table."""
     return (
         classification.outcome,
         classification.error,
@@ -313,12 +313,12 @@ def test_evidence_belongs_to_one_attempt() -> None:
 
 
 def test_an_observation_begins_with_nothing() -> None:
-    """What is not said of an attempt was not seen."""
+    """An observation without arguments has seen nothing."""
     assert Observation(True) == Observation(True, None, b"", None, None)
 
 
 def test_bodies_are_not_shown() -> None:
-    """What a server wrote may repeat a phone number, so no repr has it."""
+    """The text of a server may repeat a phone number, so no repr has it."""
     assert "04832817000" not in repr(Observation(True, 400, b"04832817000"))
 
 

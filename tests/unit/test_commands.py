@@ -45,7 +45,7 @@ def test_fields(row: Command) -> None:
 
 @every_row
 def test_kinds_of_fields(row: Command) -> None:
-    """What a row calls required, secret or personal is so in its class."""
+    """A field that a row calls required, secret or personal is so in its class."""
     for told, field in zip(row.fields, attrs.fields(CLASSES[row.name]), strict=True):
         wrapped: Any = "x" if field.converter is None else field.converter("x")
 
@@ -101,7 +101,7 @@ def test_what_is_no_call() -> None:
 
 
 def test_an_acceptance_without_a_call_id() -> None:
-    """What any command may answer has no call id, and shows nothing of the answer."""
+    """A ``CommandAccepted`` has no call id, and its repr shows no answer."""
     accepted = CommandAccepted({"NOME": "canary"})
 
     assert accepted.call_id is None

@@ -47,7 +47,7 @@ async def cut_off(dispatcher: Dispatcher, *, after: float, **options: Any) -> bo
 
 
 def open_breaker(dispatcher: Dispatcher, name: str = "one") -> Admission:
-    """Make so many calls unknown that the PABX is paused for 5 s."""
+    """Pause the PABX for 5 s by calls that become unknown."""
     admission = dispatcher._router.admissions[name]
     while not admission.is_paused:
         ticket = admission.acquire_nowait(now())

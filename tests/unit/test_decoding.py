@@ -158,7 +158,7 @@ class TestAnswers:
         ],
     )
     def test_not_json(self, codec: Any, body: bytes) -> None:
-        """What is not strict JSON in UTF-8 says nothing."""
+        """A body that is not strict JSON in UTF-8 says nothing."""
         assert read(codec, body) == "not_json"
 
     @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ class TestAnswers:
         assert isinstance(read(codec, answer(more=[[]] * 5000)), CallAccepted)
 
     def test_depth_beside_width(self, codec: Any) -> None:
-        """What was closed before neither adds to the depth nor takes from it."""
+        """Brackets closed before neither add to the depth nor take from it."""
         wide = b'{"ID_CHAMADA": "x", "y": [' + b"[]," * 100
         deepest = wide + b"[" * 30 + b"]" * 30 + b"]}"
         deeper = wide + b"[" * 31 + b"]" * 31 + b"]}"

@@ -87,7 +87,7 @@ def test_both_codecs_read_alike(body: bytes) -> None:
 
 @given(mutated_answers())
 def test_acceptance_needs_the_contract(body: bytes) -> None:
-    """What is accepted is an object with one text that is not blank, by any reader."""
+    """An accepted answer is an object with one text, not blank, by any reader."""
     found = read(WITH, body)
     if isinstance(found, CallAccepted):
         pairs = json.loads(body.decode("utf-8"), object_pairs_hook=list)

@@ -39,7 +39,7 @@ from digitro_async import (
 
 
 class TestCancellation:
-    """What is kept where the consumer is cancelled."""
+    """The results that are kept where the consumer is cancelled."""
 
     @pytest.mark.parametrize("kind", [Source, AsyncSource])
     @pytest.mark.parametrize("scope", [asyncio.timeout, anyio.fail_after])

@@ -27,11 +27,11 @@ from digitro_async.protocol._names import CALL_ID
 
 
 class TestPrivacy:
-    """What frames and cycles hold."""
+    """The contents of frames and cycles."""
 
     @virtual_time
     async def test_cancelled_back_off_shows_no_answer(self) -> None:
-        """What the PABX wrote is in no frame of a call that is cut off."""
+        """The text of the PABX is in no frame of a call that is cut off."""
         seen = attrs.evolve(answered(429), body=b'{"error": "canary-answer"}')
         dispatcher = make_dispatcher(ScriptedTransport([seen]))
         call = PredictiveCall(

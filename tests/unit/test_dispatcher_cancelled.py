@@ -28,7 +28,7 @@ Limit = Callable[[float], Any]
 
 
 class TestCancellation:
-    """What is left where a call is cancelled."""
+    """The state that a cancelled call leaves."""
 
     @pytest.mark.parametrize("limit", [asyncio.timeout, anyio.fail_after])
     @pytest.mark.parametrize("sent", [True, False])

@@ -26,7 +26,7 @@ from digitro_async.protocol import Failure, Observation
 
 
 class TestRetries:
-    """What is sent again, and when."""
+    """The calls that are sent again, and the times."""
 
     @pytest.mark.parametrize(
         ("seen", "attempts"),

@@ -18,7 +18,7 @@ BODY = b'{"ID_CHAMADA": "a/1"}'
 
 @attrs.frozen
 class Point:
-    """What is frozen and has slots."""
+    """A class that is frozen and has slots."""
 
     x: int
     y: int = 0
@@ -41,7 +41,7 @@ def test_a_filled_draft_is_an_object_of_the_class() -> None:
 
 
 def test_a_settled_acceptance() -> None:
-    """What an accepted attempt settled is what the constructors make."""
+    """The result of an accepted attempt equals that of the constructors."""
     settled = classify(Observation(True, 200, BODY), PREDICTIVE_CALL)
     accepted = CallAccepted("a/1", {"ID_CHAMADA": "a/1"})
 

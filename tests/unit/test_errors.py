@@ -86,12 +86,12 @@ def test_only_an_unknown_outcome_may_have_dialed(cls: type[DigitroError]) -> Non
     "cls", [errors.ConfigurationError, errors.InvalidCallError, errors.WrongLoopError]
 )
 def test_wrong_values_are_value_errors(cls: type[DigitroError]) -> None:
-    """What is wrong with a value is also caught by ``except ValueError``."""
+    """The error of a wrong value is also caught by ``except ValueError``."""
     assert issubclass(cls, ValueError)
 
 
 def test_no_other_error_is_a_value_error() -> None:
-    """What a PABX does is never caught by ``except ValueError``."""
+    """The error of a PABX is never caught by ``except ValueError``."""
     found = {cls.__name__ for cls in CLASSES if issubclass(cls, ValueError)}
 
     assert found == {
@@ -133,7 +133,7 @@ def test_facts_by_default() -> None:
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_no_text_holds_the_detail(cls: type[DigitroError]) -> None:
-    """What the PABX wrote is in no text, argument or traceback of an error."""
+    """The text of the PABX is in no text, argument or traceback of an error."""
     error = full(cls)
     try:
         raise error

@@ -56,7 +56,7 @@ class Operator:
         number = self.chance.randrange(len(self.admissions))
         admission, now = self.admissions[number], asyncio.get_running_loop().time()
         deed = self.chance.choices(
-            ["start", "wait", "settle", "abandon", "cancel", "pause", "resume"],
+            ["start", "wait", "release", "take back", "cancel", "pause", "resume"],
             [6, 5, 6, 2, 2, 1, 2],
         )[0]
         if deed == "start":
@@ -70,10 +70,10 @@ class Operator:
                 admission.acquire(wait_while_paused=patient, max_wait=limit)
             )
             self.waiting.add(entering)
-        elif deed in {"settle", "abandon"} and self.on_wire:
+        elif deed in {"release", "take back"} and self.on_wire:
             place = self.chance.randrange(len(self.on_wire))
             ticket = self.on_wire.pop(place)
-            if deed == "settle":
+            if deed == "release":
                 outcome = self.chance.choice(OUTCOMES)
                 ticket.release(outcome, now)
             else:

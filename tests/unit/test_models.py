@@ -7,7 +7,7 @@ from digitro_async.privacy import Personal
 
 
 class TestResults:
-    """What the library hands back."""
+    """The values that the library hands back."""
 
     def test_acceptances_are_values(self) -> None:
         """An acceptance can stand in a set although its answer can't."""

@@ -17,7 +17,7 @@ ROUNDING = 1e-9
 
 @attrs.frozen
 class Step:
-    """What happens to one call and to the timer before it."""
+    """The times of one call and of the timer before it."""
 
     latency: float
     sent: bool = True
@@ -48,7 +48,7 @@ def run(limit: RateLimit, steps: list[Step], max_in_flight: int = 10**9) -> list
     def settle_until(moment: float) -> None:
         while answers and answers[0][0] <= moment:
             when, sent = heapq.heappop(answers)
-            pacer.settle(when, sent=sent)
+            pacer.finish(when, sent=sent)
 
     for step in steps:
         now += step.idle
@@ -193,7 +193,7 @@ def test_even_calls_cost_no_slot(calls: int, longest: float) -> None:
 def test_the_free_slots_last_until_the_next_comes_back() -> None:
     """Two free slots and one that comes back in 6 s: a call every 2 s."""
     pacer = Pacer(RateLimit(4, 4.0))
-    pacer.hold([106.0, 107.0])
+    pacer.reserve([106.0, 107.0])
     pacer.start(100.0)
 
     assert pacer.earliest(100.0) == 103.0
@@ -207,15 +207,15 @@ def test_waiting_for_a_slot_is_not_made_up_for() -> None:
     """A start that waited for its slot was not late: the next keeps its distance."""
     pacer = Pacer(RateLimit(2, 1.0))
     pacer.start(100.0)
-    pacer.settle(100.4)
+    pacer.finish(100.4)
     pacer.start(100.7)
-    pacer.settle(100.8)
+    pacer.finish(100.8)
 
     assert pacer.earliest(101.0) == pytest.approx(101.4)
     assert pacer.earliest(101.4) == pytest.approx(101.4)
 
     pacer.start(101.4)
-    pacer.settle(101.4)
+    pacer.finish(101.4)
 
     assert pacer.earliest(101.8) == pytest.approx(101.9)
 
@@ -223,9 +223,9 @@ def test_waiting_for_a_slot_is_not_made_up_for() -> None:
 def test_a_late_timer_is_no_wait_for_a_slot() -> None:
     """Where slots were free lateness is made up for, though another came back."""
     pacer = Pacer(RateLimit(10))
-    pacer.hold([100.105])
+    pacer.reserve([100.105])
     pacer.start(100.0)
-    pacer.settle(100.0)
+    pacer.finish(100.0)
 
     assert pacer.earliest(100.108) == pytest.approx(100.1)
 
@@ -257,7 +257,7 @@ def test_only_a_little_is_made_up_for() -> None:
     """However late a start is, the later ones gain a hundredth of a second at most."""
     pacer = Pacer(RateLimit(10))
     pacer.start(0.0)
-    pacer.settle(0.0)
+    pacer.finish(0.0)
     pacer.start(1000.0)
 
     assert CATCH_UP == 0.01
@@ -289,7 +289,7 @@ def test_slots_are_held_until_a_window_after_the_answer() -> None:
     assert pacer.earliest(107.0) == math.inf
     assert pacer.earliest(1000.0) == math.inf
 
-    pacer.settle(1000.0)
+    pacer.finish(1000.0)
 
     assert pacer.earliest(1000.0) == 1008.0
     assert pacer.earliest(1007.75) == 1008.0
@@ -297,14 +297,14 @@ def test_slots_are_held_until_a_window_after_the_answer() -> None:
 
 
 def test_slots_of_what_was_not_sent_come_back_at_once() -> None:
-    """What was not sent gives its slot back at once, but not its turn."""
+    """A call that was not sent frees its slot at once, but not its turn."""
     pacer = Pacer(RateLimit(2, 8.0))
     pacer.start(100.0)
     pacer.start(104.0)
 
     assert pacer.earliest(104.0) == math.inf
 
-    pacer.settle(104.0, sent=False)
+    pacer.finish(104.0, sent=False)
 
     assert pacer.earliest(104.0) == pytest.approx(108.0, abs=2 * CATCH_UP)
 
@@ -314,8 +314,8 @@ def test_slots_come_back_in_the_order_of_the_answers() -> None:
     pacer = Pacer(RateLimit(2, 8.0))
     pacer.start(100.0)
     pacer.start(104.0)
-    pacer.settle(105.0)
-    pacer.settle(107.0)
+    pacer.finish(105.0)
+    pacer.finish(107.0)
 
     assert pacer.earliest(112.0) == 113.0
 
@@ -341,4 +341,4 @@ def test_asking_changes_nothing(
 
         now = max(first, now + wait)
         pacer.start(now)
-        pacer.settle(now, sent=step.sent)
+        pacer.finish(now, sent=step.sent)

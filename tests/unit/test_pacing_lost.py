@@ -1,4 +1,4 @@
-"""What becomes of the slots of calls that were sent and never answered."""
+"""The slots of calls that were sent and never answered."""
 
 import heapq
 import itertools
@@ -97,7 +97,7 @@ class StandingPABX(RuleBasedStateMachine):
     def answer(self, data: st.DataObject) -> None:
         """Answer a call."""
         call = self.take(data)
-        self.pacer.settle(self.now, call.start)
+        self.pacer.finish(self.now, call.start)
         call.end = self.now
         for other in self.calls:
             if other.lost_at < call.start:
@@ -110,8 +110,8 @@ class StandingPABX(RuleBasedStateMachine):
         """Give a call up, or all that are on the wire."""
         for _ in range(len(self.on_wire) if everyone else 1):
             call = self.take(data)
-            self.pacer.lose(self.now, call.start)
-            self.lose(call)
+            self.pacer.give_up(self.now, call.start)
+            self.note_given_up(call)
             self.tell(call, Step.MARK_UNKNOWN, "timeout")
 
     @precondition(lambda self: self.on_wire)
@@ -119,7 +119,7 @@ class StandingPABX(RuleBasedStateMachine):
     def not_sent(self, data: st.DataObject) -> None:
         """Find that a call never left."""
         call = self.take(data)
-        self.pacer.settle(self.now, sent=False)
+        self.pacer.finish(self.now, sent=False)
         self.tell(call, Step.NOT_PLACED, "connect_failed")
         self.calls.remove(call)
 
@@ -127,7 +127,7 @@ class StandingPABX(RuleBasedStateMachine):
     def kill(self, seconds: float) -> None:
         """Lose the process and everything that it knew but the ledger."""
         for call in self.on_wire:
-            self.lose(call)
+            self.note_given_up(call)
         self.now += seconds
         for call in self.on_wire:
             self.tell(call, Step.RECOVER, "owner_gone")
@@ -141,7 +141,7 @@ class StandingPABX(RuleBasedStateMachine):
             latest=lambda at: at,
         )
         self.pacer = Pacer(self.limit, total=TOTAL, rest=REST)
-        self.pacer.hold(held.cooling, held.lost, now=self.now)
+        self.pacer.reserve(held.cooling, held.lost, now=self.now)
 
         assert len(held.cooling) + len(held.lost) <= self.limit.calls
 
@@ -155,7 +155,7 @@ class StandingPABX(RuleBasedStateMachine):
         """Take some call off the wire."""
         return self.on_wire.pop(data.draw(st.integers(0, len(self.on_wire) - 1)))
 
-    def lose(self, call: Call) -> None:
+    def note_given_up(self, call: Call) -> None:
         """Note that a call was given up now."""
         call.lost_at = self.now
         call.end = max(call.start + QUARANTINE, self.now)
@@ -183,7 +183,7 @@ def lose_all(pacer: Pacer, starts: list[float], at: float) -> None:
         assert pacer.earliest(start) <= start
         pacer.start(start)
     for start in starts:
-        pacer.lose(at, start)
+        pacer.give_up(at, start)
 
 
 def test_a_lost_call_keeps_its_slot_for_a_quarantine() -> None:
@@ -203,7 +203,7 @@ def test_an_answer_to_a_later_call_frees_it() -> None:
 
     assert pacer.earliest(112.0) == math.inf
 
-    pacer.settle(113.0, 112.0)
+    pacer.finish(113.0, 112.0)
 
     assert pacer.earliest(113.0) == 114.0
     assert pacer._left == 3
@@ -214,8 +214,8 @@ def test_an_answer_to_an_earlier_call_does_not() -> None:
     pacer = Pacer(RateLimit(2, 8.0), total=5.0)
     for start in (100.0, 104.0):
         pacer.start(start)
-    pacer.lose(105.0, 100.0)
-    pacer.settle(106.0, 104.0)
+    pacer.give_up(105.0, 100.0)
+    pacer.finish(106.0, 104.0)
 
     assert pacer._left == 1
 
@@ -225,7 +225,7 @@ def test_the_last_slot_is_kept_for_one_that_goes_alone(calls: int) -> None:
     """However many wait, one slot is left when a PABX that answered stands still."""
     pacer = Pacer(RateLimit(calls), total=5.0, rest=REST)
     pacer.start(99.0)
-    pacer.settle(99.01, 99.0)
+    pacer.finish(99.01, 99.0)
     now, starts = 101.0, []
     while pacer.earliest(now) < math.inf:
         now = max(now, pacer.earliest(now))
@@ -233,7 +233,7 @@ def test_the_last_slot_is_kept_for_one_that_goes_alone(calls: int) -> None:
         starts.append(now)
     assert len(starts) == calls - 1
     for start in starts:
-        pacer.lose(start + 5.0, start)
+        pacer.give_up(start + 5.0, start)
 
     probe = starts[-1] + 5.0 + REST
     assert pacer.earliest(starts[-1] + 5.0) == pytest.approx(probe)
@@ -242,7 +242,7 @@ def test_the_last_slot_is_kept_for_one_that_goes_alone(calls: int) -> None:
 
     assert pacer.earliest(probe) == math.inf
 
-    pacer.lose(probe + 5.0, probe)
+    pacer.give_up(probe + 5.0, probe)
 
     again = starts[0] + quarantine_of(5.0) + 1.0
     assert pacer.earliest(probe + 5.0) == pytest.approx(again)
@@ -257,7 +257,7 @@ def test_slow_answers_use_the_last_slot_too() -> None:
     """Where answers take longer than half a window no slot is kept."""
     pacer = Pacer(RateLimit(3))
     pacer.start(99.0)
-    pacer.settle(101.0, 99.0)
+    pacer.finish(101.0, 99.0)
     for start in (102.0, 103.0, 104.0):
         assert pacer.earliest(start) <= start
         pacer.start(start)
@@ -273,7 +273,7 @@ def starts_of(pacer: Pacer, latencies: list[float]) -> list[float]:
             now = min(when, answer)
             while on_wire and on_wire[0][0] <= now:
                 _, start = heapq.heappop(on_wire)
-                pacer.settle(now, start)
+                pacer.finish(now, start)
         pacer.start(now)
         starts.append(now)
         heapq.heappush(on_wire, (now + latency, now))
@@ -298,14 +298,14 @@ def test_the_strictest_of_several_caps_holds() -> None:
     limits = [RateLimit(2, 1.0), RateLimit(1, 60.0)]
     both = Together({limit: Pacer(limit, total=5.0) for limit in limits})
     both.start(100.0)
-    both.settle(100.0, 100.0)
+    both.finish(100.0, 100.0)
 
     assert both.earliest(100.0) == 160.0
 
     both.start(160.0)
-    both.settle(160.0, sent=False)
+    both.finish(160.0, sent=False)
     both.start(220.0)
-    both.lose(225.0, 220.0)
+    both.give_up(225.0, 220.0)
 
     assert both.earliest(230.0) == 220.0 + quarantine_of(5.0) + 60.0
 
@@ -313,7 +313,7 @@ def test_the_strictest_of_several_caps_holds() -> None:
 def test_more_slots_held_than_there_are() -> None:
     """Where more slots are held than the cap has, all of them are waited for."""
     pacer = Pacer(RateLimit(2), total=5.0)
-    pacer.hold([100.5, 100.7], [150.0, 151.0, 160.0], now=100.0)
+    pacer.reserve([100.5, 100.7], [150.0, 151.0, 160.0], now=100.0)
 
     assert pacer.earliest(100.0) == 150.0
     assert pacer.earliest(155.0) <= 155.0

@@ -31,7 +31,7 @@ class Holder:
 
 
 def logged(value: object) -> str:
-    """What a log line with the value says."""
+    """A log line with the value."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.handle(
@@ -43,7 +43,7 @@ def logged(value: object) -> str:
 
 
 def raised(value: object) -> str:
-    """What a traceback of an exception with the value says."""
+    """A traceback of an exception with the value."""
     return "".join(traceback.format_exception(ValueError(value)))
 
 

@@ -202,7 +202,7 @@ def test_fingerprint_forms(value: str | bytes) -> None:
     "value", ["", b"", "00" * 31, "00" * 33, b"0" * 31, "zz" * 32, "é", "0", 7, [0]]
 )
 def test_wrong_fingerprints(value: Any) -> None:
-    """What is not a SHA-256 is refused without being shown."""
+    """A fingerprint that is no SHA-256 is refused without being shown."""
     with pytest.raises(ConfigurationError) as caught:
         TLSSettings(fingerprint=value)
 

@@ -38,7 +38,7 @@ def count_evenly(rate: float, seconds: float, begin: float = 0.0) -> Counters:
 
 
 class TestCounters:
-    """What one PABX counts."""
+    """The counts of one PABX."""
 
     def test_at_first_everything_is_zero(self) -> None:
         """New counters have counted nothing, with a place for every outcome."""

@@ -114,7 +114,7 @@ class TestPause:
 
     @virtual_time
     async def test_retry_after_of_a_call_that_is_not_repeated(self) -> None:
-        """What the PABX asked for is waited for by the next call."""
+        """The next call waits as long as the PABX asked for."""
         transport = ScriptedTransport([answered(429, "30"), answered(429, "900")])
         dispatcher = make_dispatcher(transport)
         for number in range(3):
@@ -220,7 +220,7 @@ class TestAttempts:
     """Nobody's attempts are used up by what the PABX does."""
 
     def test_reasons(self) -> None:
-        """What leaves a call not placed is the PABX's, but for what is unforeseen."""
+        """A failure that leaves a call not placed is the PABX's, unless unforeseen."""
         for sending in (False, True):
             for status in (None, *range(100, 600)):
                 for failure in (None, *Failure):

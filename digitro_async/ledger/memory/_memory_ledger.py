@@ -50,8 +50,8 @@ __all__ = ["MemoryLedger"]
 class MemoryLedger:
     """Keeps the promises of a ledger except that of outliving the process.
 
-    It is held to the same tests as the real ones. Leaving and entering it again is what
-    a crash and a restart are to a file: open intents become unknown.
+    It passes the same tests as the durable ones. To leave and enter it again has the
+    effect of a crash and a restart on a file: open intents become unknown.
 
     Args:
         clock: Tells the Unix time by which leases end.
@@ -98,7 +98,7 @@ class MemoryLedger:
         """Tell nobody: memory is not lost. See ``Ledger``."""
 
     def reader(self) -> MemoryLedgerReader:
-        """Return what reads this ledger, open or not."""
+        """Return a reader of this ledger, open or not."""
         return self._reader
 
     async def add(
@@ -185,7 +185,7 @@ class MemoryLedger:
                 row.step(Step.RELEASE)
 
     async def recover(self, owner: ClaimOwner | None = None) -> int:
-        """Close what an owner that is gone left open. See ``Ledger``."""
+        """Close the contacts that an owner left open when it went. See ``Ledger``."""
         self._check_open()
         if owner is not None:
             return self._recover(lambda row: row.owner == owner.id)
@@ -218,7 +218,7 @@ class MemoryLedger:
         call_id: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """Record what a call came to. See ``Ledger``."""
+        """Record the outcome of a call. See ``Ledger``."""
         next_state(State.INTENT, step)  # raises where no call can end so
         self._check_open()
         given = (pabx, storable(call_id or ""))
@@ -278,7 +278,7 @@ class MemoryLedger:
         return self._reader.counts()
 
     async def count_exhausted(self, max_attempts: int) -> int:
-        """Return how many pending contacts had so many attempts. See ``Ledger``."""
+        """Return how many pending contacts are out of attempts. See ``Ledger``."""
         self._check_open()
         return self._reader.count_exhausted(max_attempts)
 
@@ -329,7 +329,7 @@ class MemoryLedger:
         return row.state is State.PENDING
 
     def _recover(self, is_meant: Callable[[MemoryRow], bool]) -> int:
-        """Close what is open of the rows that are meant; count the intents."""
+        """Close the open ones of the chosen rows; return the number of intents."""
         recovered, now = 0, self._clock()
         for row in self._rows.values():
             if row.state not in (State.CLAIMED, State.INTENT) or not is_meant(row):
@@ -350,7 +350,7 @@ class MemoryLedger:
         at: float,
         reason: str | None,
     ) -> State:
-        """Record what a call came to, with its PABX and call id, empty for none."""
+        """Record the outcome of a call, with its PABX and call id, empty for none."""
         call_id = given[1] or None
         if step is Step.ACCEPT and call_id is not None and given in self._call_ids:
             step, reason = Step.MARK_UNKNOWN, "repeated_call_id"

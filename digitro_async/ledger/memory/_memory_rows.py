@@ -129,7 +129,7 @@ class MemoryRow:
     def settle(
         self, step: Step, at: float, call_id: str | None, reason: str | None
     ) -> None:
-        """Note what its call came to."""
+        """Note the outcome of the contact's call."""
         self.step(step)
         self.call_id = call_id if step is Step.ACCEPT else None
         self.reason, self.settled_at = reason, at

@@ -131,7 +131,7 @@ def _write(
     statements: _Statements,
     write_one: Callable[[sqlite3.Connection, Job], DigitroError | None],
 ) -> None:
-    """Write all rows together; a single one says what is wrong with it."""
+    """Write all rows together; the error of a single row names its problem."""
     if len(jobs) > 1:
         if not _all_fit(connection, jobs, statements):
             raise BatchConflictError

@@ -91,7 +91,7 @@ def connect(path: Path, synchronous: str, busy_timeout: float) -> sqlite3.Connec
 
     Args:
         path: The file; made if it isn't there.
-        synchronous: How commits are synced.
+        synchronous: The way in which commits are synced.
         busy_timeout: Seconds to wait for another program that is writing.
 
     Raises:
@@ -116,7 +116,7 @@ def connect(path: Path, synchronous: str, busy_timeout: float) -> sqlite3.Connec
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open the file to read it, beside whoever writes to it.
+    """Open the file to read it, beside its writer.
 
     Raises:
         sqlite3.Error: If SQLite says so.
@@ -133,7 +133,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 def check_kind(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a database of somebody else.
+    """Refuse a database of another program.
 
     Raises:
         LedgerError: If it is one.

@@ -48,7 +48,7 @@ class Opening:
     """The settings by which a ledger's file is opened.
 
     Attributes:
-        synchronous: How commits are synced.
+        synchronous: The way in which commits are synced.
         busy_timeout: Seconds to wait for another program that is writing to it.
         any_file_system: Whether it may stand on a file system that is not known.
         accept_loss: Whether it is opened though something of its record is missing.
@@ -65,16 +65,16 @@ class LedgerDatabase:
 
     Args:
         path: The file; made if it isn't there.
-        opening: How it is opened.
-        prepare: What is done first of all: closes what the last owner left open, and
-            returns how much that was.
+        opening: The settings by which it is opened.
+        prepare: Called first of all: closes the contacts that the last owner left open,
+            and returns their number.
 
     Attributes:
         path: The file itself, once it is open, and not a link to it.
         name: Its name, fit for texts.
-        key: What contacts are hashed with.
+        key: The key with which contacts are hashed.
         recovered: Open intents that were found.
-        rescued: Where what it held was saved, once it is gone.
+        rescued: The file that its content was saved in, once it is gone.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class LedgerDatabase:
         """Note how far the record has come, and look for the file.
 
         Raises:
-            LedgerError: If it is not: what was committed is not in the ledger.
+            LedgerError: If it is not: the last commits are not in the ledger.
             sqlite3.Error: If SQLite says so.
             OSError: If it can't be noted.
         """
@@ -142,7 +142,7 @@ class LedgerDatabase:
         """Look whether the ledger's name still leads to the open file.
 
         Raises:
-            LedgerError: If it does not. What it held is saved then, if that can be.
+            LedgerError: If it does not. Its content is saved then, if that can be.
         """
         loss = None if self._watch is None else self._watch.look()
         if loss is not None:
@@ -225,7 +225,7 @@ class LedgerDatabase:
         raise LedgerError(f"{self.name} can't be opened: {problem}", reason="no_access")
 
     def _rescue(self, loss: Loss) -> None:
-        """Save what the open file holds, and write to it no more."""
+        """Save the content of the open file, and write to it no more."""
         watch, self._watch = self._watch, None
         if self._connection is None or watch is None:
             return

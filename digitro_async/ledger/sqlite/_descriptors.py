@@ -1,8 +1,8 @@
 """Descriptors of ledger files, one a file for the whole process.
 
 A file's POSIX locks belong to the process: closing any descriptor of it drops those
-that SQLite holds (sqlite.org/howtocorrupt, 2.2). So whoever opens a ledger here holds
-the same descriptor, and it is closed after the last of their connections.
+that SQLite holds (sqlite.org/howtocorrupt, 2.2). So all that open one ledger here share
+a descriptor, and it is closed after the last of their connections.
 """
 
 import os
@@ -26,7 +26,7 @@ BSDs they do, and SQLite would be locked out of its own file."""
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """Return what tells a file from all others, whatever its names."""
+    """Return the identity of a file, by which it is known under any name."""
     return status.st_dev, status.st_ino
 
 
@@ -45,7 +45,7 @@ class Descriptor:
         self.is_owned = False
 
     def own(self) -> bool:
-        """Lock the file itself, whatever it is called; False where somebody has it."""
+        """Lock the file itself, under any name; False where another owner has it."""
         with _held.guard:
             if self.is_owned:
                 return False
@@ -64,7 +64,7 @@ class Descriptor:
                 fcntl.flock(self.number, fcntl.LOCK_UN)
 
     def let_go(self) -> None:
-        """Hold it no more; the last one closes it."""
+        """End one use of the file; the last end closes it."""
         with _held.guard:
             self.users -= 1
             if self.users == 0:

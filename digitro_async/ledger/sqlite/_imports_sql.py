@@ -1,4 +1,4 @@
-"""SQL of imports: the lists that were put in, and whether each was to its end."""
+"""SQL of imports: the lists that were added, and whether each is complete."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -74,7 +74,7 @@ def count_page(
 def keep_beginning(
     connection: sqlite3.Connection, number: int, digest: bytes, same: Iterable[int]
 ) -> None:
-    """Keep what a list without a file began with, and that it goes on with others."""
+    """Keep the first contacts of a list without a file, and that others follow."""
     connection.execute(
         "UPDATE import SET beginning = ? WHERE number = ?", (digest, number)
     )

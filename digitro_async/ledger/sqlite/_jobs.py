@@ -38,12 +38,12 @@ class BatchConflictError(Exception):
 
 
 class Job:
-    """A thing to be written.
+    """A change to be written.
 
     Args:
         phase: Jobs of one commit are written in the order of this number.
-        write: What writes it, together with all others of its phase.
-        row: What is written.
+        write: Writes it, together with all others of its phase.
+        row: The values that are written.
         on_done: Set in the loop once it is durable; or called there, with the error or
             the result.
 

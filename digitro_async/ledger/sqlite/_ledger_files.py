@@ -60,7 +60,7 @@ def beside(path: Path, end: str) -> Path:
 
 
 def check_links(path: Path) -> None:
-    """Refuse a path that leads over a link that somebody else made.
+    """Refuse a path that leads over a link of another user.
 
     Args:
         path: The ledger, as it was given.
@@ -180,7 +180,7 @@ def make_private(path: Path) -> None:
 
 
 def has_log(path: Path) -> bool:
-    """Whether a write-ahead log with something in it stands beside the file."""
+    """Whether a write-ahead log that is not empty stands beside the file."""
     try:
         return beside(path, "-wal").stat().st_size > 0
     except OSError:
@@ -192,7 +192,7 @@ def check_local(path: Path, mounts: Path | None = None) -> None:
 
     Args:
         path: The ledger.
-        mounts: Where the system lists what is mounted; where it has no such list,
+        mounts: The system's list of mounted file systems; where it has no such list,
             nothing is refused.
 
     Raises:
@@ -228,14 +228,14 @@ def _file_system_of(folder: Path, mounts: Path) -> str | None:
         if len(parts) < 3:  # noqa: PLR2004 - device, place, kind
             continue
         place = Path(_unescaped(parts[1]))
-        # What is mounted later on the same place hides what was there.
+        # A file system mounted later on the same place hides the one before.
         if folder.is_relative_to(place) and len(place.parts) >= found:
             found, kind = len(place.parts), parts[2]
     return kind
 
 
 def _mount_points() -> Iterator[str]:
-    """Yield every place on which something is mounted, as this process sees it."""
+    """Yield every place of a mounted file system, as this process sees it."""
     for parts in _lines_of(_MOUNT_POINTS):
         if len(parts) > 4:  # noqa: PLR2004 - the fifth is the place
             yield _unescaped(parts[4])

@@ -1,7 +1,7 @@
 """Locks a ledger for one owner by a file beside it, and keeps a mark there.
 
-What is written there is never ahead of what is durable in the ledger, as it is written
-after the commit. So a ledger that knows less than its lock's file has lost something:
+The mark is never ahead of the durable part of the ledger, as it is written after the
+commit. So a ledger that knows less than its lock's file has lost a part of its record:
 its log was deleted or cut off, or an older copy was put in its place.
 """
 

@@ -1,4 +1,4 @@
-"""SQL of owners, their leases and what they claim."""
+"""SQL of owners, their leases and their claims."""
 
 import json
 import sqlite3
@@ -89,7 +89,7 @@ def release_contacts(
 def recover_contacts(
     connection: sqlite3.Connection, now: float, owner: ClaimOwner | None
 ) -> int:
-    """Close what an owner left open; count the intents that become unknown.
+    """Close an owner's open contacts; return the number of intents made unknown.
 
     Args:
         connection: To the ledger.
@@ -102,7 +102,7 @@ def recover_contacts(
 
 
 def recover_all(connection: sqlite3.Connection, now: float) -> int:
-    """Close what any owner left open: nobody has the file any more."""
+    """Close the open contacts of every owner: none has the file any more."""
     connection.execute("BEGIN IMMEDIATE")
     recovered = _recover(connection, now, "true", ())
     connection.execute("COMMIT")

@@ -96,10 +96,10 @@ class SQLiteLedger:
         synchronous: For tests alone. Anything but FULL loses the promise.
         busy_timeout: Seconds to wait for another program that is writing to the file.
         any_file_system: Whether it may stand on a file system that is not known to be
-            on a disk of this machine. Whoever insists answers for its locks and syncs.
-        accept_loss: Whether it is opened though something that was recorded is missing,
-            as its log was deleted. Contacts that are not final in what is left may have
-            been called, and may be called again.
+            on a disk of this machine. With True you answer for its locks and syncs.
+        accept_loss: Whether it is opened though a part of its record is missing, as its
+            log was deleted. Contacts that are not final in the rest may have been
+            called, and may be called again.
         clock: For tests alone. Tells the Unix time by which leases end.
 
     Raises:
@@ -252,7 +252,7 @@ class SQLiteLedger:
         await self._call(lambda c: release_contacts(c, owner, numbers))
 
     async def recover(self, owner: ClaimOwner | None = None) -> int:
-        """Close what an owner that is gone left open. See ``Ledger``."""
+        """Close the contacts that an owner left open when it went. See ``Ledger``."""
         found = await self._call(lambda c: recover_contacts(c, self._clock(), owner))
         self._recovered += found
         return found
@@ -282,7 +282,7 @@ class SQLiteLedger:
         call_id: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """Record what a call came to. See ``Ledger``."""
+        """Record the outcome of a call. See ``Ledger``."""
         next_state(_INTENT, step)  # raises where no call can end so
         if self._writer is None:
             raise self._not_open()

@@ -39,11 +39,11 @@ class SQLiteLedgerReader:
 
     Args:
         path: The file.
-        accept_loss: Whether it is read though something that was recorded is missing.
+        accept_loss: Whether it is read though a part of its record is missing.
 
     Raises:
         LedgerError: On entering, if it is not a ledger that can be read, or one that
-            has another name: what is newest would stand beside that one.
+            has another name: its newest part would stand beside that one.
         SchemaMismatchError: On entering, if another version made it.
     """
 

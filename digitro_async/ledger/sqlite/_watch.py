@@ -41,7 +41,7 @@ class _Watched:
 
 
 class Watch:
-    """Compares a ledger's files with what was opened.
+    """Compares a ledger's files with those that were opened.
 
     None of them becomes shorter while a ledger has it open.
 
@@ -58,7 +58,7 @@ class Watch:
         ]
 
     def look(self) -> Loss | None:
-        """Return what happened to the files since the last look, if anything."""
+        """Return the loss of a file since the last look, if there is one."""
         for file in self._files:
             try:
                 status = os.lstat(file.name)

@@ -5,7 +5,7 @@ own: it can be deleted, or forgotten when the other is copied. SQLite takes no n
 
 Two marks tell. In the file itself stands whether its owner closed it; until then there
 is a log. It is also in a copy. And the lock's file beside it says how far the record
-had come; where it is there, it tells what is missing whatever became of the log.
+had come; where it is there, it shows a missing part in every state of the log.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def check_there(path: Path, mark: Mark | None) -> None:
 
     Args:
         path: The ledger.
-        mark: What its lock's file says.
+        mark: The mark in its lock's file.
 
     Raises:
         LedgerError: If the ledger is gone.
@@ -64,12 +64,12 @@ def check_whole(
     *,
     had_log: bool | None = None,
 ) -> None:
-    """Refuse a ledger of which something is missing.
+    """Refuse a ledger with a part of its record missing.
 
     Args:
         connection: Connected to it.
         path: Where it stands.
-        mark: What its lock's file said before.
+        mark: The mark that its lock's file held before.
         had_log: Whether there was a log before it was connected to; None for now.
 
     Raises:

@@ -1,8 +1,8 @@
-"""Writes a ledger in one thread: all that waits when it wakes shares one commit.
+"""Writes a ledger in one thread: all jobs that wait when it wakes share one commit.
 
 A commit with its sync costs about the same for one row as for a hundred. The thread
-has the file from opening to closing, so whoever waits for it may be cancelled at any
-moment: the file is closed and its lock given back all the same.
+has the file from opening to closing, so a task that waits for it may be cancelled at
+any moment: the file is closed and its lock given back all the same.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class LedgerFile(Protocol):
         ...
 
     def committed(self) -> None:
-        """Note that something was committed, and look for the file."""
+        """Note a commit, and look for the file."""
         ...
 
     @property
@@ -110,7 +110,7 @@ class Writer:
             raise
 
     async def close(self) -> None:
-        """Write what waits, close the file and end the thread."""
+        """Write the waiting jobs, close the file and end the thread."""
         if not self._closing:
             self._closing = True
             self._jobs.put(None)
@@ -171,7 +171,7 @@ class Writer:
         return None
 
     def _take_turn(self, connection: sqlite3.Connection) -> bool:
-        """Write what waits; False where that was the last."""
+        """Write the waiting jobs; False where those were the last."""
         try:
             batch = [self._jobs.get(timeout=WATCH_SECONDS)]
         except queue.Empty:
@@ -264,7 +264,7 @@ class Writer:
         _set(self._ended)
 
     def _tell(self, act: Callable[..., None], *values: Any) -> bool:
-        """Have the loop do something; False where it is closed: nobody waits then."""
+        """Call a function in the loop; False where it is closed: nobody waits then."""
         try:
             self._loop.call_soon_threadsafe(act, *values)
         except RuntimeError:

@@ -33,7 +33,7 @@ CALL = "[call]\ndevice = '1'\ndevice_password = '2'\n"
     ],
 )
 def test_numbers_are_not_rounded(words: str, text: str, capsys: Capture) -> None:
-    """What is no whole number is refused, not made one."""
+    """A value that is no whole number is refused, not made one."""
     option = words.rpartition(" ")[2]
 
     assert run([*words.split()[:-1], f"{option}={text}"]) == 2

@@ -92,7 +92,7 @@ class TestCall:
         code: int,
         text: str,
     ) -> None:
-        """What is known of a call that failed is printed, without its number."""
+        """The error of a call that failed is printed, without its number."""
         pabx.set_faults(FaultPlan.from_mapping({"fault": [fault]}))
         ran = run_here(capsys, "call", number(1))
 

@@ -242,5 +242,5 @@ BAD = {
 def test_error_names_file_line_and_field_and_no_value(
     tmp_path: Path, text: str | bytes, problem: str
 ) -> None:
-    """What is wrong is said with its place, and without what stands there."""
+    """A mistake is reported with its place, and without the text that stands there."""
     assert problem_of(tmp_path, text) == problem

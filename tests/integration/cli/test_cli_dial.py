@@ -107,7 +107,7 @@ class TestDial:
     def test_every_encoding_and_delimiter_is_read_and_named(
         self, folder: Path, config: Path, capsys: Capture, encoding: str, mark: str
     ) -> None:
-        """What a file is taken for is printed before anything is dialled."""
+        """The encoding and columns found in a file are printed before any call."""
         text = f"destination{mark}user_data\n{number(1)}{mark}José {USER_DATA}\n"
         (folder / "c.csv").write_text(text, encoding=encoding)
         given = ["--encoding", "cp850"] if encoding == "cp850" else []

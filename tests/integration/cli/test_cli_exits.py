@@ -127,7 +127,7 @@ def interrupt() -> None:
 
 
 class TestAfterCalls:
-    """What fails once calls went out never says that nothing was dialled."""
+    """An error once calls went out never says that nothing was dialled."""
 
     def test_ledger(
         self,
@@ -203,7 +203,7 @@ class TestAfterCalls:
 
 
 class TestBeforeCalls:
-    """What fails before the first call is exit code 2."""
+    """An error before the first call is exit code 2."""
 
     def test_rejects(
         self,

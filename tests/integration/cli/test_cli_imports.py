@@ -1,4 +1,4 @@
-"""What ``digitro dial --ledger`` makes of an import that was killed or interrupted."""
+"""``digitro dial --ledger`` after an import that was killed or interrupted."""
 
 import shutil
 import signal
@@ -74,7 +74,7 @@ def stop_import(
     words: object = DIAL,
     with_rejects: bool = False,
 ) -> Ran:
-    """Start an import and send a signal once so many contacts are in."""
+    """Start an import and send a signal once the given number of contacts is in."""
     rejects = folder / "c.rejects.csv"
     with start(*words, cwd=folder) as running:  # type: ignore[misc]
         for _ in range(4000):
@@ -122,7 +122,7 @@ class TestKilledImport:
     def test_part_of_it_is_dialled_where_that_is_asked_for(
         self, folder: Path, pabx: FakePABX, capsys: Capture
     ) -> None:
-        """What is there is dialled with --partial, and still not called whole."""
+        """A part of a list is dialled with --partial, and still not called whole."""
         there = contacts_in(folder / "c.db")
         ran = run_here(capsys, *CONTINUE, "--partial")
         status = run_here(capsys, "status", "--ledger", "c.db", "--watch", 0.05)

@@ -74,7 +74,7 @@ class Dialling:
         self.simulator.__exit__()
 
     def signal_after(self, posts: int, number_of_signal: signal.Signals) -> None:
-        """Send a signal once the simulator received so many calls."""
+        """Send a signal once the simulator received ``posts`` calls."""
         wait_for(lambda: len(self.simulator.calls()) >= posts)
         self.running.process.send_signal(number_of_signal)
 
@@ -207,7 +207,7 @@ class TestHere:
     """The same in one process, where everything can be watched."""
 
     def interrupt_at(self, pabx: Any, posts: int, times: int = 1) -> Any:
-        """Interrupt this process once a PABX received so many calls."""
+        """Interrupt this process once a PABX received ``posts`` calls."""
 
         def act() -> None:
             for _ in range(times):

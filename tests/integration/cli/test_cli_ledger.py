@@ -56,7 +56,7 @@ class Campaigning:
         write_config(self.folder / "digitro.toml", self.simulator.base_url)
 
     def send(self, posts: int, number_of_signal: signal.Signals) -> Ran:
-        """Send a signal once so many calls were received, and wait for the end."""
+        """Send a signal once ``posts`` calls were received, and wait for the end."""
         wait_for(lambda: len(self.simulator.calls()) >= posts)
         self.running.process.send_signal(number_of_signal)
         return self.running.end()
@@ -195,7 +195,7 @@ class TestTwoRuns:
 
 
 class TestFiles:
-    """What is written beside a ledger, and what is not."""
+    """The files that are written beside a ledger, and those that are not."""
 
     def test_duplicate_is_in_the_rejects_file(
         self, folder: Path, pabx: FakePABX, capsys: Capture
@@ -288,7 +288,7 @@ class TestFiles:
 def test_wrong_use_makes_no_ledger(
     folder: Path, pabx: FakePABX, capsys: Capture, words: str, problem: str
 ) -> None:
-    """What can't be done is said in one line, with exit code 2 and no file made."""
+    """A command that can't be done prints one line, exits with 2 and makes no file."""
     write_contacts(folder / "c.csv", 3)
     ran = run_here(capsys, *words.split())
 

@@ -1,4 +1,4 @@
-"""What a command loads: one that reads a ledger has no use for the HTTP library."""
+"""The modules that a command loads: to read a ledger takes no HTTP library."""
 
 import subprocess
 import sys

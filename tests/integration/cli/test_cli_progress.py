@@ -28,7 +28,7 @@ __all__ = ["folder", "pabx"]  # fixtures
 
 
 class TestProgress:
-    """What is shown while a list is dialled."""
+    """The progress that is shown while a list is dialled."""
 
     @pytest.fixture
     def slow(self, folder: Path, pabx: FakePABX) -> Path:

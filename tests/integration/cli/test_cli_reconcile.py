@@ -45,7 +45,7 @@ class TestReconcile:
         return row["contact"]
 
     def test_contact_that_is_not_unknown(self, capsys: Capture) -> None:
-        """What is settled stays so."""
+        """An outcome that is final stays so."""
         [first, *_] = rows_of(capsys, "--state", "accepted")
         ran = self.reconcile(capsys, first["contact"], "not-placed")
 

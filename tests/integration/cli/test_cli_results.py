@@ -34,7 +34,7 @@ CAMPAIGN = ("dial", "c.csv", "--ledger", "c.db")
 
 
 class TestResults:
-    """What ``digitro results`` prints."""
+    """The output of ``digitro results``."""
 
     @pytest.fixture(autouse=True)
     def dialled(self, folder: Path, pabx: FakePABX, capsys: Capture) -> None:

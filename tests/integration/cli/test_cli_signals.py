@@ -132,7 +132,7 @@ def child_of(process: "subprocess.Popen[str]") -> int:
 @pytest.mark.skipif(not may_unshare(), reason="needs to make a PID namespace")
 @pytest.mark.parametrize("moment", [0.0, 0.1, 0.2, 0.3, 0.5, 1.0])
 def test_first_process_of_a_container(tmp_path: Path, moment: float) -> None:
-    """What nobody hears does not end the first process; SIGTERM is always heard."""
+    """An ignored signal does not end the first process; SIGTERM is always heard."""
     make_ledger(tmp_path / "c.db")
     words = ["status", "--ledger", "c.db", "--watch", "30"]
     process = subprocess.Popen(

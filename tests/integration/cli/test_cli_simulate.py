@@ -123,7 +123,7 @@ class TestSimulate:
     def test_unusable_files_and_hosts_are_said(
         self, folder: Path, capsys: Capture, words: tuple[str, ...], problem: str
     ) -> None:
-        """What keeps a simulator from starting is exit code 2 and one line."""
+        """A simulator that can't start is exit code 2 and one line."""
         (folder / "f.toml").write_text('[[fault]]\nkind = "nonsense"\n')
         ran = run_here(capsys, "simulate", "--port", 0, *words)
 

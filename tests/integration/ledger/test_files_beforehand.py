@@ -171,7 +171,7 @@ class TestLedger:
     async def test_beforehand(
         self, path: Path, bait: Path, tmp_path: Path, trap: Trap, end: str
     ) -> None:
-        """What is no file of ours alone is refused, and nothing is changed."""
+        """A file that is not ours alone is refused, and nothing is changed."""
         place = Path(f"{path}{end}")
         if end:
             async with SQLiteLedger(path):

@@ -38,7 +38,7 @@ from digitro_async.testing import FakePABX
 
 Harm = Callable[[Path], object]
 SECONDS = 1.0
-"""Within so many there is no further call."""
+"""Seconds within which there is no further call."""
 
 
 def remove(path: Path) -> None:
@@ -115,7 +115,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class TestLedger:
-    """What whoever uses it is told."""
+    """The errors that users of a lost ledger get."""
 
     @every_harm
     async def test_no_intent_is_promised(self, path: Path, harm: Harm) -> None:

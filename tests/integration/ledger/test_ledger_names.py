@@ -240,7 +240,7 @@ class TestMounts:
     async def test_copied_to_a_name_of_its_own(
         self, path: Path, elsewhere: Path
     ) -> None:
-        """What the advice says works: a copy with all its files is a ledger."""
+        """The advice works: a copy with all its files is a ledger."""
         killed(path)
         for end in ("", "-wal", ".lock"):
             shutil.copy2(f"{path}{end}", f"{elsewhere}{end}")

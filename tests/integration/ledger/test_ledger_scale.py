@@ -97,7 +97,7 @@ def figures_of(program: str, path: Path) -> dict[str, Any]:
 
 
 def fill(connection: sqlite3.Connection, pending: int) -> None:
-    """Put a million contacts in, all but the last so many accepted."""
+    """Put a million contacts in, all but the last ``pending`` accepted."""
     connection.executescript(
         f"""
         BEGIN;

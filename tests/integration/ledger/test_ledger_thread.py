@@ -47,7 +47,7 @@ class TestThread:
     """The writing thread and those who wait for it."""
 
     async def test_cancelled_waiters(self, path: Path) -> None:
-        """What is cancelled is written all the same, and nothing is logged."""
+        """A change that is cancelled is written all the same, and nothing is logged."""
         async with quiet_loop(), SQLiteLedger(path) as ledger:
             await ledger.add(contacts(20))
             await claim(ledger, 20)
@@ -69,7 +69,7 @@ class TestThread:
         assert some(counts[1]) == {State.INTENT: 20, State.PENDING: 1}
 
     async def test_closing_with_jobs_waiting(self, path: Path) -> None:
-        """What was handed over before closing is written before it closes."""
+        """A change handed over before closing is written before it closes."""
         ledger = SQLiteLedger(path)
         async with ledger:
             await ledger.add(contacts(500))
@@ -157,7 +157,7 @@ class TestThread:
         assert asyncio.run(open_again()) == 3
 
     async def test_one_commit_for_many(self, path: Path, monkeypatch: Any) -> None:
-        """What waits at the same time shares a commit, and its statements."""
+        """Changes that wait at the same time share a commit, and its statements."""
         commits = []
         alone = []
         write_intent = _batch_sql._write_intent

@@ -224,7 +224,7 @@ class TestOlderCopies:
 
 
 class TestMark:
-    """What the lock's file says."""
+    """The mark in the lock's file."""
 
     async def test_how_far(self, path: Path) -> None:
         """It follows every commit, and names nobody."""
@@ -241,7 +241,7 @@ class TestMark:
 
     @pytest.mark.parametrize("text", [b"", b"x" * 73, b"\xff\x00", b"0" * 200])
     async def test_that_can_not_be_read(self, path: Path, text: bytes) -> None:
-        """What is no mark says nothing, and is replaced."""
+        """Bytes that are no mark say nothing, and are replaced."""
         beside(path, ".lock").write_bytes(text)
         beside(path, ".lock").chmod(0o600)
         async with SQLiteLedger(path) as ledger:

@@ -152,7 +152,7 @@ class TestFiles:
         assert [one for one in canaries if one.encode() in path.read_bytes()] == []
 
     async def test_nothing_is_taken_for_text(self, path: Path) -> None:
-        """What a contact does not have is NULL; text of zero or of nothing is text."""
+        """A field that a contact lacks is NULL; an empty text or a zero is text."""
         async with SQLiteLedger(path) as ledger:
             await ledger.add(
                 [
@@ -315,7 +315,7 @@ class TestOpenLedger:
         ],
     )
     def test_what_is_none(self, address: str) -> None:
-        """What leads to no file is refused, and not repeated."""
+        """An address that leads to no file is refused, and not repeated."""
         with pytest.raises(ConfigurationError) as caught:
             open_ledger(address)
 
