@@ -1,7 +1,8 @@
 """The vendor's Portuguese names, in this file alone: paths, headers, fields, values.
 
 Sources (pages of docs-pabx.digitro.com): P1 is api-10271002 "Gerar chamada preditiva",
-P2 is api-10270983, P3 is api-10271009. VERIFIED means that the page says so.
+P2 is api-10270983, P3 is api-10271009, P4 is api-10271012. VERIFIED means that the page
+says so.
 """
 
 from typing import Final
