@@ -153,11 +153,11 @@ class ConfigurationError(DigitroError, ValueError):
 
 
 class WrongLoopError(ConfigurationError):
-    """It belongs to another event loop; make one for each loop."""
+    """The client belongs to another event loop; make one client for each loop."""
 
 
 class ClientClosedError(ConfigurationError):
-    """It was closed and can't be used again."""
+    """The client was closed and can't be used again; make a new one."""
 
 
 class InvalidCallError(DigitroError, ValueError):
@@ -197,7 +197,7 @@ class PABXPausedError(NotSentError):
 
 
 class DrainedError(NotSentError):
-    """It was told to stop before this call's turn came."""
+    """The client was told to stop before this call's turn came."""
 
 
 class GateRefusedError(NotSentError):

@@ -72,4 +72,7 @@ def invalid_call(*, known_pabx: bool) -> InvalidCallError:
     """Return the error of a call that can't be sent by the PABX it names, or at all."""
     if not known_pabx:
         return InvalidCallError("there is no PABX of that name", reason="unknown_pabx")
-    return InvalidCallError("it is not a PredictiveCall", reason="not_a_call")
+    return InvalidCallError(
+        "the given value is no call: give a PredictiveCall, or a DispatchItem with one",
+        reason="not_a_call",
+    )
