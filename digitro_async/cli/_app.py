@@ -1,5 +1,6 @@
 """The command tree. A command's own module is loaded when the command is run."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -11,6 +12,8 @@ from digitro_async.cli._output import prepare_streams, print_error
 from digitro_async.errors import DigitroError
 
 __all__ = ["COMMANDS", "app", "run"]
+
+_WITHOUT_DOCSTRINGS = 2
 
 # Each text is also the first line of the command's docstring. It stands here so that
 # `digitro --help` loads no command: that would be the HTTP library and the simulator.
@@ -44,6 +47,12 @@ def run(tokens: Sequence[str]) -> int:
                 # A signal ends the process while libraries are loaded: an exception
                 # in the middle of an import may be swallowed there.
                 app[tokens[0]]
+                if sys.flags.optimize >= _WITHOUT_DOCSTRINGS:
+                    from digitro_async.cli._docstrings import (  # noqa: PLC0415 - rarely
+                        restore_docstrings,
+                    )
+
+                    restore_docstrings()
             interrupts.do(raise_once)
             code = _run(tokens)
             interrupts.do(finish_first)
