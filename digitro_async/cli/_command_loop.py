@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
@@ -137,19 +138,15 @@ def to_its_end(course: Course, act: Callable[[], Exit]) -> Exit:
     """Run a command, and return its exit code after any error or signal.
 
     Raises:
-        DigitroError: If it fails before a call went out, as OSError does too.
+        Exception: If it fails before a call went out.
         KeyboardInterrupt: If it is interrupted before a call went out.
     """
     try:
         return course.code(act())
-    except DigitroError as error:
+    except Exception as error:
         if not course.dialled and not course.interrupted:
             raise
-        course.failure = str(error)
-    except OSError as error:
-        if not course.dialled and not course.interrupted:
-            raise
-        course.failure = error.strerror or type(error).__name__
+        course.failure = _problem_of(error)
     except KeyboardInterrupt:
         if not course.dialled:
             raise
@@ -159,3 +156,16 @@ def to_its_end(course: Course, act: Callable[[], Exit]) -> Exit:
     if course.interrupted:
         print_error("interrupted")
     return course.code(Exit.INCOMPLETE)
+
+
+def _problem_of(error: Exception) -> str:
+    if isinstance(error, DigitroError):
+        return str(error)
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    # A fault of the program: its text may hold anything, its place nothing private.
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"unexpected {type(error).__name__} at {place.name}, "
+        f"{place.filename}:{place.lineno}; please report it"
+    )
