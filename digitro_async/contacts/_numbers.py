@@ -6,19 +6,16 @@ Only ``strip_punctuation`` takes away what no form has.
 
 import re
 
+from digitro_async._common.number_form import DIALLABLE, MAX_NUMBER
 from digitro_async.contacts._contact_row import Problem, RejectCode
 
 __all__ = ["MAX_NUMBER", "read_number"]
-
-MAX_NUMBER = 32
-"""Longest number, in characters: twice what E.164 allows, for prefixes and codes."""
 
 _BLANKS = " \t\u00a0\u2007\u202f"
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
 _PUNCTUATION = _BLANKS + _DASHES + ".()/"
 _STRIP = str.maketrans("", "", _PUNCTUATION)
 
-_DIALLABLE = re.compile(r"[+*#]*[0-9][0-9+*#]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _E_NOTATION = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?[eE][+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?[0-9]{5,}[.,][0-9]{1,2}")
@@ -64,7 +61,7 @@ def _checked(number: str) -> str | Problem:
 
 
 def _checked_only(number: str) -> Problem | None:
-    if not _DIALLABLE.fullmatch(number):
+    if not DIALLABLE.fullmatch(number):
         return _NO_DIGIT if not number.strip("+*#") else _FOREIGN
     return _LONG if len(number) > MAX_NUMBER else None
 
