@@ -91,8 +91,9 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
     """Dial the pending contacts of a ledger, and read no file."""
     if dry_run:
         raise ConfigurationError("--dry-run reads a contact file; name one")
-    if plan.insist.edited:
-        raise ConfigurationError("--edited is about a contact file; name one")
+    for name in ("edited", "update"):
+        if getattr(plan.insist, name):
+            raise ConfigurationError(f"--{name} is about a contact file; name one")
     if not chosen.exists:
         raise ConfigurationError(
             f"--ledger: {chosen.path} is not there; name a contact file too to make it"
@@ -115,7 +116,7 @@ def _check_options(chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> None:
         ConfigurationError: If there are such options.
     """
     if chosen.path is None:
-        for name in ("partial", "edited", "any_file_system", "accept_loss"):
+        for name in ("partial", "edited", "update", "any_file_system", "accept_loss"):
             if getattr(plan.insist, name):
                 option = name.replace("_", "-")
                 raise ConfigurationError(
