@@ -8,6 +8,7 @@ from digitro_async.cli._arguments import LEDGER, AtLeastOne, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._counts import RunCounts
+from digitro_async.cli._descriptors import check_descriptors
 from digitro_async.cli._dial_list import dial_list, say_how_it_is_read
 from digitro_async.cli._exit import Course, Exit, exit_after_dry_run
 from digitro_async.cli._importing import Plan, count_file
@@ -71,7 +72,7 @@ def dial(
     _check_options(chosen, plan, dry_run=dry_run)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
-    loaded = load_config(config, can_resume=False)
+    loaded = _load(config)
     _check_rejects(rejects, chosen)
     with open_contacts(
         contacts,
@@ -98,7 +99,18 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
         raise ConfigurationError(
             f"--ledger: {chosen.path} is not there; name a contact file too to make it"
         )
-    return _dial(load_config(config, can_resume=False), chosen, plan)
+    return _dial(_load(config), chosen, plan)
+
+
+def _load(path: Path) -> Config:
+    """Return the configuration of a dial for which this process has the means.
+
+    Raises:
+        ConfigurationError: If it can't be used, or not enough files can be opened.
+    """
+    config = load_config(path, can_resume=False)
+    check_descriptors(config.pabx)
+    return config
 
 
 def _dial(config: Config, chosen: ChosenLedger, plan: Plan) -> Exit:

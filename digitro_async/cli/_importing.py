@@ -70,7 +70,13 @@ async def import_file(
         adding.cancel()
 
     with on_interrupt(interrupt, interrupt):
-        await asyncio.wait([adding])
+        try:
+            await asyncio.wait([adding])
+        except asyncio.CancelledError:  # by a signal that came a moment before
+            interrupt()
+            await asyncio.wait([adding])
+            while (task := asyncio.current_task()) is not None and task.uncancel():
+                pass
     if adding.cancelled():
         end = "read to its end and nobody was called"
         if plan.is_kept:
