@@ -105,11 +105,10 @@ def wrong_bodies() -> Iterator[FaultCase]:
     deep = b'{"%b": %b%b}' % (KEY, b"[" * 200_000, b"]" * 200_000)
     for name, body, header, reason in (
         ("f2-not-json", b"\x01{]", json, "not_json"),
-        ("f2-empty", b"", json, "not_json"),
+        ("f2-empty", b"", json, "empty_answer"),
         ("f2-nan", b'{"%b": "x", "a": NaN}' % KEY, json, "not_json"),
         ("f2-trailing", GOOD + b"}", json, "not_json"),
-        ("f2-byte-order-mark", b"\xef\xbb\xbf" + GOOD, json, "not_json"),
-        ("f3-html", html, "Content-Type: text/html", "not_json"),
+        ("f3-html", html, "Content-Type: text/html", "html_answer"),
         ("f5-deep-small", deep[:60_000], json, "deep_answer"),
         ("f5-deep-huge", deep, json, "oversized_answer"),
         (
@@ -118,10 +117,9 @@ def wrong_bodies() -> Iterator[FaultCase]:
             json,
             "not_json",
         ),
-        ("f7-gzip-bomb", bomb, "Content-Encoding: gzip", "not_json"),
+        ("f7-gzip-bomb", bomb, "Content-Encoding: gzip", "oversized_answer"),
         ("f8-says-gzip", b"not gzip", "Content-Encoding: gzip", "not_json"),
         ("f9-bad-utf8", b'{"%b": "\xff\xfe"}' % KEY, json, "not_json"),
-        ("f9-utf16", GOOD.decode().encode("utf-16"), json, "not_json"),
         ("f18-list", b"[" + GOOD + b"]", json, "not_an_object"),
         ("f18-text", b'"accepted"', json, "not_an_object"),
         ("f18-null", b"null", json, "not_an_object"),
@@ -157,6 +155,14 @@ def odd_answers() -> Iterator[FaultCase]:
         "200 in a charset that would be decoded by code",
         answered(reply(GOOD, "Content-Type: application/json; charset=unicode_escape")),
     )
+    for name, body in (
+        ("f2-byte-order-mark", b"\xef\xbb\xbf" + GOOD),
+        ("f9-utf16", GOOD.decode().encode("utf-16")),
+        ("f9-latin-1", GOOD[:-1] + ', "M": "liga\xe7\xe3o"}'.encode("latin-1")),
+        ("f19-trailing-nul", GOOD + b"\0"),
+        ("f19-gzip", gzip.compress(GOOD)),
+    ):
+        yield accepted(name, f"200, {name[3:]}", answered(reply(body)))
     for number in ("999", "600", "099"):
         yield unreadable(
             f"f15-status-{number}",
