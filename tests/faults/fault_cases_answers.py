@@ -74,7 +74,6 @@ def wrong_heads() -> Iterator[FaultCase]:
         ("f1-no-version", b"200 OK\r\n\r\n"),
         ("f1-status-no-number", b"HTTP/1.1 OK 200\r\n\r\n"),
         ("f1-status-four-digits", b"HTTP/1.1 2000 OK\r\n\r\n"),
-        ("f1-tls-alert", b"\x15\x03\x01\x00\x02\x02\x16"),
         ("f1-nul-in-header", f"{ok}X: a\0b\r\n\r\n".encode()),
         ("f1-header-without-colon", f"{ok}no colon here\r\n\r\n".encode()),
         ("f14-two-lengths", reply(GOOD, "Content-Length: 3")),
@@ -83,6 +82,12 @@ def wrong_heads() -> Iterator[FaultCase]:
         ("f16-http2-preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     ):
         yield unreadable(name, name[3:], answered(data), "malformed_answer")
+    yield unreadable(
+        "f1-tls-alert",
+        "a TLS alert: the port speaks TLS",
+        answered(b"\x15\x03\x01\x00\x02\x02\x16"),
+        "tls_expected",
+    )
     yield unreadable(
         "f12-huge-header", "a header of 1 MiB", _huge_header, "malformed_answer"
     )
