@@ -51,11 +51,14 @@ class AttemptResult:
         classification: Outcome and reason.
         accepted: The acceptance, of the command's own class; None for other outcomes.
         retry_after: Seconds that the PABX asked to wait, None if it asked for none.
+        status: HTTP status of the answer to a call that was not accepted, None where
+            none came.
     """
 
     classification: Classification
     accepted: CommandAccepted | None = None
     retry_after: float | None = attrs.field(default=None, repr=False)
+    status: int | None = None
 
 
 def classify(
@@ -81,8 +84,12 @@ def classify(
     if classification.error is ThrottledError:
         asked = observation.retry_after
         text = asked.reveal() if isinstance(asked, Personal) else asked
-        return AttemptResult(classification, retry_after=_read_retry_after(text, now))
-    return AttemptResult(classification)
+        return AttemptResult(
+            classification,
+            retry_after=_read_retry_after(text, now),
+            status=observation.status,
+        )
+    return AttemptResult(classification, status=observation.status)
 
 
 def repeated_call_id() -> AttemptResult:
