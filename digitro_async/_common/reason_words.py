@@ -4,15 +4,44 @@ from typing import Final
 
 from digitro_async._common.reasons import Failure
 
-__all__ = ["REASON_WORDS", "words_of"]
+__all__ = ["REASON_WORDS", "UNSENT", "words_of"]
+
+_UNSENT: Final[dict[str, str]] = {
+    Failure.CONNECT: "no connection",
+    "connection_refused": "connection refused",
+    "connection_reset": "connection reset",
+    "host_unreachable": "host unreachable",
+    "network_unreachable": "network unreachable",
+    Failure.DNS: "no such host",
+    "dns_unavailable": "no answer of the name server",
+    Failure.CONNECT_TIMEOUT: "no connection in time",
+    Failure.TLS: "TLS failed",
+    "tls_handshake_cut": "TLS handshake cut off",
+    "tls_handshake_refused": "TLS handshake refused",
+    "tls_version": "no common version of TLS",
+    "not_tls": "no TLS spoken",
+    "tls_expected": "TLS expected",
+    "certificate_expired": "certificate expired",
+    "certificate_not_yet_valid": "certificate not valid yet",
+    "certificate_self_signed": "certificate signed by itself",
+    "certificate_wrong_name": "certificate of another name",
+    "certificate_untrusted": "certificate not trusted",
+    "wrong_fingerprint": "certificate with another fingerprint",
+    "client_certificate_required": "client certificate asked for",
+    "too_many_open_files": "too many open files on this machine",
+    "out_of_memory": "no memory left on this machine",
+    "no_local_port": "no local port left on this machine",
+    "out_of_threads": "no thread left on this machine",
+    "blocked_on_this_machine": "blocked on this machine",
+    Failure.POOL_TIMEOUT: "no free connection in time",
+}
+
+UNSENT: Final = "could not be sent: "
+"""Begins the words of every reason for which nothing left."""
 
 REASON_WORDS: Final[dict[str, str]] = {
-    # Nothing left, or no whole answer came.
-    Failure.CONNECT: "could not connect",
-    Failure.DNS: "found no such host",
-    Failure.TLS: "could not agree on TLS",
-    Failure.CONNECT_TIMEOUT: "could not connect in time",
-    Failure.POOL_TIMEOUT: "got no connection of the pool in time",
+    **{reason: UNSENT + words for reason, words in _UNSENT.items()},
+    # No whole answer came.
     Failure.TIMEOUT: "got no whole answer in time",
     Failure.LOST: "lost the connection before an answer",
     Failure.MALFORMED: "got an answer that is no HTTP",

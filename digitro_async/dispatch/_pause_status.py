@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from digitro_async._common.reason_words import UNSENT
 from digitro_async.dispatch._breaker import Breaker, BreakerState, PauseCause
 from digitro_async.dispatch._channel import NO_CHANNEL, Channel
 
@@ -107,6 +108,8 @@ def _text_of(code: str, cause: PauseCause | None, address: str) -> str:
         return _BY_HAND.get(code, f"paused by hand ({code})")
     what = _what_failed(code, cause.problems)
     if code == "not_sent_run":
+        if what.startswith(UNSENT):
+            return f"{what.removeprefix(UNSENT)} at {address}"
         return f"{cause.failed:,} attempts in a row {what} ({address})"
     if cause.failed == 1 == cause.of:
         return f"a call {what}"
@@ -118,5 +121,7 @@ def _text_of(code: str, cause: PauseCause | None, address: str) -> str:
 def _what_failed(code: str, problems: Sequence[tuple[str, int]]) -> str:
     if len(problems) == 1:
         return problems[0][0]
-    each = ", ".join(f"{count:,} {problem}" for problem, count in problems)
+    each = ", ".join(
+        f"{count:,} {problem.removeprefix(UNSENT)}" for problem, count in problems
+    )
     return f"{_SEVERAL.get(code, 'failed')} ({each})"

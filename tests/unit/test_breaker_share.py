@@ -214,11 +214,14 @@ class TestCauses:
         for failed in [*[UNSENT] * 4, LOST, *[UNSENT] * 5]:
             breaker.record(failed, 3.0)
 
-        assert breaker.cause == PauseCause(5, 5, 3.0, (("could not connect", 5),))
+        assert breaker.cause == PauseCause(
+            5, 5, 3.0, (("could not be sent: no connection", 5),)
+        )
 
         close(breaker)
 
-        assert (breaker.cause, breaker.tries, breaker.last_problem) == (None, 0, "")
+        assert not breaker.cause
+        assert (breaker.tries, breaker.last_problem) == (0, "")
 
 
 class TestBounds:
