@@ -35,8 +35,8 @@ class Campaign:
         client: An open client.
         call: Field of a call to text, for contacts whose rows don't give the field.
         max_attempts: Attempts after which a contact is not taken on by another run and
-            stays pending, where the last one failed for no reason that is known to be
-            the PABX's. A refusal of the PABX (429, 401), or a PABX that can't be
+            stays pending. Only those count that failed for no reason that is known to
+            be the PABX's: a refusal of the PABX (429, 401), or a PABX that can't be
             reached, never uses a contact's attempts up.
         partial: Whether a ledger is dialled that lacks contacts, because a list was
             not put in to its end.

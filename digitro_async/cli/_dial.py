@@ -57,8 +57,8 @@ def dial(
             called.
         rejects: File for rows that are no contact; by default beside the contacts.
         max_calls: Most contacts that this run calls; the rest stays pending.
-        max_attempts: Attempts over all runs after which a contact is left pending,
-            unless the last one failed because of the PABX.
+        max_attempts: Attempts over all runs after which a contact is left pending; one
+            that failed because of the PABX, or never reached it, does not count.
         encoding: Encoding of the file, where guessing would be wrong.
         strip_punctuation: Take blanks, dashes, dots and the like out of numbers.
         ignore_unknown_columns: Pass over columns with unknown names.

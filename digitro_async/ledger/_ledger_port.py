@@ -177,9 +177,9 @@ class Ledger(Protocol):
             owner: The owner.
             lease: Seconds from now in which nobody else may have the owner's claims.
             after: Only contacts with numbers above this one.
-            max_attempts: Leave out contacts that had this number of attempts, unless
-                the last one failed for a reason of the PABX (``PABX_REASONS``): that
-                never counts against a contact.
+            max_attempts: Leave out contacts of which this number of attempts failed.
+                One that was not placed for a reason of the PABX or the way to it
+                (``PABX_REASONS``) never counts against a contact.
         """
         ...
 

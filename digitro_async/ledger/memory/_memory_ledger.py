@@ -269,7 +269,8 @@ class MemoryLedger:
             read=read,
         )
         row.reason, row.settled_at = "reconciled", now
-        row.attempts = row.attempts if accepted else 0
+        if not accepted:
+            row.attempts = row.failures = 0
         return Reconciliation(row.number, row.state)
 
     async def counts(self) -> Mapping[State, int]:

@@ -12,12 +12,17 @@ __all__ = ["MemoryRow"]
 
 @attrs.define(eq=False)
 class MemoryRow:
-    """One contact, with all that a ``ContactRecord`` shows and the id of its owner."""
+    """One contact, with all that a ``ContactRecord`` shows and the id of its owner.
+
+    Its failures are the attempts that count against it: the PABX and the way to it are
+    not its fault.
+    """
 
     number: int
     contact: NewContact
     state: State = State.PENDING
     attempts: int = 0
+    failures: int = 0
     pabx: str | None = None
     call_id: str | None = None
     reason: str | None = None
@@ -51,10 +56,8 @@ class MemoryRow:
         )
 
     def may_try(self, most: int | None) -> bool:
-        """Whether it may be called again, where a contact has that many attempts."""
-        if most is None or self.attempts < most:
-            return True
-        return self.reason in PABX_REASONS
+        """Whether it may be called again, where that many may count against it."""
+        return most is None or self.failures < most
 
     def is_claimed_by(self, owner: str) -> bool:
         """Whether that owner has a claim on it."""
@@ -131,5 +134,7 @@ class MemoryRow:
     ) -> None:
         """Note the outcome of the contact's call."""
         self.step(step)
+        if step is Step.NOT_PLACED and (reason or "") not in PABX_REASONS:
+            self.failures += 1
         self.call_id = call_id if step is Step.ACCEPT else None
         self.reason, self.settled_at = reason, at
