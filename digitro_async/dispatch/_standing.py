@@ -61,6 +61,7 @@ class Standing:
     """
 
     __slots__ = (
+        "_address",
         "_chance",
         "_max_in_flight",
         "breaker",
@@ -91,6 +92,7 @@ class Standing:
         self.doubts = Doubts(pabx.name, self.counters)
         self.pacer = pacer or make_pacer([pabx], pause.first_pause)
         self.is_repeated = RepeatedIds().is_repeated
+        self._address = address_of(pabx.base_url)
         self._chance = chance
         self._max_in_flight = pabx.max_in_flight
 
@@ -265,7 +267,7 @@ class Standing:
             resumes_in=self._seconds_left(now) if self.is_paused or throttled else None,
             alarms=counters.alarms,
             doubtful=counters.doubtful,
-            address=address_of(self.pabx.base_url),
+            address=self._address,
             average_rate=counters.average_rate(now),
             pause=self._pause_status(now),
             latency=median_of(counters.latencies),
@@ -279,7 +281,7 @@ class Standing:
         )
 
     def _pause_status(self, now: float) -> PauseStatus | None:
-        address, left = address_of(self.pabx.base_url), self._seconds_left(now)
+        address, left = self._address, self._seconds_left(now)
         status = pause_status(self.breaker, self.channel, address, left, now)
         throttle = self.throttle
         if status is None and throttle.until > now:

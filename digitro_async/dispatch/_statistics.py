@@ -204,7 +204,7 @@ class Counters:
         self.attempts += 1
         if now >= self._second_ends:
             second = now // 1
-            self._began = min(self._began, second)
+            self._began = min(self._began, now)
             self._second_ends = second + 1
             self._second = [second, 0]
             self._seconds.append(self._second)

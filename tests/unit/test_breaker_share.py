@@ -218,9 +218,13 @@ class TestCauses:
             5, 5, 3.0, (("could not be sent: no connection", 5),)
         )
 
+    def test_forgotten_with_the_pause(self) -> None:
+        """A PABX that takes calls has no cause, no tries and no last problem."""
+        breaker = Breaker(PauseSettings(unknown_run=1))
+        breaker.record(UNKNOWN, 3.0)
         close(breaker)
 
-        assert not breaker.cause
+        assert breaker.cause is None
         assert (breaker.tries, breaker.last_problem) == (0, "")
 
 
