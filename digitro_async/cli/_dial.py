@@ -68,7 +68,7 @@ def dial(
         insist: Doubts about the ledger that are put aside.
     """
     chosen = choose_ledger(contacts, ledger, no_ledger=no_ledger)
-    plan = Plan(allow_duplicates, max_calls, max_attempts, insist)
+    plan = Plan(allow_duplicates, max_calls, max_attempts, insist, config=config)
     _check_options(chosen, plan, dry_run=dry_run)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
