@@ -107,14 +107,19 @@ class Ledger(Protocol):
         *,
         importing: int | None = None,
         rejected: int = 0,
+        update: bool = False,
     ) -> Sequence[AddResult]:
         """Put contacts in that are not there yet; tell of each whether it is new.
+
+        A pending contact of which they say something else than the ledger is withheld
+        until they say the same, or ``update`` is given.
 
         Args:
             contacts: The contacts.
             importing: Number of the import that they are of; it is counted on in the
                 same commit.
             rejected: Rows read with them that are no contacts.
+            update: Whether a pending contact takes over what they say of it.
         """
         ...
 

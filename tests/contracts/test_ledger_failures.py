@@ -14,7 +14,6 @@ from helpers import NOT_SENT, ScriptedTransport, answered
 from ledgers import (
     NOW,
     OWNER,
-    SHELVES,
     Shelf,
     claim,
     contacts,
@@ -31,12 +30,6 @@ from digitro_async.ledger._state import Step
 from digitro_async.ledger.sqlite import _migrations
 
 OWN = "unexpected_error"
-
-
-@pytest.fixture(params=SHELVES)
-def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
-    """Return where the ledger of this test stands."""
-    return SHELVES[request.param](tmp_path)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ __all__ = [
     "count_states",
     "page_of_entries",
     "read_claimable",
+    "read_fields",
     "read_occupied_slots",
     "read_setting",
 ]
@@ -116,7 +117,7 @@ def page_of_entries(
     ]
 
 
-def _read_fields(text: str) -> dict[str, str]:
+def read_fields(text: str) -> dict[str, str]:
     """Return a contact's own fields; damaged ones have a name that no field has."""
     try:
         fields = loads(text)
@@ -147,7 +148,7 @@ def read_claimable(
             attempts=attempts,
             destination=personal(destination),
             pabx=pabx,
-            fields=_read_fields(fields) if fields else {},
+            fields=read_fields(fields) if fields else {},
         )
         for number, attempts, destination, pabx, fields in rows
     ]
