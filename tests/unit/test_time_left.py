@@ -33,6 +33,13 @@ def test_nothing_left() -> None:
     assert follow([7] * 200, 10, 1.0) == [None] * 200
 
 
+def test_a_few_contacts_tell_no_pace() -> None:
+    """Nine contacts and a long pause are no pace; ten are one."""
+    assert follow([9] * 60, 20_000, 1.0) == [None] * 60
+    assert follow([0, *[9] * 60], 20_000, 1.0)[-1] is None
+    assert follow([0, *[10] * 60], 20_000, 1.0)[-1] is not None
+
+
 def test_pause_of_a_minute() -> None:
     """A pause lets it rise slowly, and no step is more than a part of the change."""
     before = [number * 50 for number in range(60)]
