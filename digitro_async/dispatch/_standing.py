@@ -11,6 +11,7 @@ from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._pause_status import (
     PauseStatus,
+    past_pause,
     pause_status,
     throttle_status,
 )
@@ -270,6 +271,8 @@ class Standing:
             address=self._address,
             average_rate=counters.average_rate(now),
             pause=self._pause_status(now),
+            pauses=self.breaker.pauses,
+            last_pause=past_pause(self.breaker, self._address, now),
             latency=median_of(counters.latencies),
             record_seconds=median_of(counters.record_times) or 0.0,
             recording=counters.recording,
