@@ -33,6 +33,8 @@ class PABXStatistics:
             connections or repeated call ids.
         doubtful: Calls whose answer may belong to another call, because such an answer
             came on their connection; with a ledger they are unknown in it.
+        uses_fresh_connections: Whether each call has a new connection of its own,
+            because the PABX closed kept ones without saying so.
     """
 
     name: str
@@ -45,6 +47,7 @@ class PABXStatistics:
     resumes_in: float | None
     alarms: int
     doubtful: int = 0
+    uses_fresh_connections: bool = False
 
 
 @attrs.frozen
