@@ -57,12 +57,15 @@ class AttemptResult:
         accepted: The acceptance, of the command's own class; None for other outcomes.
         retry_after: Seconds that the PABX asked to wait, None if it asked for none.
         cause: What is known of a connection that could not be made, None for others.
+        status: HTTP status of the answer to a call that was not accepted, None where
+            none came.
     """
 
     classification: Classification
     accepted: CommandAccepted | None = None
     retry_after: float | None = attrs.field(default=None, repr=False)
     cause: ConnectCause | None = None
+    status: int | None = None
 
 
 def classify(
@@ -88,10 +91,16 @@ def classify(
     if classification.error is ThrottledError:
         asked = observation.retry_after
         text = asked.reveal() if isinstance(asked, Personal) else asked
-        return AttemptResult(classification, retry_after=_read_retry_after(text, now))
+        return AttemptResult(
+            classification,
+            retry_after=_read_retry_after(text, now),
+            status=observation.status,
+        )
     if observation.status == _BAD_REQUEST and observation.request_started:
         classification = refusal_by_tls(observation.body) or classification
-    return AttemptResult(classification, cause=observation.cause)
+    return AttemptResult(
+        classification, cause=observation.cause, status=observation.status
+    )
 
 
 def repeated_call_id() -> AttemptResult:
