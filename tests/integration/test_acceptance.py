@@ -9,7 +9,7 @@ from command_line import Simulator, read_rows, results_in, start, write_config
 from digitro_async.contacts import RejectCode
 from digitro_async.testing import sample_contacts, write_sample_file
 
-UNSEEN = {RejectCode.SEVERAL_NUMBERS}
+UNSEEN = {RejectCode.OPEN_END, RejectCode.CHANGED}
 """The codes that reading without options never finds."""
 
 

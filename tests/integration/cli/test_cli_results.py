@@ -188,7 +188,8 @@ class TestFollow:
         run_here(capsys, *CAMPAIGN, "--max-calls", 2)
         with sqlite3.connect(folder / "c.db") as connection:
             connection.execute(
-                "UPDATE contact SET attempts = 2, reason = 'unexpected' WHERE state = 1"
+                "UPDATE contact SET attempts = 2, failures = 2, reason = 'unexpected'"
+                " WHERE state = 1"
             )
         connection.close()
         words = ("results", "--ledger", "c.db", "--follow", "--max-attempts", 2)
