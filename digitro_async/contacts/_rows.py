@@ -127,6 +127,10 @@ class RowReader:
             self.cleaning.note_number(line, written, number)
         return row
 
+    def is_whole(self, cells: Sequence[str]) -> bool:
+        """Whether a blank row is written to its end, as far as can be told."""
+        return len(cells) >= self._columns.width or "\x1a" in cells[-1]
+
     def is_whole_row(self, text: str) -> bool:
         """Whether one line looks like a row by itself."""
         columns = self._columns

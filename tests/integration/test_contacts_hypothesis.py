@@ -87,6 +87,7 @@ def test_every_line_without_quotes_is_accounted_for(
 ) -> None:
     """Every line that is not blank is one contact or one reject, by its number."""
     content = b"destination;id;user_data\n" + content.replace(b"\xef\xbb\xbf", b"")
+    content += b"\n"  # a last line without an end has a rule of its own
     path = tmp_path / "a.csv"
     path.write_bytes(content)
     with open_contacts(path, defaults=DEFAULTS) as file:
