@@ -11,7 +11,7 @@ from digitro_async.calls import OWN_FIELDS
 from digitro_async.contacts._header import Header
 from digitro_async.errors import ConfigurationError
 
-__all__ = ["GENERAL_WORDS", "KNOWN_FIELDS", "Columns", "check_map", "find_columns"]
+__all__ = ["GENERAL_WORDS", "KNOWN_FIELDS", "Columns", "checked_map", "find_columns"]
 
 KNOWN_FIELDS: Final = ("id", "pabx", "destination", *OWN_FIELDS)
 """The fields that a column may be."""
@@ -50,8 +50,8 @@ class Columns:
     passed_over: tuple[str, ...]
 
 
-def check_map(columns: Mapping[str, str]) -> None:
-    """Check that the caller's names of columns are for fields that there are.
+def checked_map(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the caller's names of columns, with one blank between their words.
 
     Args:
         columns: Field, and the name of the column that has it.
@@ -67,6 +67,7 @@ def check_map(columns: Mapping[str, str]) -> None:
             )
         if not name.strip():
             raise ConfigurationError(f"--map: the column for {field} has no name")
+    return {field: " ".join(name.split()) for field, name in columns.items()}
 
 
 def find_columns(
@@ -135,14 +136,13 @@ def _mapped(
     """Return the index of each field that the caller names a column for."""
     index: dict[str, int] = {}
     for field, column in columns.items():
-        wanted = " ".join(column.split())
-        exact = [at for at, name in enumerate(names) if name == wanted]
+        exact = [at for at, name in enumerate(names) if name == column]
         found = exact or [
-            at for at, name in enumerate(names) if name.casefold() == wanted.casefold()
+            at for at, name in enumerate(names) if name.casefold() == column.casefold()
         ]
         if len(found) != 1:
             problem = "is there twice" if found else "is not in the header"
-            close = "" if found else did_you_mean(wanted, _showable(names))
+            close = "" if found else did_you_mean(column, _showable(names))
             raise ConfigurationError(
                 f"{where}: --map {field}={column}: the column {problem}{close}"
             )

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Self
 from digitro_async._common.validators import masked_fields
 from digitro_async.contacts._charset import choose_encoding
 from digitro_async.contacts._cleaning import CleanedNumber, CleaningCounts
-from digitro_async.contacts._columns import KNOWN_FIELDS, check_map, find_columns
+from digitro_async.contacts._columns import KNOWN_FIELDS, checked_map, find_columns
 from digitro_async.contacts._contact_row import (
     ContactRow,
     Problem,
@@ -67,7 +67,7 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         strip_punctuation: bool,
         allow_open_end: bool,
     ) -> None:
-        check_map(columns)
+        columns = checked_map(columns)
         self.name = name
         self._shown = shown = file_name(name)
         self._stat = os.fstat(stream.fileno())
@@ -261,14 +261,13 @@ def open_contacts(
     there, ``id``, ``pabx`` and any field of ``PredictiveCall``. Of these ``account``,
     ``device`` and ``route`` are general words, and must stand there in small letters.
     Rows of titles may stand above the header. Cells are set apart by ``;``, ``,``,
-    ``|`` or a tab; a first line as ``sep=;`` says so. Lines end with ``\n``, ``\r\n``
-    or ``\r``; blank ones, and rows without a filled cell, are skipped. Every other row
-    comes out either as a contact or as a rejected row.
+    ``|`` or a tab; a first line may say ``sep=;``. Lines end with ``\n``, ``\r\n`` or
+    ``\r``; rows without a filled cell are skipped. Every other row comes out either as
+    a contact or as a rejected row.
 
     A cell that is not empty overrides the default of its field; an empty one leaves the
     field to the default. ``destination``, ``id`` and ``pabx`` lose blanks around them,
-    and every cell loses the sign by which a spreadsheet says that it is text. All else
-    is sent as written.
+    every cell a spreadsheet's sign that it is text; all else is sent as written.
 
     A row comes out also where an earlier one is the same contact: duplicates are found
     by the ledger, over all files that are added to it.
@@ -276,9 +275,8 @@ def open_contacts(
     Args:
         path: A regular file.
         defaults: Field of a call to text, for rows that leave it empty.
-        encoding: Encoding of the file, one of ``ENCODINGS``. By default a byte order
-            mark or bytes that are UTF-8, but for a few, mean UTF-8, and anything else
-            cp1252.
+        encoding: One of ``ENCODINGS``. By default a byte order mark or bytes that are
+            UTF-8, but for a few, mean UTF-8, and anything else cp1252.
         columns: Field, and the name of the column that has it, for columns whose name
             is not that of their field.
         header_line: Number of the header's line. By default the header is the first row
@@ -286,8 +284,8 @@ def open_contacts(
         ignore_unknown_columns: Whether columns with other names are passed over.
         strip_punctuation: Whether blanks, dashes, dots, parentheses, slashes and
             invisible characters are taken out of numbers instead of rejecting the row.
-        allow_open_end: Whether a last row whose line has no end is taken; by default it
-            is rejected, because a file may be read while it is written.
+        allow_open_end: Whether a last row without a line end is taken; by default it is
+            rejected, as a file may be read while it is written.
 
     Returns:
         The open file, to be used in a ``with`` statement.
