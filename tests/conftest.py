@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,6 +63,12 @@ _mend_aioresponses()
 # Until one is set, asking for the main thread's loop makes one: pytest-asyncio asks,
 # and nobody closes it. A later test would get the warning.
 asyncio.set_event_loop(None)
+
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would
+# every program that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:

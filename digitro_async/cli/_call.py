@@ -71,7 +71,7 @@ async def _make(
             try:
                 accepted = await client.make_predictive_call(call, pabx=pabx)
             except (ConfigurationError, InvalidCallError):
-                course.dialled = False
+                course.dialled = client.statistics().attempts > 0
                 raise
             except DigitroError as error:
                 problem = error

@@ -13,6 +13,7 @@ from digitro_async._common.private_files import create_own, make_own_folder
 from digitro_async.cli._arguments import AtLeastOne
 from digitro_async.cli._chosen_ledger import ChosenLedger, default_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
+from digitro_async.cli._descriptors import check_descriptors
 from digitro_async.cli._dial_list import dial_list
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
@@ -77,6 +78,7 @@ def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> E
         with open(config_file, "x", encoding="utf-8", opener=create_own) as file:
             file.write(text)
         config = load_config(config_file)
+        check_descriptors(config.pabx)
         ledger = default_ledger(sample)
         with (
             open_contacts(sample, defaults=config.call) as opened,

@@ -8,6 +8,7 @@ from digitro_async.cli._arguments import LEDGER, AtLeastOne, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._counts import RunCounts
+from digitro_async.cli._descriptors import check_descriptors
 from digitro_async.cli._dial_list import (
     dial_list,
     say_how_it_is_read,
@@ -55,19 +56,19 @@ def dial(
             called.
         rejects: File for rows that are no contact; by default beside the contacts.
         max_calls: Most contacts that this run calls; the rest stays pending.
-        max_attempts: Attempts over all runs after which a contact is left pending,
-            unless the last one failed because of the PABX.
+        max_attempts: Attempts over all runs after which a contact is left pending; one
+            that failed because of the PABX, or never reached it, does not count.
         read: The ways in which the file is read.
         allow_duplicates: Call a contact as often as it stands in the file.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
         insist: Doubts about the ledger that are put aside.
     """
     chosen = choose_ledger(contacts, ledger, no_ledger=no_ledger)
-    plan = Plan(allow_duplicates, max_calls, max_attempts, insist)
+    plan = Plan(allow_duplicates, max_calls, max_attempts, insist, config=config)
     _check_options(chosen, plan, dry_run=dry_run)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
-    loaded = load_config(config, can_resume=False)
+    loaded = _load(config)
     _check_rejects(rejects, chosen)
     with read.open(contacts, loaded) as plan.contacts:
         if dry_run:
@@ -81,13 +82,25 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
     """Dial the pending contacts of a ledger, and read no file."""
     if dry_run:
         raise ConfigurationError("--dry-run reads a contact file; name one")
-    if plan.insist.edited:
-        raise ConfigurationError("--edited is about a contact file; name one")
+    for name in ("edited", "update"):
+        if getattr(plan.insist, name):
+            raise ConfigurationError(f"--{name} is about a contact file; name one")
     if not chosen.exists:
         raise ConfigurationError(
             f"--ledger: {chosen.path} is not there; name a contact file too to make it"
         )
-    return _dial(load_config(config, can_resume=False), chosen, plan)
+    return _dial(_load(config), chosen, plan)
+
+
+def _load(path: Path) -> Config:
+    """Return the configuration of a dial for which this process has the means.
+
+    Raises:
+        ConfigurationError: If it can't be used, or not enough files can be opened.
+    """
+    config = load_config(path, can_resume=False)
+    check_descriptors(config.pabx)
+    return config
 
 
 def _dial(config: Config, chosen: ChosenLedger, plan: Plan) -> Exit:
@@ -105,7 +118,7 @@ def _check_options(chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> None:
         ConfigurationError: If there are such options.
     """
     if chosen.path is None:
-        for name in ("partial", "edited", "any_file_system", "accept_loss"):
+        for name in ("partial", "edited", "update", "any_file_system", "accept_loss"):
             if getattr(plan.insist, name):
                 option = name.replace("_", "-")
                 raise ConfigurationError(

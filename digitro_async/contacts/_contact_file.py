@@ -294,10 +294,9 @@ def open_contacts(
         ConfigurationError: If the file can't be opened or has no usable header, or a
             field every call needs is neither a column nor a default.
     """
-    defaults = masked_fields(PredictiveCall, defaults)  # errors show locals of frames
     return _open_file(
         path,
-        defaults=defaults,
+        defaults=masked_fields(PredictiveCall, defaults),  # errors show locals
         encoding=encoding,
         columns=columns,
         header_line=header_line,

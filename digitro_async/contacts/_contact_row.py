@@ -78,6 +78,8 @@ class RejectCode(enum.StrEnum):
     """A field that can't stand in a call: empty, too long, control characters."""
     DUPLICATE = "duplicate"
     """An earlier row is the same contact."""
+    CHANGED = "changed"
+    """The ledger has the contact with another number or other fields."""
 
 
 class Problem(NamedTuple):

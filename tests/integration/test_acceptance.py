@@ -9,8 +9,8 @@ from command_line import Simulator, read_rows, results_in, start, write_config
 from digitro_async.contacts import RejectCode
 from digitro_async.testing import sample_contacts, write_sample_file
 
-UNSEEN = {RejectCode.OPEN_END}
-"""The codes that no row but the last of a file can have."""
+UNSEEN = {RejectCode.OPEN_END, RejectCode.CHANGED}
+"""The codes of a cut last row, and of a contact that a ledger has otherwise."""
 
 
 def most_in_a_second(times: Sequence[float]) -> int:
