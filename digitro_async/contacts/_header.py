@@ -35,7 +35,7 @@ _MOST_JOINED = 5
 """Most lines of a header whose names hold line breaks."""
 
 _SHORTEST_NUMBER = 8
-_SEPARATOR = re.compile(r'"?sep=(\\t|.)?"?[;,\t| ]*', re.IGNORECASE)
+_SEPARATOR = re.compile(r'"?sep ?= ?(\\t|.)?"?[;,\t| ]*', re.IGNORECASE)
 _OF_BLANK_ROWS = ' \t\r\n;,|"'
 """Signs of a row in which no cell is filled in."""
 
