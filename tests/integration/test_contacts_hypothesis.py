@@ -247,7 +247,8 @@ def test_rejects_hold_nothing_of_the_file(
             found = read(tmp_path / "a.csv", content)
         except ConfigurationError as error:
             shown = f"{error!r} {error} {error.__context__!r}"
-            if b"destination" in before:
+            lines = re.split(rb"[\r\n]", content.lower())
+            if any(secret.lower() in line and b"destination" in line for line in lines):
                 continue  # then it may stand in the place of a column's name
         else:
             shown = " ".join(f"{row!r}" for row in found)

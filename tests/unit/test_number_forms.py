@@ -7,6 +7,9 @@ from digitro_async.contacts._contact_row import Problem
 from digitro_async.contacts._numbers import read_number
 
 PLACEHOLDERS = [
+    "0**48",
+    "Oxx48 3281-7005",
+    "0x x48 3281-7005",
     "0xx48 3281-7005",
     "0xx48",
     "0XX 48 3281-7005",
@@ -39,6 +42,8 @@ PLACEHOLDERS = [
 """Numbers whose digits are left open."""
 
 SEVERAL = [
+    "4832817119.4832817120",
+    "48932817001,48932817002",
     "48 3281-7111 48 3281-7112",
     "(48) 3281-7113 / (48) 3281-7114",
     "(48) 3281-7115, (48) 3281-7116",
@@ -96,6 +101,8 @@ EXTENSIONS = [
 """A number and an extension."""
 
 DATES = [
+    "01-fev-1990",
+    "1 de novembro de 2026",
     "01/02/1990",
     "1990-02-01",
     "1.2.90",
@@ -138,6 +145,7 @@ DOCUMENTS = [
 """Numbers of documents, of accounts and of books."""
 
 AMOUNTS = [
+    "10.000.000",
     "R$ 1.234,56",
     "1.234,56",
     "1,234.56",
