@@ -163,8 +163,8 @@ class _HeaderFinder:
         """Yield the lines that hold text; a first one may name the delimiter."""
         is_first = True
         for number, text in self._lines:
-            seen = None if text is None else drop_invisible(text).strip()
-            if seen is not None and not seen.strip(_OF_BLANK_ROWS):
+            seen = None if text is None else drop_invisible(text).strip("\r\n ")
+            if seen is not None and not seen.strip().strip(_OF_BLANK_ROWS):
                 continue
             if is_first and seen is not None and (found := _SEPARATOR.fullmatch(seen)):
                 self._delimiters = self._named_delimiter(number, found[1])
