@@ -203,7 +203,9 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
             except StopIteration:
                 if not self._was_changed():
                     raise
-                self._failure = "it was changed while it was read"
+                self._failure = (
+                    "it was changed while it was read; name it again when it is whole"
+                )
             except OSError as error:
                 self._failure = error.strerror or type(error).__name__
         # What failed once would look like the end of the file the next time.
@@ -215,6 +217,8 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         """Return the problem of the last row; None where it is blank as a whole."""
         if row is None and self._rows.is_whole(record.cells):
             return None
+        if isinstance(row, Problem) and row.code is RejectCode.NUL_BYTE:
+            return row  # what a program filled its last block with
         self.open_end = record.line
         return _OPEN_END
 

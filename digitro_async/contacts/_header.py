@@ -35,7 +35,7 @@ _MOST_JOINED = 5
 """Most lines of a header whose names hold line breaks."""
 
 _SHORTEST_NUMBER = 8
-_SEPARATOR = re.compile(r'"?sep ?= ?(\\t|.)?"?[;,\t| ]*', re.IGNORECASE)
+_SEPARATOR = re.compile(r'"?sep ?= ?(\\t|.)?"?([;,\t| ]*)', re.IGNORECASE)
 _OF_BLANK_ROWS = ' \t\r\n;,|"'
 """Signs of a row in which no cell is filled in."""
 
@@ -167,18 +167,21 @@ class _HeaderFinder:
             if seen is not None and not seen.strip().strip(_OF_BLANK_ROWS):
                 continue
             if is_first and seen is not None and (found := _SEPARATOR.fullmatch(seen)):
-                self._delimiters = self._named_delimiter(number, found[1])
+                sign = self._named_delimiter(number, found[1])
+                # A program that saved the line as a cell has delimiters of its own.
+                if not found[2].strip(sign):
+                    self._delimiters = (sign,)
             else:
                 yield number, text
             is_first = False
 
-    def _named_delimiter(self, line: int, sign: str) -> tuple[str, ...]:
+    def _named_delimiter(self, line: int, sign: str) -> str:
         sign = "\t" if sign == "\\t" else sign
         if sign not in DELIMITERS:
             raise ConfigurationError(
                 f"{self._file}, line {line}: sep= must name ; or , or | or a tab"
             )
-        return (sign,)
+        return sign
 
     def _read(self, line: Line) -> Header | str:
         """Return the row of a line as if it were the header, or why it can't be."""
