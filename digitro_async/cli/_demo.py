@@ -13,11 +13,11 @@ from digitro_async._common.private_files import create_own, make_own_folder
 from digitro_async.cli._arguments import AtLeastOne
 from digitro_async.cli._chosen_ledger import ChosenLedger, default_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
-from digitro_async.cli._descriptors import check_descriptors
 from digitro_async.cli._dial_list import dial_list
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
 from digitro_async.cli._ledger_options import InsistingToDial
+from digitro_async.cli._open_files import check_descriptors
 from digitro_async.cli._output import print_line
 from digitro_async.cli._results import write_results
 from digitro_async.config import load_config

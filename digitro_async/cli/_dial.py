@@ -8,7 +8,6 @@ from digitro_async.cli._arguments import LEDGER, AtLeastOne, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._counts import RunCounts
-from digitro_async.cli._descriptors import check_descriptors
 from digitro_async.cli._dial_list import (
     dial_list,
     say_how_it_is_read,
@@ -20,6 +19,7 @@ from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
 )
+from digitro_async.cli._open_files import check_descriptors
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.cli._reading_options import READ_AS_FOUND, ReadingOptions
 from digitro_async.config import Config, load_config

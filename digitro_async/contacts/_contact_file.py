@@ -241,6 +241,7 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         )
 
 
+_CHANGED = "it was changed while it was read; name it again when it is whole"
 _OPEN_END = Problem(
     RejectCode.OPEN_END,
     "is the last line and has no end: the file may not be written to its end yet; "

@@ -18,7 +18,7 @@ from command_line import (
 )
 
 from digitro_async import PABX, PoolSettings, RateLimit
-from digitro_async.cli._descriptors import descriptors_needed
+from digitro_async.cli._open_files import descriptors_needed
 from digitro_async.testing import FakePABX
 
 __all__ = ["folder"]  # fixtures
