@@ -34,7 +34,14 @@ from digitro_async import (
     open_ledger,
     settings,
 )
-from digitro_async.contacts import ContactRow, RejectCode, RejectedRow
+from digitro_async.contacts import (
+    CleanedNumber,
+    CleaningCounts,
+    ContactRow,
+    FileReading,
+    RejectCode,
+    RejectedRow,
+)
 from digitro_async.ledger import (
     AddResult,
     ClaimedContact,
@@ -153,10 +160,13 @@ MADE: dict[str, Callable[[], object]] = {
         pause=settings.PauseSettings(),
     ),
     "ContactRow": lambda: ContactRow.from_call(call_with_canaries(), line=2),
-    "CleanedNumber": lambda: contacts.CleanedNumber(
-        line=2, before=Personal(f" {DESTINATION} "), after=Personal(DESTINATION)
+    "CleanedNumber": lambda: CleanedNumber(
+        line=2, before=Personal(f" {DESTINATION}"), after=Personal(DESTINATION)
     ),
-    "CleaningCounts": contacts.CleaningCounts,
+    "CleaningCounts": lambda: CleaningCounts(punctuation=1),
+    "FileReading": lambda: FileReading(
+        encoding="utf-8", delimiter=";", header_line=1, columns=(("id", "id"),)
+    ),
     "RejectedRow": lambda: RejectedRow(
         file="a.csv", line=2, reason="no number", code=RejectCode.NO_NUMBER
     ),
