@@ -1,5 +1,6 @@
 """Every public name of the package, in one place; the facade loads it on first use."""
 
+from digitro_async.calls import AnyDestination
 from digitro_async.campaign import Campaign
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config, load_config
@@ -7,7 +8,9 @@ from digitro_async.contacts import ContactRow
 from digitro_async.dispatch import (
     Dispatcher,
     DispatchResults,
+    Limit,
     PABXStatistics,
+    PauseStatus,
     Recorder,
     Statistics,
 )
@@ -69,6 +72,7 @@ from digitro_async.transport import LeanSessionManager, SessionManager, Transpor
 __all__ = [
     "PABX",
     "AnswerTimeoutError",
+    "AnyDestination",
     "AuthenticationError",
     "CallAccepted",
     "CallResult",
@@ -93,12 +97,14 @@ __all__ = [
     "LeanSessionManager",
     "LedgerError",
     "LedgerInUseError",
+    "Limit",
     "NotSentError",
     "Outcome",
     "OutcomeUnknownError",
     "PABXPausedError",
     "PABXStatistics",
     "PauseSettings",
+    "PauseStatus",
     "PermissionDeniedError",
     "Personal",
     "PoolSettings",

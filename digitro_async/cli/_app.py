@@ -20,6 +20,8 @@ from digitro_async.errors import DigitroError
 
 __all__ = ["COMMANDS", "app", "run"]
 
+_WITHOUT_DOCSTRINGS = 2
+
 # Each text is also the first line of the command's docstring. It stands here so that
 # `digitro --help` loads no command: that would be the HTTP library and the simulator.
 COMMANDS: Final[Mapping[str, str]] = {
@@ -67,6 +69,12 @@ def _hear_and_run(tokens: Sequence[str]) -> int:
                 # A signal ends the process while libraries are loaded: an exception
                 # in the middle of an import may be swallowed there.
                 app[tokens[0]]
+                if sys.flags.optimize >= _WITHOUT_DOCSTRINGS:
+                    from digitro_async.cli._docstrings import (  # noqa: PLC0415 - rarely
+                        restore_docstrings,
+                    )
+
+                    restore_docstrings()
             interrupts.do(raise_once)
             code = _run(tokens)
             interrupts.do(finish_first)

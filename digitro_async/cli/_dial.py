@@ -15,6 +15,7 @@ from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
 )
+from digitro_async.cli._open_files import check_descriptors
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.config import Config, load_config
 from digitro_async.contacts import (
@@ -67,11 +68,11 @@ def dial(
         insist: Doubts about the ledger that are put aside.
     """
     chosen = choose_ledger(contacts, ledger, no_ledger=no_ledger)
-    plan = Plan(allow_duplicates, max_calls, max_attempts, insist)
+    plan = Plan(allow_duplicates, max_calls, max_attempts, insist, config=config)
     _check_options(chosen, plan, dry_run=dry_run)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
-    loaded = load_config(config, can_resume=False)
+    loaded = _load(config)
     _check_rejects(rejects, chosen)
     with open_contacts(
         contacts,
@@ -98,7 +99,18 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
         raise ConfigurationError(
             f"--ledger: {chosen.path} is not there; name a contact file too to make it"
         )
-    return _dial(load_config(config, can_resume=False), chosen, plan)
+    return _dial(_load(config), chosen, plan)
+
+
+def _load(path: Path) -> Config:
+    """Return the configuration of a dial for which this process has the means.
+
+    Raises:
+        ConfigurationError: If it can't be used, or not enough files can be opened.
+    """
+    config = load_config(path, can_resume=False)
+    check_descriptors(config.pabx)
+    return config
 
 
 def _dial(config: Config, chosen: ChosenLedger, plan: Plan) -> Exit:

@@ -1,6 +1,7 @@
 """Adds a contact file to a ledger, and checks which files were added to their end."""
 
 import asyncio
+from pathlib import Path
 
 import attrs
 
@@ -44,6 +45,7 @@ class Plan:
         is_kept: Whether the ledger outlives the process.
         contacts: The file that is added first, if there is one.
         rejects: Takes the rows of the file that are no contacts.
+        config: The configuration file, None where nobody goes on with the list.
     """
 
     allow_duplicates: bool = False
@@ -53,6 +55,7 @@ class Plan:
     is_kept: bool = True
     contacts: ContactFile | None = None
     rejects: RejectsFile | None = None
+    config: Path | None = None
 
 
 async def import_file(
@@ -70,7 +73,13 @@ async def import_file(
         adding.cancel()
 
     with on_interrupt(interrupt, interrupt):
-        await asyncio.wait([adding])
+        try:
+            await asyncio.wait([adding])
+        except asyncio.CancelledError:  # by a signal that came a moment before
+            interrupt()
+            await asyncio.wait([adding])
+            while (task := asyncio.current_task()) is not None and task.uncancel():
+                pass
     if adding.cancelled():
         end = "read to its end and nobody was called"
         if plan.is_kept:

@@ -252,7 +252,7 @@ class CallRun:
         self.sent_at, self.started = time.time(), ticket.started
         if self._recorder is not None:
             try:
-                await self._recorder.record_intent(self._key, pabx.name)
+                await ticket.record_intent(self._recorder, self._key)
             except BaseException:  # nothing is sent that is not recorded
                 self.phase = _WAITING
                 ticket.cancel(self.clock(), sent=False)
@@ -323,6 +323,8 @@ class CallRun:
         Nobody waits for the record: the next call's intent is written in the same
         commit, and comes after it.
         """
+        if observation.reuse_ended:
+            admission.note_reuse_ended()
         if self._recorder is None:
             return self._result_of(admission, observation, result)
         self.phase = _RECORDING

@@ -40,6 +40,9 @@ class CheckedConnector(aiohttp.TCPConnector):
 
     Args:
         options: Options of ``aiohttp.TCPConnector``.
+
+    Attributes:
+        tried: The IP addresses to which connections were tried last, in order.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -48,6 +51,7 @@ class CheckedConnector(aiohttp.TCPConnector):
         self._state = PoolState()
         self._factory = partial(TrackedProtocol, self._loop, self._state)  # type: ignore[assignment]  # takes no more arguments
         self._made: ResponseHandler | None = None
+        self.tried: dict[str, None] = {}
 
     def serve(self, rate: RateLimit | None, rest: float | None) -> None:
         """Set the rest of connections for one more PABX at this host.
@@ -103,6 +107,13 @@ class CheckedConnector(aiohttp.TCPConnector):
         await super().close(abort_ssl=abort_ssl)
         await asyncio.sleep(0)  # the loop calls connection_lost in its next round
 
+    def retire_idle(self) -> None:
+        """Let no idle connection serve a further call."""
+        for protocol in list(self._state.open):
+            if protocol.is_idle and protocol.was_used:
+                protocol.retire()
+        self._sweep()
+
     def _get_rested(
         self, key: "ConnectionKey", traces: "list[Trace]"
     ) -> "Coroutine[Any, Any, Connection | None]":
@@ -111,8 +122,12 @@ class CheckedConnector(aiohttp.TCPConnector):
         idle, rest = self._conns.get(key), self._rest
         if self._state.was_breached:  # the PABX may break the protocol again
             rest = max(rest, self._state.watch_seconds)
-        if idle and monotonic() - idle[0][1] < rest and self._has_room(len(idle)):
-            return _nothing()
+        if idle and monotonic() - idle[0][1] < rest:
+            if self._has_room(len(idle)):
+                return _nothing()
+            # aiohttp keeps connections in the pool that have ended meanwhile.
+            if self._has_room(sum(one[0].is_connected() for one in idle)):
+                return _nothing()
         return super()._get(key, traces)
 
     def _let_rest(self) -> None:
@@ -143,6 +158,7 @@ class CheckedConnector(aiohttp.TCPConnector):
         traces: "list[Trace]",
         timeout: aiohttp.ClientTimeout,
     ) -> ResponseHandler:
+        self.tried.clear()
         made = self._made = await super()._create_connection(req, traces, timeout)
         watched: Any = made
         watched.poll_readable = _watch(made.transport)
@@ -222,4 +238,12 @@ def make_connector(pool: PoolSettings, total: float, tls: Any) -> CheckedConnect
         else {"force_close": True}
     )
     limit, sockets = pool.max_connections or 0, abortive_sockets(total)
-    return CheckedConnector(limit=limit, ssl=tls, socket_factory=sockets, **how)
+
+    def make_socket(address: tuple[Any, ...]) -> Any:
+        connector.tried[str(address[4][0])] = None
+        return sockets(address)
+
+    connector = CheckedConnector(
+        limit=limit, ssl=tls, socket_factory=make_socket, **how
+    )
+    return connector

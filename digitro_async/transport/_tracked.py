@@ -79,7 +79,9 @@ class TrackedProtocol(BoundedProtocol):
         is_idle: Whether no attempt is on it, so that nothing may arrive.
         is_retired: Whether it serves no further call.
         was_used: Whether an attempt is or was on it.
+        was_reused: Whether another attempt was on it before the last one.
         poll_readable: Function that tells, within a number of ms, if it can be read.
+        heard: The bytes that came last.
     """
 
     # Slots, because Python looks up names slowly in an instance's dictionary of more
@@ -89,24 +91,25 @@ class TrackedProtocol(BoundedProtocol):
         "_gone",
         "_is_distrusted",
         "_is_gone",
-        "_last",
         "_served",
         "_since",
         "_state",
+        "heard",
         "is_idle",
         "is_retired",
         "poll_readable",
+        "was_reused",
         "was_used",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, state: PoolState) -> None:
         super().__init__(loop)
         self.is_idle = True
-        self.is_retired = self.was_used = False
+        self.is_retired = self.was_used = self.was_reused = False
         self.poll_readable: Any = None
         self._state = state
         self._served: deque[Evidence] = deque(maxlen=REMEMBERED)
-        self._last = b""  # the bytes that came last
+        self.heard = b""
         self._since = 0.0  # when an attempt began on it, or it was given back
         self._is_distrusted = False
         self._closing: asyncio.TimerHandle | None = None
@@ -119,6 +122,7 @@ class TrackedProtocol(BoundedProtocol):
         if now - self._since >= 2 * self._state.slowest:
             self._served.clear()  # quiet for longer than an answer takes
         self.is_idle = False
+        self.was_reused = self.was_used
         self.was_used = True
         self._since = now
         evidence.connection = self
@@ -185,7 +189,7 @@ class TrackedProtocol(BoundedProtocol):
         if self.is_idle and data:  # aiohttp passes b"" to parse what it kept
             self._take_unasked(data)
             return
-        self._last = data
+        self.heard = data
         if len(data) <= PIECE:
             FEED(self, data)  # nearly always; saves a step
         else:
@@ -234,7 +238,7 @@ class TrackedProtocol(BoundedProtocol):
 
         The bytes that came with it then hold no other call id.
         """
-        return len(call_ids_in(self._last)) <= 1
+        return len(call_ids_in(self.heard)) <= 1
 
     def _watch(self) -> None:
         if self._closing is None:
