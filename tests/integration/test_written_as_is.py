@@ -270,7 +270,7 @@ class TestResults:
             )
 
         assert done.returncode == 3
-        assert "output can't be written: No space left" in done.stderr
+        assert "can't be written: No space left" in done.stderr
 
 
 async def test_call_id_in_a_pipe(tmp_path: Path) -> None:
