@@ -41,6 +41,7 @@ class PauseStatus:
             throttle; while a probe is on the wire until the one after it. None where
             it waits for ``resume`` or a channel id.
         seconds: Seconds since the pause began, None where that is not known.
+        over_for: Seconds since a good probe ended it, None while it lasts.
     """
 
     code: str
@@ -51,6 +52,7 @@ class PauseStatus:
     is_probing: bool = False
     next_try_in: float | None = None
     seconds: float | None = None
+    over_for: float | None = None
 
 
 def pause_status(
@@ -94,8 +96,14 @@ def past_pause(breaker: Breaker, address: str, now: float) -> PauseStatus | None
     if breaker.past is None:
         return None
     code, cause = breaker.past
-    text = _text_of(code, cause, address)
-    return PauseStatus(code=code, text=text, address=address, seconds=now - cause.since)
+    ended = breaker.ended
+    return PauseStatus(
+        code=code,
+        text=_text_of(code, cause, address),
+        address=address,
+        seconds=now - cause.since,
+        over_for=None if ended is None else now - ended,
+    )
 
 
 def throttle_status(
