@@ -32,10 +32,14 @@ class OpenImports:
         file: str | None,
         size: int | None,
         source: bytes | None,
+        *,
+        had: Sequence[bytes | None],
         now: float,
     ) -> int:
         """Record that a list is being put in, and return the number of the import."""
-        number, beginning = begin_import(connection, file, size, source, now)
+        number, beginning = begin_import(
+            connection, file, size, source, had=had, now=now
+        )
         if beginning is not None:
             self._beginnings[number] = beginning
         return number

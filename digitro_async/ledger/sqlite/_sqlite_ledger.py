@@ -13,7 +13,7 @@ from collections.abc import (
 )
 from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
 
 from digitro_async.errors import LedgerError
@@ -189,12 +189,15 @@ class SQLiteLedger:
         file: str | None = None,
         size: int | None = None,
         digest: bytes | None = None,
+        beginnings: Mapping[int, bytes] = MappingProxyType({}),
         now: float,
     ) -> int:
         """Record that a list is being put in. See ``Ledger``."""
-        source = content_hash(self._file.key, size, digest)
+        key = self._file.key
+        source = content_hash(key, size, digest)
+        had = [content_hash(key, *one) for one in beginnings.items()]
         return await self._call(
-            lambda c: self._imports.begin(c, file, size, source, now)
+            lambda c: self._imports.begin(c, file, size, source, had=had, now=now)
         )
 
     async def end_import(
