@@ -95,6 +95,7 @@ class DigitroClient:
         *,
         pabx: str | None = None,
         max_wait: float | None = None,
+        deadline: float | None = None,
     ) -> CallAccepted:
         """Make one predictive call.
 
@@ -105,7 +106,13 @@ class DigitroClient:
         Args:
             call: The call.
             pabx: Name of the PABX that must take it; None for the least loaded one.
-            max_wait: Most seconds to wait for a turn; None for no limit.
+            max_wait: Most seconds to wait for a turn; None for no limit. Each attempt
+                has a turn of its own.
+            deadline: Seconds from now after which nothing new begins: no turn, no wait
+                for a channel or a throttle, no retry. None for no limit. A call that is
+                on the wire is not cut off: it ends by its PABX's ``TimeoutSettings``.
+                A call without an attempt is then not sent; any other ends with the
+                error of its last attempt.
 
         Returns:
             The acceptance: "command received", not "answered".
@@ -121,13 +128,15 @@ class DigitroClient:
             ClientClosedError: The client was closed.
             WrongLoopError: The client belongs to another event loop.
             ConfigurationError: The PABX can't be used as configured, there is no PABX
-                of that name, or ``max_wait`` is no number of seconds.
+                of that name, or a limit is no number of seconds.
             asyncio.CancelledError: The task was cancelled. An attempt on the wire is
                 cut off and counts as unknown, also for the rules that pause a PABX.
         """
         self._check_open()
         self._sessions.check_usable()
-        result = await self._dispatcher.submit(call, pabx=pabx, max_wait=max_wait)
+        result = await self._dispatcher.submit(
+            call, pabx=pabx, max_wait=max_wait, deadline=deadline
+        )
         del call  # of any class; tools show the locals of an error's frames
         if isinstance(result.accepted, CallAccepted):
             return result.accepted

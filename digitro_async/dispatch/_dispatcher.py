@@ -1,5 +1,6 @@
 """Dispatcher: the way in to pace, retries and pauses. It does no I/O itself."""
 
+import math
 import random
 from collections.abc import Callable, Hashable, Iterable
 
@@ -80,6 +81,7 @@ class Dispatcher:
         key: Hashable = None,
         wait_while_paused: bool = False,
         max_wait: float | None = None,
+        deadline: float | None = None,
     ) -> CallResult:
         """Take one call to its end and return its result.
 
@@ -89,17 +91,21 @@ class Dispatcher:
             key: Comes back in the result.
             wait_while_paused: Whether to wait while the PABX is paused.
             max_wait: Most seconds to wait for one turn, None for no limit.
+            deadline: Seconds from now after which nothing new begins: no turn, no
+                wait, no retry. An attempt that is on the wire goes on to its end.
 
         Raises:
-            ConfigurationError: If ``pabx`` or ``max_wait`` can't be used.
+            ConfigurationError: If ``pabx``, ``max_wait`` or ``deadline`` can't be used.
             asyncio.CancelledError: If it is cancelled; an attempt on the wire is cut
                 off and counted by its evidence.
         """
         # Whatever can be wrong is found before anything is counted or queued.
-        check_turn(pabx, max_wait)
+        check_turn(pabx, max_wait, deadline)
         call_run = CallRun(self._services, call, live_clock(), pabx, key)
         result = await call_run.run(
-            wait_while_paused=wait_while_paused, max_wait=max_wait
+            wait_while_paused=wait_while_paused,
+            max_wait=math.inf if max_wait is None else max_wait,
+            deadline=math.inf if deadline is None else deadline,
         )
         assert result is not None  # noqa: S101 - there is no recorder
         return result
