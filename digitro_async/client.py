@@ -5,6 +5,9 @@ from typing import Self
 
 import anyio
 
+from digitro_async._common.base_url import address_of
+from digitro_async._common.own_loop import OwnLoop
+from digitro_async._common.unclosed import warn_unclosed
 from digitro_async.dispatch import (
     Calls,
     Dispatcher,
@@ -61,20 +64,20 @@ class DigitroClient:
     ) -> None:
         if sessions is not None and transport is not None:
             raise ConfigurationError("give sessions or transport, not both")
-        # Beside a transport, the manager opens nothing and ties the client to one loop.
-        self._sessions = sessions or SessionManager()
+        self._own_loop = OwnLoop()
+        self._closed = False
+        self._sessions = sessions or SessionManager()  # beside a transport, it is idle
         self._owns_sessions = sessions is None
+        self._opens_sessions = transport is None
         used = transport or self._sessions
         self._dispatcher = Dispatcher(pabx, used, retry=retry, pause=pause)
         if transport is None:
             for one in self._dispatcher.pabx:
                 self._sessions.load_tls(one)
-        self._closed = False
 
     async def __aenter__(self) -> Self:
-        self._check_open()
-        with anyio.CancelScope():  # loads anyio's backend, before any call
-            await self._sessions.__aenter__()
+        self._check_usable()
+        anyio.CancelScope()  # loads anyio's backend, before any call
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -83,6 +86,20 @@ class DigitroClient:
     def __repr__(self) -> str:
         names = ", ".join(pabx.name for pabx in self._dispatcher.pabx)
         return f"<DigitroClient {'closed ' if self._closed else ''}{names}>"
+
+    def __del__(self) -> None:
+        own_loop = getattr(self, "_own_loop", None)  # None where it was never made
+        if own_loop is None or own_loop.loop is None or self._closed:
+            return
+        if self._sessions.closed or not self._opens_sessions:
+            return  # whoever shares the manager, or made the transport, closes it
+        addresses = {address_of(pabx.base_url): 0 for pabx in self._dispatcher.pabx}
+        warn_unclosed(
+            self,
+            own_loop.place,
+            'use it as "async with", or await its aclose()',
+            where=f" for {', '.join(addresses)}",
+        )
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -132,8 +149,7 @@ class DigitroClient:
             asyncio.CancelledError: The task was cancelled. An attempt on the wire is
                 cut off and counts as unknown, also for the rules that pause a PABX.
         """
-        self._check_open()
-        self._sessions.check_usable()
+        self._check_usable()
         result = await self._dispatcher.submit(
             call, pabx=pabx, max_wait=max_wait, deadline=deadline
         )
@@ -168,8 +184,9 @@ class DigitroClient:
 
         Raises:
             ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
         """
-        self._check_open()
+        self._check_usable()
         return self._dispatcher.stream(calls, recorder)
 
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
@@ -201,9 +218,13 @@ class DigitroClient:
 
         An iteration over results gives the last results, and then raises
         ``DrainedError`` unless the source of the calls is exhausted.
+
+        Raises:
+            WrongLoopError: The client belongs to another event loop.
         """
         if self._closed:
             return
+        self._own_loop.check(self)
         self._closed = True
         # An anyio scope that was cancelled would not let anything on the wire finish.
         with anyio.CancelScope(shield=True):
@@ -213,6 +234,15 @@ class DigitroClient:
                 if self._owns_sessions:
                     await self._sessions.aclose()
 
+    def _check_usable(self) -> None:
+        if self._closed:
+            self._check_open()
+        self._own_loop.check(self)
+        if not self._owns_sessions:
+            self._sessions.check_usable()
+
     def _check_open(self) -> None:
         if self._closed:
-            raise ClientClosedError("the DigitroClient was closed")
+            raise ClientClosedError(
+                f"{self!r} was closed and makes no further call: make another client"
+            )

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from digitro_async._common.own_loop import running_loop
+
 __all__ = ["live_clock", "live_time"]
 
 
@@ -15,8 +17,11 @@ def live_clock() -> Callable[[], float]:
     loop's current turn. A slot that is given back by such a copy is given back too
     early, and the PABX then sees more than its cap; the system's monotonic clock, which
     those loops are based on, is read instead.
+
+    Raises:
+        WrongLoopError: If no event loop of asyncio runs.
     """
-    loop = asyncio.get_running_loop()
+    loop = running_loop("a call")
     if not isinstance(loop, asyncio.BaseEventLoop):
         return time.monotonic
     if type(loop).time is asyncio.BaseEventLoop.time:  # what that is, and sooner
