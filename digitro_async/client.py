@@ -12,6 +12,7 @@ from digitro_async.dispatch import (
     Calls,
     Dispatcher,
     DispatchResults,
+    Health,
     Recorder,
     Statistics,
 )
@@ -21,6 +22,7 @@ from digitro_async.errors import (
     OutcomeUnknownError,
 )
 from digitro_async.models import PABX, CallAccepted, PredictiveCall
+from digitro_async.observe import OnEvent
 from digitro_async.settings import PauseSettings, RetrySettings
 from digitro_async.transport import SessionManager, Transport
 
@@ -46,11 +48,15 @@ class DigitroClient:
             manager closes it. With None the client makes one, and closes it.
         transport: Another implementation of ``Transport``, in place of ``sessions``;
             whoever made the transport closes it.
+        on_event: A plain function that is called in the event loop with each
+            ``ClientEvent``: pauses, failed probes, ends of pauses, protocol
+            violations, missing channels, failed ledgers. Nothing that it raises
+            harms a call. While it runs nothing else does, so it should be short.
 
     Raises:
         ConfigurationError: If there is no PABX or two share a name, both ``sessions``
-            and ``transport`` are given, or the file of a certificate authority can't
-            be used.
+            and ``transport`` are given, ``on_event`` is no plain function, or the
+            file of a certificate authority can't be used.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class DigitroClient:
         pause: PauseSettings | None = None,
         sessions: SessionManager | None = None,
         transport: Transport | None = None,
+        on_event: OnEvent | None = None,
     ) -> None:
         if sessions is not None and transport is not None:
             raise ConfigurationError("give sessions or transport, not both")
@@ -70,7 +77,9 @@ class DigitroClient:
         self._owns_sessions = sessions is None
         self._opens_sessions = transport is None
         used = transport or self._sessions
-        self._dispatcher = Dispatcher(pabx, used, retry=retry, pause=pause)
+        self._dispatcher = Dispatcher(
+            pabx, used, retry=retry, pause=pause, on_event=on_event
+        )
         if transport is None:
             for one in self._dispatcher.pabx:
                 self._sessions.load_tls(one)
@@ -210,8 +219,43 @@ class DigitroClient:
         self._dispatcher.set_channel_id(channel_id, pabx)
 
     def statistics(self) -> Statistics:
-        """Return the counts and the state of each PABX at this moment."""
+        """Return the counts and the state of each PABX at this moment.
+
+        Any thread may ask.
+        """
         return self._dispatcher.statistics()
+
+    def health(self) -> Health:
+        """Return whether calls can be made at this moment, and why not.
+
+        Any thread may ask.
+        """
+        return self._dispatcher.health()
+
+    def resume(self, pabx: str | None = None) -> None:
+        """Start calls again after a pause for any reason.
+
+        Any thread may ask; in another one than the event loop's the pause ends soon
+        after the return.
+
+        Args:
+            pabx: Name of the PABX, None for every PABX.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name.
+            ClientClosedError: The client was closed.
+            WrongLoopError: The event loop of the client was closed.
+        """
+        self._check_open()
+        self._dispatcher.check_name(pabx)
+        loop = self._own_loop.loop
+        if loop is None or self._own_loop.is_running_here:
+            self._dispatcher.resume(pabx)
+            return
+        try:
+            loop.call_soon_threadsafe(self._dispatcher.resume, pabx)
+        except RuntimeError:
+            raise self._own_loop.wrong_loop_error(self) from None
 
     async def aclose(self) -> None:
         """Start no further call, let the calls on the wire finish, then close.

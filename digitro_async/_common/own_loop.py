@@ -73,6 +73,14 @@ class OwnLoop:
         self.place = ""
 
     @property
+    def is_running_here(self) -> bool:
+        """Whether the object's own loop runs in this thread."""
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False
+
+    @property
     def is_out_of_reach(self) -> bool:
         """Whether another loop runs here, and the object's own does not meanwhile."""
         try:

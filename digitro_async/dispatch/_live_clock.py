@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 
 from digitro_async._common.own_loop import running_loop
+from digitro_async.errors import WrongLoopError
 
-__all__ = ["live_clock", "live_time"]
+__all__ = ["live_clock", "live_time", "time_anywhere"]
 
 
 def live_clock() -> Callable[[], float]:
@@ -32,3 +33,11 @@ def live_clock() -> Callable[[], float]:
 def live_time() -> float:
     """Return the time by ``live_clock``, for those who need it now and then."""
     return live_clock()()
+
+
+def time_anywhere() -> float:
+    """Return the time, also in a thread without a loop: that of all common loops."""
+    try:
+        return live_time()
+    except WrongLoopError:
+        return time.monotonic()

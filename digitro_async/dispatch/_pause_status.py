@@ -8,7 +8,13 @@ from digitro_async._common.reason_words import UNSENT
 from digitro_async.dispatch._breaker import Breaker, BreakerState, PauseCause
 from digitro_async.dispatch._channel import NO_CHANNEL, Channel
 
-__all__ = ["PauseStatus", "past_pause", "pause_status", "throttle_status"]
+__all__ = [
+    "THROTTLED",
+    "PauseStatus",
+    "past_pause",
+    "pause_status",
+    "throttle_status",
+]
 
 THROTTLED = "throttled"
 """Code of the rest that a PABX asked for."""

@@ -10,6 +10,7 @@ from digitro_async.dispatch._load_balancer import LoadBalancer, load_key
 from digitro_async.dispatch._shared_caps import at_one_address, make_pacer
 from digitro_async.errors import ConfigurationError, NotSentError, PABXPausedError
 from digitro_async.models import PABX
+from digitro_async.observe import EventReporter
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = ["Router"]
@@ -23,6 +24,7 @@ class Router:
         retry: Limits of retries.
         pause: When to pause one.
         chance: Returns a number from 0 to 1: the jitter of back-offs.
+        reporter: Told of pauses and breaches; None where nobody is.
 
     Raises:
         ConfigurationError: If there is none, one is none or two share a name.
@@ -34,13 +36,15 @@ class Router:
         retry: RetrySettings,
         pause: PauseSettings,
         chance: Callable[[], float] = random.random,
+        reporter: EventReporter | None = None,
     ) -> None:
         several = (pabx,) if isinstance(pabx, PABX) else _several(pabx)
         made: dict[str, Admission] = {}
         for together in at_one_address(several).values():
             pacer = make_pacer(together, pause.first_pause)
             admissions = [
-                Admission(one, retry, pause, chance, pacer) for one in together
+                Admission(one, retry, pause, chance, pacer, reporter=reporter)
+                for one in together
             ]
             for admission in admissions:
                 admission.beside = tuple(
