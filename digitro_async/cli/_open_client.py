@@ -13,6 +13,10 @@ from digitro_async.transport import LeanSessionManager, SessionManager
 __all__ = ["open_client"]
 
 
+_PRINTED = {EventKind.PROTOCOL_VIOLATION, EventKind.REUSE_ENDED}
+"""The events that the progress does not show by itself."""
+
+
 @contextlib.asynccontextmanager
 async def open_client(config: Config) -> AsyncIterator[DigitroClient]:
     """Open a client as the configuration says, and print the library's warnings."""
@@ -33,7 +37,7 @@ class _WarningPrinter(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one warning on stderr, unless the progress shows the same."""
         event = getattr(record, "client_event", None)
-        if event is not None and event.kind is not EventKind.PROTOCOL_VIOLATION:
+        if event is not None and event.kind not in _PRINTED:
             return
         print_error(f"digitro: {record.getMessage()}")
 

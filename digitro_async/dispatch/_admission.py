@@ -249,6 +249,12 @@ class Admission:
         self._admit_waiters()
         self._notify()
 
+    def note_reuse_ended(self) -> None:
+        """Note that each call has a new connection of its own from now on."""
+        for one in (self, *self.beside):
+            one.standing.uses_fresh_connections = True
+        self.watch.tell_of_reuse()
+
     def drain(self) -> None:
         """Start no further call, and reject every waiter."""
         self._draining = True

@@ -54,6 +54,14 @@ class StandingWatch:
             kind, what = EventKind.PROBE_FAILED, f"is paused still: {cause}"
             self._tell(kind, what, code, cause, status)
 
+    def tell_of_reuse(self) -> None:
+        """Tell that each call has a new connection of its own from now on."""
+        what = (
+            "closes kept connections without saying so, and calls were lost: each call"
+            " has a new connection of its own from now on"
+        )
+        self._tell(EventKind.REUSE_ENDED, what, "connection_lost", "connection_lost")
+
     def _tell_pause(self, code: str, cause: str) -> None:
         status = self._standing.snapshot(time_anywhere(), 0).pause
         text = code if status is None else status.text

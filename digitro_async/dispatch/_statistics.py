@@ -42,6 +42,8 @@ class PABXStatistics:
             connections or repeated call ids.
         doubtful: Calls whose answer may belong to another call, because such an answer
             came on their connection; with a ledger they are unknown in it.
+        uses_fresh_connections: Whether each call has a new connection of its own,
+            because the PABX closed kept ones without saying so.
         address: Its host and port, with the path prefix where it has one.
         average_rate: POSTs begun a second, over the last half minute.
         pause: Why it is paused, in words, and when it is tried again; None where calls
@@ -73,6 +75,7 @@ class PABXStatistics:
     resumes_in: float | None
     alarms: int
     doubtful: int = 0
+    uses_fresh_connections: bool = False
     address: str = ""
     average_rate: float = 0.0
     pause: PauseStatus | None = None

@@ -18,6 +18,8 @@ class EventKind(enum.StrEnum):
     """A PABX that was paused gets calls again."""
     PROTOCOL_VIOLATION = "protocol_violation"
     """A PABX broke the protocol, so that outcomes may be doubtful; see ``alarms``."""
+    REUSE_ENDED = "reuse_ended"
+    """A PABX closed kept connections under calls: each has a new one from now on."""
     CHANNEL_MISSING = "channel_missing"
     """A PABX has no event channel, or does not know the one it was given. Calls start
     after ``set_channel_id``. A ``PAUSED`` comes before it."""

@@ -23,6 +23,7 @@ LEVELS: Final = {
     EventKind.PROBE_FAILED: logging.INFO,
     EventKind.RESUMED: logging.INFO,
     EventKind.PROTOCOL_VIOLATION: logging.WARNING,
+    EventKind.REUSE_ENDED: logging.WARNING,
     EventKind.CHANNEL_MISSING: logging.WARNING,
     EventKind.LEDGER_FAILED: logging.ERROR,
 }
