@@ -9,6 +9,7 @@ from digitro_async.protocol._attempt import (
 )
 from digitro_async.protocol._classification import (
     ACCEPTED_STATUS,
+    OWN_FAULTS,
     PABX_REASONS,
     Classification,
     Connection,
@@ -43,6 +44,7 @@ __all__ = [
     "COMMANDS",
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
+    "OWN_FAULTS",
     "PABX_REASONS",
     "WIRE_NAMES",
     "AttemptResult",
