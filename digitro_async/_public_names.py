@@ -1,5 +1,6 @@
 """Every public name of the package, in one place; the facade loads it on first use."""
 
+from digitro_async.calls import AnyDestination
 from digitro_async.campaign import Campaign
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config, load_config
@@ -71,6 +72,7 @@ from digitro_async.transport import LeanSessionManager, SessionManager, Transpor
 __all__ = [
     "PABX",
     "AnswerTimeoutError",
+    "AnyDestination",
     "AuthenticationError",
     "CallAccepted",
     "CallResult",

@@ -4,7 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from digitro_async._common.validators import masked_fields
-from digitro_async.calls import NEEDED_FIELDS, OPTIONAL_FIELDS, check_defaults
+from digitro_async.calls import (
+    NEEDED_FIELDS,
+    OPTIONAL_FIELDS,
+    AnyDestination,
+    check_defaults,
+)
 from digitro_async.campaign._campaign_run import CampaignRun
 from digitro_async.campaign._import import import_rows
 from digitro_async.campaign._import_summary import ImportSummary
@@ -163,7 +168,8 @@ class Campaign:
                 **{
                     **self._defaults,
                     **contact.fields,
-                    "destination": contact.destination,
+                    # It came through a door that checked it, or on purpose did not.
+                    "destination": AnyDestination(contact.destination.reveal()),
                 }
             )
         except TypeError:  # of names alone: a million calls go through here

@@ -7,6 +7,7 @@ Only ``strip_punctuation`` takes away what no form has.
 import re
 import unicodedata
 
+from digitro_async._common.number_form import DIALLABLE, MAX_NUMBER
 from digitro_async.contacts._characters import (
     BLANKS,
     code_points,
@@ -21,10 +22,6 @@ from digitro_async.contacts._number_forms import other_form, plain_form
 
 __all__ = ["MAX_NUMBER", "read_number"]
 
-MAX_NUMBER = 32
-"""Longest number, in characters: twice what E.164 allows, for prefixes and codes."""
-
-_DIALLABLE = re.compile(r"[+*#]*[0-9][0-9+*#]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _E_NOTATION = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?( ?[eE] ?[+-]|[eE])[0-9]+")
 _DECIMAL = re.compile(
@@ -42,7 +39,7 @@ def read_number(cell: str, *, strip_punctuation: bool) -> str | Problem:
     if cell.isdigit() and cell.isascii():  # nearly every number
         return cell if len(cell) <= MAX_NUMBER else _LONG
     written = without_text_mark(cell.strip(BLANKS)).strip(BLANKS)
-    if _DIALLABLE.fullmatch(written):
+    if DIALLABLE.fullmatch(written):
         problem = plain_form(written)
         return problem or (_LONG if len(written) > MAX_NUMBER else written)
     return _read_written(written, strip_punctuation=strip_punctuation)
@@ -57,7 +54,7 @@ def _read_written(written: str, *, strip_punctuation: bool) -> str | Problem:
     if problem:
         return problem
     bare = drop_punctuation(seen)
-    if not _DIALLABLE.fullmatch(bare):
+    if not DIALLABLE.fullmatch(bare):
         return _foreign(bare)
     if len(bare) > MAX_NUMBER:
         return _LONG

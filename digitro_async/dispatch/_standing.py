@@ -12,6 +12,7 @@ from digitro_async.dispatch._logger import LOGGER
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._pause_status import (
     PauseStatus,
+    past_pause,
     pause_status,
     throttle_status,
 )
@@ -300,6 +301,8 @@ class Standing:
             address=self._address,
             average_rate=counters.average_rate(now),
             pause=self._pause_status(now),
+            pauses=self.breaker.pauses,
+            last_pause=past_pause(self.breaker, self._address, now),
             latency=median_of(counters.latencies),
             record_seconds=median_of(counters.record_times) or 0.0,
             recording=counters.recording,

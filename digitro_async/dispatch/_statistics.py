@@ -48,6 +48,9 @@ class PABXStatistics:
         average_rate: POSTs begun a second, over the last half minute.
         pause: Why it is paused, in words, and when it is tried again; None where calls
             start.
+        pauses: Pauses that its answers have caused, this one included.
+        last_pause: The last of them, also once it is over: its cause, and the seconds
+            since it began; None where there was none.
         latency: Median of the seconds that the last answers took, None where none
             came.
         record_seconds: Median of the seconds that a ledger took to record that a call
@@ -76,6 +79,8 @@ class PABXStatistics:
     address: str = ""
     average_rate: float = 0.0
     pause: PauseStatus | None = None
+    pauses: int = 0
+    last_pause: PauseStatus | None = None
     latency: float | None = None
     record_seconds: float = 0.0
     recording: int = 0

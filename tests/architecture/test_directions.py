@@ -61,6 +61,7 @@ PURE = [
     "_common.call_class",
     "_common.drafts",
     "_common.lazy_names",
+    "_common.number_form",
     "_common.reason_words",
     "_common.reasons",
     "_common.text",

@@ -32,6 +32,7 @@ def test_exported_names(name: str) -> None:
 def test_public_names() -> None:
     """The package exports the documented names and no others."""
     values = {
+        "AnyDestination",
         "CallAccepted",
         "Campaign",
         "Config",
