@@ -5,8 +5,6 @@ import logging
 import os
 import socket
 import weakref
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from helpers import make_call
@@ -20,7 +18,6 @@ from digitro_async import (
     SessionManager,
 )
 from digitro_async.testing import FakePABX
-from digitro_async.transport import _connector
 
 
 @pytest.fixture(params=[SessionManager, LeanSessionManager])
@@ -34,22 +31,23 @@ def allow(most: int, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the system refuse this client more than so many sockets at once."""
     # A limit of the process would bind the simulator's end of each connection too.
     made: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-    module: Any = _connector
-    original: Callable[[float], Any] = module.abortive_sockets
 
-    def few_sockets(total: float) -> Any:
-        make = original(total)
-
-        def make_socket(address: tuple[Any, ...]) -> socket.socket:
-            if sum(one.fileno() >= 0 for one in made) >= most:
+    class FewSockets(socket.socket):
+        def __init__(
+            self,
+            family: int = -1,
+            kind: int = -1,
+            protocol: int = -1,
+            fileno: int | None = None,
+        ) -> None:
+            is_own = fileno is None  # the simulator's come from accept
+            if is_own and sum(one.fileno() >= 0 for one in made) >= most:
                 raise OSError(number, os.strerror(number))
-            sock: socket.socket = make(address)
-            made.add(sock)
-            return sock
+            super().__init__(family, kind, protocol, fileno)
+            if is_own:
+                made.add(self)
 
-        return make_socket
-
-    monkeypatch.setattr(_connector, "abortive_sockets", few_sockets)
+    monkeypatch.setattr(socket, "socket", FewSockets)
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL])
@@ -61,8 +59,8 @@ async def test_fewer_calls_at_once(
 ) -> None:
     """With few connections all calls are made, no PABX is paused, and it is said."""
     caplog.set_level(logging.WARNING, "digitro_async")
-    allow(10, number, monkeypatch)
     async with FakePABX(latency=0.02) as fake, manager() as sessions:
+        allow(10, number, monkeypatch)
         pabx = fake.settings(max_in_flight=30)
         async with DigitroClient(pabx, sessions=sessions) as client:
             calls = [make_call(one) for one in range(90)]
@@ -79,8 +77,8 @@ async def test_fewer_calls_at_once(
 
 async def test_nothing_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where not one connection can be had, the PABX rests, and the cause is named."""
-    allow(0, errno.EMFILE, monkeypatch)
     async with FakePABX() as fake:
+        allow(0, errno.EMFILE, monkeypatch)
         pabx = fake.settings()
         client = DigitroClient(
             pabx,
