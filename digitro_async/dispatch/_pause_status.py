@@ -9,7 +9,13 @@ from digitro_async.dispatch._breaker import Breaker, BreakerState, PauseCause
 from digitro_async.dispatch._channel import NO_CHANNEL, Channel
 from digitro_async.protocol import MAX_RETRY_AFTER
 
-__all__ = ["PauseStatus", "past_pause", "pause_status", "throttle_status"]
+__all__ = [
+    "THROTTLED",
+    "PauseStatus",
+    "past_pause",
+    "pause_status",
+    "throttle_status",
+]
 
 THROTTLED = "throttled"
 """Code of the rest that a PABX asked for."""

@@ -10,6 +10,7 @@ from digitro_async.protocol._attempt import (
 )
 from digitro_async.protocol._classification import (
     ACCEPTED_STATUS,
+    OWN_FAULTS,
     PABX_REASONS,
     Classification,
     Connection,
@@ -45,6 +46,7 @@ __all__ = [
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
     "MAX_RETRY_AFTER",
+    "OWN_FAULTS",
     "PABX_REASONS",
     "WIRE_NAMES",
     "AttemptResult",

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import logging
 import re
 import shlex
 import tomllib
@@ -28,6 +29,7 @@ from digitro_async import (
     DigitroClient,
     DigitroError,
     DispatchItem,
+    EventKind,
     Limit,
     Outcome,
     PauseSettings,
@@ -48,6 +50,7 @@ from digitro_async.contacts import (
     RejectsFile,
     open_contacts,
 )
+from digitro_async.observe import LEVELS
 from digitro_async.testing import FaultPlan
 
 COMMANDS = [name for name in digitro if not name.startswith("-")]
@@ -136,6 +139,20 @@ def test_limits_table() -> None:
     shown = [ticked(row[0])[0] for row in rows_under("dispatch", "Statistics")]
 
     assert sorted(shown) == sorted(one.value for one in Limit)
+
+
+def test_events_table() -> None:
+    """The table of events has every kind, with the level of its log line."""
+    levels = {
+        name: row[2].partition(",")[0]
+        for row in rows_under("dispatch", "Events")
+        for name in ticked(row[0])
+    }
+
+    assert levels == {
+        kind.value: logging.getLevelName(level) for kind, level in LEVELS.items()
+    }
+    assert [*LEVELS] == [*EventKind]
 
 
 def test_every_command_is_described() -> None:
