@@ -28,9 +28,14 @@ _WAY_OUT = (
 def default_ledger(contacts: Path) -> Path:
     """Return the ledger of a contact file for which none is named.
 
-    The name has the file's whole name in it: ``a.csv`` and ``a.txt`` are two lists.
+    The name has the file's whole name in it: ``a.csv`` and ``a.txt`` are two lists. A
+    link to a list is the same list, unless a ledger stands beside the link.
     """
-    return contacts.with_name(f"{contacts.name}.ledger.db")
+    beside = contacts.with_name(f"{contacts.name}.ledger.db")
+    if not contacts.is_symlink() or beside.exists():
+        return beside
+    real = contacts.resolve()
+    return real.with_name(f"{real.name}.ledger.db")
 
 
 @attrs.frozen
@@ -97,6 +102,10 @@ class ChosenLedger:
         raise LedgerError(f"{problem}; or {_WAY_OUT}", reason=reason)
 
 
+def _is_same(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve()
+
+
 def choose_ledger(
     contacts: Path | None, ledger: Path | None, *, no_ledger: bool
 ) -> ChosenLedger:
@@ -113,6 +122,12 @@ def choose_ledger(
             raise ConfigurationError("name a contact file, or a --ledger to continue")
         return ChosenLedger(ledger)
     default = default_ledger(contacts)
+    real = default_ledger(contacts.resolve())
+    if ledger is None and real.exists() and not _is_same(default, real):
+        raise ConfigurationError(
+            f"{default} and {real} both remember who was called, for {contacts.name} "
+            "is a link: name one of them with --ledger"
+        )
     if ledger is None and not no_ledger:
         return ChosenLedger(default, is_default=True)
     is_new = ledger is None or not ledger.exists()

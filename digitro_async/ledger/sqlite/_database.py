@@ -117,7 +117,8 @@ class LedgerDatabase:
         self._lock = OwnerLock(self.path)
         self._lock.acquire()
         mark = None if self._opening.accept_loss else self._lock.read()
-        check_there(self.path, mark)
+        if not self._opening.accept_loss:
+            check_there(self.path, mark)
         create_private(self.path)
         self._own_file()
         connection = self._connect(mark)

@@ -380,5 +380,5 @@ class SQLiteLedger:
         return await asyncio.to_thread(self._look, query)
 
     def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        with SQLiteLedgerReader(self._file.path) as reader:
+        with SQLiteLedgerReader(self._file.path, is_owner=True) as reader:
             return reader.ask(query)

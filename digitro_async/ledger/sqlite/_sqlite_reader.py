@@ -40,6 +40,7 @@ class SQLiteLedgerReader:
     Args:
         path: The file.
         accept_loss: Whether it is read though a part of its record is missing.
+        is_owner: Whether its owner reads, who knows by which name it is open.
 
     Raises:
         LedgerError: On entering, if it is not a ledger that can be read, or one that
@@ -47,7 +48,10 @@ class SQLiteLedgerReader:
         SchemaMismatchError: On entering, if another version made it.
     """
 
-    def __init__(self, path: Path, *, accept_loss: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, accept_loss: bool = False, is_owner: bool = False
+    ) -> None:
+        self._is_owner = is_owner
         self._path = path
         self._name = printable(path.name)
         self._accept_loss = accept_loss
@@ -62,7 +66,8 @@ class SQLiteLedgerReader:
                 reason="no_ledger",
             )
         self._path = self._path.resolve()
-        check_names(self._path)
+        if not self._is_owner:
+            check_names(self._path)
         # Read first: the ledger itself is never behind it.
         mark = read_mark(self._path)
         self._closed = False
