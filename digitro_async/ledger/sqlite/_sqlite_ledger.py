@@ -194,7 +194,9 @@ class SQLiteLedger:
         """Record that a list is being put in. See ``Ledger``."""
         source = content_hash(self._file.key, size, digest)
         return await self._call(
-            lambda c: self._imports.begin(c, file, size, source, now)
+            lambda c: self._imports.begin(
+                c, file, size, source, now, key=self._file.key
+            )
         )
 
     async def end_import(
