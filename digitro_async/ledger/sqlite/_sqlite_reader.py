@@ -60,11 +60,7 @@ class SQLiteLedgerReader:
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
-        if not self._path.is_file():
-            raise LedgerError(
-                f"there is no {self._name}: name a ledger that was dialled",
-                reason="no_ledger",
-            )
+        self._check_there()
         self._path = self._path.resolve()
         if not self._is_owner:
             check_names(self._path)
@@ -139,6 +135,17 @@ class SQLiteLedgerReader:
         if self._connection is None:
             self._connection = connect_to_read(self._path)
         return self._connection
+
+    def _check_there(self) -> None:
+        problem = f"there is no {self._name}: name a ledger that was dialled"
+        reason = "no_ledger"
+        try:
+            if self._path.is_file():
+                return
+        except OSError as error:
+            problem = f"{self._name} can't be read: {error.strerror}"
+            reason = "unreadable"
+        raise LedgerError(problem, reason=reason)
 
     def _hold(self) -> None:
         try:
