@@ -1,15 +1,12 @@
 """The command tree. A command's own module is loaded when the command is run."""
 
 import errno
-import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from digitro_async._common.text import printable
 from digitro_async.cli._exit import Exit, exit_after_output
 from digitro_async.cli._interrupts import finish_first, hearing, raise_once
 from digitro_async.cli._output import (
@@ -111,16 +108,8 @@ def _run(tokens: Sequence[str]) -> int:
             take_fault(error, sys.stdout)
             return Exit.DONE
         problem = error.strerror or type(error).__name__
-        name = (
-            printable(Path(os.fsdecode(error.filename)).name) if error.filename else ""
-        )
         if error.errno in _DISK_FAULTS:
-            problem, code = (
-                f"{name or 'a file'} can't be written: {problem}",
-                Exit.PAUSED,
-            )
-        elif name:
-            problem = f"{name} can't be used: {problem}"
+            problem, code = f"a file can't be written: {problem}", Exit.PAUSED
     else:
         return int(ended or Exit.DONE)
     print_error(f"digitro: {problem}")
