@@ -197,7 +197,9 @@ class SQLiteLedger:
         source = content_hash(key, size, digest)
         had = [content_hash(key, *one) for one in beginnings.items()]
         return await self._call(
-            lambda c: self._imports.begin(c, file, size, source, had=had, now=now)
+            lambda c: self._imports.begin(
+                c, file, size, source, had=had, now=now, key=key
+            )
         )
 
     async def end_import(
@@ -383,5 +385,5 @@ class SQLiteLedger:
         return await asyncio.to_thread(self._look, query)
 
     def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        with SQLiteLedgerReader(self._file.path) as reader:
+        with SQLiteLedgerReader(self._file.path, is_owner=True) as reader:
             return reader.ask(query)
