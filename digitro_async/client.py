@@ -45,8 +45,9 @@ class DigitroClient:
             whoever made the transport closes it.
 
     Raises:
-        ConfigurationError: If there is no PABX or two share a name, or both
-            ``sessions`` and ``transport`` are given.
+        ConfigurationError: If there is no PABX or two share a name, both ``sessions``
+            and ``transport`` are given, or the file of a certificate authority can't
+            be used.
     """
 
     def __init__(
@@ -65,6 +66,9 @@ class DigitroClient:
         self._owns_sessions = sessions is None
         used = transport or self._sessions
         self._dispatcher = Dispatcher(pabx, used, retry=retry, pause=pause)
+        if transport is None:
+            for one in self._dispatcher.pabx:
+                self._sessions.load_tls(one)
         self._closed = False
 
     async def __aenter__(self) -> Self:

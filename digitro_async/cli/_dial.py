@@ -58,8 +58,8 @@ def dial(
             called.
         rejects: File for rows that are no contact; by default beside the contacts.
         max_calls: Most contacts that this run calls; the rest stays pending.
-        max_attempts: Attempts over all runs after which a contact is left pending,
-            unless the last one failed because of the PABX.
+        max_attempts: Attempts over all runs after which a contact is left pending; one
+            that failed because of the PABX, or never reached it, does not count.
         encoding: Encoding of the file, where guessing would be wrong.
         strip_punctuation: Take blanks, dashes, dots and the like out of numbers.
         ignore_unknown_columns: Pass over columns with unknown names.
@@ -68,7 +68,7 @@ def dial(
         insist: Doubts about the ledger that are put aside.
     """
     chosen = choose_ledger(contacts, ledger, no_ledger=no_ledger)
-    plan = Plan(allow_duplicates, max_calls, max_attempts, insist)
+    plan = Plan(allow_duplicates, max_calls, max_attempts, insist, config=config)
     _check_options(chosen, plan, dry_run=dry_run)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
@@ -92,8 +92,9 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
     """Dial the pending contacts of a ledger, and read no file."""
     if dry_run:
         raise ConfigurationError("--dry-run reads a contact file; name one")
-    if plan.insist.edited:
-        raise ConfigurationError("--edited is about a contact file; name one")
+    for name in ("edited", "update"):
+        if getattr(plan.insist, name):
+            raise ConfigurationError(f"--{name} is about a contact file; name one")
     if not chosen.exists:
         raise ConfigurationError(
             f"--ledger: {chosen.path} is not there; name a contact file too to make it"
@@ -127,7 +128,7 @@ def _check_options(chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> None:
         ConfigurationError: If there are such options.
     """
     if chosen.path is None:
-        for name in ("partial", "edited", "any_file_system", "accept_loss"):
+        for name in ("partial", "edited", "update", "any_file_system", "accept_loss"):
             if getattr(plan.insist, name):
                 option = name.replace("_", "-")
                 raise ConfigurationError(

@@ -1,13 +1,16 @@
 """Dials a list through its ledger, so that the list survives any end of the process."""
 
+import contextlib
+
 from digitro_async.campaign import Campaign, CampaignRun
 from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course, Exit, exit_after_dial
 from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._ledger_view import print_counts
+from digitro_async.cli._next_steps import next_steps
 from digitro_async.cli._open_client import open_client
-from digitro_async.cli._output import print_error
+from digitro_async.cli._output import print_error, print_line
 from digitro_async.cli._take_results import take_results
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
@@ -48,7 +51,7 @@ async def dial_list(
         code = await _run(
             campaign, client, ledger, counts, plan=plan, course=course, is_whole=whole
         )
-        chosen.say_where_results_are()
+        await _say_next_steps(ledger, chosen, plan)
         return code
 
 
@@ -82,9 +85,7 @@ async def _run(
         pending = min(pending, plan.max_calls)
     counts.restart()
     run = campaign.run(max_calls=plan.max_calls)
-    code = await take_results(
-        client, run, counts, course, left=lambda: pending - counts.settled
-    )
+    code = await take_results(client, run, counts, course, total=pending)
     _say_unrecorded(run)
     try:
         states = await ledger.counts()
@@ -103,6 +104,17 @@ async def _run(
     # It was whole when the run began, and calls were made since.
     print_error(f"digitro: {problem}")
     return Exit.PAUSED if code is None else code
+
+
+async def _say_next_steps(ledger: Ledger, chosen: ChosenLedger, plan: Plan) -> None:
+    """Print the commands to go on with, where the ledger outlives the process."""
+    if chosen.path is None or plan.config is None:
+        return
+    with contextlib.suppress(LedgerError):  # what it can't tell was said before
+        states = await ledger.counts()
+        exhausted = await ledger.count_exhausted(plan.max_attempts)
+        for line in next_steps(chosen.path, plan.config, states, exhausted):
+            print_line(line)
 
 
 def _say_unrecorded(run: CampaignRun) -> None:

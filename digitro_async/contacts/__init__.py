@@ -1,6 +1,7 @@
 """Contact files in, rejected rows out; values only, no PABX is known here."""
 
 from digitro_async.contacts._charset import ENCODINGS
+from digitro_async.contacts._cleaning import CleanedNumber, CleaningCounts
 from digitro_async.contacts._contact_file import ContactFile, open_contacts
 from digitro_async.contacts._contact_row import ContactRow, RejectCode, RejectedRow
 from digitro_async.contacts._continued_rejects import ContinuedRejects
@@ -8,6 +9,8 @@ from digitro_async.contacts._rejects_file import RejectsFile
 
 __all__ = [
     "ENCODINGS",
+    "CleanedNumber",
+    "CleaningCounts",
     "ContactFile",
     "ContactRow",
     "ContinuedRejects",

@@ -10,6 +10,7 @@ from typing import BinaryIO, Self
 
 from digitro_async._common.validators import masked_fields
 from digitro_async.contacts._charset import choose_encoding
+from digitro_async.contacts._cleaning import CleanedNumber, CleaningCounts
 from digitro_async.contacts._columns import read_header
 from digitro_async.contacts._contact_row import (
     ContactRow,
@@ -93,6 +94,16 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         """Bytes taken from the file so far, a buffer ahead of the rows."""
         return self.total_bytes if self._bytes.closed else self._bytes.tell()
 
+    @property
+    def samples(self) -> tuple[CleanedNumber, ...]:
+        """The first numbers that are not dialled as their cells are written."""
+        return tuple(self._rows.cleaning.samples)
+
+    @property
+    def cleaned(self) -> CleaningCounts:
+        """Counts of what was taken away from cells so far, by kind."""
+        return self._rows.cleaning.counts
+
     def __enter__(self) -> Self:
         return self
 
@@ -144,6 +155,8 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         if record is BLANK:
             return None
         row = record.problem or self._rows.read(record)
+        if row is None:
+            return None
         self.read += 1
         if isinstance(row, ContactRow):
             return row

@@ -39,12 +39,16 @@ class CSVRecord(NamedTuple):
         last: Number of its last line.
         cells: Its cells.
         problem: The reason why it has no cells.
+        may_be_marked: Whether a cell may begin with a spreadsheet's sign for text.
+        open_end: Whether its last line is the last of the file, and has no end.
     """
 
     line: int
     last: int
     cells: list[str]
     problem: Problem | None = None
+    may_be_marked: bool = True
+    open_end: bool = False
 
 
 BLANK = CSVRecord(0, 0, [])
@@ -83,7 +87,8 @@ def read_records(
         elif problem := text_problem(body):
             yield CSVRecord(number, number, [], problem)
         else:
-            yield CSVRecord(number, number, body.split(delimiter))
+            cells = body.split(delimiter)
+            yield CSVRecord(number, number, cells, None, "'" in body)
 
 
 def text_problem(text: str) -> Problem | None:
@@ -156,7 +161,8 @@ def _quoted_record(
     problem_or_none = text_problem("".join((text, *more)))
     if any(map(is_whole_row, more)):
         problem_or_none = _SWALLOWED
-    return CSVRecord(number, number + len(more), cells, problem_or_none)
+    marks = any("'" in line or '="' in line for line in (text, *more))
+    return CSVRecord(number, number + len(more), cells, problem_or_none, marks)
 
 
 def _is_blank(text: str | None) -> bool:

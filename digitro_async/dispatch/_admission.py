@@ -7,11 +7,12 @@ first served, and keeps one timer for all of them.
 import asyncio
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from digitro_async.dispatch._breaker import BreakerState
 from digitro_async.dispatch._live_clock import live_time
 from digitro_async.dispatch._pacing import Pacer, Together
+from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._standing import Standing
 from digitro_async.dispatch._statistics import PABXStatistics
 from digitro_async.dispatch._waiters import Waiter, Waiting
@@ -46,17 +47,34 @@ class Ticket:
         admission: The admission that gave it.
         is_probe: Whether the call is the one that shows whether a pause may end.
         started: When the call started.
+        recorded: When its intent was recorded; as long as none is, when it started.
         channel_id: The event channel that the call is sent over.
     """
 
-    __slots__ = ("admission", "channel_id", "is_probe", "started")
+    __slots__ = ("admission", "channel_id", "is_probe", "recorded", "started")
 
     def __init__(self, admission: "Admission", now: float) -> None:
         standing = admission.standing
         self.admission = admission
-        self.started = now
+        self.started = self.recorded = now
         self.channel_id = standing.channel.id
         self.is_probe = standing.start(now)
+
+    async def record_intent(self, recorder: Recorder, key: Hashable) -> None:
+        """Return once it is recorded that the call is about to be sent.
+
+        Args:
+            recorder: The recorder.
+            key: The key by which the call's owner knows it.
+        """
+        counters = self.admission.standing.counters
+        counters.recording += 1
+        try:
+            await recorder.record_intent(key, self.admission.pabx.name)
+        finally:
+            counters.recording -= 1
+        self.recorded = live_time()
+        counters.record_times.append(self.recorded - self.started)
 
     def release(self, result: AttemptResult, now: float) -> None:
         """Give the turn back with the result of its attempt."""
@@ -66,6 +84,7 @@ class Ticket:
             now,
             probe=self.is_probe,
             started=self.started,
+            recorded=self.recorded,
             channel_id=self.channel_id,
         )
         admission.admit_next()
@@ -185,7 +204,9 @@ class Admission:
         finally:
             if limit is not None:
                 limit.cancel()
-        ticket.started = live_time()  # its task ran some time after its turn came
+        ticket.started = ticket.recorded = (
+            live_time()
+        )  # its task ran some time after its turn came
         return ticket
 
     def admit_next(self) -> None:
@@ -221,7 +242,9 @@ class Admission:
 
     def snapshot(self, now: float) -> PABXStatistics:
         """Return the statistics of the PABX."""
-        return self.standing.snapshot(now, self._waiters.count)
+        return self.standing.snapshot(
+            now, self._waiters.count, is_draining=self._draining
+        )
 
     def refusal_of(
         self, *, wait_while_paused: bool

@@ -252,7 +252,7 @@ class CallRun:
         self.sent_at, self.started = time.time(), ticket.started
         if self._recorder is not None:
             try:
-                await self._recorder.record_intent(self._key, pabx.name)
+                await ticket.record_intent(self._recorder, self._key)
             except BaseException:  # nothing is sent that is not recorded
                 self.phase = _WAITING
                 ticket.cancel(self.clock(), sent=False)

@@ -70,6 +70,11 @@ class CallSource:
         except _MISTAKABLE as error:
             raise _source_error(error) from error
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether it was asked for a call and gave none yet."""
+        return self._reading.locked()
+
     def close(self, fault: BaseException | None = None) -> None:
         """Read no more; the first fault is kept."""
         self.is_closed = True

@@ -89,6 +89,11 @@ class DispatchResults:
         """Whether the source was read to its end."""
         return self._source.exhausted
 
+    @property
+    def waits_for_source(self) -> bool:
+        """Whether the source was asked for a call and gave none yet."""
+        return self._source.is_waited_for
+
     def drain(self) -> None:
         """Start no further call; calls on the wire finish.
 

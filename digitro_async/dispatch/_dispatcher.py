@@ -196,5 +196,6 @@ class Dispatcher:
         now = live_time()
         admissions = self._router.admissions.items()
         return Statistics(
-            {name: admission.snapshot(now) for name, admission in admissions}
+            {name: admission.snapshot(now) for name, admission in admissions},
+            waits_for_source=self._services.in_flight.waits_for_source,
         )

@@ -10,6 +10,11 @@ __all__ = ["InFlight"]
 class _Stream(Protocol):
     """A reader of a source of calls."""
 
+    @property
+    def waits_for_source(self) -> bool:
+        """Whether it waits for the source to give the next call."""
+        ...
+
     def end(self) -> None:
         """Read no further call."""
         ...
@@ -30,6 +35,11 @@ class InFlight:
         self._is_draining = False
         self._idle: asyncio.Event | None = None
         self._streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
+
+    @property
+    def waits_for_source(self) -> bool:
+        """Whether a stream waits for its source to give the next call."""
+        return any(stream.waits_for_source for stream in list(self._streams))
 
     def leave(self) -> None:
         """Count one call less."""

@@ -4,10 +4,16 @@ import math
 import random
 from collections.abc import Callable, Iterable
 
+from digitro_async._common.base_url import address_of
 from digitro_async.dispatch._breaker import Breaker, BreakerState
 from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND, NO_CHANNEL, Channel
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._pacing import Pacer, Together
+from digitro_async.dispatch._pause_status import (
+    PauseStatus,
+    pause_status,
+    throttle_status,
+)
 from digitro_async.dispatch._repeated_ids import RepeatedIds
 from digitro_async.dispatch._retry import RetryQuota
 from digitro_async.dispatch._shared_caps import (
@@ -15,7 +21,7 @@ from digitro_async.dispatch._shared_caps import (
     make_pacer,
     reserve_slots,
 )
-from digitro_async.dispatch._statistics import Counters, PABXStatistics
+from digitro_async.dispatch._statistics import Counters, PABXStatistics, median_of
 from digitro_async.dispatch._throttle import Throttle
 from digitro_async.errors import (
     ChannelNotFoundError,
@@ -55,6 +61,7 @@ class Standing:
     """
 
     __slots__ = (
+        "_address",
         "_chance",
         "_max_in_flight",
         "breaker",
@@ -85,6 +92,7 @@ class Standing:
         self.doubts = Doubts(pabx.name, self.counters)
         self.pacer = pacer or make_pacer([pabx], pause.first_pause)
         self.is_repeated = RepeatedIds().is_repeated
+        self._address = address_of(pabx.base_url)
         self._chance = chance
         self._max_in_flight = pabx.max_in_flight
 
@@ -133,6 +141,7 @@ class Standing:
         *,
         probe: bool,
         started: float,
+        recorded: float,
         channel_id: int | None,
     ) -> None:
         """Take the result of an attempt into account.
@@ -142,9 +151,14 @@ class Standing:
             now: The time.
             probe: Whether the attempt was a probe.
             started: When it started.
+            recorded: When its intent was recorded; when it started without a ledger.
             channel_id: The channel that it was sent over.
         """
-        self.counters.in_flight -= 1
+        counters = self.counters
+        counters.in_flight -= 1
+        if result.accepted is not None or result.status is not None:
+            counters.latencies.append(now - recorded)
+            counters.heard_at = now
         if self.pacer is not None:
             finish_attempt(self.pacer, result, now, started)
         if result.accepted is not None and not probe:
@@ -157,14 +171,14 @@ class Standing:
             self.throttle.record(result.retry_after, now, self._chance())
         elif result.accepted is not None:
             self.throttle.run = 0
-        self.counters.alarms += classification.protocol_violation
+        counters.alarms += classification.protocol_violation
         if (
             classification.error is ChannelNotFoundError
             and channel_id != self.channel.id
             and not probe
         ):
             return  # that a channel is gone says nothing of the one that came after
-        self.breaker.record(classification, now, probe=probe)
+        self.breaker.record(classification, now, probe=probe, status=result.status)
 
     def record_cut_off(
         self, now: float, *, sent: bool, probe: bool, started: float
@@ -230,12 +244,15 @@ class Standing:
             error.retry_after = self._seconds_left(now)
         return error
 
-    def snapshot(self, now: float, waiting: int) -> PABXStatistics:
+    def snapshot(
+        self, now: float, waiting: int, *, is_draining: bool = False
+    ) -> PABXStatistics:
         """Return its statistics.
 
         Args:
             now: The time.
             waiting: Calls that wait for their turn.
+            is_draining: Whether no further call is started.
         """
         counters = self.counters
         throttled = self.throttle.until > now
@@ -250,7 +267,27 @@ class Standing:
             resumes_in=self._seconds_left(now) if self.is_paused or throttled else None,
             alarms=counters.alarms,
             doubtful=counters.doubtful,
+            address=self._address,
+            average_rate=counters.average_rate(now),
+            pause=self._pause_status(now),
+            latency=median_of(counters.latencies),
+            record_seconds=median_of(counters.record_times) or 0.0,
+            recording=counters.recording,
+            silent_for=counters.silent_for(now),
+            max_in_flight=self._max_in_flight,
+            cap=self.pabx.rate,
+            lost_slots=0 if self.pacer is None else self.pacer.lost_slots,
+            is_draining=is_draining,
         )
+
+    def _pause_status(self, now: float) -> PauseStatus | None:
+        address, left = self._address, self._seconds_left(now)
+        status = pause_status(self.breaker, self.channel, address, left, now)
+        throttle = self.throttle
+        if status is None and throttle.until > now:
+            left = throttle.until - now
+            return throttle_status(address, left, throttle.run, throttle.asked)
+        return status
 
     def _why_paused(self) -> str:
         return self.breaker.reason or (NO_CHANNEL if self.channel.id is None else "")

@@ -24,6 +24,7 @@ from digitro_async.protocol._commands import (
     WireField,
     command_of,
 )
+from digitro_async.protocol._connect_cause import CAUSES, ConnectCause, cause_text
 from digitro_async.protocol._decoding import (
     MAX_ANSWER_BYTES,
     MAX_ANSWER_DEPTH,
@@ -38,6 +39,7 @@ from digitro_async.protocol._request import Request, build_headers, build_reques
 
 __all__ = [
     "ACCEPTED_STATUS",
+    "CAUSES",
     "COMMANDS",
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
@@ -46,6 +48,7 @@ __all__ = [
     "AttemptResult",
     "Classification",
     "Command",
+    "ConnectCause",
     "Connection",
     "Evidence",
     "Failure",
@@ -56,6 +59,7 @@ __all__ = [
     "build_headers",
     "build_request",
     "call_ids_in",
+    "cause_text",
     "classify",
     "classify_evidence",
     "command_of",

@@ -40,6 +40,9 @@ class CheckedConnector(aiohttp.TCPConnector):
 
     Args:
         options: Options of ``aiohttp.TCPConnector``.
+
+    Attributes:
+        tried: The IP addresses to which connections were tried last, in order.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -48,6 +51,7 @@ class CheckedConnector(aiohttp.TCPConnector):
         self._state = PoolState()
         self._factory = partial(TrackedProtocol, self._loop, self._state)  # type: ignore[assignment]  # takes no more arguments
         self._made: ResponseHandler | None = None
+        self.tried: dict[str, None] = {}
 
     def serve(self, rate: RateLimit | None, rest: float | None) -> None:
         """Set the rest of connections for one more PABX at this host.
@@ -143,6 +147,7 @@ class CheckedConnector(aiohttp.TCPConnector):
         traces: "list[Trace]",
         timeout: aiohttp.ClientTimeout,
     ) -> ResponseHandler:
+        self.tried.clear()
         made = self._made = await super()._create_connection(req, traces, timeout)
         watched: Any = made
         watched.poll_readable = _watch(made.transport)
@@ -222,4 +227,12 @@ def make_connector(pool: PoolSettings, total: float, tls: Any) -> CheckedConnect
         else {"force_close": True}
     )
     limit, sockets = pool.max_connections or 0, abortive_sockets(total)
-    return CheckedConnector(limit=limit, ssl=tls, socket_factory=sockets, **how)
+
+    def make_socket(address: tuple[Any, ...]) -> Any:
+        connector.tried[str(address[4][0])] = None
+        return sockets(address)
+
+    connector = CheckedConnector(
+        limit=limit, ssl=tls, socket_factory=make_socket, **how
+    )
+    return connector

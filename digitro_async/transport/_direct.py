@@ -19,7 +19,7 @@ from digitro_async.models import PABX
 from digitro_async.protocol import Evidence, Request
 from digitro_async.transport._endpoint import Endpoint, PerPath
 from digitro_async.transport._exchange import Response
-from digitro_async.transport._prepared_request import Answer, request_builder, send
+from digitro_async.transport._prepared_request import Answer, send
 from digitro_async.transport._sessions import SessionManager
 
 __all__ = ["LeanSessionManager"]
@@ -69,8 +69,11 @@ class LeanSessionManager(SessionManager):
             urls,
             endpoint.deadlines,
             endpoint.is_plain,
+            endpoint.builders,
+            endpoint.connector,
+            endpoint.address,
             request,
-            PerPath(lambda path: request_builder(pabx, urls[path])),
+            PerPath(lambda path: endpoint.builders(urls[path])),
             Answer.like(request),
             phases,
             phases.sock_read,

@@ -9,11 +9,18 @@ import attrs
 from yarl import URL
 
 from digitro_async.models import PABX
-from digitro_async.protocol import build_headers
+from digitro_async.protocol import ConnectCause, build_headers
 from digitro_async.settings import TimeoutSettings
+from digitro_async.transport._connector import CheckedConnector
 from digitro_async.transport._deadlines import Deadlines
 from digitro_async.transport._evidence import make_pool_trace
-from digitro_async.transport._prepared_request import is_supported, request_class
+from digitro_async.transport._failures import cause_of
+from digitro_async.transport._prepared_request import (
+    Composer,
+    is_supported,
+    request_builders,
+    request_class,
+)
 
 __all__ = ["Endpoint", "PerPath", "open_endpoint"]
 
@@ -58,15 +65,29 @@ class Endpoint:
         urls: URL of the requests for each path.
         deadlines: Deadlines of the attempts.
         is_plain: Whether the requests differ in nothing but path and content.
+        builders: Returns the request builder for a URL.
+        connector: The pool of connections.
+        address: Host and port of the PABX.
     """
 
     session: aiohttp.ClientSession
     urls: PerPath[URL]
     deadlines: Deadlines
     is_plain: bool
+    builders: Callable[[URL], Composer]
+    connector: CheckedConnector
+    address: str
+
+    def cause_of(self, error: BaseException | None) -> ConnectCause:
+        """Return all that is known of a connection that could not be made.
+
+        Args:
+            error: The exception, None where time ran out.
+        """
+        return cause_of(error, self.address, tuple(self.connector.tried))
 
 
-def open_endpoint(pabx: PABX, connector: aiohttp.TCPConnector) -> Endpoint:
+def open_endpoint(pabx: PABX, connector: CheckedConnector) -> Endpoint:
     """Return the endpoint of a PABX. Needs a running loop.
 
     Args:
@@ -74,22 +95,29 @@ def open_endpoint(pabx: PABX, connector: aiohttp.TCPConnector) -> Endpoint:
         connector: The pool of connections; whoever made the pool closes it.
     """
     traces = [make_pool_trace()] if pabx.pool.max_connections else []
+    headers = build_headers(pabx)
+    builders = request_builders(headers, reuse=pabx.pool.reuse)
     session = aiohttp.ClientSession(
         connector=connector,
         connector_owner=False,
-        headers=build_headers(pabx),
+        headers=headers,
         timeout=_client_timeout(pabx.timeouts),
         cookie_jar=_NoCookies(),
         trust_env=False,
         auto_decompress=False,
         raise_for_status=False,
         trace_configs=traces,
-        request_class=request_class(pabx, own_traces=len(traces)),
+        request_class=request_class(
+            builders, own_headers=len(headers), own_traces=len(traces)
+        ),
     )
     is_plain = is_supported() and not traces
     base_url = pabx.base_url
     urls = PerPath(lambda path: URL(base_url + path, encoded=True))
-    return Endpoint(session, urls, Deadlines(pabx.timeouts.total), is_plain)
+    deadlines = Deadlines(pabx.timeouts.total)
+    root = URL(base_url, encoded=True)
+    address = f"{root.host_subcomponent}:{root.port}"
+    return Endpoint(session, urls, deadlines, is_plain, builders, connector, address)
 
 
 class _NoCookies(aiohttp.DummyCookieJar):

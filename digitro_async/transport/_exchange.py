@@ -10,6 +10,7 @@ from digitro_async.privacy import Personal
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     MAX_ANSWER_BYTES,
+    ConnectCause,
     Evidence,
     Failure,
     Observation,
@@ -57,6 +58,7 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     response: Response | None = None
     answer = b""
     failure: Failure | None = None
+    cause: ConnectCause | None = None
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - for the type checker
     cancelling = task.cancelling()
@@ -72,9 +74,7 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
             if len(answer) > MAX_ANSWER_BYTES:
                 failure = Failure.OVERSIZED
         except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
-            failure = failure_of(
-                error, waiting_for_pool=evidence.waiting_for_connection
-            )
+            failure, cause = _explain(error, endpoint, evidence)
     except BaseException:
         if response is not None:
             response.close()
@@ -83,11 +83,12 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
         failure = (
             Failure.POOL_TIMEOUT if evidence.waiting_for_connection else Failure.TIMEOUT
         )
+        cause = None if evidence.request_started else endpoint.cause_of(None)
     else:
         if endpoint.deadlines.stop(task):
             task.uncancel()
     if response is None:
-        return Observation(evidence.request_started, failure=failure)
+        return Observation(evidence.request_started, failure=failure, cause=cause)
     status = response.status
     if status == ACCEPTED_STATUS and failure is None and evidence.request_started:
         return Observation(evidence.request_started, status, answer)
@@ -95,6 +96,20 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     asked = response.headers.get("Retry-After")
     wait = None if asked is None else Personal(asked)
     return Observation(evidence.request_started, status, answer, failure, wait)
+
+
+def _explain(
+    error: Exception, endpoint: Any, evidence: Evidence
+) -> tuple[Failure, ConnectCause | None]:
+    """Return the failure, and what is known where no connection could be made."""
+    was_sent = evidence.request_started
+    failure = failure_of(
+        error,
+        waiting_for_pool=evidence.waiting_for_connection,
+        was_sent=was_sent,
+        heard=getattr(evidence.connection, "heard", b""),
+    )
+    return failure, None if was_sent else endpoint.cause_of(error)
 
 
 async def _read_answer(content: aiohttp.StreamReader) -> bytes:

@@ -10,18 +10,24 @@ aiohttp's own class is used where a call differs from the others (because a tool
 the session) and with releases of aiohttp that are not supported.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import aiohttp
 from yarl import URL
 
-from digitro_async.models import PABX
-from digitro_async.protocol import Evidence, build_headers
+from digitro_async.protocol import Evidence
 from digitro_async.transport._evidence import EvidencePayload
 from digitro_async.transport._interim import READ, is_interim
 
-__all__ = ["Answer", "is_supported", "request_builder", "request_class", "send"]
+__all__ = [
+    "Answer",
+    "Composer",
+    "is_supported",
+    "request_builders",
+    "request_class",
+    "send",
+]
 
 SUPPORTED_AIOHTTP: Final = "3.14."
 """The first part of the version of every supported release of aiohttp."""
@@ -37,17 +43,19 @@ def is_supported() -> bool:
     return aiohttp.__version__.startswith(SUPPORTED_AIOHTTP)
 
 
-def request_class(pabx: PABX, *, own_traces: int = 0) -> Any:
+def request_class(
+    builders: Callable[[URL], Composer], *, own_headers: int, own_traces: int = 0
+) -> Any:
     """Return the class or the function that makes the requests of a session.
 
     Args:
-        pabx: The PABX.
+        builders: Returns the request builder for a URL.
+        own_headers: Number of headers that this library gave the session.
         own_traces: Number of trace configs that this library gave the session; all are
             about connections.
     """
     if not is_supported():
         return aiohttp.ClientRequest
-    own_headers = len(build_headers(pabx))
     prepared: dict[URL, type[_PreparedRequest]] = {}
     # The URL of the last request and its class, nearly always those of the next one: to
     # look a URL up takes long (0.13 us).
@@ -85,21 +93,33 @@ def request_class(pabx: PABX, *, own_traces: int = 0) -> Any:
             return own
         if len(prepared) >= MOST_PREPARED:
             prepared.clear()
-        prepared[url] = _prepare(own, request_builder(pabx, url))
+        prepared[url] = _prepare(own, builders(url))
         return prepared[url](data)
 
     return make_request
 
 
-def request_builder(pabx: PABX, url: URL) -> Composer:
-    """Return the function that makes a whole request (RFC 9112) of a content."""
+def request_builders(
+    headers: Mapping[str, str], *, reuse: bool
+) -> Callable[[URL], Composer]:
+    """Return the function that returns the request builder for a URL.
+
+    Args:
+        headers: The headers of every request.
+        reuse: Whether the connection may serve another request afterwards.
+    """
     # The head holds the api key: no tool shows the values inside a function.
-    lines = [f"POST {url.raw_path_qs} HTTP/1.1", f"Host: {url.host_port_subcomponent}"]
-    lines += [f"{name}: {value}" for name, value in build_headers(pabx).items()]
-    if not pabx.pool.reuse:
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    if not reuse:
         lines += ["Connection: close"]
-    head = "\r\n".join([*lines, "Content-Length: "]).encode("ascii")
-    return lambda body: b"%b%d\r\n\r\n%b" % (head, len(body), body)
+    common = "\r\n".join([*lines, "Content-Length: "])
+
+    def builder_for(url: URL) -> Composer:
+        where = f"POST {url.raw_path_qs} HTTP/1.1\r\nHost: {url.host_port_subcomponent}"
+        head = f"{where}\r\n{common}".encode("ascii")
+        return lambda body: b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+    return builder_for
 
 
 def send(protocol: Any, request: bytes, evidence: Evidence) -> None:

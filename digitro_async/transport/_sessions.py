@@ -8,10 +8,10 @@ from typing import Any, Final, Self
 import aiohttp
 from yarl import URL
 
-from digitro_async.errors import ClientClosedError, WrongLoopError
+from digitro_async.errors import ClientClosedError, ConfigurationError, WrongLoopError
 from digitro_async.models import PABX
 from digitro_async.protocol import Evidence, Observation, Request
-from digitro_async.transport._abortive_sockets import tls_of
+from digitro_async.settings import TLSSettings
 from digitro_async.transport._connector import (
     CheckedConnector,
     make_connector,
@@ -19,6 +19,7 @@ from digitro_async.transport._connector import (
 from digitro_async.transport._endpoint import Endpoint, open_endpoint
 from digitro_async.transport._evidence import EvidencePayload
 from digitro_async.transport._exchange import Response, exchange_once
+from digitro_async.transport._tls import tls_of
 
 __all__ = ["SessionManager"]
 
@@ -45,6 +46,7 @@ class SessionManager:
     def __init__(self) -> None:
         self._connectors: dict[Hashable, CheckedConnector] = {}
         self._endpoints: dict[PABX, Endpoint] = {}
+        self._tls: dict[TLSSettings, Any] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -142,10 +144,31 @@ class SessionManager:
         origin = URL(pabx.base_url, encoded=True).origin()
         key = (origin, pabx.pool, pabx.timeouts.total, pabx.tls)
         if key not in self._connectors:
-            tls = tls_of(pabx.tls)
-            total = pabx.timeouts.total
+            tls, total = self._tls_of(pabx), pabx.timeouts.total
             self._connectors[key] = make_connector(pabx.pool, total, tls)
         return self._connectors[key]
+
+    def load_tls(self, pabx: PABX) -> None:
+        """Read the file of the certificate authority of a PABX, if it has one.
+
+        A client does so when it is made: a file that can't be used ends no call.
+
+        Raises:
+            ConfigurationError: If the file can't be used, or TLS is not.
+        """
+        self._tls_of(pabx)
+
+    def _tls_of(self, pabx: PABX) -> Any:
+        if not pabx.base_url.startswith("https:"):
+            if pabx.tls != TLSSettings():
+                raise ConfigurationError(
+                    f"PABX {pabx.name} has tls settings, which need a base_url that "
+                    "begins with https://"
+                )
+            return True  # it is not used
+        if pabx.tls not in self._tls:
+            self._tls[pabx.tls] = tls_of(pabx.tls)
+        return self._tls[pabx.tls]
 
     def check_usable(self) -> None:
         """Check that the manager is open and belongs to the running loop.

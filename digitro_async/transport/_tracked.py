@@ -80,6 +80,7 @@ class TrackedProtocol(BoundedProtocol):
         is_retired: Whether it serves no further call.
         was_used: Whether an attempt is or was on it.
         poll_readable: Function that tells, within a number of ms, if it can be read.
+        heard: The bytes that came last.
     """
 
     # Slots, because Python looks up names slowly in an instance's dictionary of more
@@ -89,10 +90,10 @@ class TrackedProtocol(BoundedProtocol):
         "_gone",
         "_is_distrusted",
         "_is_gone",
-        "_last",
         "_served",
         "_since",
         "_state",
+        "heard",
         "is_idle",
         "is_retired",
         "poll_readable",
@@ -106,7 +107,7 @@ class TrackedProtocol(BoundedProtocol):
         self.poll_readable: Any = None
         self._state = state
         self._served: deque[Evidence] = deque(maxlen=REMEMBERED)
-        self._last = b""  # the bytes that came last
+        self.heard = b""
         self._since = 0.0  # when an attempt began on it, or it was given back
         self._is_distrusted = False
         self._closing: asyncio.TimerHandle | None = None
@@ -185,7 +186,7 @@ class TrackedProtocol(BoundedProtocol):
         if self.is_idle and data:  # aiohttp passes b"" to parse what it kept
             self._take_unasked(data)
             return
-        self._last = data
+        self.heard = data
         if len(data) <= PIECE:
             FEED(self, data)  # nearly always; saves a step
         else:
@@ -234,7 +235,7 @@ class TrackedProtocol(BoundedProtocol):
 
         The bytes that came with it then hold no other call id.
         """
-        return len(call_ids_in(self._last)) <= 1
+        return len(call_ids_in(self.heard)) <= 1
 
     def _watch(self) -> None:
         if self._closing is None:

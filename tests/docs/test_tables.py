@@ -28,6 +28,7 @@ from digitro_async import (
     DigitroClient,
     DigitroError,
     DispatchItem,
+    Limit,
     Outcome,
     PauseSettings,
     RateLimit,
@@ -121,6 +122,13 @@ def test_pauses_table() -> None:
     assert f"`max_retry_after` ({retry.max_retry_after:.0f} s)" in shown["throttled"]
     assert f"`base_delay` ({retry.base_delay} s)" in shown["throttled"]
     assert f"`max_delay` ({retry.max_delay:.0f} s)" in shown["throttled"]
+
+
+def test_limits_table() -> None:
+    """The table of limits names every one."""
+    shown = [ticked(row[0])[0] for row in rows_under("dispatch", "Statistics")]
+
+    assert sorted(shown) == sorted(one.value for one in Limit)
 
 
 def test_every_command_is_described() -> None:

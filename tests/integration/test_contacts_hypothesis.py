@@ -45,10 +45,10 @@ def read(path: Path, content: bytes, **options: Any) -> list[ContactRow | Reject
         return list(file)
 
 
-def data_lines(text: str) -> list[int]:
-    """Numbers of the lines below the first that are not blank."""
-    lines = [i for i, line in enumerate(LINE.findall(text), 1) if line.strip()]
-    return lines[1:]
+def data_lines(text: str, delimiter: str) -> list[int]:
+    """Numbers of the lines below the first that are not blank, or of delimiters."""
+    lines = [line.replace(delimiter, "") for line in LINE.findall(text)]
+    return [i for i, line in enumerate(lines, 1) if line.strip()][1:]
 
 
 @thorough
@@ -93,7 +93,7 @@ def test_every_line_without_quotes_is_accounted_for(
         found = list(file)
     text = content.decode(file.encoding, "surrogateescape")
 
-    assert [row.line for row in found] == data_lines(text)
+    assert [row.line for row in found] == data_lines(text, file.delimiter)
     assert (file.read, file.rejected) == (
         len(found),
         sum(isinstance(row, RejectedRow) for row in found),
@@ -122,8 +122,9 @@ def test_records_cover_every_line(text: str) -> None:
 
 
 def is_text(text: str) -> bool:
-    """Whether a cell counts as filled and fits into one row."""
-    return bool(text.strip()) and len(LINE.findall(text)) < MAX_LINES
+    """Whether a cell counts as filled, fits into one row and has no text mark."""
+    is_marked = text.startswith(("'", '="'))
+    return bool(text.strip()) and len(LINE.findall(text)) < MAX_LINES and not is_marked
 
 
 CELL = (
@@ -136,7 +137,11 @@ CELL = (
     .filter(is_text)
 )
 GOOD = st.text(string.digits + "+*#", min_size=1, max_size=MAX_NUMBER).filter(
-    lambda number: any(char in string.digits for char in number)
+    lambda number: (
+        any(char in string.digits for char in number)
+        and "+" not in number[1:]
+        and "0**" not in number
+    )
 )
 BAD = {
     "": RejectCode.NO_NUMBER,

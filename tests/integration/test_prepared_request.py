@@ -20,7 +20,12 @@ from digitro_async import (
 )
 from digitro_async.protocol import Evidence
 from digitro_async.transport import _prepared_request
-from digitro_async.transport._prepared_request import Answer, request_class, send
+from digitro_async.transport._prepared_request import (
+    Answer,
+    request_builders,
+    request_class,
+    send,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +102,8 @@ class TestNotPrepared:
         await dial(3)
 
         assert built == {"built": 3, "sent": 3}
-        assert request_class(make_pabx()) is aiohttp.ClientRequest
+        builders = request_builders({}, reuse=True)
+        assert request_class(builders, own_headers=0) is aiohttp.ClientRequest
 
     async def test_traced_session(
         self, built: Counter[str], monkeypatch: pytest.MonkeyPatch

@@ -17,6 +17,7 @@ from test_leaks_ledger import DATA_COLUMNS, columns_with, write_contacts
 
 from digitro_async.cli import _command_loop, _live_progress, _live_table, _results
 from digitro_async.cli._app import run
+from digitro_async.cli._screen_lines import Span
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
 K = FaultKind
@@ -297,16 +298,17 @@ def words_of(pid: int) -> Iterator[bytes]:
 
 def in_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show a number in the progress."""
-    progress = _live_progress._Progress
-    rows = progress.rows
-    monkeypatch.setattr(progress, "rows", lambda self: [*rows(self), ("last", NUMBER)])
+    write = _live_progress.write_plain
+    monkeypatch.setattr(
+        _live_progress, "write_plain", lambda line: write([*line, Span(NUMBER)])
+    )
 
 
 def on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show a number among the results."""
     from digitro_async.cli import _take_results
 
-    monkeypatch.setattr(_take_results, "summary_of", lambda _: [("last", NUMBER)])
+    monkeypatch.setattr(_take_results, "summary_of", lambda *_: [("last", NUMBER)])
 
 
 def in_the_results(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
 from digitro_async.ledger._records import ClaimedContact, ContactRecord
 from digitro_async.ledger._state import State
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEPS
+from digitro_async.ledger.sqlite._migrations import version_of
 from digitro_async.privacy import Personal
 
 loads: Callable[[str], Any]
@@ -25,19 +26,29 @@ __all__ = [
     "CLAIMABLE",
     "EXPIRED",
     "MAY_TRY",
+    "OF_THE_CONTACT",
     "count_exhausted_rows",
     "count_states",
     "page_of_entries",
     "read_claimable",
+    "read_fields",
     "read_occupied_slots",
     "read_setting",
 ]
 
 _NAMED = ", ".join(f"'{reason}'" for reason in sorted(PABX_REASONS))
 
-MAY_TRY = f"(attempts < ? OR ifnull(reason, '') IN ({_NAMED}))"
-"""SQL: whether a pending contact may be tried again; takes the most attempts. One whose
-last attempt failed because of the PABX may be, however many there were."""
+OF_THE_CONTACT = f"ifnull(event.reason, '') NOT IN ({_NAMED})"
+"""SQL: whether the event of an attempt that was not placed counts against its contact:
+the PABX and the way to it are not its fault."""
+
+MAY_TRY = "(failures < ?)"
+"""SQL: whether a pending contact may be tried again; takes the most attempts that count
+against a contact."""
+
+_COUNTS_FAILURES = 5
+_MAY_TRY_BEFORE = f"(attempts < ? OR ifnull(reason, '') IN ({_NAMED}))"
+"""The same of a schema in which the reason of the last attempt tells for all."""
 
 EXPIRED = "owner IN (SELECT number FROM owner WHERE lease_until <= ?)"
 """SQL: whether a contact is one of an owner whose lease is over; takes the time."""
@@ -58,8 +69,10 @@ def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
 
 def count_exhausted_rows(connection: sqlite3.Connection, max_attempts: int) -> int:
     """Return how many pending contacts are out of attempts; see ``MAY_TRY``."""
+    counts_failures = version_of(connection) >= _COUNTS_FAILURES
+    may_try = MAY_TRY if counts_failures else _MAY_TRY_BEFORE
     row = connection.execute(
-        f"SELECT count(*) FROM contact WHERE state = ? AND NOT {MAY_TRY}",  # noqa: S608 - ours
+        f"SELECT count(*) FROM contact WHERE state = ? AND NOT {may_try}",  # noqa: S608 - ours
         (STATE_CODES[State.PENDING], max_attempts),
     ).fetchone()
     return int(row[0])
@@ -104,7 +117,7 @@ def page_of_entries(
     ]
 
 
-def _read_fields(text: str) -> dict[str, str]:
+def read_fields(text: str) -> dict[str, str]:
     """Return a contact's own fields; damaged ones have a name that no field has."""
     try:
         fields = loads(text)
@@ -135,7 +148,7 @@ def read_claimable(
             attempts=attempts,
             destination=personal(destination),
             pabx=pabx,
-            fields=_read_fields(fields) if fields else {},
+            fields=read_fields(fields) if fields else {},
         )
         for number, attempts, destination, pabx, fields in rows
     ]

@@ -46,9 +46,9 @@ def reconcile_contact(
     )
     connection.execute(
         "UPDATE contact SET state = ?, settled_at = ?, reason = 'reconciled',"
-        "       attempts = iif(?, attempts, 0)"
+        "       attempts = attempts * ?, failures = failures * ?"
         " WHERE number = ?",
-        (STATE_CODES[becomes], now, accepted, number),
+        (STATE_CODES[becomes], now, accepted, accepted, number),
     )
     connection.execute(
         "INSERT INTO event (contact, step, at, pabx, reason) VALUES (?, ?, ?, ?, ?)",

@@ -218,6 +218,11 @@ class FakePABX(ListeningServer):
         return self._received.placed
 
     @property
+    def record_problem(self) -> str:
+        """Why the file at ``record_path`` lacks POSTs; empty where it has them all."""
+        return self._received.file_problem
+
+    @property
     def connections(self) -> int:
         """TCP connections accepted."""
         return self._handler.connections

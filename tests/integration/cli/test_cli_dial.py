@@ -214,7 +214,10 @@ class TestDial:
         rows = results_in(folder / LEDGER)
 
         assert code == 3
-        assert "paused: matriz (status_401) The PABX did not take the api key." in err
+        assert (
+            "paused: matriz (status_401): a call answered 401: the api key is not"
+            in err
+        )
         assert "\nthe rest was not dialled\n" in err
         assert re.search(r"^accepted +0$", out, re.MULTILINE)
         assert 1 <= pabx.posts <= 5

@@ -144,7 +144,7 @@ class TestOut:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-        assert (ran.code, ran.out) == (1, "")
+        assert (ran.code, ran.out) == (3, "")
         assert ran.err == (
             "the results could not all be written to r.csv: File too large\n"
         )
