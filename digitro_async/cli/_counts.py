@@ -27,6 +27,7 @@ class RunCounts:
             back, to how often that came.
         rejected_rows: Rows of the file that are no contact.
         began: When it began, as ``time.monotonic()``.
+        ended: When its last result came, likewise; None where it goes on.
     """
 
     outcomes: Counter[Outcome] = attrs.field(factory=Counter)
@@ -34,10 +35,15 @@ class RunCounts:
     reasons: Counter[tuple[str, str]] = attrs.field(factory=Counter)
     rejected_rows: int = 0
     began: float = attrs.field(factory=time.monotonic)
+    ended: float | None = None
 
     def restart(self) -> None:
         """Count seconds from now on."""
         self.began = time.monotonic()
+
+    def stop(self) -> None:
+        """Count no further seconds."""
+        self.ended = time.monotonic()
 
     def count(self, result: CallResult) -> None:
         """Count the result of one contact."""
@@ -57,12 +63,12 @@ class RunCounts:
 
     @property
     def seconds(self) -> float:
-        """Seconds since it began."""
-        return time.monotonic() - self.began
+        """Seconds since it began, until its end."""
+        return (self.ended or time.monotonic()) - self.began
 
 
-def summary_of(counts: RunCounts, begun: int) -> list[tuple[str, str]]:
-    """Return the lines that a run ends with, as name and value.
+def summary_of(counts: RunCounts, begun: int) -> list[str]:
+    """Return the lines that a run ends with.
 
     Args:
         counts: The counts of the run.
@@ -82,7 +88,7 @@ def summary_of(counts: RunCounts, begun: int) -> list[tuple[str, str]]:
     rows.append(("calls begun", f"{begun:,}"))
     rows.append(("seconds", f"{seconds:.1f}"))
     rows.append(("calls a second", f"{begun / seconds:.1f}"))
-    return rows
+    return [f"{name:<16}{value}" for name, value in rows]
 
 
 def reasons_of(counts: RunCounts) -> list[str]:

@@ -7,7 +7,10 @@ from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._pause_status import PauseStatus
 from digitro_async.dispatch._statistics import PABXStatistics
 
-__all__ = ["clock", "explain", "per_second", "seconds_text"]
+__all__ = ["clock", "explain", "past_pauses", "per_second", "seconds_text"]
+
+RECENT_SECONDS = 60.0
+"""Seconds for which a pause is told of after it began."""
 
 BUSY = 0.9
 """Share of a processor from which on the process counts as held back by it."""
@@ -19,7 +22,8 @@ def explain(view: RunView) -> list[str]:
     """Return the lines that say what holds a run back: one where all PABX agree."""
     if view.phase is RunPhase.STOPPING:
         return [f"stopping: {_waiting_for(view.in_flight)}"]
-    if view.phase is RunPhase.FINISHING and view.in_flight:
+    waiting = any(one.waiting or one.pause for one in view.pabx)
+    if view.phase is RunPhase.FINISHING and view.in_flight and not waiting:
         return [_waiting_for(view.in_flight)]
     if len(view.pabx) == 1:
         return [_of_pabx(view, view.pabx[0])]
@@ -29,6 +33,21 @@ def explain(view: RunView) -> list[str]:
     if len(said) == 1:
         return [f"each PABX: {text}" for text in said]
     return [f"{_named(names)}: {text}" for text, names in said.items()]
+
+
+def past_pauses(view: RunView) -> list[str]:
+    """Return a line for each PABX that was paused a short time ago, and goes on."""
+    lines = []
+    for one in view.pabx:
+        last = one.last_pause
+        if one.pause is not None or last is None or last.seconds is None:
+            continue
+        if last.seconds <= RECENT_SECONDS:
+            name = f"{one.name}: " if len(view.pabx) > 1 else ""
+            ago = f"{clock(last.seconds)} ago: {last.text}"
+            many = f"{one.pauses:,} pauses so far, the last {ago}"
+            lines.append(name + (many if one.pauses > 1 else f"one pause, {ago}"))
+    return lines
 
 
 def clock(seconds: float) -> str:

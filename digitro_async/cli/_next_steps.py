@@ -27,10 +27,10 @@ def next_steps(
     if pending > 0:
         steps.append(f"dial the {pending:,} pending: digitro dial {name}{given}")
     if unknown:
-        verdict = "CONTACT accepted|not-placed"
+        settle = f"digitro reconcile CONTACT not-placed {name} --evidence TEXT"
         steps += [
             f"list the {unknown:,} unknown: digitro results {name} --state unknown",
-            f"settle one of them: digitro reconcile {verdict} {name} --evidence TEXT",
+            f"settle one of them (or as accepted): {settle}",
         ]
     if steps:
         steps.append(f"see how it stands: digitro status {name}")

@@ -8,7 +8,13 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from digitro_async.cli._limit_words import clock, explain, per_second, seconds_text
+from digitro_async.cli._limit_words import (
+    clock,
+    explain,
+    past_pauses,
+    per_second,
+    seconds_text,
+)
 from digitro_async.cli._run_view import RunPhase, RunView
 from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._statistics import PABXStatistics
@@ -129,6 +135,8 @@ def _reasons(view: RunView) -> Iterator[tuple[str, str]]:
         yield text, _style_of(view, text)
     if len(texts) > MOST_REASONS:
         yield f"and {len(texts) - MOST_REASONS} more", ""
+    for text in past_pauses(view)[:MOST_REASONS]:
+        yield text, NOTE
 
 
 def _style_of(view: RunView, text: str) -> str:

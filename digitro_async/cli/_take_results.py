@@ -85,11 +85,10 @@ async def take_results(
                 pass
         for result in run.unread():
             counts.count(result)
+    counts.stop()
     ends_anyway()
     statistics = client.statistics()
-    for name, value in summary_of(counts, statistics.attempts):
-        print_line(f"{name:<16}{value}")
-    for line in reasons_of(counts):
+    for line in (*summary_of(counts, statistics.attempts), *reasons_of(counts)):
         print_line(line)
     return _end(taking, _paused_by_hand(statistics))
 

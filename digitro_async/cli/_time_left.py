@@ -11,6 +11,9 @@ LOOK_BACK = 120.0
 FEWEST_SECONDS = 3.0
 """Seconds before which no pace is known."""
 
+FEWEST_DONE = 10
+"""Contacts without which no pace is known: of one, a pause would make days."""
+
 SLIDE_SECONDS = 5.0
 """Seconds in which most of a correction is made."""
 
@@ -45,7 +48,7 @@ class TimeLeft:
         since, before = seen[0]
         if left <= 0:
             return 0.0
-        if now - since < FEWEST_SECONDS or done <= before:
+        if now - since < FEWEST_SECONDS or done - before < FEWEST_DONE:
             self._end = math.inf
             return None
         estimate = now + left * (now - since) / (done - before)

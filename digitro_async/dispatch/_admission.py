@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 
 from digitro_async.dispatch._breaker import BreakerState
 from digitro_async.dispatch._live_clock import live_time
+from digitro_async.dispatch._logger import LOGGER
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._standing import Standing
@@ -234,6 +235,16 @@ class Admission:
         self.standing.set_channel(channel_id)
         self._admit_waiters()
         self._notify()
+
+    def note_reuse_ended(self) -> None:
+        """Note that each call has a new connection of its own from now on."""
+        for one in (self, *self.beside):
+            one.standing.uses_fresh_connections = True
+        LOGGER.warning(
+            "PABX %s closes kept connections without saying so, and calls were lost: "
+            "each call has a new connection of its own from now on",
+            self.pabx.name,
+        )
 
     def drain(self) -> None:
         """Start no further call, and reject every waiter."""

@@ -92,6 +92,8 @@ class Breaker:
         cause: The attempts that the pause came of, None where it came of none.
         tries: Probes that have failed since the pause began.
         last_problem: How the last of them failed; empty where none did.
+        pauses: Pauses that ended or end by themselves, so far.
+        past: Code and cause of the last of them, None before the first.
     """
 
     __slots__ = (
@@ -108,6 +110,8 @@ class Breaker:
         "_unknown_at",
         "cause",
         "last_problem",
+        "past",
+        "pauses",
         "reason",
         "state",
         "tries",
@@ -118,7 +122,8 @@ class Breaker:
         self._settings = settings
         self._unknown_at: deque[tuple[int, float, str]] = deque()
         self._run: list[str] = []  # problems of the run of not sent, or of rejected
-        self._attempts = 0
+        self._attempts = self.pauses = 0
+        self.past: tuple[str, PauseCause] | None = None
         self.state = BreakerState.CLOSED
         self.resume()
 
@@ -267,6 +272,7 @@ class Breaker:
 
     def _open(self, reason: str, cause: PauseCause, pause: float) -> None:
         self.reason, self.cause, self._pause = reason, cause, pause
+        self.pauses, self.past = self.pauses + 1, (reason, cause)
         self._begin_pause(cause.since)
 
     def _fail_probe(self, problem: str, now: float) -> None:

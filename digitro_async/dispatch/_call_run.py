@@ -323,6 +323,8 @@ class CallRun:
         Nobody waits for the record: the next call's intent is written in the same
         commit, and comes after it.
         """
+        if observation.reuse_ended:
+            admission.note_reuse_ended()
         if self._recorder is None:
             return self._result_of(admission, observation, result)
         self.phase = _RECORDING

@@ -8,7 +8,7 @@ from digitro_async._common.reason_words import UNSENT
 from digitro_async.dispatch._breaker import Breaker, BreakerState, PauseCause
 from digitro_async.dispatch._channel import NO_CHANNEL, Channel
 
-__all__ = ["PauseStatus", "pause_status", "throttle_status"]
+__all__ = ["PauseStatus", "past_pause", "pause_status", "throttle_status"]
 
 THROTTLED = "throttled"
 """Code of the rest that a PABX asked for."""
@@ -75,11 +75,26 @@ def pause_status(
         text=_text_of(breaker.reason, cause, address),
         address=address,
         tries=breaker.tries,
-        last_try=breaker.last_problem,
+        last_try=breaker.last_problem.removeprefix(UNSENT),
         is_probing=breaker.state is BreakerState.PROBING,
         next_try_in=left,
         seconds=None if cause is None else now - cause.since,
     )
+
+
+def past_pause(breaker: Breaker, address: str, now: float) -> PauseStatus | None:
+    """Return the status of the last pause that came of answers, None without one.
+
+    Args:
+        breaker: The breaker of the PABX.
+        address: Its host and port.
+        now: The time.
+    """
+    if breaker.past is None:
+        return None
+    code, cause = breaker.past
+    text = _text_of(code, cause, address)
+    return PauseStatus(code=code, text=text, address=address, seconds=now - cause.since)
 
 
 def throttle_status(

@@ -11,6 +11,7 @@ from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._pause_status import (
     PauseStatus,
+    past_pause,
     pause_status,
     throttle_status,
 )
@@ -58,6 +59,8 @@ class Standing:
         doubts: Takes doubts about its answers.
         pacer: When a rate slot is free, None where there is no cap.
         is_repeated: Tells whether it gave a call id lately, and remembers it.
+        uses_fresh_connections: Whether each call has a connection of its own, because
+            kept ones were closed under calls.
     """
 
     __slots__ = (
@@ -73,6 +76,7 @@ class Standing:
         "pacer",
         "quota",
         "throttle",
+        "uses_fresh_connections",
     )
 
     def __init__(
@@ -92,6 +96,7 @@ class Standing:
         self.doubts = Doubts(pabx.name, self.counters)
         self.pacer = pacer or make_pacer([pabx], pause.first_pause)
         self.is_repeated = RepeatedIds().is_repeated
+        self.uses_fresh_connections = False
         self._address = address_of(pabx.base_url)
         self._chance = chance
         self._max_in_flight = pabx.max_in_flight
@@ -267,9 +272,12 @@ class Standing:
             resumes_in=self._seconds_left(now) if self.is_paused or throttled else None,
             alarms=counters.alarms,
             doubtful=counters.doubtful,
+            uses_fresh_connections=self.uses_fresh_connections,
             address=self._address,
             average_rate=counters.average_rate(now),
             pause=self._pause_status(now),
+            pauses=self.breaker.pauses,
+            last_pause=past_pause(self.breaker, self._address, now),
             latency=median_of(counters.latencies),
             record_seconds=median_of(counters.record_times) or 0.0,
             recording=counters.recording,

@@ -42,10 +42,15 @@ class PABXStatistics:
             connections or repeated call ids.
         doubtful: Calls whose answer may belong to another call, because such an answer
             came on their connection; with a ledger they are unknown in it.
+        uses_fresh_connections: Whether each call has a new connection of its own,
+            because the PABX closed kept ones without saying so.
         address: Its host and port, with the path prefix where it has one.
         average_rate: POSTs begun a second, over the last half minute.
         pause: Why it is paused, in words, and when it is tried again; None where calls
             start.
+        pauses: Pauses that its answers have caused, this one included.
+        last_pause: The last of them, also once it is over: its cause, and the seconds
+            since it began; None where there was none.
         latency: Median of the seconds that the last answers took, None where none
             came.
         record_seconds: Median of the seconds that a ledger took to record that a call
@@ -70,9 +75,12 @@ class PABXStatistics:
     resumes_in: float | None
     alarms: int
     doubtful: int = 0
+    uses_fresh_connections: bool = False
     address: str = ""
     average_rate: float = 0.0
     pause: PauseStatus | None = None
+    pauses: int = 0
+    last_pause: PauseStatus | None = None
     latency: float | None = None
     record_seconds: float = 0.0
     recording: int = 0

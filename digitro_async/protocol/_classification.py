@@ -131,6 +131,8 @@ class Observation:
         failure: Why no whole answer came, None where one came.
         retry_after: The Retry-After header, masked because it may repeat a number.
         cause: What is known of a connection that could not be made, None for others.
+        reuse_ended: Whether, after this loss and others, each call to this host has a
+            new connection of its own.
     """
 
     request_started: bool
@@ -139,6 +141,7 @@ class Observation:
     failure: Failure | None = None
     retry_after: Personal | str | None = attrs.field(default=None, repr=False)
     cause: ConnectCause | None = None
+    reuse_ended: bool = False
 
 
 @attrs.frozen

@@ -107,6 +107,13 @@ class CheckedConnector(aiohttp.TCPConnector):
         await super().close(abort_ssl=abort_ssl)
         await asyncio.sleep(0)  # the loop calls connection_lost in its next round
 
+    def retire_idle(self) -> None:
+        """Let no idle connection serve a further call."""
+        for protocol in list(self._state.open):
+            if protocol.is_idle and protocol.was_used:
+                protocol.retire()
+        self._sweep()
+
     def _get_rested(
         self, key: "ConnectionKey", traces: "list[Trace]"
     ) -> "Coroutine[Any, Any, Connection | None]":
@@ -115,8 +122,12 @@ class CheckedConnector(aiohttp.TCPConnector):
         idle, rest = self._conns.get(key), self._rest
         if self._state.was_breached:  # the PABX may break the protocol again
             rest = max(rest, self._state.watch_seconds)
-        if idle and monotonic() - idle[0][1] < rest and self._has_room(len(idle)):
-            return _nothing()
+        if idle and monotonic() - idle[0][1] < rest:
+            if self._has_room(len(idle)):
+                return _nothing()
+            # aiohttp keeps connections in the pool that have ended meanwhile.
+            if self._has_room(sum(one[0].is_connected() for one in idle)):
+                return _nothing()
         return super()._get(key, traces)
 
     def _let_rest(self) -> None:

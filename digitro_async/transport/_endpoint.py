@@ -68,6 +68,8 @@ class Endpoint:
         builders: Returns the request builder for a URL.
         connector: The pool of connections.
         address: Host and port of the PABX.
+        note_lost_reuse: Takes note that a call was lost on a connection that had served
+            one before; returns whether the reuse of connections ends with that.
     """
 
     session: aiohttp.ClientSession
@@ -77,6 +79,7 @@ class Endpoint:
     builders: Callable[[URL], Composer]
     connector: CheckedConnector
     address: str
+    note_lost_reuse: Callable[[], bool]
 
     def cause_of(self, error: BaseException | None) -> ConnectCause:
         """Return all that is known of a connection that could not be made.
@@ -87,12 +90,15 @@ class Endpoint:
         return cause_of(error, self.address, tuple(self.connector.tried))
 
 
-def open_endpoint(pabx: PABX, connector: CheckedConnector) -> Endpoint:
+def open_endpoint(
+    pabx: PABX, connector: CheckedConnector, note_lost_reuse: Callable[[], bool]
+) -> Endpoint:
     """Return the endpoint of a PABX. Needs a running loop.
 
     Args:
         pabx: The PABX.
         connector: The pool of connections; whoever made the pool closes it.
+        note_lost_reuse: See ``Endpoint``.
     """
     traces = [make_pool_trace()] if pabx.pool.max_connections else []
     headers = build_headers(pabx)
@@ -117,7 +123,16 @@ def open_endpoint(pabx: PABX, connector: CheckedConnector) -> Endpoint:
     deadlines = Deadlines(pabx.timeouts.total)
     root = URL(base_url, encoded=True)
     address = f"{root.host_subcomponent}:{root.port}"
-    return Endpoint(session, urls, deadlines, is_plain, builders, connector, address)
+    return Endpoint(
+        session,
+        urls,
+        deadlines,
+        is_plain,
+        builders,
+        connector,
+        address,
+        note_lost_reuse,
+    )
 
 
 class _NoCookies(aiohttp.DummyCookieJar):

@@ -88,7 +88,7 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
         if endpoint.deadlines.stop(task):
             task.uncancel()
     if response is None:
-        return Observation(evidence.request_started, failure=failure, cause=cause)
+        return _without_answer(endpoint, evidence, failure, cause)
     status = response.status
     if status == ACCEPTED_STATUS and failure is None and evidence.request_started:
         return Observation(evidence.request_started, status, answer)
@@ -96,6 +96,24 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     asked = response.headers.get("Retry-After")
     wait = None if asked is None else Personal(asked)
     return Observation(evidence.request_started, status, answer, failure, wait)
+
+
+def _without_answer(
+    endpoint: Any,
+    evidence: Evidence,
+    failure: Failure | None,
+    cause: ConnectCause | None,
+) -> Observation:
+    """Return the observation of an attempt to which no answer began."""
+    # What was lost on a connection that served a call before tells of the server.
+    was_sent = evidence.request_started
+    ended = (
+        failure is Failure.LOST
+        and was_sent
+        and getattr(evidence.connection, "was_reused", False)
+        and endpoint.note_lost_reuse()
+    )
+    return Observation(was_sent, failure=failure, cause=cause, reuse_ended=ended)
 
 
 def _explain(

@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Coroutine, Hashable
 from contextlib import AsyncExitStack
+from functools import partial
+from time import monotonic
 from typing import Any, Final, Self
 
 import aiohttp
+import attrs
 from yarl import URL
 
 from digitro_async.errors import ClientClosedError, ConfigurationError, WrongLoopError
@@ -19,6 +22,7 @@ from digitro_async.transport._connector import (
 from digitro_async.transport._endpoint import Endpoint, open_endpoint
 from digitro_async.transport._evidence import EvidencePayload
 from digitro_async.transport._exchange import Response, exchange_once
+from digitro_async.transport._reuse_rule import ReuseRule
 from digitro_async.transport._tls import tls_of
 
 __all__ = ["SessionManager"]
@@ -47,6 +51,8 @@ class SessionManager:
         self._connectors: dict[Hashable, CheckedConnector] = {}
         self._endpoints: dict[PABX, Endpoint] = {}
         self._tls: dict[TLSSettings, Any] = {}
+        self._reuse: dict[URL, ReuseRule] = {}  # for each host
+        self._replaced: list[Endpoint] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -98,10 +104,11 @@ class SessionManager:
         async with AsyncExitStack() as every:  # closes the rest if one fails
             for connector in self._connectors.values():
                 every.push_async_callback(connector.close)
-            for endpoint in self._endpoints.values():
+            for endpoint in (*self._endpoints.values(), *self._replaced):
                 endpoint.deadlines.close()
                 every.push_async_callback(endpoint.session.close)
             self._endpoints.clear()
+            self._replaced.clear()
             self._connectors.clear()
 
     def _post(
@@ -134,15 +141,35 @@ class SessionManager:
         self.check_usable()
         if pabx in self._endpoints:
             return self._endpoints[pabx]
-        connector = self._connector_of(pabx)
+        rule = self._reuse.setdefault(_origin_of(pabx), ReuseRule())
+        used = pabx
+        if rule.is_over:
+            used = attrs.evolve(pabx, pool=attrs.evolve(pabx.pool, reuse=False))
+        connector = self._connector_of(used)
         connector.serve(pabx.rate, pabx.pool.rest)
-        endpoint = self._make_endpoint(pabx, open_endpoint(pabx, connector))
+        note = partial(self._note_lost_reuse, pabx)
+        opened = open_endpoint(used, connector, note)
+        endpoint = self._make_endpoint(used, opened)
         self._endpoints[pabx] = endpoint
         return endpoint
 
+    def _note_lost_reuse(self, pabx: PABX) -> bool:
+        """Note a loss on a used connection; return whether the reuse ends with it.
+
+        From then on each call to that host has a new connection of its own. Calls that
+        are on the wire keep theirs.
+        """
+        origin = _origin_of(pabx)
+        if not self._reuse[origin].note_loss(monotonic()):
+            return False
+        for other in [one for one in self._endpoints if _origin_of(one) == origin]:
+            replaced = self._endpoints.pop(other)
+            self._replaced.append(replaced)
+            replaced.connector.retire_idle()
+        return True
+
     def _connector_of(self, pabx: PABX) -> CheckedConnector:
-        origin = URL(pabx.base_url, encoded=True).origin()
-        key = (origin, pabx.pool, pabx.timeouts.total, pabx.tls)
+        key = (_origin_of(pabx), pabx.pool, pabx.timeouts.total, pabx.tls)
         if key not in self._connectors:
             tls, total = self._tls_of(pabx), pabx.timeouts.total
             self._connectors[key] = make_connector(pabx.pool, total, tls)
@@ -189,3 +216,7 @@ class SessionManager:
             raise WrongLoopError(
                 "this SessionManager belongs to another event loop; make one per loop"
             )
+
+
+def _origin_of(pabx: PABX) -> URL:
+    return URL(pabx.base_url, encoded=True).origin()

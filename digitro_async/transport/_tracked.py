@@ -79,6 +79,7 @@ class TrackedProtocol(BoundedProtocol):
         is_idle: Whether no attempt is on it, so that nothing may arrive.
         is_retired: Whether it serves no further call.
         was_used: Whether an attempt is or was on it.
+        was_reused: Whether another attempt was on it before the last one.
         poll_readable: Function that tells, within a number of ms, if it can be read.
         heard: The bytes that came last.
     """
@@ -97,13 +98,14 @@ class TrackedProtocol(BoundedProtocol):
         "is_idle",
         "is_retired",
         "poll_readable",
+        "was_reused",
         "was_used",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, state: PoolState) -> None:
         super().__init__(loop)
         self.is_idle = True
-        self.is_retired = self.was_used = False
+        self.is_retired = self.was_used = self.was_reused = False
         self.poll_readable: Any = None
         self._state = state
         self._served: deque[Evidence] = deque(maxlen=REMEMBERED)
@@ -120,6 +122,7 @@ class TrackedProtocol(BoundedProtocol):
         if now - self._since >= 2 * self._state.slowest:
             self._served.clear()  # quiet for longer than an answer takes
         self.is_idle = False
+        self.was_reused = self.was_used
         self.was_used = True
         self._since = now
         evidence.connection = self

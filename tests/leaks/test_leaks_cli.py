@@ -308,7 +308,7 @@ def on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show a number among the results."""
     from digitro_async.cli import _take_results
 
-    monkeypatch.setattr(_take_results, "summary_of", lambda *_: [("last", NUMBER)])
+    monkeypatch.setattr(_take_results, "summary_of", lambda *_: [NUMBER])
 
 
 def in_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
