@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from digitro_async.cli._arguments import LEDGER, AtLeastOne, MaxAttempts, Switch
+from digitro_async.cli._arguments import LEDGER, Limit, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._counts import RunCounts
@@ -37,7 +37,7 @@ def dial(
     ledger: Annotated[Path | None, LEDGER] = None,
     no_ledger: Switch = False,
     rejects: Path | None = None,
-    max_calls: AtLeastOne | None = None,
+    limit: Limit | None = None,
     max_attempts: MaxAttempts = 5,
     encoding: str | None = None,
     strip_punctuation: Switch = False,
@@ -57,7 +57,8 @@ def dial(
         no_ledger: Remember calls in memory only: after a crash nobody knows who was
             called.
         rejects: File for rows that are no contact; by default beside the contacts.
-        max_calls: Most contacts that this run calls; the rest stays pending.
+        limit: Most contacts that this run calls, in the order of the list: a pilot. The
+            rest stays pending, and the next run goes on with it.
         max_attempts: Attempts over all runs after which a contact is left pending; one
             that failed because of the PABX, or never reached it, does not count.
         encoding: Encoding of the file, where guessing would be wrong.
@@ -68,8 +69,8 @@ def dial(
         insist: Doubts about the ledger that are put aside.
     """
     chosen = choose_ledger(contacts, ledger, no_ledger=no_ledger)
-    plan = Plan(allow_duplicates, max_calls, max_attempts, insist, config=config)
-    _check_options(chosen, plan, dry_run=dry_run)
+    plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
+    _check_options(chosen, plan)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
     loaded = _load(config)
@@ -121,7 +122,7 @@ def _dial(config: Config, chosen: ChosenLedger, plan: Plan) -> Exit:
     )
 
 
-def _check_options(chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> None:
+def _check_options(chosen: ChosenLedger, plan: Plan) -> None:
     """Refuse options that do not go together.
 
     Raises:
@@ -134,8 +135,6 @@ def _check_options(chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> None:
                 raise ConfigurationError(
                     f"--{option} is about a ledger's file: leave --no-ledger out"
                 )
-    if dry_run and plan.max_calls is not None:
-        raise ConfigurationError("--dry-run makes no calls: leave --max-calls out")
 
 
 def _check_rejects(rejects: Path | None, chosen: ChosenLedger) -> None:

@@ -230,7 +230,7 @@ class TestDial:
     ) -> None:
         """At most as many contacts as asked for are called; a further run does more."""
         write_contacts(folder / "c.csv", 20)
-        first = run_here(capsys, "dial", "c.csv", "--max-calls", 7)
+        first = run_here(capsys, "dial", "c.csv", "--limit", 7)
         called = sorted(numbers_of(pabx))
         rest = run_here(capsys, "dial", "c.csv", "--max-calls", 13)
 
