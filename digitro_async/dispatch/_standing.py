@@ -8,6 +8,7 @@ from digitro_async._common.base_url import address_of
 from digitro_async.dispatch._breaker import Breaker, BreakerState
 from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND, NO_CHANNEL, Channel
 from digitro_async.dispatch._doubts import Doubts
+from digitro_async.dispatch._logger import LOGGER
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._pause_status import (
     PauseStatus,
@@ -15,6 +16,7 @@ from digitro_async.dispatch._pause_status import (
     pause_status,
     throttle_status,
 )
+from digitro_async.dispatch._places import Places
 from digitro_async.dispatch._repeated_ids import RepeatedIds
 from digitro_async.dispatch._retry import RetryQuota
 from digitro_async.dispatch._shared_caps import (
@@ -31,7 +33,7 @@ from digitro_async.errors import (
     ThrottledError,
 )
 from digitro_async.models import PABX
-from digitro_async.protocol import AttemptResult
+from digitro_async.protocol import CAUSES, OWN_FAULTS, AttemptResult, Failure
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 
 __all__ = ["Standing"]
@@ -66,7 +68,7 @@ class Standing:
     __slots__ = (
         "_address",
         "_chance",
-        "_max_in_flight",
+        "_places",
         "breaker",
         "channel",
         "counters",
@@ -99,7 +101,7 @@ class Standing:
         self.uses_fresh_connections = False
         self._address = address_of(pabx.base_url)
         self._chance = chance
-        self._max_in_flight = pabx.max_in_flight
+        self._places = Places(pabx.max_in_flight)
 
     @property
     def lacks_channel(self) -> bool:
@@ -118,7 +120,11 @@ class Standing:
 
     def earliest(self, now: float) -> float:
         """Return when a call may start: a time, or inf where only an event helps."""
-        if self.counters.in_flight >= self._max_in_flight or self.channel.id is None:
+        if self.counters.in_flight >= self._places.now and not (
+            self._places.may_raise(now)
+        ):
+            return math.inf
+        if self.channel.id is None:
             return math.inf
         when = max(self.breaker.until, self.throttle.until)
         if self.pacer is not None:
@@ -183,7 +189,26 @@ class Standing:
             and not probe
         ):
             return  # that a channel is gone says nothing of the one that came after
+        if (
+            classification.reason in OWN_FAULTS
+            and classification.reason != Failure.BLOCKED
+            and counters.in_flight
+            and not probe
+        ):
+            self._hold_fewer(classification.reason, now)  # the PABX is not at fault
+            return
         self.breaker.record(classification, now, probe=probe, status=result.status)
+
+    def _hold_fewer(self, reason: str, now: float) -> None:
+        """Let no more calls be in flight than this machine holds."""
+        if self._places.lower(self.counters.in_flight, now):
+            LOGGER.warning(
+                "%s: %d calls at once to PABX %s, and not %d, until more are possible",
+                CAUSES[reason],
+                self._places.now,
+                self.pabx.name,
+                self.pabx.max_in_flight,
+            )
 
     def record_cut_off(
         self, now: float, *, sent: bool, probe: bool, started: float
@@ -282,7 +307,7 @@ class Standing:
             record_seconds=median_of(counters.record_times) or 0.0,
             recording=counters.recording,
             silent_for=counters.silent_for(now),
-            max_in_flight=self._max_in_flight,
+            max_in_flight=self._places.now,
             cap=self.pabx.rate,
             lost_slots=0 if self.pacer is None else self.pacer.lost_slots,
             is_draining=is_draining,
