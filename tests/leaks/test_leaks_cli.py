@@ -18,7 +18,7 @@ from test_leaks_ledger import DATA_COLUMNS, columns_with, write_contacts
 
 from digitro_async.cli import _command_loop, _live_progress, _results
 from digitro_async.cli._app import run
-from digitro_async.cli._screen_lines import Span
+from digitro_async.cli._screen_lines import Span, plain_line
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
 K = FaultKind
@@ -299,7 +299,6 @@ def words_of(pid: int) -> Iterator[bytes]:
 
 def in_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show a number in the progress."""
-    plain_line = _live_progress.plain_line
     monkeypatch.setattr(
         _live_progress, "plain_line", lambda view: [*plain_line(view), Span(NUMBER)]
     )
