@@ -7,23 +7,19 @@ from typing import Annotated
 from digitro_async.cli._arguments import LEDGER, Limit, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
-from digitro_async.cli._counts import RunCounts
-from digitro_async.cli._dial_list import (
-    dial_list,
-    say_how_it_is_read,
-    say_what_was_cleaned,
-)
-from digitro_async.cli._exit import Course, Exit, exit_after_dry_run
-from digitro_async.cli._importing import Plan, count_file
+from digitro_async.cli._dial_list import dial_list
+from digitro_async.cli._dry_run import check_dial
+from digitro_async.cli._exit import Course, Exit
+from digitro_async.cli._importing import Plan
 from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
 )
-from digitro_async.cli._open_files import check_descriptors
-from digitro_async.cli._output import print_error, print_line
 from digitro_async.cli._reading_options import READ_AS_FOUND, ReadingOptions
-from digitro_async.config import Config, load_config
-from digitro_async.contacts import ContactFile, ContinuedRejects, RejectsFile
+from digitro_async.cli._run_config import load_run_config
+from digitro_async.cli._watched_rows import WatchedRows
+from digitro_async.config import Config
+from digitro_async.contacts import ContinuedRejects, RejectsFile
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import open_ledger_reader
 
@@ -69,11 +65,14 @@ def dial(
     _check_options(chosen, plan)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
-    loaded = _load(config)
+    loaded = load_run_config(config)
     _check_rejects(rejects, chosen)
     with read.open(contacts, loaded) as plan.contacts:
+        names = [one.name for one in loaded.pabx]
+        if any(field == "pabx" for _, field in plan.contacts.reading.columns):
+            plan.rows = WatchedRows(plan.contacts, names, config)
         if dry_run:
-            return _count(plan.contacts, rejects, plan)
+            return check_dial(loaded, plan.contacts, rejects, chosen, plan)
         chosen.check_folder()
         with _rejects_of(contacts, rejects, chosen) as plan.rejects:
             return _dial(loaded, chosen, plan)
@@ -90,18 +89,7 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
         raise ConfigurationError(
             f"--ledger: {chosen.path} is not there; name a contact file too to make it"
         )
-    return _dial(_load(config), chosen, plan)
-
-
-def _load(path: Path) -> Config:
-    """Return the configuration of a dial for which this process has the means.
-
-    Raises:
-        ConfigurationError: If it can't be used, or not enough files can be opened.
-    """
-    config = load_config(path, can_resume=False)
-    check_descriptors(config.pabx)
-    return config
+    return _dial(load_run_config(config), chosen, plan)
 
 
 def _dial(config: Config, chosen: ChosenLedger, plan: Plan) -> Exit:
@@ -156,25 +144,3 @@ def _rejects_of(
             if not all(one.is_whole for one in reader.imports()):
                 return ContinuedRejects(path)
     return RejectsFile(path)
-
-
-def _count(contacts: ContactFile, rejects: Path | None, plan: Plan) -> Exit:
-    """Read and check every row, and dial nothing."""
-    counts = RunCounts()
-    say_how_it_is_read(contacts)
-    try:
-        if rejects is None:
-            counted = run_tuned(count_file(contacts, plan, counts))
-        else:
-            with RejectsFile(rejects) as plan.rejects:
-                counted = run_tuned(count_file(contacts, plan, counts))
-    except KeyboardInterrupt:
-        print_error(
-            "interrupted: the file was not read to its end, nor were its rejects"
-        )
-        return Exit.INTERRUPTED
-    say_what_was_cleaned(contacts)
-    print_line(f"contacts        {counted.new}")
-    print_line(f"rejected rows   {counts.rejected_rows}")
-    print_line("dialled         0 (dry run)")
-    return exit_after_dry_run(counts.rejected_rows)

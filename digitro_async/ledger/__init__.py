@@ -30,6 +30,7 @@ __all__ = [
     "Import",
     "Ledger",
     "LedgerReader",
+    "LedgerRehearsal",
     "MemoryLedger",
     "MemoryLedgerReader",
     "NewContact",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from digitro_async.ledger.memory._memory_ledger import MemoryLedger
     from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
     from digitro_async.ledger.sqlite._holder import check_place, holder_of
+    from digitro_async.ledger.sqlite._rehearsal import LedgerRehearsal
     from digitro_async.ledger.sqlite._sqlite_ledger import SQLiteLedger
     from digitro_async.ledger.sqlite._sqlite_reader import SQLiteLedgerReader
 else:
@@ -59,6 +61,7 @@ else:
     __getattr__ = lazy_names(
         __name__,
         "sqlite._holder",
+        "sqlite._rehearsal",
         "sqlite._sqlite_reader",
         "sqlite._sqlite_ledger",
         "memory._memory_reader",
