@@ -27,11 +27,20 @@ class TestUsage:
     @pytest.mark.parametrize(
         ("words", "problem"),
         [
-            ("dail", "there is no such command; did you mean dial? (digitro --help"),
-            (number(1), "there is no such command (digitro --help"),
+            (
+                "dail",
+                "there is no such command; did you mean dial? (valid: init, check, ",
+            ),
+            (number(1), "there is no such command (valid: init, check, demo, "),
             ("dial --confg x y", "there is no option --confg; did you mean --config?"),
-            (f"dial --{number(1)} y", "there is no such option (digitro dial"),
-            ("dial --api-key=canary y", "there is no option --api-key ("),
+            (
+                f"dial --{number(1)} y",
+                "there is no such option (valid: --contacts, --c",
+            ),
+            (
+                "dial --api-key=canary y",
+                "there is no option --api-key (valid: --contacts, ",
+            ),
             (f"call 1 {number(1)}", "there are more words than it takes"),
             ("dial", "name a contact file, or a --ledger to continue"),
             ("call", "--destination is missing or has no value"),
@@ -41,8 +50,16 @@ class TestUsage:
             ("simulate --latency canary", "--latency must be a number"),
             ("simulate --port 65536", "--port: must be <= 65535"),
             ("simulate --latency nan", "--latency: must be >= 0"),
-            ("simulate --throttle=canary", "--throttle can't be used like this"),
+            ("simulate --throttle=canary", "--throttle takes no value"),
             ("simulate --throttle", "throttle needs a rate"),
+            ("results --ledger x --format y", "--format must be one of csv, jsonl ("),
+            ("results --ledger x --state y", "--state must be one of pending, "),
+            (
+                "reconcile x y --ledger z --evidence e",
+                "--verdict must be one of accepted, not-placed (",
+            ),
+            ("check --ledger", "--ledger is missing or has no value"),
+            ("check --timeout 0", "--timeout: must be > 0"),
             ("demo --contacts 0", "--contacts: must be >= 1"),
             ("dial x --limit 0", "--limit: must be >= 1"),
             ("dial x --max-calls 0", "--limit: must be >= 1"),
