@@ -15,7 +15,11 @@ from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
 )
-from digitro_async.cli._reading_options import READ_AS_FOUND, ReadingOptions
+from digitro_async.cli._reading_options import (
+    READ_AS_FOUND,
+    FileOptions,
+    ReadingOptions,
+)
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._watched_rows import WatchedRows
 from digitro_async.config import Config
@@ -67,15 +71,46 @@ def dial(
         return _continue(config, chosen, plan, dry_run=dry_run)
     loaded = load_run_config(config)
     _check_rejects(rejects, chosen)
-    with read.open(contacts, loaded) as plan.contacts:
-        names = [one.name for one in loaded.pabx]
-        if any(field == "pabx" for _, field in plan.contacts.reading.columns):
-            plan.rows = WatchedRows(plan.contacts, names, config)
+    # Files are closed inside, so that even an error of that tells whether calls went
+    # out before.
+    course = Course()
+    return to_its_end(
+        course,
+        lambda: _dial_file(
+            loaded,
+            contacts,
+            rejects=rejects,
+            read=read,
+            chosen=chosen,
+            plan=plan,
+            course=course,
+            dry_run=dry_run,
+        ),
+    )
+
+
+def _dial_file(
+    config: Config,
+    contacts: Path,
+    *,
+    rejects: Path | None,
+    read: FileOptions,
+    chosen: ChosenLedger,
+    plan: Plan,
+    course: Course,
+    dry_run: bool,
+) -> Exit:
+    """Dial the contacts of a file, or tell what that would do."""
+    with read.open(contacts, config) as file:
+        plan.contacts = file
+        if plan.config and any(field == "pabx" for _, field in file.reading.columns):
+            names = [one.name for one in config.pabx]
+            plan.rows = WatchedRows(file, names, plan.config)
         if dry_run:
-            return check_dial(loaded, plan.contacts, rejects, chosen, plan)
+            return check_dial(config, file, rejects, chosen, plan)
         chosen.check_folder()
         with _rejects_of(contacts, rejects, chosen) as plan.rejects:
-            return _dial(loaded, chosen, plan)
+            return _dial(config, chosen, plan, course)
 
 
 def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> Exit:
@@ -89,15 +124,13 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
         raise ConfigurationError(
             f"--ledger: {chosen.path} is not there; name a contact file too to make it"
         )
-    return _dial(load_run_config(config), chosen, plan)
+    loaded, course = load_run_config(config), Course()
+    return to_its_end(course, lambda: _dial(loaded, chosen, plan, course))
 
 
-def _dial(config: Config, chosen: ChosenLedger, plan: Plan) -> Exit:
-    course = Course()
+def _dial(config: Config, chosen: ChosenLedger, plan: Plan, course: Course) -> Exit:
     plan.is_kept = chosen.path is not None
-    return to_its_end(
-        course, lambda: run_tuned(dial_list(config, chosen, plan, course))
-    )
+    return run_tuned(dial_list(config, chosen, plan, course))
 
 
 def _check_options(chosen: ChosenLedger, plan: Plan) -> None:
