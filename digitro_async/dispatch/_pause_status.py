@@ -7,8 +7,15 @@ import attrs
 from digitro_async._common.reason_words import UNSENT
 from digitro_async.dispatch._breaker import Breaker, BreakerState, PauseCause
 from digitro_async.dispatch._channel import NO_CHANNEL, Channel
+from digitro_async.protocol import MAX_RETRY_AFTER
 
-__all__ = ["PauseStatus", "past_pause", "pause_status", "throttle_status"]
+__all__ = [
+    "THROTTLED",
+    "PauseStatus",
+    "past_pause",
+    "pause_status",
+    "throttle_status",
+]
 
 THROTTLED = "throttled"
 """Code of the rest that a PABX asked for."""
@@ -116,7 +123,9 @@ def throttle_status(
         tries: Times it asked since it accepted a call.
         asked: Seconds of its last Retry-After, None where it gave none.
     """
-    header = "" if asked is None else f", Retry-After {asked:.0f} s"
+    # A server that repeats its request may write a phone number into the header.
+    shown = None if asked is None else min(asked, MAX_RETRY_AFTER)
+    header = "" if shown is None else f", Retry-After {shown:.0f} s"
     return PauseStatus(
         code=THROTTLED,
         text=f"the PABX asked for fewer calls (429{header})",
