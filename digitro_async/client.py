@@ -72,7 +72,6 @@ class DigitroClient:
         if sessions is not None and transport is not None:
             raise ConfigurationError("give sessions or transport, not both")
         self._own_loop = OwnLoop()
-        self._closed = False
         self._sessions = sessions or SessionManager()  # beside a transport, it is idle
         self._owns_sessions = sessions is None
         self._opens_sessions = transport is None
@@ -83,9 +82,11 @@ class DigitroClient:
         if transport is None:
             for one in self._dispatcher.pabx:
                 self._sessions.load_tls(one)
+        self._was_entered = self._closed = False
 
     async def __aenter__(self) -> Self:
         self._check_usable()
+        self._was_entered = True
         anyio.CancelScope()  # loads anyio's backend, before any call
         return self
 
@@ -97,17 +98,20 @@ class DigitroClient:
         return f"<DigitroClient {'closed ' if self._closed else ''}{names}>"
 
     def __del__(self) -> None:
-        own_loop = getattr(self, "_own_loop", None)  # None where it was never made
-        if own_loop is None or own_loop.loop is None or self._closed:
+        if getattr(self, "_closed", True):  # or its settings were refused
             return
         if self._sessions.closed or not self._opens_sessions:
             return  # whoever shares the manager, or made the transport, closes it
-        addresses = {address_of(pabx.base_url): 0 for pabx in self._dispatcher.pabx}
+        if not (self._was_entered or (self._owns_sessions and self._sessions.hosts)):
+            return  # nothing was opened
+        several = {address_of(pabx.base_url): 0 for pabx in self._dispatcher.pabx}
+        first, *others = several
+        where = f" for {first}" + (f" and {len(others)} more" if others else "")
         warn_unclosed(
             self,
-            own_loop.place,
+            self._own_loop.place,
             'use it as "async with", or await its aclose()',
-            where=f" for {', '.join(addresses)}",
+            where,
         )
 
     @property
