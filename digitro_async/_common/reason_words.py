@@ -63,6 +63,8 @@ REASON_WORDS: Final[dict[str, str]] = {
     "no_call_id": "got an answer without a call id",
     "oversized_call_id": "got a call id that is too long",
     "not_an_object": "got an answer that is no JSON object",
+    "empty_answer": "got an empty answer",
+    "html_answer": "got a page of HTML, not an answer",
     "not_json": "got an answer that is no JSON",
     "not_text": "got an answer that is no text",
     "repeated_key": "got an answer with a key twice",

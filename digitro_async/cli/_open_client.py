@@ -13,7 +13,10 @@ from digitro_async.transport import LeanSessionManager, SessionManager
 __all__ = ["open_client"]
 
 
-_PRINTED = {EventKind.PROTOCOL_VIOLATION, EventKind.REUSE_ENDED}
+_PRINTED = {
+    *(EventKind.PROTOCOL_VIOLATION, EventKind.REUSE_ENDED),
+    EventKind.FEWER_IN_FLIGHT,
+}
 """The events that the progress does not show by itself."""
 
 

@@ -15,6 +15,7 @@ from digitro_async.dispatch._pause_status import (
     pause_status,
     throttle_status,
 )
+from digitro_async.dispatch._places import Places
 from digitro_async.dispatch._repeated_ids import RepeatedIds
 from digitro_async.dispatch._retry import RetryQuota
 from digitro_async.dispatch._shared_caps import (
@@ -31,7 +32,7 @@ from digitro_async.errors import (
     ThrottledError,
 )
 from digitro_async.models import PABX
-from digitro_async.protocol import AttemptResult
+from digitro_async.protocol import OWN_FAULTS, AttemptResult, Failure
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 
 __all__ = ["Standing"]
@@ -57,6 +58,8 @@ class Standing:
         channel: Its event channel.
         counters: Its counts.
         doubts: Takes doubts about its answers.
+        on_fewer_places: Told once that this machine holds fewer calls at once, with
+            the code of the reason and their number.
         pacer: When a rate slot is free, None where there is no cap.
         is_repeated: Tells whether it gave a call id lately, and remembers it.
         uses_fresh_connections: Whether each call has a connection of its own, because
@@ -66,12 +69,13 @@ class Standing:
     __slots__ = (
         "_address",
         "_chance",
-        "_max_in_flight",
+        "_places",
         "breaker",
         "channel",
         "counters",
         "doubts",
         "is_repeated",
+        "on_fewer_places",
         "pabx",
         "pacer",
         "quota",
@@ -99,7 +103,8 @@ class Standing:
         self.uses_fresh_connections = False
         self._address = address_of(pabx.base_url)
         self._chance = chance
-        self._max_in_flight = pabx.max_in_flight
+        self._places = Places(pabx.max_in_flight)
+        self.on_fewer_places: Callable[[str, int], None] | None = None
 
     @property
     def lacks_channel(self) -> bool:
@@ -118,7 +123,11 @@ class Standing:
 
     def earliest(self, now: float) -> float:
         """Return when a call may start: a time, or inf where only an event helps."""
-        if self.counters.in_flight >= self._max_in_flight or self.channel.id is None:
+        if self.counters.in_flight >= self._places.now and not (
+            self._places.may_raise(now)
+        ):
+            return math.inf
+        if self.channel.id is None:
             return math.inf
         when = max(self.breaker.until, self.throttle.until)
         if self.pacer is not None:
@@ -183,7 +192,21 @@ class Standing:
             and not probe
         ):
             return  # that a channel is gone says nothing of the one that came after
+        if (
+            classification.reason in OWN_FAULTS
+            and classification.reason != Failure.BLOCKED
+            and counters.in_flight
+            and not probe
+        ):
+            self._hold_fewer(classification.reason, now)  # the PABX is not at fault
+            return
         self.breaker.record(classification, now, probe=probe, status=result.status)
+
+    def _hold_fewer(self, reason: str, now: float) -> None:
+        """Let no more calls be in flight than this machine holds."""
+        is_first = self._places.lower(self.counters.in_flight, now)
+        if is_first and self.on_fewer_places is not None:
+            self.on_fewer_places(reason, self._places.now)
 
     def record_cut_off(
         self, now: float, *, sent: bool, probe: bool, started: float
@@ -282,7 +305,7 @@ class Standing:
             record_seconds=median_of(counters.record_times) or 0.0,
             recording=counters.recording,
             silent_for=counters.silent_for(now),
-            max_in_flight=self._max_in_flight,
+            max_in_flight=self._places.now,
             cap=self.pabx.rate,
             lost_slots=0 if self.pacer is None else self.pacer.lost_slots,
             is_draining=is_draining,

@@ -7,6 +7,7 @@ from digitro_async.dispatch._live_clock import time_anywhere
 from digitro_async.dispatch._pause_status import PauseStatus
 from digitro_async.dispatch._standing import Standing
 from digitro_async.observe import EventKind, EventReporter
+from digitro_async.protocol import CAUSES
 
 __all__ = ["StandingWatch"]
 
@@ -28,6 +29,7 @@ class StandingWatch:
         self._code = ""  # of the pause that was told last
         self._alarms = 0
         standing.doubts.on_breach = self._tell_breach
+        standing.on_fewer_places = self._tell_fewer_places
 
     def look(self, *, cause: str = "", probe: bool = False) -> None:
         """Tell of what has changed since the last look.
@@ -79,6 +81,14 @@ class StandingWatch:
             f" outcome of {calls} calls is doubtful"
         )
         self._tell(EventKind.PROTOCOL_VIOLATION, what, "unasked_answer")
+
+    def _tell_fewer_places(self, reason: str, places: int) -> None:
+        """Tell that this machine holds fewer calls at once than the PABX may get."""
+        what = (
+            f"gets {places} calls at once, and not {self._standing.pabx.max_in_flight},"
+            f" until more are possible: {CAUSES[reason]}"
+        )
+        self._tell(EventKind.FEWER_IN_FLIGHT, what, reason, reason)
 
     def _tell(
         self,

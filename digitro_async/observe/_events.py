@@ -20,6 +20,9 @@ class EventKind(enum.StrEnum):
     """A PABX broke the protocol, so that outcomes may be doubtful; see ``alarms``."""
     REUSE_ENDED = "reuse_ended"
     """A PABX closed kept connections under calls: each has a new one from now on."""
+    FEWER_IN_FLIGHT = "fewer_in_flight"
+    """This machine has no file, port or memory for one more call: fewer are in flight
+    than ``max_in_flight``, until more are possible."""
     CHANNEL_MISSING = "channel_missing"
     """A PABX has no event channel, or does not know the one it was given. Calls start
     after ``set_channel_id``. A ``PAUSED`` comes before it."""

@@ -24,6 +24,7 @@ LEVELS: Final = {
     EventKind.RESUMED: logging.INFO,
     EventKind.PROTOCOL_VIOLATION: logging.WARNING,
     EventKind.REUSE_ENDED: logging.WARNING,
+    EventKind.FEWER_IN_FLIGHT: logging.WARNING,
     EventKind.CHANNEL_MISSING: logging.WARNING,
     EventKind.LEDGER_FAILED: logging.ERROR,
 }

@@ -1,6 +1,7 @@
 """PURE: all knowledge of the vendor's protocol; takes values and returns values."""
 
 from digitro_async.protocol._attempt import (
+    MAX_RETRY_AFTER,
     AttemptResult,
     classify,
     doubtful_answer,
@@ -9,6 +10,7 @@ from digitro_async.protocol._attempt import (
 )
 from digitro_async.protocol._classification import (
     ACCEPTED_STATUS,
+    OWN_FAULTS,
     PABX_REASONS,
     Classification,
     Connection,
@@ -43,6 +45,8 @@ __all__ = [
     "COMMANDS",
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
+    "MAX_RETRY_AFTER",
+    "OWN_FAULTS",
     "PABX_REASONS",
     "WIRE_NAMES",
     "AttemptResult",

@@ -19,6 +19,7 @@ import attrs
 
 from digitro_async import errors
 from digitro_async._common.reasons import (
+    OWN_FAULTS,
     PABX_REASONS,
     REFUSED_STATUSES,
     Failure,
@@ -30,6 +31,7 @@ from digitro_async.protocol._connect_cause import ConnectCause
 
 __all__ = [
     "ACCEPTED_STATUS",
+    "OWN_FAULTS",
     "PABX_REASONS",
     "Classification",
     "Connection",

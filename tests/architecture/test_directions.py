@@ -89,6 +89,7 @@ PURE = [
     "dispatch._retry",
     "dispatch._statistics",
     "dispatch._throttle",
+    "ledger._differences",
     "ledger._import_marks",
     "ledger._ledger_clock",
     "ledger._ledger_port",
