@@ -226,9 +226,9 @@ class Dispatcher:
         if problem is not None:
             # A foreign ledger may raise it, so its texts are not ours to show.
             is_code = problem.reason.replace("_", "").isalnum()
-            self._ledger_problem = reason = problem.reason if is_code else "failed"
-            text = f"the ledger can't be written ({reason}): no further call begins"
-            self._reporter.report(EventKind.LEDGER_FAILED, text, reason=reason)
+            self._ledger_problem = code = problem.reason if is_code else "failed"
+            text = f"the ledger can't be written ({code}): no further call begins"
+            self._reporter.report(EventKind.LEDGER_FAILED, text, reason=code)
 
     def health(self) -> Health:
         """Return whether calls can be made now. Any thread may ask."""
