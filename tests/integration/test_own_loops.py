@@ -133,6 +133,22 @@ def test_a_client_in_another_loop(use: str) -> None:
     assert "make one DigitroClient for each" in text
 
 
+def test_results_in_another_loop() -> None:
+    """Results that are entered in another loop than they were made in say so."""
+    made = DigitroClient(make_pabx())
+    results = []
+
+    async def dispatch() -> None:
+        results.append(made.dispatch([make_call()]))
+
+    async def enter() -> None:
+        await results[0].__aenter__()
+
+    text = run_in_two(dispatch, enter, made.aclose)
+
+    assert "<DispatchResults not entered> belongs to the event loop" in text
+
+
 def test_a_session_manager_in_another_loop() -> None:
     """A client of a manager that belongs to another loop names the manager."""
     sessions = SessionManager()
