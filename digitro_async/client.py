@@ -55,8 +55,8 @@ class DigitroClient:
 
     Raises:
         ConfigurationError: If there is no PABX or two share a name, both ``sessions``
-            and ``transport`` are given, ``on_event`` is no plain function, or the
-            file of a certificate authority can't be used.
+            and ``transport`` are given or one of them is something else, ``on_event``
+            is no plain function, or the file of a certificate authority can't be used.
     """
 
     def __init__(
@@ -71,11 +71,13 @@ class DigitroClient:
     ) -> None:
         if sessions is not None and transport is not None:
             raise ConfigurationError("give sessions or transport, not both")
+        if sessions is not None and not isinstance(sessions, SessionManager):
+            raise ConfigurationError("sessions must be a SessionManager, or None")
         self._own_loop = OwnLoop()
         self._sessions = sessions or SessionManager()  # beside a transport, it is idle
         self._owns_sessions = sessions is None
         self._opens_sessions = transport is None
-        used = transport or self._sessions
+        used = self._sessions if transport is None else transport
         self._dispatcher = Dispatcher(
             pabx, used, retry=retry, pause=pause, on_event=on_event
         )
@@ -198,6 +200,7 @@ class DigitroClient:
         Raises:
             ClientClosedError: The client was closed.
             WrongLoopError: The client belongs to another event loop.
+            ConfigurationError: The recorder is none.
         """
         self._check_usable()
         return self._dispatcher.stream(calls, recorder)
