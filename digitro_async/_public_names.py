@@ -8,7 +8,10 @@ from digitro_async.contacts import ContactRow
 from digitro_async.dispatch import (
     Dispatcher,
     DispatchResults,
+    Health,
+    HealthStatus,
     Limit,
+    PABXHealth,
     PABXStatistics,
     PauseStatus,
     Recorder,
@@ -56,6 +59,7 @@ from digitro_async.models import (
     PredictiveCall,
     Timings,
 )
+from digitro_async.observe import ClientEvent, EventKind
 from digitro_async.privacy import Personal, Secret
 from digitro_async.process import tune_process
 from digitro_async.settings import (
@@ -80,6 +84,7 @@ __all__ = [
     "ChannelNotFoundError",
     "ClaimLostError",
     "ClientClosedError",
+    "ClientEvent",
     "Config",
     "ConfigurationError",
     "ConnectFailedError",
@@ -91,7 +96,10 @@ __all__ = [
     "DispatchResults",
     "Dispatcher",
     "DrainedError",
+    "EventKind",
     "GateRefusedError",
+    "Health",
+    "HealthStatus",
     "IllegalTransitionError",
     "InvalidCallError",
     "LeanSessionManager",
@@ -101,6 +109,7 @@ __all__ = [
     "NotSentError",
     "Outcome",
     "OutcomeUnknownError",
+    "PABXHealth",
     "PABXPausedError",
     "PABXStatistics",
     "PauseSettings",

@@ -8,7 +8,11 @@ from digitro_async.cli._arguments import LEDGER, AtLeastOne, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._counts import RunCounts
-from digitro_async.cli._dial_list import dial_list, say_how_it_is_read
+from digitro_async.cli._dial_list import (
+    dial_list,
+    say_how_it_is_read,
+    say_what_was_cleaned,
+)
 from digitro_async.cli._exit import Course, Exit, exit_after_dry_run
 from digitro_async.cli._importing import Plan, count_file
 from digitro_async.cli._ledger_options import (
@@ -17,13 +21,9 @@ from digitro_async.cli._ledger_options import (
 )
 from digitro_async.cli._open_files import check_descriptors
 from digitro_async.cli._output import print_error, print_line
+from digitro_async.cli._reading_options import READ_AS_FOUND, ReadingOptions
 from digitro_async.config import Config, load_config
-from digitro_async.contacts import (
-    ContactFile,
-    ContinuedRejects,
-    RejectsFile,
-    open_contacts,
-)
+from digitro_async.contacts import ContactFile, ContinuedRejects, RejectsFile
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import open_ledger_reader
 
@@ -39,9 +39,7 @@ def dial(
     rejects: Path | None = None,
     max_calls: AtLeastOne | None = None,
     max_attempts: MaxAttempts = 5,
-    encoding: str | None = None,
-    strip_punctuation: Switch = False,
-    ignore_unknown_columns: Switch = False,
+    read: ReadingOptions = READ_AS_FOUND,
     allow_duplicates: Switch = False,
     dry_run: Switch = False,
     insist: InsistToDialOptions = NOT_INSISTING_TO_DIAL,
@@ -60,9 +58,7 @@ def dial(
         max_calls: Most contacts that this run calls; the rest stays pending.
         max_attempts: Attempts over all runs after which a contact is left pending; one
             that failed because of the PABX, or never reached it, does not count.
-        encoding: Encoding of the file, where guessing would be wrong.
-        strip_punctuation: Take blanks, dashes, dots and the like out of numbers.
-        ignore_unknown_columns: Pass over columns with unknown names.
+        read: The ways in which the file is read.
         allow_duplicates: Call a contact as often as it stands in the file.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
         insist: Doubts about the ledger that are put aside.
@@ -74,13 +70,7 @@ def dial(
         return _continue(config, chosen, plan, dry_run=dry_run)
     loaded = _load(config)
     _check_rejects(rejects, chosen)
-    with open_contacts(
-        contacts,
-        defaults=loaded.call,
-        encoding=encoding,
-        strip_punctuation=strip_punctuation,
-        ignore_unknown_columns=ignore_unknown_columns,
-    ) as plan.contacts:
+    with read.open(contacts, loaded) as plan.contacts:
         if dry_run:
             return _count(plan.contacts, rejects, plan)
         chosen.check_folder()
@@ -184,6 +174,7 @@ def _count(contacts: ContactFile, rejects: Path | None, plan: Plan) -> Exit:
             "interrupted: the file was not read to its end, nor were its rejects"
         )
         return Exit.INTERRUPTED
+    say_what_was_cleaned(contacts)
     print_line(f"contacts        {counted.new}")
     print_line(f"rejected rows   {counts.rejected_rows}")
     print_line("dialled         0 (dry run)")

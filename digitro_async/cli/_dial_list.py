@@ -18,11 +18,9 @@ from digitro_async.contacts import ContactFile
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import Ledger, State
 
-__all__ = ["dial_list", "say_how_it_is_read"]
+__all__ = ["dial_list", "say_how_it_is_read", "say_what_was_cleaned"]
 
 _MOST_SHOWN = 1000
-
-_DELIMITERS = {";": "semicolons", ",": "commas", "\t": "tabs"}
 
 
 async def dial_list(
@@ -47,6 +45,7 @@ async def dial_list(
             say_how_it_is_read(plan.contacts)
             if not await import_file(campaign, plan.contacts, plan, counts, course):
                 return course.code(Exit.INCOMPLETE)
+            say_what_was_cleaned(plan.contacts)
         whole = await is_whole(ledger, plan)
         code = await _run(
             campaign, client, ledger, counts, plan=plan, course=course, is_whole=whole
@@ -56,9 +55,22 @@ async def dial_list(
 
 
 def say_how_it_is_read(contacts: ContactFile) -> None:
-    """Print which encoding and delimiter a file is read with: it may be a guess."""
-    delimiter = _DELIMITERS[contacts.delimiter]
-    print_error(f"{contacts.name}: read as {contacts.encoding}, split at {delimiter}")
+    """Print how a file is read, which columns are taken too: it may be a guess."""
+    reading = contacts.reading
+    print_error(f"{contacts.name}: {reading}")
+    for doubt in reading.doubts:
+        print_error(f"{contacts.name}: {doubt}")
+
+
+def say_what_was_cleaned(contacts: ContactFile) -> None:
+    """Print what was taken away from cells, and a last row that was not taken."""
+    if contacts.cleaned:
+        print_error(f"{contacts.name}: {contacts.cleaned}")
+    if contacts.open_end is not None:
+        print_error(
+            f"{contacts.name}, line {contacts.open_end}: the last line has no end, and "
+            "is not dialled; --allow-open-end takes it, if the file is whole"
+        )
 
 
 def _say_recovered(ledger: Ledger) -> None:

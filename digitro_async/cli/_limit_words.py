@@ -10,7 +10,7 @@ from digitro_async.dispatch._statistics import PABXStatistics
 __all__ = ["clock", "explain", "past_pauses", "per_second", "seconds_text"]
 
 RECENT_SECONDS = 60.0
-"""Seconds for which a pause is told of after it began."""
+"""Seconds for which a pause is told of after its end."""
 
 BUSY = 0.9
 """Share of a processor from which on the process counts as held back by it."""
@@ -40,11 +40,11 @@ def past_pauses(view: RunView) -> list[str]:
     lines = []
     for one in view.pabx:
         last = one.last_pause
-        if one.pause is not None or last is None or last.seconds is None:
+        if one.pause is not None or last is None or last.over_for is None:
             continue
-        if last.seconds <= RECENT_SECONDS:
+        if last.over_for <= RECENT_SECONDS:
             name = f"{one.name}: " if len(view.pabx) > 1 else ""
-            ago = f"{clock(last.seconds)} ago: {last.text}"
+            ago = f"over since {clock(last.over_for)}: {last.text}"
             many = f"{one.pauses:,} pauses so far, the last {ago}"
             lines.append(name + (many if one.pauses > 1 else f"one pause, {ago}"))
     return lines

@@ -81,13 +81,21 @@ class Sampler:
             },
             waits_for_source=statistics.waits_for_source,
             processor=self._share_of_processor(now),
-            time_left=self._time_left.update(now, done, total - done),
+            time_left=self._time_left.update(
+                now, done, total - done, is_down=_is_down(statistics)
+            ),
         )
 
     def _share_of_processor(self, now: float) -> float:
         self._processor.append((now, time.process_time()))
         (began, before), (_, used) = self._processor[0], self._processor[-1]
         return (used - before) / (now - began) if now - began > 1 else 0.0
+
+
+def _is_down(statistics: Statistics) -> bool:
+    """Whether no PABX can be reached."""
+    pauses = [one.pause for one in statistics.pabx.values()]
+    return all(pause and pause.code == "not_sent_run" for pause in pauses)
 
 
 @contextlib.asynccontextmanager

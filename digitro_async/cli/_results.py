@@ -32,7 +32,7 @@ contacts must not slow down the dial."""
 
 _COLUMNS = (
     *("contact", "id", "line", "state", "call_id"),
-    *("pabx", "attempts", "reason", "sent_at", "settled_at"),
+    *("pabx", "attempts", "reason", "sent_at", "settled_at", "evidence"),
 )
 
 Form = Literal["csv", "jsonl"]
@@ -248,6 +248,7 @@ def _row(entry: ContactRecord) -> Mapping[str, object]:
         "reason": entry.reason,
         "sent_at": _time(entry.sent_at),
         "settled_at": _time(entry.settled_at),
+        "evidence": entry.evidence,
     }
 
 

@@ -25,22 +25,32 @@ class TimeLeft:
     """Estimates the seconds until a list is done. Time is an argument.
 
     The estimate counts down a second each second. Where the pace says something else,
-    it moves there over some seconds.
+    it moves there over some seconds. While no PABX can be reached it stands still: how
+    long that lasts is not known, and it says nothing about the pace.
     """
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
         self._end = math.inf
         self._at = -math.inf
+        self._seen_at = 0.0
+        self._down = 0.0
 
-    def update(self, now: float, done: int, left: int) -> float | None:
+    def update(
+        self, now: float, done: int, left: int, *, is_down: bool = False
+    ) -> float | None:
         """Return the seconds left, None where no pace is known.
 
         Args:
             now: The time.
             done: Contacts done so far.
             left: Contacts still to be done.
+            is_down: Whether no PABX can be reached.
         """
+        if is_down:
+            self._down += now - self._seen_at
+        self._seen_at = now
+        now -= self._down
         seen = self._seen
         seen.append((now, done))
         while len(seen) > 1 and seen[1][0] <= now - LOOK_BACK:

@@ -52,11 +52,12 @@ class CleaningCounts:
 
     def __str__(self) -> str:
         parts = (
-            (self.punctuation, "numbers lost punctuation"),
-            (self.invisible, "numbers lost invisible characters"),
-            (self.text_marks, "cells lost an apostrophe that says text"),
+            ("punctuation from numbers", self.punctuation),
+            ("invisible characters from numbers", self.invisible),
+            ("the apostrophe before a text", self.text_marks),
         )
-        return ", ".join(f"{count} {text}" for count, text in parts if count)
+        taken = ", ".join(f"{text}: {count}" for text, count in parts if count)
+        return f"taken away: {taken or 'nothing'}"
 
 
 class Cleaning:

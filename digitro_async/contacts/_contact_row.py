@@ -49,7 +49,7 @@ class RejectCode(enum.StrEnum):
     SEVERAL_NUMBERS = "several_numbers"
     """The destination holds more than one number, or a number and an extension."""
     NOT_A_PHONE = "not_a_phone"
-    """The destination is plainly a date, a document, an amount or the like."""
+    """The destination is plainly a date, a time, a document, an amount or the like."""
     PLACEHOLDER = "placeholder"
     """The destination leaves digits open: ``0xx48``, ``9****-7001``, ``+44 (0)20``."""
     INVISIBLE_CHARACTER = "invisible_character"

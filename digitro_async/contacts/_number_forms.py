@@ -189,6 +189,9 @@ _YEAR_FIRST = re.compile(
     rf"{_YEAR} ?(?P<sign>[/.-]| ) ?(?P<one>[0-9]{{1,2}}) ?(?P=sign) ?"
     r"(?P<other>[0-9]{1,2})(?:[ T,-].*)?"
 )
+_MONTH = (
+    r"(?:jan|fev|feb|mar|abr|apr|mai|may|jun|jul|ago|aug|set|sep|out|oct|nov|dez|dec)"
+)
 _MONEY = r"(?:R\$|US\$|[$\u20ac\u00a3\u00a5]|BRL|USD|EUR)"
 
 # In their order: the first that fits a whole cell says what it is.
@@ -198,6 +201,10 @@ _WHOLE_FORMS: Final = tuple(
         (rf"{_CLOCK}|[0-9]{{1,2}} ?h(?:s|oras)?", _TIME),
         (rf"(?:0?[1-9]|1[0-2]) ?/ ?{_YEAR}", _DATE),
         (r"(?:0?[1-9]|[12][0-9]|3[01])/(?:0?[1-9]|1[0-2])", _DATE),
+        (
+            rf"[0-9]{{1,2}}[ /.-]*(?:de )?{_MONTH}[a-z\u00e7.]*(?:\W*(?:de )?[0-9]+)?",
+            _DATE,
+        ),
         (r"[+-]?[0-9.,]+ ?%", _PERCENTAGE),
         (rf".*{_MONEY}.*", _AMOUNT),
         # Thousands apart, with decimals; or decimals alone.
@@ -206,6 +213,7 @@ _WHOLE_FORMS: Final = tuple(
         (r"[+-]? ?[0-9]{1,6}[.,][0-9]{1,2}", _AMOUNT),
         # Up to seven digits: more are a number that a spreadsheet wrote in thousands.
         (r"[+-]? ?(?:[0-9]{1,3}\.[0-9]{3}|[0-9]\.[0-9]{3}\.[0-9]{3})", _AMOUNT),
+        (r"[+-]? ?[0-9]{1,3}(?:\.[0-9]{3})*\.000\.000", _AMOUNT),
         (r"-[0-9]+[.,][0-9]+", _AMOUNT),
         (r"-?[0-9]{1,3}[.,][0-9]{3,} ?[,; ] ?-?[0-9]{1,3}[.,][0-9]{3,}", _COORDINATES),
         # CPF, CNPJ, CEP, the number of a lawsuit, a card.
@@ -230,14 +238,14 @@ _IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _CROSS = "[x\u00d7\u0445]"
 """The letter x, the sign for times, and the Cyrillic letter that looks like it."""
 
-_OPEN_DIGITS = rf"(?:{_CROSS}{{2,}}|y{{2,}}|z{{2,}}|_{{2,}}|\?{{2,}})"
+_OPEN_DIGITS = rf"(?:{_CROSS}(?: ?{_CROSS})+|y{{2,}}|z{{2,}}|_{{2,}}|\?{{2,}})"
 _PLACEHOLDER = re.compile(
     r"[^0-9a-z]*(?:(?:00)?55[^0-9a-z]*)?"
-    rf"(?:0[^0-9a-z]*)?(?:{_OPEN_DIGITS}|(?<=0){_CROSS}(?=[^0-9a-z]*[0-9]{{2}})"
+    rf"(?:[0o][^0-9a-z]*)?(?:{_OPEN_DIGITS}|(?<=0){_CROSS}(?=[^0-9a-z]*[0-9]{{2}})"
     r"|(?<=[0(])\*{2,}|(?<=0)[^0-9a-z]+(?:op|prest)[a-z]*\b)",
     re.IGNORECASE,
 )
-_PLAIN_PLACEHOLDER = re.compile(r"(?:\+?55)?0\*\*[1-9][0-9]{9,10}")
+_PLAIN_PLACEHOLDER = re.compile(r"(?:\+?55)?0\*\*[1-9][0-9](?:[0-9]{8,9})?")
 _TRUNK_ZERO = re.compile(r"\+ ?[0-9]{1,3}[ .-]*\(0\)")
 _MASKED = re.compile(
     rf"[0-9][ ().-]*(?:\*{{2,}}|{_CROSS}{{2,}}|\u2022{{2,}}|#{{2,}}|[_?]{{2,}}"

@@ -22,6 +22,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_ID = 256
 _LONGEST_PABX = 64
 _SHORTEST_PUBLIC = 8  # a landline without its area code
+_LONGEST_TOTAL = 7  # digits of a count of rows
+_TOTAL = re.compile(
+    r"\W*(?:(?:sub)?tota(?:l|is)|registros|quantidade|qtde?|soma|sum|count|records"
+    r"|trailer|fim|eof)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def needed_of_rows(file: str, columns: Columns, defaults: Defaults) -> tuple[str, ...]:
@@ -100,6 +106,8 @@ class RowReader:
         if isinstance(number, Problem):
             is_blank = number.code is RejectCode.NO_NUMBER and _are_blank(cells)
             return None if is_blank else number
+        if len(number) <= _LONGEST_TOTAL and self._is_total(cells):
+            return _IS_TOTAL
         own_id = "" if columns.id is None else cells[columns.id].strip()
         pabx = "" if columns.pabx is None else cells[columns.pabx].strip()
         problem = _own_problem("id", own_id, _LONGEST_ID) or _own_problem(
@@ -126,6 +134,10 @@ class RowReader:
         if number is not written:
             self.cleaning.note_number(line, written, number)
         return row
+
+    def is_whole(self, cells: Sequence[str]) -> bool:
+        """Whether a blank row is written to its end, as far as can be told."""
+        return len(cells) >= self._columns.width or "\x1a" in cells[-1]
 
     def is_whole_row(self, text: str) -> bool:
         """Whether one line looks like a row by itself."""
@@ -156,6 +168,15 @@ class RowReader:
             return _width_problem(len(cells), width)
         return cells + [""] * (width - len(cells))
 
+    def _is_total(self, cells: Sequence[str]) -> bool:
+        """Whether a row counts the rows above it, as the last ones of reports do."""
+        others = (
+            cell
+            for index, cell in enumerate(cells)
+            if index != self._columns.destination and cell.strip()
+        )
+        return _TOTAL.fullmatch(next(others, "")) is not None
+
     def _without_marks(self, cells: list[str]) -> tuple[list[str], int]:
         """Return the cells without text marks, and how many lost one.
 
@@ -183,6 +204,13 @@ def _width_problem(cells: int, width: int) -> Problem:
         f"has {cells} columns where the header has {width}"
         + ("" if few else "; put quotes around cells that hold the delimiter"),
     )
+
+
+_IS_TOTAL = Problem(
+    RejectCode.NOT_A_PHONE,
+    "is in a row that counts other rows, and no number to dial",
+    "destination",
+)
 
 
 def _are_blank(cells: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from digitro_async.dispatch._call_source import Calls
 from digitro_async.dispatch._dispatch_results import DispatchResults
 from digitro_async.dispatch._dispatcher import Dispatcher
+from digitro_async.dispatch._health import Health, HealthStatus, PABXHealth
 from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._pacing import quarantine_of
 from digitro_async.dispatch._pause_status import PauseStatus
@@ -14,7 +15,10 @@ __all__ = [
     "Calls",
     "DispatchResults",
     "Dispatcher",
+    "Health",
+    "HealthStatus",
     "Limit",
+    "PABXHealth",
     "PABXStatistics",
     "PauseStatus",
     "Recorder",

@@ -94,6 +94,7 @@ class Breaker:
         last_problem: How the last of them failed; empty where none did.
         pauses: Pauses that ended or end by themselves, so far.
         past: Code and cause of the last of them, None before the first.
+        ended: When a good probe ended it, None while it lasts or where nothing tells.
     """
 
     __slots__ = (
@@ -109,6 +110,7 @@ class Breaker:
         "_unknown",
         "_unknown_at",
         "cause",
+        "ended",
         "last_problem",
         "past",
         "pauses",
@@ -124,6 +126,7 @@ class Breaker:
         self._run: list[str] = []  # problems of the run of not sent, or of rejected
         self._attempts = self.pauses = 0
         self.past: tuple[str, PauseCause] | None = None
+        self.ended: float | None = None
         self.state = BreakerState.CLOSED
         self.resume()
 
@@ -267,12 +270,14 @@ class Breaker:
     def _record_probe(self, outcome: Outcome, problem: str, now: float) -> None:
         if outcome in (Outcome.ACCEPTED, Outcome.REJECTED):
             self._close()
+            self.ended = now
         else:
             self._fail_probe(problem, now)
 
     def _open(self, reason: str, cause: PauseCause, pause: float) -> None:
         self.reason, self.cause, self._pause = reason, cause, pause
         self.pauses, self.past = self.pauses + 1, (reason, cause)
+        self.ended = None
         self._begin_pause(cause.since)
 
     def _fail_probe(self, problem: str, now: float) -> None:

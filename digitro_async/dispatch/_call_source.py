@@ -5,9 +5,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Final, Protocol, runtime_checkable
 
 from digitro_async.dispatch._cancellation import is_cancelled
-from digitro_async.dispatch._logger import LOGGER
 from digitro_async.errors import SourceError
 from digitro_async.models import Call, DispatchItem
+from digitro_async.observe import LOGGER
 
 __all__ = ["LATER", "LONG_READ", "NO_MORE", "CallSource", "Calls", "ReadsAhead"]
 

@@ -5,6 +5,7 @@ from typing import Self
 
 import anyio
 
+from digitro_async._common.own_loop import running_loop
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_source import Calls, CallSource
 from digitro_async.dispatch._recorder import Recorder
@@ -51,6 +52,7 @@ class DispatchResults:
     async def __aenter__(self) -> Self:
         if self._entered:
             raise ConfigurationError("the results of one dispatch are entered once")
+        running_loop("the results of a dispatch")
         self._entered = True
         self._workers.start()
         self._in_flight.join(self)

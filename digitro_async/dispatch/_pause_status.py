@@ -7,8 +7,15 @@ import attrs
 from digitro_async._common.reason_words import UNSENT
 from digitro_async.dispatch._breaker import Breaker, BreakerState, PauseCause
 from digitro_async.dispatch._channel import NO_CHANNEL, Channel
+from digitro_async.protocol import MAX_RETRY_AFTER
 
-__all__ = ["PauseStatus", "past_pause", "pause_status", "throttle_status"]
+__all__ = [
+    "THROTTLED",
+    "PauseStatus",
+    "past_pause",
+    "pause_status",
+    "throttle_status",
+]
 
 THROTTLED = "throttled"
 """Code of the rest that a PABX asked for."""
@@ -40,6 +47,7 @@ class PauseStatus:
             throttle; while a probe is on the wire until the one after it. None where
             it waits for ``resume`` or a channel id.
         seconds: Seconds since the pause began, None where that is not known.
+        over_for: Seconds since a good probe ended it, None while it lasts.
     """
 
     code: str
@@ -50,6 +58,7 @@ class PauseStatus:
     is_probing: bool = False
     next_try_in: float | None = None
     seconds: float | None = None
+    over_for: float | None = None
 
 
 def pause_status(
@@ -93,8 +102,14 @@ def past_pause(breaker: Breaker, address: str, now: float) -> PauseStatus | None
     if breaker.past is None:
         return None
     code, cause = breaker.past
-    text = _text_of(code, cause, address)
-    return PauseStatus(code=code, text=text, address=address, seconds=now - cause.since)
+    ended = breaker.ended
+    return PauseStatus(
+        code=code,
+        text=_text_of(code, cause, address),
+        address=address,
+        seconds=now - cause.since,
+        over_for=None if ended is None else now - ended,
+    )
 
 
 def throttle_status(
@@ -108,7 +123,9 @@ def throttle_status(
         tries: Times it asked since it accepted a call.
         asked: Seconds of its last Retry-After, None where it gave none.
     """
-    header = "" if asked is None else f", Retry-After {asked:.0f} s"
+    # A server that repeats its request may write a phone number into the header.
+    shown = None if asked is None else min(asked, MAX_RETRY_AFTER)
+    header = "" if shown is None else f", Retry-After {shown:.0f} s"
     return PauseStatus(
         code=THROTTLED,
         text=f"the PABX asked for fewer calls (429{header})",

@@ -8,7 +8,6 @@ from digitro_async._common.base_url import address_of
 from digitro_async.dispatch._breaker import Breaker, BreakerState
 from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND, NO_CHANNEL, Channel
 from digitro_async.dispatch._doubts import Doubts
-from digitro_async.dispatch._logger import LOGGER
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._pause_status import (
     PauseStatus,
@@ -33,7 +32,7 @@ from digitro_async.errors import (
     ThrottledError,
 )
 from digitro_async.models import PABX
-from digitro_async.protocol import CAUSES, OWN_FAULTS, AttemptResult, Failure
+from digitro_async.protocol import OWN_FAULTS, AttemptResult, Failure
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 
 __all__ = ["Standing"]
@@ -59,6 +58,8 @@ class Standing:
         channel: Its event channel.
         counters: Its counts.
         doubts: Takes doubts about its answers.
+        on_fewer_places: Told once that this machine holds fewer calls at once, with
+            the code of the reason and their number.
         pacer: When a rate slot is free, None where there is no cap.
         is_repeated: Tells whether it gave a call id lately, and remembers it.
         uses_fresh_connections: Whether each call has a connection of its own, because
@@ -74,6 +75,7 @@ class Standing:
         "counters",
         "doubts",
         "is_repeated",
+        "on_fewer_places",
         "pabx",
         "pacer",
         "quota",
@@ -102,6 +104,7 @@ class Standing:
         self._address = address_of(pabx.base_url)
         self._chance = chance
         self._places = Places(pabx.max_in_flight)
+        self.on_fewer_places: Callable[[str, int], None] | None = None
 
     @property
     def lacks_channel(self) -> bool:
@@ -201,14 +204,9 @@ class Standing:
 
     def _hold_fewer(self, reason: str, now: float) -> None:
         """Let no more calls be in flight than this machine holds."""
-        if self._places.lower(self.counters.in_flight, now):
-            LOGGER.warning(
-                "%s: %d calls at once to PABX %s, and not %d, until more are possible",
-                CAUSES[reason],
-                self._places.now,
-                self.pabx.name,
-                self.pabx.max_in_flight,
-            )
+        is_first = self._places.lower(self.counters.in_flight, now)
+        if is_first and self.on_fewer_places is not None:
+            self.on_fewer_places(reason, self._places.now)
 
     def record_cut_off(
         self, now: float, *, sent: bool, probe: bool, started: float

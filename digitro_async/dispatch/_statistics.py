@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import attrs
 
@@ -221,7 +221,8 @@ class Counters:
     def rate(self, now: float) -> float:
         """Return POSTs begun a second over the last few seconds."""
         oldest = now - RATE_SECONDS
-        counted = [entry for entry in self._seconds if entry[0] + 1 > oldest]
+        # A copy is made in one step, so that any thread may ask.
+        counted = [entry for entry in self._seconds.copy() if entry[0] + 1 > oldest]
         if not counted:
             return 0.0
         span = max(1.0, now - counted[0][0])
@@ -230,7 +231,7 @@ class Counters:
     def average_rate(self, now: float) -> float:
         """Return POSTs begun a second over the last half minute, pauses included."""
         oldest = (now - AVERAGE_SECONDS) // 1
-        begun = sum(entry[1] for entry in self._seconds if entry[0] >= oldest)
+        begun = sum(entry[1] for entry in self._seconds.copy() if entry[0] >= oldest)
         return begun / max(1.0, now - max(self._began, oldest)) if begun else 0.0
 
     def silent_for(self, now: float) -> float:
@@ -238,6 +239,8 @@ class Counters:
         return max(0.0, now - self.heard_at) if self.in_flight else 0.0
 
 
-def median_of(values: Sequence[float]) -> float | None:
+def median_of(values: deque[float]) -> float | None:
     """Return the median of some values, None where there are none."""
-    return sorted(values)[len(values) // 2] if values else None
+    # A copy is made in one step, also where another thread adds values meanwhile.
+    ordered = sorted(values.copy())
+    return ordered[len(ordered) // 2] if ordered else None

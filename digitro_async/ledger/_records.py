@@ -158,6 +158,7 @@ class ContactRecord:
         reason: Why it is not accepted, as a code.
         sent_at: Unix time of the last intent.
         settled_at: Unix time of the last outcome.
+        evidence: The source by which it was reconciled last; None where it was not.
     """
 
     number: int
@@ -170,6 +171,7 @@ class ContactRecord:
     reason: str | None
     sent_at: float | None
     settled_at: float | None
+    evidence: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen

@@ -1,6 +1,7 @@
 """PURE: all knowledge of the vendor's protocol; takes values and returns values."""
 
 from digitro_async.protocol._attempt import (
+    MAX_RETRY_AFTER,
     AttemptResult,
     classify,
     doubtful_answer,
@@ -44,6 +45,7 @@ __all__ = [
     "COMMANDS",
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
+    "MAX_RETRY_AFTER",
     "OWN_FAULTS",
     "PABX_REASONS",
     "WIRE_NAMES",

@@ -11,7 +11,9 @@ import aiohttp
 import attrs
 from yarl import URL
 
-from digitro_async.errors import ClientClosedError, ConfigurationError, WrongLoopError
+from digitro_async._common.own_loop import OwnLoop
+from digitro_async._common.unclosed import warn_unclosed
+from digitro_async.errors import ClientClosedError, ConfigurationError
 from digitro_async.models import PABX
 from digitro_async.protocol import Evidence, Observation, Request
 from digitro_async.settings import TLSSettings
@@ -50,14 +52,16 @@ class SessionManager:
     def __init__(self) -> None:
         self._connectors: dict[Hashable, CheckedConnector] = {}
         self._endpoints: dict[PABX, Endpoint] = {}
+        self._own_loop = OwnLoop()
         self._tls: dict[TLSSettings, Any] = {}
         self._reuse: dict[URL, ReuseRule] = {}  # for each host
         self._replaced: list[Endpoint] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
+        self._was_entered = self._closed = False
 
     async def __aenter__(self) -> Self:
         self.check_usable()
+        self._was_entered = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -66,6 +70,11 @@ class SessionManager:
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._connectors)} hosts"
         return f"<SessionManager {state}>"
+
+    def __del__(self) -> None:
+        if self._was_entered and not self._closed:
+            way_out = 'use it as "async with", or await its aclose()'
+            warn_unclosed(self, self._own_loop.place, way_out)
 
     @property
     def closed(self) -> bool:
@@ -99,7 +108,7 @@ class SessionManager:
         """
         if self._closed:
             return
-        self._check_loop()
+        self._own_loop.check(self)
         self._closed = True
         async with AsyncExitStack() as every:  # closes the rest if one fails
             for connector in self._connectors.values():
@@ -205,17 +214,11 @@ class SessionManager:
             WrongLoopError: If the manager belongs to another event loop.
         """
         if self._closed:
-            raise ClientClosedError("the SessionManager was closed")
-        self._check_loop()
-
-    def _check_loop(self) -> None:
-        running = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = running
-        elif self._loop is not running:
-            raise WrongLoopError(
-                "this SessionManager belongs to another event loop; make one per loop"
+            raise ClientClosedError(
+                "the SessionManager was closed and opens no further connection: make"
+                " another one"
             )
+        self._loop = self._own_loop.check(self)
 
 
 def _origin_of(pabx: PABX) -> URL:

@@ -8,7 +8,10 @@ from helpers import CALL_ID, WIRE_NAMES
 from package_imports import MODULES, Module, imported, own_imports
 
 BASE = {"errors", "privacy", "settings", "models", "calls", "_common"}
-CORE = {*BASE, "process", "protocol", "transport", "dispatch", "client"}
+CORE = {
+    *BASE,
+    *("process", "protocol", "transport", "observe", "dispatch", "client"),
+}
 LOADED = {
     *CORE,
     *("config", "contacts", "ledger", "campaign", "_start", "_public_names"),
@@ -27,16 +30,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": BASE - {"models"},
     "protocol": BASE,
     "transport": {*BASE, "protocol"},
-    "dispatch": {*BASE, "protocol", "transport"},
-    "client": {*BASE, "protocol", "transport", "dispatch"},
+    "observe": {"errors"},
+    "dispatch": {*BASE, "observe", "protocol", "transport"},
+    "client": {*BASE, "observe", "protocol", "transport", "dispatch"},
     "_public_names": LOADED - {"_start", "_public_names"},
     "contacts": BASE,
     "events": {*BASE, "protocol", "transport"},
-    "observe": CORE,
+    "exporters": CORE,
     "ledger": BASE,
     "rules": {*BASE, "ledger"},
     "reports": {*BASE, "contacts", "ledger"},
-    "campaign": {*CORE, "contacts", "ledger", "rules", "observe"},
+    "campaign": {*CORE, "contacts", "ledger", "rules"},
     "workers": {*CORE, "contacts", "ledger", "campaign"},
     "config": {*BASE, "rules"},
     "testing": {*BASE, "protocol", "contacts"},
@@ -44,7 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         *CORE,
         *("_start", "__init__", "campaign", "config", "contacts", "events", "ledger"),
-        *("observe", "reports", "rules", "testing", "workers"),
+        *("exporters",),
+        *("reports", "rules", "testing", "workers"),
     },
     "__main__": {"cli"},
 }
@@ -72,8 +77,10 @@ PURE = [
     "cli._run_view",
     "cli._screen_lines",
     "cli._time_left",
+    "observe._events",
     "dispatch._breaker",
     "dispatch._channel",
+    "dispatch._health",
     "dispatch._limits",
     "dispatch._pacing",
     "dispatch._pause_status",
@@ -82,6 +89,7 @@ PURE = [
     "dispatch._retry",
     "dispatch._statistics",
     "dispatch._throttle",
+    "ledger._differences",
     "ledger._import_marks",
     "ledger._ledger_clock",
     "ledger._ledger_port",

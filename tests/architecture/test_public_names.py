@@ -34,6 +34,11 @@ def test_public_names() -> None:
     values = {
         "AnyDestination",
         "CallAccepted",
+        "ClientEvent",
+        "EventKind",
+        "Health",
+        "HealthStatus",
+        "PABXHealth",
         "Campaign",
         "Config",
         "ContactRow",

@@ -87,6 +87,7 @@ def test_every_line_without_quotes_is_accounted_for(
 ) -> None:
     """Every line that is not blank is one contact or one reject, by its number."""
     content = b"destination;id;user_data\n" + content.replace(b"\xef\xbb\xbf", b"")
+    content += b"\n"  # a last line without an end has a rule of its own
     path = tmp_path / "a.csv"
     path.write_bytes(content)
     with open_contacts(path, defaults=DEFAULTS) as file:
@@ -246,7 +247,8 @@ def test_rejects_hold_nothing_of_the_file(
             found = read(tmp_path / "a.csv", content)
         except ConfigurationError as error:
             shown = f"{error!r} {error} {error.__context__!r}"
-            if b"destination" in before:
+            lines = re.split(rb"[\r\n]", content.lower())
+            if any(secret.lower() in line and b"destination" in line for line in lines):
                 continue  # then it may stand in the place of a column's name
         else:
             shown = " ".join(f"{row!r}" for row in found)

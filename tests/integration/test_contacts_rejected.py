@@ -206,7 +206,7 @@ class TestRejectedRows:
     ) -> None:
         """Lines of the limit and above keep every later line's number."""
         long = "1" * (MAX_LINE - 1 + extra)
-        found = rows(path, end.join(("destination", long, "2", "x", "3")))
+        found = rows(path, end.join(("destination", long, "2", "x", "3", "")))
 
         code = "number_too_long" if extra < 2 else "line_too_long"
         assert numbers(found) == [code, "2", "bad_character", "3"]

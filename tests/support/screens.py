@@ -39,13 +39,13 @@ class Scene(NamedTuple):
     view: RunView
 
 
-def _faulty() -> PauseStatus:
+def _faulty(over_for: float | None = None) -> PauseStatus:
     return PauseStatus(
         code="unknown_budget",
         text="11 of the last 218 calls answered 500",
         address=ADDRESS,
         next_try_in=0.6,
-        seconds=3.0,
+        over_for=over_for,
     )
 
 
@@ -150,10 +150,10 @@ def _stopped() -> Iterator[Scene]:
         "Ask who runs the PABX.",
         make_view(one, outcomes={Outcome.ACCEPTED: 1594, Outcome.UNKNOWN: 84}),
     )
-    one = make_one(pauses=8, last_pause=_faulty(), average_rate=41.7)
+    one = make_one(pauses=8, last_pause=_faulty(3.0), average_rate=41.7)
     yield Scene(
         "Three seconds later",
-        "For a minute after a pause its cause is shown.",
+        "For a minute after the end of a pause its cause is shown.",
         make_view(one, outcomes={Outcome.ACCEPTED: 1594, Outcome.UNKNOWN: 84}),
     )
     one = make_one(pause=_throttled(), in_flight=0, average_rate=11.3)

@@ -179,15 +179,17 @@ def test_what_changes_with_each_call_is_smoothed(
 
 def test_pauses_are_told_for_a_minute() -> None:
     """A pause that is over is named with how many there were; then it is forgotten."""
-    last = refused(seconds=3.0, text="a call answered 500")
+    last = refused(over_for=3.0, text="a call answered 500")
     one = make_one(pauses=1, last_pause=last)
     many = make_one("filial", pauses=1200, last_pause=last)
 
-    assert past_pauses(make_view(one)) == ["one pause, 0:03 ago: a call answered 500"]
-    assert past_pauses(make_view(make_one(), many)) == [
-        "filial: 1,200 pauses so far, the last 0:03 ago: a call answered 500"
+    assert past_pauses(make_view(one)) == [
+        "one pause, over since 0:03: a call answered 500"
     ]
-    assert past_pauses(make_view(make_one(last_pause=refused(seconds=61.0)))) == []
+    assert past_pauses(make_view(make_one(), many)) == [
+        "filial: 1,200 pauses so far, the last over since 0:03: a call answered 500"
+    ]
+    assert past_pauses(make_view(make_one(last_pause=refused(over_for=61.0)))) == []
     assert past_pauses(make_view(make_one(last_pause=last, pause=refused()))) == []
 
 

@@ -156,7 +156,7 @@ def test_pauses_that_are_over_are_counted() -> None:
     assert now.pauses == 1
     assert now.last_pause is not None
     assert now.last_pause.text == "10 calls in a row answered 500"
-    assert now.last_pause.seconds == 10.0
+    assert (now.last_pause.seconds, now.last_pause.over_for) == (10.0, 5.0)
 
 
 def test_latency_is_that_of_answers() -> None:

@@ -51,6 +51,18 @@ def test_pause_of_a_minute() -> None:
     assert max(steps) < 0.05 * max(shown)
 
 
+def test_outage_is_no_pace() -> None:
+    """While no PABX can be reached it stands still, and goes on as before after it."""
+    time_left = TimeLeft()
+    for second in range(31):
+        before = time_left.update(second, 50 * second, 6000 - 50 * second)
+    for second in range(31, 91):
+        assert time_left.update(second, 1500, 4500, is_down=True) == before
+
+    assert before == pytest.approx(90.0)
+    assert time_left.update(91, 1550, 4450) == pytest.approx(89.0)
+
+
 @given(st.integers(0, 2**16), st.floats(0.2, 5.0))
 def test_it_never_jumps(seed: int, step: float) -> None:
     """However unevenly the calls go, a step changes it by a part of its own length."""

@@ -25,7 +25,6 @@ from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_found,
     decide,
-    readings_of,
     seconds_of,
 )
 from digitro_async.ledger._records import (
@@ -40,6 +39,7 @@ from digitro_async.ledger._records import (
 )
 from digitro_async.ledger._single_run import SingleRun
 from digitro_async.ledger._state import State, Step, next_state
+from digitro_async.ledger._written_ids import readings_of
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
 from digitro_async.ledger.memory._memory_rows import MemoryRow
@@ -274,6 +274,7 @@ class MemoryLedger:
             read=read,
         )
         row.reason, row.settled_at = "reconciled", now
+        row.evidence = evidence
         if not accepted:
             row.attempts = row.failures = 0
         return Reconciliation(row.number, row.state)

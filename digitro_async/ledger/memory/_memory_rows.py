@@ -1,5 +1,7 @@
 """The contacts of a ``MemoryLedger``."""
 
+from collections.abc import Sequence
+
 import attrs
 
 from digitro_async._common.reasons import PABX_REASONS
@@ -46,6 +48,7 @@ class MemoryRow:
     sent_at: float | None = None
     settled_at: float | None = None
     owner: str = ""
+    evidence: str | None = None
 
     def as_open(self) -> ClaimedContact:
         """Return it as a runner sees it."""
@@ -70,14 +73,13 @@ class MemoryRow:
             reason=self.reason,
             sent_at=self.sent_at,
             settled_at=self.settled_at,
+            evidence=self.evidence,
         )
 
-    def is_named(self, own_id: str | None, number: int | None) -> bool:
-        """Whether that id or that number is its own."""
-        if self.number == number:
-            return True
+    def is_named(self, ids: Sequence[str], number: int | None) -> bool:
+        """Whether one of these ids, or that number, is its own."""
         mine = self.contact.id
-        return own_id is not None and mine is not None and mine.reveal() == own_id
+        return self.number == number or (mine is not None and mine.reveal() in ids)
 
     def may_try(self, most: int | None) -> bool:
         """Whether it may be called again, where that many may count against it."""

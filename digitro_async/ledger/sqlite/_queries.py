@@ -11,8 +11,13 @@ from digitro_async.ledger._ledger_clock import CLOCK, latest_by
 from digitro_async.ledger._machine_clock import read_clock
 from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
 from digitro_async.ledger._records import ClaimedContact, ContactRecord
-from digitro_async.ledger._state import State
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEPS
+from digitro_async.ledger._state import State, Step
+from digitro_async.ledger.sqlite._codes import (
+    STATE_CODES,
+    STATES,
+    STEP_CODES,
+    STEPS,
+)
 from digitro_async.ledger.sqlite._migrations import version_of
 from digitro_async.privacy import Personal
 
@@ -50,6 +55,14 @@ _COUNTS_FAILURES = 5
 _MAY_TRY_BEFORE = f"(attempts < ? OR ifnull(reason, '') IN ({_NAMED}))"
 """The same of a schema in which the reason of the last attempt tells for all."""
 
+_EVIDENCE = (
+    "(SELECT told.reason FROM event AS told WHERE told.contact = contact.number"  # noqa: S608 - ours
+    f" AND told.step IN ({STEP_CODES[Step.RECONCILE_ACCEPTED]},"
+    f" {STEP_CODES[Step.RECONCILE_NOT_PLACED]})"
+    " ORDER BY told.sequence DESC LIMIT 1)"
+)
+"""SQL: the source by which a contact was reconciled last."""
+
 EXPIRED = "owner IN (SELECT number FROM owner WHERE lease_until <= ?)"
 """SQL: whether a contact is one of an owner whose lease is over; takes the time."""
 
@@ -82,9 +95,12 @@ def page_of_entries(
     connection: sqlite3.Connection, after: int, size: int
 ) -> list[ContactRecord]:
     """Return contacts with numbers above ``after``."""
+    evidence = _EVIDENCE
+    if version_of(connection) < _COUNTS_FAILURES:  # without an index it takes long
+        evidence = f"iif(reason = 'reconciled', {_EVIDENCE}, NULL)"
     rows = connection.execute(
-        "SELECT number, person.id, line, state, call_id, contact.pabx, attempts,"
-        "       reason, sent_at, settled_at"
+        "SELECT number, person.id, line, state, call_id, contact.pabx, attempts,"  # noqa: S608 - ours
+        f"       reason, sent_at, settled_at, {evidence}"
         "  FROM contact JOIN person USING (number)"
         " WHERE number > ? ORDER BY number LIMIT ?",
         (after, size),
@@ -101,6 +117,7 @@ def page_of_entries(
             reason=reason,
             sent_at=sent_at,
             settled_at=settled_at,
+            evidence=evidence,
         )
         for (
             number,
@@ -113,6 +130,7 @@ def page_of_entries(
             reason,
             sent_at,
             settled_at,
+            evidence,
         ) in rows
     ]
 

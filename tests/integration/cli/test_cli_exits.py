@@ -262,7 +262,7 @@ class TestWatch:
         words = ("status", "--ledger", "c.db", "--watch", 0.1)
         with sqlite3.connect(folder / "c.db") as connection:
             connection.execute(
-                "UPDATE contact SET state = 1, attempts = 5, call_id = NULL"
+                "UPDATE contact SET state = 1, failures = 5, call_id = NULL"
             )
         connection.close()
         with start(*words, cwd=folder) as running:

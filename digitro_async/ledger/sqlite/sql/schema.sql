@@ -81,3 +81,5 @@ CREATE TABLE owner (
     began_at    REAL NOT NULL,          -- Unix time
     lease_until REAL NOT NULL           -- Unix time
 ) STRICT;
+-- Finds the evidence of a reconciled contact (see ledger/_state.py).
+CREATE INDEX event_evidence ON event (contact) WHERE step IN (11, 12);

@@ -12,3 +12,6 @@ UPDATE contact
         'status_406', 'status_407', 'status_411', 'status_415', 'status_417',
         'status_421', 'status_426', 'status_431', 'throttled', 'timeout', 'tls_failed',
         'too_many_interim_answers', 'truncated_answer');
+
+-- Finds the evidence of a reconciled contact (steps 11 and 12: see ledger/sqlite/_codes.py).
+CREATE INDEX event_evidence ON event (contact) WHERE step IN (11, 12);
