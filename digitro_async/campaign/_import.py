@@ -150,7 +150,7 @@ class _CountingLedger:
         return AddResult(new=len(self._lines) > known, line=line)
 
 
-async def _facts_of(ledger: _ImportingLedger, rows: Rows) -> dict[str, Any]:
+async def _facts_of(ledger: ImportingLedger, rows: Rows) -> dict[str, Any]:
     """Return the facts by which the ledger knows a list again, if it has a file."""
     if not isinstance(rows, RowFile):
         return {}

@@ -2,11 +2,11 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from digitro_async._common.cell_marks import without_cell_mark
 from digitro_async.ledger._differences import NamedContacts
-from digitro_async.ledger._import_marks import Beginning
+from digitro_async.ledger._import_marks import Beginning, content_hash
 from digitro_async.ledger._records import AddResult, NewContact
 from digitro_async.ledger.sqlite._contacts_sql import (
     add_contacts,
@@ -41,15 +41,17 @@ class OpenImports:
     def begin(
         self,
         connection: sqlite3.Connection,
+        *,
+        key: bytes,
         file: str | None,
         size: int | None,
-        source: bytes | None,
-        *,
-        had: Sequence[bytes | None],
+        digest: bytes | None,
+        beginnings: Mapping[int, bytes],
         now: float,
-        key: bytes,
     ) -> int:
         """Record that a list is being put in, and return the number of the import."""
+        source = content_hash(key, size, digest)
+        had = [content_hash(key, *one) for one in beginnings.items()]
         self._aliases = _aliases_of(connection, key)
         number, beginning = begin_import(
             connection, file, size, source, had=had, now=now

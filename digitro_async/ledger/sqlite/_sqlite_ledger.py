@@ -19,7 +19,6 @@ from typing import Self, TypeVar
 from digitro_async._common.own_loop import OwnLoop
 from digitro_async._common.unclosed import warn_unclosed
 from digitro_async.errors import LedgerError
-from digitro_async.ledger._import_marks import content_hash
 from digitro_async.ledger._ledger_clock import CLOCK, clock_to_keep
 from digitro_async.ledger._ledger_port import OnDone
 from digitro_async.ledger._machine_clock import read_clock
@@ -203,13 +202,9 @@ class SQLiteLedger:
         now: float,
     ) -> int:
         """Record that a list is being put in. See ``Ledger``."""
-        key = self._file.key
-        source = content_hash(key, size, digest)
-        had = [content_hash(key, *one) for one in beginnings.items()]
+        begin = partial(self._imports.begin, key=self._file.key, file=file, size=size)
         return await self._call(
-            lambda c: self._imports.begin(
-                c, file, size, source, had=had, now=now, key=key
-            )
+            lambda c: begin(c, digest=digest, beginnings=beginnings, now=now)
         )
 
     async def end_import(
