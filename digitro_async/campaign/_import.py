@@ -15,7 +15,7 @@ from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import AddResult, Import, NewContact
 from digitro_async.privacy import Personal
 
-__all__ = ["count_rows", "import_rows", "nth_identity"]
+__all__ = ["ImportingLedger", "count_rows", "import_rows", "nth_identity"]
 
 PAGE = 2_000
 """Most rows of which the contacts are put into the ledger in one commit."""
@@ -24,7 +24,7 @@ _DIGEST_SLICE = 16
 """Pieces of a file that are hashed before the loop may run other tasks."""
 
 
-class _ImportingLedger(Protocol):
+class ImportingLedger(Protocol):
     """The part of a ledger that an import needs."""
 
     async def imports(self) -> Sequence[Import]: ...
@@ -54,7 +54,7 @@ class _ImportingLedger(Protocol):
 
 
 async def import_rows(
-    ledger: _ImportingLedger,
+    ledger: ImportingLedger,
     rows: Rows,
     *,
     repeated: Callable[[ContactRow, int], None] | None = None,
@@ -90,26 +90,34 @@ async def import_rows(
 async def count_rows(
     rows: Rows,
     *,
+    ledger: ImportingLedger | None = None,
     repeated: Callable[[ContactRow, int], None] | None = None,
     rejected: Callable[[RejectedRow], None] | None = None,
+    changed: Callable[[ContactRow, AddResult], None] | None = None,
     allow_duplicates: bool = False,
+    update: bool = False,
 ) -> ImportSummary:
-    """Count the rows of a list as an import into an empty ledger would.
+    """Count the rows of a list as an import would.
 
     Takes about 100 bytes of memory a contact.
 
     Args:
         rows: See ``Campaign.add``, as for the others.
+        ledger: Takes the contacts, None for an empty one that is thrown away.
         repeated: Called with a row whose contact came from another line, and that line.
         rejected: Called with a row that is no contact.
+        changed: Called with a row whose contact the ledger has with something else.
         allow_duplicates: Whether a contact that comes several times counts as often.
+        update: Whether what the list says otherwise would be taken over.
     """
     return await import_rows(
-        _CountingLedger(),
+        _CountingLedger() if ledger is None else ledger,
         rows,
         repeated=repeated,
         rejected=rejected,
+        changed=changed,
         allow_duplicates=allow_duplicates,
+        update=update,
     )
 
 
@@ -142,7 +150,7 @@ class _CountingLedger:
         return AddResult(new=len(self._lines) > known, line=line)
 
 
-async def _facts_of(ledger: _ImportingLedger, rows: Rows) -> dict[str, Any]:
+async def _facts_of(ledger: ImportingLedger, rows: Rows) -> dict[str, Any]:
     """Return the facts by which the ledger knows a list again, if it has a file."""
     if not isinstance(rows, RowFile):
         return {}

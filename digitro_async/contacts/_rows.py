@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from digitro_async._common.cell_marks import without_cell_mark
 from digitro_async.calls import NEEDED_FIELDS, check_defaults
-from digitro_async.contacts._characters import drop_invisible, without_cell_mark
+from digitro_async.contacts._characters import drop_invisible
 from digitro_async.contacts._cleaning import Cleaning
 from digitro_async.contacts._columns import Columns
 from digitro_async.contacts._contact_row import ContactRow, Problem, RejectCode
