@@ -129,7 +129,7 @@ def _invisible(unseen: list[str]) -> Problem:
     return _problem(
         RejectCode.INVISIBLE_CHARACTER,
         f"holds invisible characters ({code_points(unseen)}); "
-        "--strip-punctuation takes them away",
+        "with --strip-punctuation they are taken away",
     )
 
 
@@ -148,6 +148,6 @@ _FOREIGN = _problem(RejectCode.BAD_CHARACTER, _ONLY)
 _PUNCTUATED = _problem(
     RejectCode.PUNCTUATION,
     "holds blanks, dashes, dots, parentheses or slashes; "
-    "--strip-punctuation takes them away",
+    "with --strip-punctuation they are taken away",
 )
 _LONG = _problem(RejectCode.NUMBER_TOO_LONG, f"is longer than {MAX_NUMBER} characters")
