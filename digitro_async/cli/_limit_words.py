@@ -152,6 +152,10 @@ def _ledger(one: PABXStatistics) -> str:
 
 
 def _places(one: PABXStatistics) -> str:
+    if one.lack:
+        return (
+            f"this machine holds no more than {one.max_in_flight:,} calls: {one.lack}"
+        )
     text = f"all {one.max_in_flight:,} places are taken (max_in_flight)"
     if not one.latency:
         return text

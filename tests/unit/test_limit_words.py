@@ -29,6 +29,10 @@ SLOW = {"latency": 2.0, "in_flight": 33, "average_rate": 16.6}
             "all 9 places are taken (max_in_flight)",
         ),
         (
+            {"in_flight": 9, "max_in_flight": 9, "lack": "too many open files"},
+            "this machine holds no more than 9 calls: too many open files",
+        ),
+        (
             {"in_flight": 50, "silent_for": 12.0},
             "no answer for 0:12: waiting for 50 calls on the wire",
         ),
