@@ -93,6 +93,11 @@ async def import_file(
         f"{updated}{counts.rejected_rows} rejected rows"
     )
     _say_changed(contacts.name, imported.changed)
+    if imported.elsewhere:
+        print_error(
+            f"{contacts.name}: {imported.elsewhere} pending contacts of the ledger are "
+            "not in it, and are called as well"
+        )
     if isinstance(plan.rejects, ContinuedRejects) and plan.rejects.has_moved:
         print_error(f"{contacts.name}: rejected rows are in {plan.rejects.name}")
     if course.interrupted:

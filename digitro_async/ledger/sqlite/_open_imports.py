@@ -85,9 +85,9 @@ class OpenImports:
                 keep_beginning(connection, importing, digest, same)
         return added
 
-    def forget(self, number: int) -> None:
-        """Forget the names of an import that ends."""
-        self._named.pop(number, None)
+    def take_named(self, number: int) -> NamedContacts:
+        """Return the contacts that an import that ends has named, and forget them."""
+        return self._named.pop(number, None) or NamedContacts()
 
 
 def _aliases_of(connection: sqlite3.Connection, key: bytes) -> dict[bytes, bytes]:

@@ -48,7 +48,11 @@ from digitro_async.ledger.sqlite._contacts_sql import (
     write_setting,
 )
 from digitro_async.ledger.sqlite._database import LedgerDatabase, Opening
-from digitro_async.ledger.sqlite._imports_sql import end_import, read_imports
+from digitro_async.ledger.sqlite._imports_sql import (
+    end_import,
+    pending_to,
+    read_imports,
+)
 from digitro_async.ledger.sqlite._jobs import (
     CALLS,
     INTENTS,
@@ -201,10 +205,15 @@ class SQLiteLedger:
 
     async def end_import(
         self, number: int, *, now: float, rejected: int = 0, edited: bool = False
-    ) -> None:
+    ) -> int:
         """Record that a list was put in to its end. See ``Ledger``."""
-        self._imports.forget(number)
-        await self._call(lambda c: end_import(c, number, now, rejected, edited=edited))
+        named = self._imports.take_named(number)
+
+        def end(connection: sqlite3.Connection) -> int:
+            end_import(connection, number, now, rejected, edited=edited)
+            return named.count_others(partial(pending_to, connection))
+
+        return await self._call(end)
 
     async def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""
