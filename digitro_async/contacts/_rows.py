@@ -105,8 +105,7 @@ class RowReader:
         written = cells[columns.destination]
         number = read_number(written, strip_punctuation=self._strip)
         if isinstance(number, Problem):
-            is_blank = number.code is RejectCode.NO_NUMBER and _are_blank(cells)
-            return None if is_blank else number
+            return None if _are_blank(cells) else number
         if len(number) <= _LONGEST_TOTAL and self._is_total(cells):
             return _IS_TOTAL
         own_id = "" if columns.id is None else cells[columns.id].strip()

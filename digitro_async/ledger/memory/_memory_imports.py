@@ -1,7 +1,8 @@
 """The imports of a ``MemoryLedger``."""
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -31,7 +32,12 @@ class MemoryImports:
         self._records: list[_ImportRecord] = []
 
     def begin(
-        self, file: str | None, size: int | None, digest: bytes | None, now: float
+        self,
+        file: str | None,
+        size: int | None,
+        digest: bytes | None,
+        beginnings: Mapping[int, bytes],
+        now: float,
     ) -> int:
         """Note that a list is being put in."""
         number = len(self._records) + 1
@@ -46,15 +52,26 @@ class MemoryImports:
             )
             self._succeed(number, [one for one in broken if not one.contacts])
         else:
-            same = [one for one in self._unfinished() if one.source == source]
+            had = {source, *(content_hash(b"", *one) for one in beginnings.items())}
+            same = [one for one in self._unfinished() if one.source in had]
             self._succeed(number, same)
         shown = Import(number=number, file=file, size=size, began_at=now)
         self._records.append(_ImportRecord(shown, source, beginning))
         return number
 
-    def named_by(self, number: int | None) -> NamedContacts:
-        """Return the contacts that an import has named; none of no import."""
-        return NamedContacts() if number is None else self._records[number - 1].named
+    @contextlib.contextmanager
+    def page_of(self, number: int | None, last: int) -> Iterator[NamedContacts]:
+        """Give the contacts that an import has named, while a page names more."""
+        named = NamedContacts() if number is None else self._records[number - 1].named
+        named.begin_page(last)
+        yield named
+        named.end_page()
+
+    def count_others(
+        self, number: int, numbers_to: Callable[[int | None], Iterable[int]]
+    ) -> int:
+        """Count the contacts that an import has not named."""
+        return self._records[number - 1].named.count_others(numbers_to)
 
     def count(
         self,

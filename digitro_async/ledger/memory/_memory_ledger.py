@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from functools import partial
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from digitro_async.errors import (
@@ -113,10 +113,8 @@ class MemoryLedger:
     ) -> Sequence[AddResult]:
         """Put contacts in that are not there yet. See ``Ledger``."""
         self._check_open()
-        named = self._imports.named_by(importing)
-        named.begin_page(len(self._rows))
-        added = [self._add(contact, named, update=update) for contact in contacts]
-        named.end_page()
+        with self._imports.page_of(importing, len(self._rows)) as named:
+            added = [self._add(one, named, update=update) for one in contacts]
         if importing is not None:
             self._imports.count(importing, contacts, added, rejected)
         return added
@@ -127,11 +125,12 @@ class MemoryLedger:
         file: str | None = None,
         size: int | None = None,
         digest: bytes | None = None,
+        beginnings: Mapping[int, bytes] = MappingProxyType({}),
         now: float,
     ) -> int:
         """Record that a list is being put in. See ``Ledger``."""
         self._check_open()
-        return self._imports.begin(file, size, digest, now)
+        return self._imports.begin(file, size, digest, beginnings, now)
 
     async def end_import(
         self, number: int, *, now: float, rejected: int = 0, edited: bool = False
@@ -139,9 +138,7 @@ class MemoryLedger:
         """Record that a list was put in to its end. See ``Ledger``."""
         self._check_open()
         self._imports.end(number, now, rejected, edited=edited)
-        return self._imports.named_by(number).count_others(
-            partial(pending_to, self._rows)
-        )
+        return self._imports.count_others(number, partial(pending_to, self._rows))
 
     async def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""

@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from digitro_async._common.cell_marks import without_cell_mark
 from digitro_async.ledger._differences import NamedContacts
-from digitro_async.ledger._import_marks import Beginning
+from digitro_async.ledger._import_marks import Beginning, content_hash
 from digitro_async.ledger._records import AddResult, NewContact
 from digitro_async.ledger.sqlite._contacts_sql import (
     add_contacts,
@@ -16,7 +17,9 @@ from digitro_async.ledger.sqlite._contacts_sql import (
 from digitro_async.ledger.sqlite._imports_sql import (
     begin_import,
     count_page,
+    end_import,
     keep_beginning,
+    pending_to,
 )
 from digitro_async.ledger.sqlite._queries import read_setting
 
@@ -41,16 +44,21 @@ class OpenImports:
     def begin(
         self,
         connection: sqlite3.Connection,
-        file: str | None,
-        size: int | None,
-        source: bytes | None,
-        now: float,
         *,
         key: bytes,
+        file: str | None,
+        size: int | None,
+        digest: bytes | None,
+        beginnings: Mapping[int, bytes],
+        now: float,
     ) -> int:
         """Record that a list is being put in, and return the number of the import."""
+        source = content_hash(key, size, digest)
+        had = [content_hash(key, *one) for one in beginnings.items()]
         self._aliases = _aliases_of(connection, key)
-        number, beginning = begin_import(connection, file, size, source, now)
+        number, beginning = begin_import(
+            connection, file, size, source, had=had, now=now
+        )
         if beginning is not None:
             self._beginnings[number] = beginning
         return number
@@ -84,6 +92,20 @@ class OpenImports:
                 digest, same = beginning.read(before, hashes)
                 keep_beginning(connection, importing, digest, same)
         return added
+
+    def end(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        number: int,
+        named: NamedContacts,
+        now: float,
+        rejected: int,
+        edited: bool,
+    ) -> int:
+        """Record that a list was put in to its end; count who is pending elsewhere."""
+        end_import(connection, number, now, rejected, edited=edited)
+        return named.count_others(partial(pending_to, connection))
 
     def take_named(self, number: int) -> NamedContacts:
         """Return the contacts that an import that ends has named, and forget them."""
