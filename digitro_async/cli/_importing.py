@@ -10,8 +10,10 @@ from digitro_async.campaign import Campaign, ImportSummary, count_rows
 from digitro_async.cli._command_loop import on_interrupt
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course
+from digitro_async.cli._import_display import ImportDisplay
 from digitro_async.cli._ledger_options import NOT_INSISTING_TO_DIAL, InsistingToDial
 from digitro_async.cli._ledger_view import say_unfinished, unfinished
+from digitro_async.cli._live_progress import show_progress
 from digitro_async.cli._output import print_error
 from digitro_async.cli._watched_rows import WatchedRows
 from digitro_async.contacts import (
@@ -80,7 +82,8 @@ async def import_file(
 
     with on_interrupt(interrupt, interrupt):
         try:
-            await asyncio.wait([adding])
+            async with show_progress(ImportDisplay(contacts)):
+                await asyncio.wait([adding])
         except asyncio.CancelledError:  # by a signal that came a moment before
             interrupt()
             await asyncio.wait([adding])

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from digitro_async._common.ca_files import problem_of_ca_file
 from digitro_async._common.validators import masked_fields, quiet_init
 from digitro_async.calls import OWN_FIELDS, PredictiveCall, problem_of_fields
 from digitro_async.config._location import ConfigLocation, Place, read_text
@@ -76,7 +77,6 @@ _PASSWORDS = ("device_password", "account_password")
 _TOP = ("pabx", "call", "retry", "pause", "lean")
 # tomllib's texts are shown unless they may quote what stands in the file.
 _HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
-_CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----")
 
 
 def load_config(path: str | os.PathLike[str], *, can_resume: bool = True) -> Config:
@@ -172,19 +172,9 @@ def _build_pabx(where: ConfigLocation, index: int, table: object) -> PABX:
     if built.tls.ca_file is None:
         return built
     ca_file = where.path.parent / built.tls.ca_file
-    if not _has_certificate(ca_file):
-        problem = "is not a PEM file that can be read"
-        raise where.error((*place, "tls", "ca_file"), problem)
+    if problem := problem_of_ca_file(ca_file):
+        raise where.error((*place, "tls", "ca_file"), f"can't be used: {problem}")
     return attrs.evolve(built, tls=attrs.evolve(built.tls, ca_file=ca_file))
-
-
-def _has_certificate(path: Path) -> bool:
-    """Whether a file can be read and holds a certificate; the transport loads it."""
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError):
-        return False
-    return _CERTIFICATE.search(content) is not None
 
 
 def _build_call(where: ConfigLocation, table: object) -> dict[str, str]:

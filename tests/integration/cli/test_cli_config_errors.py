@@ -123,11 +123,14 @@ BAD = {
     ),
     "no certificate": (
         MINIMAL + "[pabx.tls]\nca_file = 'digitro.toml'\n",
-        "digitro.toml:7: pabx[0].tls.ca_file: is not a PEM file that can be read",
+        (
+            "digitro.toml:7: pabx[0].tls.ca_file: can't be used: "
+            "it holds no certificate in PEM"
+        ),
     ),
     "no such certificate": (
         MINIMAL + "[pabx.tls]\nca_file = 'none.pem'\n",
-        "digitro.toml:7: pabx[0].tls.ca_file: is not a PEM file that can be read",
+        "digitro.toml:7: pabx[0].tls.ca_file: can't be used: No such file or directory",
     ),
     "same name twice": (
         MINIMAL + MINIMAL,
