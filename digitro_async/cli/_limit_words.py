@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from digitro_async.cli._run_view import RunPhase, RunView
+from digitro_async.dispatch._channel import NO_CHANNEL
 from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._pause_status import PauseStatus
 from digitro_async.dispatch._statistics import PABXStatistics
@@ -113,6 +114,8 @@ def _of_pabx(view: RunView, one: PABXStatistics) -> str:  # noqa: C901 - a table
 
 
 def _paused(pause: PauseStatus) -> str:
+    if pause.code == NO_CHANNEL:
+        return f"the PABX {pause.text}"
     if pause.next_try_in is None:
         return f"paused until somebody looks: {pause.text}"
     when = clock(pause.next_try_in)

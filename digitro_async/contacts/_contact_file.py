@@ -154,13 +154,16 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
     def content(self) -> Iterator[bytes]:
         """Yield the bytes of the file in pieces; reading goes on where it was.
 
+        What was written to the file since it was opened is left out.
+
         Raises:
             DigitroError: If it can't be read.
         """
-        place = self._bytes.tell()
+        place, left = self._bytes.tell(), self.total_bytes
         try:
             self._bytes.seek(0)
-            while piece := self._bytes.read(_PIECE):
+            while piece := self._bytes.read(min(_PIECE, left)):
+                left -= len(piece)
                 yield piece
         except OSError as error:
             problem = error.strerror

@@ -107,6 +107,11 @@ class CheckedConnector(aiohttp.TCPConnector):
         await super().close(abort_ssl=abort_ssl)
         await asyncio.sleep(0)  # the loop calls connection_lost in its next round
 
+    @property
+    def ever_answered(self) -> bool:
+        """Whether an answer was ever read to its end on one of its connections."""
+        return self._state.slowest > 0
+
     def retire_idle(self) -> None:
         """Let no idle connection serve a further call."""
         for protocol in list(self._state.open):

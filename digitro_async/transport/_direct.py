@@ -72,6 +72,7 @@ class LeanSessionManager(SessionManager):
             endpoint.builders,
             endpoint.connector,
             endpoint.address,
+            endpoint.is_tls,
             endpoint.note_lost_reuse,
             request,
             PerPath(lambda path: endpoint.builders(urls[path])),

@@ -68,6 +68,7 @@ class Endpoint:
         builders: Returns the request builder for a URL.
         connector: The pool of connections.
         address: Host and port of the PABX.
+        is_tls: Whether it is spoken to over TLS.
         note_lost_reuse: Takes note that a call was lost on a connection that had served
             one before; returns whether the reuse of connections ends with that.
     """
@@ -79,6 +80,7 @@ class Endpoint:
     builders: Callable[[URL], Composer]
     connector: CheckedConnector
     address: str
+    is_tls: bool
     note_lost_reuse: Callable[[], bool]
 
     def cause_of(self, error: BaseException | None) -> ConnectCause:
@@ -88,6 +90,17 @@ class Endpoint:
             error: The exception, None where time ran out.
         """
         return cause_of(error, self.address, tuple(self.connector.tried))
+
+    def cause_of_loss(self) -> ConnectCause | None:
+        """Return a guess why a connection was lost, None where calls were answered."""
+        if self.is_tls or self.connector.ever_answered:
+            return None
+        # Most servers of TLS close a connection that speaks none, without a word.
+        return ConnectCause(
+            self.address,
+            message="no answer ever came from there: if it speaks TLS, base_url must "
+            "begin with https://",
+        )
 
 
 def open_endpoint(
@@ -131,6 +144,7 @@ def open_endpoint(
         builders,
         connector,
         address,
+        root.scheme == "https",
         note_lost_reuse,
     )
 

@@ -125,6 +125,19 @@ def test_title_in_another_encoding(path: Path) -> None:
     assert names_of(found) == [NAME, "Ana"]
 
 
+def test_wrong_bytes_in_a_name_of_a_column(path: Path) -> None:
+    """A name that can't be read is an unknown one, and the other columns are taken."""
+    header = "id;destination;user_data;Observação\n".encode("cp1252")
+    content = header + f"C1;{NUMBER};{NAME};\n".encode()
+    said = refusal(path, content)
+    with open_contacts(path, defaults=DEFAULTS, ignore_unknown_columns=True) as file:
+        found = list(file)
+
+    assert "line 1: column 4 is unknown" in said
+    assert names_of(found) == [NAME]
+    assert file.reading.passed_over == ("column 4",)
+
+
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("mark", [True, False])
 def test_unicode_text_of_spreadsheets(path: Path, codec: str, mark: bool) -> None:

@@ -235,3 +235,18 @@ def test_disk_that_is_gone_reports_the_first_error(
     monkeypatch.setattr(GoneDisk, "room", 50)
     with RejectsFile(path) as file, pytest.raises(DigitroError, match="No space"):
         file.write(REJECT)
+
+
+@pytest.mark.parametrize("harm", ["remove", "rename", "replace"])
+def test_taken_away_meanwhile(path: Path, harm: str) -> None:
+    """A file that its name leads to no more is missed: its rows are found nowhere."""
+    with RejectsFile(path) as file:
+        file.write(REJECT)
+        if harm == "remove":
+            path.unlink()
+        else:
+            path.rename(path.with_name("other.csv"))
+        if harm == "replace":
+            path.touch()
+        with pytest.raises(DigitroError, match=r"out\.csv can't be written: it was"):
+            file.finish()

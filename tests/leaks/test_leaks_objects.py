@@ -149,6 +149,11 @@ MADE: dict[str, Callable[[], object]] = {
         MemoryLedger(), DigitroClient(pabx()), call=FIELDS
     ).run(),
     "AddResult": lambda: AddResult(new=True, line=2),
+    "EvidenceProblem": lambda: campaign.EvidenceProblem(2, "it names no contact"),
+    "EvidenceRow": lambda: campaign.EvidenceRow(
+        line=2, id=Personal(EVERYTHING), accepted=True, evidence="call log"
+    ),
+    "EvidenceSummary": campaign.EvidenceSummary,
     "ContactRecord": entry,
     "Difference": lambda: ledger.Difference(
         ledger.Change.WITHHELD, ("destination",), State.PENDING

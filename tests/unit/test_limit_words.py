@@ -79,6 +79,10 @@ def test_one_pabx(given: dict[str, Any], text: str) -> None:
             "paused until somebody looks: paused by hand",
         ),
         (
+            refused(code="no_channel", text="waits for a channel id"),
+            "the PABX waits for a channel id",
+        ),
+        (
             refused(code="throttled", text="the PABX asked for fewer calls (429)"),
             "waiting: the PABX asked for fewer calls (429); calls go on in 0:20",
         ),

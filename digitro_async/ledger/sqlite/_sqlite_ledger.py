@@ -13,13 +13,12 @@ from collections.abc import (
 )
 from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
 
 from digitro_async._common.own_loop import OwnLoop
 from digitro_async._common.unclosed import warn_unclosed
 from digitro_async.errors import LedgerError
-from digitro_async.ledger._import_marks import content_hash
 from digitro_async.ledger._ledger_clock import CLOCK, clock_to_keep
 from digitro_async.ledger._ledger_port import OnDone
 from digitro_async.ledger._machine_clock import read_clock
@@ -199,12 +198,13 @@ class SQLiteLedger:
         file: str | None = None,
         size: int | None = None,
         digest: bytes | None = None,
+        beginnings: Mapping[int, bytes] = MappingProxyType({}),
         now: float,
     ) -> int:
         """Record that a list is being put in. See ``Ledger``."""
-        source = content_hash(self._file.key, size, digest)
+        begin = partial(self._imports.begin, key=self._file.key, file=file, size=size)
         return await self._call(
-            lambda c: self._imports.begin(c, file, size, source, now)
+            lambda c: begin(c, digest=digest, beginnings=beginnings, now=now)
         )
 
     async def end_import(
@@ -395,5 +395,5 @@ class SQLiteLedger:
         return await asyncio.to_thread(self._look, query)
 
     def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        with SQLiteLedgerReader(self._file.path) as reader:
+        with SQLiteLedgerReader(self._file.path, is_owner=True) as reader:
             return reader.ask(query)
