@@ -11,7 +11,7 @@ from typing import NamedTuple
 from digitro_async.cli._limit_words import (
     clock,
     explain,
-    past_pauses,
+    notes,
     per_second,
     seconds_text,
 )
@@ -150,7 +150,7 @@ def _reasons(view: RunView) -> Iterator[tuple[str, str]]:
         yield text, _style_of(view, text)
     if len(texts) > MOST_REASONS:
         yield f"and {len(texts) - MOST_REASONS} more", ""
-    for text in past_pauses(view)[:MOST_REASONS]:
+    for text in notes(view)[:MOST_REASONS]:
         yield text, NOTE
 
 

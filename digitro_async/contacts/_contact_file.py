@@ -248,7 +248,7 @@ _CHANGED = "it was changed while it was read; name it again when it is whole"
 _OPEN_END = Problem(
     RejectCode.OPEN_END,
     "is the last line and has no end: the file may not be written to its end yet; "
-    "--allow-open-end takes it as it is",
+    "with --allow-open-end it is taken as it is",
 )
 
 

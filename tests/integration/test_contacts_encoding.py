@@ -48,6 +48,18 @@ def test_wrong_bytes_among_utf_8(path: Path, wrong: int) -> None:
     assert "--encoding cp1252" in file.reading.doubts[0]
 
 
+def test_wrong_byte_in_a_file_with_a_mark(path: Path) -> None:
+    """A byte order mark says UTF-8, and a wrong byte is said."""
+    content = codecs.BOM_UTF8 + lines(b"Z\xe9", b"Ana", b"Z\xe9")
+    file, found = read_bytes(path, content)
+
+    assert file.encoding == "utf-8-sig"
+    assert names_of(found) == ["unreadable_bytes", "Ana", "unreadable_bytes"]
+    assert file.reading.doubts == (
+        "not all of it is UTF-8: rows with wrong bytes (2 there are) are rejected",
+    )
+
+
 def test_one_whole_character_and_one_wrong_byte(path: Path) -> None:
     """One character of UTF-8 is evidence enough against one wrong byte."""
     file, found = read_bytes(path, lines("Zé".encode(), b"Z\xe9"))

@@ -11,8 +11,14 @@ from typing import Any
 
 import attrs
 import pytest
+from contact_files import DEFAULTS
 
-from digitro_async.contacts import RejectCode, RejectedRow, RejectsFile
+from digitro_async.contacts import (
+    RejectCode,
+    RejectedRow,
+    RejectsFile,
+    open_contacts,
+)
 from digitro_async.errors import ConfigurationError, DigitroError
 
 REJECT = RejectedRow(
@@ -250,3 +256,21 @@ def test_taken_away_meanwhile(path: Path, harm: str) -> None:
             path.touch()
         with pytest.raises(DigitroError, match=r"out\.csv can't be written: it was"):
             file.finish()
+
+
+def test_options_in_reasons_stand_as_they_are_typed(tmp_path: Path) -> None:
+    """The guard against formulas leaves the reasons of rejected rows alone."""
+    source, path = tmp_path / "c.csv", tmp_path / "out.csv"
+    rows = ("(48) 3281-7001", "48\u200b32817001", "0xx48 3281-7001", "483281", "1")
+    text = "id;destination\n" + "".join(f"1;{row}\n" for row in rows)
+    source.write_bytes(text.encode() + b"2;48\xff\n3;4832817001")
+    with (
+        open_contacts(source, defaults=DEFAULTS) as found,
+        RejectsFile(path) as rejects,
+    ):
+        rejected = [one for one in found if isinstance(one, RejectedRow)]
+        for one in rejected:
+            rejects.write(one)
+
+    assert len(rejected) == 5
+    assert [row["reason"] for row in table(path)] == [one.reason for one in rejected]

@@ -207,6 +207,7 @@ ELSEWHERE = {
         "SQLiteLedgerReader",
         "ContactFile",
         "RejectsFile",
+        "LedgerRehearsal",
     ),  # test_leaks_cli
     "ContinuedRejects",  # a RejectsFile
 }
