@@ -124,8 +124,8 @@ BAD = {
     "no certificate": (
         MINIMAL + "[pabx.tls]\nca_file = 'digitro.toml'\n",
         (
-            "digitro.toml:7: pabx[0].tls.ca_file: can't be used: it holds no certificate"
-            " in PEM"
+            "digitro.toml:7: pabx[0].tls.ca_file: can't be used: it holds no"
+            " certificate in PEM"
         ),
     ),
     "no such certificate": (
