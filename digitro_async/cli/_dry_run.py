@@ -109,7 +109,9 @@ def _say_ledger(chosen: ChosenLedger, plan: Plan, new: int, known: int) -> None:
         return
     with open_ledger_reader(chosen.path, accept_loss=plan.insist.accept_loss) as reader:
         states = reader.counts()
-        pending = states[State.PENDING] - reader.count_exhausted(plan.max_attempts)
+        # What a run that was killed had claimed is called by the next one.
+        waiting = states[State.PENDING] + states[State.CLAIMED]
+        pending = waiting - reader.count_exhausted(plan.max_attempts)
         missing = unfinished(reader.imports())
     _say("  new", f"{new:,}")
     _say("  known", f"{known:,} in {chosen.path}")

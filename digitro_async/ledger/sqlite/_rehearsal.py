@@ -1,6 +1,7 @@
 """Adds a list to a copy of a ledger in memory, to see what would come of it."""
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from digitro_async.ledger._state import State
 from digitro_async.ledger.sqlite._contacts_sql import add_contacts, hashes_of
 from digitro_async.ledger.sqlite._imports_sql import pending_to
 from digitro_async.ledger.sqlite._migrations import migrate
+from digitro_async.ledger.sqlite._owners_sql import recover_all
 from digitro_async.ledger.sqlite._queries import count_exhausted_rows, count_states
 from digitro_async.ledger.sqlite._sqlite_reader import SQLiteLedgerReader
 
@@ -22,6 +24,7 @@ __all__ = ["LedgerRehearsal"]
 class LedgerRehearsal:
     """A copy of a ledger, in memory, to which lists are added as to the ledger itself.
 
+    What an owner that is gone left open is closed in it, as when a ledger is opened.
     The ledger is only read, also while others write it. The copy takes as much memory
     as the ledger has bytes.
 
@@ -45,6 +48,7 @@ class LedgerRehearsal:
             with self._reader as reader:
                 reader.ask(lambda connection: connection.backup(self._copy))
             migrate(self._copy)
+            recover_all(self._copy, time.time())
             (key,) = self._copy.execute("SELECT key FROM identity_key").fetchone()
         except BaseException:
             self._copy.close()
