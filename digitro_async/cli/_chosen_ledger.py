@@ -134,6 +134,8 @@ def choose_ledger(
         if ledger is None:
             raise ConfigurationError("name a contact file, or a --ledger to continue")
         return ChosenLedger(ledger)
+    if not contacts.name:  # as of "." and "/"
+        raise ConfigurationError(f"CONTACTS: {contacts} is a folder; name a file")
     default = default_ledger(contacts)
     real = default_ledger(contacts.resolve())
     if ledger is None and _is_there(real) and not _is_same(default, real):

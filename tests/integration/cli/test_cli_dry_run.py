@@ -249,3 +249,12 @@ def test_estimate(pabx: list[dict[str, int]], text: str) -> None:
     ]
 
     assert estimate(several, 216_000) == text
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_folder_for_a_list(folder: Path, capsys: Capture, name: str) -> None:
+    """A folder in the place of a list is refused, and is no error of ours."""
+    ran = run_here(capsys, "dial", name, "--config", folder / "digitro.toml")
+
+    assert ran.code == 2
+    assert "is a folder; name a file" in ran.err
