@@ -42,6 +42,7 @@ class CheckedConnector(aiohttp.TCPConnector):
         options: Options of ``aiohttp.TCPConnector``.
 
     Attributes:
+        unanswered: Calls that were lost while none was ever answered here.
         tried: The IP addresses to which connections were tried last, in order.
     """
 
@@ -52,6 +53,7 @@ class CheckedConnector(aiohttp.TCPConnector):
         self._factory = partial(TrackedProtocol, self._loop, self._state)  # type: ignore[assignment]  # takes no more arguments
         self._made: ResponseHandler | None = None
         self.tried: dict[str, None] = {}
+        self.unanswered = 0
 
     def serve(self, rate: RateLimit | None, rest: float | None) -> None:
         """Set the rest of connections for one more PABX at this host.
