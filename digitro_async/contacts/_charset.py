@@ -33,6 +33,20 @@ ENCODINGS = (
 _PIECE = 1 << 18
 _UTF_16_OR_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
+_OTHER_FORMATS = (
+    (re.compile(rb"PK\x03\x04"), "a workbook or an archive (xlsx, ods, zip)"),
+    (re.compile(rb"\xd0\xcf\x11\xe0"), "a workbook (xls)"),
+    (re.compile(rb"\x1f\x8b"), "compressed (gzip)"),
+    (re.compile(rb"%PDF"), "a PDF"),
+    (
+        re.compile(rb"\s*<(?:!doctype|\?xml|html|head|meta|table)\b", re.IGNORECASE),
+        "HTML or XML",
+    ),
+    (re.compile(rb"\s*(?:\[\s*)?\{\s*\""), "JSON"),
+)
+"""How files begin that programs write in place of CSV, and what they are."""
+
+_HEAD = 64
 _WRONG_BYTES_BORNE = 10
 """Most wrong bytes for each whole character of a file that still is UTF-8.
 
@@ -76,13 +90,14 @@ def choose_encoding(
         encoding: The name that the caller gives, or None to find out.
 
     Raises:
-        ConfigurationError: If it is UTF-16 or UTF-32, if ``encoding`` is not one of
-            ``ENCODINGS``, or if the byte order mark contradicts it.
+        ConfigurationError: If it is UTF-16 or UTF-32, or no CSV at all, if ``encoding``
+            is not one of ``ENCODINGS``, or if the byte order mark contradicts it.
     """
     named = None if encoding is None else _canonical(encoding)
-    head = stream.read(4)
+    head = stream.read(_HEAD)
     stream.seek(0)
-    if head.startswith(_UTF_16_OR_32) or _is_every_other_byte_zero(head):
+    _check_is_no_other_format(file, head)
+    if head.startswith(_UTF_16_OR_32) or _is_every_other_byte_zero(head[:4]):
         raise ConfigurationError(
             f"{file} is UTF-16 or UTF-32; save it as CSV UTF-8 and try again"
         )
@@ -106,6 +121,20 @@ def choose_encoding(
     finally:
         stream.seek(0)
     return _choose_by_count(stream, is_marked=is_marked)
+
+
+def _check_is_no_other_format(file: str, head: bytes) -> None:
+    """Refuse a file that is no CSV, whatever its name says.
+
+    Raises:
+        ConfigurationError: If it begins as one of another format.
+    """
+    begin = head.removeprefix(codecs.BOM_UTF8)
+    for pattern, kind in _OTHER_FORMATS:
+        if pattern.match(begin):
+            raise ConfigurationError(
+                f"{file} is {kind}; save it as CSV UTF-8 and try again"
+            )
 
 
 def _canonical(encoding: str) -> str:

@@ -225,6 +225,8 @@ _WHOLE_FORMS: Final = tuple(
         (r"-[0-9]+[.,][0-9]+", _AMOUNT),
         (r"-[0-9]{1,6}", _AMOUNT),
         (r"-?[0-9]{1,3}[.,][0-9]{4,} ?[,; ] ?-?[0-9]{1,3}[.,][0-9]{4,}", _COORDINATES),
+        # Two short numbers, as of emergency services or of extensions.
+        (r"[0-9]{3} ?/ ?[0-9]{3}|[0-9]{4} ?/ ?[0-9]{4}", _SEVERAL),
         # CPF, CNPJ, CEP, the number of a lawsuit, a card.
         (r"[0-9]{3}[. -][0-9]{3}[. -][0-9]{3}[-/. ] ?[0-9]{2}", _DOCUMENT),
         (r"[0-9]{9} ?[-/] ?[0-9]{2}", _DOCUMENT),

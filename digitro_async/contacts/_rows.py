@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from digitro_async._common.cell_marks import without_cell_mark
 from digitro_async.calls import NEEDED_FIELDS, check_defaults
-from digitro_async.contacts._characters import drop_invisible
+from digitro_async.contacts._characters import drop_invisible, without_text_mark
 from digitro_async.contacts._cleaning import Cleaning
 from digitro_async.contacts._columns import Columns
 from digitro_async.contacts._contact_row import ContactRow, Problem, RejectCode
@@ -105,7 +105,7 @@ class RowReader:
         written = cells[columns.destination]
         number = read_number(written, strip_punctuation=self._strip)
         if isinstance(number, Problem):
-            return None if _are_blank(cells) else number
+            return None if _are_blank(cells) or self._is_only_mark(cells) else number
         if len(number) <= _LONGEST_TOTAL and self._is_total(cells):
             return _IS_TOTAL
         own_id = "" if columns.id is None else cells[columns.id].strip()
@@ -176,6 +176,12 @@ class RowReader:
             if index != self._columns.destination and cell.strip()
         )
         return _TOTAL.fullmatch(next(others, "")) is not None
+
+    def _is_only_mark(self, cells: Sequence[str]) -> bool:
+        """Whether nothing is in a row but the sign that an empty number is text."""
+        place = self._columns.destination
+        number = without_text_mark(cells[place].strip())
+        return not number.strip() and _are_blank([*cells[:place], *cells[place + 1 :]])
 
     def _without_marks(self, cells: list[str]) -> tuple[list[str], int]:
         """Return the cells without text marks, and how many lost one.

@@ -160,6 +160,25 @@ def test_unicode_text_of_spreadsheets(path: Path, codec: str, mark: bool) -> Non
     assert said == "leads.csv is UTF-16 or UTF-32; save it as CSV UTF-8 and try again"
 
 
+@pytest.mark.parametrize(
+    ("begin", "kind"),
+    [
+        (b"PK\x03\x04\x14\0\6\0", "a workbook or an archive (xlsx, ods, zip)"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "a workbook (xls)"),
+        (b"\x1f\x8b\x08\0", "compressed (gzip)"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"\xef\xbb\xbf\r\n<HTML xmlns:o='x'><table>", "HTML or XML"),
+        (b'<?xml version="1.0"?>', "HTML or XML"),
+        (b'[{"id": 1}]', "JSON"),
+    ],
+)
+def test_other_formats(path: Path, begin: bytes, kind: str) -> None:
+    """A file that is no CSV is called what it is, with the way out."""
+    said = refusal(path, begin + b"\nid;destination\n1;2\n")
+
+    assert said == f"leads.csv is {kind}; save it as CSV UTF-8 and try again"
+
+
 def test_mark_in_mid_file(path: Path) -> None:
     """Two files with marks that were put together: the second header is no contact."""
     one = codecs.BOM_UTF8 + lines(NAME.encode())

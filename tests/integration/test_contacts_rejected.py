@@ -162,7 +162,10 @@ class TestRejectedRows:
 
     @pytest.mark.parametrize(
         "row",
-        [";;", ";", '"";"";""', " ;\t;\u00a0", "\u200b;;\ufeff", ";;;;;;", '" ";"\n";'],
+        [
+            *(";;", ";", '"";"";""', " ;\t;\u00a0", "\u200b;;\ufeff", ";;;;;;"),
+            *('" ";"\n";', '="";="";=""', ";';", '"=""""";"=""""";'),
+        ],
     )
     def test_rows_without_a_filled_cell(self, path: Path, row: str) -> None:
         """They are blank lines, wherever they stand and however they are written."""
