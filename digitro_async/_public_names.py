@@ -64,7 +64,7 @@ from digitro_async.settings import (
     TLSSettings,
     UnsetFields,
 )
-from digitro_async.transport import LeanSessionManager, SessionManager, Transport
+from digitro_async.transport import SessionManager, Transport
 
 __all__ = [
     "PABX",
@@ -90,7 +90,6 @@ __all__ = [
     "GateRefusedError",
     "IllegalTransitionError",
     "InvalidCallError",
-    "LeanSessionManager",
     "LedgerError",
     "LedgerInUseError",
     "NotSentError",

@@ -1,5 +1,6 @@
 """The endpoint of a PABX: session, addresses and deadlines of all its requests."""
 
+import asyncio
 from collections.abc import Callable
 from http.cookies import SimpleCookie
 from typing import Final, TypeVar
@@ -11,16 +12,18 @@ from yarl import URL
 from digitro_async.models import PABX
 from digitro_async.protocol import build_headers
 from digitro_async.settings import TimeoutSettings
+from digitro_async.transport._connector import CheckedConnector
 from digitro_async.transport._deadlines import Deadlines
-from digitro_async.transport._evidence import make_pool_trace
-from digitro_async.transport._prepared_request import is_supported, request_class
+from digitro_async.transport._hooks import is_hooked
 
-__all__ = ["Endpoint", "PerPath", "open_endpoint"]
+__all__ = ["Endpoint", "PerPath", "open_endpoint", "request_builder"]
 
 MOST_PATHS: Final = 64
 """Most paths that one endpoint keeps: one for each command and channel."""
 
 _Made = TypeVar("_Made")
+
+Composer = Callable[[bytes], bytes]
 
 
 class PerPath(dict[str, _Made]):
@@ -54,42 +57,75 @@ class Endpoint:
     """Everything prepared for requests to one PABX, of any command and channel.
 
     Attributes:
-        session: Session that sends the requests.
+        session: Session of the public way.
+        connector: The pool of connections.
         urls: URL of the requests for each path.
+        composers: Request builder for each path; it returns a whole request.
+        target: Request that tells where to connect; it is never sent.
+        phases: Time limits for getting a connection.
+        silence: Most seconds without a byte, None where the deadline comes first.
         deadlines: Deadlines of the attempts.
-        is_plain: Whether the requests differ in nothing but path and content.
+        is_hooked: Whether a tool has hooked into the session.
     """
 
     session: aiohttp.ClientSession
+    connector: CheckedConnector
     urls: PerPath[URL]
+    composers: PerPath[Composer]
+    target: aiohttp.ClientRequest
+    phases: aiohttp.ClientTimeout
+    silence: float | None
     deadlines: Deadlines
-    is_plain: bool
+    is_hooked: bool
 
 
-def open_endpoint(pabx: PABX, connector: aiohttp.TCPConnector) -> Endpoint:
+def open_endpoint(pabx: PABX, connector: CheckedConnector) -> Endpoint:
     """Return the endpoint of a PABX. Needs a running loop.
 
     Args:
         pabx: The PABX.
         connector: The pool of connections; whoever made the pool closes it.
     """
-    traces = [make_pool_trace()] if pabx.pool.max_connections else []
+    phases = _client_timeout(pabx.timeouts)
     session = aiohttp.ClientSession(
         connector=connector,
         connector_owner=False,
         headers=build_headers(pabx),
-        timeout=_client_timeout(pabx.timeouts),
+        timeout=phases,
         cookie_jar=_NoCookies(),
         trust_env=False,
         auto_decompress=False,
         raise_for_status=False,
-        trace_configs=traces,
-        request_class=request_class(pabx, own_traces=len(traces)),
     )
-    is_plain = is_supported() and not traces
     base_url = pabx.base_url
     urls = PerPath(lambda path: URL(base_url + path, encoded=True))
-    return Endpoint(session, urls, Deadlines(pabx.timeouts.total), is_plain)
+    return Endpoint(
+        session,
+        connector,
+        urls,
+        PerPath(lambda path: request_builder(pabx, urls[path])),
+        aiohttp.ClientRequest(
+            "POST",
+            URL(base_url, encoded=True),
+            loop=asyncio.get_running_loop(),
+            session=session,
+        ),
+        phases,
+        _below_total(pabx.timeouts, pabx.timeouts.sock_read),
+        Deadlines(pabx.timeouts.total),
+        is_hooked(session),
+    )
+
+
+def request_builder(pabx: PABX, url: URL) -> Composer:
+    """Return the function that makes a whole request (RFC 9112) of a content."""
+    # The head holds the api key: no tool shows the values inside a function.
+    lines = [f"POST {url.raw_path_qs} HTTP/1.1", f"Host: {url.host_port_subcomponent}"]
+    lines += [f"{name}: {value}" for name, value in build_headers(pabx).items()]
+    if not pabx.pool.reuse:
+        lines += ["Connection: close"]
+    head = "\r\n".join([*lines, "Content-Length: "]).encode("ascii")
+    return lambda body: b"%b%d\r\n\r\n%b" % (head, len(body), body)
 
 
 class _NoCookies(aiohttp.DummyCookieJar):
@@ -105,16 +141,17 @@ class _NoCookies(aiohttp.DummyCookieJar):
         return self._none
 
 
-def _client_timeout(limits: TimeoutSettings) -> aiohttp.ClientTimeout:
+def _below_total(limits: TimeoutSettings, limit: float) -> float | None:
     # Deadlines keeps the total, with one timer for all calls. The limit of a phase that
-    # is not below the total can't end first, so aiohttp gets no timer for that phase.
-    def below_total(limit: float) -> float | None:
-        return limit if limit < limits.total else None
+    # is not below the total can't end first, so there is no timer for that phase.
+    return limit if limit < limits.total else None
 
+
+def _client_timeout(limits: TimeoutSettings) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=None,
-        connect=below_total(limits.connect),
-        sock_connect=below_total(limits.sock_connect),
-        sock_read=below_total(limits.sock_read),
+        connect=_below_total(limits, limits.connect),
+        sock_connect=_below_total(limits, limits.sock_connect),
+        sock_read=None,  # the connection itself limits it
         ceil_threshold=_NEVER_ROUNDED,
     )

@@ -1,7 +1,7 @@
 """Sends one POST and observes what comes back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import aiohttp
@@ -17,36 +17,45 @@ from digitro_async.protocol import (
 )
 from digitro_async.transport._failures import failure_of
 
-__all__ = ["Response", "exchange_once"]
+__all__ = ["Answer", "exchange_once", "read_content"]
 
 
-class Response(Protocol):
-    """An answer, which gives its connection back once it is read to its end."""
+class Answer(Protocol):
+    """An answer, which gives its connection back once it is read to its end.
+
+    Attributes:
+        body: The body, None where it has to be read.
+    """
+
+    body: bytes | None
 
     @property
     def status(self) -> int: ...
 
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def retry_after(self) -> str | None:
+        """The Retry-After header, None where there is none."""
+        ...
 
-    @property
-    def content(self) -> aiohttp.StreamReader: ...
+    async def read(self, most: int) -> bytes:
+        """Return the body, or just enough of it to see that it is longer."""
+        ...
 
     def close(self) -> None:
         """Close the connection, unless the answer gave it back."""
         ...
 
 
-Post = Callable[[Any, Request, Evidence], Awaitable[Response]]
+Ask = Callable[[Any, Request, Evidence], Awaitable[Answer]]
 
 
 async def exchange_once(  # noqa: C901 - one attempt, told in order
-    post: Post, endpoint: Any, request: Request, evidence: Evidence
+    ask: Ask, endpoint: Any, request: Request, evidence: Evidence
 ) -> Observation:
     """Send a request within the time of one attempt, and observe what comes back.
 
     Args:
-        post: Sends the request; the content of the response is not read yet.
+        ask: Sends the request, and returns the answer, whose body may not be read yet.
         endpoint: The endpoint of the PABX.
         request: The request.
         evidence: The evidence of the attempt, set while the attempt goes on.
@@ -54,8 +63,8 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     Raises:
         asyncio.CancelledError: If the task is cancelled, but not by its deadline.
     """
-    response: Response | None = None
-    answer = b""
+    answer: Answer | None = None
+    body: bytes | None = b""
     failure: Failure | None = None
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - for the type checker
@@ -63,21 +72,21 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     endpoint.deadlines.start(task)
     try:
         try:
-            response = await post(endpoint, request, evidence)
-            content = response.content
-            if content.is_eof():  # it came in one piece, as most do
-                answer = content.read_nowait()
-            else:
-                answer = await _read_answer(content)
-            if len(answer) > MAX_ANSWER_BYTES:
+            answer = await ask(endpoint, request, evidence)
+            body = answer.body
+            if body is None:
+                body = b""
+                body = await answer.read(MAX_ANSWER_BYTES)
+                failure = _ended_here(evidence)
+            if len(body) > MAX_ANSWER_BYTES:
                 failure = Failure.OVERSIZED
         except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
-            failure = failure_of(
+            failure = _ended_here(evidence) or failure_of(
                 error, waiting_for_pool=evidence.waiting_for_connection
             )
     except BaseException:
-        if response is not None:
-            response.close()
+        if answer is not None:
+            answer.close()
         if not endpoint.deadlines.stop(task) or task.uncancel() > cancelling:
             raise  # the cancellation is not the deadline's
         failure = (
@@ -86,21 +95,34 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     else:
         if endpoint.deadlines.stop(task):
             task.uncancel()
-    if response is None:
+    if answer is None:
         return Observation(evidence.request_started, failure=failure)
-    status = response.status
+    status = answer.status
     if status == ACCEPTED_STATUS and failure is None and evidence.request_started:
-        return Observation(evidence.request_started, status, answer)
-    response.close()  # an upgrade would stay open; a connection given back stays
-    asked = response.headers.get("Retry-After")
+        return Observation(evidence.request_started, status, body)
+    answer.close()  # an upgrade would stay open; a connection given back stays
+    asked = answer.retry_after
     wait = None if asked is None else Personal(asked)
-    return Observation(evidence.request_started, status, answer, failure, wait)
+    return Observation(evidence.request_started, status, body, failure, wait)
 
 
-async def _read_answer(content: aiohttp.StreamReader) -> bytes:
-    """Return the body, or just enough of it to see that it is too large."""
+def _ended_here(evidence: Evidence) -> Failure | None:
+    """Return why the connection was ended by this library, None where it was not."""
+    connection: Any = evidence.connection
+    return None if connection is None else connection.failure_of(evidence)
+
+
+async def read_content(content: aiohttp.StreamReader, most: int) -> bytes:
+    """Return a body, or just enough of it to see that it is longer.
+
+    Args:
+        content: aiohttp's reader of the body.
+        most: Most bytes of a body.
+    """
+    if content.is_eof():  # it came in one piece, as most do
+        return content.read_nowait()
     parts = []
-    left = MAX_ANSWER_BYTES + 1
+    left = most + 1
     while left > 0 and not content.at_eof():
         part = await content.read(left)
         left -= len(part)

@@ -1,11 +1,10 @@
 """SessionManager: one pooled connector per PABX host, one session per PABX."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Hashable
+from collections.abc import Coroutine, Hashable
 from contextlib import AsyncExitStack
-from typing import Any, Final, Self
+from typing import Any, Self
 
-import aiohttp
 from yarl import URL
 
 from digitro_async.errors import ClientClosedError, WrongLoopError
@@ -16,14 +15,13 @@ from digitro_async.transport._connector import (
     CheckedConnector,
     make_connector,
 )
+from digitro_async.transport._direct import ask_directly
 from digitro_async.transport._endpoint import Endpoint, open_endpoint
-from digitro_async.transport._evidence import EvidencePayload
-from digitro_async.transport._exchange import Response, exchange_once
+from digitro_async.transport._exchange import exchange_once
+from digitro_async.transport._hooks import methods_are_replaced
+from digitro_async.transport._public import ask_publicly
 
 __all__ = ["SessionManager"]
-
-_POST: Final = aiohttp.ClientSession.post
-"""aiohttp's own method; where a tool has replaced it, the replacement is called."""
 
 
 class SessionManager:
@@ -35,6 +33,14 @@ class SessionManager:
     Several PABX on one host share one connector if they have the same pool and TLS
     settings and the same total time limit.
 
+    A call is written on its connection directly, unless a tool has hooked into aiohttp:
+    where sessions are traced, or a method of ``ClientSession`` was replaced, as test
+    tools do, the call takes aiohttp's public way and the tool sees it.
+
+    Args:
+        public: Whether all calls take aiohttp's public way, for a tool that hooks in
+            unseen. It keeps the same promises and takes more CPU.
+
     Example::
 
         async with SessionManager() as sessions:
@@ -42,7 +48,8 @@ class SessionManager:
             async with DigitroClient(filial, sessions=sessions) as second: ...
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, public: bool = False) -> None:
+        self._public = public
         self._connectors: dict[Hashable, CheckedConnector] = {}
         self._endpoints: dict[PABX, Endpoint] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -81,7 +88,9 @@ class SessionManager:
         endpoint = self._endpoints.get(pabx)
         if endpoint is None or self._closed or self._loop is not loop:
             endpoint = self._open(pabx)
-        return exchange_once(self._post, endpoint, request, evidence)
+        is_public = self._public or endpoint.is_hooked or methods_are_replaced()
+        ask = ask_publicly if is_public else ask_directly
+        return exchange_once(ask, endpoint, request, evidence)
 
     async def aclose(self) -> None:
         """Close every connection, also those of calls on the wire: drain before.
@@ -102,39 +111,13 @@ class SessionManager:
             self._endpoints.clear()
             self._connectors.clear()
 
-    def _post(
-        self, endpoint: Any, request: Request, evidence: Evidence
-    ) -> Awaitable[Response]:
-        """Send a request and return the response, whose content is not read yet."""
-        content = EvidencePayload(request.body, evidence)
-        url = endpoint.urls[request.path]
-        session: Any = endpoint.session
-        posting: Awaitable[Response]
-        if endpoint.is_plain and aiohttp.ClientSession.post is _POST:
-            # As post() does, without its wrapper. Tools that hook in replace _request.
-            posting = session._request(  # noqa: SLF001 - of supported releases
-                "POST", url, data=content, allow_redirects=False
-            )
-        else:
-            posting = session.post(
-                url,
-                data=content,
-                allow_redirects=False,
-                trace_request_ctx=evidence,
-            )
-        return posting
-
-    def _make_endpoint(self, _: PABX, endpoint: Endpoint) -> Endpoint:
-        """Return the endpoint of a PABX, made from one of the public way."""
-        return endpoint
-
     def _open(self, pabx: PABX) -> Endpoint:
         self.check_usable()
         if pabx in self._endpoints:
             return self._endpoints[pabx]
         connector = self._connector_of(pabx)
-        connector.serve(pabx.rate, pabx.pool.rest)
-        endpoint = self._make_endpoint(pabx, open_endpoint(pabx, connector))
+        connector.pool.serve(pabx.rate, pabx.pool.rest)
+        endpoint = open_endpoint(pabx, connector)
         self._endpoints[pabx] = endpoint
         return endpoint
 

@@ -126,5 +126,5 @@ class TestReuse:
                     seen = await sessions.exchange(pabx, make_request(), Evidence())
                     assert seen.status == 101
                 [connector] = sessions._connectors.values()
-                assert not connector._acquired
+                assert connector.pool.used == 0
         assert len(server.lines) == 2

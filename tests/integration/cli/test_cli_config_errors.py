@@ -38,10 +38,6 @@ BAD = {
             "did you mean calls?"
         ),
     ),
-    "no yes or no": (
-        'lean = "canary-4711"\n' + MINIMAL,
-        "digitro.toml:1: lean: must be true or false",
-    ),
     "value as a name": (
         MINIMAL + '[call]\n"canary-4711" = "device"\n',
         "digitro.toml:7: call: there is no such option",
