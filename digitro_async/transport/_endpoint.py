@@ -15,6 +15,7 @@ from digitro_async.settings import TimeoutSettings
 from digitro_async.transport._connector import CheckedConnector
 from digitro_async.transport._deadlines import Deadlines
 from digitro_async.transport._hooks import is_hooked
+from digitro_async.transport._pool import ConnectionPool
 
 __all__ = ["Endpoint", "PerPath", "open_endpoint", "request_builder"]
 
@@ -58,7 +59,8 @@ class Endpoint:
 
     Attributes:
         session: Session of the public way.
-        connector: The pool of connections.
+        connector: Makes connections.
+        pool: Keeps connections.
         urls: URL of the requests for each path.
         composers: Request builder for each path; it returns a whole request.
         target: Request that tells where to connect; it is never sent.
@@ -70,6 +72,7 @@ class Endpoint:
 
     session: aiohttp.ClientSession
     connector: CheckedConnector
+    pool: ConnectionPool
     urls: PerPath[URL]
     composers: PerPath[Composer]
     target: aiohttp.ClientRequest
@@ -102,6 +105,7 @@ def open_endpoint(pabx: PABX, connector: CheckedConnector) -> Endpoint:
     return Endpoint(
         session,
         connector,
+        connector.pool,
         urls,
         PerPath(lambda path: request_builder(pabx, urls[path])),
         aiohttp.ClientRequest(

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-import aiohttp
-
 from digitro_async.privacy import Personal
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
@@ -17,24 +15,24 @@ from digitro_async.protocol import (
 )
 from digitro_async.transport._failures import failure_of
 
-__all__ = ["Answer", "exchange_once", "read_content"]
+__all__ = ["Answer", "exchange_once"]
 
 
 class Answer(Protocol):
-    """An answer, which gives its connection back once it is read to its end.
-
-    Attributes:
-        body: The body, None where it has to be read.
-    """
-
-    body: bytes | None
+    """An answer, which gives its connection back once it is read to its end."""
 
     @property
-    def status(self) -> int: ...
+    def status(self) -> int | None:
+        """HTTP status, None before the head was read."""
+        ...
 
     @property
     def retry_after(self) -> str | None:
         """The Retry-After header, None where there is none."""
+        ...
+
+    def take(self) -> bytes | None:
+        """Return the body, None where it has to be read."""
         ...
 
     async def read(self, most: int) -> bytes:
@@ -49,7 +47,7 @@ class Answer(Protocol):
 Ask = Callable[[Any, Request, Evidence], Awaitable[Answer]]
 
 
-async def exchange_once(  # noqa: C901 - one attempt, told in order
+async def exchange_once(
     ask: Ask, endpoint: Any, request: Request, evidence: Evidence
 ) -> Observation:
     """Send a request within the time of one attempt, and observe what comes back.
@@ -73,7 +71,7 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     try:
         try:
             answer = await ask(endpoint, request, evidence)
-            body = answer.body
+            body = answer.take()
             if body is None:
                 body = b""
                 body = await answer.read(MAX_ANSWER_BYTES)
@@ -84,9 +82,9 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
             failure = _ended_here(evidence) or failure_of(
                 error, waiting_for_pool=evidence.waiting_for_connection
             )
+            _close(answer, evidence)
     except BaseException:
-        if answer is not None:
-            answer.close()
+        _close(answer, evidence)
         if not endpoint.deadlines.stop(task) or task.uncancel() > cancelling:
             raise  # the cancellation is not the deadline's
         failure = (
@@ -95,9 +93,9 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     else:
         if endpoint.deadlines.stop(task):
             task.uncancel()
-    if answer is None:
+    status = None if answer is None else answer.status
+    if answer is None or status is None:
         return Observation(evidence.request_started, failure=failure)
-    status = answer.status
     if status == ACCEPTED_STATUS and failure is None and evidence.request_started:
         return Observation(evidence.request_started, status, body)
     answer.close()  # an upgrade would stay open; a connection given back stays
@@ -106,25 +104,16 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     return Observation(evidence.request_started, status, body, failure, wait)
 
 
+def _close(answer: Answer | None, evidence: Evidence) -> None:
+    """Close the connection of an attempt that brought no whole answer."""
+    if answer is not None:
+        answer.close()
+    connection: Any = evidence.connection
+    if connection is not None:
+        connection.give_up(evidence)
+
+
 def _ended_here(evidence: Evidence) -> Failure | None:
     """Return why the connection was ended by this library, None where it was not."""
     connection: Any = evidence.connection
     return None if connection is None else connection.failure_of(evidence)
-
-
-async def read_content(content: aiohttp.StreamReader, most: int) -> bytes:
-    """Return a body, or just enough of it to see that it is longer.
-
-    Args:
-        content: aiohttp's reader of the body.
-        most: Most bytes of a body.
-    """
-    if content.is_eof():  # it came in one piece, as most do
-        return content.read_nowait()
-    parts = []
-    left = most + 1
-    while left > 0 and not content.at_eof():
-        part = await content.read(left)
-        left -= len(part)
-        parts.append(part)
-    return b"".join(parts)

@@ -5,6 +5,7 @@ tools replace a method for a while. Then calls take the public way, which such a
 sees.
 """
 
+import operator
 import types
 from typing import Any, Final
 
@@ -33,19 +34,18 @@ def _is_aiohttps_own(method: Any) -> bool:
     return is_function and method.__globals__ is vars(aiohttp_client)
 
 
-_METHODS: Final = tuple(_methods_of_a_post().items())
-_ARE_OWN: Final = len(_METHODS) > 1 and all(
-    _is_aiohttps_own(method) for _, method in _METHODS
-)
+_METHODS: Final = _methods_of_a_post()
+_ARE_OWN: Final = len(_METHODS) > 1 and all(map(_is_aiohttps_own, _METHODS.values()))
 """Whether no tool replaced them before this library was loaded."""
+
+_GET: Final = operator.attrgetter(*_METHODS)
+_OWN: Final = tuple(_METHODS.values()) if _ARE_OWN else ()
 
 
 def methods_are_replaced() -> bool:
     """Whether a method that makes a POST is not aiohttp's own (any more)."""
-    for name, method in _METHODS:
-        if getattr(_SESSION, name) is not method:
-            return True
-    return not _ARE_OWN
+    found: object = _GET(_SESSION)
+    return found != _OWN
 
 
 def is_hooked(session: aiohttp.ClientSession) -> bool:

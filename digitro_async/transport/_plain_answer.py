@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-__all__ = ["HeadCache", "PlainAnswer", "PlainHead", "read_plain_head"]
+__all__ = ["HeadCache", "PlainHead", "read_plain_head"]
 
 _MOST_BYTES: Final = 2048
 """Most bytes of a head that is read here."""
@@ -44,32 +44,6 @@ class PlainHead:
     size: int
     keeps_alive: bool
     retry_after: str | None = attrs.field(default=None, repr=False)
-
-
-class PlainAnswer:
-    """A whole answer.
-
-    Attributes:
-        status: HTTP status.
-        body: The body.
-        keeps_alive: Whether the connection stays open.
-        retry_after: The Retry-After header, None where there is none.
-    """
-
-    __slots__ = ("body", "keeps_alive", "retry_after", "status")
-
-    def __init__(self, head: PlainHead, body: bytes) -> None:
-        self.status = head.status
-        self.body = body
-        self.keeps_alive = head.keeps_alive
-        self.retry_after = head.retry_after
-
-    async def read(self, _: int) -> bytes:
-        """Return the body."""
-        return self.body
-
-    def close(self) -> None:
-        """Do nothing: the connection was given back."""
 
 
 class HeadCache(dict[bytes, PlainHead]):

@@ -71,16 +71,14 @@ class ConnectionPool:
         Args:
             holder: The part that will use the connection.
         """
-        idle = self._idle
-        if not idle or self.state.must_sweep or self._is_full():
+        idle, state = self._idle, self.state
+        if not idle or state.must_sweep or state.was_breached:
+            return None
+        if self._limit is not None and self.used >= self._limit:
             return None
         connection = idle[0]
         age = monotonic() - connection.since
-        if (
-            age > self._idle_seconds
-            or (self._rest or self.state.was_breached)
-            or not _is_quiet(connection)
-        ):
+        if not self._rest <= age <= self._idle_seconds or not _is_quiet(connection):
             return None
         idle.popleft()
         self.used += 1

@@ -3,9 +3,10 @@
 import aiohttp
 
 from digitro_async.protocol import Evidence, Request
+from digitro_async.transport._answers import read_content
 from digitro_async.transport._endpoint import Endpoint
 from digitro_async.transport._evidence import EvidencePayload
-from digitro_async.transport._exchange import Answer, read_content
+from digitro_async.transport._exchange import Answer
 
 __all__ = ["ask_publicly"]
 
@@ -20,11 +21,13 @@ async def ask_publicly(
         request: The request.
         evidence: The evidence of the attempt.
     """
+    content = EvidencePayload(request.body, evidence, endpoint.silence)
     response = await endpoint.session.post(
-        endpoint.urls[request.path],
-        data=EvidencePayload(request.body, evidence, endpoint.silence),
-        allow_redirects=False,
+        endpoint.urls[request.path], data=content, allow_redirects=False
     )
+    if content.connection is None:
+        # A tool answered in the place of a PABX. Its word counts as that of one.
+        evidence.request_started = True
     return _PublicAnswer(response)
 
 
@@ -34,8 +37,6 @@ class _PublicAnswer:
     Args:
         response: aiohttp's response, or that of a tool.
     """
-
-    body = None
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
@@ -47,6 +48,10 @@ class _PublicAnswer:
     @property
     def retry_after(self) -> str | None:
         return self._response.headers.get("Retry-After")
+
+    def take(self) -> bytes | None:
+        """Return None: the body has to be read."""
+        return None
 
     async def read(self, most: int) -> bytes:
         """Return the body, or just enough of it to see that it is longer."""

@@ -22,9 +22,10 @@ from typing import Any, Final, Protocol
 import aiohttp
 
 from digitro_async.protocol import Evidence, Failure, call_ids_in
+from digitro_async.transport._answers import PlainAnswer, ReadAnswer
 from digitro_async.transport._deadlines import LastLook
 from digitro_async.transport._interim import InterimFloodError, InterimGuard
-from digitro_async.transport._plain_answer import HeadCache, PlainAnswer
+from digitro_async.transport._plain_answer import HeadCache
 
 __all__ = ["Home", "PoolState", "TrackedProtocol"]
 
@@ -155,7 +156,7 @@ class TrackedProtocol(asyncio.Protocol):
         self.heard = b""
         self.since = 0.0
         self._served: deque[Evidence] = deque(maxlen=REMEMBERED)
-        self._answer: asyncio.Future[PlainAnswer | None] | None = None
+        self._answer: asyncio.Future[PlainAnswer | ReadAnswer] | None = None
         self._guard: InterimGuard | None = None
         self._failed: tuple[Evidence, Failure] | None = None
         self._silence: float | None = None
@@ -194,12 +195,11 @@ class TrackedProtocol(asyncio.Protocol):
 
     def send(
         self, request: bytes, evidence: Evidence, silence: float | None
-    ) -> "asyncio.Future[PlainAnswer | None]":
+    ) -> "asyncio.Future[PlainAnswer | ReadAnswer]":
         """Set the evidence, then write a whole request.
 
         Returns:
-            The answer, once it came; None where aiohttp's reader has it, because it is
-            not of the documented shape.
+            The answer, once it came or began to come.
         """
         self.begin(evidence, silence)
         self._answer = answer = self._loop.create_future()
@@ -211,7 +211,7 @@ class TrackedProtocol(asyncio.Protocol):
         """Let aiohttp's reader read the answer to a request that aiohttp writes."""
         self._guard = InterimGuard(self.reader, lambda: self.is_idle)
 
-    def give_back(self, *, keeps_alive: bool = True) -> None:
+    def give_back(self, keeps_alive: bool = True) -> None:  # noqa: FBT001, FBT002 - the hot path
         """Note that the answer was read to its end.
 
         Args:
@@ -322,13 +322,13 @@ class TrackedProtocol(asyncio.Protocol):
         known = self._heads.get(head) or self._heads.read(head)
         if known is not None and known.size == len(data):
             if not answer.done():
-                answer.set_result(PlainAnswer(known, data[len(head) :]))
+                answer.set_result(PlainAnswer(self, known, data[len(head) :]))
             return
         self.reader.set_response_params(read_until_eof=True, auto_decompress=False)
         self.expect()
         self._hand_over(data)
         if not answer.done():
-            answer.set_result(None)
+            answer.set_result(ReadAnswer(self, self._served[-1]))
 
     def eof_received(self) -> None:
         """Note that the PABX sends no more; asyncio then closes the connection."""
