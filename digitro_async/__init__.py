@@ -4,9 +4,9 @@ As fast as the HTTP library under it allows; never the same call twice, never a 
 lost, never over the PABX's cap. Start with ``DigitroClient``.
 """
 
-from typing import TYPE_CHECKING
+from digitro_async import _start  # noqa: F401 # isort: skip - first of all
 
-from digitro_async import _start  # noqa: F401 - first of all
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from digitro_async._public_names import *  # noqa: F403 - listed there

@@ -1,5 +1,6 @@
 """Every public name of the package, in one place; the facade loads it on first use."""
 
+from digitro_async.calls import AnyDestination
 from digitro_async.campaign import Campaign
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config, load_config
@@ -7,7 +8,12 @@ from digitro_async.contacts import ContactRow
 from digitro_async.dispatch import (
     Dispatcher,
     DispatchResults,
+    Health,
+    HealthStatus,
+    Limit,
+    PABXHealth,
     PABXStatistics,
+    PauseStatus,
     Recorder,
     Statistics,
 )
@@ -53,6 +59,7 @@ from digitro_async.models import (
     PredictiveCall,
     Timings,
 )
+from digitro_async.observe import ClientEvent, EventKind
 from digitro_async.privacy import Personal, Secret
 from digitro_async.process import tune_process
 from digitro_async.settings import (
@@ -69,6 +76,7 @@ from digitro_async.transport import SessionManager, Transport
 __all__ = [
     "PABX",
     "AnswerTimeoutError",
+    "AnyDestination",
     "AuthenticationError",
     "CallAccepted",
     "CallResult",
@@ -76,6 +84,7 @@ __all__ = [
     "ChannelNotFoundError",
     "ClaimLostError",
     "ClientClosedError",
+    "ClientEvent",
     "Config",
     "ConfigurationError",
     "ConnectFailedError",
@@ -87,17 +96,23 @@ __all__ = [
     "DispatchResults",
     "Dispatcher",
     "DrainedError",
+    "EventKind",
     "GateRefusedError",
+    "Health",
+    "HealthStatus",
     "IllegalTransitionError",
     "InvalidCallError",
     "LedgerError",
     "LedgerInUseError",
+    "Limit",
     "NotSentError",
     "Outcome",
     "OutcomeUnknownError",
+    "PABXHealth",
     "PABXPausedError",
     "PABXStatistics",
     "PauseSettings",
+    "PauseStatus",
     "PermissionDeniedError",
     "Personal",
     "PoolSettings",

@@ -6,11 +6,13 @@ from typing import Any, ClassVar, Final
 import attrs
 
 from digitro_async._common.call_class import (
+    IS_NUMBER,
     MAY_HOLD_LINES,
     Call,
     call_class,
     first_problem,
 )
+from digitro_async._common.number_form import AnyDestination, has_number_form
 from digitro_async._common.text import did_you_mean
 from digitro_async._common.validators import (
     MAX_TEXT,
@@ -24,10 +26,12 @@ from digitro_async.errors import ConfigurationError
 from digitro_async.privacy import Personal, Secret
 
 __all__ = [
+    "IS_NUMBER",
     "MAY_HOLD_LINES",
     "NEEDED_FIELDS",
     "OPTIONAL_FIELDS",
     "OWN_FIELDS",
+    "AnyDestination",
     "Call",
     "PredictiveCall",
     "call_class",
@@ -44,8 +48,9 @@ class PredictiveCall(Call):
 
     The fields (docs-pabx.digitro.com/api-10271002) have English names and the order of
     the documented example. All are text on the wire. The vendor has published no list
-    of values for most of them, so each value is sent as given: no value is checked
-    against a guess, and only ``route`` has a default text ("normally the value 0").
+    of values for most of them, so each value is sent as given: none but the number is
+    checked against a guess, and only ``route`` has a default text ("normally the value
+    0").
 
     Args:
         device: The extension that asks for the call.
@@ -53,7 +58,8 @@ class PredictiveCall(Call):
         route: The route to use.
         account: The user's account; normally unset.
         account_password: The password of the account; normally unset.
-        destination: The number to dial, exactly as it is sent to the PABX.
+        destination: The number to dial, exactly as it is sent to the PABX: digits and
+            ``+ * #``. ``AnyDestination(text)`` takes any text.
         predictive_mode: Opaque; "0" in the example.
         user_data: Free text that travels with the call. Personal data.
         caller_id: The identity of the originator.
@@ -63,8 +69,9 @@ class PredictiveCall(Call):
         telemarketing_block: Opaque; "NAO" in the example.
 
     Raises:
-        InvalidCallError: If a required field is empty, or a field is not text, too
-            long, or holds control characters; the text names the field only.
+        InvalidCallError: If a required field is empty, the destination is no number,
+            or a field is not text, too long, or holds control characters; the text
+            names the field only.
     """
 
     command: ClassVar[str] = "predictive_call"
@@ -74,7 +81,7 @@ class PredictiveCall(Call):
     route: str = "0"
     account: str | None = None
     account_password: Secret | None = attrs.field(default=None, converter=maybe_secret)
-    destination: Personal = attrs.field(converter=personal)
+    destination: Personal = attrs.field(converter=personal, metadata=IS_NUMBER)
     predictive_mode: str | None = None
     user_data: Personal | None = attrs.field(
         default=None, converter=maybe_personal, metadata=MAY_HOLD_LINES
@@ -116,10 +123,19 @@ def problem_of_fields(values: Mapping[str, object]) -> str | None:
     except TypeError:  # not text
         together = "\0"
     # One check of all texts together is enough for nearly every row.
-    if together.isprintable() and len(together) <= MAX_TEXT and "" not in texts:
+    if (
+        together.isprintable()
+        and len(together) <= MAX_TEXT
+        and "" not in texts
+        and ("destination" not in values or _has_number(values["destination"]))
+    ):
         return None
     opened_values = {name: opened(value) for name, value in values.items()}
     return first_problem(attrs.fields(PredictiveCall), opened_values)
+
+
+def _has_number(value: object) -> bool:
+    return has_number_form(opened(value))
 
 
 def check_field_names(names: Mapping[str, object]) -> None:

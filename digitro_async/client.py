@@ -5,10 +5,14 @@ from typing import Self
 
 import anyio
 
+from digitro_async._common.base_url import address_of
+from digitro_async._common.own_loop import OwnLoop
+from digitro_async._common.unclosed import warn_unclosed
 from digitro_async.dispatch import (
     Calls,
     Dispatcher,
     DispatchResults,
+    Health,
     Recorder,
     Statistics,
 )
@@ -18,6 +22,7 @@ from digitro_async.errors import (
     OutcomeUnknownError,
 )
 from digitro_async.models import PABX, CallAccepted, PredictiveCall
+from digitro_async.observe import OnEvent
 from digitro_async.settings import PauseSettings, RetrySettings
 from digitro_async.transport import SessionManager, Transport
 
@@ -43,10 +48,15 @@ class DigitroClient:
             manager closes it. With None the client makes one, and closes it.
         transport: Another implementation of ``Transport``, in place of ``sessions``;
             whoever made the transport closes it.
+        on_event: A plain function that is called in the event loop with each
+            ``ClientEvent``: pauses, failed probes, ends of pauses, protocol
+            violations, missing channels, failed ledgers. Nothing that it raises
+            harms a call. While it runs nothing else does, so it should be short.
 
     Raises:
-        ConfigurationError: If there is no PABX or two share a name, or both
-            ``sessions`` and ``transport`` are given.
+        ConfigurationError: If there is no PABX or two share a name, both ``sessions``
+            and ``transport`` are given, ``on_event`` is no plain function, or the
+            file of a certificate authority can't be used.
     """
 
     def __init__(
@@ -57,20 +67,26 @@ class DigitroClient:
         pause: PauseSettings | None = None,
         sessions: SessionManager | None = None,
         transport: Transport | None = None,
+        on_event: OnEvent | None = None,
     ) -> None:
         if sessions is not None and transport is not None:
             raise ConfigurationError("give sessions or transport, not both")
-        # Beside a transport, the manager opens nothing and ties the client to one loop.
-        self._sessions = sessions or SessionManager()
-        self._owns_sessions = sessions is None
-        used = transport or self._sessions
-        self._dispatcher = Dispatcher(pabx, used, retry=retry, pause=pause)
+        self._own_loop = OwnLoop()
         self._closed = False
+        self._sessions = sessions or SessionManager()  # beside a transport, it is idle
+        self._owns_sessions = sessions is None
+        self._opens_sessions = transport is None
+        used = transport or self._sessions
+        self._dispatcher = Dispatcher(
+            pabx, used, retry=retry, pause=pause, on_event=on_event
+        )
+        if transport is None:
+            for one in self._dispatcher.pabx:
+                self._sessions.load_tls(one)
 
     async def __aenter__(self) -> Self:
-        self._check_open()
-        with anyio.CancelScope():  # loads anyio's backend, before any call
-            await self._sessions.__aenter__()
+        self._check_usable()
+        anyio.CancelScope()  # loads anyio's backend, before any call
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -79,6 +95,20 @@ class DigitroClient:
     def __repr__(self) -> str:
         names = ", ".join(pabx.name for pabx in self._dispatcher.pabx)
         return f"<DigitroClient {'closed ' if self._closed else ''}{names}>"
+
+    def __del__(self) -> None:
+        own_loop = getattr(self, "_own_loop", None)  # None where it was never made
+        if own_loop is None or own_loop.loop is None or self._closed:
+            return
+        if self._sessions.closed or not self._opens_sessions:
+            return  # whoever shares the manager, or made the transport, closes it
+        addresses = {address_of(pabx.base_url): 0 for pabx in self._dispatcher.pabx}
+        warn_unclosed(
+            self,
+            own_loop.place,
+            'use it as "async with", or await its aclose()',
+            where=f" for {', '.join(addresses)}",
+        )
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -91,6 +121,7 @@ class DigitroClient:
         *,
         pabx: str | None = None,
         max_wait: float | None = None,
+        deadline: float | None = None,
     ) -> CallAccepted:
         """Make one predictive call.
 
@@ -101,7 +132,13 @@ class DigitroClient:
         Args:
             call: The call.
             pabx: Name of the PABX that must take it; None for the least loaded one.
-            max_wait: Most seconds to wait for a turn; None for no limit.
+            max_wait: Most seconds to wait for a turn; None for no limit. Each attempt
+                has a turn of its own.
+            deadline: Seconds from now after which nothing new begins: no turn, no wait
+                for a channel or a throttle, no retry. None for no limit. A call that is
+                on the wire is not cut off: it ends by its PABX's ``TimeoutSettings``.
+                A call without an attempt is then not sent; any other ends with the
+                error of its last attempt.
 
         Returns:
             The acceptance: "command received", not "answered".
@@ -117,13 +154,14 @@ class DigitroClient:
             ClientClosedError: The client was closed.
             WrongLoopError: The client belongs to another event loop.
             ConfigurationError: The PABX can't be used as configured, there is no PABX
-                of that name, or ``max_wait`` is no number of seconds.
+                of that name, or a limit is no number of seconds.
             asyncio.CancelledError: The task was cancelled. An attempt on the wire is
                 cut off and counts as unknown, also for the rules that pause a PABX.
         """
-        self._check_open()
-        self._sessions.check_usable()
-        result = await self._dispatcher.submit(call, pabx=pabx, max_wait=max_wait)
+        self._check_usable()
+        result = await self._dispatcher.submit(
+            call, pabx=pabx, max_wait=max_wait, deadline=deadline
+        )
         del call  # of any class; tools show the locals of an error's frames
         if isinstance(result.accepted, CallAccepted):
             return result.accepted
@@ -155,8 +193,9 @@ class DigitroClient:
 
         Raises:
             ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
         """
-        self._check_open()
+        self._check_usable()
         return self._dispatcher.stream(calls, recorder)
 
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
@@ -180,17 +219,56 @@ class DigitroClient:
         self._dispatcher.set_channel_id(channel_id, pabx)
 
     def statistics(self) -> Statistics:
-        """Return the counts and the state of each PABX at this moment."""
+        """Return the counts and the state of each PABX at this moment.
+
+        Any thread may ask.
+        """
         return self._dispatcher.statistics()
+
+    def health(self) -> Health:
+        """Return whether calls can be made at this moment, and why not.
+
+        Any thread may ask.
+        """
+        return self._dispatcher.health()
+
+    def resume(self, pabx: str | None = None) -> None:
+        """Start calls again after a pause for any reason.
+
+        Any thread may ask; in another one than the event loop's the pause ends soon
+        after the return.
+
+        Args:
+            pabx: Name of the PABX, None for every PABX.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name.
+            ClientClosedError: The client was closed.
+            WrongLoopError: The event loop of the client was closed.
+        """
+        self._check_open()
+        self._dispatcher.check_name(pabx)
+        loop = self._own_loop.loop
+        if loop is None or self._own_loop.is_running_here:
+            self._dispatcher.resume(pabx)
+            return
+        try:
+            loop.call_soon_threadsafe(self._dispatcher.resume, pabx)
+        except RuntimeError:
+            raise self._own_loop.wrong_loop_error(self) from None
 
     async def aclose(self) -> None:
         """Start no further call, let the calls on the wire finish, then close.
 
         An iteration over results gives the last results, and then raises
         ``DrainedError`` unless the source of the calls is exhausted.
+
+        Raises:
+            WrongLoopError: The client belongs to another event loop.
         """
         if self._closed:
             return
+        self._own_loop.check(self)
         self._closed = True
         # An anyio scope that was cancelled would not let anything on the wire finish.
         with anyio.CancelScope(shield=True):
@@ -200,6 +278,15 @@ class DigitroClient:
                 if self._owns_sessions:
                     await self._sessions.aclose()
 
+    def _check_usable(self) -> None:
+        if self._closed:
+            self._check_open()
+        self._own_loop.check(self)
+        if not self._owns_sessions:
+            self._sessions.check_usable()
+
     def _check_open(self) -> None:
         if self._closed:
-            raise ClientClosedError("the DigitroClient was closed")
+            raise ClientClosedError(
+                f"{self!r} was closed and makes no further call: make another client"
+            )

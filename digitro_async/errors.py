@@ -34,7 +34,8 @@
         └── LedgerInUseError                   another process owns it
 
 No error's text, repr, arguments or cause holds a secret, a phone number or
-text sent by a server. An error carries plain values and can be pickled.
+text sent by a server, but for the names and dates in a certificate that was
+refused. An error carries plain values and can be pickled.
 """
 
 import enum
@@ -98,6 +99,7 @@ class DigitroError(Exception):
     """Base of all errors of this library.
 
     Attributes:
+        text: The message of an error that is given none.
         outcome: Outcome of the call, None where the error is about no call.
         may_have_dialed: Whether a phone may have rung because of this call.
         pabx: Name of the PABX, where one was chosen.
@@ -108,6 +110,8 @@ class DigitroError(Exception):
             repeat a phone number. ``detail.reveal()`` opens it; pickling drops it.
     """
 
+    # Not taken from the docstrings, which ``python -OO`` leaves out.
+    text: ClassVar[str] = "Something failed."
     outcome: ClassVar[Outcome | None] = None
     may_have_dialed: ClassVar[bool] = False
 
@@ -121,7 +125,7 @@ class DigitroError(Exception):
         attempts: int = 0,
         detail: Personal | None = None,
     ) -> None:
-        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+        super().__init__(message or self.text)
         self.pabx = pabx
         self.status = status
         self.reason = reason
@@ -151,37 +155,66 @@ class DigitroError(Exception):
 class ConfigurationError(DigitroError, ValueError):
     """A setting can't be used."""
 
+    text: ClassVar[str] = "A setting can't be used."
+
 
 class WrongLoopError(ConfigurationError):
     """The client belongs to another event loop; make one client for each loop."""
+
+    text: ClassVar[str] = (
+        "The client belongs to another event loop; make one client for each loop."
+    )
 
 
 class ClientClosedError(ConfigurationError):
     """The client was closed and can't be used again; make a new one."""
 
+    text: ClassVar[str] = (
+        "The client was closed and can't be used again; make a new one."
+    )
+
 
 class InvalidCallError(DigitroError, ValueError):
     """The call can't be sent as it is."""
 
+    text: ClassVar[str] = "The call can't be sent as it is."
     outcome = Outcome.INVALID
 
 
 class NotSentError(DigitroError):
     """Nothing left this process; the call may be sent again."""
 
+    text: ClassVar[str] = "Nothing left this process; the call may be sent again."
     outcome = Outcome.NOT_SENT
 
 
 class ConnectFailedError(NotSentError):
-    """No connection to the PABX could be made."""
+    """No connection to the PABX could be made.
+
+    Attributes:
+        address: Host and port that were asked for, None where they are not known.
+        tried: The IP addresses that were tried last, in order.
+        errno: The system's number of the error, None where it gave none.
+        system_message: Words of the system, of OpenSSL and of the certificate, if any.
+    """
+
+    text: ClassVar[str] = "No connection to the PABX could be made."
+    address: str | None = None
+    tried: tuple[str, ...] = ()
+    errno: int | None = None
+    system_message: str = ""
 
 
 class PoolTimeoutError(NotSentError):
     """No pooled connection became free in time."""
 
+    text: ClassVar[str] = "No pooled connection became free in time."
+
 
 class RateWaitTimeoutError(NotSentError):
     """No rate slot became free in the time the caller allowed."""
+
+    text: ClassVar[str] = "No rate slot became free in the time the caller allowed."
 
 
 class PABXPausedError(NotSentError):
@@ -193,39 +226,52 @@ class PABXPausedError(NotSentError):
             the next probe, in case this one fails.
     """
 
+    text: ClassVar[str] = "The PABX is paused."
     retry_after: float | None = None
 
 
 class DrainedError(NotSentError):
     """The client was told to stop before this call's turn came."""
 
+    text: ClassVar[str] = "The client was told to stop before this call's turn came."
+
 
 class GateRefusedError(NotSentError):
     """A gate forbade the call before it was sent."""
+
+    text: ClassVar[str] = "A gate forbade the call before it was sent."
 
 
 class RejectedError(DigitroError):
     """The PABX refused this call; sending it again would not help."""
 
+    text: ClassVar[str] = "The PABX refused this call; sending it again would not help."
     outcome = Outcome.REJECTED
 
 
 class RefusedError(DigitroError):
     """The PABX refused for a reason that is not this call's fault."""
 
+    text: ClassVar[str] = "The PABX refused for a reason that is not this call's fault."
     outcome = Outcome.REFUSED
 
 
 class AuthenticationError(RefusedError):
     """The PABX did not take the api key."""
 
+    text: ClassVar[str] = "The PABX did not take the api key."
+
 
 class PermissionDeniedError(RefusedError):
     """The api key may not do this."""
 
+    text: ClassVar[str] = "The api key may not do this."
+
 
 class ChannelNotFoundError(RefusedError):
     """The PABX does not know the channel or the path."""
+
+    text: ClassVar[str] = "The PABX does not know the channel or the path."
 
 
 class ThrottledError(RefusedError):
@@ -236,16 +282,24 @@ class ThrottledError(RefusedError):
             PABX asked for none.
     """
 
+    text: ClassVar[str] = "The PABX asked for fewer calls."
     retry_after: float | None = None
 
 
 class SourceError(DigitroError, RuntimeError):
     """The source of the calls broke off; what else it held was not read."""
 
+    text: ClassVar[str] = (
+        "The source of the calls broke off; what else it held was not read."
+    )
+
 
 class OutcomeUnknownError(DigitroError):
     """The call may have been placed; it must not be sent again blindly."""
 
+    text: ClassVar[str] = (
+        "The call may have been placed; it must not be sent again blindly."
+    )
     outcome = Outcome.UNKNOWN
     may_have_dialed = True
 
@@ -253,38 +307,60 @@ class OutcomeUnknownError(DigitroError):
 class AnswerTimeoutError(OutcomeUnknownError):
     """No whole answer came in time."""
 
+    text: ClassVar[str] = "No whole answer came in time."
+
 
 class ConnectionLostError(OutcomeUnknownError):
     """The connection was lost after the request began to leave."""
+
+    text: ClassVar[str] = "The connection was lost after the request began to leave."
 
 
 class ServerFaultError(OutcomeUnknownError):
     """The PABX, or a hop before it, failed while it had the request."""
 
+    text: ClassVar[str] = (
+        "The PABX, or a hop before it, failed while it had the request."
+    )
+
 
 class UnreadableAnswerError(OutcomeUnknownError):
     """The answer breaks the documented contract."""
+
+    text: ClassVar[str] = "The answer breaks the documented contract."
 
 
 class UnexpectedRedirectError(OutcomeUnknownError):
     """The PABX answered with a redirect, which is never followed."""
 
+    text: ClassVar[str] = "The PABX answered with a redirect, which is never followed."
+
 
 class LedgerError(DigitroError):
     """The record of a campaign can't be read or written."""
+
+    text: ClassVar[str] = "The record of a campaign can't be read or written."
 
 
 class IllegalTransitionError(LedgerError):
     """The contact's state forbids that step."""
 
+    text: ClassVar[str] = "The contact's state forbids that step."
+
 
 class ClaimLostError(LedgerError):
     """The contact is no longer this runner's."""
+
+    text: ClassVar[str] = "The contact is no longer this runner's."
 
 
 class SchemaMismatchError(LedgerError):
     """The ledger was made by another version of this library."""
 
+    text: ClassVar[str] = "The ledger was made by another version of this library."
+
 
 class LedgerInUseError(LedgerError):
     """Another process owns the ledger."""
+
+    text: ClassVar[str] = "Another process owns the ledger."

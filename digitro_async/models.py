@@ -14,7 +14,13 @@ from digitro_async._common.validators import (
     secret,
 )
 from digitro_async.calls import Call, PredictiveCall
-from digitro_async.errors import ConfigurationError, DigitroError, Outcome
+from digitro_async.errors import (
+    ConfigurationError,
+    DigitroError,
+    DrainedError,
+    Outcome,
+    PABXPausedError,
+)
 from digitro_async.privacy import Secret
 from digitro_async.settings import (
     PoolSettings,
@@ -203,3 +209,12 @@ class CallResult:
     timings: Timings = Timings(None, 0.0, 0.0)
     key: Hashable = attrs.field(default=None, repr=False)
     accepted: CommandAccepted | None = attrs.field(default=None, repr=False)
+
+    @property
+    def was_put_back(self) -> bool:
+        """Whether it ended waiting for its turn, as the run or its PABX was stopped.
+
+        Its outcome is ``not_sent`` then, and no failure of its own: what stopped the
+        others stopped it. In a campaign its contact is pending as before.
+        """
+        return isinstance(self.error, DrainedError | PABXPausedError)

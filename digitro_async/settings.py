@@ -204,6 +204,8 @@ class PauseSettings:
         unknown_run: Number of unknown outcomes in a row that pauses the PABX.
         unknown_budget: Most unknown outcomes among the last ``unknown_window`` calls.
         unknown_window: Number of last calls to which ``unknown_budget`` applies.
+        unknown_share: Share of unknown outcomes, from 0 to 1, up to which the pause
+            for ``unknown_budget`` is brief: three calls' time for each of them.
         not_sent_run: Number of calls in a row, none of them sent, that pauses the PABX.
         rejected_run: Number of rejections in a row that pauses the PABX.
         first_pause: Seconds of the first pause.
@@ -218,6 +220,7 @@ class PauseSettings:
     unknown_run: int = attrs.field(default=10, validator=positive)
     unknown_budget: int = attrs.field(default=10, validator=at_least(0))
     unknown_window: int = attrs.field(default=1000, validator=positive)
+    unknown_share: float = attrs.field(default=0.125, validator=at_least(0))
     not_sent_run: int = attrs.field(default=5, validator=positive)
     rejected_run: int = attrs.field(default=20, validator=positive)
     first_pause: float = attrs.field(default=5.0, validator=positive_seconds)

@@ -7,14 +7,22 @@ from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
 
+from digitro_async._common.number_form import (
+    MAX_NUMBER,
+    has_number_form,
+    problem_of_number,
+)
 from digitro_async._common.validators import MAX_TEXT, opened, problem_of_text
 from digitro_async.errors import InvalidCallError
 from digitro_async.privacy import Masked
 
-__all__ = ["MAY_HOLD_LINES", "Call", "call_class", "first_problem"]
+__all__ = ["IS_NUMBER", "MAY_HOLD_LINES", "Call", "call_class", "first_problem"]
 
 MAY_HOLD_LINES: Final = {"may_hold_lines": True}
 """Metadata of a field that may hold line breaks and tabs."""
+
+IS_NUMBER: Final = {"is_number": True}
+"""Metadata of a field that holds a number to dial."""
 
 _CallType = TypeVar("_CallType", bound="type[Call]")
 
@@ -62,6 +70,8 @@ def call_class(kind: _CallType) -> _CallType:
         ),
         "InvalidCallError": InvalidCallError,
         "MAX_TEXT": MAX_TEXT,
+        "MAX_NUMBER": MAX_NUMBER,
+        "has_number_form": has_number_form,
         **{f"default_of_{field.name}": field.default for field in fields},
     }
     source, file = _source_of(fields), f"<constructor of {kind.__qualname__}>"
@@ -91,6 +101,12 @@ def _source_of(fields: "tuple[attrs.Attribute[Any], ...]") -> str:
         else f"{field.name}=default_of_{field.name}"
         for field in fields
     ]
+    # Nearly every number is of digits alone; see ``has_number_form`` for the others.
+    numbers = [
+        f"        and ({name}.isdigit() and {name}.isascii()"
+        f" and len({name}) <= MAX_NUMBER or has_number_form({name}))"
+        for name in (field.name for field in fields if _is_number(field))
+    ]
     lines = [
         f"def __init__(self, *, {', '.join(given)}):",
         "    texts = Texts()",
@@ -108,6 +124,7 @@ def _source_of(fields: "tuple[attrs.Attribute[Any], ...]") -> str:
         "    problem = (",
         "        None if together.isprintable() and len(together) <= MAX_TEXT",
         f"        and '' not in ({', '.join(required)},)",
+        *numbers,
         "        else problem_of(texts)",
         "    )",
         "    if problem is not None:",
@@ -119,6 +136,10 @@ def _source_of(fields: "tuple[attrs.Attribute[Any], ...]") -> str:
 
 def _is_required(field: "attrs.Attribute[Any]") -> bool:
     return field.default is not None
+
+
+def _is_number(field: "attrs.Attribute[Any]") -> bool:
+    return bool(field.metadata.get("is_number"))
 
 
 def _view(field: "attrs.Attribute[Any]") -> property:
@@ -141,11 +162,14 @@ def first_problem(
     """
     for field in fields:
         if field.name in texts:
+            text = texts[field.name]
             problem = problem_of_text(
-                texts[field.name],
+                text,
                 required=_is_required(field),
                 lines=bool(field.metadata.get("may_hold_lines")),
             )
+            if not problem and _is_number(field) and isinstance(text, str):
+                problem = problem_of_number(text)
             if problem:
                 return f"{field.name} {problem}"
     return None

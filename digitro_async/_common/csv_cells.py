@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["csv_line"]
+__all__ = ["csv_line", "text_of_cell"]
 
 _PARTS: Final = r",;\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029"
 """Signs after which some reader begins a new cell or line."""
@@ -45,6 +45,10 @@ _UNSEEN: Final = (
 _BEGINNING: Final = re.compile(
     rf"(?:\A|(?<=[{_PARTS}]))(?='*[{_UNSEEN}]*[{_SIGNS}])|\A(?='*[\t\r\n])"
 )
+_GUARD: Final = re.compile(
+    rf"(?:\A|(?<=[{_PARTS}]))'(?='*[{_UNSEEN}]*[{_SIGNS}])|\A'(?='*[\t\r\n])"
+)
+_ESCAPED: Final = re.compile(r"(\\+)(ud[89a-f][0-9a-f]{2})")
 _LIKE_A_SURROGATE: Final = re.compile(
     r"\\+(?=ud[89a-f][0-9a-f]{2}|[" + "\ud800-\udfff" + "])"
 )
@@ -57,6 +61,21 @@ def csv_line(cells: Iterable[object]) -> bytes:
     csv.writer(text, lineterminator="\r\n").writerow(map(_cell_of, cells))
     row = text.getvalue().removesuffix("\r\n") + "\n"
     return row.encode("utf-8", "backslashreplace")
+
+
+def text_of_cell(cell: str) -> str:
+    """Return the text that ``csv_line`` wrote as this cell, without guard and escapes.
+
+    Args:
+        cell: The cell, without the quotes of its file.
+    """
+    return _ESCAPED.sub(_unescaped, _GUARD.sub("", cell))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    backslashes, code = found.groups()
+    half = "\\" * (len(backslashes) // 2)
+    return half + (chr(int(code[1:], 16)) if len(backslashes) % 2 else code)
 
 
 def _cell_of(value: object) -> object:

@@ -9,16 +9,42 @@ from typing import Final
 
 from digitro_async.errors import Outcome
 
-__all__ = ["PABX_REASONS", "REFUSED_STATUSES", "Failure", "is_answer"]
+__all__ = ["OWN_FAULTS", "PABX_REASONS", "REFUSED_STATUSES", "Failure", "is_answer"]
 
 
 class Failure(enum.StrEnum):
     """Why an attempt brought no whole answer: a closed set, fit for labels."""
 
+    # The way to the PABX.
     CONNECT = "connect_failed"
+    REFUSED = "connection_refused"
+    RESET = "connection_reset"
+    HOST_UNREACHABLE = "host_unreachable"
+    NETWORK_UNREACHABLE = "network_unreachable"
     DNS = "no_such_host"
-    TLS = "tls_failed"
+    DNS_UNAVAILABLE = "dns_unavailable"
     CONNECT_TIMEOUT = "connect_timeout"
+    # TLS.
+    TLS = "tls_failed"
+    TLS_CUT = "tls_handshake_cut"
+    TLS_REFUSED = "tls_handshake_refused"
+    TLS_VERSION = "tls_version"
+    NOT_TLS = "not_tls"
+    TLS_EXPECTED = "tls_expected"
+    EXPIRED = "certificate_expired"
+    NOT_YET_VALID = "certificate_not_yet_valid"
+    SELF_SIGNED = "certificate_self_signed"
+    WRONG_NAME = "certificate_wrong_name"
+    UNTRUSTED = "certificate_untrusted"
+    FINGERPRINT = "wrong_fingerprint"
+    CLIENT_CERTIFICATE = "client_certificate_required"
+    # This machine.
+    OPEN_FILES = "too_many_open_files"
+    MEMORY = "out_of_memory"
+    LOCAL_PORTS = "no_local_port"
+    THREADS = "out_of_threads"
+    BLOCKED = "blocked_on_this_machine"
+    # Everything else.
     POOL_TIMEOUT = "pool_timeout"
     TIMEOUT = "timeout"
     LOST = "connection_lost"
@@ -31,6 +57,14 @@ class Failure(enum.StrEnum):
     UNEXPECTED = "unexpected_error"
 
 
+OWN_FAULTS: Final = frozenset(
+    {
+        *(Failure.OPEN_FILES, Failure.MEMORY, Failure.LOCAL_PORTS),
+        *(Failure.THREADS, Failure.BLOCKED),
+    }
+)
+"""Failures of this machine, which say nothing about the PABX."""
+
 _ANSWERS: Final = frozenset(
     {
         # A status was read, and the rest of the answer doesn't matter.
@@ -39,7 +73,7 @@ _ANSWERS: Final = frozenset(
         Failure.OVERSIZED,
         # A body was read that can't be decoded: see decode_answer.
         *("deep_answer", "no_call_id", "not_an_object", "not_json", "repeated_key"),
-        "not_text",
+        *("empty_answer", "html_answer", "not_text"),
     }
 )
 """Reasons of an unknown call that only a PABX that has read the call can cause.

@@ -4,13 +4,19 @@ import datetime as dt
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "iso_time", "printable"]
+__all__ = ["did_you_mean", "iso_time", "one_of", "printable"]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a hint at a known name like this one, or an empty text."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def one_of(name: str, known: Iterable[str]) -> str:
+    """Return a hint at the known name like this one, and at all that are known."""
+    names = list(known)
+    return f"{did_you_mean(name, names)}; valid: {', '.join(names)}"
 
 
 def iso_time(unix_time: float) -> str:

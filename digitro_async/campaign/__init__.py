@@ -2,15 +2,26 @@
 
 from digitro_async.campaign._campaign import Campaign
 from digitro_async.campaign._campaign_run import CampaignRun
+from digitro_async.campaign._evidence_file import (
+    EvidenceProblem,
+    EvidenceRow,
+    read_evidence,
+)
 from digitro_async.campaign._import import count_rows, import_rows
 from digitro_async.campaign._import_summary import ImportSummary
+from digitro_async.campaign._reconcile_rows import EvidenceSummary, reconcile_rows
 from digitro_async.campaign._row_pages import RowFile
 
 __all__ = [
     "Campaign",
     "CampaignRun",
+    "EvidenceProblem",
+    "EvidenceRow",
+    "EvidenceSummary",
     "ImportSummary",
     "RowFile",
     "count_rows",
     "import_rows",
+    "read_evidence",
+    "reconcile_rows",
 ]

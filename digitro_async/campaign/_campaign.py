@@ -4,7 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from digitro_async._common.validators import masked_fields
-from digitro_async.calls import NEEDED_FIELDS, OPTIONAL_FIELDS, check_defaults
+from digitro_async.calls import (
+    NEEDED_FIELDS,
+    OPTIONAL_FIELDS,
+    AnyDestination,
+    check_defaults,
+)
 from digitro_async.campaign._campaign_run import CampaignRun
 from digitro_async.campaign._import import import_rows
 from digitro_async.campaign._import_summary import ImportSummary
@@ -12,7 +17,7 @@ from digitro_async.campaign._row_pages import Rows
 from digitro_async.client import DigitroClient
 from digitro_async.contacts import ContactRow, RejectedRow
 from digitro_async.errors import ConfigurationError, InvalidCallError
-from digitro_async.ledger import ClaimedContact, Ledger
+from digitro_async.ledger import AddResult, ClaimedContact, Ledger
 from digitro_async.models import PredictiveCall
 from digitro_async.privacy import Personal, Secret
 
@@ -35,8 +40,8 @@ class Campaign:
         client: An open client.
         call: Field of a call to text, for contacts whose rows don't give the field.
         max_attempts: Attempts after which a contact is not taken on by another run and
-            stays pending, where the last one failed for no reason that is known to be
-            the PABX's. A refusal of the PABX (429, 401), or a PABX that can't be
+            stays pending. Only those count that failed for no reason that is known to
+            be the PABX's: a refusal of the PABX (429, 401), or a PABX that can't be
             reached, never uses a contact's attempts up.
         partial: Whether a ledger is dialled that lacks contacts, because a list was
             not put in to its end.
@@ -72,8 +77,10 @@ class Campaign:
         *,
         repeated: Callable[[ContactRow, int], None] | None = None,
         rejected: Callable[[RejectedRow], None] | None = None,
+        changed: Callable[[ContactRow, AddResult], None] | None = None,
         allow_duplicates: bool = False,
         edited: bool = False,
+        update: bool = False,
         finish: Callable[[], None] | None = None,
     ) -> ImportSummary:
         """Put contacts into the ledger; adding the same list again adds nothing.
@@ -81,6 +88,10 @@ class Campaign:
         A contact is known again by its id or, without one, by its number. The fields of
         its row are kept with it and stand over the defaults of every run. A field that
         the row leaves open has the default of the run in which the contact is called.
+
+        A pending contact of which a row says another number or other fields than the
+        ledger is ``withheld``: no run calls it, until a list says what the ledger does,
+        or ``update`` takes over what the list says.
 
         A list that was not added to its end, by an error or because the process died,
         is remembered: nothing is dialled before it was, unless that is asked for. A
@@ -93,10 +104,14 @@ class Campaign:
             repeated: Called with a row whose contact was put in from another line, and
                 that line.
             rejected: Called with a row that is no contact.
+            changed: Called with a row of whose contact the ledger kept another number
+                or other fields, and with what differs.
             allow_duplicates: Whether a contact that comes several times is called as
                 often. Takes about 100 bytes of memory a contact.
             edited: Whether a file takes the place of one of its name that had another
                 content and was not added to its end.
+            update: Whether a pending contact takes over the number and the fields that
+                its row says now. Nobody who was called is called again.
             finish: Called once all is added, before that is recorded.
 
         Raises:
@@ -109,8 +124,10 @@ class Campaign:
             rows,
             repeated=repeated,
             rejected=rejected,
+            changed=changed,
             allow_duplicates=allow_duplicates,
             edited=edited,
+            update=update,
             finish=finish,
         )
 
@@ -151,7 +168,8 @@ class Campaign:
                 **{
                     **self._defaults,
                     **contact.fields,
-                    "destination": contact.destination,
+                    # It came through a door that checked it, or on purpose did not.
+                    "destination": AnyDestination(contact.destination.reveal()),
                 }
             )
         except TypeError:  # of names alone: a million calls go through here

@@ -76,6 +76,7 @@ class CampaignRun:
         if not self._partial:
             check_whole(await self._ledger.imports())
         dispatcher = self._client.dispatcher
+        dispatcher.report_ledger(None)
         self._holds_slots = await self._ledger.begin_run(self._owner, dispatcher)
         try:
             quarantine = await self._keep_quarantine()
@@ -183,8 +184,14 @@ class CampaignRun:
                 )
 
     def _stop_for(self, fault: LedgerError) -> None:
-        self._fault = self._fault or fault
+        self._note(fault)
         self._results.drain()
+
+    def _note(self, fault: LedgerError) -> None:
+        """Keep the first fault of the ledger, and tell of it."""
+        if self._fault is None and not self._fault_was_raised:
+            self._client.dispatcher.report_ledger(fault)
+        self._fault = self._fault or fault
 
     def _take_fault(self) -> LedgerError:
         fault, self._fault = self._fault, None
@@ -211,6 +218,6 @@ class CampaignRun:
         try:
             await self._ledger.release(self._owner)
         except LedgerError as error:
-            self._fault = self._fault or error
+            self._note(error)
         finally:
             await self._ledger.end_run(self._owner, holds_slots=self._holds_slots)

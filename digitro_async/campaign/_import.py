@@ -42,6 +42,7 @@ class _ImportingLedger(Protocol):
         *,
         importing: int | None = None,
         rejected: int = 0,
+        update: bool = False,
     ) -> Sequence[AddResult]: ...
 
     async def end_import(
@@ -55,8 +56,10 @@ async def import_rows(
     *,
     repeated: Callable[[ContactRow, int], None] | None = None,
     rejected: Callable[[RejectedRow], None] | None = None,
+    changed: Callable[[ContactRow, AddResult], None] | None = None,
     allow_duplicates: bool = False,
     edited: bool = False,
+    update: bool = False,
     finish: Callable[[], None] | None = None,
 ) -> ImportSummary:
     """Put the rows of a list into a ledger. See ``Campaign.add``."""
@@ -69,10 +72,12 @@ async def import_rows(
         added: Sequence[AddResult] = ()
         if page.contacts:
             new = [_new_contact(row, times) for row in page.contacts]
-            added = await ledger.add(new, importing=number, rejected=unnoted)
+            added = await ledger.add(
+                new, importing=number, rejected=unnoted, update=update
+            )
             unnoted = 0
         imported = add_page(imported, page, added)
-        page.tell(added, repeated, rejected)
+        page.tell(added, repeated, rejected, changed)
     if finish is not None:
         finish()
     await ledger.end_import(number, now=time.time(), rejected=unnoted, edited=edited)

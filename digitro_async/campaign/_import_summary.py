@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from digitro_async.campaign._row_pages import RowPage, is_repeated
+from digitro_async.campaign._row_pages import RowPage, is_changed, is_repeated
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import AddResult, Import
 
@@ -20,12 +20,17 @@ class ImportSummary:
         known: Contacts that were there, from the same line: the list was read before.
         repeated: Contacts that were there from another line; nobody is called again.
         rejected: Rows that are no contacts.
+        changed: Contacts that are in the ledger with another number or other fields,
+            which it kept: those that are pending are withheld.
+        updated: Contacts of which the ledger took over what the list says.
     """
 
     new: int = 0
     known: int = 0
     repeated: int = 0
     rejected: int = 0
+    changed: int = 0
+    updated: int = 0
 
 
 def add_page(
@@ -39,13 +44,20 @@ def add_page(
         added: The result of each of its contacts.
     """
     new = sum(one.new for one in added)
-    pairs = zip(page.contacts, added, strict=True)
-    repeated = sum(is_repeated(row, one) for row, one in pairs)
+    changed = updated = repeated = 0
+    if new < len(added):
+        changed = sum(is_changed(one) for one in added)
+        updated = sum(one.difference is not None for one in added) - changed
+        pairs = zip(page.contacts, added, strict=True)
+        repeated = sum(is_repeated(row, one) for row, one in pairs)
+    known = len(added) - new - repeated - changed - updated
     return ImportSummary(
         new=imported.new + new,
-        known=imported.known + len(added) - new - repeated,
+        known=imported.known + known,
         repeated=imported.repeated + repeated,
         rejected=imported.rejected + page.rejected,
+        changed=imported.changed + changed,
+        updated=imported.updated + updated,
     )
 
 

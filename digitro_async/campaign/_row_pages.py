@@ -9,9 +9,9 @@ import attrs
 
 from digitro_async.contacts import ContactRow, RejectedRow
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import AddResult
+from digitro_async.ledger import AddResult, Change
 
-__all__ = ["RowFile", "RowPage", "RowPages", "Rows", "is_repeated"]
+__all__ = ["RowFile", "RowPage", "RowPages", "Rows", "is_changed", "is_repeated"]
 
 Row = ContactRow | RejectedRow
 Rows = Iterable[Row] | AsyncIterable[Row]
@@ -48,8 +48,14 @@ class RowFile(Protocol):
 
 
 def is_repeated(row: ContactRow, added: AddResult) -> bool:
-    """Whether a row's contact was put in from another line."""
-    return not added.new and added.line != row.line
+    """Whether a row's contact was put in from another line, and nothing else is new."""
+    return not added.new and added.difference is None and added.line != row.line
+
+
+def is_changed(added: AddResult) -> bool:
+    """Whether the ledger kept something else of a contact than its row says."""
+    difference = added.difference
+    return difference is not None and difference.change is not Change.UPDATED
 
 
 class RowPages:
@@ -145,6 +151,7 @@ class RowPage:
         added: Iterable[AddResult],
         repeated: Callable[[ContactRow, int], None] | None,
         rejected: Callable[[RejectedRow], None] | None,
+        changed: Callable[[ContactRow, AddResult], None] | None = None,
     ) -> None:
         """Tell of every row that adds nobody, in the order of the list.
 
@@ -153,6 +160,7 @@ class RowPage:
             repeated: Takes a row whose contact was put in from another line, and that
                 line.
             rejected: Takes a row that is no contact.
+            changed: Takes a row of whose contact the ledger kept something else.
         """
         results = iter(added)
         for row in self.rows:
@@ -163,3 +171,5 @@ class RowPage:
             one = next(results)
             if repeated is not None and is_repeated(row, one):
                 repeated(row, one.line)
+            if changed is not None and is_changed(one):
+                changed(row, one)

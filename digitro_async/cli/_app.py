@@ -1,16 +1,26 @@
 """The command tree. A command's own module is loaded when the command is run."""
 
+import errno
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from digitro_async.cli._exit import Exit
+from digitro_async.cli._exit import Exit, exit_after_output
 from digitro_async.cli._interrupts import finish_first, hearing, raise_once
-from digitro_async.cli._output import prepare_streams, print_error
+from digitro_async.cli._output import (
+    finish_streams,
+    noting_faults,
+    prepare_streams,
+    print_error,
+    take_fault,
+)
 from digitro_async.errors import DigitroError
 
 __all__ = ["COMMANDS", "app", "run"]
+
+_WITHOUT_DOCSTRINGS = 2
 
 # Each text is also the first line of the command's docstring. It stands here so that
 # `digitro --help` loads no command: that would be the HTTP library and the simulator.
@@ -25,6 +35,14 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """Name of each command to its purpose."""
 
+_WRITE_FAILED: Final = "write_failed"
+"""Reason of errors about a file that can't be written any more."""
+
+_DISK_FAULTS: Final = frozenset(
+    {errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EROFS}
+)
+"""Errors of a disk, and of no word on the command line."""
+
 app = App(
     name="digitro",
     help="Make predictive calls through a Dígitro PABX, each contact once, at the cap.",
@@ -38,12 +56,25 @@ for _name, _help in COMMANDS.items():
 def run(tokens: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     prepare_streams()
+    with noting_faults() as faults:
+        code = _hear_and_run(tokens)
+        finish_streams()
+        return exit_after_output(code, is_whole=not faults.found)
+
+
+def _hear_and_run(tokens: Sequence[str]) -> int:
     with hearing() as interrupts:
         try:
             if tokens and tokens[0] in COMMANDS:
                 # A signal ends the process while libraries are loaded: an exception
                 # in the middle of an import may be swallowed there.
                 app[tokens[0]]
+                if sys.flags.optimize >= _WITHOUT_DOCSTRINGS:
+                    from digitro_async.cli._docstrings import (  # noqa: PLC0415 - rarely
+                        restore_docstrings,
+                    )
+
+                    restore_docstrings()
             interrupts.do(raise_once)
             code = _run(tokens)
             interrupts.do(finish_first)
@@ -56,8 +87,9 @@ def run(tokens: Sequence[str]) -> int:
 
 
 def _run(tokens: Sequence[str]) -> int:
+    code: int = Exit.USAGE
     try:
-        code = app(
+        ended = app(
             list(tokens),
             exit_on_error=False,
             print_error=False,
@@ -69,9 +101,20 @@ def _run(tokens: Sequence[str]) -> int:
         problem = usage_problem(error, app)
     except DigitroError as error:
         problem = str(error)
-    except OSError as error:  # a disk is full, a pipe broke: nothing is dialled then
+        if error.reason == _WRITE_FAILED:
+            code = Exit.PAUSED
+    except OSError as error:  # nothing is dialled then
+        if _asks_for_help(tokens):  # it was printed, and no other file was opened
+            take_fault(error, sys.stdout)
+            return Exit.DONE
         problem = error.strerror or type(error).__name__
+        if error.errno in _DISK_FAULTS:
+            problem, code = f"a file can't be written: {problem}", Exit.PAUSED
     else:
-        return int(code or Exit.DONE)
+        return int(ended or Exit.DONE)
     print_error(f"digitro: {problem}")
-    return Exit.USAGE
+    return code
+
+
+def _asks_for_help(tokens: Sequence[str]) -> bool:
+    return not tokens or not {"--help", "-h", "--version"}.isdisjoint(tokens)

@@ -4,6 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from digitro_async._common.number_form import problem_of_number
+from digitro_async._common.text import one_of
+from digitro_async._common.validators import problem_of_text
+from digitro_async.calls import AnyDestination
+from digitro_async.cli._arguments import Switch
 from digitro_async.cli._command_loop import on_interrupt, run_tuned, to_its_end
 from digitro_async.cli._exit import Course, Exit, exit_after_call
 from digitro_async.cli._interrupts import ends_anyway
@@ -30,19 +35,36 @@ def call(
     config: Path = Path("digitro.toml"),
     pabx: str | None = None,
     user_data: str | None = None,
+    any_destination: Switch = False,
 ) -> Exit:
     """Make one predictive call and print the call id that the PABX gave it.
 
     Args:
-        destination: The number to dial, exactly as the PABX shall get it.
+        destination: The number to dial, exactly as the PABX shall get it: digits and
+            ``+ * #``.
         config: Configuration file.
         pabx: Name of the PABX that must take it.
         user_data: Free text that travels with the call.
+        any_destination: Send a destination that is no number, too.
     """
+    if any_destination:
+        destination = AnyDestination(destination)
+    problem = problem_of_text(destination, required=True, lines=False)
+    if problem:
+        raise ConfigurationError(f"DESTINATION {problem}")
+    if problem := problem_of_number(destination):
+        raise ConfigurationError(
+            f"DESTINATION {problem}; --any-destination sends it as it is"
+        )
     loaded = load_config(config, can_resume=False)
     fields: dict[str, Any] = {**loaded.call, "destination": destination}
     if user_data is not None:
         fields["user_data"] = user_data
+    known = [one.name for one in loaded.pabx]
+    if pabx is not None and pabx not in known:
+        raise ConfigurationError(
+            f"--pabx: there is no such PABX in {config}{one_of(pabx, known)}"
+        )
     for name in ("device", "device_password"):
         if name not in fields:
             raise ConfigurationError(f"{config}: [call] lacks {name}")
@@ -71,7 +93,7 @@ async def _make(
             try:
                 accepted = await client.make_predictive_call(call, pabx=pabx)
             except (ConfigurationError, InvalidCallError):
-                course.dialled = False
+                course.dialled = client.statistics().attempts > 0
                 raise
             except DigitroError as error:
                 problem = error

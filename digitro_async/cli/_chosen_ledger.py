@@ -2,14 +2,13 @@
 
 import contextlib
 import os
-import shlex
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import attrs
 
 from digitro_async.cli._ledger_options import Insisting, opened_ledger
-from digitro_async.cli._output import print_error, print_line
+from digitro_async.cli._output import print_error
 from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.ledger import Ledger, MemoryLedger
 
@@ -96,12 +95,6 @@ class ChosenLedger:
                 yield ledger
                 return
         raise LedgerError(f"{problem}; or {_WAY_OUT}", reason=reason)
-
-    def say_where_results_are(self) -> None:
-        """Print how to see the results, where no ledger was named."""
-        if self.path is not None and self.is_default:
-            name = shlex.quote(str(self.path))
-            print_line(f"each result: digitro results --ledger {name}")
 
 
 def choose_ledger(

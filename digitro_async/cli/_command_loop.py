@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import signal
 import socket
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from digitro_async.cli._exit import Course, Exit
-from digitro_async.cli._interrupts import current
+from digitro_async.cli._interrupts import current, ends_anyway
 from digitro_async.cli._output import print_error
 from digitro_async.errors import DigitroError
 from digitro_async.process import tune_process
@@ -32,9 +33,13 @@ def run_tuned(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         KeyboardInterrupt: If it was cancelled by a signal.
     """
     heard, undo = current().heard, tune_process()
+    # No exception is raised in the middle of opening or closing a loop. A signal that
+    # comes while it is opened cancels the coroutine before its first step; one that
+    # comes while it is closed changes nothing any more.
+    ends_anyway()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(_hearing(coroutine))
+            return runner.run(_hearing(coroutine, heard))
     except asyncio.CancelledError:
         if current().heard == heard:
             raise
@@ -44,10 +49,12 @@ def run_tuned(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     raise KeyboardInterrupt
 
 
-async def _hearing(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+async def _hearing(coroutine: Coroutine[Any, Any, _Result], heard: int) -> _Result:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - for the type checker
     with _woken_by_signals(), on_interrupt(task.cancel, task.cancel):
+        if current().heard != heard:
+            raise asyncio.CancelledError
         return await coroutine
 
 
@@ -67,17 +74,31 @@ def on_interrupt(
     """Call ``first`` at the first SIGINT, SIGTERM or SIGHUP and ``again`` at others.
 
     A terminal sends SIGHUP when it is closed; where that is ignored (``nohup``) it
-    goes on being ignored.
+    goes on being ignored. ``first`` is called before the block has ended, ``again`` is
+    not called any more then: what it would cut off has ended.
     """
     loop = asyncio.get_running_loop()
+    came = called = 0
 
     def act(times: int) -> None:
-        callback = first if times == 1 else again
-        if callback is not None:
-            loop.call_soon_threadsafe(callback)
+        nonlocal came
+        came = times
+        loop.call_soon_threadsafe(call)
 
-    with current().doing(act):
-        yield
+    def call() -> None:
+        nonlocal called
+        while called < came:
+            called += 1
+            callback = first if called == 1 else again
+            if callback is not None:
+                callback()
+
+    try:
+        with current().doing(act):
+            yield
+    finally:
+        came = min(came, 1)
+        call()
 
 
 @contextlib.contextmanager
@@ -110,26 +131,22 @@ def _drain(reading: socket.socket) -> None:
 def cut_off(task: "asyncio.Task[Any]") -> None:
     """Cancel a task that is taking results, and then its wait for the rest of them."""
     task.cancel()
-    asyncio.get_running_loop().call_soon(task.cancel)
+    asyncio.get_running_loop().call_soon(lambda: task.cancelling() and task.cancel())
 
 
 def to_its_end(course: Course, act: Callable[[], Exit]) -> Exit:
     """Run a command, and return its exit code after any error or signal.
 
     Raises:
-        DigitroError: If it fails before a call went out, as OSError does too.
+        Exception: If it fails before a call went out.
         KeyboardInterrupt: If it is interrupted before a call went out.
     """
     try:
         return course.code(act())
-    except DigitroError as error:
+    except Exception as error:
         if not course.dialled and not course.interrupted:
             raise
-        course.failure = str(error)
-    except OSError as error:
-        if not course.dialled and not course.interrupted:
-            raise
-        course.failure = error.strerror or type(error).__name__
+        course.failure = _problem_of(error)
     except KeyboardInterrupt:
         if not course.dialled:
             raise
@@ -139,3 +156,16 @@ def to_its_end(course: Course, act: Callable[[], Exit]) -> Exit:
     if course.interrupted:
         print_error("interrupted")
     return course.code(Exit.INCOMPLETE)
+
+
+def _problem_of(error: Exception) -> str:
+    if isinstance(error, DigitroError):
+        return str(error)
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    # A fault of the program: its text may hold anything, its place nothing private.
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"unexpected {type(error).__name__} at {place.name}, "
+        f"{place.filename}:{place.lineno}; please report it"
+    )

@@ -1,13 +1,18 @@
-"""Counts the outcomes of a run."""
+"""Counts the outcomes of a run, and why calls were not accepted."""
 
 import time
 from collections import Counter
 
 import attrs
 
+from digitro_async._common.reason_words import words_of
 from digitro_async.errors import Outcome
+from digitro_async.models import CallResult
 
-__all__ = ["RunCounts", "summary_of"]
+__all__ = ["RunCounts", "reasons_of", "summary_of"]
+
+MOST_REASONS = 12
+"""Most reasons that a summary lists."""
 
 
 @attrs.define
@@ -15,40 +20,85 @@ class RunCounts:
     """Counts of one run so far.
 
     Attributes:
-        outcomes: Contacts settled, by outcome.
+        outcomes: Contacts with a result, by outcome; those put back are ``not_sent``.
+        put_back: Contacts that were put back: their turn never came, and they are
+            pending as before.
+        reasons: Reason and words of each contact that was neither accepted nor put
+            back, to how often that came.
         rejected_rows: Rows of the file that are no contact.
         began: When it began, as ``time.monotonic()``.
+        ended: When its last result came, likewise; None where it goes on.
     """
 
     outcomes: Counter[Outcome] = attrs.field(factory=Counter)
+    put_back: int = 0
+    reasons: Counter[tuple[str, str]] = attrs.field(factory=Counter)
     rejected_rows: int = 0
     began: float = attrs.field(factory=time.monotonic)
+    ended: float | None = None
 
     def restart(self) -> None:
         """Count seconds from now on."""
         self.began = time.monotonic()
 
+    def stop(self) -> None:
+        """Count no further seconds."""
+        self.ended = time.monotonic()
+
+    def count(self, result: CallResult) -> None:
+        """Count the result of one contact."""
+        self.outcomes[result.outcome] += 1
+        error = result.error
+        if error is None:
+            return
+        if result.was_put_back:
+            self.put_back += 1
+        else:
+            self.reasons[error.reason, words_of(error.reason, error.status)] += 1
+
     @property
-    def settled(self) -> int:
-        """Number of contacts with a final result."""
-        return self.outcomes.total()
+    def done(self) -> int:
+        """Number of contacts with a result that was not put back."""
+        return self.outcomes.total() - self.put_back
 
     @property
     def seconds(self) -> float:
-        """Seconds since it began."""
-        return time.monotonic() - self.began
+        """Seconds since it began, until its end."""
+        return (self.ended or time.monotonic()) - self.began
 
 
-def summary_of(counts: RunCounts) -> list[tuple[str, str]]:
-    """Return the lines that a run ends with, as name and value."""
+def summary_of(counts: RunCounts, begun: int) -> list[str]:
+    """Return the lines that a run ends with.
+
+    Args:
+        counts: The counts of the run.
+        begun: Calls that were begun, of which a contact may have several.
+    """
     seconds = max(counts.seconds, 1e-9)
-    rows = [("contacts", f"{counts.settled}")]
-    rows += [
-        (outcome.value, f"{counts.outcomes[outcome]}")
-        for outcome in Outcome
-        if counts.outcomes[outcome] or outcome is Outcome.ACCEPTED
-    ]
-    rows.append(("rejected rows", f"{counts.rejected_rows}"))
+    rows = [("contacts", f"{counts.done:,}")]
+    for outcome in Outcome:
+        count = counts.outcomes[outcome]
+        if outcome is Outcome.NOT_SENT:
+            count -= counts.put_back
+        if count or outcome is Outcome.ACCEPTED:
+            rows.append((outcome.value, f"{count:,}"))
+    if counts.put_back:
+        rows.append(("put back", f"{counts.put_back:,}"))
+    rows.append(("rejected rows", f"{counts.rejected_rows:,}"))
+    rows.append(("calls begun", f"{begun:,}"))
     rows.append(("seconds", f"{seconds:.1f}"))
-    rows.append(("calls a second", f"{counts.settled / seconds:.1f}"))
-    return rows
+    rows.append(("calls a second", f"{begun / seconds:.1f}"))
+    return [f"{name:<16}{value}" for name, value in rows]
+
+
+def reasons_of(counts: RunCounts) -> list[str]:
+    """Return a line for each reason of what was not accepted, most frequent first."""
+    ordered = sorted(counts.reasons.items(), key=lambda item: (-item[1], item[0]))
+    lines = [
+        f"  {count:>6,}  {words} ({reason})"
+        for (reason, words), count in ordered[:MOST_REASONS]
+    ]
+    if len(ordered) > MOST_REASONS:
+        rest = sum(count for _, count in ordered[MOST_REASONS:])
+        lines.append(f"  {rest:>6,}  for {len(ordered) - MOST_REASONS} other reasons")
+    return lines

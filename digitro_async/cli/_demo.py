@@ -17,6 +17,7 @@ from digitro_async.cli._dial_list import dial_list
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
 from digitro_async.cli._ledger_options import InsistingToDial
+from digitro_async.cli._open_files import check_descriptors
 from digitro_async.cli._output import print_line
 from digitro_async.cli._results import write_results
 from digitro_async.config import load_config
@@ -77,6 +78,7 @@ def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> E
         with open(config_file, "x", encoding="utf-8", opener=create_own) as file:
             file.write(text)
         config = load_config(config_file)
+        check_descriptors(config.pabx)
         ledger = default_ledger(sample)
         with (
             open_contacts(sample, defaults=config.call) as opened,

@@ -8,21 +8,22 @@ from digitro_async.cli._arguments import LEDGER, AtLeastOne, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._counts import RunCounts
-from digitro_async.cli._dial_list import dial_list, say_how_it_is_read
+from digitro_async.cli._dial_list import (
+    dial_list,
+    say_how_it_is_read,
+    say_what_was_cleaned,
+)
 from digitro_async.cli._exit import Course, Exit, exit_after_dry_run
 from digitro_async.cli._importing import Plan, count_file
 from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
 )
+from digitro_async.cli._open_files import check_descriptors
 from digitro_async.cli._output import print_error, print_line
+from digitro_async.cli._reading_options import READ_AS_FOUND, ReadingOptions
 from digitro_async.config import Config, load_config
-from digitro_async.contacts import (
-    ContactFile,
-    ContinuedRejects,
-    RejectsFile,
-    open_contacts,
-)
+from digitro_async.contacts import ContactFile, ContinuedRejects, RejectsFile
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import open_ledger_reader
 
@@ -38,9 +39,7 @@ def dial(
     rejects: Path | None = None,
     max_calls: AtLeastOne | None = None,
     max_attempts: MaxAttempts = 5,
-    encoding: str | None = None,
-    strip_punctuation: Switch = False,
-    ignore_unknown_columns: Switch = False,
+    read: ReadingOptions = READ_AS_FOUND,
     allow_duplicates: Switch = False,
     dry_run: Switch = False,
     insist: InsistToDialOptions = NOT_INSISTING_TO_DIAL,
@@ -57,29 +56,21 @@ def dial(
             called.
         rejects: File for rows that are no contact; by default beside the contacts.
         max_calls: Most contacts that this run calls; the rest stays pending.
-        max_attempts: Attempts over all runs after which a contact is left pending,
-            unless the last one failed because of the PABX.
-        encoding: Encoding of the file, where guessing would be wrong.
-        strip_punctuation: Take blanks, dashes, dots and the like out of numbers.
-        ignore_unknown_columns: Pass over columns with unknown names.
+        max_attempts: Attempts over all runs after which a contact is left pending; one
+            that failed because of the PABX, or never reached it, does not count.
+        read: The ways in which the file is read.
         allow_duplicates: Call a contact as often as it stands in the file.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
         insist: Doubts about the ledger that are put aside.
     """
     chosen = choose_ledger(contacts, ledger, no_ledger=no_ledger)
-    plan = Plan(allow_duplicates, max_calls, max_attempts, insist)
+    plan = Plan(allow_duplicates, max_calls, max_attempts, insist, config=config)
     _check_options(chosen, plan, dry_run=dry_run)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
-    loaded = load_config(config, can_resume=False)
+    loaded = _load(config)
     _check_rejects(rejects, chosen)
-    with open_contacts(
-        contacts,
-        defaults=loaded.call,
-        encoding=encoding,
-        strip_punctuation=strip_punctuation,
-        ignore_unknown_columns=ignore_unknown_columns,
-    ) as plan.contacts:
+    with read.open(contacts, loaded) as plan.contacts:
         if dry_run:
             return _count(plan.contacts, rejects, plan)
         chosen.check_folder()
@@ -91,13 +82,25 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
     """Dial the pending contacts of a ledger, and read no file."""
     if dry_run:
         raise ConfigurationError("--dry-run reads a contact file; name one")
-    if plan.insist.edited:
-        raise ConfigurationError("--edited is about a contact file; name one")
+    for name in ("edited", "update"):
+        if getattr(plan.insist, name):
+            raise ConfigurationError(f"--{name} is about a contact file; name one")
     if not chosen.exists:
         raise ConfigurationError(
             f"--ledger: {chosen.path} is not there; name a contact file too to make it"
         )
-    return _dial(load_config(config, can_resume=False), chosen, plan)
+    return _dial(_load(config), chosen, plan)
+
+
+def _load(path: Path) -> Config:
+    """Return the configuration of a dial for which this process has the means.
+
+    Raises:
+        ConfigurationError: If it can't be used, or not enough files can be opened.
+    """
+    config = load_config(path, can_resume=False)
+    check_descriptors(config.pabx)
+    return config
 
 
 def _dial(config: Config, chosen: ChosenLedger, plan: Plan) -> Exit:
@@ -115,7 +118,7 @@ def _check_options(chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> None:
         ConfigurationError: If there are such options.
     """
     if chosen.path is None:
-        for name in ("partial", "edited", "any_file_system", "accept_loss"):
+        for name in ("partial", "edited", "update", "any_file_system", "accept_loss"):
             if getattr(plan.insist, name):
                 option = name.replace("_", "-")
                 raise ConfigurationError(
@@ -171,6 +174,7 @@ def _count(contacts: ContactFile, rejects: Path | None, plan: Plan) -> Exit:
             "interrupted: the file was not read to its end, nor were its rejects"
         )
         return Exit.INTERRUPTED
+    say_what_was_cleaned(contacts)
     print_line(f"contacts        {counted.new}")
     print_line(f"rejected rows   {counts.rejected_rows}")
     print_line("dialled         0 (dry run)")

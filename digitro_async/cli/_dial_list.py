@@ -1,13 +1,16 @@
 """Dials a list through its ledger, so that the list survives any end of the process."""
 
+import contextlib
+
 from digitro_async.campaign import Campaign, CampaignRun
 from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course, Exit, exit_after_dial
 from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._ledger_view import print_counts
+from digitro_async.cli._next_steps import next_steps
 from digitro_async.cli._open_client import open_client
-from digitro_async.cli._output import print_error
+from digitro_async.cli._output import print_error, print_line
 from digitro_async.cli._take_results import take_results
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
@@ -15,11 +18,9 @@ from digitro_async.contacts import ContactFile
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import Ledger, State
 
-__all__ = ["dial_list", "say_how_it_is_read"]
+__all__ = ["dial_list", "say_how_it_is_read", "say_what_was_cleaned"]
 
 _MOST_SHOWN = 1000
-
-_DELIMITERS = {";": "semicolons", ",": "commas", "\t": "tabs"}
 
 
 async def dial_list(
@@ -44,18 +45,32 @@ async def dial_list(
             say_how_it_is_read(plan.contacts)
             if not await import_file(campaign, plan.contacts, plan, counts, course):
                 return course.code(Exit.INCOMPLETE)
+            say_what_was_cleaned(plan.contacts)
         whole = await is_whole(ledger, plan)
         code = await _run(
             campaign, client, ledger, counts, plan=plan, course=course, is_whole=whole
         )
-        chosen.say_where_results_are()
+        await _say_next_steps(ledger, chosen, plan)
         return code
 
 
 def say_how_it_is_read(contacts: ContactFile) -> None:
-    """Print which encoding and delimiter a file is read with: it may be a guess."""
-    delimiter = _DELIMITERS[contacts.delimiter]
-    print_error(f"{contacts.name}: read as {contacts.encoding}, split at {delimiter}")
+    """Print how a file is read, which columns are taken too: it may be a guess."""
+    reading = contacts.reading
+    print_error(f"{contacts.name}: {reading}")
+    for doubt in reading.doubts:
+        print_error(f"{contacts.name}: {doubt}")
+
+
+def say_what_was_cleaned(contacts: ContactFile) -> None:
+    """Print what was taken away from cells, and a last row that was not taken."""
+    if contacts.cleaned:
+        print_error(f"{contacts.name}: {contacts.cleaned}")
+    if contacts.open_end is not None:
+        print_error(
+            f"{contacts.name}, line {contacts.open_end}: the last line has no end, and "
+            "is not dialled; --allow-open-end takes it, if the file is whole"
+        )
 
 
 def _say_recovered(ledger: Ledger) -> None:
@@ -82,9 +97,7 @@ async def _run(
         pending = min(pending, plan.max_calls)
     counts.restart()
     run = campaign.run(max_calls=plan.max_calls)
-    code = await take_results(
-        client, run, counts, course, left=lambda: pending - counts.settled
-    )
+    code = await take_results(client, run, counts, course, total=pending)
     _say_unrecorded(run)
     try:
         states = await ledger.counts()
@@ -103,6 +116,17 @@ async def _run(
     # It was whole when the run began, and calls were made since.
     print_error(f"digitro: {problem}")
     return Exit.PAUSED if code is None else code
+
+
+async def _say_next_steps(ledger: Ledger, chosen: ChosenLedger, plan: Plan) -> None:
+    """Print the commands to go on with, where the ledger outlives the process."""
+    if chosen.path is None or plan.config is None:
+        return
+    with contextlib.suppress(LedgerError):  # what it can't tell was said before
+        states = await ledger.counts()
+        exhausted = await ledger.count_exhausted(plan.max_attempts)
+        for line in next_steps(chosen.path, plan.config, states, exhausted):
+            print_line(line)
 
 
 def _say_unrecorded(run: CampaignRun) -> None:

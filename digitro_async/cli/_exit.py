@@ -12,6 +12,7 @@ __all__ = [
     "exit_after_call",
     "exit_after_dial",
     "exit_after_dry_run",
+    "exit_after_output",
     "exit_after_results",
     "exit_after_status",
 ]
@@ -28,7 +29,8 @@ class Exit(enum.IntEnum):
     """Wrong usage or configuration; nothing was dialled."""
     PAUSED = 3
     """Stopped until somebody has looked: every PABX is paused, or a file failed in
-    mid-run. The reason is printed, and the rest was not dialled."""
+    mid-run; the reason is printed, and the rest was not dialled. Or the output of a
+    command that came to its end could not be written."""
     INTERRUPTED = 130
     """Interrupted: calls on the wire finished, the rest was not dialled."""
 
@@ -86,9 +88,29 @@ def exit_after_status(accepted: int, contacts: int, *, is_whole: bool) -> Exit:
     return Exit.DONE if is_done else Exit.INCOMPLETE
 
 
-def exit_after_results(*, is_written: bool, is_whole: bool) -> Exit:
-    """Return the exit code of results: whether all there will be were written."""
+def exit_after_results(*, is_written: bool, is_whole: bool, is_failed: bool) -> Exit:
+    """Return the exit code of results.
+
+    Args:
+        is_written: Whether all that there were are written.
+        is_whole: Whether those are all that there will be.
+        is_failed: Whether they could not be written, though somebody reads them.
+    """
+    if is_failed:
+        return Exit.PAUSED
     return Exit.DONE if is_written and is_whole else Exit.INCOMPLETE
+
+
+def exit_after_output(ended: int, *, is_whole: bool) -> int:
+    """Return the exit code of a command by what became of its output.
+
+    Args:
+        ended: Its exit code if all of it was written.
+        is_whole: Whether no stream failed while somebody read it.
+    """
+    if is_whole or ended not in (Exit.DONE, Exit.INCOMPLETE):
+        return ended
+    return Exit.PAUSED
 
 
 def exit_after_call(error: DigitroError, *, interrupted: bool) -> Exit:

@@ -1,6 +1,7 @@
 """Adds a contact file to a ledger, and checks which files were added to their end."""
 
 import asyncio
+from pathlib import Path
 
 import attrs
 
@@ -20,9 +21,16 @@ from digitro_async.contacts import (
     RejectsFile,
 )
 from digitro_async.errors import LedgerError
-from digitro_async.ledger import Import, Ledger
+from digitro_async.ledger import AddResult, Change, Import, Ledger
 
 __all__ = ["Plan", "count_file", "import_file", "is_whole"]
+
+_MOST_SHOWN = 10
+"""Rows that are printed, and not only written to the rejects file."""
+
+_SAID = {"destination": "number", "pabx": "PABX"}
+_WITHHELD = "nobody calls it until --update takes what this row says"
+_KEPT = "it is {} and nothing is changed: another person needs another id"
 
 
 @attrs.define
@@ -37,6 +45,7 @@ class Plan:
         is_kept: Whether the ledger outlives the process.
         contacts: The file that is added first, if there is one.
         rejects: Takes the rows of the file that are no contacts.
+        config: The configuration file, None where nobody goes on with the list.
     """
 
     allow_duplicates: bool = False
@@ -46,6 +55,7 @@ class Plan:
     is_kept: bool = True
     contacts: ContactFile | None = None
     rejects: RejectsFile | None = None
+    config: Path | None = None
 
 
 async def import_file(
@@ -63,7 +73,13 @@ async def import_file(
         adding.cancel()
 
     with on_interrupt(interrupt, interrupt):
-        await asyncio.wait([adding])
+        try:
+            await asyncio.wait([adding])
+        except asyncio.CancelledError:  # by a signal that came a moment before
+            interrupt()
+            await asyncio.wait([adding])
+            while (task := asyncio.current_task()) is not None and task.uncancel():
+                pass
     if adding.cancelled():
         end = "read to its end and nobody was called"
         if plan.is_kept:
@@ -71,10 +87,12 @@ async def import_file(
         print_error(f"interrupted: {contacts.name} was not {end}")
         return False
     imported = adding.result()
+    updated = f"{imported.updated} updated, " if imported.updated else ""
     print_error(
         f"{contacts.name}: {imported.new} new contacts, {imported.known} known before, "
-        f"{counts.rejected_rows} rejected rows"
+        f"{updated}{counts.rejected_rows} rejected rows"
     )
+    _say_changed(contacts.name, imported.changed)
     if isinstance(plan.rejects, ContinuedRejects) and plan.rejects.has_moved:
         print_error(f"{contacts.name}: rejected rows are in {plan.rejects.name}")
     if course.interrupted:
@@ -103,19 +121,34 @@ async def _add(
         contacts,
         repeated=taker.take_repeated,
         rejected=taker.take,
+        changed=taker.take_changed,
         allow_duplicates=plan.allow_duplicates,
         edited=plan.insist.edited,
+        update=plan.insist.update,
         finish=None if plan.rejects is None else plan.rejects.finish,
     )
 
 
-@attrs.frozen
+def _say_changed(file: str, changed: int) -> None:
+    if changed > _MOST_SHOWN:
+        print_error(f"{file}: {changed - _MOST_SHOWN} more rows like these")
+    if changed:
+        print_error(
+            f"{file}: {changed} of its contacts are in the ledger with another number "
+            "or other fields. Nobody is called by what is in doubt: --update takes "
+            "over what the file says of those that are pending; other people need "
+            "other ids, or a ledger of their own"
+        )
+
+
+@attrs.define
 class _RejectTaker:
     """Counts and writes the rows of a file that add nobody."""
 
     file: str
     plan: Plan
     counts: RunCounts
+    changed: int = 0
 
     def take(self, row: RejectedRow) -> None:
         """Take a row that is no contact."""
@@ -128,6 +161,29 @@ class _RejectTaker:
         reason = f"is the contact of line {line}"
         code = RejectCode.DUPLICATE
         self.take(RejectedRow(file=self.file, line=row.line, reason=reason, code=code))
+
+    def take_changed(self, row: ContactRow, added: AddResult) -> None:
+        """Take a row whose contact the ledger has with something else."""
+        difference = added.difference
+        if difference is None:
+            return
+        what = " and another ".join(_SAID.get(one, one) for one in difference.fields)
+        is_kept = difference.change is Change.KEPT
+        follows = _KEPT.format(difference.state) if is_kept else _WITHHELD
+        reason = (
+            f"the ledger has the contact, from line {added.line}, with another {what}; "
+            f"{follows}"
+        )
+        self.changed += 1
+        if self.changed <= _MOST_SHOWN:
+            print_error(f"{self.file}, line {row.line}: {reason}")
+        code = RejectCode.CHANGED
+        field = difference.fields[0]
+        self.take(
+            RejectedRow(
+                file=self.file, line=row.line, reason=reason, code=code, field=field
+            )
+        )
 
 
 async def is_whole(ledger: Ledger, plan: Plan) -> bool:

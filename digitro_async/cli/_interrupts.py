@@ -5,6 +5,7 @@ none is lost in between. The first process of a container would not even die of 
 nobody hears.
 """
 
+import atexit
 import contextlib
 import contextvars
 import os
@@ -72,7 +73,9 @@ class Interrupts:
             to_the_end: Whether they are heard until the process has ended.
         """
         token = _current.set(self)
-        before: dict[signal.Signals, Any] = {}
+        before: dict[int, Any] = {}
+        if to_the_end:
+            atexit.register(_ignore_signals)
         for number in signals():
             # Outside of the main thread nobody can.
             with contextlib.suppress(ValueError, OSError):
@@ -105,6 +108,21 @@ class Interrupts:
         self.heard += 1
         self._came += 1
         self._act(self._came)
+
+
+def _ignore_signals() -> None:
+    """Ignore signals: the interpreter is about to end, and its exit code is settled.
+
+    It puts the system's handlers back before it ends, and one of those would end the
+    process with a code of its own.
+    """
+    heard = list(signals())
+    with contextlib.suppress(ValueError, OSError):  # outside of the main thread
+        if hasattr(signal, "pthread_sigmask"):
+            # Python complains of a signal that comes while its handler is exchanged.
+            signal.pthread_sigmask(signal.SIG_BLOCK, heard)
+        for number in heard:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def raise_once(times: int) -> None:

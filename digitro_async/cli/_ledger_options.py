@@ -52,10 +52,13 @@ class InsistingToDial(Insisting):
     Attributes:
         partial: Dial the contacts in the ledger, though the import of a file stopped.
         edited: The file was edited since its import into the ledger stopped.
+        update: Take over what the file says of pending contacts that the ledger has
+            with another number or other fields.
     """
 
     partial: Switch = False
     edited: Switch = False
+    update: Switch = False
 
 
 InsistOptions = Annotated[Insisting, Parameter(name="*")]

@@ -73,6 +73,11 @@ def print_counts(counts: Mapping[State, int], exhausted: int) -> None:
     for state, count in counts.items():
         if count:
             print_line(f"  {state:<14}{count}")
+    if counts.get(State.WITHHELD):
+        print_line(
+            "  the withheld: a file says another number or other fields of them; name "
+            "it again with --update to take that, or the file as it was before"
+        )
     if exhausted:
         print_line(f"  of the pending, {exhausted} had their last attempt")
 

@@ -7,8 +7,16 @@ from collections.abc import AsyncIterator, Iterator
 from digitro_async.cli._output import print_error
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
+from digitro_async.observe import EventKind
 
 __all__ = ["open_client"]
+
+
+_PRINTED = {
+    *(EventKind.PROTOCOL_VIOLATION, EventKind.REUSE_ENDED),
+    EventKind.FEWER_IN_FLIGHT,
+}
+"""The events that the progress does not show by itself."""
 
 
 @contextlib.asynccontextmanager
@@ -25,7 +33,10 @@ class _WarningPrinter(logging.Handler):
     """Prints the library's warnings."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one warning on stderr."""
+        """Print one warning on stderr, unless the progress shows the same."""
+        event = getattr(record, "client_event", None)
+        if event is not None and event.kind not in _PRINTED:
+            return
         print_error(f"digitro: {record.getMessage()}")
 
 

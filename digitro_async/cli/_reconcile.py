@@ -2,12 +2,20 @@
 
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from digitro_async.cli._arguments import LEDGER
+from digitro_async._common.text import printable
+from digitro_async.campaign import (
+    EvidenceProblem,
+    EvidenceRow,
+    read_evidence,
+    reconcile_rows,
+)
+from digitro_async.cli._arguments import LEDGER, Switch
 from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._interrupts import current, ends_anyway
@@ -16,9 +24,10 @@ from digitro_async.cli._ledger_options import (
     InsistOptions,
     opened_ledger,
 )
-from digitro_async.cli._output import print_line
+from digitro_async.cli._output import print_error, print_line
 from digitro_async.errors import ConfigurationError, LedgerError
-from digitro_async.ledger import Ledger
+from digitro_async.ledger import Ledger, Reconciliation
+from digitro_async.ledger._written_ids import ids_written_as
 from digitro_async.privacy import Personal
 
 __all__ = ["reconcile"]
@@ -35,8 +44,10 @@ def reconcile(
     *,
     own_id: Annotated[str | None, Parameter(name="--id")] = None,
     number: str | None = None,
+    file: Path | None = None,
     ledger: Annotated[Path, LEDGER],
-    evidence: str,
+    evidence: str | None = None,
+    dry_run: Switch = False,
     insist: InsistOptions = NOT_INSISTING,
 ) -> Exit:
     """Record the outcome of an unknown contact, with evidence for it.
@@ -46,15 +57,34 @@ def reconcile(
         verdict: Whether it was called; ``not-placed`` makes it pending again.
         own_id: Its id, in place of CONTACT, where that could be taken for a number.
         number: Its number, in place of CONTACT, where that could be taken for an id.
+        file: CSV file with the columns id, outcome and evidence, in place of CONTACT.
         ledger: File of the ledger; no campaign may be running on it.
-        evidence: Source of the verdict; it is kept in the ledger.
+        evidence: Source of the verdict; it is kept in the ledger. With ``--file``, that
+            of rows that give none.
+        dry_run: With ``--file``: check each row, and change nothing.
         insist: Doubts about the ledger that are put aside.
     """
+    if file is not None:
+        if any(one is not None for one in (contact, verdict, own_id, number)):
+            raise ConfigurationError("--file names the contacts: give no other")
+        rows = read_evidence(file)
+        opened = insist.open(_there(ledger))
+        return run_tuned(
+            _reconcile_all(opened, ledger, file, rows, evidence or "", dry_run=dry_run)
+        )
+    if dry_run:
+        raise ConfigurationError("--dry-run is about a --file: name one")
     named, verdict = _meant(contact, verdict, own_id, number)
+    if evidence is None:
+        raise ConfigurationError("--evidence is missing: say how it is known")
+    opened = insist.open(_there(ledger))
+    return run_tuned(_reconcile(opened, ledger, named, verdict, evidence))
+
+
+def _there(ledger: Path) -> Path:
     if not ledger.is_file():
         raise LedgerError(f"there is no {ledger.name}", reason="no_ledger")
-    opened = insist.open(ledger)
-    return run_tuned(_reconcile(opened, ledger, named, verdict, evidence))
+    return ledger
 
 
 def _meant(
@@ -78,9 +108,10 @@ def _meant(
     if verdict is None:
         raise ConfigurationError(f"say the verdict: {' or '.join(_VERDICTS)}")
     if number is not None:
-        if not _WHOLE_NUMBER.fullmatch(number):
+        digits = number.removeprefix("#")
+        if not _WHOLE_NUMBER.fullmatch(digits):
             raise ConfigurationError("--number must be a whole number above 0")
-        return int(number), verdict
+        return int(digits), verdict
     return (contact if own_id is None else Personal(own_id)) or "", verdict
 
 
@@ -93,11 +124,69 @@ async def _reconcile(
 ) -> Exit:
     async with opened_ledger(opened, path) as ledger:
         ends_anyway()  # it is written in a moment, and then said
-        done = await ledger.reconcile(
-            contact,
-            accepted=verdict == "accepted",
-            evidence=evidence,
-            now=time.time(),
-        )
+        done = await _settle(ledger, contact, verdict, evidence)
     print_line(f"#{done.number} is {done.state} now")
     return Exit.INTERRUPTED if current().heard else Exit.DONE
+
+
+async def _settle(
+    ledger: Ledger, contact: str | int | Personal, verdict: _Verdict, evidence: str
+) -> Reconciliation:
+    """Settle a contact; an id may be written as an output has it.
+
+    Raises:
+        LedgerError: If it can't be settled.
+    """
+    readings: list[str | int | Personal] = [contact]
+    if isinstance(contact, Personal):
+        readings = [Personal(one) for one in ids_written_as(contact.reveal())]
+    failure = LedgerError()
+    for reading in readings:
+        try:
+            return await ledger.reconcile(
+                reading,
+                accepted=verdict == "accepted",
+                evidence=evidence,
+                now=time.time(),
+            )
+        except LedgerError as error:
+            if error.reason != "no_such_contact":
+                raise
+            failure = error
+    raise failure
+
+
+async def _reconcile_all(
+    opened: Ledger,
+    path: Path,
+    file: Path,
+    rows: Iterator[EvidenceRow | EvidenceProblem],
+    evidence: str,
+    *,
+    dry_run: bool,
+) -> Exit:
+    name = printable(file.name)
+
+    def say(problem: EvidenceProblem) -> None:
+        print_error(f"{name}, line {problem.line}: {problem.reason}")
+
+    async with opened_ledger(opened, path) as ledger:
+        ends_anyway()  # it stops between two rows, and says how far it came
+        summary = await reconcile_rows(
+            ledger,
+            rows,
+            evidence=evidence,
+            problem=say,
+            dry_run=dry_run,
+            stop=lambda: current().heard > 0,
+        )
+    print_line(f"accepted        {summary.accepted}")
+    print_line(f"not placed      {summary.not_placed}")
+    print_line(f"known before    {summary.known}")
+    print_line(f"rejected rows   {summary.problems}")
+    if dry_run:
+        print_line("changed         0 (dry run)")
+    if current().heard:
+        print_error("interrupted: the rest was not read; name the file again to go on")
+        return Exit.INTERRUPTED
+    return Exit.INCOMPLETE if summary.problems else Exit.DONE

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -31,7 +32,7 @@ contacts must not slow down the dial."""
 
 _COLUMNS = (
     *("contact", "id", "line", "state", "call_id"),
-    *("pabx", "attempts", "reason", "sent_at", "settled_at"),
+    *("pabx", "attempts", "reason", "sent_at", "settled_at", "evidence"),
 )
 
 Form = Literal["csv", "jsonl"]
@@ -73,16 +74,19 @@ def results(
             return Exit.INTERRUPTED
     for one in view.missing:
         print_error(say_unfinished(one))
-    if problem is not None and not isinstance(problem, BrokenPipeError):
-        place = "" if out is None else f" to {out}"
+    # A reader that closes a pipe has read enough, and learns that it was not all. Any
+    # other problem of the standard output was said when it came.
+    is_failed = problem is not None and out is not None
+    if is_failed and problem is not None:
         print_error(
-            f"the results could not all be written{place}: "
+            f"the results could not all be written to {out}: "
             f"{problem.strerror or type(problem).__name__}"
         )
     elif problem is None and out is not None:
         print_line(f"results in {out}")
-    # A reader that closes a pipe has read enough, and learns that it was not all.
-    return exit_after_results(is_written=problem is None, is_whole=not view.missing)
+    return exit_after_results(
+        is_written=problem is None, is_whole=not view.missing, is_failed=is_failed
+    )
 
 
 def write_results(ledger: Path, path: Path) -> None:
@@ -211,6 +215,8 @@ def _write_to(file: BinaryIO, lines: Iterable[bytes]) -> OSError | None:
             return error
     try:
         file.flush()
+        # Some file systems find out no earlier that there is no space.
+        os.fsync(file.fileno())
     except OSError as error:
         return error
     return None
@@ -242,6 +248,7 @@ def _row(entry: ContactRecord) -> Mapping[str, object]:
         "reason": entry.reason,
         "sent_at": _time(entry.sent_at),
         "settled_at": _time(entry.settled_at),
+        "evidence": entry.evidence,
     }
 
 

@@ -14,7 +14,7 @@ from cyclopts.validators import Number
 from digitro_async.cli._arguments import WHOLE, Switch
 from digitro_async.cli._command_loop import on_interrupt, run_tuned
 from digitro_async.cli._exit import Exit
-from digitro_async.cli._output import print_line
+from digitro_async.cli._output import print_error, print_line
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import RateLimit
 from digitro_async.testing import FakePABX, FaultPlan
@@ -96,6 +96,12 @@ async def _serve(pabx: FakePABX, *, while_stdin: bool) -> Exit:
     )
     for fault, count in summary.by_fault.items():
         print_line(f"fault {fault}: {count}")
+    if pabx.record_problem:
+        print_error(
+            f"digitro: the record can't be written: {pabx.record_problem}; it lacks "
+            "the last calls"
+        )
+        return Exit.PAUSED
     return Exit.DONE
 
 

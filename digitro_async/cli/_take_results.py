@@ -1,21 +1,21 @@
 """Takes the results of a run, and ends well after any error or signal."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import attrs
 
 from digitro_async.campaign import CampaignRun
 from digitro_async.cli._command_loop import cut_off, on_interrupt
-from digitro_async.cli._counts import RunCounts, summary_of
+from digitro_async.cli._counts import RunCounts, reasons_of, summary_of
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._interrupts import ends_anyway
-from digitro_async.cli._live_progress import show_progress
+from digitro_async.cli._live_progress import Sampler, show_progress
 from digitro_async.cli._output import print_error, print_line
+from digitro_async.cli._run_view import RunPhase
 from digitro_async.client import DigitroClient
-from digitro_async.dispatch import Statistics
+from digitro_async.dispatch import PauseStatus, Statistics
 from digitro_async.errors import DigitroError, PABXPausedError
-from digitro_async.models import CallResult
 
 __all__ = ["take_results"]
 
@@ -27,11 +27,11 @@ class _Taking:
     run: CampaignRun
     counts: RunCounts
     course: Course
-    meanings: dict[str, str] = attrs.field(factory=dict)
+    is_stopped: bool = False
 
     def interrupt(self) -> None:
         """Start no further call."""
-        self.course.interrupted = True
+        self.course.interrupted = self.is_stopped = True
         self.run.drain()
         print_error(
             "interrupted: finishing the calls on the wire (again: cutting them off)"
@@ -39,16 +39,17 @@ class _Taking:
 
     def fail(self, problem: str) -> None:
         """Start no further call because the ledger can't be read or written."""
+        self.is_stopped = True
         self.run.drain()
         if not self.course.failure:
             self.course.failure = problem
             print_error(f"digitro: {problem}; no further call is started")
 
-    def count(self, result: CallResult) -> None:
-        """Count the result of one contact."""
-        self.counts.outcomes[result.outcome] += 1
-        if result.error is not None:
-            self.meanings[result.error.reason] = str(result.error.args[0])
+    def phase(self) -> RunPhase:
+        """Return how far the run has come."""
+        if self.is_stopped:
+            return RunPhase.STOPPING
+        return RunPhase.FINISHING if self.run.exhausted else RunPhase.DIALLING
 
 
 async def take_results(
@@ -57,7 +58,7 @@ async def take_results(
     counts: RunCounts,
     course: Course,
     *,
-    left: Callable[[], float],
+    total: int,
 ) -> Exit | None:
     """Take all results, show the progress, and print the summary.
 
@@ -66,7 +67,7 @@ async def take_results(
         run: The run.
         counts: Counts the results.
         course: Takes note of a failure or an interruption.
-        left: Returns how many contacts are left.
+        total: Contacts that the run begins with.
 
     Returns:
         The exit code where the run ended before its end, else None.
@@ -77,44 +78,45 @@ async def take_results(
     with on_interrupt(taking.interrupt, lambda: cut_off(task)):
         course.dialled = True  # or may have, from here on
         try:
-            await _iterate(taking, client, left)
+            await _iterate(taking, client, total)
         except asyncio.CancelledError:
             course.interrupted = True
             while task.uncancel():
                 pass
         for result in run.unread():
-            taking.count(result)
+            counts.count(result)
+    counts.stop()
     ends_anyway()
-    needs_resume = _paused_by_hand(client.statistics())
-    for name, value in summary_of(counts):
-        print_line(f"{name:<16}{value}")
-    return _end(taking, needs_resume)
+    statistics = client.statistics()
+    for line in (*summary_of(counts, statistics.attempts), *reasons_of(counts)):
+        print_line(line)
+    return _end(taking, _paused_by_hand(statistics))
 
 
-async def _iterate(
-    taking: _Taking, client: DigitroClient, left: Callable[[], float]
-) -> None:
+async def _iterate(taking: _Taking, client: DigitroClient, total: int) -> None:
+    counts = taking.counts
+    sampler = Sampler(counts, total, client.statistics, taking.phase)
     try:
-        async with show_progress(taking.counts, left, client.statistics), taking.run:
+        async with show_progress(sampler, len(client.dispatcher.pabx)), taking.run:
             async for result in taking.run:
-                taking.count(result)
+                counts.count(result)
     except PABXPausedError:
         pass  # the reason of each pause is printed at the end
     except DigitroError as error:
         taking.fail(str(error.args[0]))
 
 
-def _paused_by_hand(statistics: Statistics) -> dict[str, str]:
-    """Return the reason of each pause, if every PABX is paused until ``resume``."""
-    reasons = {
-        one.name: one.paused
+def _paused_by_hand(statistics: Statistics) -> dict[str, PauseStatus]:
+    """Return the pause of each PABX, if every one is paused until ``resume``."""
+    pauses = {
+        one.name: one.pause
         for one in statistics.pabx.values()
-        if one.paused and one.resumes_in is None
+        if one.pause is not None and one.pause.next_try_in is None
     }
-    return reasons if len(reasons) == len(statistics.pabx) else {}
+    return pauses if len(pauses) == len(statistics.pabx) else {}
 
 
-def _end(taking: _Taking, pauses: Mapping[str, str]) -> Exit | None:
+def _end(taking: _Taking, pauses: Mapping[str, PauseStatus]) -> Exit | None:
     """Print why the run ended before its end, if it did."""
     course = taking.course
     if course.failure:
@@ -123,9 +125,8 @@ def _end(taking: _Taking, pauses: Mapping[str, str]) -> Exit | None:
         print_error("interrupted: the rest was not dialled")
     if course.failure or course.interrupted:
         return course.code(Exit.INCOMPLETE)
-    for name, reason in pauses.items():
-        meaning = taking.meanings.get(reason, "")
-        print_error(f"paused: {name} ({reason}) {meaning}".rstrip())
+    for name, pause in pauses.items():
+        print_error(f"paused: {name} ({pause.code}): {pause.text}")
     if pauses:
         if not taking.run.exhausted:
             print_error("the rest was not dialled")

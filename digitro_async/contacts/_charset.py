@@ -1,16 +1,20 @@
 """Chooses the encoding that a contact file is read with.
 
-A byte order mark says UTF-8; else a file that is UTF-8 from end to end is UTF-8;
-else it is cp1252, which spreadsheets in Brazil write. Statistical guessers were
+A byte order mark says UTF-8; else a file that is UTF-8 from end to end is UTF-8, and
+so is one with a few wrong bytes: their rows are rejected, and no other row is spoilt.
+Any other file is cp1252, which spreadsheets in Brazil write. Statistical guessers were
 tried and take cp1252 for cp1250. The file is read twice for this, a piece at a time.
 """
 
 import codecs
+import re
 from typing import BinaryIO
+
+import attrs
 
 from digitro_async.errors import ConfigurationError
 
-__all__ = ["ENCODINGS", "choose_encoding"]
+__all__ = ["ENCODINGS", "ChosenEncoding", "choose_encoding"]
 
 ENCODINGS = (
     "utf-8",
@@ -29,9 +33,42 @@ ENCODINGS = (
 _PIECE = 1 << 18
 _UTF_16_OR_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
+_WRONG_BYTES_BORNE = 10
+"""Most wrong bytes for each whole character of a file that still is UTF-8.
 
-def choose_encoding(stream: BinaryIO, file: str, encoding: str | None) -> str:
-    """Return the codec to read the stream with; the stream is at its start again.
+In cp1252 a capital letter and a sign such as a quotation mark are by chance a
+character of UTF-8; names and notes have far fewer of these than of other accents.
+"""
+
+_WRONG_BYTE = re.compile("[\udc80-\udcff]")
+_TWICE_ENCODED = re.compile(
+    rb"\xc3\x83(?:\xc2[\xa0-\xbf]|\xe2\x80|\xe2\x84|\xc5|\xc6|\xcb)"
+)
+"""The beginning of a small letter with an accent that was encoded as UTF-8 twice."""
+
+# Where cp1252 is right, an accented letter between small letters is nearly always a
+# small one. The code pages of MS-DOS and of Macs have their letters elsewhere.
+_ODD_IN_CP1252 = re.compile(rb"[a-z][\x80-\x91\x93-\xdf](?=[a-z\x80-\xff])")
+_RIGHT_IN_CP1252 = re.compile(rb"[a-z][\xe0-\xff]")
+
+
+@attrs.frozen
+class ChosenEncoding:
+    """An encoding, and what speaks against it.
+
+    Attributes:
+        codec: The codec to read with.
+        doubts: Texts for the operator, each with the way out.
+    """
+
+    codec: str
+    doubts: tuple[str, ...] = ()
+
+
+def choose_encoding(
+    stream: BinaryIO, file: str, encoding: str | None
+) -> ChosenEncoding:
+    """Return the encoding of the stream; the stream is at its start again.
 
     Args:
         stream: The file, at its start.
@@ -45,15 +82,30 @@ def choose_encoding(stream: BinaryIO, file: str, encoding: str | None) -> str:
     named = None if encoding is None else _canonical(encoding)
     head = stream.read(4)
     stream.seek(0)
-    if head.startswith(_UTF_16_OR_32):
+    if head.startswith(_UTF_16_OR_32) or _is_every_other_byte_zero(head):
         raise ConfigurationError(
             f"{file} is UTF-16 or UTF-32; save it as CSV UTF-8 and try again"
         )
     if head.startswith(codecs.BOM_UTF8):
         if named not in {None, "utf-8", "utf-8-sig"}:
             raise ConfigurationError(f"{file} is marked as UTF-8, not as {named}")
-        return "utf-8-sig"
-    return named or ("utf-8" if _is_utf8(stream) else "cp1252")
+        return ChosenEncoding("utf-8-sig")
+    if named:
+        return ChosenEncoding(named)
+    twice = 0
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while piece := stream.read(_PIECE):
+            decoder.decode(piece)
+            twice += b"\xc3\x83" in piece and len(_TWICE_ENCODED.findall(piece))
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        pass
+    else:
+        return ChosenEncoding("utf-8", (_twice(twice),) if twice else ())
+    finally:
+        stream.seek(0)
+    return _choose_by_count(stream)
 
 
 def _canonical(encoding: str) -> str:
@@ -66,14 +118,52 @@ def _canonical(encoding: str) -> str:
     return name
 
 
-def _is_utf8(stream: BinaryIO) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        while piece := stream.read(_PIECE):
-            decoder.decode(piece)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    finally:
-        stream.seek(0)
-    return True
+def _is_every_other_byte_zero(head: bytes) -> bool:
+    """Whether a file begins as UTF-16 without a mark does."""
+    zeros = [byte == 0 for byte in head]
+    return zeros in ([True, False, True, False], [False, True, False, True])
+
+
+def _choose_by_count(stream: BinaryIO) -> ChosenEncoding:
+    """Choose for a file that is not UTF-8 from end to end."""
+    whole = wrong = odd = right = 0
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    while True:
+        piece = stream.read(_PIECE)
+        text = decoder.decode(piece, final=not piece)
+        bad = len(_WRONG_BYTE.findall(text))
+        wrong += bad
+        whole += len(text) - len(text.encode("ascii", "ignore")) - bad
+        odd += len(_ODD_IN_CP1252.findall(piece))
+        right += len(_RIGHT_IN_CP1252.findall(piece))
+        if not piece:
+            break
+    stream.seek(0)
+    if whole * _WRONG_BYTES_BORNE >= wrong:
+        return ChosenEncoding("utf-8", (_wrong(wrong),))
+    doubts = []
+    if whole:
+        doubts.append(
+            f"most of it is cp1252, and some is UTF-8 (characters: {whole}): "
+            "--encoding utf-8 reads that right, and rejects the other rows"
+        )
+    if odd > right:
+        doubts.append(
+            "most of its accented letters are none in cp1252: it may be "
+            "--encoding cp850 (MS-DOS) or --encoding mac-roman"
+        )
+    return ChosenEncoding("cp1252", tuple(doubts))
+
+
+def _wrong(count: int) -> str:
+    return (
+        f"not all of it is UTF-8: rows with wrong bytes ({count} there are) are "
+        "rejected; --encoding cp1252 reads the whole file as cp1252"
+    )
+
+
+def _twice(count: int) -> str:
+    return (
+        f"letters look encoded twice (places: {count}), and are sent as they are: "
+        "export the file again as CSV UTF-8"
+    )

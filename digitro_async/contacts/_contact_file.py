@@ -3,27 +3,26 @@
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 from digitro_async._common.validators import masked_fields
 from digitro_async.contacts._charset import choose_encoding
-from digitro_async.contacts._columns import read_header
+from digitro_async.contacts._cleaning import CleanedNumber, CleaningCounts
+from digitro_async.contacts._columns import KNOWN_FIELDS, checked_map, find_columns
 from digitro_async.contacts._contact_row import (
     ContactRow,
     Problem,
+    RejectCode,
     RejectedRow,
     file_name,
     one_line_name,
 )
-from digitro_async.contacts._csv_records import (
-    BLANK,
-    CSVRecord,
-    first_line,
-    read_records,
-)
+from digitro_async.contacts._csv_records import BLANK, CSVRecord, read_records
+from digitro_async.contacts._file_reading import FileReading
+from digitro_async.contacts._header import find_header
 from digitro_async.contacts._rows import Defaults, RowReader, needed_of_rows
 from digitro_async.contacts._text_lines import Lines
 from digitro_async.errors import ConfigurationError, DigitroError
@@ -32,6 +31,7 @@ from digitro_async.models import PredictiveCall
 __all__ = ["ContactFile", "open_contacts"]
 
 _NO_DEFAULTS: Defaults = MappingProxyType({})
+_NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 _PIECE = 1 << 18
 
 
@@ -45,8 +45,10 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         encoding: Codec it is read with.
         delimiter: The character between its cells.
         total_bytes: Its size when it was opened.
+        reading: How it is read, for the operator to check.
         read: Rows read so far, rejected ones included.
         rejected: Rows rejected so far.
+        open_end: The line of a last row that was rejected because its line has no end.
 
     Raises:
         DigitroError: While iterating, if the file can't be read any further.
@@ -59,14 +61,19 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         *,
         defaults: Defaults,
         encoding: str | None,
+        columns: Mapping[str, str],
+        header_line: int | None,
         ignore_unknown_columns: bool,
         strip_punctuation: bool,
+        allow_open_end: bool,
     ) -> None:
+        columns = checked_map(columns)
         self.name = name
         self._shown = shown = file_name(name)
-        self.encoding = choose_encoding(stream, shown, encoding)
         self._stat = os.fstat(stream.fileno())
         self.total_bytes = self._stat.st_size
+        chosen = choose_encoding(stream, shown, encoding)
+        self.encoding = chosen.codec
         self.read = 0
         self.rejected = 0
         self._bytes = stream
@@ -76,22 +83,48 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
             stream, self.encoding, errors="surrogateescape", newline=""
         )
         lines = Lines(self._text)
-        header = first_line(lines)
-        if header is None:
-            raise ConfigurationError(f"{shown}, line 1: the file is empty")
-        columns = read_header(shown, header, ignore_unknown=ignore_unknown_columns)
-        self.delimiter = columns.delimiter
+        header = find_header(
+            shown,
+            lines,
+            known={*KNOWN_FIELDS, *map(str.casefold, columns.values())},
+            destination=columns.get("destination", "destination").casefold(),
+            header_line=header_line,
+        )
+        found = find_columns(
+            shown, header, columns=columns, ignore_unknown=ignore_unknown_columns
+        )
+        self.delimiter = header.delimiter
+        self.reading = FileReading(
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            header_line=header.line,
+            columns=found.taken,
+            passed_over=found.passed_over,
+            doubts=chosen.doubts,
+        )
         self._rows = RowReader(
-            columns,
-            needed_of_rows(shown, columns, defaults),
+            found,
+            needed_of_rows(shown, found, defaults),
             strip_punctuation=strip_punctuation,
         )
+        self._allow_open_end = allow_open_end
+        self.open_end: int | None = None
         self._records = read_records(lines, self.delimiter, self._rows.is_whole_row)
 
     @property
     def bytes_read(self) -> int:
         """Bytes taken from the file so far, a buffer ahead of the rows."""
         return self.total_bytes if self._bytes.closed else self._bytes.tell()
+
+    @property
+    def samples(self) -> tuple[CleanedNumber, ...]:
+        """The first numbers that are not dialled as their cells are written."""
+        return tuple(self._rows.cleaning.samples)
+
+    @property
+    def cleaned(self) -> CleaningCounts:
+        """Counts of what was taken away from cells so far, by kind."""
+        return self._rows.cleaning.counts
 
     def __enter__(self) -> Self:
         return self
@@ -144,6 +177,10 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         if record is BLANK:
             return None
         row = record.problem or self._rows.read(record)
+        if record.open_end and not self._allow_open_end:
+            row = self._rejected_open_end(record, row)
+        if row is None:
+            return None
         self.read += 1
         if isinstance(row, ContactRow):
             return row
@@ -166,11 +203,24 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
             except StopIteration:
                 if not self._was_changed():
                     raise
-                self._failure = "it was changed while it was read"
+                self._failure = (
+                    "it was changed while it was read; name it again when it is whole"
+                )
             except OSError as error:
                 self._failure = error.strerror or type(error).__name__
         # What failed once would look like the end of the file the next time.
         raise self._cannot_be_read(self._failure)
+
+    def _rejected_open_end(
+        self, record: CSVRecord, row: ContactRow | Problem | None
+    ) -> Problem | None:
+        """Return the problem of the last row; None where it is blank as a whole."""
+        if row is None and self._rows.is_whole(record.cells):
+            return None
+        if isinstance(row, Problem) and row.code is RejectCode.NUL_BYTE:
+            return row  # what a program filled its last block with
+        self.open_end = record.line
+        return _OPEN_END
 
     def _was_changed(self) -> bool:
         """Whether the file was written to, or cut off, since it was opened."""
@@ -191,24 +241,38 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         )
 
 
+_CHANGED = "it was changed while it was read; name it again when it is whole"
+_OPEN_END = Problem(
+    RejectCode.OPEN_END,
+    "is the last line and has no end: the file may not be written to its end yet; "
+    "--allow-open-end takes it as it is",
+)
+
+
 def open_contacts(
     path: str | os.PathLike[str],
     *,
     defaults: Defaults = _NO_DEFAULTS,
     encoding: str | None = None,
+    columns: Mapping[str, str] = _NO_COLUMNS,
+    header_line: int | None = None,
     ignore_unknown_columns: bool = False,
     strip_punctuation: bool = False,
+    allow_open_end: bool = False,
 ) -> ContactFile:
     r"""Open a CSV file of contacts.
 
-    The first row names the columns, in any order and case: ``destination``, which must
-    be there, ``id``, ``pabx`` and any field of ``PredictiveCall``. Cells are set apart
-    by ``;``, ``,`` or a tab. Lines end with ``\n``, ``\r\n`` or ``\r``; blank ones are
-    skipped. Every other row comes out either as a contact or as a rejected row.
+    The header names the columns, in any order and case: ``destination``, which must be
+    there, ``id``, ``pabx`` and any field of ``PredictiveCall``. Of these ``account``,
+    ``device`` and ``route`` are general words, and must stand there in small letters.
+    Rows of titles may stand above the header. Cells are set apart by ``;``, ``,``,
+    ``|`` or a tab; a first line may say ``sep=;``. Lines end with ``\n``, ``\r\n`` or
+    ``\r``; rows without a filled cell are skipped. Every other row comes out either as
+    a contact or as a rejected row.
 
     A cell that is not empty overrides the default of its field; an empty one leaves the
-    field to the default. ``destination``, ``id`` and ``pabx`` lose blanks around them;
-    everything else is sent as written.
+    field to the default. ``destination``, ``id`` and ``pabx`` lose blanks around them,
+    every cell a spreadsheet's sign that it is text; all else is sent as written.
 
     A row comes out also where an earlier one is the same contact: duplicates are found
     by the ledger, over all files that are added to it.
@@ -216,11 +280,17 @@ def open_contacts(
     Args:
         path: A regular file.
         defaults: Field of a call to text, for rows that leave it empty.
-        encoding: Encoding of the file. By default a byte order mark or bytes
-            that are UTF-8 throughout mean UTF-8, and anything else cp1252.
+        encoding: One of ``ENCODINGS``. By default a byte order mark or bytes that are
+            UTF-8, but for a few, mean UTF-8, and anything else cp1252.
+        columns: Field, and the name of the column that has it, for columns whose name
+            is not that of their field.
+        header_line: Number of the header's line. By default the header is the first row
+            with a ``destination`` among the first ten that are not blank.
         ignore_unknown_columns: Whether columns with other names are passed over.
-        strip_punctuation: Whether blanks, dashes, dots, parentheses and slashes are
-            taken out of numbers instead of rejecting the row.
+        strip_punctuation: Whether blanks, dashes, dots, parentheses, slashes and
+            invisible characters are taken out of numbers instead of rejecting the row.
+        allow_open_end: Whether a last row without a line end is taken; by default it is
+            rejected, as a file may be read while it is written.
 
     Returns:
         The open file, to be used in a ``with`` statement.
@@ -229,17 +299,22 @@ def open_contacts(
         ConfigurationError: If the file can't be opened or has no usable header, or a
             field every call needs is neither a column nor a default.
     """
-    defaults = masked_fields(PredictiveCall, defaults)  # errors show locals of frames
+    return _open_file(
+        path,
+        defaults=masked_fields(PredictiveCall, defaults),  # errors show locals
+        encoding=encoding,
+        columns=columns,
+        header_line=header_line,
+        ignore_unknown_columns=ignore_unknown_columns,
+        strip_punctuation=strip_punctuation,
+        allow_open_end=allow_open_end,
+    )
+
+
+def _open_file(path: str | os.PathLike[str], **options: Any) -> ContactFile:
     stream, shown = _open(path), file_name(path)
     try:
-        return ContactFile(
-            stream,
-            one_line_name(path),
-            defaults=defaults,
-            encoding=encoding,
-            ignore_unknown_columns=ignore_unknown_columns,
-            strip_punctuation=strip_punctuation,
-        )
+        return ContactFile(stream, one_line_name(path), **options)
     except OSError as error:
         stream.close()
         problem = error.strerror

@@ -17,7 +17,6 @@ __all__ = [
     "BLANK",
     "MAX_LINES",
     "CSVRecord",
-    "first_line",
     "read_records",
     "text_problem",
 ]
@@ -39,21 +38,20 @@ class CSVRecord(NamedTuple):
         last: Number of its last line.
         cells: Its cells.
         problem: The reason why it has no cells.
+        may_be_marked: Whether a cell may begin with a spreadsheet's sign for text.
+        open_end: Whether its last line is the last of the file, and has no end.
     """
 
     line: int
     last: int
     cells: list[str]
     problem: Problem | None = None
+    may_be_marked: bool = True
+    open_end: bool = False
 
 
 BLANK = CSVRecord(0, 0, [])
 """No row: tells that many lines were passed over."""
-
-
-def first_line(lines: Lines) -> Line | None:
-    """Return the first line that is not blank, if there is one."""
-    return next((line for line in lines if not _is_blank(line[1])), None)
 
 
 def read_records(
@@ -78,12 +76,14 @@ def read_records(
             if not text or blank % _MANY_LINES == 0:
                 yield BLANK
             continue
+        open_end = text[-1] not in "\r\n"
         if '"' in body:
             yield _quoted_record(lines, number, text, delimiter, is_whole_row)
         elif problem := text_problem(body):
-            yield CSVRecord(number, number, [], problem)
+            yield CSVRecord(number, number, [], problem, open_end=open_end)
         else:
-            yield CSVRecord(number, number, body.split(delimiter))
+            cells = body.split(delimiter)
+            yield CSVRecord(number, number, cells, None, "'" in body, open_end)
 
 
 def text_problem(text: str) -> Problem | None:
@@ -100,7 +100,8 @@ _TOO_LONG = Problem(
 )
 _NUL = Problem(RejectCode.NUL_BYTE, "holds a NUL byte")
 _UNREADABLE = Problem(
-    RejectCode.UNREADABLE_BYTES, "holds bytes that mean nothing in the file's encoding"
+    RejectCode.UNREADABLE_BYTES,
+    "holds bytes that mean nothing in the file's encoding; --encoding names another",
 )
 _STRAY_QUOTE = Problem(
     RejectCode.STRAY_QUOTE, "has text after a closing quote; double quotes inside cells"
@@ -151,13 +152,19 @@ def _quoted_record(
     except csv.Error:
         lines.put_back(joined.taken)
         problem = _OPEN_QUOTE if joined.asked_for_more else _STRAY_QUOTE
-        return CSVRecord(number, number, [], text_problem(text) or problem)
+        problem = text_problem(text) or problem
+        return CSVRecord(number, number, [], problem, open_end=_is_open(text))
     more = joined.texts()
     problem_or_none = text_problem("".join((text, *more)))
     if any(map(is_whole_row, more)):
         problem_or_none = _SWALLOWED
-    return CSVRecord(number, number + len(more), cells, problem_or_none)
+    marks = any("'" in line or '="' in line for line in (text, *more))
+    open_end = _is_open((text, *more)[-1])
+    return CSVRecord(
+        number, number + len(more), cells, problem_or_none, marks, open_end
+    )
 
 
-def _is_blank(text: str | None) -> bool:
-    return text is not None and not text.strip()
+def _is_open(text: str) -> bool:
+    """Whether a line has no end, as only the last one of a file has none."""
+    return text[-1:] not in ("\r", "\n")

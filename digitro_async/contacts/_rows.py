@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from digitro_async.calls import NEEDED_FIELDS, check_defaults
+from digitro_async.contacts._characters import drop_invisible, without_cell_mark
+from digitro_async.contacts._cleaning import Cleaning
 from digitro_async.contacts._columns import Columns
 from digitro_async.contacts._contact_row import ContactRow, Problem, RejectCode
 from digitro_async.contacts._csv_records import CSVRecord
@@ -20,6 +22,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_ID = 256
 _LONGEST_PABX = 64
 _SHORTEST_PUBLIC = 8  # a landline without its area code
+_LONGEST_TOTAL = 7  # digits of a count of rows
+_TOTAL = re.compile(
+    r"\W*(?:(?:sub)?tota(?:l|is)|registros|quantidade|qtde?|soma|sum|count|records"
+    r"|trailer|fim|eof)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def needed_of_rows(file: str, columns: Columns, defaults: Defaults) -> tuple[str, ...]:
@@ -48,6 +56,9 @@ class RowReader:
         columns: The place of each field.
         needed: Fields that each row must give.
         strip_punctuation: Whether numbers lose their punctuation.
+
+    Attributes:
+        cleaning: What was taken away from cells so far.
     """
 
     def __init__(
@@ -60,15 +71,43 @@ class RowReader:
         self._columns = columns
         self._needed = needed
         self._strip = strip_punctuation
+        self._last = max(
+            [
+                columns.destination,
+                *(index for index, name in columns.fields if name in needed),
+            ]
+        )
+        self.cleaning = Cleaning()
 
-    def read(self, record: CSVRecord) -> ContactRow | Problem:
-        """Return the row, or the problem that makes it no contact."""
-        columns, cells = self._columns, record.cells
-        if len(cells) != columns.width:
-            return _width_problem(len(cells), columns.width)
-        number = read_number(cells[columns.destination], strip_punctuation=self._strip)
+    def read(self, record: CSVRecord) -> ContactRow | Problem | None:
+        """Return the row, the problem that makes it no contact, or None if it is blank.
+
+        A row of delimiters and blanks alone is blank: spreadsheets write such rows for
+        lines that nobody filled in.
+        """
+        cells, marks = record.cells, 0
+        if len(cells) != self._columns.width:
+            fitted = self._fitted(cells)
+            if not isinstance(fitted, list):
+                return fitted
+            cells = fitted
+        if record.may_be_marked:
+            cells, marks = self._without_marks(cells)
+        row = self._read_cells(record.line, cells)
+        if marks and isinstance(row, ContactRow):
+            self.cleaning.note_text_marks(marks)
+        return row
+
+    def _read_cells(self, line: int, cells: list[str]) -> ContactRow | Problem | None:
+        """Return the row of as many cells as the header has."""
+        columns = self._columns
+        written = cells[columns.destination]
+        number = read_number(written, strip_punctuation=self._strip)
         if isinstance(number, Problem):
-            return number
+            is_blank = number.code is RejectCode.NO_NUMBER and _are_blank(cells)
+            return None if is_blank else number
+        if len(number) <= _LONGEST_TOTAL and self._is_total(cells):
+            return _IS_TOTAL
         own_id = "" if columns.id is None else cells[columns.id].strip()
         pabx = "" if columns.pabx is None else cells[columns.pabx].strip()
         problem = _own_problem("id", own_id, _LONGEST_ID) or _own_problem(
@@ -82,7 +121,7 @@ class RowReader:
                 return Problem(RejectCode.INVALID_FIELD, "is empty", name)
         try:
             row = ContactRow(
-                line=record.line,
+                line=line,
                 id=own_id or None,
                 destination=number,
                 pabx=pabx or None,
@@ -92,16 +131,62 @@ class RowReader:
             # Its text is "<field> <problem>" and holds no value.
             field, _, reason = str(error.args[0]).partition(" ")
             return Problem(RejectCode.INVALID_FIELD, reason, field)
+        if number is not written:
+            self.cleaning.note_number(line, written, number)
         return row
+
+    def is_whole(self, cells: Sequence[str]) -> bool:
+        """Whether a blank row is written to its end, as far as can be told."""
+        return len(cells) >= self._columns.width or "\x1a" in cells[-1]
 
     def is_whole_row(self, text: str) -> bool:
         """Whether one line looks like a row by itself."""
-        cells = text.rstrip("\r\n").split(self._columns.delimiter)
-        if len(cells) != self._columns.width:
+        columns = self._columns
+        cells = text.rstrip("\r\n").split(columns.delimiter)
+        # A lone number below a note is a second number of that person, perhaps.
+        if len(cells) != columns.width and (
+            len(cells) == 1 or not isinstance(self._fitted(cells), list)
+        ):
             return False
-        number = cells[self._columns.destination].strip('"')
+        number = cells[columns.destination].strip('"')
         bare = read_number(number, strip_punctuation=True)
         return isinstance(bare, str) and len(bare) >= _SHORTEST_PUBLIC
+
+    def _fitted(self, cells: list[str]) -> list[str] | Problem | None:
+        """Return the cells of a row that is as wide as the header; None if it is blank.
+
+        Programs leave out empty cells at the end of a row, or write too many of them.
+        """
+        width = self._columns.width
+        if _are_blank(cells):
+            return None
+        if len(cells) > width:
+            if not _are_blank(cells[width:]):
+                return _width_problem(len(cells), width)
+            return cells[:width]
+        if len(cells) <= self._last:
+            return _width_problem(len(cells), width)
+        return cells + [""] * (width - len(cells))
+
+    def _is_total(self, cells: Sequence[str]) -> bool:
+        """Whether a row counts the rows above it, as the last ones of reports do."""
+        others = (
+            cell
+            for index, cell in enumerate(cells)
+            if index != self._columns.destination and cell.strip()
+        )
+        return _TOTAL.fullmatch(next(others, "")) is not None
+
+    def _without_marks(self, cells: list[str]) -> tuple[list[str], int]:
+        """Return the cells without text marks, and how many lost one.
+
+        The number loses its own when it is read.
+        """
+        bare = [
+            cell if index == self._columns.destination else without_cell_mark(cell)
+            for index, cell in enumerate(cells)
+        ]
+        return bare, sum(map(str.__ne__, cells, bare))
 
     def _fields(self, cells: list[str]) -> dict[str, str]:
         """Return the fields that a row says itself; blank cells say nothing."""
@@ -119,6 +204,18 @@ def _width_problem(cells: int, width: int) -> Problem:
         f"has {cells} columns where the header has {width}"
         + ("" if few else "; put quotes around cells that hold the delimiter"),
     )
+
+
+_IS_TOTAL = Problem(
+    RejectCode.NOT_A_PHONE,
+    "is in a row that counts other rows, and no number to dial",
+    "destination",
+)
+
+
+def _are_blank(cells: Sequence[str]) -> bool:
+    """Whether no cell holds anything that is seen, but the end sign of DOS (0x1A)."""
+    return not drop_invisible("".join(cells)).strip().strip("\x1a")
 
 
 def _own_problem(field: str, text: str, longest: int) -> Problem | None:

@@ -3,7 +3,10 @@
 from digitro_async.dispatch._call_source import Calls
 from digitro_async.dispatch._dispatch_results import DispatchResults
 from digitro_async.dispatch._dispatcher import Dispatcher
+from digitro_async.dispatch._health import Health, HealthStatus, PABXHealth
+from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._pacing import quarantine_of
+from digitro_async.dispatch._pause_status import PauseStatus
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._shared_caps import at_one_address
 from digitro_async.dispatch._statistics import PABXStatistics, Statistics
@@ -12,7 +15,12 @@ __all__ = [
     "Calls",
     "DispatchResults",
     "Dispatcher",
+    "Health",
+    "HealthStatus",
+    "Limit",
+    "PABXHealth",
     "PABXStatistics",
+    "PauseStatus",
     "Recorder",
     "Statistics",
     "at_one_address",

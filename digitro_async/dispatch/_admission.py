@@ -7,12 +7,14 @@ first served, and keeps one timer for all of them.
 import asyncio
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from digitro_async.dispatch._breaker import BreakerState
 from digitro_async.dispatch._live_clock import live_time
 from digitro_async.dispatch._pacing import Pacer, Together
+from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._standing import Standing
+from digitro_async.dispatch._standing_watch import StandingWatch
 from digitro_async.dispatch._statistics import PABXStatistics
 from digitro_async.dispatch._waiters import Waiter, Waiting
 from digitro_async.errors import (
@@ -22,7 +24,8 @@ from digitro_async.errors import (
     RateWaitTimeoutError,
 )
 from digitro_async.models import PABX
-from digitro_async.protocol import AttemptResult
+from digitro_async.observe import EventReporter
+from digitro_async.protocol import AttemptResult, Failure
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = ["Admission", "Ticket"]
@@ -46,17 +49,34 @@ class Ticket:
         admission: The admission that gave it.
         is_probe: Whether the call is the one that shows whether a pause may end.
         started: When the call started.
+        recorded: When its intent was recorded; as long as none is, when it started.
         channel_id: The event channel that the call is sent over.
     """
 
-    __slots__ = ("admission", "channel_id", "is_probe", "started")
+    __slots__ = ("admission", "channel_id", "is_probe", "recorded", "started")
 
     def __init__(self, admission: "Admission", now: float) -> None:
         standing = admission.standing
         self.admission = admission
-        self.started = now
+        self.started = self.recorded = now
         self.channel_id = standing.channel.id
         self.is_probe = standing.start(now)
+
+    async def record_intent(self, recorder: Recorder, key: Hashable) -> None:
+        """Return once it is recorded that the call is about to be sent.
+
+        Args:
+            recorder: The recorder.
+            key: The key by which the call's owner knows it.
+        """
+        counters = self.admission.standing.counters
+        counters.recording += 1
+        try:
+            await recorder.record_intent(key, self.admission.pabx.name)
+        finally:
+            counters.recording -= 1
+        self.recorded = live_time()
+        counters.record_times.append(self.recorded - self.started)
 
     def release(self, result: AttemptResult, now: float) -> None:
         """Give the turn back with the result of its attempt."""
@@ -66,8 +86,12 @@ class Ticket:
             now,
             probe=self.is_probe,
             started=self.started,
+            recorded=self.recorded,
             channel_id=self.channel_id,
         )
+        if result.accepted is None or self.is_probe:
+            cause = result.classification.reason
+            admission.watch.look(cause=cause, probe=self.is_probe)
         admission.admit_next()
 
     def cancel(self, now: float, *, sent: bool) -> None:
@@ -81,6 +105,7 @@ class Ticket:
         admission.standing.record_cut_off(
             now, sent=sent, probe=self.is_probe, started=self.started
         )
+        admission.watch.look(cause=Failure.CANCELLED, probe=self.is_probe)
         admission.admit_next()
 
     def take_back(self, now: float) -> None:
@@ -98,10 +123,12 @@ class Admission:
         pause: When to pause it.
         chance: Returns a number from 0 to 1: the jitter of its back-off.
         pacer: Paces the calls to its address; None where it has that to itself.
+        reporter: Told of its pauses and breaches; None where nobody is.
 
     Attributes:
         pabx: The PABX.
         standing: The state of the PABX.
+        watch: Tells of what changes in it.
         beside: The admissions of other PABX at its address, which share its pacer.
         on_load_decreased: Told when it has become less loaded, or is no longer paused;
             None where nobody chooses, because there is one admission.
@@ -114,9 +141,12 @@ class Admission:
         pause: PauseSettings,
         chance: Callable[[], float] = random.random,
         pacer: Pacer | Together | None = None,
+        *,
+        reporter: EventReporter | None = None,
     ) -> None:
         self.pabx = pabx
         self.standing = Standing(pabx, retry, pause, chance, pacer)
+        self.watch = StandingWatch(self.standing, reporter or EventReporter())
         self.beside: tuple[Admission, ...] = ()
         self.on_load_decreased: Callable[[Admission], object] | None = None
         self._wait_for_resume = pause.wait_for_resume
@@ -169,6 +199,7 @@ class Admission:
         """
         refusal = self.refusal_of(wait_while_paused=wait_while_paused)
         if refusal is not None:
+            self.watch.look()  # a channel that is missing is found so
             raise refusal
         loop = asyncio.get_running_loop()
         waiter = Waiter(loop.create_future(), wait_while_paused)
@@ -185,7 +216,8 @@ class Admission:
         finally:
             if limit is not None:
                 limit.cancel()
-        ticket.started = live_time()  # its task ran some time after its turn came
+        # Its task ran some time after its turn came.
+        ticket.started = ticket.recorded = live_time()
         return ticket
 
     def admit_next(self) -> None:
@@ -200,19 +232,28 @@ class Admission:
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""
         self.standing.breaker.pause_until_resume(reason)
+        self.watch.look()
         self._admit_waiters()
 
     def resume(self) -> None:
         """Start calls again."""
         self.standing.resume()
+        self.watch.look()
         self._admit_waiters()
         self._notify()
 
     def set_channel(self, channel_id: int | None) -> None:
         """Start calls over another channel; None: let them wait for one."""
         self.standing.set_channel(channel_id)
+        self.watch.look()
         self._admit_waiters()
         self._notify()
+
+    def note_reuse_ended(self) -> None:
+        """Note that each call has a new connection of its own from now on."""
+        for one in (self, *self.beside):
+            one.standing.uses_fresh_connections = True
+        self.watch.tell_of_reuse()
 
     def drain(self) -> None:
         """Start no further call, and reject every waiter."""
@@ -221,7 +262,9 @@ class Admission:
 
     def snapshot(self, now: float) -> PABXStatistics:
         """Return the statistics of the PABX."""
-        return self.standing.snapshot(now, self._waiters.count)
+        return self.standing.snapshot(
+            now, self._waiters.count, is_draining=self._draining
+        )
 
     def refusal_of(
         self, *, wait_while_paused: bool

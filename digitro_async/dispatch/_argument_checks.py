@@ -32,7 +32,7 @@ def check_settings(retry: object, pause: object) -> None:
         raise ConfigurationError("pause must be PauseSettings")
 
 
-def check_turn(pabx: object, max_wait: object) -> None:
+def check_turn(pabx: object, max_wait: object, deadline: object) -> None:
     """Demand options with which a call can wait for its turn.
 
     Raises:
@@ -40,10 +40,11 @@ def check_turn(pabx: object, max_wait: object) -> None:
     """
     if pabx is not None and not isinstance(pabx, str):
         raise ConfigurationError("pabx must be the name of a PABX, or None")
-    if max_wait is not None and not is_seconds(max_wait):
-        raise ConfigurationError(
-            "max_wait must be a number of seconds, 0 or more, or None"
-        )
+    for name, limit in (("max_wait", max_wait), ("deadline", deadline)):
+        if limit is not None and not is_seconds(limit):
+            raise ConfigurationError(
+                f"{name} must be a number of seconds, 0 or more, or None"
+            )
 
 
 def check_reason(reason: object) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Hashable
 from functools import partial
+from math import inf
 
 from digitro_async.dispatch._admission import Admission, Ticket
 from digitro_async.dispatch._answer import (
@@ -20,14 +21,15 @@ from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._phase import Phase
 from digitro_async.dispatch._recorder import Recorder
-from digitro_async.dispatch._retry import may_be_sent_again, retry_delay
+from digitro_async.dispatch._retry import may_be_sent_again
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
     NotSentError,
     Outcome,
+    RateWaitTimeoutError,
 )
-from digitro_async.models import Call, CallResult
+from digitro_async.models import Call, CallResult, CommandAccepted
 from digitro_async.protocol import (
     AttemptResult,
     Command,
@@ -73,26 +75,10 @@ class CallRun:
     """
 
     __slots__ = (
-        "_command",
-        "_connection",
-        "_deliver",
-        "_doubts",
-        "_is_last",
-        "_key",
-        "_pabx",
-        "_problem",
-        "_recorder",
-        "_services",
-        "attempts",
-        "began",
-        "call",
-        "clock",
-        "ended",
-        "is_doubtful",
-        "phase",
-        "result",
-        "sent_at",
-        "started",
+        *("_command", "_connection", "_deliver", "_doubts", "_ends", "_is_last"),
+        *("_key", "_last_error", "_pabx", "_problem", "_recorder", "_services"),
+        *("attempts", "began", "call", "clock", "ended", "is_doubtful", "phase"),
+        *("result", "sent_at", "started"),
     )
 
     def __init__(  # noqa: PLR0917 - all of it is known at the start
@@ -120,15 +106,18 @@ class CallRun:
         self._connection: Connection | None = None  # of its last attempt
         self._doubts: Doubts | None = None  # of the PABX of its last attempt
         self._problem: ConfigurationError | None = None  # of its PABX
+        self._ends: float  # loop time of its deadline, once it runs
+        self._last_error: DigitroError | None = None  # of an attempt before others
 
-    async def run(  # noqa: C901 - one call, told in order
-        self, *, wait_while_paused: bool, max_wait: float | None = None
+    async def run(
+        self, *, wait_while_paused: bool, max_wait: float = inf, deadline: float = inf
     ) -> CallResult | None:
         """Take the call to its end.
 
         Args:
             wait_while_paused: Whether to wait while the PABX is paused.
-            max_wait: Most seconds to wait for one turn, None for no limit.
+            max_wait: Most seconds to wait for one turn.
+            deadline: Seconds after which nothing new begins.
 
         Returns:
             The result; None where it is still being recorded: it is delivered then.
@@ -146,15 +135,13 @@ class CallRun:
         self._command = command
         services.in_flight.count += 1
         now = self.began
+        self._ends = now + deadline
         try:
             while True:
                 ticket = admission.acquire_nowait(now)
                 if ticket is None:
-                    ticket = await services.router.acquire(
-                        admission,
-                        may_fail_over=self._pabx is None,
-                        wait_while_paused=wait_while_paused,
-                        max_wait=max_wait,
+                    ticket = await self._wait_for_turn(
+                        admission, max_wait, wait_while_paused=wait_while_paused
                     )
                     admission = ticket.admission
                 observation, result = await self._attempt(ticket)
@@ -163,15 +150,14 @@ class CallRun:
                     delay = self._delay_of_retry(admission, result)
                 if delay is None:
                     return self._conclude(admission, observation, result)
-                if self._recorder is not None:
-                    await self._record_now(admission, observation, result)
+                await self._keep_attempt(admission, observation, result)
                 failed = result.classification.outcome is _NOT_SENT
                 # A traceback must not show the answer of the PABX.
                 del observation, result
                 await services.back_offs.wait(delay)
                 if self.is_doubtful:  # it may have been placed after all
                     return self._result_of(admission, *doubted_attempt())
-                now = self.clock()
+                now = self._now_in_time(admission)
                 if failed and self._pabx is None:
                     other = services.router.choose(None, failed=admission)
                     admission = other or admission
@@ -197,8 +183,9 @@ class CallRun:
     def end(
         self,
         now: float,
-        error: DigitroError,
+        error: DigitroError | None,
         pabx: str | None = None,
+        accepted: CommandAccepted | None = None,
     ) -> CallResult:
         """Return the result of a call that ends without a further attempt.
 
@@ -206,6 +193,7 @@ class CallRun:
             now: Loop time.
             error: Why it was not accepted.
             pabx: Name of the PABX that had it last.
+            accepted: The acceptance, where there is one.
         """
         started = now if self.sent_at is None else self.started
         return make_call_result(
@@ -214,30 +202,47 @@ class CallRun:
             pabx,
             self.attempts,
             error,
-            None,
+            accepted,
             self.sent_at,
             started - self.began,
             now - started,
         )
 
+    async def _wait_for_turn(
+        self, admission: Admission, max_wait: float, *, wait_while_paused: bool
+    ) -> Ticket:
+        """Wait for a turn, and give back one that came after the deadline."""
+        ticket = await self._services.router.acquire(
+            admission,
+            may_fail_over=self._pabx is None,
+            wait_while_paused=wait_while_paused,
+            max_wait=max_wait,
+            ends=self._ends,
+        )
+        if ticket.started > self._ends:
+            ticket.take_back(ticket.started)  # the loop was busy meanwhile
+            raise RateWaitTimeoutError(pabx=ticket.admission.pabx.name)
+        return ticket
+
+    def _now_in_time(self, admission: Admission) -> float:
+        """Return the time, and end the call where that is after its deadline."""
+        now = self.clock()
+        if now > self._ends:
+            raise RateWaitTimeoutError(pabx=admission.pabx.name)
+        return now
+
     def _delay_of_retry(
         self, admission: Admission, result: AttemptResult
     ) -> float | None:
         """Return seconds until the next attempt, None where this was the last."""
-        services = self._services
         if not may_be_sent_again(result.classification):
             return None
         if self._is_last or self._problem or admission.is_draining:
             return None
-        chance = services.chance()
-        delay = retry_delay(result, self.attempts, services.retry, chance)
-        if delay is None or not admission.standing.quota.take():
-            return None
-        connection = self._connection
-        if result.classification.outcome is _NOT_SENT or connection is None:
-            return delay
-        # The answer may be another call's; the true one shows itself by then.
-        return max(delay, connection.retire())
+        left, connection = self._ends - self.ended, self._connection
+        return self._services.delay_of_retry(
+            admission.standing, result, self.attempts, connection, left
+        )
 
     async def _attempt(  # noqa: C901 - told in order
         self, ticket: Ticket
@@ -252,7 +257,7 @@ class CallRun:
         self.sent_at, self.started = time.time(), ticket.started
         if self._recorder is not None:
             try:
-                await self._recorder.record_intent(self._key, pabx.name)
+                await ticket.record_intent(self._recorder, self._key)
             except BaseException:  # nothing is sent that is not recorded
                 self.phase = _WAITING
                 ticket.cancel(self.clock(), sent=False)
@@ -300,11 +305,13 @@ class CallRun:
         self.result = self._conclude(ticket.admission, observation, result)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
 
-    async def _record_now(
+    async def _keep_attempt(
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
-        """Record an attempt that is not the last, and wait for that."""
-        assert self._recorder is not None  # noqa: S101 - for the type checker
+        """Keep the error of an attempt before others, and wait for its record."""
+        self._last_error = self._error_of(admission, observation, result)
+        if self._recorder is None:
+            return
         recorded = asyncio.get_running_loop().create_future()
         self._recorder.record_outcome(
             self._key, admission.pabx.name, result, lambda _: wake(recorded)
@@ -323,6 +330,8 @@ class CallRun:
         Nobody waits for the record: the next call's intent is written in the same
         commit, and comes after it.
         """
+        if observation.reuse_ended:
+            admission.note_reuse_ended()
         if self._recorder is None:
             return self._result_of(admission, observation, result)
         self.phase = _RECORDING
@@ -337,13 +346,7 @@ class CallRun:
     def _recorded(
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
-        """Deliver the result of a call whose last attempt is recorded.
-
-        Args:
-            admission: The admission of the PABX that had it.
-            observation: The observation of the attempt.
-            result: The result of the attempt by its record.
-        """
+        """Deliver the result of a call by the record of its last attempt."""
         assert self._deliver is not None  # noqa: S101 - for the type checker
         classification = result.classification
         if self.is_doubtful:
@@ -362,29 +365,34 @@ class CallRun:
         name, accepted = admission.pabx.name, result.accepted
         error = None
         if accepted is None:
-            error = self._problem or error_of(
-                result, observation, pabx=name, attempts=self.attempts
-            )
-        call_result = make_call_result(
-            self.call,
-            self._key,
-            name,
-            self.attempts,
-            error,
-            accepted,
-            self.sent_at,
-            self.started - self.began,
-            self.ended - self.started,
-        )
+            error = self._error_of(admission, observation, result)
+        call_result = self.end(self.ended, error, name, accepted)
         admission.standing.counters.outcomes[call_result.outcome] += 1
         return call_result
+
+    def _error_of(
+        self, admission: Admission, observation: Observation, result: AttemptResult
+    ) -> DigitroError | None:
+        """Return the error of an attempt that was not accepted."""
+        name, attempts = admission.pabx.name, self.attempts
+        return self._problem or error_of(
+            result, observation, pabx=name, attempts=attempts
+        )
 
     def _refused(
         self, admission: Admission, refusal: NotSentError | ConfigurationError
     ) -> CallResult:
         """Return the result of a call whose turn did not come, and count it."""
-        refusal.attempts = self.attempts
-        refusing = self._services.router.choose(refusal.pabx) or admission
-        refusing.standing.counters.outcomes[_NOT_SENT] += 1
-        self.ended = self.clock()
-        return self.end(self.ended, refusal, refusal.pabx)
+        if self.is_doubtful:  # it may have been placed after all
+            return self._result_of(admission, *doubted_attempt())
+        now = self.clock()
+        error: DigitroError = refusal
+        if isinstance(refusal, RateWaitTimeoutError):
+            if self._last_error is not None:  # says more than that time is over
+                error, now = self._last_error, self.ended
+            elif now >= self._ends:
+                refusal.reason = "deadline"
+        error.attempts, self.ended = self.attempts, now
+        refusing = self._services.router.choose(error.pabx) or admission
+        refusing.standing.counters.outcomes[error.outcome or _NOT_SENT] += 1
+        return self.end(now, error, error.pabx)

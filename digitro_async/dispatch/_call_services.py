@@ -6,7 +6,11 @@ import attrs
 
 from digitro_async.dispatch._back_offs import BackOffs
 from digitro_async.dispatch._in_flight import InFlight
+from digitro_async.dispatch._retry import retry_delay
 from digitro_async.dispatch._router import Router
+from digitro_async.dispatch._standing import Standing
+from digitro_async.errors import Outcome
+from digitro_async.protocol import AttemptResult, Connection
 from digitro_async.settings import RetrySettings
 from digitro_async.transport import Transport
 
@@ -32,3 +36,29 @@ class CallServices:
     chance: Callable[[], float]
     in_flight: InFlight = attrs.field(factory=InFlight)
     back_offs: BackOffs = attrs.field(factory=BackOffs)
+
+    def delay_of_retry(
+        self,
+        standing: Standing,
+        result: AttemptResult,
+        attempts: int,
+        connection: Connection | None,
+        left: float,
+    ) -> float | None:
+        """Return seconds until the next attempt of a call, None where there is none.
+
+        Args:
+            standing: The state of the PABX that had the last attempt.
+            result: The result of that attempt.
+            attempts: Attempts made so far.
+            connection: The connection of that attempt, None where it had none.
+            left: Seconds until the call's deadline.
+        """
+        delay = retry_delay(result, attempts, self.retry, self.chance())
+        if delay is None or delay > left or not standing.quota.take():
+            return None
+        if result.classification.outcome is Outcome.NOT_SENT or connection is None:
+            return delay
+        # The answer may be another call's; the true one shows itself by then.
+        delay = max(delay, connection.retire())
+        return None if delay > left else delay

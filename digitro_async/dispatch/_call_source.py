@@ -5,9 +5,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Final, Protocol, runtime_checkable
 
 from digitro_async.dispatch._cancellation import is_cancelled
-from digitro_async.dispatch._logger import LOGGER
 from digitro_async.errors import SourceError
 from digitro_async.models import Call, DispatchItem
+from digitro_async.observe import LOGGER
 
 __all__ = ["LATER", "LONG_READ", "NO_MORE", "CallSource", "Calls", "ReadsAhead"]
 
@@ -69,6 +69,11 @@ class CallSource:
                 self._sync = iter(calls)
         except _MISTAKABLE as error:
             raise _source_error(error) from error
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether it was asked for a call and gave none yet."""
+        return self._reading.locked()
 
     def close(self, fault: BaseException | None = None) -> None:
         """Read no more; the first fault is kept."""

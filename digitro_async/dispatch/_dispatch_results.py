@@ -5,6 +5,7 @@ from typing import Self
 
 import anyio
 
+from digitro_async._common.own_loop import running_loop
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_source import Calls, CallSource
 from digitro_async.dispatch._recorder import Recorder
@@ -51,6 +52,7 @@ class DispatchResults:
     async def __aenter__(self) -> Self:
         if self._entered:
             raise ConfigurationError("the results of one dispatch are entered once")
+        running_loop("the results of a dispatch")
         self._entered = True
         self._workers.start()
         self._in_flight.join(self)
@@ -88,6 +90,11 @@ class DispatchResults:
     def exhausted(self) -> bool:
         """Whether the source was read to its end."""
         return self._source.exhausted
+
+    @property
+    def waits_for_source(self) -> bool:
+        """Whether the source was asked for a call and gave none yet."""
+        return self._source.is_waited_for
 
     def drain(self) -> None:
         """Start no further call; calls on the wire finish.

@@ -1,5 +1,6 @@
 """Dispatcher: the way in to pace, retries and pauses. It does no I/O itself."""
 
+import math
 import random
 from collections.abc import Callable, Hashable, Iterable
 
@@ -15,11 +16,14 @@ from digitro_async.dispatch._call_run import CallRun
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_source import Calls
 from digitro_async.dispatch._dispatch_results import DispatchResults
-from digitro_async.dispatch._live_clock import live_clock, live_time
+from digitro_async.dispatch._health import Health, health_of
+from digitro_async.dispatch._live_clock import live_clock, live_time, time_anywhere
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._router import Router
 from digitro_async.dispatch._statistics import Statistics
+from digitro_async.errors import LedgerError
 from digitro_async.models import PABX, Call, CallResult
+from digitro_async.observe import EventKind, EventReporter, OnEvent
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 from digitro_async.transport import Transport
 
@@ -37,9 +41,11 @@ class Dispatcher:
         retry: When a call that was not placed is sent again.
         pause: When a PABX is paused.
         chance: Returns a number from 0 to 1: the jitter of back-offs.
+        on_event: Told of pauses and the like; see ``DigitroClient``.
 
     Raises:
-        ConfigurationError: If there is no PABX or two share a name.
+        ConfigurationError: If there is no PABX, two share a name, or ``on_event`` is no
+            plain function.
     """
 
     def __init__(
@@ -50,11 +56,15 @@ class Dispatcher:
         retry: RetrySettings | None = None,
         pause: PauseSettings | None = None,
         chance: Callable[[], float] = random.random,
+        on_event: OnEvent | None = None,
     ) -> None:
         retry = RetrySettings() if retry is None else retry
         pause = PauseSettings() if pause is None else pause
         check_settings(retry, pause)
-        self._router = Router(pabx, retry, pause, chance)
+        self._reporter = EventReporter(on_event)
+        self._ledger_problem = ""
+        self._clock: Callable[[], float] | None = None  # of the loop that it is used in
+        self._router = Router(pabx, retry, pause, chance, self._reporter)
         self._services = CallServices(self._router, transport, retry, chance)
 
     @property
@@ -80,6 +90,7 @@ class Dispatcher:
         key: Hashable = None,
         wait_while_paused: bool = False,
         max_wait: float | None = None,
+        deadline: float | None = None,
     ) -> CallResult:
         """Take one call to its end and return its result.
 
@@ -89,17 +100,22 @@ class Dispatcher:
             key: Comes back in the result.
             wait_while_paused: Whether to wait while the PABX is paused.
             max_wait: Most seconds to wait for one turn, None for no limit.
+            deadline: Seconds from now after which nothing new begins: no turn, no
+                wait, no retry. An attempt that is on the wire goes on to its end.
 
         Raises:
-            ConfigurationError: If ``pabx`` or ``max_wait`` can't be used.
+            ConfigurationError: If ``pabx``, ``max_wait`` or ``deadline`` can't be used.
             asyncio.CancelledError: If it is cancelled; an attempt on the wire is cut
                 off and counted by its evidence.
         """
         # Whatever can be wrong is found before anything is counted or queued.
-        check_turn(pabx, max_wait)
-        call_run = CallRun(self._services, call, live_clock(), pabx, key)
+        check_turn(pabx, max_wait, deadline)
+        clock = self._clock = live_clock()
+        call_run = CallRun(self._services, call, clock, pabx, key)
         result = await call_run.run(
-            wait_while_paused=wait_while_paused, max_wait=max_wait
+            wait_while_paused=wait_while_paused,
+            max_wait=math.inf if max_wait is None else max_wait,
+            deadline=math.inf if deadline is None else deadline,
         )
         assert result is not None  # noqa: S101 - there is no recorder
         return result
@@ -150,6 +166,14 @@ class Dispatcher:
         for admission in self._router.named(pabx):
             admission.pause(reason)
 
+    def check_name(self, pabx: str | None) -> None:
+        """Check that a PABX has that name, or it is None.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name.
+        """
+        self._router.named(pabx)
+
     def resume(self, pabx: str | None = None) -> None:
         """Start calls again after a pause for any reason.
 
@@ -191,10 +215,30 @@ class Dispatcher:
         self._services.back_offs.end()
         await in_flight.wait_idle()
 
+    def report_ledger(self, problem: LedgerError | None) -> None:
+        """Tell ``on_event`` and ``health`` of the ledger that calls are recorded in.
+
+        Args:
+            problem: The error after which it is written no more; None where a run
+                begins to write to it.
+        """
+        self._ledger_problem = ""
+        if problem is not None:
+            # A foreign ledger may raise it, so its texts are not ours to show.
+            is_code = problem.reason.replace("_", "").isalnum()
+            self._ledger_problem = reason = problem.reason if is_code else "failed"
+            text = f"the ledger can't be written ({reason}): no further call begins"
+            self._reporter.report(EventKind.LEDGER_FAILED, text, reason=reason)
+
+    def health(self) -> Health:
+        """Return whether calls can be made now. Any thread may ask."""
+        return health_of(self.statistics(), ledger=self._ledger_problem)
+
     def statistics(self) -> Statistics:
-        """Return a frozen snapshot."""
-        now = live_time()
+        """Return a frozen snapshot. Any thread may ask."""
+        now = time_anywhere() if self._clock is None else self._clock()
         admissions = self._router.admissions.items()
         return Statistics(
-            {name: admission.snapshot(now) for name, admission in admissions}
+            {name: admission.snapshot(now) for name, admission in admissions},
+            waits_for_source=self._services.in_flight.waits_for_source,
         )

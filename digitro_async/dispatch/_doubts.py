@@ -1,9 +1,8 @@
 """Doubts: calls of one PABX whose answers may belong to other calls."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
-from digitro_async.dispatch._logger import LOGGER
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._statistics import Counters
 
@@ -16,6 +15,9 @@ class Doubts:
     Args:
         pabx: Name of the PABX.
         counters: The counts of the PABX.
+
+    Attributes:
+        on_breach: Told of each breach, with the number of calls in doubt.
     """
 
     def __init__(self, pabx: str, counters: Counters) -> None:
@@ -23,7 +25,7 @@ class Doubts:
         self._counters = counters
         self._new: list[tuple[Recorder | None, Hashable]] = []
         self._alarms = 0
-        self._was_logged = False
+        self.on_breach: Callable[[int], None] | None = None
 
     def add(self, recorder: Recorder | None, key: Hashable) -> None:
         """Doubt the answer that a call got.
@@ -48,20 +50,11 @@ class Doubts:
         counters.doubtful += len(new)
         if counters.alarms == self._alarms:  # the answer itself raised none
             counters.alarms += 1
-        self._notify(len(new))
+        if self.on_breach is not None:
+            self.on_breach(len(new))
         by_recorder: dict[Recorder, list[Hashable]] = {}
         for recorder, key in new:
             if recorder is not None:
                 by_recorder.setdefault(recorder, []).append(key)
         for recorder_of, keys in by_recorder.items():
             recorder_of.record_doubts(keys, self._pabx)
-
-    def _notify(self, calls: int) -> None:
-        if not self._was_logged:
-            self._was_logged = True
-            LOGGER.warning(
-                "PABX %s sent an answer that no call waited for. Its connections were"
-                " closed; the outcome of %d calls is doubtful",
-                self._pabx,
-                calls,
-            )

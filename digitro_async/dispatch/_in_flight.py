@@ -10,6 +10,11 @@ __all__ = ["InFlight"]
 class _Stream(Protocol):
     """A reader of a source of calls."""
 
+    @property
+    def waits_for_source(self) -> bool:
+        """Whether it waits for the source to give the next call."""
+        ...
+
     def end(self) -> None:
         """Read no further call."""
         ...
@@ -29,7 +34,12 @@ class InFlight:
         self.count = 0
         self._is_draining = False
         self._idle: asyncio.Event | None = None
-        self._streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
+        self._streams: tuple[weakref.ref[_Stream], ...] = ()
+
+    @property
+    def waits_for_source(self) -> bool:
+        """Whether a stream waits for its source to give the next call."""
+        return any(stream.waits_for_source for stream in self._living())
 
     def leave(self) -> None:
         """Count one call less."""
@@ -40,14 +50,15 @@ class InFlight:
 
     def join(self, stream: _Stream) -> None:
         """Note that a stream reads its source, and end it where that is over."""
-        self._streams.add(stream)
+        # A new tuple each time: another thread may go over the old one meanwhile.
+        self._streams = tuple(map(weakref.ref, (*self._living(), stream)))
         if self._is_draining:
             stream.end()
 
     def end_streams(self) -> None:
         """End the streams of today, and each that joins later."""
         self._is_draining = True
-        for stream in list(self._streams):
+        for stream in self._living():
             stream.end()
 
     async def wait_idle(self) -> None:
@@ -56,3 +67,8 @@ class InFlight:
             if self._idle is None:
                 self._idle = asyncio.Event()
             await self._idle.wait()
+
+    def _living(self) -> list[_Stream]:
+        """Return the streams that somebody has still."""
+        found = [stream() for stream in self._streams]
+        return [stream for stream in found if stream is not None]

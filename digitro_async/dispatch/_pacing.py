@@ -110,6 +110,11 @@ class Pacer:
         self._slow = limit.per / 2 if knows else -math.inf
         self._patient_until = -math.inf if knows else math.inf
 
+    @property
+    def lost_slots(self) -> int:
+        """Slots that are kept for calls that were sent and never answered."""
+        return max(0, self._calls - self._left)
+
     def earliest(self, now: float) -> float:
         """Return when a call may start: a time up to now, a later one, or inf.
 
@@ -251,6 +256,11 @@ class Together:
 
     def __init__(self, pacers: Mapping[RateLimit, Pacer]) -> None:
         self.pacers = pacers
+
+    @property
+    def lost_slots(self) -> int:
+        """Most slots that one of the caps keeps for calls never answered."""
+        return max(pacer.lost_slots for pacer in self.pacers.values())
 
     def earliest(self, now: float) -> float:
         """Return when every cap lets a call start."""

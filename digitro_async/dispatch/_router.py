@@ -1,14 +1,16 @@
 """Router: chooses the PABX that takes a call, and waits for its turn there."""
 
+import math
 import random
 from collections.abc import Callable, Iterable
 
 from digitro_async.dispatch._admission import Admission, Ticket
-from digitro_async.dispatch._live_clock import live_time
+from digitro_async.dispatch._live_clock import live_clock
 from digitro_async.dispatch._load_balancer import LoadBalancer, load_key
 from digitro_async.dispatch._shared_caps import at_one_address, make_pacer
 from digitro_async.errors import ConfigurationError, NotSentError, PABXPausedError
 from digitro_async.models import PABX
+from digitro_async.observe import EventReporter
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = ["Router"]
@@ -22,6 +24,7 @@ class Router:
         retry: Limits of retries.
         pause: When to pause one.
         chance: Returns a number from 0 to 1: the jitter of back-offs.
+        reporter: Told of pauses and breaches; None where nobody is.
 
     Raises:
         ConfigurationError: If there is none, one is none or two share a name.
@@ -33,13 +36,15 @@ class Router:
         retry: RetrySettings,
         pause: PauseSettings,
         chance: Callable[[], float] = random.random,
+        reporter: EventReporter | None = None,
     ) -> None:
         several = (pabx,) if isinstance(pabx, PABX) else _several(pabx)
         made: dict[str, Admission] = {}
         for together in at_one_address(several).values():
             pacer = make_pacer(together, pause.first_pause)
             admissions = [
-                Admission(one, retry, pause, chance, pacer) for one in together
+                Admission(one, retry, pause, chance, pacer, reporter=reporter)
+                for one in together
             ]
             for admission in admissions:
                 admission.beside = tuple(
@@ -106,7 +111,8 @@ class Router:
         *,
         may_fail_over: bool,
         wait_while_paused: bool,
-        max_wait: float | None,
+        max_wait: float = math.inf,
+        ends: float = math.inf,
     ) -> Ticket:
         """Wait for a call's turn, and start it.
 
@@ -114,14 +120,18 @@ class Router:
             admission: Where to wait.
             may_fail_over: Whether another PABX may take the call if this one is paused.
             wait_while_paused: Whether to wait while every PABX for the call is paused.
-            max_wait: Most seconds to wait for one turn, None for no limit.
+            max_wait: Most seconds to wait for one turn.
+            ends: Loop time at which the wait is over.
 
         Raises:
             NotSentError: If the call's turn won't come: the class says why.
             ConfigurationError: If no PABX for the call has a channel.
         """
+        clock = live_clock()
+        until = min(ends, clock() + max_wait)  # however many PABX are waited for
         while True:
-            ticket = admission.acquire_nowait(live_time())
+            now = clock()
+            ticket = admission.acquire_nowait(now)
             if ticket is not None:
                 return ticket
             waits = wait_while_paused and not (
@@ -134,7 +144,8 @@ class Router:
                     continue
             try:
                 return await admission.acquire(
-                    wait_while_paused=waits, max_wait=max_wait
+                    wait_while_paused=waits,
+                    max_wait=None if until == math.inf else max(0.0, until - now),
                 )
             except (PABXPausedError, ConfigurationError) as error:
                 refusal: NotSentError | ConfigurationError = error.with_traceback(None)

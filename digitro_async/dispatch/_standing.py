@@ -4,10 +4,18 @@ import math
 import random
 from collections.abc import Callable, Iterable
 
+from digitro_async._common.base_url import address_of
 from digitro_async.dispatch._breaker import Breaker, BreakerState
 from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND, NO_CHANNEL, Channel
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._pacing import Pacer, Together
+from digitro_async.dispatch._pause_status import (
+    PauseStatus,
+    past_pause,
+    pause_status,
+    throttle_status,
+)
+from digitro_async.dispatch._places import Places
 from digitro_async.dispatch._repeated_ids import RepeatedIds
 from digitro_async.dispatch._retry import RetryQuota
 from digitro_async.dispatch._shared_caps import (
@@ -15,7 +23,7 @@ from digitro_async.dispatch._shared_caps import (
     make_pacer,
     reserve_slots,
 )
-from digitro_async.dispatch._statistics import Counters, PABXStatistics
+from digitro_async.dispatch._statistics import Counters, PABXStatistics, median_of
 from digitro_async.dispatch._throttle import Throttle
 from digitro_async.errors import (
     ChannelNotFoundError,
@@ -24,7 +32,7 @@ from digitro_async.errors import (
     ThrottledError,
 )
 from digitro_async.models import PABX
-from digitro_async.protocol import AttemptResult
+from digitro_async.protocol import OWN_FAULTS, AttemptResult, Failure
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 
 __all__ = ["Standing"]
@@ -50,22 +58,29 @@ class Standing:
         channel: Its event channel.
         counters: Its counts.
         doubts: Takes doubts about its answers.
+        on_fewer_places: Told once that this machine holds fewer calls at once, with
+            the code of the reason and their number.
         pacer: When a rate slot is free, None where there is no cap.
         is_repeated: Tells whether it gave a call id lately, and remembers it.
+        uses_fresh_connections: Whether each call has a connection of its own, because
+            kept ones were closed under calls.
     """
 
     __slots__ = (
+        "_address",
         "_chance",
-        "_max_in_flight",
+        "_places",
         "breaker",
         "channel",
         "counters",
         "doubts",
         "is_repeated",
+        "on_fewer_places",
         "pabx",
         "pacer",
         "quota",
         "throttle",
+        "uses_fresh_connections",
     )
 
     def __init__(
@@ -85,8 +100,11 @@ class Standing:
         self.doubts = Doubts(pabx.name, self.counters)
         self.pacer = pacer or make_pacer([pabx], pause.first_pause)
         self.is_repeated = RepeatedIds().is_repeated
+        self.uses_fresh_connections = False
+        self._address = address_of(pabx.base_url)
         self._chance = chance
-        self._max_in_flight = pabx.max_in_flight
+        self._places = Places(pabx.max_in_flight)
+        self.on_fewer_places: Callable[[str, int], None] | None = None
 
     @property
     def lacks_channel(self) -> bool:
@@ -105,7 +123,11 @@ class Standing:
 
     def earliest(self, now: float) -> float:
         """Return when a call may start: a time, or inf where only an event helps."""
-        if self.counters.in_flight >= self._max_in_flight or self.channel.id is None:
+        if self.counters.in_flight >= self._places.now and not (
+            self._places.may_raise(now)
+        ):
+            return math.inf
+        if self.channel.id is None:
             return math.inf
         when = max(self.breaker.until, self.throttle.until)
         if self.pacer is not None:
@@ -133,6 +155,7 @@ class Standing:
         *,
         probe: bool,
         started: float,
+        recorded: float,
         channel_id: int | None,
     ) -> None:
         """Take the result of an attempt into account.
@@ -142,9 +165,14 @@ class Standing:
             now: The time.
             probe: Whether the attempt was a probe.
             started: When it started.
+            recorded: When its intent was recorded; when it started without a ledger.
             channel_id: The channel that it was sent over.
         """
-        self.counters.in_flight -= 1
+        counters = self.counters
+        counters.in_flight -= 1
+        if result.accepted is not None or result.status is not None:
+            counters.latencies.append(now - recorded)
+            counters.heard_at = now
         if self.pacer is not None:
             finish_attempt(self.pacer, result, now, started)
         if result.accepted is not None and not probe:
@@ -157,14 +185,28 @@ class Standing:
             self.throttle.record(result.retry_after, now, self._chance())
         elif result.accepted is not None:
             self.throttle.run = 0
-        self.counters.alarms += classification.protocol_violation
+        counters.alarms += classification.protocol_violation
         if (
             classification.error is ChannelNotFoundError
             and channel_id != self.channel.id
             and not probe
         ):
             return  # that a channel is gone says nothing of the one that came after
-        self.breaker.record(classification, now, probe=probe)
+        if (
+            classification.reason in OWN_FAULTS
+            and classification.reason != Failure.BLOCKED
+            and counters.in_flight
+            and not probe
+        ):
+            self._hold_fewer(classification.reason, now)  # the PABX is not at fault
+            return
+        self.breaker.record(classification, now, probe=probe, status=result.status)
+
+    def _hold_fewer(self, reason: str, now: float) -> None:
+        """Let no more calls be in flight than this machine holds."""
+        is_first = self._places.lower(self.counters.in_flight, now)
+        if is_first and self.on_fewer_places is not None:
+            self.on_fewer_places(reason, self._places.now)
 
     def record_cut_off(
         self, now: float, *, sent: bool, probe: bool, started: float
@@ -230,12 +272,15 @@ class Standing:
             error.retry_after = self._seconds_left(now)
         return error
 
-    def snapshot(self, now: float, waiting: int) -> PABXStatistics:
+    def snapshot(
+        self, now: float, waiting: int, *, is_draining: bool = False
+    ) -> PABXStatistics:
         """Return its statistics.
 
         Args:
             now: The time.
             waiting: Calls that wait for their turn.
+            is_draining: Whether no further call is started.
         """
         counters = self.counters
         throttled = self.throttle.until > now
@@ -250,7 +295,30 @@ class Standing:
             resumes_in=self._seconds_left(now) if self.is_paused or throttled else None,
             alarms=counters.alarms,
             doubtful=counters.doubtful,
+            uses_fresh_connections=self.uses_fresh_connections,
+            address=self._address,
+            average_rate=counters.average_rate(now),
+            pause=self._pause_status(now),
+            pauses=self.breaker.pauses,
+            last_pause=past_pause(self.breaker, self._address, now),
+            latency=median_of(counters.latencies),
+            record_seconds=median_of(counters.record_times) or 0.0,
+            recording=counters.recording,
+            silent_for=counters.silent_for(now),
+            max_in_flight=self._places.now,
+            cap=self.pabx.rate,
+            lost_slots=0 if self.pacer is None else self.pacer.lost_slots,
+            is_draining=is_draining,
         )
+
+    def _pause_status(self, now: float) -> PauseStatus | None:
+        address, left = self._address, self._seconds_left(now)
+        status = pause_status(self.breaker, self.channel, address, left, now)
+        throttle = self.throttle
+        if status is None and throttle.until > now:
+            left = throttle.until - now
+            return throttle_status(address, left, throttle.run, throttle.asked)
+        return status
 
     def _why_paused(self) -> str:
         return self.breaker.reason or (NO_CHANNEL if self.channel.id is None else "")

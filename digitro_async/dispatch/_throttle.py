@@ -17,14 +17,16 @@ class Throttle:
     Attributes:
         until: Start no call before that moment.
         run: Number of times the PABX asked since it last accepted a call.
+        asked: Seconds that it asked for last, None where it gave none.
     """
 
-    __slots__ = ("_settings", "run", "until")
+    __slots__ = ("_settings", "asked", "run", "until")
 
     def __init__(self, settings: RetrySettings) -> None:
         self._settings = settings
         self.until = -math.inf
         self.run = 0
+        self.asked: float | None = None
 
     def record(self, retry_after: float | None, now: float, chance: float) -> None:
         """Begin to rest; answers to calls that were on the wire together count once.
@@ -36,6 +38,7 @@ class Throttle:
         """
         if now >= self.until or not self.run:
             self.run += 1
+        self.asked = retry_after
         pause = throttle_pause(retry_after, self.run, self._settings, chance)
         self.until = max(self.until, now + pause)
 

@@ -9,9 +9,11 @@ from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._open_ledger import open_ledger, open_ledger_reader
 from digitro_async.ledger._records import (
     AddResult,
+    Change,
     ClaimedContact,
     ClaimOwner,
     ContactRecord,
+    Difference,
     Import,
     NewContact,
     Reconciliation,
@@ -20,9 +22,11 @@ from digitro_async.ledger._state import State, Step
 
 __all__ = [
     "AddResult",
+    "Change",
     "ClaimOwner",
     "ClaimedContact",
     "ContactRecord",
+    "Difference",
     "Import",
     "Ledger",
     "LedgerReader",

@@ -107,14 +107,19 @@ class Ledger(Protocol):
         *,
         importing: int | None = None,
         rejected: int = 0,
+        update: bool = False,
     ) -> Sequence[AddResult]:
         """Put contacts in that are not there yet; tell of each whether it is new.
+
+        A pending contact of which they say something else than the ledger is withheld
+        until they say the same, or ``update`` is given.
 
         Args:
             contacts: The contacts.
             importing: Number of the import that they are of; it is counted on in the
                 same commit.
             rejected: Rows read with them that are no contacts.
+            update: Whether a pending contact takes over what they say of it.
         """
         ...
 
@@ -177,9 +182,9 @@ class Ledger(Protocol):
             owner: The owner.
             lease: Seconds from now in which nobody else may have the owner's claims.
             after: Only contacts with numbers above this one.
-            max_attempts: Leave out contacts that had this number of attempts, unless
-                the last one failed for a reason of the PABX (``PABX_REASONS``): that
-                never counts against a contact.
+            max_attempts: Leave out contacts of which this number of attempts failed.
+                One that was not placed for a reason of the PABX or the way to it
+                (``PABX_REASONS``) never counts against a contact.
         """
         ...
 

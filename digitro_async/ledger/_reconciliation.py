@@ -1,17 +1,13 @@
 """PURE: whether an unknown contact may be settled by evidence, and how."""
 
-import re
-
 from digitro_async.errors import LedgerError
 from digitro_async.ledger._ledger_clock import Clock
 from digitro_async.ledger._state import State, Step, next_state
-from digitro_async.privacy import Personal
 
 __all__ = [
     "QUARANTINE",
     "check_found",
     "decide",
-    "readings_of",
     "seconds_of",
 ]
 
@@ -19,8 +15,6 @@ QUARANTINE = "quarantine_seconds"
 """Setting: how long after its intent a call may still be delivered late."""
 
 _LONGEST_EVIDENCE = 1_000
-_NUMBERED = re.compile(r"#([1-9]\d{0,18})", re.ASCII)
-_GREATEST_NUMBER = 2**63 - 1
 
 
 def decide(
@@ -70,26 +64,6 @@ def decide(
             reason="quarantine",
         )
     return step, becomes
-
-
-def readings_of(contact: str | int | Personal) -> tuple[str | None, int | None]:
-    """Return the id and the ledger's number that a text may mean, each None if not.
-
-    Text like ``#17`` may be either: both are looked for, and they must be one contact.
-    """
-    own_id: str | None = None
-    number: int | None = None
-    if isinstance(contact, Personal):
-        own_id = contact.reveal()
-    elif isinstance(contact, str):
-        own_id = contact
-        numbered = _NUMBERED.fullmatch(contact)
-        number = None if numbered is None else int(numbered[1])
-    elif type(contact) is int:  # True is no number
-        number = contact
-    if number is not None and not 0 < number <= _GREATEST_NUMBER:
-        number = None
-    return own_id, number
 
 
 def _latest(sent_at: float, setting: str | None, read: Clock) -> tuple[float, bool]:

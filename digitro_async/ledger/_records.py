@@ -1,5 +1,6 @@
 """PURE: the values that pass through the port of the ledger."""
 
+import enum
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +12,11 @@ from digitro_async.privacy import Personal
 
 __all__ = [
     "AddResult",
+    "Change",
     "ClaimOwner",
     "ClaimedContact",
     "ContactRecord",
+    "Difference",
     "Import",
     "NewContact",
     "Reconciliation",
@@ -79,17 +82,46 @@ class NewContact:
     fields: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 
+class Change(enum.StrEnum):
+    """What became of a contact of which a list says something else than the ledger."""
+
+    UPDATED = "updated"
+    """The ledger has what the list says."""
+    WITHHELD = "withheld"
+    """It is pending no more: nobody calls it until it is decided which is right."""
+    KEPT = "kept"
+    """It was past being pending; nothing of it was changed."""
+
+
+@attrs.frozen
+class Difference:
+    """A difference between what a list and the ledger say of one contact.
+
+    Attributes:
+        change: What became of it.
+        fields: Names of all that differs: ``destination``, ``pabx``, other fields.
+        state: Where the contact was.
+    """
+
+    change: Change
+    fields: tuple[str, ...]
+    state: State
+
+
 @attrs.frozen
 class AddResult:
     """The result of adding one contact.
 
     Attributes:
         new: Whether it was not there before.
-        line: The line it was put in from, first.
+        line: The line that the ledger has what it knows of it from.
+        difference: What the list says otherwise, None for nothing. Of a contact that is
+            not pending only another number is one.
     """
 
     new: bool
     line: int
+    difference: Difference | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -126,6 +158,7 @@ class ContactRecord:
         reason: Why it is not accepted, as a code.
         sent_at: Unix time of the last intent.
         settled_at: Unix time of the last outcome.
+        evidence: The source by which it was reconciled last; None where it was not.
     """
 
     number: int
@@ -138,6 +171,7 @@ class ContactRecord:
     reason: str | None
     sent_at: float | None
     settled_at: float | None
+    evidence: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen

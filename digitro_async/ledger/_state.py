@@ -7,6 +7,10 @@ Rule: whatever changes a contact's state asks this file. The two that matter mos
   may have rung.
 * ``unknown`` is left only by ``reconcile``, with evidence.
 
+A list may say something else of a contact that it knows: another number, other fields.
+Nobody may be called by what is no longer true, so a pending contact is ``withheld``
+until somebody says which is right.
+
 What rests on an answer (accepted, rejected, pending after a refusal) becomes unknown
 where the answer turns out to have come out of step: it may be another call's.
 """
@@ -19,6 +23,7 @@ from digitro_async.errors import IllegalTransitionError, Outcome
 __all__ = [
     "DOUBTFUL",
     "FINAL",
+    "OTHER_DATA",
     "TRANSITIONS",
     "State",
     "Step",
@@ -33,6 +38,9 @@ class State(enum.StrEnum):
 
     PENDING = "pending"
     """It may be called."""
+    WITHHELD = "withheld"
+    """A list says something else of it than the ledger; until that is decided nobody
+    calls it."""
     CLAIMED = "claimed"
     """A runner has taken it; nothing was promised to the PABX yet."""
     INTENT = "intent"
@@ -70,12 +78,22 @@ class Step(enum.StrEnum):
     RECONCILE_NOT_PLACED = "reconcile_not_placed"
     DOUBT = "doubt"
     """The answer that its outcome rests on may belong to another call."""
+    WITHHOLD = "withhold"
+    """A list says something else of it than the ledger."""
+    UPDATE = "update"
+    """It has what a list says of it now."""
+    CONFIRM = "confirm"
+    """A list says of it what the ledger does."""
 
 
 TRANSITIONS: Final = {
     (State.PENDING, Step.CLAIM): State.CLAIMED,
     (State.PENDING, Step.INVALIDATE): State.INVALID,
     (State.PENDING, Step.SKIP): State.SKIPPED,
+    (State.PENDING, Step.WITHHOLD): State.WITHHELD,
+    (State.PENDING, Step.UPDATE): State.PENDING,
+    (State.WITHHELD, Step.UPDATE): State.PENDING,
+    (State.WITHHELD, Step.CONFIRM): State.PENDING,
     (State.CLAIMED, Step.RELEASE): State.PENDING,
     (State.CLAIMED, Step.RECOVER): State.PENDING,
     (State.CLAIMED, Step.INVALIDATE): State.INVALID,
@@ -92,6 +110,7 @@ TRANSITIONS: Final = {
     (State.REJECTED, Step.DOUBT): State.UNKNOWN,
     (State.PENDING, Step.DOUBT): State.UNKNOWN,
     (State.CLAIMED, Step.DOUBT): State.UNKNOWN,
+    (State.WITHHELD, Step.DOUBT): State.UNKNOWN,
 }
 """Every legal step; any other one raises."""
 
@@ -100,6 +119,9 @@ FINAL: Final = frozenset({State.ACCEPTED, State.REJECTED, State.INVALID, State.S
 
 DOUBTFUL: Final = "doubtful_answer"
 """Reason of a contact whose last answer may belong to another call."""
+
+OTHER_DATA: Final = "other_data"
+"""Reason of a withheld contact."""
 
 _STEPS: Final = {
     Outcome.ACCEPTED: Step.ACCEPT,

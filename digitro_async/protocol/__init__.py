@@ -1,6 +1,7 @@
 """PURE: all knowledge of the vendor's protocol; takes values and returns values."""
 
 from digitro_async.protocol._attempt import (
+    MAX_RETRY_AFTER,
     AttemptResult,
     classify,
     doubtful_answer,
@@ -9,6 +10,7 @@ from digitro_async.protocol._attempt import (
 )
 from digitro_async.protocol._classification import (
     ACCEPTED_STATUS,
+    OWN_FAULTS,
     PABX_REASONS,
     Classification,
     Connection,
@@ -24,6 +26,7 @@ from digitro_async.protocol._commands import (
     WireField,
     command_of,
 )
+from digitro_async.protocol._connect_cause import CAUSES, ConnectCause, cause_text
 from digitro_async.protocol._decoding import (
     MAX_ANSWER_BYTES,
     MAX_ANSWER_DEPTH,
@@ -38,14 +41,18 @@ from digitro_async.protocol._request import Request, build_headers, build_reques
 
 __all__ = [
     "ACCEPTED_STATUS",
+    "CAUSES",
     "COMMANDS",
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
+    "MAX_RETRY_AFTER",
+    "OWN_FAULTS",
     "PABX_REASONS",
     "WIRE_NAMES",
     "AttemptResult",
     "Classification",
     "Command",
+    "ConnectCause",
     "Connection",
     "Evidence",
     "Failure",
@@ -56,6 +63,7 @@ __all__ = [
     "build_headers",
     "build_request",
     "call_ids_in",
+    "cause_text",
     "classify",
     "classify_evidence",
     "command_of",

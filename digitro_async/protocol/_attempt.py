@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from digitro_async.errors import (
+    ConnectFailedError,
     DigitroError,
     Outcome,
     ThrottledError,
@@ -19,8 +20,10 @@ from digitro_async.protocol._classification import (
     Classification,
     Observation,
     classify_evidence,
+    refusal_by_tls,
 )
 from digitro_async.protocol._commands import Command
+from digitro_async.protocol._connect_cause import CAUSES, ConnectCause, cause_text
 from digitro_async.protocol._decoding import UnreadableBodyError
 
 __all__ = [
@@ -38,6 +41,8 @@ MAX_DETAIL_BYTES: Final = 2048
 MAX_RETRY_AFTER: Final = 86_400.0
 """Longest wait that an error names, in seconds: a day."""
 
+_BAD_REQUEST: Final = 400
+
 # Looked up once: a member of an enumeration takes long to look up.
 _ACCEPTED: Final = Outcome.ACCEPTED
 
@@ -51,11 +56,16 @@ class AttemptResult:
         classification: Outcome and reason.
         accepted: The acceptance, of the command's own class; None for other outcomes.
         retry_after: Seconds that the PABX asked to wait, None if it asked for none.
+        cause: What is known of a connection that could not be made, None for others.
+        status: HTTP status of the answer to a call that was not accepted, None where
+            none came.
     """
 
     classification: Classification
     accepted: CommandAccepted | None = None
     retry_after: float | None = attrs.field(default=None, repr=False)
+    cause: ConnectCause | None = None
+    status: int | None = None
 
 
 def classify(
@@ -81,8 +91,16 @@ def classify(
     if classification.error is ThrottledError:
         asked = observation.retry_after
         text = asked.reveal() if isinstance(asked, Personal) else asked
-        return AttemptResult(classification, retry_after=_read_retry_after(text, now))
-    return AttemptResult(classification)
+        return AttemptResult(
+            classification,
+            retry_after=_read_retry_after(text, now),
+            status=observation.status,
+        )
+    if observation.status == _BAD_REQUEST and observation.request_started:
+        classification = refusal_by_tls(observation.body) or classification
+    return AttemptResult(
+        classification, cause=observation.cause, status=observation.status
+    )
 
 
 def repeated_call_id() -> AttemptResult:
@@ -116,13 +134,21 @@ def error_of(
     if classification.error is None:
         return None
     detail = observation.body[:MAX_DETAIL_BYTES].decode("utf-8", "replace")
+    is_unsent = issubclass(classification.error, ConnectFailedError)
+    cause = observation.cause if is_unsent else None
+    reason = classification.reason
+    is_set_up = classification.needs_operator and reason in CAUSES
     error = classification.error(
+        cause_text(reason, cause) if is_unsent or is_set_up else None,
         pabx=pabx,
         status=observation.status,
-        reason=classification.reason,
+        reason=reason,
         attempts=attempts,
         detail=Personal(detail) if detail else None,
     )
+    if isinstance(error, ConnectFailedError) and cause is not None:
+        error.address, error.tried = cause.address, cause.tried
+        error.errno, error.system_message = cause.errno, cause.message
     if isinstance(error, ThrottledError):
         asked = result.retry_after
         error.retry_after = None if asked is None else min(asked, MAX_RETRY_AFTER)

@@ -19,6 +19,7 @@ import attrs
 
 from digitro_async import errors
 from digitro_async._common.reasons import (
+    OWN_FAULTS,
     PABX_REASONS,
     REFUSED_STATUSES,
     Failure,
@@ -26,9 +27,11 @@ from digitro_async._common.reasons import (
 )
 from digitro_async.errors import Outcome
 from digitro_async.privacy import Personal
+from digitro_async.protocol._connect_cause import ConnectCause
 
 __all__ = [
     "ACCEPTED_STATUS",
+    "OWN_FAULTS",
     "PABX_REASONS",
     "Classification",
     "Connection",
@@ -37,6 +40,7 @@ __all__ = [
     "Observation",
     "classify_evidence",
     "is_answer",
+    "refusal_by_tls",
 ]
 
 ACCEPTED_STATUS: Final = 200
@@ -128,6 +132,9 @@ class Observation:
         body: The body of the answer, as far as it was read.
         failure: Why no whole answer came, None where one came.
         retry_after: The Retry-After header, masked because it may repeat a number.
+        cause: What is known of a connection that could not be made, None for others.
+        reuse_ended: Whether, after this loss and others, each call to this host has a
+            new connection of its own.
     """
 
     request_started: bool
@@ -135,6 +142,8 @@ class Observation:
     body: bytes = attrs.field(default=b"", repr=False)
     failure: Failure | None = None
     retry_after: Personal | str | None = attrs.field(default=None, repr=False)
+    cause: ConnectCause | None = None
+    reuse_ended: bool = False
 
 
 @attrs.frozen
@@ -177,8 +186,13 @@ _NO_ANSWER: Final = {
     Failure.TRUNCATED: errors.UnreadableAnswerError,
     Failure.OVERSIZED: errors.UnreadableAnswerError,
     Failure.INTERIM: errors.UnreadableAnswerError,
+    Failure.TLS_EXPECTED: errors.UnreadableAnswerError,
+    Failure.CLIENT_CERTIFICATE: errors.ConnectionLostError,
 }
 """Errors where the request may have left, and no usable answer came."""
+
+_SET_UP_WRONG: Final = frozenset({Failure.TLS_EXPECTED, Failure.CLIENT_CERTIFICATE})
+"""Failures that every call would meet until somebody changes a setting."""
 
 _REJECTED: Final = frozenset({400, 402, 409, 410, 413, 414, 422, 451})
 """Statuses that are the call's fault. 400 is documented; the rest follow RFC 9110."""
@@ -211,7 +225,8 @@ def classify_evidence(observation: Observation) -> Classification:
     if observation.status is None:
         failure = observation.failure or Failure.UNEXPECTED
         error = _NO_ANSWER.get(failure, errors.OutcomeUnknownError)
-        return Classification(Outcome.UNKNOWN, error, failure)
+        needs_operator = failure in _SET_UP_WRONG
+        return Classification(Outcome.UNKNOWN, error, failure, needs_operator)
     if not observation.request_started:
         return Classification(
             Outcome.UNKNOWN,
@@ -222,6 +237,28 @@ def classify_evidence(observation: Observation) -> Classification:
     if observation.status == ACCEPTED_STATUS and observation.failure is None:
         return _ACCEPTED
     return _classify_status(observation.status, observation.failure)
+
+
+def refusal_by_tls(body: bytes) -> Classification | None:
+    """Return the classification of a 400 that a server's TLS gave, None for others.
+
+    No call is read before TLS is done, so none was placed, and none is at fault.
+    """
+    for words, reason in _SAID_BY_TLS.items():
+        if words in body:
+            return Classification(
+                Outcome.REFUSED, errors.RefusedError, reason, needs_operator=True
+            )
+    return None
+
+
+_SAID_BY_TLS: Final = {
+    b"plain HTTP request was sent to HTTPS port": Failure.TLS_EXPECTED,  # nginx
+    b"plain HTTP to an SSL-enabled server": Failure.TLS_EXPECTED,  # Apache
+    b"HTTP request to an HTTPS server": Failure.TLS_EXPECTED,  # Go
+    b"host and port requires TLS": Failure.TLS_EXPECTED,  # Tomcat
+    b"No required SSL certificate was sent": Failure.CLIENT_CERTIFICATE,  # nginx
+}
 
 
 def _classify_status(status: int, failure: Failure | None) -> Classification:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import zlib
 from typing import Any, Final
 
 from digitro_async._common.drafts import draft_of
@@ -46,9 +47,9 @@ def decode_answer(body: bytes) -> CallAccepted:
     Unknown keys are kept in ``raw``.
 
     Raises:
-        UnreadableBodyError: If the body is too large or too deep, is not UTF-8 JSON,
-            or is not an object with one text under ID_CHAMADA that is neither empty
-            nor too long.
+        UnreadableBodyError: If the body is too large or too deep, is not JSON, or is
+            not an object with one text under ID_CHAMADA that is neither empty nor too
+            long.
     """
     if orjson is not None and _is_plain(body):
         try:
@@ -74,13 +75,18 @@ def decode_answer(body: bytes) -> CallAccepted:
 def decode_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object in a body, whatever its keys are.
 
+    A byte order mark, white space and NULs around the object are passed over (RFC 8259
+    section 8.1 lets a reader ignore the mark). UTF-16, UTF-32 and gzip are read where
+    the bytes say so themselves. Bytes of another encoding are read where the call id
+    is ASCII, because that is the same in every such encoding.
+
     Raises:
-        UnreadableBodyError: If the body is too large or too deep, is not UTF-8 JSON,
-            is not an object, or has two call ids.
+        UnreadableBodyError: If the body is empty, too large or too deep, is a page of
+            HTML or other text that is not JSON, is not an object, or has two call ids.
     """
     answer = _read_closely(body)
     if answer is _NOT_JSON:  # raised here, so that it has no other error as its context
-        raise UnreadableBodyError("not_json")
+        raise UnreadableBodyError(_code_of_no_json(body))
     if not isinstance(answer, dict):
         raise UnreadableBodyError("not_an_object")
     return answer
@@ -107,12 +113,13 @@ _BACKSLASH: Final = ord("\\")
 
 
 def _read_closely(body: bytes) -> object:
-    if len(body) > MAX_ANSWER_BYTES:
-        raise UnreadableBodyError("oversized_answer")
-    if not _is_shallow(body):
+    plain = _in_utf8(body)
+    if plain is None:
+        return _NOT_JSON
+    if not _is_shallow(plain):
         raise UnreadableBodyError("deep_answer")
     try:
-        return _loads(body)
+        return _loads(plain)
     except (ValueError, RecursionError):
         return _NOT_JSON
 
@@ -120,13 +127,76 @@ def _read_closely(body: bytes) -> object:
 _NOT_JSON: Final = object()
 
 
+def _in_utf8(body: bytes) -> bytes | None:
+    """Return a body without what other tools put around JSON, None if that fails.
+
+    The result is in UTF-8, or in an encoding of one byte a character.
+
+    Raises:
+        UnreadableBodyError: If the body is too large.
+    """
+    if len(body) > MAX_ANSWER_BYTES:
+        raise UnreadableBodyError("oversized_answer")
+    try:
+        if body.startswith(_GZIP):  # although no request asks for it
+            # One byte more than is read: a compressed answer may be a bomb.
+            inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            body = inflater.decompress(body, MAX_ANSWER_BYTES + 1)
+        encoding = json.detect_encoding(body)
+        if not encoding.startswith("utf-8"):
+            body = body.decode(encoding).encode()
+    except (ValueError, zlib.error):
+        return None
+    if len(body) > MAX_ANSWER_BYTES:
+        raise UnreadableBodyError("oversized_answer")
+    return body.strip(_AROUND).removeprefix(_BYTE_ORDER_MARK).strip(_AROUND)
+
+
+_GZIP: Final = b"\x1f\x8b\x08"
+_BYTE_ORDER_MARK: Final = "\ufeff".encode()
+_AROUND: Final = b"\0\t\r\n "  # a NUL ends the texts of programs in C
+
+
+def _code_of_no_json(body: bytes) -> str:
+    plain = body.strip(_AROUND) and _in_utf8(body)
+    if plain is None:
+        return "not_json"
+    if not plain:
+        return "empty_answer"
+    is_html = plain.startswith(b"<") and _HTML.search(plain[:_HEAD_OF_HTML])
+    return "html_answer" if is_html else "not_json"
+
+
+_HTML: Final = re.compile(rb"<(?:!doctype +)?html\b", re.IGNORECASE)
+_HEAD_OF_HTML: Final = 1024
+"""Bytes in which a page of HTML shows that it is one."""
+
+
 def _loads(body: bytes) -> object:
-    text = body.decode("utf-8")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return _load_foreign(body)
     answer = _DECODER.decode(text)
     # Half a surrogate pair is not text: to encode it raises ValueError.
     if "\\u" in text:
         json.dumps(answer, ensure_ascii=False).encode()
     return answer
+
+
+def _load_foreign(body: bytes) -> object:
+    """Return the answer in a body that is not UTF-8, if its call id is ASCII.
+
+    Raises:
+        ValueError: If the body holds no such answer.
+    """
+    answer = _DECODER.decode(body.decode("latin-1"))
+    if isinstance(answer, dict):
+        call_id = answer.get(CALL_ID)
+        if not isinstance(call_id, str) or call_id.isascii():
+            json.dumps(answer, ensure_ascii=False).encode()  # as in _loads
+            return answer
+    raise ValueError("the call id depends on the encoding")
 
 
 def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -184,7 +254,7 @@ def _is_shallow(body: bytes) -> bool:
 
 def call_ids_in(data: bytes) -> set[bytes]:
     """Return the call ids in bytes that a PABX sent, whole answers or parts."""
-    return set(_CALL_IDS.findall(data))
+    return set(_CALL_IDS.findall(data.replace(b"\0", b"")))  # it may be UTF-16
 
 
 _CALL_IDS: Final = re.compile(rb'"%b"\s*:\s*"([^"]*)' % CALL_ID.encode())

@@ -5,7 +5,9 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from digitro_async.errors import ConfigurationError
+from digitro_async._common.own_loop import OwnLoop
+from digitro_async._common.unclosed import warn_unclosed
+from digitro_async.errors import ConfigurationError, WrongLoopError
 
 __all__ = ["ListeningServer", "let_connections_end", "port_of"]
 
@@ -31,6 +33,7 @@ class ListeningServer:
         self.host = host
         self._port = port
         self._scheme = scheme
+        self._own_loop = OwnLoop()
         self._is_running = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -45,37 +48,62 @@ class ListeningServer:
     ) -> None:
         await self.aclose()
 
+    def __del__(self) -> None:
+        if getattr(self, "_is_running", False):  # not where its settings were refused
+            way_out = 'use it as "async with", or await its aclose()'
+            warn_unclosed(self, self._own_loop.place, way_out)
+
     async def start(self) -> Self:
         """Begin to listen; afterwards ``port`` and ``base_url`` are known.
 
         Raises:
             ConfigurationError: If the server is running.
+            WrongLoopError: If no event loop of asyncio runs.
             OSError: If the port, or a file that the server writes, can't be had.
         """
         if self._is_running:
             raise ConfigurationError(
                 f"the {self._TITLE} is running; close it before you start it again"
             )
+        self._own_loop = OwnLoop()
+        self._own_loop.check(self)
         self._port = await self._open()
         self._is_running = True
         return self
 
     async def aclose(self) -> None:
-        """Stop listening and end every connection; the counts stay."""
+        """Stop listening and end every connection; the counts stay.
+
+        Raises:
+            WrongLoopError: If it was started in another event loop.
+        """
         if self._is_running:
+            self._own_loop.check(self)
             self._is_running = False
             await self._close()
 
     @property
     def port(self) -> int:
-        """The port; 0 before a free one was taken."""
+        """The port; 0 before a free one was taken.
+
+        Raises:
+            WrongLoopError: If the server can't answer whoever asks: another event loop
+                runs here, and its own does not run meanwhile.
+        """
+        if self._is_running and self._own_loop.is_out_of_reach:
+            raise WrongLoopError(
+                f"the {self._TITLE} can't answer here: the event loop in which it was"
+                f" started, at {self._own_loop.place}, does not run while this one"
+                " does. Start it in this loop; a fixture and a test of pytest-asyncio"
+                " share one where they have the same loop_scope"
+            )
         return self._port
 
     @property
     def base_url(self) -> str:
         """The base URL for a client, without a path."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self._scheme}://{host}:{self._port}"
+        return f"{self._scheme}://{host}:{self.port}"
 
     async def _open(self) -> int:
         """Begin to listen and return the port.

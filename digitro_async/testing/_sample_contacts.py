@@ -184,15 +184,19 @@ def _with_data(change: Callable[[str], str]) -> _Spoiler:
 
 _SPOILERS: dict[RejectCode, _Spoiler] = {
     RejectCode.NO_NUMBER: _with_number(lambda _: ""),
-    RejectCode.BAD_CHARACTER: _with_number(lambda number: f"{number} ramal 12"),
+    RejectCode.BAD_CHARACTER: _with_number(lambda number: f"{number} Fulano"),
     RejectCode.PUNCTUATION: _with_number(
         lambda number: f"({number[:3]}) {number[3:-4]}-{number[-4:]}"
     ),
+    RejectCode.SEVERAL_NUMBERS: _with_number(lambda number: f"{number} ramal 12"),
+    RejectCode.NOT_A_PHONE: _with_number(lambda _: "01/02/1990"),
+    RejectCode.PLACEHOLDER: _with_number(lambda number: f"0xx{number[1:]}"),
+    RejectCode.INVISIBLE_CHARACTER: _with_number(lambda number: f"{number}\xad"),
     RejectCode.E_NOTATION: _with_number(lambda _: "4,83E+10"),
     RejectCode.DECIMAL: _with_number(lambda number: f"{number[1:]}.0"),
     RejectCode.NUMBER_TOO_LONG: _with_number(lambda number: number * 3),
     RejectCode.CONTROL_CHARACTER: _with_number(lambda number: f"{number}\a"),
-    RejectCode.TOO_FEW_COLUMNS: lambda write, _, cells: write(cells[:2]),
+    RejectCode.TOO_FEW_COLUMNS: lambda write, _, cells: write(cells[:1]),
     RejectCode.TOO_MANY_COLUMNS: lambda write, _, cells: write([*cells, "x"]),
     RejectCode.UNREADABLE_BYTES: _with_data(lambda data: f"{data} \udc81"),
     RejectCode.NUL_BYTE: _with_data(lambda data: f"{data}\0"),
@@ -206,4 +210,4 @@ _SPOILERS: dict[RejectCode, _Spoiler] = {
     RejectCode.INVALID_FIELD: _with_data(lambda data: f"{data}\x1b"),
     RejectCode.DUPLICATE: lambda write, _, cells: write(["C0000001", *cells[1:]]),
 }
-"""How each kind of bad row is made; ``SEVERAL_NUMBERS`` needs an option to be seen."""
+"""How each kind of bad row is made; ``OPEN_END`` can only be the last of a file."""

@@ -1,16 +1,11 @@
-"""Makes sockets that drop unsent data when they are closed, and the option for TLS."""
+"""Makes sockets that drop unsent data when they are closed."""
 
 import socket
-import ssl
 from typing import Any, Final
 
-import aiohttp
-
 from digitro_async._common.sockets import reset_on_close
-from digitro_async.errors import ConfigurationError
-from digitro_async.settings import TLSSettings
 
-__all__ = ["abortive_sockets", "tls_of"]
+__all__ = ["abortive_sockets"]
 
 _LONGEST_USER_TIMEOUT: Final = 2**31 - 1
 """Most milliseconds that ``setsockopt`` takes, 24 days."""
@@ -42,20 +37,3 @@ def abortive_sockets(total: float) -> Any:
         return made
 
     return make_socket
-
-
-def tls_of(tls: TLSSettings) -> Any:
-    """Return the value of aiohttp's option ``ssl``; every value verifies the PABX.
-
-    Raises:
-        ConfigurationError: If the file of the certificate authority can't be read.
-    """
-    if tls.fingerprint is not None:
-        return aiohttp.Fingerprint(tls.fingerprint)
-    if tls.ca_file is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=tls.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        problem = type(error).__name__
-    raise ConfigurationError(f"ca_file can't be used ({problem}): {tls.ca_file}")

@@ -32,12 +32,14 @@ class CheckedConnector(aiohttp.TCPConnector):
 
     Attributes:
         pool: The pool.
+        tried: The IP addresses to which connections were tried last, in order.
     """
 
     def __init__(self, settings: PoolSettings, **options: Any) -> None:
         # The pool keeps the limit, because aiohttp counts the idle ones as used.
         super().__init__(limit=0, force_close=not settings.reuse, **options)
         self.pool = ConnectionPool(settings)
+        self.tried: dict[str, None] = {}
 
     async def connect(  # type: ignore[override]  # all that aiohttp asks of one
         self,
@@ -86,6 +88,7 @@ class CheckedConnector(aiohttp.TCPConnector):
         async def make() -> TrackedProtocol:
             nonlocal made
             made = True
+            self.tried.clear()
             raw = await super(CheckedConnector, self).connect(request, traces, timeout)
             return self._track(raw)
 
@@ -182,4 +185,11 @@ def make_connector(pool: PoolSettings, total: float, tls: Any) -> CheckedConnect
         total: Seconds of one whole attempt.
         tls: The result of ``tls_of``.
     """
-    return CheckedConnector(pool, ssl=tls, socket_factory=abortive_sockets(total))
+    sockets = abortive_sockets(total)
+
+    def make_socket(address: tuple[Any, ...]) -> Any:
+        connector.tried[str(address[4][0])] = None
+        return sockets(address)
+
+    connector = CheckedConnector(pool, ssl=tls, socket_factory=make_socket)
+    return connector

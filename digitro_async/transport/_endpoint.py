@@ -1,7 +1,7 @@
 """The endpoint of a PABX: session, addresses and deadlines of all its requests."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.cookies import SimpleCookie
 from typing import Final, TypeVar
 
@@ -10,14 +10,15 @@ import attrs
 from yarl import URL
 
 from digitro_async.models import PABX
-from digitro_async.protocol import build_headers
+from digitro_async.protocol import ConnectCause, build_headers
 from digitro_async.settings import TimeoutSettings
 from digitro_async.transport._connector import CheckedConnector
 from digitro_async.transport._deadlines import Deadlines
+from digitro_async.transport._failures import cause_of
 from digitro_async.transport._hooks import is_hooked
 from digitro_async.transport._pool import ConnectionPool
 
-__all__ = ["Endpoint", "PerPath", "open_endpoint", "request_builder"]
+__all__ = ["Endpoint", "PerPath", "open_endpoint"]
 
 MOST_PATHS: Final = 64
 """Most paths that one endpoint keeps: one for each command and channel."""
@@ -68,6 +69,9 @@ class Endpoint:
         silence: Most seconds without a byte, None where the deadline comes first.
         deadlines: Deadlines of the attempts.
         is_hooked: Whether a tool has hooked into the session.
+        address: Host and port of the PABX.
+        note_lost_reuse: Takes note that a call was lost on a connection that had served
+            one before; returns whether the reuse of connections ends with that.
     """
 
     session: aiohttp.ClientSession
@@ -80,20 +84,34 @@ class Endpoint:
     silence: float | None
     deadlines: Deadlines
     is_hooked: bool
+    address: str
+    note_lost_reuse: Callable[[], bool]
+
+    def cause_of(self, error: BaseException | None) -> ConnectCause:
+        """Return all that is known of a connection that could not be made.
+
+        Args:
+            error: The exception, None where time ran out.
+        """
+        return cause_of(error, self.address, tuple(self.connector.tried))
 
 
-def open_endpoint(pabx: PABX, connector: CheckedConnector) -> Endpoint:
+def open_endpoint(
+    pabx: PABX, connector: CheckedConnector, note_lost_reuse: Callable[[], bool]
+) -> Endpoint:
     """Return the endpoint of a PABX. Needs a running loop.
 
     Args:
         pabx: The PABX.
         connector: The pool of connections; whoever made the pool closes it.
+        note_lost_reuse: See ``Endpoint``.
     """
+    headers = build_headers(pabx)
     phases = _client_timeout(pabx.timeouts)
     session = aiohttp.ClientSession(
         connector=connector,
         connector_owner=False,
-        headers=build_headers(pabx),
+        headers=headers,
         timeout=phases,
         cookie_jar=_NoCookies(),
         trust_env=False,
@@ -101,35 +119,48 @@ def open_endpoint(pabx: PABX, connector: CheckedConnector) -> Endpoint:
         raise_for_status=False,
     )
     base_url = pabx.base_url
+    root = URL(base_url, encoded=True)
+    builders = _request_builders(headers, reuse=pabx.pool.reuse)
     urls = PerPath(lambda path: URL(base_url + path, encoded=True))
     return Endpoint(
         session,
         connector,
         connector.pool,
         urls,
-        PerPath(lambda path: request_builder(pabx, urls[path])),
+        PerPath(lambda path: builders(urls[path])),
         aiohttp.ClientRequest(
-            "POST",
-            URL(base_url, encoded=True),
-            loop=asyncio.get_running_loop(),
-            session=session,
+            "POST", root, loop=asyncio.get_running_loop(), session=session
         ),
         phases,
         _below_total(pabx.timeouts, pabx.timeouts.sock_read),
         Deadlines(pabx.timeouts.total),
         is_hooked(session),
+        f"{root.host_subcomponent}:{root.port}",
+        note_lost_reuse,
     )
 
 
-def request_builder(pabx: PABX, url: URL) -> Composer:
-    """Return the function that makes a whole request (RFC 9112) of a content."""
+def _request_builders(
+    headers: Mapping[str, str], *, reuse: bool
+) -> Callable[[URL], Composer]:
+    """Return the function that returns the request builder for a URL.
+
+    Args:
+        headers: The headers of every request.
+        reuse: Whether the connection may serve another request afterwards.
+    """
     # The head holds the api key: no tool shows the values inside a function.
-    lines = [f"POST {url.raw_path_qs} HTTP/1.1", f"Host: {url.host_port_subcomponent}"]
-    lines += [f"{name}: {value}" for name, value in build_headers(pabx).items()]
-    if not pabx.pool.reuse:
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    if not reuse:
         lines += ["Connection: close"]
-    head = "\r\n".join([*lines, "Content-Length: "]).encode("ascii")
-    return lambda body: b"%b%d\r\n\r\n%b" % (head, len(body), body)
+    common = "\r\n".join([*lines, "Content-Length: "])
+
+    def builder_for(url: URL) -> Composer:
+        where = f"POST {url.raw_path_qs} HTTP/1.1\r\nHost: {url.host_port_subcomponent}"
+        head = f"{where}\r\n{common}".encode("ascii")
+        return lambda body: b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+    return builder_for
 
 
 class _NoCookies(aiohttp.DummyCookieJar):

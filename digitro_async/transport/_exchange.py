@@ -8,6 +8,7 @@ from digitro_async.privacy import Personal
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     MAX_ANSWER_BYTES,
+    ConnectCause,
     Evidence,
     Failure,
     Observation,
@@ -64,6 +65,7 @@ async def exchange_once(
     answer: Answer | None = None
     body: bytes | None = b""
     failure: Failure | None = None
+    cause: ConnectCause | None = None
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - for the type checker
     cancelling = task.cancelling()
@@ -79,9 +81,7 @@ async def exchange_once(
             if len(body) > MAX_ANSWER_BYTES:
                 failure = Failure.OVERSIZED
         except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
-            failure = _ended_here(evidence) or failure_of(
-                error, waiting_for_pool=evidence.waiting_for_connection
-            )
+            failure, cause = _explain(error, endpoint, evidence)
             _close(answer, evidence)
     except BaseException:
         _close(answer, evidence)
@@ -90,18 +90,51 @@ async def exchange_once(
         failure = (
             Failure.POOL_TIMEOUT if evidence.waiting_for_connection else Failure.TIMEOUT
         )
+        cause = None if evidence.request_started else endpoint.cause_of(None)
     else:
         if endpoint.deadlines.stop(task):
             task.uncancel()
     status = None if answer is None else answer.status
     if answer is None or status is None:
-        return Observation(evidence.request_started, failure=failure)
+        return _without_answer(endpoint, evidence, failure, cause)
     if status == ACCEPTED_STATUS and failure is None and evidence.request_started:
         return Observation(evidence.request_started, status, body)
     answer.close()  # an upgrade would stay open; a connection given back stays
     asked = answer.retry_after
     wait = None if asked is None else Personal(asked)
     return Observation(evidence.request_started, status, body, failure, wait)
+
+
+def _without_answer(
+    endpoint: Any,
+    evidence: Evidence,
+    failure: Failure | None,
+    cause: ConnectCause | None,
+) -> Observation:
+    """Return the observation of an attempt to which no answer began."""
+    # What was lost on a connection that served a call before tells of the server.
+    was_sent = evidence.request_started
+    ended = (
+        failure is Failure.LOST
+        and was_sent
+        and getattr(evidence.connection, "was_reused", False)
+        and endpoint.note_lost_reuse()
+    )
+    return Observation(was_sent, failure=failure, cause=cause, reuse_ended=ended)
+
+
+def _explain(
+    error: Exception, endpoint: Any, evidence: Evidence
+) -> tuple[Failure, ConnectCause | None]:
+    """Return the failure, and what is known where no connection could be made."""
+    was_sent = evidence.request_started
+    failure = _ended_here(evidence) or failure_of(
+        error,
+        waiting_for_pool=evidence.waiting_for_connection,
+        was_sent=was_sent,
+        heard=getattr(evidence.connection, "heard", b""),
+    )
+    return failure, None if was_sent else endpoint.cause_of(error)
 
 
 def _close(answer: Answer | None, evidence: Evidence) -> None:

@@ -130,6 +130,12 @@ class ConnectionPool:
         if connection in self._idle:
             self._idle.remove(connection)
 
+    def retire_idle(self) -> None:
+        """Let no idle connection serve a further call."""
+        for connection in self._idle:
+            connection.retire()
+        self._sweep()
+
     def close(self) -> None:
         """Close every connection, and end every wait for a place."""
         self._closed = True

@@ -3,14 +3,19 @@
 import asyncio
 from collections.abc import Coroutine, Hashable
 from contextlib import AsyncExitStack
+from functools import partial
+from time import monotonic
 from typing import Any, Self
 
+import attrs
 from yarl import URL
 
-from digitro_async.errors import ClientClosedError, WrongLoopError
+from digitro_async._common.own_loop import OwnLoop
+from digitro_async._common.unclosed import warn_unclosed
+from digitro_async.errors import ClientClosedError, ConfigurationError
 from digitro_async.models import PABX
 from digitro_async.protocol import Evidence, Observation, Request
-from digitro_async.transport._abortive_sockets import tls_of
+from digitro_async.settings import TLSSettings
 from digitro_async.transport._connector import (
     CheckedConnector,
     make_connector,
@@ -20,6 +25,8 @@ from digitro_async.transport._endpoint import Endpoint, open_endpoint
 from digitro_async.transport._exchange import exchange_once
 from digitro_async.transport._hooks import methods_are_replaced
 from digitro_async.transport._public import ask_publicly
+from digitro_async.transport._reuse_rule import ReuseRule
+from digitro_async.transport._tls import tls_of
 
 __all__ = ["SessionManager"]
 
@@ -52,11 +59,16 @@ class SessionManager:
         self._public = public
         self._connectors: dict[Hashable, CheckedConnector] = {}
         self._endpoints: dict[PABX, Endpoint] = {}
+        self._own_loop = OwnLoop()
+        self._tls: dict[TLSSettings, Any] = {}
+        self._reuse: dict[URL, ReuseRule] = {}  # for each host
+        self._replaced: list[Endpoint] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
+        self._was_entered = self._closed = False
 
     async def __aenter__(self) -> Self:
         self.check_usable()
+        self._was_entered = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -65,6 +77,11 @@ class SessionManager:
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._connectors)} hosts"
         return f"<SessionManager {state}>"
+
+    def __del__(self) -> None:
+        if self._was_entered and not self._closed:
+            way_out = 'use it as "async with", or await its aclose()'
+            warn_unclosed(self, self._own_loop.place, way_out)
 
     @property
     def closed(self) -> bool:
@@ -100,35 +117,76 @@ class SessionManager:
         """
         if self._closed:
             return
-        self._check_loop()
+        self._own_loop.check(self)
         self._closed = True
         async with AsyncExitStack() as every:  # closes the rest if one fails
             for connector in self._connectors.values():
                 every.push_async_callback(connector.close)
-            for endpoint in self._endpoints.values():
+            for endpoint in (*self._endpoints.values(), *self._replaced):
                 endpoint.deadlines.close()
                 every.push_async_callback(endpoint.session.close)
             self._endpoints.clear()
+            self._replaced.clear()
             self._connectors.clear()
 
     def _open(self, pabx: PABX) -> Endpoint:
         self.check_usable()
         if pabx in self._endpoints:
             return self._endpoints[pabx]
-        connector = self._connector_of(pabx)
+        rule = self._reuse.setdefault(_origin_of(pabx), ReuseRule())
+        used = pabx
+        if rule.is_over:
+            used = attrs.evolve(pabx, pool=attrs.evolve(pabx.pool, reuse=False))
+        connector = self._connector_of(used)
         connector.pool.serve(pabx.rate, pabx.pool.rest)
-        endpoint = open_endpoint(pabx, connector)
+        note = partial(self._note_lost_reuse, pabx)
+        endpoint = open_endpoint(used, connector, note)
         self._endpoints[pabx] = endpoint
         return endpoint
 
+    def _note_lost_reuse(self, pabx: PABX) -> bool:
+        """Note a loss on a used connection; return whether the reuse ends with it.
+
+        From then on each call to that host has a new connection of its own. Calls that
+        are on the wire keep theirs.
+        """
+        origin = _origin_of(pabx)
+        if not self._reuse[origin].note_loss(monotonic()):
+            return False
+        for other in [one for one in self._endpoints if _origin_of(one) == origin]:
+            replaced = self._endpoints.pop(other)
+            self._replaced.append(replaced)
+            replaced.pool.retire_idle()
+        return True
+
     def _connector_of(self, pabx: PABX) -> CheckedConnector:
-        origin = URL(pabx.base_url, encoded=True).origin()
-        key = (origin, pabx.pool, pabx.timeouts.total, pabx.tls)
+        key = (_origin_of(pabx), pabx.pool, pabx.timeouts.total, pabx.tls)
         if key not in self._connectors:
-            tls = tls_of(pabx.tls)
-            total = pabx.timeouts.total
+            tls, total = self._tls_of(pabx), pabx.timeouts.total
             self._connectors[key] = make_connector(pabx.pool, total, tls)
         return self._connectors[key]
+
+    def load_tls(self, pabx: PABX) -> None:
+        """Read the file of the certificate authority of a PABX, if it has one.
+
+        A client does so when it is made: a file that can't be used ends no call.
+
+        Raises:
+            ConfigurationError: If the file can't be used, or TLS is not.
+        """
+        self._tls_of(pabx)
+
+    def _tls_of(self, pabx: PABX) -> Any:
+        if not pabx.base_url.startswith("https:"):
+            if pabx.tls != TLSSettings():
+                raise ConfigurationError(
+                    f"PABX {pabx.name} has tls settings, which need a base_url that "
+                    "begins with https://"
+                )
+            return True  # it is not used
+        if pabx.tls not in self._tls:
+            self._tls[pabx.tls] = tls_of(pabx.tls)
+        return self._tls[pabx.tls]
 
     def check_usable(self) -> None:
         """Check that the manager is open and belongs to the running loop.
@@ -138,14 +196,12 @@ class SessionManager:
             WrongLoopError: If the manager belongs to another event loop.
         """
         if self._closed:
-            raise ClientClosedError("the SessionManager was closed")
-        self._check_loop()
-
-    def _check_loop(self) -> None:
-        running = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = running
-        elif self._loop is not running:
-            raise WrongLoopError(
-                "this SessionManager belongs to another event loop; make one per loop"
+            raise ClientClosedError(
+                "the SessionManager was closed and opens no further connection: make"
+                " another one"
             )
+        self._loop = self._own_loop.check(self)
+
+
+def _origin_of(pabx: PABX) -> URL:
+    return URL(pabx.base_url, encoded=True).origin()

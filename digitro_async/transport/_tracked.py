@@ -104,6 +104,7 @@ class TrackedProtocol(asyncio.Protocol):
         is_idle: Whether no attempt is on it, so that nothing may arrive.
         is_retired: Whether it serves no further call.
         was_used: Whether an attempt is or was on it.
+        was_reused: Whether another attempt was on it before the last one.
         poll_readable: Function that tells, within a number of ms, if it can be read.
         heard: The bytes that came last.
         raw: aiohttp's connection.
@@ -140,6 +141,7 @@ class TrackedProtocol(asyncio.Protocol):
         "reader",
         "since",
         "transport",
+        "was_reused",
         "was_used",
     )
 
@@ -150,7 +152,7 @@ class TrackedProtocol(asyncio.Protocol):
         self._heads = home.state.heads
         self._write = self.transport.write
         self.is_idle = True
-        self.is_retired = self.was_used = False
+        self.is_retired = self.was_used = self.was_reused = False
         self.poll_readable: Any = None
         self.holder: object = None
         self.heard = b""
@@ -185,6 +187,7 @@ class TrackedProtocol(asyncio.Protocol):
         if now - self.since >= 2 * self._state.slowest:
             served.clear()  # quiet for longer than an answer takes
         self.is_idle = False
+        self.was_reused = self.was_used
         self.was_used = True
         self.since = now
         evidence.connection = self

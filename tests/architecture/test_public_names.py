@@ -32,7 +32,13 @@ def test_exported_names(name: str) -> None:
 def test_public_names() -> None:
     """The package exports the documented names and no others."""
     values = {
+        "AnyDestination",
         "CallAccepted",
+        "ClientEvent",
+        "EventKind",
+        "Health",
+        "HealthStatus",
+        "PABXHealth",
         "Campaign",
         "Config",
         "ContactRow",
@@ -41,9 +47,11 @@ def test_public_names() -> None:
         "DispatchResults",
         "Dispatcher",
         "DigitroClient",
+        "Limit",
         "PABX",
         "PABXStatistics",
         "PauseSettings",
+        "PauseStatus",
         "Personal",
         "PoolSettings",
         "PredictiveCall",

@@ -192,7 +192,7 @@ class TestReconcileCommand:
             ["--number", "1"],
             *(
                 ["accepted", f"--number={text}"]
-                for text in ("0", "01", "1.0", "0x1", "1_0", "+1", "-1", "", "¹", "#1")
+                for text in ("0", "01", "1.0", "0x1", "1_0", "+1", "-1", "", "¹", "##1")
             ),
         ],
     )

@@ -54,7 +54,10 @@ class TestAdd:
     async def test_twice(self, ledger: Ledger) -> None:
         """A contact that is there is not put in again; its first line is told."""
         await ledger.add(contacts(2))
-        again = await ledger.add([new_contact(9, id="C2"), new_contact(3)])
+        same = new_contact(2).destination
+        again = await ledger.add(
+            [new_contact(9, id="C2", destination=same), new_contact(3)]
+        )
 
         assert again == [AddResult(False, 2), AddResult(True, 3)]
         assert some(await ledger.counts()) == {State.PENDING: 3}

@@ -185,7 +185,20 @@ async def test_statistics(tour: Tour, capsys: pytest.CaptureFixture[str]) -> Non
     capsys.readouterr()
     await tour("dispatch", "Statistics")
 
-    assert capsys.readouterr().out == "1 0 1\nmatriz 1/s 0 running\n"
+    first, second, pause, tries, health = capsys.readouterr().out.splitlines()
+    assert (first, second) == ("1 0 1", "matriz 1/s 0 running")
+    assert pause.startswith("operator paused by hand 127.0.0.1:")
+    assert tries == "0  False None"
+    assert health == "paused ('PABX matriz: paused by hand (moving)',)"
+
+
+async def test_events(tour: Tour, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is told of a call that was accepted."""
+    await tour("README", "One call")
+    capsys.readouterr()
+    await tour("dispatch", "Events")
+
+    assert capsys.readouterr().out == ""
 
 
 async def test_sharing(tour: Tour, fake_pabx: FakePABX, filial: FakePABX) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import logging
 import re
 import shlex
 import tomllib
@@ -28,6 +29,8 @@ from digitro_async import (
     DigitroClient,
     DigitroError,
     DispatchItem,
+    EventKind,
+    Limit,
     Outcome,
     PauseSettings,
     RateLimit,
@@ -39,7 +42,15 @@ from digitro_async.cli import _results
 from digitro_async.cli._app import app as digitro
 from digitro_async.cli._exit import Exit
 from digitro_async.config import load_config
-from digitro_async.contacts import ContactRow, RejectsFile, open_contacts
+from digitro_async.contacts import (
+    ENCODINGS,
+    GENERAL_WORDS,
+    ContactRow,
+    RejectCode,
+    RejectsFile,
+    open_contacts,
+)
+from digitro_async.observe import LEVELS
 from digitro_async.testing import FaultPlan
 
 COMMANDS = [name for name in digitro if not name.startswith("-")]
@@ -121,6 +132,27 @@ def test_pauses_table() -> None:
     assert f"`max_retry_after` ({retry.max_retry_after:.0f} s)" in shown["throttled"]
     assert f"`base_delay` ({retry.base_delay} s)" in shown["throttled"]
     assert f"`max_delay` ({retry.max_delay:.0f} s)" in shown["throttled"]
+
+
+def test_limits_table() -> None:
+    """The table of limits names every one."""
+    shown = [ticked(row[0])[0] for row in rows_under("dispatch", "Statistics")]
+
+    assert sorted(shown) == sorted(one.value for one in Limit)
+
+
+def test_events_table() -> None:
+    """The table of events has every kind, with the level of its log line."""
+    levels = {
+        name: row[2].partition(",")[0]
+        for row in rows_under("dispatch", "Events")
+        for name in ticked(row[0])
+    }
+
+    assert levels == {
+        kind.value: logging.getLevelName(level) for kind, level in LEVELS.items()
+    }
+    assert [*LEVELS] == [*EventKind]
 
 
 def test_every_command_is_described() -> None:
@@ -240,6 +272,22 @@ async def test_contact_file(tmp_path: Path, digitro_client: DigitroClient) -> No
     ]
     async with digitro_client.dispatch(items) as results:
         assert {result.key async for result in results} == {"C0000001", "C0000002"}
+
+
+def test_reject_codes() -> None:
+    """The table of reject codes has each of them, in the order of the code."""
+    rows = rows_under("contact-files", "Reject codes")
+
+    assert [row[0].strip("`") for row in rows] == [code.value for code in RejectCode]
+
+
+def test_words_about_contact_files() -> None:
+    """The encodings, and the general words, are those that the code knows."""
+    encodings = ticked(text_under("contact-files", "Encoding"))
+    general = ticked(text_under("contact-files", "Header and columns"))
+
+    assert set(ENCODINGS) <= set(encodings)
+    assert set(GENERAL_WORDS) <= set(general)
 
 
 def test_set_up() -> None:

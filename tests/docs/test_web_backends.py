@@ -3,19 +3,24 @@
 import asyncio
 import contextlib
 import importlib
+import json
+import logging
 import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import attrs
 import httpx
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from helpers import until
 from pages import blocks_of, rows_under, ticked
 
-from digitro_async import DigitroClient, Outcome, PredictiveCall, RateLimit
+from digitro_async import PABX, DigitroClient, Outcome, PredictiveCall, RateLimit
 from digitro_async.testing import FakePABX, Fault, FaultPlan
 
 
@@ -24,7 +29,7 @@ class Answer:
     """The answer of a backend."""
 
     status: int
-    body: dict[str, str]
+    body: dict[str, Any]
     retry_after: str | None
 
 
@@ -33,44 +38,73 @@ class Backend:
     """One of the example applications, running."""
 
     client: DigitroClient
-    post: Callable[[bytes], Awaitable[Answer]]
+    ask: Callable[..., Awaitable[Answer]]
+
+    async def post(self, body: bytes) -> Answer:
+        """Ask for a call by the body of a request."""
+        return await self.ask("POST", "/calls", body)
 
     async def call(self, destination: str) -> Answer:
         """Ask for one call."""
         return await self.post(b'{"destination": "%s"}' % destination.encode())
 
 
+class TimeLimit:
+    """A server's time limit for its handlers, as a middleware of each framework."""
+
+    seconds: float | None = None
+
+    async def __call__(self, handle: Callable[[], Awaitable[Any]]) -> Any:
+        """Run a handler, and cancel it where the time is over."""
+        async with asyncio.timeout(self.seconds):
+            return await handle()
+
+
+LIMIT = TimeLimit()
+
+
 @contextlib.asynccontextmanager
 async def serve_aiohttp(module: ModuleType) -> AsyncIterator[Backend]:
     """Serve the aiohttp.web example."""
-    async with TestClient(TestServer(module.build_app())) as http:
 
-        async def post(body: bytes) -> Answer:
-            async with http.post("/calls", data=body) as response:
-                retry_after = response.headers.get("Retry-After")
-                return Answer(response.status, await response.json(), retry_after)
+    @web.middleware
+    async def limited(request: web.Request, handler: Any) -> Any:
+        return await LIMIT(lambda: handler(request))
 
-        assert http.app is not None
-        yield Backend(http.app[module.CLIENT], post)
+    app = module.build_app()
+    app.middlewares.append(limited)
+    async with TestClient(TestServer(app)) as http:
+
+        async def ask(method: str, path: str, body: bytes = b"", **headers: str) -> Any:
+            async with http.request(method, path, data=body, headers=headers) as got:
+                text = await got.text() if got.content_type.endswith("json") else "{}"
+                retry_after = got.headers.get("Retry-After")
+                return Answer(got.status, json.loads(text), retry_after)
+
+        yield Backend(app[module.CLIENT], ask)
 
 
 @contextlib.asynccontextmanager
 async def serve_fastapi(module: ModuleType) -> AsyncIterator[Backend]:
     """Serve the FastAPI example."""
     app = module.app
-    transport = httpx.ASGITransport(app=app)
+
+    async def limited(*arguments: Any) -> None:
+        await LIMIT(lambda: app(*arguments))
+
+    transport = httpx.ASGITransport(app=limited)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://test") as http,
     ):
 
-        async def post(body: bytes) -> Answer:
-            headers = {"Content-Type": "application/json"}
-            response = await http.post("/calls", content=body, headers=headers)
-            retry_after = response.headers.get("Retry-After")
-            return Answer(response.status_code, response.json(), retry_after)
+        async def ask(method: str, path: str, body: bytes = b"", **headers: str) -> Any:
+            headers["Content-Type"] = "application/json"
+            got = await http.request(method, path, content=body, headers=headers)
+            retry_after = got.headers.get("Retry-After")
+            return Answer(got.status_code, json.loads(got.text or "{}"), retry_after)
 
-        yield Backend(app.state.client, post)
+        yield Backend(app.state.client, ask)
 
 
 SERVERS = {
@@ -103,6 +137,7 @@ async def backend(
         "PABX_RATE": "200",
         "PABX_DEVICE": "1125000",
         "PABX_DEVICE_PASSWORD": "4567",
+        "OPERATOR_TOKEN": "canary-token",
     }.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.syspath_prepend(tmp_path)
@@ -211,6 +246,67 @@ async def test_backend_of_nonsense(
     """A request without a number gets 422 and no call is made."""
     assert (await backend.post(body)).status == 422
     assert fake_pabx.posts == 0
+
+
+@pytest.mark.fake_pabx(latency=0.6)
+async def test_a_handler_that_is_cancelled(
+    backend: Backend,
+    fake_pabx: FakePABX,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A handler that is cut off answers that nobody knows; its call is not cut off."""
+    caplog.set_level(logging.WARNING, "backend")
+    monkeypatch.setattr(LIMIT, "seconds", 0.2)
+    answer = await backend.call("04832817000")
+    monkeypatch.setattr(LIMIT, "seconds", None)
+    during = backend.client.statistics().in_flight
+    await until(lambda: "a call without a handler" in caplog.text)
+
+    assert (answer.status, answer.body["outcome"]) == (502, "unknown")
+    assert answer.body["reason"] == "handler_cancelled"
+    assert (during, fake_pabx.posts, fake_pabx.accepted) == (1, 1, 1)
+    assert backend.client.statistics().outcomes[Outcome.ACCEPTED] == 1
+    assert "a call without a handler: accepted" in caplog.text
+    assert "04832817000" not in caplog.text
+
+
+async def test_health_and_resume(backend: Backend, fake_pabx: FakePABX) -> None:
+    """A monitor sees a pause, and only who has the token ends it."""
+    healthy = await backend.ask("GET", "/health")
+    fake_pabx.set_faults(FaultPlan([Fault("status", status=401)]))
+    await backend.call("04832817000")
+    fake_pabx.set_faults(None)
+    paused = await backend.ask("GET", "/health")
+    refused = [
+        await backend.ask("POST", "/resume", Authorization=token)
+        for token in ("", "Bearer", "Bearer canary", "Bearer canary-token-")
+    ]
+    still = await backend.call("04832817000")
+    resumed = await backend.ask("POST", "/resume", Authorization="Bearer canary-token")
+    called = await backend.call("04832817001")
+
+    assert (healthy.status, healthy.body["status"]) == (200, "ok")
+    assert (paused.status, paused.body["status"]) == (503, "paused")
+    assert paused.body["pabx"]["matriz"]["reason"] == "status_401"
+    assert {answer.status for answer in refused} == {401}
+    assert (still.status, resumed.status, called.status) == (503, 204, 202)
+
+
+def test_grace_periods() -> None:
+    """Every time to end in the table is long enough for the calls on the wire."""
+    deadline = float(
+        re.findall(
+            r"DEADLINE = ([\d.]+)",
+            blocks_of("web-backends", "Answers of a backend", "python")[0],
+        )[0]
+    )
+    grace = deadline + PABX("one", "http://127.0.0.1:9", 1, "k").timeouts.total + 5.0
+    rows = rows_under("web-backends", "Time to end")
+    seconds = [int(one) for row in rows for one in re.findall(r"\d\d", row[1])]
+
+    assert len(seconds) == 7
+    assert min(seconds) >= grace
 
 
 def test_web_statuses() -> None:

@@ -74,7 +74,6 @@ def wrong_heads() -> Iterator[FaultCase]:
         ("f1-no-version", b"200 OK\r\n\r\n"),
         ("f1-status-no-number", b"HTTP/1.1 OK 200\r\n\r\n"),
         ("f1-status-four-digits", b"HTTP/1.1 2000 OK\r\n\r\n"),
-        ("f1-tls-alert", b"\x15\x03\x01\x00\x02\x02\x16"),
         ("f1-nul-in-header", f"{ok}X: a\0b\r\n\r\n".encode()),
         ("f1-header-without-colon", f"{ok}no colon here\r\n\r\n".encode()),
         ("f14-two-lengths", reply(GOOD, "Content-Length: 3")),
@@ -83,6 +82,12 @@ def wrong_heads() -> Iterator[FaultCase]:
         ("f16-http2-preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     ):
         yield unreadable(name, name[3:], answered(data), "malformed_answer")
+    yield unreadable(
+        "f1-tls-alert",
+        "a TLS alert: the port speaks TLS",
+        answered(b"\x15\x03\x01\x00\x02\x02\x16"),
+        "tls_expected",
+    )
     yield unreadable(
         "f12-huge-header", "a header of 1 MiB", _huge_header, "malformed_answer"
     )
@@ -105,11 +110,10 @@ def wrong_bodies() -> Iterator[FaultCase]:
     deep = b'{"%b": %b%b}' % (KEY, b"[" * 200_000, b"]" * 200_000)
     for name, body, header, reason in (
         ("f2-not-json", b"\x01{]", json, "not_json"),
-        ("f2-empty", b"", json, "not_json"),
+        ("f2-empty", b"", json, "empty_answer"),
         ("f2-nan", b'{"%b": "x", "a": NaN}' % KEY, json, "not_json"),
         ("f2-trailing", GOOD + b"}", json, "not_json"),
-        ("f2-byte-order-mark", b"\xef\xbb\xbf" + GOOD, json, "not_json"),
-        ("f3-html", html, "Content-Type: text/html", "not_json"),
+        ("f3-html", html, "Content-Type: text/html", "html_answer"),
         ("f5-deep-small", deep[:60_000], json, "deep_answer"),
         ("f5-deep-huge", deep, json, "oversized_answer"),
         (
@@ -118,10 +122,9 @@ def wrong_bodies() -> Iterator[FaultCase]:
             json,
             "not_json",
         ),
-        ("f7-gzip-bomb", bomb, "Content-Encoding: gzip", "not_json"),
+        ("f7-gzip-bomb", bomb, "Content-Encoding: gzip", "oversized_answer"),
         ("f8-says-gzip", b"not gzip", "Content-Encoding: gzip", "not_json"),
         ("f9-bad-utf8", b'{"%b": "\xff\xfe"}' % KEY, json, "not_json"),
-        ("f9-utf16", GOOD.decode().encode("utf-16"), json, "not_json"),
         ("f18-list", b"[" + GOOD + b"]", json, "not_an_object"),
         ("f18-text", b'"accepted"', json, "not_an_object"),
         ("f18-null", b"null", json, "not_an_object"),
@@ -157,6 +160,14 @@ def odd_answers() -> Iterator[FaultCase]:
         "200 in a charset that would be decoded by code",
         answered(reply(GOOD, "Content-Type: application/json; charset=unicode_escape")),
     )
+    for name, body in (
+        ("f2-byte-order-mark", b"\xef\xbb\xbf" + GOOD),
+        ("f9-utf16", GOOD.decode().encode("utf-16")),
+        ("f9-latin-1", GOOD[:-1] + ', "M": "liga\xe7\xe3o"}'.encode("latin-1")),
+        ("f19-trailing-nul", GOOD + b"\0"),
+        ("f19-gzip", gzip.compress(GOOD)),
+    ):
+        yield accepted(name, f"200, {name[3:]}", answered(reply(body)))
     for number in ("999", "600", "099"):
         yield unreadable(
             f"f15-status-{number}",

@@ -71,7 +71,7 @@ async def _syn_unanswered(scene: Scene) -> CallResult:
 
 def refused() -> Iterator[FaultCase]:
     """Rows a1 to a3: nobody there, or nobody who answers."""
-    yield unsent("a1-port-closed", "no listener", _refused, "connect_failed")
+    yield unsent("a1-port-closed", "no listener", _refused, "connection_refused")
     for name, settings, reason in (
         ("a2-syn-connect", soon(LONG, connect=SHORT), "connect_timeout"),
         ("a2-syn-sock-connect", soon(LONG, sock_connect=SHORT), "connect_timeout"),
@@ -197,7 +197,10 @@ def addresses() -> Iterator[FaultCase]:
             _addresses((four,), both, deaf=six),
         ),
         unsent(
-            "a10-both-refuse", "both refuse", _addresses((), both), "connect_failed"
+            "a10-both-refuse",
+            "both refuse",
+            _addresses((), both),
+            "connection_refused",
         ),
         FaultCase(
             id="a10-first-resets",
@@ -292,35 +295,55 @@ async def _alert(line: HostileConnection) -> None:
     await line.wait_for_end()
 
 
-def handshakes() -> Iterator[FaultCase]:
-    """Rows a5, a6 and a9: TLS that fails, before which nothing leaves."""
-    seen = {"connections": 1}
-    for name, does, play, changes in (
-        ("a5-plain-port", "speaks no TLS", _plain(_says_400), seen),
-        ("a5-alert", "refuses the handshake", _plain(_alert), seen),
-        # a server of TLS counts a connection when the handshake is over
-        ("a9-untrusted", "is vouched for by nobody", _tls(), {}),
-        ("a9-other-authority", "by somebody else", _tls(trust="other file"), {}),
+def certificates() -> Iterator[FaultCase]:
+    """Row a9: certificates that are refused, before which nothing leaves."""
+    # A server of TLS counts a connection when the handshake is over.
+    for name, does, shown, reason in (
+        ("untrusted", "signed itself", {}, "certificate_self_signed"),
         (
-            "a9-wrong-name",
-            "is certified under another name",
-            _tls(subject="DNS:other.example", trust="file"),
-            {},
+            "other-authority",
+            "is vouched for by somebody else",
+            {"trust": "other file"},
+            "certificate_self_signed",
         ),
-        ("a9-expired", "has expired", _tls(expired=True, trust="file"), {}),
         (
-            "a9-fingerprint",
-            "has another fingerprint",
-            _tls(trust="ab" * 32),
-            seen,
+            "wrong-name",
+            "is certified under another name",
+            {"subject": "DNS:other.example", "trust": "file"},
+            "certificate_wrong_name",
+        ),
+        (
+            "expired",
+            "has expired",
+            {"expired": True, "trust": "file"},
+            "certificate_expired",
         ),
     ):
-        yield unsent(name, does, play, "tls_failed", **changes)
+        yield unsent(f"a9-{name}", does, _tls(**shown), reason)
+    yield unsent(
+        "a9-fingerprint",
+        "has another fingerprint",
+        _tls(trust="ab" * 32),
+        "wrong_fingerprint",
+        connections=1,
+    )
+    yield fine("a9-own-authority", "its authority is named", _tls(trust="file"))
+    yield fine("a9-own-fingerprint", "its fingerprint is given", _tls(trust="own"))
+
+
+def handshakes() -> Iterator[FaultCase]:
+    """Rows a5, a6 and a11: TLS that fails, before which nothing leaves."""
+    seen = {"connections": 1}
+    for name, does, script, reason in (
+        ("plain-port", "speaks no TLS", _says_400, "not_tls"),
+        ("alert", "refuses the handshake", _alert, "tls_handshake_refused"),
+    ):
+        yield unsent(f"a5-{name}", does, _plain(script), reason, **seen)
     for name, does, script in (
         ("a5-fin-in-handshake", "FIN in the handshake", _hello_then_fin),
         ("a5-rst-in-handshake", "RST in the handshake", _hello_then_rst),
     ):
-        yield unsent(name, does, _plain(script), "connect_failed", **seen)
+        yield unsent(name, does, _plain(script), "tls_handshake_cut", **seen)
     for name, limits, reason in (
         ("a6-handshake-hangs-connect", soon(LONG, connect=SHORT), "connect_timeout"),
         ("a6-handshake-hangs-total", soon(), "timeout"),
@@ -328,8 +351,6 @@ def handshakes() -> Iterator[FaultCase]:
         does = "reads the ClientHello and says nothing"
         play = _plain(_never_shakes_hands)
         yield unsent(name, does, play, reason, settings=limits, **seen)
-    yield fine("a9-own-authority", "its authority is named", _tls(trust="file"))
-    yield fine("a9-own-fingerprint", "its fingerprint is given", _tls(trust="own"))
     yield FaultCase(
         id="a11-http-to-tls",
         does="speaks TLS and is called by http",
@@ -353,4 +374,11 @@ def handshakes() -> Iterator[FaultCase]:
     )
 
 
-CASES = (*refused(), *look_ups(), *full_pools(), *addresses(), *handshakes())
+CASES = (
+    *refused(),
+    *look_ups(),
+    *full_pools(),
+    *addresses(),
+    *certificates(),
+    *handshakes(),
+)

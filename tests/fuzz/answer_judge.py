@@ -1,13 +1,18 @@
 """Reads an answer with the standard library alone.
 
 It knows the contract and nothing of how the package reads: a whole 200 whose body is
-UTF-8 JSON with an object whose one ID_CHAMADA is a text that is not blank. To it belong
+JSON with an object whose one ID_CHAMADA is a text that is not blank. To it belong
 the caps that the package sets itself: 64 KiB, 32 levels, numbers that a double can
-hold, and no half of a surrogate pair, which would not be text.
+hold, and no half of a surrogate pair, which would not be text. Around the JSON there
+may be a byte order mark, white space and NULs; it may be UTF-16, UTF-32 or zipped, and
+in any other encoding if the call id is ASCII.
 """
 
+import gzip
+import io
 import json
 import math
+import zlib
 from typing import Any
 
 from digitro_async import errors
@@ -22,11 +27,10 @@ class _BrokenError(Exception):
 
 def said_call_id(body: bytes) -> str | None:
     """Return the call id that the body of a 200 says, None where it breaks a rule."""
-    if len(body) > 65_536:
-        return None
     try:
+        text, is_sure = _text_of(body)
         answer = json.loads(
-            body.decode("utf-8"),
+            text,
             object_pairs_hook=_object,
             parse_int=_number,
             parse_float=_number,
@@ -36,7 +40,28 @@ def said_call_id(body: bytes) -> str | None:
     except (_BrokenError, ValueError, RecursionError):  # bad UTF-8 is a ValueError
         return None
     call_id = answer.get("ID_CHAMADA") if isinstance(answer, dict) else None
-    return call_id if isinstance(call_id, str) and call_id.strip() else None
+    if not isinstance(call_id, str) or not (is_sure or call_id.isascii()):
+        return None
+    return call_id if call_id.strip() else None
+
+
+def _text_of(body: bytes) -> tuple[str, bool]:
+    """Return the text of a body, and whether its encoding is sure."""
+    if len(body) <= 65_536 and body.startswith(b"\x1f\x8b\x08"):
+        try:
+            body = gzip.GzipFile(fileobj=io.BytesIO(body)).read(65_537)
+        except (OSError, EOFError, zlib.error):
+            raise _BrokenError from None
+    if len(body) > 65_536:
+        raise _BrokenError
+    encoding = json.detect_encoding(body)
+    body = body if "8" in encoding else body.decode(encoding).encode()
+    for mark in ("\N{ZERO WIDTH NO-BREAK SPACE}".encode(), b""):
+        body = body.strip(b" \t\r\n\0").removeprefix(mark)
+    try:
+        return body.decode(), True
+    except UnicodeDecodeError:
+        return body.decode("latin-1"), False
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -79,7 +79,8 @@ def check_file(path: Path, content: bytes, options: dict[str, Any]) -> Counter[s
     with file:
         rows = list(file)
     text = content.removeprefix(MARK).decode(file.encoding, "surrogateescape")
-    check_lines(LINE.findall(text), rows, file.delimiter)
+    lines = LINE.findall(text)
+    check_lines(lines, rows, file.delimiter, header=file.reading.header_line)
     for row in rows:
         if isinstance(row, ContactRow):
             check_contact(row, text, **options)
@@ -93,15 +94,18 @@ def check_file(path: Path, content: bytes, options: dict[str, Any]) -> Counter[s
 
 
 def check_lines(
-    lines: list[str], rows: list[ContactRow | RejectedRow], delimiter: str
+    lines: list[str],
+    rows: list[ContactRow | RejectedRow],
+    delimiter: str,
+    *,
+    header: int = 1,
 ) -> None:
-    """Check that every line is the header, blank, or in one row and in no other."""
-    header = next(i for i, line in enumerate(lines, 1) if line.strip())
-    covered = [header]
+    """Check that every line is above the rows, blank, or in one row and in no other."""
+    filled = [line.replace(delimiter, "").strip(' \t\r\n\v\f"') for line in lines]
+    blank = {i for i, line in enumerate(filled, 1) if not line}
+    covered = list(range(1, header + 1))
     for row in rows:
         covered += lines_of(row, lines, delimiter)
-    blank = {i for i, line in enumerate(lines, 1) if not line.strip()}
-
     assert covered == sorted(set(covered))
     assert set(covered) | blank == set(range(1, len(lines) + 1))
 

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +19,8 @@ from digitro_async import (
 )
 from digitro_async.protocol import Evidence
 from digitro_async.transport import _connector
-from digitro_async.transport._abortive_sockets import abortive_sockets, tls_of
+from digitro_async.transport._abortive_sockets import abortive_sockets
+from digitro_async.transport._tls import tls_of
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +143,10 @@ class TestTLS:
 
     def test_default_verifies(self) -> None:
         """Without settings the system's authorities are asked."""
-        assert tls_of(TLSSettings()) is True
+        context = tls_of(TLSSettings())
+
+        assert context.verify_mode is ssl.CERT_REQUIRED
+        assert context.check_hostname
 
     def test_fingerprint(self) -> None:
         """A fingerprint is what is checked."""

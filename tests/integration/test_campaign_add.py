@@ -54,7 +54,11 @@ class TestAdd:
             campaign, _ = scripted(ledger, ScriptedTransport())
             await campaign.add(contacts(3))
             imported = await campaign.add(
-                [contact(2), contact(9, id="C3"), contact(4)],
+                [
+                    contact(2),
+                    contact(9, id="C3", fields={"destination": number_of(3)}),
+                    contact(4),
+                ],
                 repeated=lambda one, line: told.append((one.line, line)),
             )
 

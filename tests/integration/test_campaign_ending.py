@@ -19,6 +19,8 @@ from helpers import (
     NOT_SENT,
     ScriptedTransport,
     accepted,
+    answered,
+    make_pabx,
     quiet_loop,
     take_into,
 )
@@ -36,6 +38,8 @@ from digitro_async import (
     LedgerError,
     LedgerInUseError,
     Outcome,
+    PABXPausedError,
+    RateLimit,
 )
 from digitro_async.ledger import State
 
@@ -83,6 +87,47 @@ class TestEnding:
         assert outcomes(taken)[Outcome.ACCEPTED] == len(transport.attempts) < 100
         assert counts[State.ACCEPTED] == len(transport.attempts)
         assert counts[State.PENDING] == 100 - len(transport.attempts)
+
+    async def test_put_back(self, shelf: Shelf) -> None:
+        """Who waited for a turn when the run ended is put back, a failure is not."""
+        transport = ScriptedTransport([NOT_SENT])
+        pabx = make_pabx(max_in_flight=10, rate=RateLimit(2, per=60.0))
+        taken = []
+        async with shelf.ledger() as ledger:
+            campaign, _ = scripted(ledger, transport, pabx=pabx)
+            await campaign.add(contacts(30))
+            async with quiet_loop(), campaign.run() as results:
+                async for result in results:
+                    taken.append(result)
+                    if len(taken) == 1:
+                        results.drain()
+            counts = await ledger.counts()
+
+        sent = len(transport.attempts)
+        put_back = [one for one in taken if one.was_put_back]
+        assert [one.was_put_back for one in taken[:1]] == [False]
+        assert (taken[0].outcome, taken[0].attempts) == (Outcome.NOT_SENT, 1)
+        assert len(put_back) == len(taken) - sent > 0
+        assert outcomes(put_back) == {Outcome.NOT_SENT: len(put_back)}
+        assert counts[State.PENDING] == 30 - counts[State.ACCEPTED]
+
+    async def test_put_back_by_a_pause(self, shelf: Shelf) -> None:
+        """Whom a pause leaves without a turn is put back, who met its cause is not."""
+        transport = ScriptedTransport([answered(401)])
+        pabx = make_pabx(max_in_flight=10, rate=RateLimit(1, per=60.0))
+        taken: list[CallResult] = []
+        async with shelf.ledger() as ledger:
+            campaign, _ = scripted(ledger, transport, pabx=pabx)
+            await campaign.add(contacts(30))
+            async with campaign.run() as results:
+                with pytest.raises(PABXPausedError):
+                    await take_into(taken, results)
+            counts = await ledger.counts()
+
+        kinds = collections.Counter((one.outcome, one.was_put_back) for one in taken)
+        assert kinds[Outcome.REFUSED, False] == 1
+        assert kinds[Outcome.NOT_SENT, True] == len(taken) - 1 > 0
+        assert some(counts) == {State.PENDING: 30}
 
     async def test_client_closes(self, shelf: Shelf) -> None:
         """A client that is closed meanwhile ends the run; nobody is lost."""

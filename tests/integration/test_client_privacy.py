@@ -19,6 +19,7 @@ from mocked_pabx import ONCE, URL_OF_CALLS, ReadingMock, make_client
 
 from digitro_async import (
     AnswerTimeoutError,
+    AnyDestination,
     ConnectionLostError,
     DigitroClient,
     DigitroError,
@@ -38,7 +39,7 @@ async def _quiet() -> AsyncIterator[None]:
 CANARIES = {
     "device_password": "canary-device-password",
     "account_password": "canary-account-password",
-    "destination": "canary-5548999990000",
+    "destination": AnyDestination("canary-5548999990000"),
     "user_data": "canary-user-data",
     "caller_id": "canary-caller-id",
 }

@@ -54,7 +54,7 @@ class TestFiles:
             delimiter.join(("destination", "user_data")),
             delimiter.join((NUMBER, "José Ção")),
         ]
-        path.write_bytes("\n".join(lines).encode(encoding))
+        path.write_bytes("\n".join([*lines, ""]).encode(encoding))
         with open_contacts(path, defaults=DEFAULTS) as file:
             (contact,) = file
 
@@ -66,7 +66,7 @@ class TestFiles:
         """One accent at the end of a large file decides its encoding."""
         head = b"destination;user_data\n"
         body = b"".join(b"0%d;x\n" % i for i in range(10**9, 10**9 + 40_000))
-        found = rows(path, head + body + NUMBER.encode() + b";Jos\xe9")
+        found = rows(path, head + body + NUMBER.encode() + b";Jos\xe9\n")
 
         assert isinstance(found[-1], ContactRow)
         assert found[-1].fields == {"user_data": Personal("José")}
@@ -216,7 +216,7 @@ class TestConfiguration:
     def test_named_encoding_overrides(self, path: Path) -> None:
         """The caller's encoding is used even where another would fit."""
         (contact,) = rows(
-            path, f"destination;user_data\n{NUMBER};é".encode(), encoding="CP1252"
+            path, f"destination;user_data\n{NUMBER};é\n".encode(), encoding="CP1252"
         )
 
         assert isinstance(contact, ContactRow)
@@ -227,14 +227,15 @@ class TestConfiguration:
         [
             ("destination;nome", "leads.csv, line 1: column 2 'nome' is unknown"),
             ("destination;rout", "column 2 'rout' is unknown; did you mean route?"),
-            ("destination;id;ID", "column 3 'id' is there twice"),
-            ("destination;", "column 2 (without a name) is unknown"),
+            ("destination;id;ID", "column 3 'ID' is there twice"),
+            ("destination;;id", "column 2 (without a name) is unknown"),
             ("destination;a\x07b", "line 1: column 2 is unknown"),
             (
                 "id;route",
                 "no column 'destination'; the first row must name the columns",
             ),
-            ("id;destino", "(column 2; did you mean destination?)"),
+            ("id;destinat", "(column 2; did you mean destination?)"),
+            ("id;Telefone", "(column 2 'Telefone' may be it)"),
             ('"destination;id', "line 1: a quote in the header row is not closed"),
             ("destination\0", "the header row can't be read"),
             (f"destination;{'x' * MAX_LINE}", "the header row can't be read"),

@@ -45,10 +45,10 @@ def read(path: Path, content: bytes, **options: Any) -> list[ContactRow | Reject
         return list(file)
 
 
-def data_lines(text: str) -> list[int]:
-    """Numbers of the lines below the first that are not blank."""
-    lines = [i for i, line in enumerate(LINE.findall(text), 1) if line.strip()]
-    return lines[1:]
+def data_lines(text: str, delimiter: str) -> list[int]:
+    """Numbers of the lines below the first that are not blank, or of delimiters."""
+    lines = [line.replace(delimiter, "") for line in LINE.findall(text)]
+    return [i for i, line in enumerate(lines, 1) if line.strip()][1:]
 
 
 @thorough
@@ -87,13 +87,14 @@ def test_every_line_without_quotes_is_accounted_for(
 ) -> None:
     """Every line that is not blank is one contact or one reject, by its number."""
     content = b"destination;id;user_data\n" + content.replace(b"\xef\xbb\xbf", b"")
+    content += b"\n"  # a last line without an end has a rule of its own
     path = tmp_path / "a.csv"
     path.write_bytes(content)
     with open_contacts(path, defaults=DEFAULTS) as file:
         found = list(file)
     text = content.decode(file.encoding, "surrogateescape")
 
-    assert [row.line for row in found] == data_lines(text)
+    assert [row.line for row in found] == data_lines(text, file.delimiter)
     assert (file.read, file.rejected) == (
         len(found),
         sum(isinstance(row, RejectedRow) for row in found),
@@ -122,8 +123,9 @@ def test_records_cover_every_line(text: str) -> None:
 
 
 def is_text(text: str) -> bool:
-    """Whether a cell counts as filled and fits into one row."""
-    return bool(text.strip()) and len(LINE.findall(text)) < MAX_LINES
+    """Whether a cell counts as filled, fits into one row and has no text mark."""
+    is_marked = text.startswith(("'", '="'))
+    return bool(text.strip()) and len(LINE.findall(text)) < MAX_LINES and not is_marked
 
 
 CELL = (
@@ -136,7 +138,11 @@ CELL = (
     .filter(is_text)
 )
 GOOD = st.text(string.digits + "+*#", min_size=1, max_size=MAX_NUMBER).filter(
-    lambda number: any(char in string.digits for char in number)
+    lambda number: (
+        any(char in string.digits for char in number)
+        and "+" not in number[1:]
+        and "0**" not in number
+    )
 )
 BAD = {
     "": RejectCode.NO_NUMBER,
@@ -241,7 +247,8 @@ def test_rejects_hold_nothing_of_the_file(
             found = read(tmp_path / "a.csv", content)
         except ConfigurationError as error:
             shown = f"{error!r} {error} {error.__context__!r}"
-            if b"destination" in before:
+            lines = re.split(rb"[\r\n]", content.lower())
+            if any(secret.lower() in line and b"destination" in line for line in lines):
                 continue  # then it may stand in the place of a column's name
         else:
             shown = " ".join(f"{row!r}" for row in found)

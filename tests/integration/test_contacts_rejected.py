@@ -35,7 +35,7 @@ class TestRejectedRows:
             ("4832817000x", RejectCode.BAD_CHARACTER),
             ("٠٤٨٣٢٨١٧٠٠٠", RejectCode.BAD_CHARACTER),
             ("0483281700²", RejectCode.BAD_CHARACTER),
-            ("(0xx48) 3281-7000", RejectCode.BAD_CHARACTER),
+            ("(0xx48) 3281-7000", RejectCode.PLACEHOLDER),
             ("a@b", RejectCode.BAD_CHARACTER),
             ("27 99706961", RejectCode.PUNCTUATION),
             ("27\u00a099706961", RejectCode.PUNCTUATION),
@@ -68,7 +68,7 @@ class TestRejectedRows:
         """The reason tells which option takes the punctuation away."""
         reject = only_reject(rows(path, "destination\n3281-7000\n"))
 
-        assert "strip_punctuation" in reject.reason
+        assert "--strip-punctuation" in reject.reason
         assert str(reject) == f"leads.csv, line 2: destination: {reject.reason}"
 
     @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ class TestRejectedRows:
         ("row", "code", "field"),
         [
             ("1;a;b;c", RejectCode.TOO_MANY_COLUMNS, None),
-            ("1;a", RejectCode.TOO_FEW_COLUMNS, None),
+            (";a", RejectCode.NO_NUMBER, "destination"),
             ("1;a;\x1b", RejectCode.INVALID_FIELD, "user_data"),
             ("1;a;" + "x" * 16_385, RejectCode.INVALID_FIELD, "user_data"),
             ("1;\x1b;b", RejectCode.CONTROL_CHARACTER, "id"),
@@ -206,7 +206,7 @@ class TestRejectedRows:
     ) -> None:
         """Lines of the limit and above keep every later line's number."""
         long = "1" * (MAX_LINE - 1 + extra)
-        found = rows(path, end.join(("destination", long, "2", "x", "3")))
+        found = rows(path, end.join(("destination", long, "2", "x", "3", "")))
 
         code = "number_too_long" if extra < 2 else "line_too_long"
         assert numbers(found) == [code, "2", "bad_character", "3"]
@@ -225,7 +225,7 @@ class TestPrivacy:
             f"9873216540;{CANARY}\x1b;{CANARY};p",
             f"9873216540;{CANARY};\x1b{CANARY};p",
             f"9873216540;{CANARY};d;{CANARY * 9}",
-            f"9873216540;{CANARY}",
+            f"98732165401;98732165402;{CANARY};;x",
             f"9873216540;{CANARY};;;;{CANARY}",
             f'9873216540;{CANARY};"{CANARY}" {CANARY};p',
             f'9873216540;{CANARY};"{CANARY};p',

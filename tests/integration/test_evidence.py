@@ -1,5 +1,9 @@
 import asyncio
+import errno
+import os
+import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -170,7 +174,7 @@ async def test_nothing_listens() -> None:
 
     assert not evidence.request_started
     assert not seen.request_started
-    assert seen.failure is Failure.CONNECT
+    assert seen.failure is Failure.REFUSED
 
 
 async def test_full_pool() -> None:
@@ -206,14 +210,14 @@ KEY: Any = None  # of connections; none of these errors is shown
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (aiohttp.ClientConnectorError(KEY, OSError(111, "refused")), Failure.CONNECT),
+        (aiohttp.ClientConnectorError(KEY, OSError(111, "refused")), Failure.REFUSED),
         (aiohttp.ClientConnectorDNSError(KEY, OSError(8, "name")), Failure.DNS),
         (aiohttp.ClientConnectorSSLError(KEY, OSError(1, "tls")), Failure.TLS),
         (
             aiohttp.ClientConnectorCertificateError(KEY, ssl.CertificateError("no")),
-            Failure.TLS,
+            Failure.UNTRUSTED,
         ),
-        (aiohttp.ServerFingerprintMismatch(b"a", b"b", "h", 1), Failure.TLS),
+        (aiohttp.ServerFingerprintMismatch(b"a", b"b", "h", 1), Failure.FINGERPRINT),
         (ssl.SSLError("x"), Failure.TLS),
         (aiohttp.ConnectionTimeoutError(), Failure.CONNECT_TIMEOUT),
         (aiohttp.SocketTimeoutError(), Failure.TIMEOUT),
@@ -243,3 +247,17 @@ def test_failure_of(error: Exception, code: Failure) -> None:
 def test_failure_of_a_full_pool(error: Exception) -> None:
     """A time-out in the pool's queue is the pool's, whatever its class."""
     assert failure_of(error, waiting_for_pool=True) is Failure.POOL_TIMEOUT
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit of that kind")
+async def test_look_up_without_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look-up that failed because no file could be opened is no fault of DNS."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    error = aiohttp.ClientConnectorDNSError(KEY, socket.gaierror(socket.EAI_AGAIN, "x"))
+    assert failure_of(error, waiting_for_pool=False) is Failure.DNS_UNAVAILABLE
+    monkeypatch.setattr(os, "open", refuse)
+
+    assert failure_of(error, waiting_for_pool=False) is Failure.OPEN_FILES

@@ -1,12 +1,11 @@
 """Numbers however large or small, each with a call on a real clock."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from helpers import make_call, quiet_loop
-from ways import WAYS
+from ways import WAYS, MakeSessions
 
 from digitro_async import (
     PABX,
@@ -17,7 +16,6 @@ from digitro_async import (
     PoolSettings,
     RateLimit,
     RetrySettings,
-    SessionManager,
     TimeoutSettings,
 )
 from digitro_async.testing import FakePABX
@@ -68,7 +66,7 @@ def with_number(group: str, name: str, value: Any, base_url: str) -> dict[str, A
 @pytest.mark.parametrize(("group", "name"), NUMBERS)
 @pytest.mark.parametrize("manager", WAYS.values())
 async def test_a_number_works_or_is_refused(
-    group: str, name: str, manager: Callable[[], SessionManager]
+    group: str, name: str, manager: MakeSessions
 ) -> None:
     """Every number, however large or small, is refused as such or makes a call."""
     async with quiet_loop(), FakePABX() as pabx:

@@ -16,6 +16,7 @@ from digitro_async import (
     DigitroClient,
     Outcome,
     PauseSettings,
+    PermissionDeniedError,
     PoolSettings,
     RejectedError,
     RetrySettings,
@@ -36,10 +37,13 @@ FATES: list[tuple[Fault, Outcome, Any]] = [
     (Fault(K.RESET_AFTER_READING), Outcome.UNKNOWN, ConnectionLostError),
     (Fault(K.LOSE_ANSWER), Outcome.UNKNOWN, ConnectionLostError),
     (Fault(K.STALL), Outcome.UNKNOWN, AnswerTimeoutError),
+    (Fault(K.SLOW_ANSWER), Outcome.ACCEPTED, type(None)),
     (Fault(K.SLOW_ANSWER, pause=0.1), Outcome.UNKNOWN, AnswerTimeoutError),
     (Fault(K.ERROR_500_AFTER_PLACING), Outcome.UNKNOWN, ServerFaultError),
     (Fault(K.ERROR_503), Outcome.UNKNOWN, ServerFaultError),
     (Fault(K.THROTTLE_429), Outcome.REFUSED, ThrottledError),
+    (Fault(K.STATUS, status=200), Outcome.UNKNOWN, UnreadableAnswerError),
+    (Fault(K.STATUS, status=403), Outcome.REFUSED, PermissionDeniedError),
     (Fault(K.STATUS, status=422), Outcome.REJECTED, RejectedError),
     (Fault(K.STATUS, status=418), Outcome.UNKNOWN, UnreadableAnswerError),
     (Fault(K.REDIRECT, status=302), Outcome.UNKNOWN, UnexpectedRedirectError),
@@ -94,6 +98,7 @@ async def test_each_fault_has_its_outcome(
             result, took = await one_call(pabx, reuse=reuse)
 
             assert result.outcome is outcome
+            assert outcome in fault.kind.traits.outcomes
             assert type(result.error) is error
             assert pabx.connections == 1
             assert pabx.posts <= 1
@@ -113,10 +118,9 @@ async def test_faults_of_a_connection(kind: FaultKind) -> None:
         assert pabx.connections == 1
         assert pabx.posts <= 1
         assert took < TOTAL + 0.5
-        if result.outcome is Outcome.NOT_SENT:
-            assert pabx.posts == 0
-        else:  # it spoke after we had begun; who can tell whose answer it is?
-            assert result.outcome in {Outcome.UNKNOWN, Outcome.ACCEPTED}
+        # Where it spoke after we had begun, who can tell whose answer it is?
+        assert result.outcome in kind.traits.outcomes
+        assert result.outcome is not Outcome.NOT_SENT or pabx.posts == 0
 
 
 async def test_repeated_call_id() -> None:
@@ -127,7 +131,20 @@ async def test_repeated_call_id() -> None:
             second = await client.dispatcher.submit(make_call(2))
 
         assert first.outcome is Outcome.ACCEPTED
-        assert second.outcome is Outcome.UNKNOWN
+        assert {second.outcome} == K.REPEATED_CALL_ID.traits.outcomes
+
+
+def test_every_kind_has_its_outcome() -> None:
+    """Each kind of fault is played, and each outcome that it may have is expected."""
+    played: dict[FaultKind, set[Outcome]] = {}
+    for fault, outcome, _ in FATES:
+        played.setdefault(fault.kind, set()).add(outcome)
+    elsewhere = {K.RESET_ON_CONNECT, K.UNASKED_ANSWER, K.REPEATED_CALL_ID}
+
+    assert set(played) | elsewhere == set(FaultKind)
+    assert not set(played) & elsewhere
+    for kind, outcomes in played.items():
+        assert outcomes == kind.traits.outcomes
 
 
 async def test_answer_twice_does_not_answer_the_next_call() -> None:

@@ -165,8 +165,9 @@ async def test_closing_stops_scripts() -> None:
 async def test_honest_without_a_script() -> None:
     """Without a script every call is accepted, over TLS as well."""
     tls = TLSSettings(fingerprint=certificate().fingerprint)
-    for server in (HostilePABX(), HostilePABX(tls=certificate().context)):
-        async with server, DigitroClient(server.settings(tls=tls)) as client:
+    secure = HostilePABX(tls=certificate().context)
+    for server, given in ((HostilePABX(), {}), (secure, {"tls": tls})):
+        async with server, DigitroClient(server.settings(**given)) as client:
             ids = [
                 (await client.make_predictive_call(make_call(number))).call_id
                 for number in range(3)

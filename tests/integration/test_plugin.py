@@ -36,6 +36,50 @@ def test_fixture(fake_pabx):
 def test_client(digitro_client):
     pass
 """
+LOOPS = """
+import asyncio
+import pytest
+from digitro_async import DigitroClient, PredictiveCall
+
+CALL = PredictiveCall(device="1", device_password="2", destination="3")
+
+async def check(fake_pabx, digitro_client):
+    await digitro_client.make_predictive_call(CALL)
+    async with DigitroClient(fake_pabx.settings()) as own:
+        await own.make_predictive_call(CALL)
+    assert fake_pabx.posts == 2
+
+class Kept:
+    loop = None
+
+async def test_default(fake_pabx, digitro_client):
+    Kept.loop = asyncio.get_running_loop()
+    await check(fake_pabx, digitro_client)
+
+async def test_same_default(fake_pabx, digitro_client):
+    assert (asyncio.get_running_loop() is Kept.loop) is %s
+    await check(fake_pabx, digitro_client)
+""" + "".join(
+    f"""
+@pytest.mark.asyncio(loop_scope="{scope}")
+class Test{scope.title()}:
+    async def test_it(self, fake_pabx, digitro_client):
+        await check(fake_pabx, digitro_client)
+"""
+    for scope in ("function", "class", "module", "package", "session")
+)
+OTHER_LOOP = """
+import asyncio, pytest, pytest_asyncio
+from digitro_async.testing import FakePABX
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_pabx():
+    async with FakePABX() as fake:
+        yield fake
+
+async def test_it(own_pabx):
+    own_pabx.settings()
+"""
 OPTIONS = ("-p", "no:anyio", "-W", "error", "--strict-markers")
 SCOPE = "asyncio_default_fixture_loop_scope=function"
 
@@ -52,6 +96,32 @@ def test_modes(pytester: pytest.Pytester, mode: str, tests: str) -> None:
     )
 
     result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("test_scope", ["function", "session"])
+@pytest.mark.parametrize("fixture_scope", ["function", "session"])
+def test_loops(pytester: pytest.Pytester, test_scope: str, fixture_scope: str) -> None:
+    """The fixtures live in the loop of their test, whatever the scopes are."""
+    pytester.makepyfile(LOOPS % (test_scope == "session"))
+
+    result = pytester.runpytest_inprocess(
+        *(*OPTIONS, "--asyncio-mode=auto"),
+        *("-o", f"asyncio_default_test_loop_scope={test_scope}"),
+        *("-o", f"asyncio_default_fixture_loop_scope={fixture_scope}"),
+    )
+
+    result.assert_outcomes(passed=7)
+
+
+def test_a_simulator_of_another_loop(pytester: pytest.Pytester) -> None:
+    """A simulator whose loop stands still is not waited for: it says where it began."""
+    pytester.makepyfile(test_other=OTHER_LOOP)
+
+    result = pytester.runpytest_inprocess(*OPTIONS, "-o", SCOPE, "--asyncio-mode=auto")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*started, at test_other.py:6, does not run*"])
+    result.stdout.fnmatch_lines(["*same loop_scope*"])
 
 
 def test_without_pytest_asyncio(

@@ -84,7 +84,7 @@ class TestTLS:
             with pytest.raises(ConnectFailedError) as caught:
                 await self.one_call(server, TLSSettings())
 
-        assert caught.value.reason == "tls_failed"
+        assert caught.value.reason == "certificate_self_signed"
         assert server.received == b""
 
     async def test_own_authority(self, certificate: Certificate) -> None:
@@ -107,7 +107,8 @@ class TestTLS:
             with pytest.raises(ConnectFailedError) as caught:
                 await self.one_call(server, TLSSettings(fingerprint="ab" * 32))
 
-        assert caught.value.reason == "tls_failed"
+        assert caught.value.reason == "wrong_fingerprint"
+        assert certificate.fingerprint in str(caught.value)
         assert server.received == b""
 
     async def test_fingerprint_is_not_shared(self, certificate: Certificate) -> None:
@@ -123,7 +124,7 @@ class TestTLS:
                 second = await exchange(sessions, wrong)
 
         assert first.status == 200
-        assert second.failure is Failure.TLS
+        assert second.failure is Failure.FINGERPRINT
         assert server.posts == 1
 
     async def test_plain_server(self) -> None:
@@ -139,17 +140,18 @@ class TestTLS:
                 with pytest.raises(ConnectFailedError) as caught:
                     await client.make_predictive_call(make_call())
 
-        assert caught.value.reason == "tls_failed"
+        assert caught.value.reason == "not_tls"
         assert b"POST" not in server.received
 
     async def test_unusable_authority(self, tmp_path: Path) -> None:
-        """A file of authorities that can't be read is said to be unusable."""
+        """A file of authorities that can't be read is said before any attempt."""
         pabx = make_pabx(
             base_url="https://127.0.0.1:9", tls=TLSSettings(ca_file=tmp_path / "no")
         )
-        async with DigitroClient(pabx) as client:
-            with pytest.raises(ConfigurationError, match="ca_file can't be used"):
-                await client.make_predictive_call(make_call())
+        with pytest.raises(ConfigurationError, match="ca_file can't be used") as caught:
+            DigitroClient(pabx)
+
+        assert str(caught.value).endswith("/no: No such file or directory")
 
     @pytest.mark.parametrize("reuse", [True, False])
     async def test_session_tickets_do_not_disturb(

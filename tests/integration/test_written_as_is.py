@@ -269,8 +269,8 @@ class TestResults:
                 check=False,
             )
 
-        assert done.returncode == 1
-        assert "could not all be written: No space left" in done.stderr
+        assert done.returncode == 3
+        assert "can't be written: No space left" in done.stderr
 
 
 async def test_call_id_in_a_pipe(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ async def test_cut_off(what: str, reuse: bool) -> None:
         else:
             await client.aclose()
     if what == "forget":
-        assert "Unclosed" in watch.text_of("")
+        assert "unclosed <DigitroClient" in watch.text_of("")
 
 
 async def test_many_calls_that_are_abandoned() -> None:

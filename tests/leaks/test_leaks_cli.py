@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,8 +16,9 @@ from leak_places import Watch
 from leaks import API_KEY, CANARIES, KEYS, find
 from test_leaks_ledger import DATA_COLUMNS, columns_with, write_contacts
 
-from digitro_async.cli import _command_loop, _live_progress, _live_table, _results
+from digitro_async.cli import _command_loop, _live_progress, _results
 from digitro_async.cli._app import run
+from digitro_async.cli._screen_lines import Span, plain_line
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
 K = FaultKind
@@ -54,8 +56,8 @@ def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
         return loop
 
     monkeypatch.setattr(_command_loop, "_loop_factory", lambda: make_loop)
-    monkeypatch.setattr(_live_progress, "PLAIN_SECONDS", 0.01)
-    monkeypatch.setattr(_live_table, "LIVE_SECONDS", 0.01)
+    for name in ("SAMPLE_SECONDS", "FIRST_PLAIN_SECONDS", "PLAIN_SECONDS"):
+        monkeypatch.setattr(_live_progress, name, 0.01)
 
 
 def write_config(path: Path, base_url: str, key: str, **call: str) -> None:
@@ -126,7 +128,7 @@ def test_dial(
                 command(watch, "reconcile", NUMBER, verdict, *words, *evidence)
 
     assert code in {1, 3}
-    assert "settled" in watch.text_of("stderr")
+    assert re.search(r"\d of \d+ \(", watch.text_of("stderr"))  # the progress
     assert ("\x1b[" in watch.text_of("stderr")) is live
     assert "contacts  " in watch.text_of("stdout")
     check(watch, folder)
@@ -174,7 +176,7 @@ def test_results_that_can_not_be_written(
             raise OSError(28, "No space left on device", f"{list(row)} {NUMBER}")
 
         monkeypatch.setattr(_results, "csv_line", fail)
-        assert command(watch, *words, "results.csv") == 2
+        assert command(watch, *words, "results.csv") == 3
     (folder / "full").unlink()
 
     check(watch, folder)
@@ -297,16 +299,16 @@ def words_of(pid: int) -> Iterator[bytes]:
 
 def in_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show a number in the progress."""
-    progress = _live_progress._Progress
-    rows = progress.rows
-    monkeypatch.setattr(progress, "rows", lambda self: [*rows(self), ("last", NUMBER)])
+    monkeypatch.setattr(
+        _live_progress, "plain_line", lambda view: [*plain_line(view), Span(NUMBER)]
+    )
 
 
 def on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show a number among the results."""
     from digitro_async.cli import _take_results
 
-    monkeypatch.setattr(_take_results, "summary_of", lambda _: [("last", NUMBER)])
+    monkeypatch.setattr(_take_results, "summary_of", lambda *_: [NUMBER])
 
 
 def in_the_results(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from digitro_async import (
     Dispatcher,
     DispatchItem,
     Outcome,
+    PauseStatus,
     PredictiveCall,
     RejectedError,
     SessionManager,
@@ -32,7 +33,14 @@ from digitro_async import (
     open_ledger,
     settings,
 )
-from digitro_async.contacts import ContactRow, RejectCode, RejectedRow
+from digitro_async.contacts import (
+    CleanedNumber,
+    CleaningCounts,
+    ContactRow,
+    FileReading,
+    RejectCode,
+    RejectedRow,
+)
 from digitro_async.ledger import (
     AddResult,
     ClaimedContact,
@@ -123,6 +131,9 @@ MADE: dict[str, Callable[[], object]] = {
     "SessionManager": SessionManager,
     "Statistics": lambda: DigitroClient(pabx()).statistics(),
     "PABXStatistics": lambda: DigitroClient(pabx()).statistics().pabx["matriz"],
+    "PauseStatus": lambda: PauseStatus(
+        code="status_401", text="the PABX did not take the api key", address="a:1"
+    ),
     "Timings": lambda: Timings(None, 0.0, 0.0),
     "Campaign": lambda: Campaign(MemoryLedger(), DigitroClient(pabx()), call=FIELDS),
     "CampaignRun": lambda: Campaign(
@@ -130,6 +141,9 @@ MADE: dict[str, Callable[[], object]] = {
     ).run(),
     "AddResult": lambda: AddResult(new=True, line=2),
     "ContactRecord": entry,
+    "Difference": lambda: ledger.Difference(
+        ledger.Change.WITHHELD, ("destination",), State.PENDING
+    ),
     "NewContact": new_contact,
     "ClaimedContact": open_contact,
     "Reconciliation": lambda: Reconciliation(1, State.PENDING),
@@ -144,6 +158,13 @@ MADE: dict[str, Callable[[], object]] = {
         pause=settings.PauseSettings(),
     ),
     "ContactRow": lambda: ContactRow.from_call(call_with_canaries(), line=2),
+    "CleanedNumber": lambda: CleanedNumber(
+        line=2, before=Personal(f" {DESTINATION}"), after=Personal(DESTINATION)
+    ),
+    "CleaningCounts": lambda: CleaningCounts(punctuation=1),
+    "FileReading": lambda: FileReading(
+        encoding="utf-8", delimiter=";", header_line=1, columns=(("id", "id"),)
+    ),
     "RejectedRow": lambda: RejectedRow(
         file="a.csv", line=2, reason="no number", code=RejectCode.NO_NUMBER
     ),

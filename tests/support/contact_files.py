@@ -7,6 +7,7 @@ import pytest
 
 from digitro_async.contacts import ContactRow, RejectedRow, open_contacts
 from digitro_async.errors import ConfigurationError
+from digitro_async.privacy import Personal
 
 __all__ = [
     "CANARY",
@@ -18,6 +19,7 @@ __all__ = [
     "read",
     "refusal",
     "rows",
+    "shown",
 ]
 
 DEFAULTS = {"device": "1125000", "device_password": "4567"}
@@ -67,3 +69,12 @@ def refusal(path: Path, text: str | bytes, **options: Any) -> str:
     assert caught.value.__context__ is None
 
     return str(caught.value)
+
+
+def shown(row: ContactRow | RejectedRow) -> tuple[str | None, str, str]:
+    """The id, number and data of a contact; the code and reason of a reject."""
+    if isinstance(row, RejectedRow):
+        return None, row.code.value, row.reason
+    data = row.fields.get("user_data")
+    text = data.reveal() if isinstance(data, Personal) else ""
+    return row.id, row.destination.reveal(), text

@@ -17,7 +17,7 @@ from unittest import mock
 
 import attrs
 
-from digitro_async import PABX, CallResult, PredictiveCall, RateLimit
+from digitro_async import PABX, AnyDestination, CallResult, PredictiveCall, RateLimit
 from digitro_async.protocol import COMMANDS, Evidence, Failure, Observation, Request
 from digitro_async.protocol._names import CALL_ID as CALL_ID  # noqa: PLC0414
 from digitro_async.protocol._names import WIRE_NAMES as WIRE_NAMES  # noqa: PLC0414
@@ -34,9 +34,9 @@ API_KEY = "canary-api-key-7f3a"
 
 
 def make_call(destination: object = "04832817000", **fields: Any) -> PredictiveCall:
-    """Return a call to that number."""
+    """Return a call to that number, or to any other text."""
     given = {"device": "1125000", "device_password": "4567", **fields}
-    return PredictiveCall(destination=str(destination), **given)
+    return PredictiveCall(destination=AnyDestination(destination), **given)
 
 
 def make_request(body: bytes = b"{}", channel: int = 1) -> Request:

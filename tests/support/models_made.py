@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from digitro_async.calls import AnyDestination
 from digitro_async.models import PABX, PredictiveCall
 
 CANARY = "CANARY-7731"
@@ -28,8 +29,11 @@ FIELDS = {
 
 
 def make_call(**given: Any) -> PredictiveCall:
-    """Make a call, the required fields filled in."""
-    return PredictiveCall(**{**NEEDED, **given})
+    """Make a call of any texts, the required fields filled in."""
+    fields: dict[str, Any] = {**NEEDED, **given}
+    if isinstance(fields["destination"], str):
+        fields["destination"] = AnyDestination(fields["destination"])
+    return PredictiveCall(**fields)
 
 
 def make_pabx(**given: Any) -> PABX:

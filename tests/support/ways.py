@@ -6,7 +6,9 @@ from typing import Final
 
 from digitro_async import SessionManager
 
-WAYS: Final[dict[str, Callable[[], SessionManager]]] = {
+MakeSessions = Callable[[], SessionManager]
+
+WAYS: Final[dict[str, MakeSessions]] = {
     "direct": SessionManager,
     "public": partial(SessionManager, public=True),
 }

@@ -97,7 +97,9 @@ async def make_one_call() -> CallAccepted:
     """Make one call inside a request handler."""
     async with DigitroClient(matriz) as client:
         assert_type(client, DigitroClient)
-        accepted = await client.make_predictive_call(call, pabx="matriz", max_wait=2.0)
+        accepted = await client.make_predictive_call(
+            call, pabx="matriz", max_wait=2.0, deadline=5
+        )
         assert_type(accepted, CallAccepted)
         assert_type(accepted.call_id, str)
         assert_type(accepted.raw, Mapping[str, Any])

@@ -30,7 +30,8 @@ MODULES = {
     "digitro_async._common.reasons": "tests/unit/test_classification.py",
     "digitro_async.protocol._classification": "tests/unit/test_classification.py",
     "digitro_async.dispatch._breaker": (
-        "tests/unit/test_breaker.py tests/unit/test_breaker_probes.py"
+        "tests/unit/test_breaker.py tests/unit/test_breaker_probes.py "
+        "tests/unit/test_breaker_share.py"
     ),
     "digitro_async.dispatch._retry": "tests/unit/test_retry.py",
     "digitro_async.ledger._state": "tests/unit/test_state.py",

@@ -76,12 +76,13 @@ class TestTurns:
 
     @pytest.mark.parametrize("wait", BAD_WAITS, ids=kind_of)
     @pytest.mark.parametrize("has_room", [True, False])
-    def test_max_wait(self, wait: Any, has_room: bool) -> None:
+    @pytest.mark.parametrize("limit", ["max_wait", "deadline"])
+    def test_limits(self, wait: Any, has_room: bool, limit: str) -> None:
         """A time to wait that is none is refused and costs no place."""
 
         @virtual_time
         async def run() -> None:
-            dispatcher = full()
+            dispatcher, good = full(), dict[str, Any]({limit: 100})
             others = [
                 asyncio.create_task(dispatcher.submit(make_call()))
                 for _ in range(0 if has_room else 2)
@@ -89,12 +90,12 @@ class TestTurns:
             await asyncio.sleep(0)
             before = traces(dispatcher)
             for _ in range(3):
-                with pytest.raises(ConfigurationError, match=r"^max_wait must be"):
-                    await dispatcher.submit(make_call(), max_wait=wait)
+                with pytest.raises(ConfigurationError, match=rf"^{limit} must be"):
+                    await dispatcher.submit(make_call(), **{limit: wait})
 
             assert traces(dispatcher) == before
 
-            result = await dispatcher.submit(make_call(), max_wait=100)
+            result = await dispatcher.submit(make_call(), **good)
             await asyncio.gather(*others)
 
             assert result.outcome is Outcome.ACCEPTED
@@ -103,17 +104,19 @@ class TestTurns:
         run()
 
     @pytest.mark.parametrize("wait", [0, 0.0, 1, 2.5, 10**9])
-    def test_max_wait_that_is_one(self, wait: float) -> None:
+    @pytest.mark.parametrize("limit", ["max_wait", "deadline"])
+    def test_limits_that_are_some(self, wait: float, limit: str) -> None:
         """Any number of seconds that a timer can wait is taken."""
 
         @virtual_time
         async def run() -> None:
             dispatcher = full(ScriptedTransport(latency=5))
+            given: dict[str, Any] = {limit: wait}
             others = [
                 asyncio.create_task(dispatcher.submit(make_call())) for _ in range(2)
             ]
             await asyncio.sleep(0)
-            result = await dispatcher.submit(make_call(), max_wait=wait)
+            result = await dispatcher.submit(make_call(), **given)
             await asyncio.gather(*others)
 
             assert isinstance(result.error, RateWaitTimeoutError) is (wait < 5)
@@ -139,6 +142,8 @@ class TestTurns:
         async with FakePABX() as pabx, DigitroClient(pabx.settings()) as client:
             with pytest.raises(ConfigurationError, match=r"^max_wait must be"):
                 await client.make_predictive_call(call, max_wait=wait)
+            with pytest.raises(ConfigurationError, match=r"^deadline must be"):
+                await client.make_predictive_call(call, deadline=wait)
             with pytest.raises(ConfigurationError, match=r"^pabx must be"):
                 await client.make_predictive_call(call, pabx=5)  # type: ignore[arg-type]  # bad
 
@@ -156,7 +161,7 @@ class TestTurns:
         @virtual_time
         async def run() -> None:
             dispatcher = full(ScriptedTransport())
-            for options in ({"max_wait": value}, {"pabx": value}):
+            for options in ({"max_wait": value}, {"deadline": value}, {"pabx": value}):
                 with contextlib.suppress(ConfigurationError):
                     await dispatcher.submit(make_call(), **options)
 

@@ -136,7 +136,7 @@ class TestSettling:
     @pytest.mark.parametrize(
         ("body", "reason"),
         [
-            (b"", "not_json"),
+            (b"", "empty_answer"),
             (b"[]", "not_an_object"),
             (b"{}", "no_call_id"),
             (b'{"ID_CHAMADA": null}', "no_call_id"),

@@ -68,9 +68,20 @@ EVERY_STATUS = range(100, 1000)
 
 # What a failure means where the flag was never raised, and where it was.
 FAILURES: Final[dict[Failure, tuple[type[DigitroError], type[DigitroError]]]] = {
-    Failure.CONNECT: (errors.ConnectFailedError, errors.OutcomeUnknownError),
-    Failure.DNS: (errors.ConnectFailedError, errors.OutcomeUnknownError),
-    Failure.TLS: (errors.ConnectFailedError, errors.OutcomeUnknownError),
+    # These can't come after sending, and would say nothing then.
+    **dict.fromkeys(
+        (
+            *(Failure.CONNECT, Failure.REFUSED, Failure.RESET, Failure.DNS),
+            *(Failure.HOST_UNREACHABLE, Failure.NETWORK_UNREACHABLE),
+            *(Failure.DNS_UNAVAILABLE, Failure.TLS, Failure.TLS_CUT),
+            *(Failure.TLS_REFUSED, Failure.TLS_VERSION, Failure.NOT_TLS),
+            *(Failure.EXPIRED, Failure.NOT_YET_VALID, Failure.SELF_SIGNED),
+            *(Failure.WRONG_NAME, Failure.UNTRUSTED, Failure.FINGERPRINT),
+            *(Failure.OPEN_FILES, Failure.MEMORY, Failure.LOCAL_PORTS),
+            *(Failure.THREADS, Failure.BLOCKED),
+        ),
+        (errors.ConnectFailedError, errors.OutcomeUnknownError),
+    ),
     Failure.CONNECT_TIMEOUT: (errors.ConnectFailedError, errors.AnswerTimeoutError),
     Failure.POOL_TIMEOUT: (errors.PoolTimeoutError, errors.OutcomeUnknownError),
     Failure.TIMEOUT: (errors.ConnectFailedError, errors.AnswerTimeoutError),
@@ -79,6 +90,11 @@ FAILURES: Final[dict[Failure, tuple[type[DigitroError], type[DigitroError]]]] = 
     Failure.TRUNCATED: (errors.ConnectFailedError, errors.UnreadableAnswerError),
     Failure.OVERSIZED: (errors.ConnectFailedError, errors.UnreadableAnswerError),
     Failure.INTERIM: (errors.ConnectFailedError, errors.UnreadableAnswerError),
+    Failure.TLS_EXPECTED: (errors.ConnectFailedError, errors.UnreadableAnswerError),
+    Failure.CLIENT_CERTIFICATE: (
+        errors.ConnectFailedError,
+        errors.ConnectionLostError,
+    ),
     Failure.CANCELLED: (errors.NotSentError, errors.OutcomeUnknownError),
     Failure.CONFIGURATION: (errors.ConnectFailedError, errors.OutcomeUnknownError),
     Failure.UNEXPECTED: (errors.NotSentError, errors.OutcomeUnknownError),
@@ -177,7 +193,10 @@ def test_failures_after_sending(failure: Failure) -> None:
         Observation(request_started=True, failure=failure)
     )
 
-    assert classification == Classification(UNKNOWN, FAILURES[failure][1], failure)
+    is_set_up = failure in {Failure.TLS_EXPECTED, Failure.CLIENT_CERTIFICATE}
+    assert classification == Classification(
+        UNKNOWN, FAILURES[failure][1], failure, needs_operator=is_set_up
+    )
 
 
 @pytest.mark.parametrize("failure", Failure)
@@ -263,9 +282,9 @@ def test_errors_agree_with_outcomes() -> None:
 
 
 def test_whoever_must_look() -> None:
-    """Somebody must look exactly at refusals of the set-up and at redirects."""
+    """Somebody must look at refusals of the set-up, redirects and the wrong TLS."""
     seen = {
-        one.status
+        one.status or one.failure
         for one in every_observation()
         if one.request_started and classify_evidence(one).needs_operator
     }
@@ -273,6 +292,7 @@ def test_whoever_must_look() -> None:
     assert seen == {
         *(status for status, row in STATUSES.items() if row[3]),
         *range(300, 400),
+        *(Failure.TLS_EXPECTED, Failure.CLIENT_CERTIFICATE),
     }
 
 
@@ -331,9 +351,31 @@ def test_failure_codes() -> None:
     """Failures are written as these words, which labels and files rely on."""
     assert {failure.name: failure.value for failure in Failure} == {
         "CONNECT": "connect_failed",
+        "REFUSED": "connection_refused",
+        "RESET": "connection_reset",
+        "HOST_UNREACHABLE": "host_unreachable",
+        "NETWORK_UNREACHABLE": "network_unreachable",
         "DNS": "no_such_host",
-        "TLS": "tls_failed",
+        "DNS_UNAVAILABLE": "dns_unavailable",
         "CONNECT_TIMEOUT": "connect_timeout",
+        "TLS": "tls_failed",
+        "TLS_CUT": "tls_handshake_cut",
+        "TLS_REFUSED": "tls_handshake_refused",
+        "TLS_VERSION": "tls_version",
+        "NOT_TLS": "not_tls",
+        "TLS_EXPECTED": "tls_expected",
+        "EXPIRED": "certificate_expired",
+        "NOT_YET_VALID": "certificate_not_yet_valid",
+        "SELF_SIGNED": "certificate_self_signed",
+        "WRONG_NAME": "certificate_wrong_name",
+        "UNTRUSTED": "certificate_untrusted",
+        "FINGERPRINT": "wrong_fingerprint",
+        "CLIENT_CERTIFICATE": "client_certificate_required",
+        "OPEN_FILES": "too_many_open_files",
+        "MEMORY": "out_of_memory",
+        "LOCAL_PORTS": "no_local_port",
+        "THREADS": "out_of_threads",
+        "BLOCKED": "blocked_on_this_machine",
         "POOL_TIMEOUT": "pool_timeout",
         "TIMEOUT": "timeout",
         "LOST": "connection_lost",

@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from digitro_async import calls
-from digitro_async.calls import Call
+from digitro_async.calls import AnyDestination, Call
 from digitro_async.models import CommandAccepted
 from digitro_async.privacy import Personal, Secret
 from digitro_async.protocol import (
@@ -58,7 +58,9 @@ def test_kinds_of_fields(row: Command) -> None:
 def test_request(row: Command) -> None:
     """A call with its required fields alone makes a request over its channel."""
     given = {
-        field.name: f"text of {field.name}" for field in row.fields if field.is_required
+        field.name: AnyDestination(f"text of {field.name}")
+        for field in row.fields
+        if field.is_required
     }
     call = CLASSES[row.name](**given)
     request = build_request(call, 77_031)

@@ -103,11 +103,8 @@ class TestAnswers:
     @pytest.mark.parametrize(
         "body",
         [
-            b"",
-            b" ",
-            b"\0",
             b"OK",
-            b"<html></html>",
+            b"<xml></xml>",
             b"{",
             b'{"ID_CHAMADA"',
             b'{"ID_CHAMADA": "x"',
@@ -119,20 +116,17 @@ class TestAnswers:
             b"{'ID_CHAMADA': 'x'}",
             b'{ID_CHAMADA: "x"}',
             b'{"ID_CHAMADA": "x" /* */}',
-            b'{"ID_CHAMADA": "x"}\0',
+            b'{"ID_CHAMADA": "x"}\0{}',
             b'\x0b{"ID_CHAMADA": "x"}',
             b'{"ID_CHAMADA": "a\nb"}',
             b'{"ID_CHAMADA": "a\0b"}',
             b'{"ID_CHAMADA": "\\x41"}',
             b'{"ID_CHAMADA": "\\u12"}',
             # not UTF-8
-            b'\xef\xbb\xbf{"ID_CHAMADA": "x"}',
             b'{"ID_CHAMADA": "\xe1"}',
             b'{"ID_CHAMADA": "\xed\xa0\x80"}',
             b'{"ID_CHAMADA": "\xc0\x80"}',
             b'{"ID_CHAMADA": "\xf4\x90\x80\x80"}',
-            '{"ID_CHAMADA": "x"}'.encode("utf-16"),
-            '{"ID_CHAMADA": "x"}'.encode("utf-32"),
             b'\xff\xfe{"ID_CHAMADA": "x"}',
             # halves of surrogate pairs
             b'{"ID_CHAMADA": "\\ud800"}',
@@ -158,7 +152,7 @@ class TestAnswers:
         ],
     )
     def test_not_json(self, codec: Any, body: bytes) -> None:
-        """A body that is not strict JSON in UTF-8 says nothing."""
+        """A body that is not strict JSON says nothing."""
         assert read(codec, body) == "not_json"
 
     @pytest.mark.parametrize(
@@ -306,7 +300,7 @@ def iterate_codes() -> Iterator[str]:
 def test_codes() -> None:
     """Refusals are written as these words, which labels and files rely on."""
     assert list(iterate_codes()) == [
-        "not_json",
+        "empty_answer",
         "not_an_object",
         "no_call_id",
         "oversized_answer",

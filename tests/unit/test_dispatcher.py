@@ -18,6 +18,7 @@ from helpers import (
 from virtual_time import virtual_time
 
 from digitro_async import (
+    AnyDestination,
     Outcome,
     OutcomeUnknownError,
     PredictiveCall,
@@ -37,7 +38,7 @@ class TestPrivacy:
         call = PredictiveCall(
             device="1",
             device_password="canary-password",
-            destination="canary-number",
+            destination=AnyDestination("canary-number"),
             user_data="canary-data",
         )
         del seen  # this frame is shown too

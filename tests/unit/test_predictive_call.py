@@ -76,7 +76,7 @@ class TestPredictiveCall:
             can_stand(field, text) for field, text in given.items() if text is not None
         )
         try:
-            call = PredictiveCall(**given)
+            call = make_call(**given)
         except InvalidCallError:
             assert not allowed
             return
@@ -138,7 +138,7 @@ class TestPredictiveCall:
     def test_longest_text(self, field: str) -> None:
         """Every field holds 16,384 characters, all of them at once too."""
         make_call(**{field: "é" * LONGEST})
-        call = PredictiveCall(**dict.fromkeys(FIELDS, "9" * LONGEST))
+        call = make_call(**dict.fromkeys(FIELDS, "9" * LONGEST))
 
         assert set(json.loads(encode_call(call)).values()) == {"9" * LONGEST}
 

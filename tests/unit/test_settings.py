@@ -45,6 +45,7 @@ FLOORS: list[tuple[Any, str]] = [
     (RetrySettings, "max_retry_after"),
     (RetrySettings, "quota"),
     (PauseSettings, "unknown_budget"),
+    (PauseSettings, "unknown_share"),
 ]
 OPTIONAL = {(PoolSettings, "rest")}
 NEVER = [-1, -0.5, math.nan, math.inf, -math.inf, True, False, "1", b"1", [1]]

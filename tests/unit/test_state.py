@@ -26,6 +26,10 @@ LEGAL = {
     ("pending", "claim"): "claimed",
     ("pending", "invalidate"): "invalid",
     ("pending", "skip"): "skipped",
+    ("pending", "withhold"): "withheld",
+    ("pending", "update"): "pending",
+    ("withheld", "update"): "pending",
+    ("withheld", "confirm"): "pending",
     ("claimed", "release"): "pending",
     ("claimed", "recover"): "pending",
     ("claimed", "invalidate"): "invalid",
@@ -42,6 +46,7 @@ LEGAL = {
     ("rejected", "doubt"): "unknown",
     ("pending", "doubt"): "unknown",
     ("claimed", "doubt"): "unknown",
+    ("withheld", "doubt"): "unknown",
 }
 
 
@@ -145,9 +150,10 @@ def test_codes() -> None:
         "unknown": 6,
         "invalid": 7,
         "skipped": 8,
+        "withheld": 9,
     }
     assert list(STEP_CODES) == list(Step)
-    assert list(STEP_CODES.values()) == list(range(1, 14))
+    assert list(STEP_CODES.values()) == list(range(1, 17))
     assert {STATES[code] for code in STATE_CODES.values()} == set(State)
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitro_async.dispatch._statistics import (
+    AVERAGE_SECONDS,
     RATE_SECONDS,
     Counters,
     PABXStatistics,
@@ -88,8 +89,36 @@ class TestCounters:
         assert counters.rate(15.0) == counters.rate(100.0) == 0.0
 
     def test_memory_does_not_grow(self) -> None:
-        """A long run is remembered for a few seconds only."""
-        assert len(count_evenly(2, 1000.0)._seconds) == RATE_SECONDS + 1
+        """A long run is remembered for half a minute only."""
+        assert len(count_evenly(2, 1000.0)._seconds) == AVERAGE_SECONDS + 1
+
+    @pytest.mark.parametrize("rate", [1, 50, 700])
+    @pytest.mark.parametrize("seconds", [3.0, 10.5, 29.99, 30.25, 100.5])
+    def test_average_rate_of_even_starts(self, rate: int, seconds: float) -> None:
+        """Evenly spaced starts are averaged to the rate they have."""
+        counters = count_evenly(rate, seconds)
+
+        assert counters.average_rate(seconds) == pytest.approx(rate, rel=0.05, abs=0.5)
+
+    def test_average_rate_counts_pauses(self) -> None:
+        """Seconds in which nothing starts lower the average, not the current rate."""
+        counters = count_evenly(50, 10.0)
+        for index in range(250):
+            counters.start(25.0 + index / 50)
+
+        assert counters.average_rate(30.0) == pytest.approx(25.0, rel=0.02)
+        assert counters.rate(30.0) == pytest.approx(50.0, rel=0.02)
+        assert counters.average_rate(100.0) == 0.0
+
+    def test_silence_is_counted_from_the_last_answer(self) -> None:
+        """Nothing is silent without calls in flight; then since the first began."""
+        counters = Counters()
+        assert counters.silent_for(50.0) == 0.0
+
+        counters.start(50.0)
+        counters.start(53.0)
+
+        assert counters.silent_for(57.0) == 7.0
 
 
 class TestStatistics:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._import_marks import Beginning, ImportMark, content_hash
 from digitro_async.ledger._records import AddResult, Import, NewContact
 
@@ -18,6 +19,7 @@ class _ImportRecord:
     shown: Import
     source: bytes | None
     beginning: Beginning | None
+    named: NamedContacts = attrs.field(factory=NamedContacts)
     contacts: int = 0
     digest: bytes = b""
 
@@ -49,6 +51,10 @@ class MemoryImports:
         shown = Import(number=number, file=file, size=size, began_at=now)
         self._records.append(_ImportRecord(shown, source, beginning))
         return number
+
+    def named_by(self, number: int | None) -> NamedContacts:
+        """Return the contacts that an import has named; none of no import."""
+        return NamedContacts() if number is None else self._records[number - 1].named
 
     def count(
         self,

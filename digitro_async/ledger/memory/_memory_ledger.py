@@ -12,6 +12,7 @@ from digitro_async.errors import (
     LedgerError,
     LedgerInUseError,
 )
+from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._ledger_clock import CLOCK, clock_to_keep, latest_by
 from digitro_async.ledger._ledger_port import OnDone
 from digitro_async.ledger._machine_clock import read_clock
@@ -24,7 +25,6 @@ from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_found,
     decide,
-    readings_of,
     seconds_of,
 )
 from digitro_async.ledger._records import (
@@ -39,6 +39,7 @@ from digitro_async.ledger._records import (
 )
 from digitro_async.ledger._single_run import SingleRun
 from digitro_async.ledger._state import State, Step, next_state
+from digitro_async.ledger._written_ids import readings_of
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
 from digitro_async.ledger.memory._memory_rows import MemoryRow
@@ -107,10 +108,14 @@ class MemoryLedger:
         *,
         importing: int | None = None,
         rejected: int = 0,
+        update: bool = False,
     ) -> Sequence[AddResult]:
         """Put contacts in that are not there yet. See ``Ledger``."""
         self._check_open()
-        added = [self._add(contact) for contact in contacts]
+        named = self._imports.named_by(importing)
+        named.begin_page(len(self._rows))
+        added = [self._add(contact, named, update=update) for contact in contacts]
+        named.end_page()
         if importing is not None:
             self._imports.count(importing, contacts, added, rejected)
         return added
@@ -269,7 +274,9 @@ class MemoryLedger:
             read=read,
         )
         row.reason, row.settled_at = "reconciled", now
-        row.attempts = row.attempts if accepted else 0
+        row.evidence = evidence
+        if not accepted:
+            row.attempts = row.failures = 0
         return Reconciliation(row.number, row.state)
 
     async def counts(self) -> Mapping[State, int]:
@@ -372,25 +379,21 @@ class MemoryLedger:
             raise error("there is no such contact", reason="no_such_contact")
         return self._rows[number]
 
-    def _add(self, contact: NewContact) -> AddResult:
+    def _add(
+        self, contact: NewContact, named: NamedContacts, *, update: bool
+    ) -> AddResult:
         known = self._by_identity.get(contact.identity)
         if known is not None:
-            return AddResult(new=False, line=known.contact.line)
+            difference = None
+            if named.is_first(known.number):
+                difference = known.compare(contact, update=update)
+            return AddResult(new=False, line=known.contact.line, difference=difference)
         row = MemoryRow(len(self._rows) + 1, contact)
         self._rows[row.number] = self._by_identity[contact.identity] = row
         return AddResult(new=True, line=contact.line)
 
     def _find(self, contact: str | int | Personal) -> MemoryRow:
-        own_id, number = readings_of(contact)
-        found = [
-            row
-            for row in self._rows.values()
-            if row.number == number
-            or (
-                own_id is not None
-                and row.contact.id is not None
-                and row.contact.id.reveal() == own_id
-            )
-        ]
+        names = readings_of(contact)
+        found = [row for row in self._rows.values() if row.is_named(*names)]
         check_found(len(found))
         return found[0]

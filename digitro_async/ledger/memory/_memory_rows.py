@@ -1,29 +1,54 @@
 """The contacts of a ``MemoryLedger``."""
 
+from collections.abc import Sequence
+
 import attrs
 
 from digitro_async._common.reasons import PABX_REASONS
 from digitro_async.errors import ClaimLostError, IllegalTransitionError
-from digitro_async.ledger._records import ClaimedContact, ContactRecord, NewContact
-from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step, next_state
+from digitro_async.ledger._differences import (
+    difference_of,
+    differing_fields,
+    step_of,
+)
+from digitro_async.ledger._records import (
+    ClaimedContact,
+    ContactRecord,
+    Difference,
+    NewContact,
+)
+from digitro_async.ledger._state import (
+    DOUBTFUL,
+    OTHER_DATA,
+    TRANSITIONS,
+    State,
+    Step,
+    next_state,
+)
 
 __all__ = ["MemoryRow"]
 
 
 @attrs.define(eq=False)
 class MemoryRow:
-    """One contact, with all that a ``ContactRecord`` shows and the id of its owner."""
+    """One contact, with all that a ``ContactRecord`` shows and the id of its owner.
+
+    Its failures are the attempts that count against it: the PABX and the way to it are
+    not its fault.
+    """
 
     number: int
     contact: NewContact
     state: State = State.PENDING
     attempts: int = 0
+    failures: int = 0
     pabx: str | None = None
     call_id: str | None = None
     reason: str | None = None
     sent_at: float | None = None
     settled_at: float | None = None
     owner: str = ""
+    evidence: str | None = None
 
     def as_open(self) -> ClaimedContact:
         """Return it as a runner sees it."""
@@ -48,17 +73,42 @@ class MemoryRow:
             reason=self.reason,
             sent_at=self.sent_at,
             settled_at=self.settled_at,
+            evidence=self.evidence,
         )
 
+    def is_named(self, ids: Sequence[str], number: int | None) -> bool:
+        """Whether one of these ids, or that number, is its own."""
+        mine = self.contact.id
+        return self.number == number or (mine is not None and mine.reveal() in ids)
+
     def may_try(self, most: int | None) -> bool:
-        """Whether it may be called again, where a contact has that many attempts."""
-        if most is None or self.attempts < most:
-            return True
-        return self.reason in PABX_REASONS
+        """Whether it may be called again, where that many may count against it."""
+        return most is None or self.failures < most
 
     def is_claimed_by(self, owner: str) -> bool:
         """Whether that owner has a claim on it."""
         return self.state is State.CLAIMED and self.owner == owner
+
+    def compare(self, contact: NewContact, *, update: bool) -> Difference | None:
+        """Return what a list says of it otherwise, and take or withhold it.
+
+        Args:
+            contact: The contact, as the list has it.
+            update: Whether what the list says is taken over.
+        """
+        known = self.contact
+        fields = differing_fields(
+            contact, known.destination.reveal(), known.pabx, known.fields
+        )
+        difference = difference_of(self.state, fields, update=update)
+        step = step_of(self.state, difference)
+        if step is None:
+            return difference
+        self.step(step)
+        self.reason = OTHER_DATA if step is Step.WITHHOLD else None
+        if step is Step.UPDATE:
+            self.contact, self.failures = contact, 0
+        return difference
 
     def step(self, step: Step) -> None:
         """Take a step.
@@ -131,5 +181,7 @@ class MemoryRow:
     ) -> None:
         """Note the outcome of the contact's call."""
         self.step(step)
+        if step is Step.NOT_PLACED and (reason or "") not in PABX_REASONS:
+            self.failures += 1
         self.call_id = call_id if step is Step.ACCEPT else None
         self.reason, self.settled_at = reason, at

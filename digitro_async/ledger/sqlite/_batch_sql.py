@@ -22,6 +22,7 @@ from digitro_async.ledger._state import TRANSITIONS, State, Step, next_state
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
 from digitro_async.ledger.sqlite._jobs import BatchConflictError, Job
+from digitro_async.ledger.sqlite._queries import OF_THE_CONTACT
 
 __all__ = ["PADDING", "write_intents", "write_outcomes"]
 
@@ -35,6 +36,7 @@ driver takes a dozen times as long to hand over None as a number or a text."""
 
 _CLAIMED, _INTENT = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
 _ACCEPT, _UNKNOWN = STEP_CODES[Step.ACCEPT], STEP_CODES[Step.MARK_UNKNOWN]
+_NOT_PLACED = STEP_CODES[Step.NOT_PLACED]
 
 _ENDS: Final = {
     STEP_CODES[step]: becomes
@@ -95,7 +97,8 @@ _OUTCOMES: Final = _Statements(
            {" ".join(f"WHEN {end} THEN {STATE_CODES[to]}" for end, to in _ENDS.items())}
            END,
            call_id = iif(event.step = {_ACCEPT}, event.call_id, NULL),
-           reason = event.reason, settled_at = event.at
+           reason = event.reason, settled_at = event.at,
+           failures = failures + (event.step = {_NOT_PLACED} AND {OF_THE_CONTACT})
       FROM event
      WHERE event.sequence > ?
        AND contact.number = event.contact AND contact.state = {_INTENT}

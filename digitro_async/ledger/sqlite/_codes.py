@@ -15,6 +15,7 @@ STATE_CODES: Final = {
     State.UNKNOWN: 6,
     State.INVALID: 7,
     State.SKIPPED: 8,
+    State.WITHHELD: 9,
 }
 """Never change one: files outlive versions."""
 
@@ -34,6 +35,9 @@ STEP_CODES: Final = {
     Step.RECONCILE_ACCEPTED: 11,
     Step.RECONCILE_NOT_PLACED: 12,
     Step.DOUBT: 13,
+    Step.WITHHOLD: 14,
+    Step.UPDATE: 15,
+    Step.CONFIRM: 16,
 }
 """Never change one: files outlive versions."""
 

@@ -6,11 +6,32 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 from digitro_async.errors import IllegalTransitionError
-from digitro_async.ledger._records import AddResult, ClaimOwner, NewContact
-from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step, next_state
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
+from digitro_async.ledger._differences import (
+    NamedContacts,
+    difference_of,
+    differing_fields,
+    step_of,
+)
+from digitro_async.ledger._records import (
+    AddResult,
+    Change,
+    ClaimOwner,
+    Difference,
+    NewContact,
+)
+from digitro_async.ledger._state import (
+    DOUBTFUL,
+    OTHER_DATA,
+    TRANSITIONS,
+    State,
+    Step,
+    next_state,
+)
+from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
+from digitro_async.ledger.sqlite._queries import read_fields
 
 __all__ = [
     "add_contacts",
@@ -44,18 +65,32 @@ def add_contacts(
     connection: sqlite3.Connection,
     hashes: Sequence[bytes],
     contacts: Sequence[NewContact],
+    named: NamedContacts,
+    *,
+    update: bool = False,
 ) -> list[AddResult]:
-    """Put contacts in that are not there yet."""
-    lines = _known(connection, hashes)
+    """Put contacts in that are not there yet, and compare the others."""
+    known = _known(connection, hashes)
     (last,) = connection.execute("SELECT max(number) FROM contact").fetchone()
-    numbers = count((last or 0) + 1)
+    last = last or 0
+    named.begin_page(last)
+    numbers = count(last + 1)
     added, new = [], []
     for contact, digest in zip(contacts, hashes, strict=True):
-        is_new = digest not in lines
-        if is_new:
-            lines[digest] = contact.line
-            new.append((next(numbers), digest, contact))
-        added.append(AddResult(new=is_new, line=lines[digest]))
+        found = known.get(digest)
+        if found is None:
+            known[digest] = number, _ = next(numbers), contact.line
+            new.append((number, digest, contact))
+            added.append(AddResult(new=True, line=contact.line))
+            continue
+        number, line = found[:2]
+        difference = None
+        if named.is_first(number):
+            difference = _compare(connection, contact, found, update=update)
+            if difference is not None and difference.change is Change.UPDATED:
+                line = contact.line
+                known[digest] = number, line
+        added.append(AddResult(new=False, line=line, difference=difference))
     _insert(connection, new)
     return added
 
@@ -123,17 +158,68 @@ def _hash_of(contact: NewContact, key: bytes) -> bytes:
     return hashlib.blake2b(identity, digest_size=16, key=key).digest()
 
 
-def _known(connection: sqlite3.Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
-    """Return the line of each contact that is there already."""
-    lines: dict[bytes, int] = {}
+def _known(
+    connection: sqlite3.Connection, hashes: Sequence[bytes]
+) -> dict[bytes, tuple[Any, ...]]:
+    """Return the number, line, state and data of each contact that is there already."""
+    known: dict[bytes, tuple[Any, ...]] = {}
     for begin in range(0, len(hashes), _MOST_VALUES):
         some = [bytearray(one) for one in hashes[begin : begin + _MOST_VALUES]]
         marks = ", ".join("?" * len(some))
-        lines |= connection.execute(
-            f"SELECT hash, line FROM contact WHERE hash IN ({marks})",  # noqa: S608
+        rows = connection.execute(
+            "SELECT hash, number, line, state, destination, person.pabx, fields"  # noqa: S608
+            "  FROM contact JOIN person USING (number)"
+            f" WHERE hash IN ({marks})",
             some,
-        ).fetchall()
-    return lines
+        )
+        known |= {row[0]: row[1:] for row in rows}
+    return known
+
+
+def _compare(
+    connection: sqlite3.Connection,
+    contact: NewContact,
+    found: tuple[Any, ...],
+    *,
+    update: bool,
+) -> Difference | None:
+    """Return what a list says otherwise of a contact, and take or withhold that."""
+    number, _, code, destination, pabx, text = found
+    state = STATES[code]
+    fields = read_fields(text) if text else {}
+    names = differing_fields(contact, destination, pabx, fields)
+    difference = difference_of(state, names, update=update)
+    step = step_of(state, difference)
+    if step is None:
+        return difference
+    is_update = step is Step.UPDATE
+    if is_update:
+        connection.execute(
+            "UPDATE person SET destination = ?, pabx = ?, fields = ? WHERE number = ?",
+            (
+                contact.destination.reveal(),
+                contact.pabx,
+                json.dumps(dict(contact.fields)) if contact.fields else None,
+                number,
+            ),
+        )
+    connection.execute(
+        "UPDATE contact SET state = ?1, reason = ?2, line = iif(?3, ?4, line),"
+        "       failures = iif(?3, 0, failures)"
+        " WHERE number = ?5",
+        (
+            STATE_CODES[next_state(state, step)],
+            OTHER_DATA if step is Step.WITHHOLD else None,
+            is_update,
+            contact.line,
+            number,
+        ),
+    )
+    connection.execute(
+        "INSERT INTO event (contact, step, at, reason) VALUES (?, ?, ?, ?)",
+        (number, STEP_CODES[step], time.time(), " ".join(names) or None),
+    )
+    return difference
 
 
 def _insert(

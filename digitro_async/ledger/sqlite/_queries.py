@@ -11,8 +11,14 @@ from digitro_async.ledger._ledger_clock import CLOCK, latest_by
 from digitro_async.ledger._machine_clock import read_clock
 from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
 from digitro_async.ledger._records import ClaimedContact, ContactRecord
-from digitro_async.ledger._state import State
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEPS
+from digitro_async.ledger._state import State, Step
+from digitro_async.ledger.sqlite._codes import (
+    STATE_CODES,
+    STATES,
+    STEP_CODES,
+    STEPS,
+)
+from digitro_async.ledger.sqlite._migrations import version_of
 from digitro_async.privacy import Personal
 
 loads: Callable[[str], Any]
@@ -25,19 +31,37 @@ __all__ = [
     "CLAIMABLE",
     "EXPIRED",
     "MAY_TRY",
+    "OF_THE_CONTACT",
     "count_exhausted_rows",
     "count_states",
     "page_of_entries",
     "read_claimable",
+    "read_fields",
     "read_occupied_slots",
     "read_setting",
 ]
 
 _NAMED = ", ".join(f"'{reason}'" for reason in sorted(PABX_REASONS))
 
-MAY_TRY = f"(attempts < ? OR ifnull(reason, '') IN ({_NAMED}))"
-"""SQL: whether a pending contact may be tried again; takes the most attempts. One whose
-last attempt failed because of the PABX may be, however many there were."""
+OF_THE_CONTACT = f"ifnull(event.reason, '') NOT IN ({_NAMED})"
+"""SQL: whether the event of an attempt that was not placed counts against its contact:
+the PABX and the way to it are not its fault."""
+
+MAY_TRY = "(failures < ?)"
+"""SQL: whether a pending contact may be tried again; takes the most attempts that count
+against a contact."""
+
+_COUNTS_FAILURES = 5
+_MAY_TRY_BEFORE = f"(attempts < ? OR ifnull(reason, '') IN ({_NAMED}))"
+"""The same of a schema in which the reason of the last attempt tells for all."""
+
+_EVIDENCE = (
+    "(SELECT told.reason FROM event AS told WHERE told.contact = contact.number"  # noqa: S608 - ours
+    f" AND told.step IN ({STEP_CODES[Step.RECONCILE_ACCEPTED]},"
+    f" {STEP_CODES[Step.RECONCILE_NOT_PLACED]})"
+    " ORDER BY told.sequence DESC LIMIT 1)"
+)
+"""SQL: the source by which a contact was reconciled last."""
 
 EXPIRED = "owner IN (SELECT number FROM owner WHERE lease_until <= ?)"
 """SQL: whether a contact is one of an owner whose lease is over; takes the time."""
@@ -58,8 +82,10 @@ def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
 
 def count_exhausted_rows(connection: sqlite3.Connection, max_attempts: int) -> int:
     """Return how many pending contacts are out of attempts; see ``MAY_TRY``."""
+    counts_failures = version_of(connection) >= _COUNTS_FAILURES
+    may_try = MAY_TRY if counts_failures else _MAY_TRY_BEFORE
     row = connection.execute(
-        f"SELECT count(*) FROM contact WHERE state = ? AND NOT {MAY_TRY}",  # noqa: S608 - ours
+        f"SELECT count(*) FROM contact WHERE state = ? AND NOT {may_try}",  # noqa: S608 - ours
         (STATE_CODES[State.PENDING], max_attempts),
     ).fetchone()
     return int(row[0])
@@ -69,9 +95,12 @@ def page_of_entries(
     connection: sqlite3.Connection, after: int, size: int
 ) -> list[ContactRecord]:
     """Return contacts with numbers above ``after``."""
+    evidence = _EVIDENCE
+    if version_of(connection) < _COUNTS_FAILURES:  # without an index it takes long
+        evidence = f"iif(reason = 'reconciled', {_EVIDENCE}, NULL)"
     rows = connection.execute(
-        "SELECT number, person.id, line, state, call_id, contact.pabx, attempts,"
-        "       reason, sent_at, settled_at"
+        "SELECT number, person.id, line, state, call_id, contact.pabx, attempts,"  # noqa: S608 - ours
+        f"       reason, sent_at, settled_at, {evidence}"
         "  FROM contact JOIN person USING (number)"
         " WHERE number > ? ORDER BY number LIMIT ?",
         (after, size),
@@ -88,6 +117,7 @@ def page_of_entries(
             reason=reason,
             sent_at=sent_at,
             settled_at=settled_at,
+            evidence=evidence,
         )
         for (
             number,
@@ -100,11 +130,12 @@ def page_of_entries(
             reason,
             sent_at,
             settled_at,
+            evidence,
         ) in rows
     ]
 
 
-def _read_fields(text: str) -> dict[str, str]:
+def read_fields(text: str) -> dict[str, str]:
     """Return a contact's own fields; damaged ones have a name that no field has."""
     try:
         fields = loads(text)
@@ -135,7 +166,7 @@ def read_claimable(
             attempts=attempts,
             destination=personal(destination),
             pabx=pabx,
-            fields=_read_fields(fields) if fields else {},
+            fields=read_fields(fields) if fields else {},
         )
         for number, attempts, destination, pabx, fields in rows
     ]

@@ -1,5 +1,6 @@
 """Settles an unknown contact in a ledger's file by evidence."""
 
+import json
 import sqlite3
 
 from digitro_async.ledger._ledger_clock import CLOCK
@@ -8,10 +9,10 @@ from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_found,
     decide,
-    readings_of,
     seconds_of,
 )
 from digitro_async.ledger._records import Reconciliation
+from digitro_async.ledger._written_ids import readings_of
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger.sqlite._queries import read_setting
 from digitro_async.privacy import Personal
@@ -46,9 +47,9 @@ def reconcile_contact(
     )
     connection.execute(
         "UPDATE contact SET state = ?, settled_at = ?, reason = 'reconciled',"
-        "       attempts = iif(?, attempts, 0)"
+        "       attempts = attempts * ?, failures = failures * ?"
         " WHERE number = ?",
-        (STATE_CODES[becomes], now, accepted, number),
+        (STATE_CODES[becomes], now, accepted, accepted, number),
     )
     connection.execute(
         "INSERT INTO event (contact, step, at, pabx, reason) VALUES (?, ?, ?, ?, ?)",
@@ -60,11 +61,12 @@ def reconcile_contact(
 def _find(
     connection: sqlite3.Connection, contact: str | int | Personal
 ) -> tuple[int, int, float | None, str | None]:
+    ids, number = readings_of(contact)
     rows = connection.execute(
         "SELECT number, state, sent_at, contact.pabx"
         "  FROM contact JOIN person USING (number)"
-        " WHERE person.id = ? OR number = ? LIMIT 2",
-        readings_of(contact),
+        " WHERE person.id IN (SELECT value FROM json_each(?)) OR number = ? LIMIT 2",
+        (json.dumps(ids), number),
     ).fetchall()
     check_found(len(rows))
     number, state, sent_at, pabx = rows[0]

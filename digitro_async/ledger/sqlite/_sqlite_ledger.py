@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from digitro_async.errors import LedgerError
-from digitro_async.ledger._import_marks import Beginning, content_hash
+from digitro_async.ledger._import_marks import content_hash
 from digitro_async.ledger._ledger_clock import CLOCK, clock_to_keep
 from digitro_async.ledger._ledger_port import OnDone
 from digitro_async.ledger._machine_clock import read_clock
@@ -43,20 +43,12 @@ from digitro_async.ledger.sqlite._batch_sql import (
 from digitro_async.ledger.sqlite._codes import STEP_CODES
 from digitro_async.ledger.sqlite._connections import check_settings
 from digitro_async.ledger.sqlite._contacts_sql import (
-    add_contacts,
     doubt_contacts,
-    hashes_of,
     invalidate_contact,
     write_setting,
 )
 from digitro_async.ledger.sqlite._database import LedgerDatabase, Opening
-from digitro_async.ledger.sqlite._imports_sql import (
-    begin_import,
-    count_page,
-    end_import,
-    keep_beginning,
-    read_imports,
-)
+from digitro_async.ledger.sqlite._imports_sql import end_import, read_imports
 from digitro_async.ledger.sqlite._jobs import (
     CALLS,
     INTENTS,
@@ -64,6 +56,7 @@ from digitro_async.ledger.sqlite._jobs import (
     Job,
     run_calls,
 )
+from digitro_async.ledger.sqlite._open_imports import OpenImports
 from digitro_async.ledger.sqlite._owners_sql import (
     begin_lease,
     claim_contacts,
@@ -133,7 +126,7 @@ class SQLiteLedger:
             path, opening, prepare=lambda c: recover_all(c, clock())
         )
         self._writer: Writer | None = None
-        self._beginnings: dict[int, Beginning] = {}  # touched by the thread alone
+        self._imports = OpenImports()
         check_settings(path, synchronous, busy_timeout)
 
     def __repr__(self) -> str:
@@ -173,9 +166,22 @@ class SQLiteLedger:
         *,
         importing: int | None = None,
         rejected: int = 0,
+        update: bool = False,
     ) -> Sequence[AddResult]:
         """Put contacts in that are not there yet. See ``Ledger``."""
-        return await self._call(lambda c: self._add(c, contacts, importing, rejected))
+        named = self._imports.named_by(importing)
+        add = partial(
+            self._imports.add,
+            key=self._file.key,
+            contacts=contacts,
+            importing=importing,
+            rejected=rejected,
+            named=named,
+            update=update,
+        )
+        added = await self._call(add)
+        named.end_page()  # it was rolled back before, perhaps
+        return added
 
     async def begin_import(
         self,
@@ -187,19 +193,15 @@ class SQLiteLedger:
     ) -> int:
         """Record that a list is being put in. See ``Ledger``."""
         source = content_hash(self._file.key, size, digest)
-
-        def begin(connection: sqlite3.Connection) -> int:
-            number, beginning = begin_import(connection, file, size, source, now)
-            if beginning is not None:
-                self._beginnings[number] = beginning
-            return number
-
-        return await self._call(begin)
+        return await self._call(
+            lambda c: self._imports.begin(c, file, size, source, now)
+        )
 
     async def end_import(
         self, number: int, *, now: float, rejected: int = 0, edited: bool = False
     ) -> None:
         """Record that a list was put in to its end. See ``Ledger``."""
+        self._imports.forget(number)
         await self._call(lambda c: end_import(c, number, now, rejected, edited=edited))
 
     async def imports(self) -> Sequence[Import]:
@@ -361,24 +363,6 @@ class SQLiteLedger:
     async def get_setting(self, name: str) -> str | None:
         """Return a setting of the campaign."""
         return await self._read(lambda c: _queries.read_setting(c, name))
-
-    def _add(
-        self,
-        connection: sqlite3.Connection,
-        contacts: Sequence[NewContact],
-        importing: int | None,
-        rejected: int,
-    ) -> Sequence[AddResult]:
-        """Put contacts in and count their import on; may be done twice."""
-        hashes = hashes_of(contacts, self._file.key)
-        added = add_contacts(connection, hashes, contacts)
-        if importing is not None:
-            before = count_page(connection, importing, contacts, added, rejected)
-            beginning = self._beginnings.get(importing)
-            if beginning is not None:
-                digest, same = beginning.read(before, hashes)
-                keep_beginning(connection, importing, digest, same)
-        return added
 
     def _not_open(self) -> LedgerError:
         return LedgerError(f"{self._file.name} is not open", reason="closed")

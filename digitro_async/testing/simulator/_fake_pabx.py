@@ -183,7 +183,17 @@ class FakePABX(ListeningServer):
 
         Args:
             changes: Fields of ``PABX`` with other values.
+
+        Raises:
+            ConfigurationError: If it was not started, so that it has no port yet.
+            WrongLoopError: If its event loop does not run while that of the client
+                does, so that it could not answer.
         """
+        if not self._port:
+            raise ConfigurationError(
+                "the simulator has no port before it is started: use it as"
+                ' "async with FakePABX() as fake", or await its start() first'
+            )
         settings: dict[str, Any] = {
             "name": "simulator",
             "base_url": self.base_url,
@@ -216,6 +226,11 @@ class FakePABX(ListeningServer):
     def placed(self) -> int:
         """POSTs whose phone would have rung, whatever was answered."""
         return self._received.placed
+
+    @property
+    def record_problem(self) -> str:
+        """Why the file at ``record_path`` lacks POSTs; empty where it has them all."""
+        return self._received.file_problem
 
     @property
     def connections(self) -> int:

@@ -6,9 +6,11 @@ injected stands in ``_injection.py``; no other module names a kind.
 
 import enum
 from collections.abc import Iterable
-from typing import Self
+from typing import Final, Self
 
 import attrs
+
+from digitro_async.errors import Outcome
 
 __all__ = ["FaultKind", "FaultTraits", "Stage"]
 
@@ -28,6 +30,15 @@ def _names(names: Iterable[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+def _set_of(outcomes: Iterable[Outcome]) -> frozenset[Outcome]:
+    return frozenset(outcomes)
+
+
+_UNKNOWN: Final = (Outcome.UNKNOWN,)
+_ACCEPTED: Final = (Outcome.ACCEPTED,)
+_REFUSED: Final = (Outcome.REFUSED,)
+
+
 @attrs.frozen(kw_only=True)
 class FaultTraits:
     """Facts about one kind of fault.
@@ -35,6 +46,8 @@ class FaultTraits:
     Attributes:
         stage: When it is decided.
         places: Whether the phone rings, unless a rule says otherwise.
+        outcomes: The outcomes that its call may have, for a client that keeps the
+            rules; more than one where it depends on the rule or on the moment.
         status: HTTP status of the answer; None where no status can be read.
         is_whole: Whether the client still gets a whole and true 200.
         repeats_call_id: Whether the call gets the call id of the call before.
@@ -44,6 +57,7 @@ class FaultTraits:
 
     stage: Stage = Stage.CALL
     places: bool = False
+    outcomes: frozenset[Outcome] = attrs.field(default=_UNKNOWN, converter=_set_of)
     status: int | None = 200
     is_whole: bool = False
     repeats_call_id: bool = False
@@ -80,16 +94,28 @@ class FaultKind(enum.StrEnum):
         kind.traits = traits
         return kind
 
-    RESET_ON_CONNECT = "reset_on_connect", _T(stage=Stage.CONNECT)
+    RESET_ON_CONNECT = (
+        "reset_on_connect",
+        _T(stage=Stage.CONNECT, outcomes=[Outcome.NOT_SENT, Outcome.UNKNOWN]),
+    )
     """RST as soon as the connection is accepted; ordinals count connections."""
-    UNASKED_ANSWER = "unasked_answer", _T(stage=Stage.CONNECT)
+    UNASKED_ANSWER = (
+        "unasked_answer",
+        _T(
+            stage=Stage.CONNECT,
+            outcomes=[Outcome.NOT_SENT, Outcome.UNKNOWN, Outcome.ACCEPTED],
+        ),
+    )
     """A whole 200 is sent as soon as the connection is accepted, before any request;
     ordinals count connections."""
     RESET_BEFORE_READING = "reset_before_reading", _T(stage=Stage.ARRIVAL)
     """RST at the first bytes of a request, none of which is read."""
     CLOSE_BEFORE_READING = "close_before_reading", _T(stage=Stage.ARRIVAL)
     """FIN at the first bytes of a request, none of which is read."""
-    ANSWER_BEFORE_READING = "answer_before_reading", _T(stage=Stage.ARRIVAL)
+    ANSWER_BEFORE_READING = (
+        "answer_before_reading",
+        _T(stage=Stage.ARRIVAL, outcomes=_ACCEPTED),
+    )
     """A whole 200 at the first bytes of a request, none of which is read."""
     RESET_AFTER_READING = "reset_after_reading", _T(status=None)
     """The whole request is read, then RST."""
@@ -101,28 +127,49 @@ class FaultKind(enum.StrEnum):
     """(places) 500."""
     ERROR_503 = "error_503", _T(status=503, details=["retry_after"])
     """503."""
-    THROTTLE_429 = "throttle_429", _T(status=429, details=["retry_after"])
+    THROTTLE_429 = (
+        "throttle_429",
+        _T(status=429, outcomes=_REFUSED, details=["retry_after"]),
+    )
     """429, with ``retry_after`` if given."""
     STATUS = (
         "status",
-        _T(details=["status", "location", "retry_after"], required=["status"]),
+        _T(
+            outcomes=[Outcome.REJECTED, Outcome.REFUSED, Outcome.UNKNOWN],
+            details=["status", "location", "retry_after"],
+            required=["status"],
+        ),
     )
     """Any ``status``, with ``retry_after`` and ``location`` if given."""
     REDIRECT = "redirect", _T(status=302, details=["status", "location"])
     """A redirect to ``location`` ("/elsewhere") with ``status`` (302)."""
     HALF_ANSWER = "half_answer", _T(places=True)
     """(places) Half of the 200's body, then FIN."""
-    SLOW_ANSWER = "slow_answer", _T(places=True, is_whole=True, details=["pause"])
+    SLOW_ANSWER = (
+        "slow_answer",
+        _T(
+            places=True,
+            outcomes=[Outcome.ACCEPTED, Outcome.UNKNOWN],
+            is_whole=True,
+            details=["pause"],
+        ),
+    )
     """(places) The 200 byte by byte, ``pause`` seconds (0.001) after each."""
-    ANSWER_TWICE = "answer_twice", _T(places=True, is_whole=True)
+    ANSWER_TWICE = (
+        "answer_twice",
+        _T(places=True, outcomes=_ACCEPTED, is_whole=True),
+    )
     """(places) The 200, and a second one behind it that belongs to no request."""
     DUPLICATE_ANSWER = (
         "duplicate_answer",
-        _T(places=True, is_whole=True, details=["pause"]),
+        _T(places=True, outcomes=_ACCEPTED, is_whole=True, details=["pause"]),
     )
     """(places) The 200, and the same once more ``pause`` seconds (0.008) later: on a
     kept connection the client takes it for the answer to its next request."""
-    STRAY_ANSWER = "stray_answer", _T(places=True, is_whole=True, details=["pause"])
+    STRAY_ANSWER = (
+        "stray_answer",
+        _T(places=True, outcomes=_ACCEPTED, is_whole=True, details=["pause"]),
+    )
     """(places) The 200, and ``pause`` seconds (0.008) later one that belongs to no
     request, with a call id that belongs to no call."""
     HUGE_ANSWER = "huge_answer", _T(places=True, details=["size"])

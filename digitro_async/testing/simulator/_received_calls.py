@@ -116,9 +116,11 @@ class ReceivedCalls:
     Attributes:
         accepted: POSTs answered with a whole and true 200.
         placed: POSTs whose phone would have rung.
+        file_problem: Why the file lacks POSTs; empty where it has them all.
     """
 
     def __init__(self, *, keep: bool, path: Path | None) -> None:
+        self.file_problem = ""
         self.accepted = 0
         self.placed = 0
         self._keep = keep
@@ -165,10 +167,20 @@ class ReceivedCalls:
             self.count_fault(call.fault)
         if self._keep:
             self._calls.append(call)
-        if self._file is not None:
-            os.write(self._file, call.as_line())
+        if self._file is not None and not self.file_problem:
+            self._write(self._file, call.as_line())
         if self._waiting:
             self._wake()
+
+    def _write(self, file: int, line: bytes) -> None:
+        """Write a line, or no line any more: calls are answered all the same."""
+        try:
+            written = os.write(file, line)
+            if written < len(line):
+                self.file_problem = "no space left on device"
+                os.ftruncate(file, os.fstat(file).st_size - written)
+        except OSError as error:
+            self.file_problem = error.strerror or type(error).__name__
 
     def count_fault(self, kind: FaultKind) -> None:
         """Count a fault that was injected."""

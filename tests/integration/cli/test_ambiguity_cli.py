@@ -10,6 +10,7 @@ from rich.live import Live
 
 from digitro_async.cli import _live_table
 from digitro_async.cli._app import run
+from digitro_async.cli._screen_lines import Span
 from digitro_async.config import load_config
 from digitro_async.contacts import ContactRow, RejectedRow, open_contacts
 from digitro_async.errors import ConfigurationError
@@ -164,7 +165,9 @@ async def test_names_are_no_markup() -> None:
     console = Console(record=True, width=60)
     with Live(console=console, auto_refresh=False) as live:
         await asyncio.to_thread(
-            _live_table.draw, live, [("[red]a[/red] paused", "[b]throttled")]
+            _live_table.draw,
+            live,
+            [[Span("[red]a[/red]: paused: [b]throttled", "red")]],
         )
 
-    assert "[red]a[/red] paused  [b]throttled" in console.export_text()
+    assert "[red]a[/red]: paused: [b]throttled" in console.export_text()

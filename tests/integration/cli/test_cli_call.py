@@ -102,8 +102,17 @@ class TestCall:
     @pytest.mark.parametrize(
         ("words", "problem"),
         [
-            (("\x07" + number(1),), "destination holds a control character"),
-            ((number(1), "--pabx", "nobody"), "there is no PABX of that name"),
+            (("\x07" + number(1),), "DESTINATION holds a control character"),
+            ((" ",), "DESTINATION has no digit; --any-destination sends it as it is"),
+            (("",), "DESTINATION is empty"),
+            (("", "--any-destination"), "DESTINATION is empty"),
+            ((" " + number(1),), "DESTINATION may hold only digits and + * #"),
+            (("ramal 12",), "DESTINATION may hold only digits and + * #"),
+            (("9" * 33,), "DESTINATION is longer than 32 characters"),
+            (
+                (number(1), "--pabx", "matrix"),
+                "--pabx: there is no such PABX in digitro.toml; did you mean matriz?",
+            ),
         ],
     )
     def test_calls_that_cannot_be_made_are_exit_code_2(
@@ -119,7 +128,17 @@ class TestCall:
 
         assert ran.code == 2
         assert ran.err.startswith(f"digitro: {problem}")
+        assert ran.err.count("\n") == 1
         assert pabx.posts == 0
+
+    def test_any_destination_is_sent_if_it_is_asked_for(
+        self, config: Path, pabx: FakePABX, capsys: Capture
+    ) -> None:
+        """A form that only one PABX knows is sent as it is."""
+        ran = run_here(capsys, "call", "sip:canary@x", "--any-destination")
+
+        assert (ran.code, ran.err) == (0, "")
+        assert numbers_of(pabx) == ["sip:canary@x"]
 
     def test_call_needs_a_device(self, folder: Path, capsys: Capture) -> None:
         """A configuration without a device can't make a single call."""

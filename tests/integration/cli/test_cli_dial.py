@@ -63,7 +63,8 @@ class TestDial:
         assert re.search(r"^contacts +50\naccepted +50\nrejected rows +0\n", out)
         assert err == (
             "new ledger: c.csv.ledger.db\n"
-            "c.csv: read as utf-8, split at semicolons\n"
+            "c.csv: read as utf-8, split at semicolons, header taken from line 1; "
+            "columns: id, destination, user_data\n"
             "c.csv: 50 new contacts, 0 known before, 0 rejected rows\n"
         )
         assert sorted(numbers_of(pabx)) == [number(i) for i in range(50)]
@@ -115,7 +116,7 @@ class TestDial:
         split = {";": "semicolons", ",": "commas", "\t": "tabs"}[mark]
 
         assert code == 0
-        assert f"\nc.csv: read as {encoding}, split at {split}\n" in err
+        assert f"\nc.csv: read as {encoding}, split at {split}, header taken" in err
 
     @pytest.mark.parametrize(
         ("content", "problem"),
@@ -214,7 +215,10 @@ class TestDial:
         rows = results_in(folder / LEDGER)
 
         assert code == 3
-        assert "paused: matriz (status_401) The PABX did not take the api key." in err
+        assert (
+            "paused: matriz (status_401): a call answered 401: the api key is not"
+            in err
+        )
         assert "\nthe rest was not dialled\n" in err
         assert re.search(r"^accepted +0$", out, re.MULTILINE)
         assert 1 <= pabx.posts <= 5

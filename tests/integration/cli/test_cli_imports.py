@@ -290,7 +290,9 @@ def test_ledger_from_before_imports_were_recorded(
     with sqlite3.connect(folder / "c.db") as connection:
         connection.executescript(
             "DROP TABLE import; DROP TABLE owner; PRAGMA user_version = 2;"
-            "ALTER TABLE contact DROP COLUMN owner; ALTER TABLE event DROP COLUMN owner"
+            "ALTER TABLE event DROP COLUMN owner;"
+            "ALTER TABLE contact DROP COLUMN owner;"
+            "ALTER TABLE contact DROP COLUMN failures; DROP INDEX event_evidence"
         )
         connection.execute("UPDATE contact SET state = 1, call_id = NULL")
     connection.close()

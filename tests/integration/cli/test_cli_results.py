@@ -51,7 +51,7 @@ class TestResults:
 
         assert (ran.code, ran.err) == (0, "")
         assert ran.out.splitlines()[0] == (
-            "contact,id,line,state,call_id,pabx,attempts,reason,sent_at,settled_at"
+            "contact,id,line,state,call_id,pabx,attempts,reason,sent_at,settled_at,evidence"
         )
         assert [row["contact"] for row in rows] == ["#1", "#2", "#3", "#4", "#5"]
         assert [row["id"] for row in rows] == [f"C{i}" for i in range(5)]
@@ -144,7 +144,7 @@ class TestOut:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-        assert (ran.code, ran.out) == (1, "")
+        assert (ran.code, ran.out) == (3, "")
         assert ran.err == (
             "the results could not all be written to r.csv: File too large\n"
         )
@@ -187,9 +187,7 @@ class TestFollow:
         write_contacts(folder / "c.csv", 3)
         run_here(capsys, *CAMPAIGN, "--max-calls", 2)
         with sqlite3.connect(folder / "c.db") as connection:
-            connection.execute(
-                "UPDATE contact SET attempts = 2, reason = 'unexpected' WHERE state = 1"
-            )
+            connection.execute("UPDATE contact SET failures = 2 WHERE state = 1")
         connection.close()
         words = ("results", "--ledger", "c.db", "--follow", "--max-attempts", 2)
         ran = run_here(capsys, *words)

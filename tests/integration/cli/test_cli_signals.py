@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import Running, SimulatorHere, check_private, number, start
+from command_line import (
+    Running,
+    SimulatorHere,
+    check_private,
+    number,
+    start,
+    write_config,
+    write_contacts,
+)
 from places import SUPPORT
 
 from digitro_async import _start
@@ -129,20 +137,29 @@ def child_of(process: "subprocess.Popen[str]") -> int:
     pytest.fail("nothing was started")
 
 
-@pytest.mark.skipif(not may_unshare(), reason="needs to make a PID namespace")
-@pytest.mark.parametrize("moment", [0.0, 0.1, 0.2, 0.3, 0.5, 1.0])
-def test_first_process_of_a_container(tmp_path: Path, moment: float) -> None:
-    """An ignored signal does not end the first process; SIGTERM is always heard."""
-    make_ledger(tmp_path / "c.db")
-    words = ["status", "--ledger", "c.db", "--watch", "30"]
-    process = subprocess.Popen(
+def boxed(folder: Path, *words: str) -> "subprocess.Popen[str]":
+    """Start a command as the first process of a new world."""
+    return subprocess.Popen(
         [*BOXED, sys.executable, "-m", "digitro_async", *words],
-        cwd=tmp_path,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+needs_a_box = pytest.mark.skipif(
+    not may_unshare(), reason="needs to make a PID namespace"
+)
+
+
+@needs_a_box
+@pytest.mark.parametrize("moment", [0.0, 0.1, 0.2, 0.3, 0.5, 1.0])
+def test_first_process_of_a_container(tmp_path: Path, moment: float) -> None:
+    """An ignored signal does not end the first process; SIGTERM is always heard."""
+    make_ledger(tmp_path / "c.db")
+    process = boxed(tmp_path, "status", "--ledger", "c.db", "--watch", "30")
     try:
         first = child_of(process)
         time.sleep(moment)
@@ -155,6 +172,34 @@ def test_first_process_of_a_container(tmp_path: Path, moment: float) -> None:
 
     assert process.returncode == 130
     assert err == "interrupted: nothing was dialled\n"
+
+
+@needs_a_box
+@pytest.mark.parametrize("number_of_signal", SIGNALS, ids=lambda one: one.name)
+def test_first_process_of_a_container_in_a_long_import(
+    tmp_path: Path, number_of_signal: signal.Signals
+) -> None:
+    """A signal in the middle of an import is heard, and no call is begun after it."""
+    with SimulatorHere(tmp_path / "record") as simulator:
+        write_config(tmp_path / "digitro.toml", simulator.base_url)
+        write_contacts(tmp_path / "c.csv", 30_000)
+        process = boxed(tmp_path, "dial", "c.csv")
+        try:
+            assert process.stderr is not None
+            assert any("read as utf-8" in line for line in process.stderr)
+            os.kill(child_of(process), number_of_signal)
+            _, err = process.communicate(timeout=20)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        calls = simulator.calls()
+
+    assert (process.returncode, calls) == (130, [])
+    assert err == (
+        "interrupted: c.csv was not imported to its end and nobody was called; "
+        "name it again to go on\n"
+    )
 
 
 def test_what_is_ignored_stays_ignored(tmp_path: Path) -> None:
@@ -190,6 +235,7 @@ def test_what_is_ignored_stays_ignored(tmp_path: Path) -> None:
     ("argv", "original", "is_command"),
     [
         (["-m", "x"], ["python", "-m", "digitro_async", "x"], True),
+        (["-m", "x"], ["python", "-mdigitro_async", "x"], True),
         (["/usr/bin/digitro", "dial"], ["python", "/usr/bin/digitro", "dial"], True),
         ([r"C:\bin\digitro.exe"], ["python"], True),
         (["-m"], ["python", "-m", "pytest"], False),

@@ -159,7 +159,8 @@ class TestUsage:
 
         monkeypatch.setattr(_demo, "_make", fail)
 
-        assert run_here(capsys, "demo") == (2, "", "digitro: No space left on device\n")
+        said = "digitro: a file can't be written: No space left on device\n"
+        assert run_here(capsys, "demo") == (3, "", said)
 
     def test_interrupt_outside_a_run_ends_quietly(
         self, monkeypatch: pytest.MonkeyPatch, capsys: Capture

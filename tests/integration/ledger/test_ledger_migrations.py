@@ -25,6 +25,7 @@ from ledgers import (
 from places import ROOT
 
 from digitro_async.ledger import SQLiteLedger, State
+from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger.sqlite import _migrations
 from digitro_async.ledger.sqlite._connections import connect
 from digitro_async.ledger.sqlite._contacts_sql import add_contacts, hashes_of
@@ -73,7 +74,7 @@ def make_old_ledger(path: Path) -> None:
     connection.execute("BEGIN")
     connection.execute("INSERT INTO identity_key VALUES (1, ?)", (key,))
     old = contacts(3)
-    add_contacts(connection, hashes_of(old, key), old)
+    add_contacts(connection, hashes_of(old, key), old, NamedContacts())
     connection.execute("UPDATE contact SET state = number")
     connection.execute("COMMIT")
     connection.close()

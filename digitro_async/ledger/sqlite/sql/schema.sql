@@ -26,7 +26,8 @@ CREATE TABLE contact (
     reason   TEXT,
     sent_at  REAL,                         -- Unix time of the last intent
     settled_at REAL,                       -- Unix time of the last outcome
-    owner    INTEGER                       -- who claims it, or did last
+    owner    INTEGER,                      -- who claims it, or did last
+    failures INTEGER NOT NULL DEFAULT 0    -- attempts that count against the contact
 ) STRICT;
 
 -- The one place with numbers, the caller's ids and user data.
@@ -80,3 +81,5 @@ CREATE TABLE owner (
     began_at    REAL NOT NULL,          -- Unix time
     lease_until REAL NOT NULL           -- Unix time
 ) STRICT;
+-- Finds the evidence of a reconciled contact (see ledger/_state.py).
+CREATE INDEX event_evidence ON event (contact) WHERE step IN (11, 12);

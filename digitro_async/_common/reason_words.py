@@ -1,0 +1,106 @@
+"""PURE: what each reason of a call means, in words that follow "3 calls"."""
+
+from typing import Final
+
+from digitro_async._common.reasons import Failure
+
+__all__ = ["REASON_WORDS", "UNSENT", "words_of"]
+
+_UNSENT: Final[dict[str, str]] = {
+    Failure.CONNECT: "no connection",
+    "connection_refused": "connection refused",
+    "connection_reset": "connection reset",
+    "host_unreachable": "host unreachable",
+    "network_unreachable": "network unreachable",
+    Failure.DNS: "no such host",
+    "dns_unavailable": "no answer of the name server",
+    Failure.CONNECT_TIMEOUT: "no connection in time",
+    Failure.TLS: "TLS failed",
+    "tls_handshake_cut": "TLS handshake cut off",
+    "tls_handshake_refused": "TLS handshake refused",
+    "tls_version": "no common version of TLS",
+    "not_tls": "no TLS spoken",
+    "tls_expected": "TLS expected",
+    "certificate_expired": "certificate expired",
+    "certificate_not_yet_valid": "certificate not valid yet",
+    "certificate_self_signed": "certificate signed by itself",
+    "certificate_wrong_name": "certificate of another name",
+    "certificate_untrusted": "certificate not trusted",
+    "wrong_fingerprint": "certificate with another fingerprint",
+    "client_certificate_required": "client certificate asked for",
+    "too_many_open_files": "too many open files on this machine",
+    "out_of_memory": "no memory left on this machine",
+    "no_local_port": "no local port left on this machine",
+    "out_of_threads": "no thread left on this machine",
+    "blocked_on_this_machine": "blocked on this machine",
+    Failure.POOL_TIMEOUT: "no free connection in time",
+}
+
+UNSENT: Final = "could not be sent: "
+"""Begins the words of every reason for which nothing left."""
+
+REASON_WORDS: Final[dict[str, str]] = {
+    **{reason: UNSENT + words for reason, words in _UNSENT.items()},
+    # No whole answer came.
+    Failure.TIMEOUT: "got no whole answer in time",
+    Failure.LOST: "lost the connection before an answer",
+    Failure.MALFORMED: "got an answer that is no HTTP",
+    Failure.TRUNCATED: "got an answer that was cut off",
+    Failure.OVERSIZED: "got an answer that is too large",
+    Failure.INTERIM: "got too many interim answers",
+    Failure.CANCELLED: "were given up by the caller",
+    Failure.CONFIGURATION: "met settings that can't be used",
+    Failure.UNEXPECTED: "met an unexpected error",
+    # A status came.
+    "server_fault": "answered with a server fault",
+    "redirect": "answered with a redirect",
+    "undocumented_status": "answered with an undocumented status",
+    "undocumented_success": "answered with an undocumented success",
+    "throttled": "answered with a throttle",
+    "answer_before_request": "got an answer before they were sent",
+    # A 200 came, and its body is no answer.
+    "deep_answer": "got an answer that is nested too deep",
+    "no_call_id": "got an answer without a call id",
+    "oversized_call_id": "got a call id that is too long",
+    "not_an_object": "got an answer that is no JSON object",
+    "empty_answer": "got an empty answer",
+    "html_answer": "got a page of HTML, not an answer",
+    "not_json": "got an answer that is no JSON",
+    "not_text": "got an answer that is no text",
+    "repeated_key": "got an answer with a key twice",
+    "repeated_call_id": "got a call id that was given before",
+    "doubtful_answer": "got an answer that may be another call's",
+    # No attempt was made, or it was the last step.
+    "rate_wait_timeout": "got no turn in the time they had",
+    "drained": "put back, as the run was stopped",
+    "ledger_failed": "put back, as the ledger failed",
+    "invalid_field": "can't be sent as they are",
+    "damaged_fields": "have damaged fields",
+    "not_a_call": "are no calls",
+    "unknown_pabx": "name a PABX that is not configured",
+    "no_channel": "have a PABX without a channel id",
+}
+"""Reasons that have words of their own; ``words_of`` knows those with a status too."""
+
+_STATUS_WORDS: Final[dict[str, str]] = {
+    "status_400": "answered 400: rejected",
+    "status_401": "answered 401: the api key is not taken",
+    "status_403": "answered 403: the api key may not do this",
+    "status_404": "answered 404: the channel is not known",
+}
+
+
+def words_of(reason: str, status: int | None = None) -> str:
+    """Return what a reason means, in words that follow "3 calls".
+
+    Args:
+        reason: The reason.
+        status: HTTP status of the answer, None where none came or nobody kept it.
+    """
+    if status is not None and reason in {"server_fault", "undocumented_status"}:
+        return f"answered {status}"
+    if reason in _STATUS_WORDS:
+        return _STATUS_WORDS[reason]
+    if reason.startswith("status_"):
+        return f"answered {reason.removeprefix('status_')}"
+    return REASON_WORDS.get(reason) or (f"ended with {reason}" if reason else "failed")

@@ -1,0 +1,165 @@
+"""PURE: the line that says what holds a run back, and what happens next."""
+
+from collections.abc import Iterable
+
+from digitro_async.cli._run_view import RunPhase, RunView
+from digitro_async.dispatch._limits import Limit
+from digitro_async.dispatch._pause_status import PauseStatus
+from digitro_async.dispatch._statistics import PABXStatistics
+
+__all__ = ["clock", "explain", "past_pauses", "per_second", "seconds_text"]
+
+RECENT_SECONDS = 60.0
+"""Seconds for which a pause is told of after its end."""
+
+BUSY = 0.9
+"""Share of a processor from which on the process counts as held back by it."""
+
+_TRIES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+
+
+def explain(view: RunView) -> list[str]:
+    """Return the lines that say what holds a run back: one where all PABX agree."""
+    if view.phase is RunPhase.STOPPING:
+        return [f"stopping: {_waiting_for(view.in_flight)}"]
+    waiting = any(one.waiting or one.pause for one in view.pabx)
+    if view.phase is RunPhase.FINISHING and view.in_flight and not waiting:
+        return [_waiting_for(view.in_flight)]
+    if len(view.pabx) == 1:
+        return [_of_pabx(view, view.pabx[0])]
+    said: dict[str, list[str]] = {}
+    for one in view.pabx:
+        said.setdefault(_of_pabx(view, one), []).append(one.name)
+    if len(said) == 1:
+        return [f"each PABX: {text}" for text in said]
+    return [f"{_named(names)}: {text}" for text, names in said.items()]
+
+
+def past_pauses(view: RunView) -> list[str]:
+    """Return a line for each PABX that was paused a short time ago, and goes on."""
+    lines = []
+    for one in view.pabx:
+        last = one.last_pause
+        if one.pause is not None or last is None or last.over_for is None:
+            continue
+        if last.over_for <= RECENT_SECONDS:
+            name = f"{one.name}: " if len(view.pabx) > 1 else ""
+            ago = f"over since {clock(last.over_for)}: {last.text}"
+            many = f"{one.pauses:,} pauses so far, the last {ago}"
+            lines.append(name + (many if one.pauses > 1 else f"one pause, {ago}"))
+    return lines
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as a clock shows them."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a latency with as many digits as say something."""
+    digits = 3 if seconds < 0.01 else 2 if seconds < 1 else 1  # noqa: PLR2004
+    return f"{seconds:.{digits}f} s"
+
+
+def per_second(rate: float) -> str:
+    """Return a rate with as many digits as say something."""
+    return f"{rate:,.0f}/s" if rate == round(rate) or rate >= 100 else f"{rate:.1f}/s"  # noqa: PLR2004
+
+
+def _named(names: Iterable[str]) -> str:
+    first, *others = names
+    few = ", ".join([first, *others[:2]])
+    return f"{few} and {len(others) - 2} more" if len(others) > 2 else few  # noqa: PLR2004
+
+
+def _waiting_for(calls: int) -> str:
+    if not calls:
+        return "no call is on the wire any more"
+    return f"waiting for {calls:,} call{'s' if calls > 1 else ''} on the wire"
+
+
+def _of_pabx(view: RunView, one: PABXStatistics) -> str:  # noqa: C901 - a table
+    limit = view.limit_of(one)
+    if one.pause is not None:
+        return _paused(one.pause)
+    if limit is Limit.SILENT:
+        calls = one.in_flight - one.recording
+        return f"no answer for {clock(one.silent_for)}: {_waiting_for(calls)}"
+    if limit is Limit.LEDGER:
+        return _ledger(one)
+    if limit is Limit.PLACES:
+        return _places(one)
+    if limit is Limit.CAP:
+        return f"at the cap of {_cap(one)}"
+    if limit is Limit.LATENCY:
+        latency, allowed = one.latency or 0.0, one.allowed_rate or 0.0
+        return (
+            f"the PABX answers in {seconds_text(latency)}: a cap of {_cap(one)} "
+            f"allows {per_second(allowed)}"
+        )
+    if limit is Limit.LOST_SLOTS:
+        return _lost_slots(one)
+    if limit is Limit.DRAINING:
+        return _waiting_for(one.in_flight)
+    if view.waits_for_source:
+        return "reading the next contacts"
+    if view.processor >= BUSY:
+        return "this machine: the processor is busy with this program"
+    if one.attempts and not (one.in_flight or one.waiting):
+        return "no call to start"
+    return "starting calls"
+
+
+def _paused(pause: PauseStatus) -> str:
+    if pause.next_try_in is None:
+        return f"paused until somebody looks: {pause.text}"
+    when = clock(pause.next_try_in)
+    if pause.code == "throttled":
+        return f"waiting: {pause.text}; calls go on in {when}"
+    text = f"paused: {pause.text}"
+    if pause.last_try and pause.last_try not in pause.text:
+        text += f"; last try {pause.last_try}"
+    if pause.is_probing:
+        return f"{text}; trying now, {_nth(pause.tries + 1)} try"
+    return f"{text}; next try in {when}, {_nth(pause.tries + 1)} try"
+
+
+def _nth(number: int) -> str:
+    if number <= len(_TRIES):
+        return _TRIES[number - 1]
+    teen = number // 10 % 10 == 1
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(0 if teen else number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _cap(one: PABXStatistics) -> str:
+    if one.cap is None:
+        return "none"
+    per = f"{one.cap.per:g}"
+    return f"{one.cap.calls:,}/s" if per == "1" else f"{one.cap.calls:,} in {per} s"
+
+
+def _ledger(one: PABXStatistics) -> str:
+    if one.in_flight and one.recording >= one.in_flight and one.silent_for > 1:
+        return f"the ledger has recorded no call for {clock(one.silent_for)}: slow disk"
+    took = seconds_text(one.record_seconds)
+    return f"the ledger takes {took} to record a call: slow disk"
+
+
+def _places(one: PABXStatistics) -> str:
+    text = f"all {one.max_in_flight:,} places are taken (max_in_flight)"
+    if not one.latency:
+        return text
+    allowed = per_second(one.max_in_flight / (one.latency + one.record_seconds))
+    return f"{text}: answers in {seconds_text(one.latency)} allow {allowed}"
+
+
+def _lost_slots(one: PABXStatistics) -> str:
+    slots = 0 if one.cap is None else one.cap.calls
+    allowed = per_second(one.allowed_rate or 0.0)
+    return (
+        f"{one.lost_slots:,} of {slots:,} rate slots are kept for calls that were "
+        f"never answered: {allowed} till then"
+    )

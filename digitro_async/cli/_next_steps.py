@@ -1,0 +1,41 @@
+"""PURE: the commands with which a run is looked at and gone on with."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from digitro_async.ledger._state import State
+
+__all__ = ["next_steps"]
+
+
+def next_steps(
+    ledger: Path, config: Path, states: Mapping[State, int], exhausted: int
+) -> list[str]:
+    """Return a line for each command that makes sense now, ready to be typed.
+
+    Args:
+        ledger: The ledger.
+        config: The configuration file.
+        states: State to how many contacts of the ledger are in it.
+        exhausted: Pending contacts that had their last attempt.
+    """
+    name = f"--ledger {_quoted(ledger)}"
+    given = "" if str(config) == "digitro.toml" else f" --config {_quoted(config)}"
+    pending, unknown = states[State.PENDING] - exhausted, states[State.UNKNOWN]
+    steps = []
+    if pending > 0:
+        steps.append(f"dial the {pending:,} pending: digitro dial {name}{given}")
+    if unknown:
+        settle = f"digitro reconcile CONTACT not-placed {name} --evidence TEXT"
+        steps += [
+            f"list the {unknown:,} unknown: digitro results {name} --state unknown",
+            f"settle one of them (or as accepted): {settle}",
+        ]
+    if steps:
+        steps.append(f"see how it stands: digitro status {name}")
+    return [*steps, f"each result: digitro results {name}"]
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))

@@ -1,0 +1,74 @@
+"""Options that say how a contact file is read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+from cyclopts import Parameter
+
+from digitro_async.cli._arguments import AtLeastOne, Switch
+from digitro_async.config import Config
+from digitro_async.contacts import ContactFile, open_contacts
+from digitro_async.errors import ConfigurationError
+
+__all__ = ["READ_AS_FOUND", "FileOptions", "ReadingOptions"]
+
+
+@attrs.frozen(kw_only=True)
+class FileOptions:
+    """The ways in which a contact file is read.
+
+    Attributes:
+        encoding: Encoding of the file, where guessing would be wrong.
+        map: FIELD=COLUMN: the column of that name is this field. May be given often.
+        header_line: Number of the line that names the columns, where titles above it
+            are taken for something else.
+        ignore_unknown_columns: Pass over columns with unknown names.
+        strip_punctuation: Take blanks, dashes, dots, parentheses, slashes and invisible
+            characters out of numbers.
+        allow_open_end: Take the last row although its line has no end.
+    """
+
+    encoding: str | None = None
+    map: Annotated[list[str], Parameter(negative="", show_default=False)] = attrs.field(
+        factory=list
+    )
+    header_line: AtLeastOne | None = None
+    ignore_unknown_columns: Switch = False
+    strip_punctuation: Switch = False
+    allow_open_end: Switch = False
+
+    def open(self, contacts: Path, config: Config) -> ContactFile:
+        """Return the open file.
+
+        Raises:
+            ConfigurationError: If it can't be opened or has no usable header.
+        """
+        return open_contacts(
+            contacts,
+            defaults=config.call,
+            encoding=self.encoding,
+            columns=self._columns(),
+            header_line=self.header_line,
+            ignore_unknown_columns=self.ignore_unknown_columns,
+            strip_punctuation=self.strip_punctuation,
+            allow_open_end=self.allow_open_end,
+        )
+
+    def _columns(self) -> dict[str, str]:
+        columns: dict[str, str] = {}
+        for text in self.map:
+            field, sign, column = text.partition("=")
+            field = field.strip()
+            if not sign:
+                raise ConfigurationError(
+                    "--map must be FIELD=COLUMN, as in --map destination=Telefone"
+                )
+            if field in columns:
+                raise ConfigurationError(f"--map: {field} is given twice")
+            columns[field] = column
+        return columns
+
+
+ReadingOptions = Annotated[FileOptions, Parameter(name="*")]
+READ_AS_FOUND = FileOptions()

@@ -1,0 +1,87 @@
+"""PURE: RunView: all that a screen shows of a run at one moment, as plain values."""
+
+import enum
+from collections.abc import Mapping
+
+import attrs
+
+from digitro_async.dispatch._limits import Limit
+from digitro_async.dispatch._statistics import PABXStatistics
+from digitro_async.errors import Outcome
+
+__all__ = ["RunPhase", "RunView"]
+
+
+CHANGING = frozenset(
+    {
+        *(Limit.CAP, Limit.LATENCY, Limit.LOST_SLOTS, Limit.PLACES, Limit.LEDGER),
+        *(Limit.SOURCE, Limit.IDLE),
+    }
+)
+"""Limits that change from one call to the next."""
+
+
+class RunPhase(enum.Enum):
+    """How far a run has come."""
+
+    DIALLING = enum.auto()
+    """Contacts are left to be called."""
+    FINISHING = enum.auto()
+    """Every contact was begun; the last calls are on the wire."""
+    STOPPING = enum.auto()
+    """It was stopped; the calls on the wire are waited for."""
+
+
+@attrs.frozen(kw_only=True)
+class RunView:
+    """A run at one moment.
+
+    Attributes:
+        phase: How far it has come.
+        done: Contacts that it has a result of.
+        total: Contacts that it began with.
+        outcomes: Those with a result, by outcome.
+        put_back: Those of them that were put back and are pending again.
+        rejected_rows: Rows of the file that are no contact.
+        pabx: The statistics of each PABX.
+        limits: What holds each PABX back, by its name, over the last two seconds.
+        waits_for_source: Whether the next contacts are being read.
+        processor: Share of one processor that the process uses.
+        time_left: Seconds until it is done, None where no pace is known.
+    """
+
+    phase: RunPhase
+    done: int
+    total: int
+    outcomes: Mapping[Outcome, int]
+    put_back: int = 0
+    rejected_rows: int = 0
+    pabx: tuple[PABXStatistics, ...] = ()
+    limits: Mapping[str, Limit] = attrs.field(factory=dict)
+    waits_for_source: bool = False
+    processor: float = 0.0
+    time_left: float | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Calls on the wire, over all PABX."""
+        return sum(one.in_flight for one in self.pabx)
+
+    @property
+    def rate(self) -> float:
+        """Calls begun a second over the last half minute, over all PABX."""
+        return sum(one.average_rate for one in self.pabx)
+
+    def limit_of(self, one: PABXStatistics) -> Limit:
+        """Return what holds a PABX back.
+
+        A pause, a silence or a stop counts from the moment it is there. What else holds
+        calls back changes from one call to the next: the most frequent one counts.
+        """
+        now = one.limit
+        usual = self.limits.get(one.name, now)
+        if now not in CHANGING or usual not in CHANGING:
+            return now
+        if usual is Limit.LOST_SLOTS and not one.lost_slots:
+            return now
+        return usual

@@ -1,0 +1,127 @@
+"""PURE: what holds the calls to one PABX back, at one moment.
+
+Each answer is true of the figures it is given, and names the first of these that keeps
+the next call from starting: the PABX takes none, nothing is there to start, the wire is
+full, the cap is reached. The cap allows ``calls / (per + seconds)``, where a call
+takes that many seconds from its turn to its answer: it holds its slot for both.
+"""
+
+import enum
+
+import attrs
+
+from digitro_async.settings import RateLimit
+
+__all__ = ["NEAR", "SILENT_SECONDS", "Limit", "Load", "find_limit"]
+
+NEAR = 0.9
+"""Share of the cap from which on a run counts as held back by the cap alone."""
+
+SILENT_SECONDS = 2.0
+"""Seconds without an answer after which calls on the wire count as waiting for one."""
+
+
+class Limit(enum.StrEnum):
+    """What keeps the next call to a PABX from starting."""
+
+    PAUSED = "paused"
+    """The PABX is paused, asked for fewer calls, or has no channel: see ``pause``."""
+    IDLE = "idle"
+    """No call is there to start, and none is on the wire."""
+    DRAINING = "draining"
+    """No further call is started; the calls on the wire are waited for."""
+    SILENT = "silent"
+    """Calls are on the wire, and none was answered for longer than usual."""
+    LEDGER = "ledger"
+    """The ledger takes long to record that a call is about to be made."""
+    PLACES = "places"
+    """``max_in_flight`` calls are on the wire."""
+    LOST_SLOTS = "lost_slots"
+    """Rate slots are kept for calls that were sent and never answered."""
+    LATENCY = "latency"
+    """Answers take long, and each call holds its rate slot until then."""
+    CAP = "cap"
+    """The cap."""
+    SOURCE = "source"
+    """Nothing of the PABX: calls start as soon as they are there."""
+
+
+@attrs.frozen(kw_only=True)
+class Load:
+    """The figures of one PABX that say what holds its calls back.
+
+    Attributes:
+        is_paused: Whether it takes no calls, for any reason.
+        is_draining: Whether no further call is started.
+        waiting: Calls that wait for their turn.
+        in_flight: Calls between their turn and their answer.
+        recording: Those of them whose intent is being recorded.
+        max_in_flight: Most calls in flight.
+        cap: The cap, None where there is none.
+        lost_slots: Rate slots kept for calls that were never answered.
+        latency: Seconds that answers take, None where none came.
+        record_seconds: Seconds that the record of an intent takes.
+        silent_for: Seconds since the last answer while calls are in flight.
+    """
+
+    is_paused: bool
+    is_draining: bool
+    waiting: int
+    in_flight: int
+    recording: int
+    max_in_flight: int
+    cap: RateLimit | None
+    lost_slots: int
+    latency: float | None
+    record_seconds: float
+    silent_for: float
+
+    @property
+    def seconds_a_call(self) -> float:
+        """Seconds that a call takes from its turn to its answer."""
+        return (self.latency or 0.0) + self.record_seconds
+
+    @property
+    def allowed(self) -> float | None:
+        """Calls a second that the cap allows, None where there is none."""
+        if self.cap is None:
+            return None
+        left = max(0, self.cap.calls - self.lost_slots)
+        return left / (self.cap.per + self.seconds_a_call)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no call was answered for longer than calls take."""
+        longest = max(SILENT_SECONDS, 4 * self.seconds_a_call)
+        return self.in_flight > 0 and self.silent_for > longest
+
+
+def find_limit(load: Load) -> Limit:
+    """Return what keeps the next call from starting."""
+    if load.is_paused:
+        return Limit.PAUSED
+    if load.is_draining:
+        return Limit.DRAINING if load.in_flight else Limit.IDLE
+    if load.is_silent:
+        only_recording = load.recording >= load.in_flight
+        return Limit.LEDGER if only_recording else Limit.SILENT
+    if load.in_flight >= load.max_in_flight:
+        return Limit.LEDGER if _is_ledger(load) else Limit.PLACES
+    if load.waiting and load.cap is not None:
+        return _limit_of_the_cap(load, load.cap)
+    return Limit.SOURCE if load.in_flight else Limit.IDLE
+
+
+def _limit_of_the_cap(load: Load, cap: RateLimit) -> Limit:
+    share_of_slots = (cap.calls - load.lost_slots) / cap.calls
+    share_of_time = cap.per / (cap.per + load.seconds_a_call)
+    if share_of_slots * share_of_time >= NEAR:
+        return Limit.CAP
+    if share_of_slots < share_of_time:
+        return Limit.LOST_SLOTS
+    return Limit.LEDGER if _is_ledger(load) else Limit.LATENCY
+
+
+def _is_ledger(load: Load) -> bool:
+    """Whether the ledger takes more of a call's time than the PABX."""
+    return load.record_seconds > (load.latency or 0.0)

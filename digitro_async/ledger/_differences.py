@@ -1,0 +1,98 @@
+"""PURE: what follows where a list says something else of a contact than the ledger."""
+
+from collections.abc import Mapping
+
+from digitro_async.ledger._records import Change, Difference, NewContact
+from digitro_async.ledger._state import State, Step
+
+__all__ = ["NamedContacts", "difference_of", "differing_fields", "step_of"]
+
+_PENDING = frozenset({State.PENDING, State.WITHHELD})
+_STEPS = {Change.UPDATED: Step.UPDATE, Change.WITHHELD: Step.WITHHOLD}
+
+
+def differing_fields(
+    contact: NewContact, destination: str, pabx: str | None, fields: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the names of all that a list says otherwise of a contact.
+
+    Args:
+        contact: The contact, as the list has it.
+        destination: Its number in the ledger.
+        pabx: Its PABX there.
+        fields: Its own fields there.
+    """
+    names = []
+    if contact.destination.reveal() != destination:
+        names.append("destination")
+    if contact.pabx != pabx:
+        names.append("pabx")
+    if contact.fields != fields:
+        both = sorted({*contact.fields, *fields})
+        names += [one for one in both if contact.fields.get(one) != fields.get(one)]
+    return tuple(names)
+
+
+def difference_of(
+    state: State, fields: tuple[str, ...], *, update: bool
+) -> Difference | None:
+    """Return what becomes of a contact; None where nothing is to be said.
+
+    Args:
+        state: Where it is.
+        fields: Names of all that a list says otherwise.
+        update: Whether what the list says is taken over.
+    """
+    if state in _PENDING:
+        change = Change.UPDATED if update else Change.WITHHELD
+        return Difference(change, fields, state) if fields else None
+    if "destination" not in fields:
+        return None  # the call is over, and its fields are of no more use
+    return Difference(Change.KEPT, fields, state)
+
+
+def step_of(state: State, difference: Difference | None) -> Step | None:
+    """Return the step that a contact takes; None for none."""
+    if difference is None:
+        return Step.CONFIRM if state is State.WITHHELD else None
+    step = _STEPS.get(difference.change)
+    return None if step is Step.WITHHOLD and state is State.WITHHELD else step
+
+
+class NamedContacts:
+    """Knows which contacts one import has named so far.
+
+    A second row of one contact in a list is a repetition, whatever it says. A million
+    contacts take 125 KB, and those that the import put in itself take nothing.
+    """
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._bits = bytearray()
+        self._page: set[int] = set()
+
+    def begin_page(self, last: int) -> None:
+        """Begin a page, or once more one that was rolled back.
+
+        Args:
+            last: Number of the last contact in the ledger.
+        """
+        if self._last is None:
+            self._last = last
+            self._bits = bytearray(last // 8 + 1)
+        self._page = set()
+
+    def is_first(self, number: int) -> bool:
+        """Note that a row names a contact; return whether it is the first that does."""
+        if self._last is None or number > self._last or number in self._page:
+            return False
+        if self._bits[number >> 3] & (1 << (number & 7)):
+            return False
+        self._page.add(number)
+        return True
+
+    def end_page(self) -> None:
+        """Keep what the page named: it is written."""
+        for number in self._page:
+            self._bits[number >> 3] |= 1 << (number & 7)
+        self._page = set()

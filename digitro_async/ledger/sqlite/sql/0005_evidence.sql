@@ -1,0 +1,17 @@
+-- Attempts that count against the contact: the PABX and the way to it are not its fault.
+ALTER TABLE contact ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+
+-- Until now the reason of the last attempt told for all of them.
+UPDATE contact
+   SET failures = attempts
+ WHERE state IN (1, 2)
+   AND ifnull(reason, '') NOT IN
+       ('cancelled', 'configuration', 'connect_failed', 'connect_timeout',
+        'connection_lost', 'malformed_answer', 'no_such_host', 'oversized_answer',
+        'pool_timeout', 'status_401', 'status_403', 'status_404', 'status_405',
+        'status_406', 'status_407', 'status_411', 'status_415', 'status_417',
+        'status_421', 'status_426', 'status_431', 'throttled', 'timeout', 'tls_failed',
+        'too_many_interim_answers', 'truncated_answer');
+
+-- Finds the evidence of a reconciled contact (steps 11 and 12: see ledger/sqlite/_codes.py).
+CREATE INDEX event_evidence ON event (contact) WHERE step IN (11, 12);

@@ -1,0 +1,144 @@
+"""Which encoding a contact file is read with, and what is said of doubtful ones."""
+
+import codecs
+from pathlib import Path
+
+import pytest
+from contact_files import DEFAULTS, NUMBER, numbers, path, refusal, shown
+
+from digitro_async.contacts import ContactFile, ContactRow, RejectedRow, open_contacts
+
+__all__ = ["path"]  # a fixture
+
+HEADER = b"id;destination;user_data\n"
+NAME = "João Conceição"
+
+
+def lines(*names: bytes) -> bytes:
+    """Return a contact file with these names."""
+    body = (b"C%d;0483281%04d;%s\n" % (i, i, name) for i, name in enumerate(names))
+    return HEADER + b"".join(body)
+
+
+def read_bytes(
+    path: Path, content: bytes
+) -> tuple[ContactFile, list[ContactRow | RejectedRow]]:
+    """Write a contact file and read it."""
+    path.write_bytes(content)
+    with open_contacts(path, defaults=DEFAULTS) as file:
+        return file, list(file)
+
+
+def names_of(found: list[ContactRow | RejectedRow]) -> list[str]:
+    """Return the data of each contact, and the code of each reject."""
+    return [
+        shown(row)[2] if isinstance(row, ContactRow) else row.code.value
+        for row in found
+    ]
+
+
+@pytest.mark.parametrize("wrong", [1, 5, 20])
+def test_wrong_bytes_among_utf_8(path: Path, wrong: int) -> None:
+    """Rows in another encoding are rejected and said, and the others are right."""
+    other = [NAME.encode("cp1252")] * wrong
+    file, found = read_bytes(path, lines(*[NAME.encode()] * 2, *other, NAME.encode()))
+
+    assert file.encoding == "utf-8"
+    assert names_of(found) == [NAME, NAME, *["unreadable_bytes"] * wrong, NAME]
+    assert "--encoding cp1252" in file.reading.doubts[0]
+
+
+def test_one_whole_character_and_one_wrong_byte(path: Path) -> None:
+    """One character of UTF-8 is evidence enough against one wrong byte."""
+    file, found = read_bytes(path, lines("Zé".encode(), b"Z\xe9"))
+
+    assert (file.encoding, names_of(found)) == ("utf-8", ["Zé", "unreadable_bytes"])
+
+
+def test_character_that_the_end_of_the_file_cuts(path: Path) -> None:
+    """A file that is cut within a character is UTF-8 like the rest of it."""
+    content = lines(NAME.encode()) + b"C9;04832810009;Jo" + "ã".encode()[:1]
+    file, found = read_bytes(path, content)
+
+    assert file.encoding == "utf-8"
+    assert names_of(found)[0] == NAME
+    assert len(numbers(found)) == 2
+    assert numbers(found)[1] != "04832810009"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "João",
+        "JOÃO",
+        "São Luís",
+        "Ibagé",
+        "AÇÃO",
+        "É",
+        "d\u2019água",
+        "nº 5 \u2013 “oi”",
+    ],
+)
+def test_cp1252_files_are_read_as_such(path: Path, name: str) -> None:
+    """Names in cp1252 are right, and there is nothing to doubt."""
+    file, found = read_bytes(path, lines(name.encode("cp1252")))
+
+    assert (file.encoding, names_of(found)) == ("cp1252", [name])
+    assert file.reading.doubts == ()
+
+
+def test_characters_by_chance(path: Path) -> None:
+    """A pair of bytes that is a character by chance is said, and makes no UTF-8."""
+    content = lines(*["Ção".encode("cp1252")] * 6, "“CAFÉ”".encode("cp1252"))
+    file, found = read_bytes(path, content)
+
+    assert (file.encoding, names_of(found)[-1]) == ("cp1252", "“CAFÉ”")
+    assert "--encoding utf-8" in file.reading.doubts[0]
+
+
+@pytest.mark.parametrize("codec", ["cp850", "cp860", "mac-roman"])
+def test_other_code_pages_are_doubted(path: Path, codec: str) -> None:
+    """Letters of MS-DOS and of Macs are read as cp1252, but never in silence."""
+    file, found = read_bytes(path, lines(*[NAME.encode(codec)] * 3))
+
+    assert file.encoding == "cp1252"
+    assert len(found) == 3
+    [doubt] = file.reading.doubts
+    assert "--encoding cp850 (MS-DOS) or --encoding mac-roman" in doubt
+
+
+def test_letters_that_were_encoded_twice(path: Path) -> None:
+    """Text that another program has spoilt is sent as it is, and said."""
+    twice = NAME.encode().decode("cp1252").encode()
+    file, found = read_bytes(path, lines(twice))
+
+    assert (file.encoding, names_of(found)) == ("utf-8", [twice.decode()])
+    assert file.reading.doubts[0].startswith("letters look encoded twice (places: 3)")
+
+
+def test_title_in_another_encoding(path: Path) -> None:
+    """A title above the header may hold wrong bytes."""
+    content = "Relatório\n".encode("cp1252") + lines(NAME.encode(), b"Ana")
+    file, found = read_bytes(path, content)
+
+    assert (file.encoding, file.reading.header_line) == ("utf-8", 2)
+    assert names_of(found) == [NAME, "Ana"]
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("mark", [True, False])
+def test_unicode_text_of_spreadsheets(path: Path, codec: str, mark: bool) -> None:
+    """UTF-16 is refused with the way out, with a byte order mark or without."""
+    text = ("\ufeff" if mark else "") + f"id\tdestination\nC1\t{NUMBER}\n"
+    said = refusal(path, text.encode(codec))
+
+    assert said == "leads.csv is UTF-16 or UTF-32; save it as CSV UTF-8 and try again"
+
+
+def test_mark_in_mid_file(path: Path) -> None:
+    """Two files with marks that were put together: the second header is no contact."""
+    one = codecs.BOM_UTF8 + lines(NAME.encode())
+    file, found = read_bytes(path, one + one)
+
+    assert file.encoding == "utf-8-sig"
+    assert names_of(found) == [NAME, "bad_character", NAME]
