@@ -63,7 +63,7 @@ async def exchange_once(
         asyncio.CancelledError: If the task is cancelled, but not by its deadline.
     """
     answer: Answer | None = None
-    body: bytes | None = b""
+    body = b""
     failure: Failure | None = None
     cause: ConnectCause | None = None
     task = asyncio.current_task()
@@ -73,11 +73,11 @@ async def exchange_once(
     try:
         try:
             answer = await ask(endpoint, request, evidence)
-            body = answer.take()
-            if body is None:
-                body = b""
-                body = await answer.read(MAX_ANSWER_BYTES)
+            whole = answer.take()
+            if whole is None:
+                whole = await answer.read(MAX_ANSWER_BYTES)
                 failure = _ended_here(evidence)
+            body = whole
             if len(body) > MAX_ANSWER_BYTES:
                 failure = Failure.OVERSIZED
         except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is

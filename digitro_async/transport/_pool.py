@@ -10,7 +10,8 @@ import aiohttp
 
 from digitro_async.protocol import Evidence
 from digitro_async.settings import PoolSettings, RateLimit
-from digitro_async.transport._tracked import PoolState, TrackedProtocol
+from digitro_async.transport._pool_state import PoolState
+from digitro_async.transport._tracked import TrackedProtocol
 
 __all__ = ["ConnectionPool"]
 

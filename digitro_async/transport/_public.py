@@ -3,7 +3,7 @@
 import aiohttp
 
 from digitro_async.protocol import Evidence, Request
-from digitro_async.transport._answers import read_content
+from digitro_async.transport._direct_answers import read_content
 from digitro_async.transport._endpoint import Endpoint
 from digitro_async.transport._evidence import EvidencePayload
 from digitro_async.transport._exchange import Answer

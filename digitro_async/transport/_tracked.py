@@ -14,83 +14,27 @@ aiohttp's reader.
 """
 
 import asyncio
-import weakref
 from collections import deque
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import aiohttp
 
 from digitro_async.protocol import Evidence, Failure, call_ids_in
-from digitro_async.transport._answers import PlainAnswer, ReadAnswer
 from digitro_async.transport._deadlines import LastLook
+from digitro_async.transport._direct_answers import PlainAnswer, ReadAnswer
+from digitro_async.transport._failures import lost_error
 from digitro_async.transport._interim import InterimFloodError, InterimGuard
-from digitro_async.transport._plain_answer import HeadCache
+from digitro_async.transport._pool_state import KEPT_SHARE, SHORTEST_WATCH, Home
 
-__all__ = ["Home", "PoolState", "TrackedProtocol"]
+__all__ = ["TrackedProtocol"]
 
 REMEMBERED: Final = 16
 """Most attempts that one connection remembers; it is usually quiet after far fewer."""
 
-SHORTEST_WATCH: Final = 0.25
-LONGEST_WATCH: Final = 5.0
-"""Bounds, in seconds, of the watch of a retired connection: twice a slow answer."""
-
-_KEPT_SHARE: Final = 0.999
-"""Share of ``PoolState.slowest`` that each faster answer leaves: half after 700."""
-
 _TIMED_OUT: Final = b"408"
 """Status that some servers send, unasked, before they close an idle connection (RFC
 9110 section 15.5.9). It is the answer to no call."""
-
-
-class PoolState:
-    """The state that the connections of one pool share.
-
-    Attributes:
-        open: The connections that are open.
-        slowest: Seconds that a slow answer took of late.
-        must_sweep: Whether a connection in the pool was retired.
-        was_breached: Whether an answer came that no call waited for.
-        heads: The heads of answers that were read last.
-    """
-
-    __slots__ = ("heads", "must_sweep", "open", "slowest", "was_breached")
-
-    def __init__(self) -> None:
-        self.open: weakref.WeakSet[TrackedProtocol] = weakref.WeakSet()
-        self.slowest = 0.0
-        self.must_sweep = self.was_breached = False
-        self.heads = HeadCache()
-
-    @property
-    def watch_seconds(self) -> float:
-        """Seconds after which an answer that is out of step has arrived."""
-        return min(max(SHORTEST_WATCH, 2 * self.slowest), LONGEST_WATCH)
-
-    def end_trust(self, breached: "TrackedProtocol") -> None:
-        """Let no connection that is open now serve a further call."""
-        self.was_breached = True
-        for other in list(self.open):
-            if other.was_used and other is not breached and not other.is_retired:
-                if other.is_idle and other.something_waits():
-                    other.distrust()
-                else:
-                    other.retire()
-
-
-class Home(Protocol):
-    """The pool of a connection."""
-
-    state: PoolState
-
-    def take_back(self, connection: "TrackedProtocol", *, usable: bool) -> None:
-        """Take a connection that no attempt uses any more."""
-        ...
-
-    def forget(self, connection: "TrackedProtocol") -> None:
-        """Forget an idle connection, which has ended."""
-        ...
 
 
 class TrackedProtocol(asyncio.Protocol):
@@ -222,10 +166,8 @@ class TrackedProtocol(asyncio.Protocol):
         """
         now, state = monotonic(), self._state
         took = now - self.since
-        if took > state.slowest:
-            state.slowest = took
-        else:
-            state.slowest *= _KEPT_SHARE
+        slowest = state.slowest * KEPT_SHARE
+        state.slowest = max(slowest, took)
         self.is_idle = True
         self.since = now
         self.holder = None
@@ -358,7 +300,7 @@ class TrackedProtocol(asyncio.Protocol):
             self._gone.set_result(None)
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
-            answer.set_exception(_lost(exc))
+            answer.set_exception(lost_error(exc))
         self.reader.connection_lost(exc)
         if self.holder is None:
             self._home.forget(self)
@@ -435,13 +377,3 @@ class TrackedProtocol(asyncio.Protocol):
 
     def _end_silence(self) -> None:
         self._fail(Failure.TIMEOUT, aiohttp.SocketTimeoutError())
-
-
-def _lost(error: BaseException | None) -> Exception:
-    """Return the exception of aiohttp's reader for a connection that was lost."""
-    if isinstance(error, OSError):
-        lost: Exception = aiohttp.ClientOSError(*error.args)
-    else:
-        lost = aiohttp.ServerDisconnectedError()
-    lost.__cause__ = error
-    return lost

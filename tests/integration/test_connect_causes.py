@@ -28,7 +28,7 @@ async def _quiet() -> AsyncIterator[None]:
         yield
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS)
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
 def manager(request: pytest.FixtureRequest) -> MakeSessions:
     """Each way to send."""
     found: MakeSessions = request.param

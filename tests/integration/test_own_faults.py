@@ -19,7 +19,7 @@ from digitro_async import (
 from digitro_async.testing import FakePABX
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS)
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
 def manager(request: pytest.FixtureRequest) -> MakeSessions:
     """Each way to send."""
     found: MakeSessions = request.param
