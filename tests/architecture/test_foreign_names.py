@@ -16,6 +16,7 @@ from package_imports import MODULES
 TRANSPORT = {
     name: module for name, module in MODULES.items() if name.startswith("transport")
 }
+REFLECTION = {"getattr", "setattr", "delattr", "hasattr"}
 FOREIGN = ("aiohttp", "yarl", "multidict")
 
 
@@ -56,20 +57,28 @@ def uses(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             yield from _in_subclass(node)
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            parts = node.module.split(".")
-            names = [*parts[1:], *(one.name for one in node.names)]
-            if parts[0] in FOREIGN and any(map(_is_private, names)):
-                yield f"line {node.lineno}: import of {node.module}"
+        elif isinstance(node, ast.ImportFrom):
+            yield from _in_import(node)
         elif isinstance(node, ast.Attribute) and node.attr in PRIVATE:
-            owner = node.value
-            if not (isinstance(owner, ast.Name) and owner.id in {"self", "cls"}):
+            if ast.unparse(node.value) not in {"self", "cls"}:
                 yield f"line {node.lineno}: {node.attr}"
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id in {"getattr", "setattr", "delattr", "hasattr"}:
-                for given in node.args[1:2]:
-                    if isinstance(given, ast.Constant) and given.value in PRIVATE:
-                        yield f"line {node.lineno}: {given.value}"
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in REFLECTION:
+            yield from _in_reflection(node)
+
+
+def _in_reflection(found: ast.Call) -> Iterator[str]:
+    """Yield the private name that ``getattr`` or the like is given."""
+    for given in found.args[1:2]:
+        if isinstance(given, ast.Constant) and given.value in PRIVATE:
+            yield f"line {found.lineno}: {given.value}"
+
+
+def _in_import(found: ast.ImportFrom) -> Iterator[str]:
+    """Yield the import if one of its names is private and theirs."""
+    library, *parts = (found.module or "").split(".")
+    names = [*parts, *(one.name for one in found.names)]
+    if library in FOREIGN and any(map(_is_private, names)):
+        yield f"line {found.lineno}: import of {found.module}"
 
 
 def _in_subclass(found: ast.ClassDef) -> Iterator[str]:
