@@ -13,7 +13,7 @@ from digitro_async._common.call_class import (
     first_problem,
 )
 from digitro_async._common.number_form import AnyDestination, has_number_form
-from digitro_async._common.text import did_you_mean
+from digitro_async._common.text import one_of
 from digitro_async._common.validators import (
     MAX_TEXT,
     maybe_personal,
@@ -146,7 +146,7 @@ def check_field_names(names: Mapping[str, object]) -> None:
     """
     for name in names:
         if name not in OWN_FIELDS:
-            hint = did_you_mean(str(name), OWN_FIELDS)
+            hint = one_of(str(name), OWN_FIELDS)
             raise ConfigurationError(f"{name!r} is no field of a call{hint}")
 
 

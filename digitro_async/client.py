@@ -55,8 +55,8 @@ class DigitroClient:
 
     Raises:
         ConfigurationError: If there is no PABX or two share a name, both ``sessions``
-            and ``transport`` are given, ``on_event`` is no plain function, or the
-            file of a certificate authority can't be used.
+            and ``transport`` are given or one of them is something else, ``on_event``
+            is no plain function, or the file of a certificate authority can't be used.
     """
 
     def __init__(
@@ -71,21 +71,24 @@ class DigitroClient:
     ) -> None:
         if sessions is not None and transport is not None:
             raise ConfigurationError("give sessions or transport, not both")
+        if sessions is not None and not isinstance(sessions, SessionManager):
+            raise ConfigurationError("sessions must be a SessionManager, or None")
         self._own_loop = OwnLoop()
-        self._closed = False
         self._sessions = sessions or SessionManager()  # beside a transport, it is idle
         self._owns_sessions = sessions is None
         self._opens_sessions = transport is None
-        used = transport or self._sessions
+        used = self._sessions if transport is None else transport
         self._dispatcher = Dispatcher(
             pabx, used, retry=retry, pause=pause, on_event=on_event
         )
         if transport is None:
             for one in self._dispatcher.pabx:
                 self._sessions.load_tls(one)
+        self._was_entered = self._closed = False
 
     async def __aenter__(self) -> Self:
         self._check_usable()
+        self._was_entered = True
         anyio.CancelScope()  # loads anyio's backend, before any call
         return self
 
@@ -97,17 +100,20 @@ class DigitroClient:
         return f"<DigitroClient {'closed ' if self._closed else ''}{names}>"
 
     def __del__(self) -> None:
-        own_loop = getattr(self, "_own_loop", None)  # None where it was never made
-        if own_loop is None or own_loop.loop is None or self._closed:
+        if getattr(self, "_closed", True):  # or its settings were refused
             return
         if self._sessions.closed or not self._opens_sessions:
             return  # whoever shares the manager, or made the transport, closes it
-        addresses = {address_of(pabx.base_url): 0 for pabx in self._dispatcher.pabx}
+        if not (self._was_entered or (self._owns_sessions and self._sessions.hosts)):
+            return  # nothing was opened
+        several = {address_of(pabx.base_url): 0 for pabx in self._dispatcher.pabx}
+        first, *others = several
+        where = f" for {first}" + (f" and {len(others)} more" if others else "")
         warn_unclosed(
             self,
-            own_loop.place,
+            self._own_loop.place,
             'use it as "async with", or await its aclose()',
-            where=f" for {', '.join(addresses)}",
+            where,
         )
 
     @property
@@ -194,6 +200,7 @@ class DigitroClient:
         Raises:
             ClientClosedError: The client was closed.
             WrongLoopError: The client belongs to another event loop.
+            ConfigurationError: The recorder is none.
         """
         self._check_usable()
         return self._dispatcher.stream(calls, recorder)

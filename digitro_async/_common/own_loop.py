@@ -1,6 +1,7 @@
 """OwnLoop: the event loop that an object belongs to, and errors that name both."""
 
 import asyncio
+import contextlib
 import sys
 from pathlib import PurePath
 from types import FrameType
@@ -105,6 +106,16 @@ class OwnLoop:
         elif self.loop is not running:
             raise self.wrong_loop_error(subject)
         return running
+
+    def check_if_running(self, subject: object) -> None:
+        """Check as ``check`` does, but only where a loop runs here.
+
+        Raises:
+            WrongLoopError: If another loop runs than the object's own.
+        """
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop()
+            self.check(subject)
 
     def wrong_loop_error(self, subject: object) -> WrongLoopError:
         """Return the error of a use in another loop."""

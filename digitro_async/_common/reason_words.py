@@ -72,6 +72,7 @@ REASON_WORDS: Final[dict[str, str]] = {
     "doubtful_answer": "got an answer that may be another call's",
     # No attempt was made, or it was the last step.
     "rate_wait_timeout": "got no turn in the time they had",
+    "deadline": "were not sent, as their deadline came first",
     "drained": "put back, as the run was stopped",
     "ledger_failed": "put back, as the ledger failed",
     "invalid_field": "can't be sent as they are",

@@ -16,7 +16,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def one_of(name: str, known: Iterable[str]) -> str:
     """Return a hint at the known name like this one, and at all that are known."""
     names = list(known)
-    return f"{did_you_mean(name, names)}; valid: {', '.join(names)}"
+    return f"{did_you_mean(name, names)} (valid: {', '.join(names)})"
 
 
 def iso_time(unix_time: float) -> str:

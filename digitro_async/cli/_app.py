@@ -25,6 +25,8 @@ _WITHOUT_DOCSTRINGS = 2
 # Each text is also the first line of the command's docstring. It stands here so that
 # `digitro --help` loads no command: that would be the HTTP library and the simulator.
 COMMANDS: Final[Mapping[str, str]] = {
+    "init": "Write a commented configuration file to fill in.",
+    "check": "Check configuration, PABX, files and ledger, and make no call.",
     "demo": "Dial made-up contacts through a simulated PABX and show the outcome.",
     "simulate": "Run a simulated PABX until Ctrl-C.",
     "call": "Make one predictive call and print the call id that the PABX gave it.",
@@ -43,6 +45,9 @@ _DISK_FAULTS: Final = frozenset(
 )
 """Errors of a disk, and of no word on the command line."""
 
+_MODULES: Final = {"init": "_init_config", "check": "_check_setup"}
+"""Modules of commands whose names alone say too little, or too much."""
+
 app = App(
     name="digitro",
     help="Make predictive calls through a Dígitro PABX, each contact once, at the cap.",
@@ -50,7 +55,8 @@ app = App(
     suppress_keyboard_interrupt=False,  # `run` does that
 )
 for _name, _help in COMMANDS.items():
-    app.command(f"digitro_async.cli._{_name}:{_name}", name=_name, help=_help)
+    _module = _MODULES.get(_name, f"_{_name}")
+    app.command(f"digitro_async.cli.{_module}:{_name}", name=_name, help=_help)
 
 
 def run(tokens: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from cyclopts import CoercionError, Parameter, Token
 from cyclopts.validators import Number
 
-__all__ = ["LEDGER", "WHOLE", "AtLeastOne", "MaxAttempts", "Switch"]
+__all__ = ["LEDGER", "WHOLE", "AtLeastOne", "Limit", "MaxAttempts", "Switch"]
 
 _DIGITS: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _ADDRESS: Final = re.compile(r"(sqlite3?|file|postgres(ql)?|mysql):", re.IGNORECASE)
@@ -40,6 +40,10 @@ Switch = Annotated[bool, Parameter(negative="", show_default=False)]
 
 AtLeastOne = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]
 """A whole number of 1 or more."""
+
+# The second name is that of an earlier release.
+Limit = Annotated[AtLeastOne, Parameter(name=["--limit", "--max-calls"])]
+"""Most contacts of one run."""
 
 MaxAttempts = AtLeastOne
 """Attempts after which a contact is out of attempts."""

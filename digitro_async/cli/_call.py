@@ -14,6 +14,7 @@ from digitro_async.cli._exit import Course, Exit, exit_after_call
 from digitro_async.cli._interrupts import ends_anyway
 from digitro_async.cli._open_client import open_client
 from digitro_async.cli._output import hand_out, print_error
+from digitro_async.cli._run_config import check_channels
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config, load_config
 from digitro_async.errors import (
@@ -65,6 +66,9 @@ def call(
         raise ConfigurationError(
             f"--pabx: there is no such PABX in {config}{one_of(pabx, known)}"
         )
+    check_channels(
+        config, [one for one in loaded.pabx if pabx is None or one.name == pabx]
+    )
     for name in ("device", "device_password"):
         if name not in fields:
             raise ConfigurationError(f"{config}: [call] lacks {name}")

@@ -28,9 +28,14 @@ _WAY_OUT = (
 def default_ledger(contacts: Path) -> Path:
     """Return the ledger of a contact file for which none is named.
 
-    The name has the file's whole name in it: ``a.csv`` and ``a.txt`` are two lists.
+    The name has the file's whole name in it: ``a.csv`` and ``a.txt`` are two lists. A
+    link to a list is the same list, unless a ledger stands beside the link.
     """
-    return contacts.with_name(f"{contacts.name}.ledger.db")
+    beside = contacts.with_name(f"{contacts.name}.ledger.db")
+    if not contacts.is_symlink() or _is_there(beside):
+        return beside
+    real = contacts.resolve()
+    return real.with_name(f"{real.name}.ledger.db")
 
 
 @attrs.frozen
@@ -48,7 +53,7 @@ class ChosenLedger:
     @property
     def exists(self) -> bool:
         """Whether the ledger was there before this run."""
-        return self.path is not None and self.path.exists()
+        return self.path is not None and _is_there(self.path)
 
     def check_folder(self) -> None:
         """Refuse a default ledger whose folder can't be written to.
@@ -97,6 +102,23 @@ class ChosenLedger:
         raise LedgerError(f"{problem}; or {_WAY_OUT}", reason=reason)
 
 
+def _is_there(path: Path) -> bool:
+    """Whether there is a ledger.
+
+    Raises:
+        ConfigurationError: If that can't be told.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    raise ConfigurationError(f"{path} can't be reached: {problem}")
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve()
+
+
 def choose_ledger(
     contacts: Path | None, ledger: Path | None, *, no_ledger: bool
 ) -> ChosenLedger:
@@ -113,10 +135,16 @@ def choose_ledger(
             raise ConfigurationError("name a contact file, or a --ledger to continue")
         return ChosenLedger(ledger)
     default = default_ledger(contacts)
+    real = default_ledger(contacts.resolve())
+    if ledger is None and _is_there(real) and not _is_same(default, real):
+        raise ConfigurationError(
+            f"{default} and {real} both remember who was called, for {contacts.name} "
+            "is a link: name one of them with --ledger"
+        )
     if ledger is None and not no_ledger:
         return ChosenLedger(default, is_default=True)
-    is_new = ledger is None or not ledger.exists()
-    if is_new and default.exists():
+    is_new = ledger is None or not _is_there(ledger)
+    if is_new and _is_there(default):
         name = "--no-ledger" if ledger is None else "--ledger"
         raise ConfigurationError(
             f"{default} remembers who was called: leave {name} out to continue it, or "

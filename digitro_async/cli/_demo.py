@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from digitro_async._common.private_files import create_own, make_own_folder
-from digitro_async.cli._arguments import AtLeastOne
+from digitro_async.cli._arguments import AtLeastOne, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, default_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
+from digitro_async.cli._demo_faults import dial_with_a_kill, write_faults
 from digitro_async.cli._dial_list import dial_list
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
@@ -52,6 +53,7 @@ def demo(
     contacts: AtLeastOne = 500,
     rate: AtLeastOne = 50,
     directory: Path | None = None,
+    faults: Switch = False,
 ) -> Exit:
     """Dial made-up contacts through a simulated PABX and show the outcome.
 
@@ -59,19 +61,24 @@ def demo(
         contacts: Number of made-up contacts.
         rate: Calls a second.
         directory: New folder for the files; by default one with the time in its name.
+        faults: Lose the answers to 1 % of the calls, kill the dial in the middle, go on
+            and count who was called twice; exit code 0 says that nobody was.
     """
     course = Course()
-    return to_its_end(course, lambda: _demo(contacts, rate, directory, course))
+    return to_its_end(course, lambda: _demo(contacts, rate, directory, faults, course))
 
 
-def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> Exit:
+def _demo(
+    contacts: int, rate: int, directory: Path | None, faults: bool, course: Course
+) -> Exit:
     folder = directory or Path(f"demo-{dt.datetime.now():%Y%m%d-%H%M%S}")  # noqa: DTZ005 - a name for who sits here
     _make(folder)
     sample = folder / "contacts.csv"
     write_sample_file(sample, contacts)
     print_line(f"{contacts} made-up contacts in {sample}, {rate} calls a second")
     record = folder / "calls.jsonl"
-    with _simulator(record, rate) as base_url:
+    plan_file = write_faults(folder / "faults.toml") if faults else None
+    with _simulator(record, rate, plan_file) as base_url:
         print_line(f"simulated PABX on {base_url}: nobody's phone rings")
         config_file = folder / "digitro.toml"
         text = _CONFIG.format(base_url=base_url, rate=rate)
@@ -80,6 +87,10 @@ def _demo(contacts: int, rate: int, directory: Path | None, course: Course) -> E
         config = load_config(config_file)
         check_descriptors(config.pabx)
         ledger = default_ledger(sample)
+        if faults:
+            code = dial_with_a_kill(sample, config_file, ledger, record, course)
+            _say_record(record)
+            return code
         with (
             open_contacts(sample, defaults=config.call) as opened,
             RejectsFile(folder / "rejects.csv") as rejected,
@@ -103,15 +114,18 @@ def _make(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _simulator(record: Path, rate: int) -> Iterator[str]:
+def _simulator(record: Path, rate: int, faults: Path | None) -> Iterator[str]:
     """Run ``digitro simulate`` in another process.
 
     It has another session too: Ctrl-C is meant for the dial, whose calls on the wire
     want their answers then. It ends with its stdin, so even a demo that is killed
     leaves none behind.
     """
-    words = ["simulate", "--port", "0", "--latency", "0.02", "--rate", str(rate)]
+    latency = "0.02" if faults is None else "0.1"  # then some are on the wire
+    words = ["simulate", "--port", "0", "--latency", latency, "--rate", str(rate)]
     words += ["--record", str(record), "--while-stdin"]
+    if faults is not None:
+        words += ["--faults", str(faults)]
     process = subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", "digitro_async", *words],
         stdin=subprocess.PIPE,

@@ -4,26 +4,26 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from digitro_async.cli._arguments import LEDGER, AtLeastOne, MaxAttempts, Switch
+from digitro_async.cli._arguments import LEDGER, Limit, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
-from digitro_async.cli._counts import RunCounts
-from digitro_async.cli._dial_list import (
-    dial_list,
-    say_how_it_is_read,
-    say_what_was_cleaned,
-)
-from digitro_async.cli._exit import Course, Exit, exit_after_dry_run
-from digitro_async.cli._importing import Plan, count_file
+from digitro_async.cli._dial_list import dial_list
+from digitro_async.cli._dry_run import check_dial
+from digitro_async.cli._exit import Course, Exit
+from digitro_async.cli._importing import Plan
 from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
 )
-from digitro_async.cli._open_files import check_descriptors
-from digitro_async.cli._output import print_error, print_line
-from digitro_async.cli._reading_options import READ_AS_FOUND, ReadingOptions
-from digitro_async.config import Config, load_config
-from digitro_async.contacts import ContactFile, ContinuedRejects, RejectsFile
+from digitro_async.cli._reading_options import (
+    READ_AS_FOUND,
+    FileOptions,
+    ReadingOptions,
+)
+from digitro_async.cli._run_config import load_run_config
+from digitro_async.cli._watched_rows import WatchedRows
+from digitro_async.config import Config
+from digitro_async.contacts import ContinuedRejects, RejectsFile
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import open_ledger_reader
 
@@ -37,7 +37,7 @@ def dial(
     ledger: Annotated[Path | None, LEDGER] = None,
     no_ledger: Switch = False,
     rejects: Path | None = None,
-    max_calls: AtLeastOne | None = None,
+    limit: Limit | None = None,
     max_attempts: MaxAttempts = 5,
     read: ReadingOptions = READ_AS_FOUND,
     allow_duplicates: Switch = False,
@@ -55,7 +55,8 @@ def dial(
         no_ledger: Remember calls in memory only: after a crash nobody knows who was
             called.
         rejects: File for rows that are no contact; by default beside the contacts.
-        max_calls: Most contacts that this run calls; the rest stays pending.
+        limit: Most contacts that this run calls, in the order of the list: a pilot. The
+            rest stays pending, and the next run goes on with it.
         max_attempts: Attempts over all runs after which a contact is left pending; one
             that failed because of the PABX, or never reached it, does not count.
         read: The ways in which the file is read.
@@ -64,18 +65,52 @@ def dial(
         insist: Doubts about the ledger that are put aside.
     """
     chosen = choose_ledger(contacts, ledger, no_ledger=no_ledger)
-    plan = Plan(allow_duplicates, max_calls, max_attempts, insist, config=config)
-    _check_options(chosen, plan, dry_run=dry_run)
+    plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
+    _check_options(chosen, plan)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
-    loaded = _load(config)
+    loaded = load_run_config(config)
     _check_rejects(rejects, chosen)
-    with read.open(contacts, loaded) as plan.contacts:
+    # Files are closed inside, so that even an error of that tells whether calls went
+    # out before.
+    course = Course()
+    return to_its_end(
+        course,
+        lambda: _dial_file(
+            loaded,
+            contacts,
+            rejects=rejects,
+            read=read,
+            chosen=chosen,
+            plan=plan,
+            course=course,
+            dry_run=dry_run,
+        ),
+    )
+
+
+def _dial_file(
+    config: Config,
+    contacts: Path,
+    *,
+    rejects: Path | None,
+    read: FileOptions,
+    chosen: ChosenLedger,
+    plan: Plan,
+    course: Course,
+    dry_run: bool,
+) -> Exit:
+    """Dial the contacts of a file, or tell what that would do."""
+    with read.open(contacts, config) as file:
+        plan.contacts = file
+        if plan.config and any(field == "pabx" for _, field in file.reading.columns):
+            names = [one.name for one in config.pabx]
+            plan.rows = WatchedRows(file, names, plan.config)
         if dry_run:
-            return _count(plan.contacts, rejects, plan)
+            return check_dial(config, file, rejects, chosen, plan)
         chosen.check_folder()
         with _rejects_of(contacts, rejects, chosen) as plan.rejects:
-            return _dial(loaded, chosen, plan)
+            return _dial(config, chosen, plan, course)
 
 
 def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> Exit:
@@ -89,29 +124,16 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
         raise ConfigurationError(
             f"--ledger: {chosen.path} is not there; name a contact file too to make it"
         )
-    return _dial(_load(config), chosen, plan)
+    loaded, course = load_run_config(config), Course()
+    return to_its_end(course, lambda: _dial(loaded, chosen, plan, course))
 
 
-def _load(path: Path) -> Config:
-    """Return the configuration of a dial for which this process has the means.
-
-    Raises:
-        ConfigurationError: If it can't be used, or not enough files can be opened.
-    """
-    config = load_config(path, can_resume=False)
-    check_descriptors(config.pabx)
-    return config
-
-
-def _dial(config: Config, chosen: ChosenLedger, plan: Plan) -> Exit:
-    course = Course()
+def _dial(config: Config, chosen: ChosenLedger, plan: Plan, course: Course) -> Exit:
     plan.is_kept = chosen.path is not None
-    return to_its_end(
-        course, lambda: run_tuned(dial_list(config, chosen, plan, course))
-    )
+    return run_tuned(dial_list(config, chosen, plan, course))
 
 
-def _check_options(chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> None:
+def _check_options(chosen: ChosenLedger, plan: Plan) -> None:
     """Refuse options that do not go together.
 
     Raises:
@@ -124,8 +146,6 @@ def _check_options(chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> None:
                 raise ConfigurationError(
                     f"--{option} is about a ledger's file: leave --no-ledger out"
                 )
-    if dry_run and plan.max_calls is not None:
-        raise ConfigurationError("--dry-run makes no calls: leave --max-calls out")
 
 
 def _check_rejects(rejects: Path | None, chosen: ChosenLedger) -> None:
@@ -157,25 +177,3 @@ def _rejects_of(
             if not all(one.is_whole for one in reader.imports()):
                 return ContinuedRejects(path)
     return RejectsFile(path)
-
-
-def _count(contacts: ContactFile, rejects: Path | None, plan: Plan) -> Exit:
-    """Read and check every row, and dial nothing."""
-    counts = RunCounts()
-    say_how_it_is_read(contacts)
-    try:
-        if rejects is None:
-            counted = run_tuned(count_file(contacts, plan, counts))
-        else:
-            with RejectsFile(rejects) as plan.rejects:
-                counted = run_tuned(count_file(contacts, plan, counts))
-    except KeyboardInterrupt:
-        print_error(
-            "interrupted: the file was not read to its end, nor were its rejects"
-        )
-        return Exit.INTERRUPTED
-    say_what_was_cleaned(contacts)
-    print_line(f"contacts        {counted.new}")
-    print_line(f"rejected rows   {counts.rejected_rows}")
-    print_line("dialled         0 (dry run)")
-    return exit_after_dry_run(counts.rejected_rows)

@@ -114,7 +114,8 @@ async def _run(
             is_whole=is_whole,
         )
     # It was whole when the run began, and calls were made since.
-    print_error(f"digitro: {problem}")
+    if not course.failure:
+        print_error(f"digitro: {problem}")
     return Exit.PAUSED if code is None else code
 
 

@@ -10,6 +10,7 @@ __all__ = [
     "Course",
     "Exit",
     "exit_after_call",
+    "exit_after_check",
     "exit_after_dial",
     "exit_after_dry_run",
     "exit_after_output",
@@ -75,6 +76,11 @@ def exit_after_dial(
     """
     is_done = accepted == contacts and not rejected_rows and is_whole
     return Exit.DONE if is_done else Exit.INCOMPLETE
+
+
+def exit_after_check(failed: int) -> Exit:
+    """Return the exit code of checks of which so many failed."""
+    return Exit.INCOMPLETE if failed else Exit.DONE
 
 
 def exit_after_dry_run(rejected_rows: int) -> Exit:

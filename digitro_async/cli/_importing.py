@@ -1,6 +1,7 @@
 """Adds a contact file to a ledger, and checks which files were added to their end."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
 import attrs
@@ -9,9 +10,12 @@ from digitro_async.campaign import Campaign, ImportSummary, count_rows
 from digitro_async.cli._command_loop import on_interrupt
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course
+from digitro_async.cli._import_display import ImportDisplay
 from digitro_async.cli._ledger_options import NOT_INSISTING_TO_DIAL, InsistingToDial
 from digitro_async.cli._ledger_view import say_unfinished, unfinished
+from digitro_async.cli._live_progress import show_progress
 from digitro_async.cli._output import print_error
+from digitro_async.cli._watched_rows import WatchedRows
 from digitro_async.contacts import (
     ContactFile,
     ContactRow,
@@ -21,7 +25,7 @@ from digitro_async.contacts import (
     RejectsFile,
 )
 from digitro_async.errors import LedgerError
-from digitro_async.ledger import AddResult, Change, Import, Ledger
+from digitro_async.ledger import AddResult, Change, Import, Ledger, LedgerRehearsal
 
 __all__ = ["Plan", "count_file", "import_file", "is_whole"]
 
@@ -46,6 +50,8 @@ class Plan:
         contacts: The file that is added first, if there is one.
         rejects: Takes the rows of the file that are no contacts.
         config: The configuration file, None where nobody goes on with the list.
+        rows: The rows of the file, where they are watched on their way.
+        codes: Code of a rejected row to how often it came.
     """
 
     allow_duplicates: bool = False
@@ -56,6 +62,8 @@ class Plan:
     contacts: ContactFile | None = None
     rejects: RejectsFile | None = None
     config: Path | None = None
+    rows: WatchedRows | None = None
+    codes: Counter[str] = attrs.field(factory=Counter)
 
 
 async def import_file(
@@ -74,7 +82,8 @@ async def import_file(
 
     with on_interrupt(interrupt, interrupt):
         try:
-            await asyncio.wait([adding])
+            async with show_progress(ImportDisplay(contacts)):
+                await asyncio.wait([adding])
         except asyncio.CancelledError:  # by a signal that came a moment before
             interrupt()
             await asyncio.wait([adding])
@@ -93,6 +102,8 @@ async def import_file(
         f"{updated}{counts.rejected_rows} rejected rows"
     )
     _say_changed(contacts.name, imported.changed)
+    if plan.rows is not None:
+        plan.rows.say_strangers()
     if isinstance(plan.rejects, ContinuedRejects) and plan.rejects.has_moved:
         print_error(f"{contacts.name}: rejected rows are in {plan.rejects.name}")
     if course.interrupted:
@@ -101,16 +112,31 @@ async def import_file(
 
 
 async def count_file(
-    contacts: ContactFile, plan: Plan, counts: RunCounts
+    contacts: ContactFile,
+    plan: Plan,
+    counts: RunCounts,
+    rehearsal: LedgerRehearsal | None = None,
 ) -> ImportSummary:
-    """Count the contacts of a file, and write its rejected rows, for a dry run."""
+    """Count the contacts of a file, and write its rejected rows, for a dry run.
+
+    Args:
+        contacts: The file.
+        plan: The choices.
+        counts: Counts the rejected rows.
+        rehearsal: A copy of the ledger, None where there is none yet.
+    """
     taker = _RejectTaker(contacts.name, plan, counts)
-    return await count_rows(
-        contacts,
+    counted = await count_rows(
+        plan.rows or contacts,
+        ledger=rehearsal,
         repeated=taker.take_repeated,
         rejected=taker.take,
+        changed=taker.take_changed,
         allow_duplicates=plan.allow_duplicates,
+        update=plan.insist.update,
     )
+    _say_changed(contacts.name, counted.changed)
+    return counted
 
 
 async def _add(
@@ -118,7 +144,7 @@ async def _add(
 ) -> ImportSummary:
     taker = _RejectTaker(contacts.name, plan, counts)
     return await campaign.add(
-        contacts,
+        plan.rows or contacts,
         repeated=taker.take_repeated,
         rejected=taker.take,
         changed=taker.take_changed,
@@ -153,6 +179,7 @@ class _RejectTaker:
     def take(self, row: RejectedRow) -> None:
         """Take a row that is no contact."""
         self.counts.rejected_rows += 1
+        self.plan.codes[row.code.value] += 1
         if self.plan.rejects is not None:
             self.plan.rejects.write(row)
 

@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 
 from digitro_async.cli._run_view import RunPhase, RunView
+from digitro_async.dispatch._channel import NO_CHANNEL
 from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._pause_status import PauseStatus
 from digitro_async.dispatch._statistics import PABXStatistics
 
-__all__ = ["clock", "explain", "past_pauses", "per_second", "seconds_text"]
+__all__ = ["clock", "explain", "notes", "per_second", "seconds_text"]
+
+FRESH = "the PABX closed kept connections under calls: each call has a new one now"
 
 RECENT_SECONDS = 60.0
 """Seconds for which a pause is told of after its end."""
@@ -35,7 +38,17 @@ def explain(view: RunView) -> list[str]:
     return [f"{_named(names)}: {text}" for text, names in said.items()]
 
 
-def past_pauses(view: RunView) -> list[str]:
+def notes(view: RunView) -> list[str]:
+    """Return the lines for what is worth knowing and holds nothing back."""
+    fresh = [one for one in view.pabx if one.uses_fresh_connections]
+    return [f"{_prefix(view, one)}{FRESH}" for one in fresh] + _past_pauses(view)
+
+
+def _prefix(view: RunView, one: PABXStatistics) -> str:
+    return f"{one.name}: " if len(view.pabx) > 1 else ""
+
+
+def _past_pauses(view: RunView) -> list[str]:
     """Return a line for each PABX that was paused a short time ago, and goes on."""
     lines = []
     for one in view.pabx:
@@ -43,10 +56,10 @@ def past_pauses(view: RunView) -> list[str]:
         if one.pause is not None or last is None or last.over_for is None:
             continue
         if last.over_for <= RECENT_SECONDS:
-            name = f"{one.name}: " if len(view.pabx) > 1 else ""
             ago = f"over since {clock(last.over_for)}: {last.text}"
             many = f"{one.pauses:,} pauses so far, the last {ago}"
-            lines.append(name + (many if one.pauses > 1 else f"one pause, {ago}"))
+            text = many if one.pauses > 1 else f"one pause, {ago}"
+            lines.append(_prefix(view, one) + text)
     return lines
 
 
@@ -113,6 +126,8 @@ def _of_pabx(view: RunView, one: PABXStatistics) -> str:  # noqa: C901 - a table
 
 
 def _paused(pause: PauseStatus) -> str:
+    if pause.code == NO_CHANNEL:
+        return f"the PABX {pause.text}"
     if pause.next_try_in is None:
         return f"paused until somebody looks: {pause.text}"
     when = clock(pause.next_try_in)
@@ -149,6 +164,10 @@ def _ledger(one: PABXStatistics) -> str:
 
 
 def _places(one: PABXStatistics) -> str:
+    if one.lack:
+        return (
+            f"this machine holds no more than {one.max_in_flight:,} calls: {one.lack}"
+        )
     text = f"all {one.max_in_flight:,} places are taken (max_in_flight)"
     if not one.latency:
         return text

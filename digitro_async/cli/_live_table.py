@@ -10,7 +10,6 @@ from rich.text import Text
 from digitro_async.cli._screen_lines import Line
 
 __all__ = [
-    "LIVE_SECONDS",
     "LiveConsole",
     "draw",
     "is_ascii",
@@ -20,7 +19,7 @@ __all__ = [
     "write_line",
 ]
 
-LIVE_SECONDS = 0.25
+FIRST_SECONDS = 0.2
 
 
 class LiveConsole(Console):
@@ -50,6 +49,7 @@ async def show_screen(
     lines: Callable[[int], Sequence[Line]], console: Console, seconds: float
 ) -> None:
     """Draw lines for the width of the terminal again and again, until cancelled."""
+    await asyncio.sleep(FIRST_SECONDS)  # a short import would only flash
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             width, height = console.size

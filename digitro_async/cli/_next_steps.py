@@ -23,9 +23,13 @@ def next_steps(
     name = f"--ledger {_quoted(ledger)}"
     given = "" if str(config) == "digitro.toml" else f" --config {_quoted(config)}"
     pending, unknown = states[State.PENDING] - exhausted, states[State.UNKNOWN]
+    withheld = states.get(State.WITHHELD, 0)
     steps = []
     if pending > 0:
         steps.append(f"dial the {pending:,} pending: digitro dial {name}{given}")
+    if withheld:
+        shown = f"digitro results {name} --state withheld"
+        steps.append(f"list the {withheld:,} withheld: {shown}")
     if unknown:
         settle = f"digitro reconcile CONTACT not-placed {name} --evidence TEXT"
         steps += [

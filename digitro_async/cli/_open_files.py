@@ -17,7 +17,15 @@ try:
 except ImportError:  # Windows sets no such limit
     _resource = None
 
-__all__ = ["allow_descriptors", "check_descriptors", "descriptors_needed"]
+__all__ = [
+    "TOO_MANY_FILES",
+    "allow_descriptors",
+    "check_descriptors",
+    "descriptors_needed",
+]
+
+TOO_MANY_FILES = "raise ulimit -n or lower max_in_flight"
+"""The way out where too many files would be open."""
 
 _RESERVE = 28
 """Files that a dial opens beside its connections: event loop, ledger, name look-ups."""
@@ -72,7 +80,7 @@ def check_descriptors(pabx: Sequence[PABX]) -> None:
         raise ConfigurationError(
             f"too many open files: {needed} are needed for max_in_flight = "
             f"{sum(one.max_in_flight for one in pabx)}, and {allowed} are allowed: "
-            "raise ulimit -n or lower max_in_flight"
+            f"{TOO_MANY_FILES}"
         )
 
 

@@ -82,9 +82,13 @@ def reconcile(
 
 
 def _there(ledger: Path) -> Path:
-    if not ledger.is_file():
-        raise LedgerError(f"there is no {ledger.name}", reason="no_ledger")
-    return ledger
+    problem = f"there is no {printable(ledger.name)}"
+    try:
+        if ledger.is_file():
+            return ledger
+    except OSError as error:
+        problem = f"{printable(ledger.name)} can't be reached: {error.strerror}"
+    raise LedgerError(problem, reason="no_ledger")
 
 
 def _meant(

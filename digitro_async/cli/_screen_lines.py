@@ -11,7 +11,7 @@ from typing import NamedTuple
 from digitro_async.cli._limit_words import (
     clock,
     explain,
-    past_pauses,
+    notes,
     per_second,
     seconds_text,
 )
@@ -20,7 +20,14 @@ from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._statistics import PABXStatistics
 from digitro_async.errors import Outcome
 
-__all__ = ["Line", "Span", "plain_line", "screen_lines"]
+__all__ = [
+    "Line",
+    "Span",
+    "bar",
+    "percent",
+    "plain_line",
+    "screen_lines",
+]
 
 MOST_REASONS = 4
 """Most lines of what holds the run back; a hundred PABX would fill the screen."""
@@ -55,7 +62,8 @@ def screen_lines(view: RunView, width: int, *, ascii_only: bool = False) -> list
         ascii_only: Whether the terminal shows ASCII alone.
     """
     width = max(width, 1)
-    lines = [_bar(view, width, ascii_only=ascii_only)]
+    share = view.done / view.total if view.total else 1.0
+    lines = [bar(share, _counted(view), width, ascii_only=ascii_only)]
     lines += _flow(_figures(view), width)
     lines += _flow(_outcomes(view), width)
     for text, style in _reasons(view):
@@ -76,20 +84,27 @@ def plain_line(view: RunView) -> Line:
 
 def _counted(view: RunView) -> str:
     share = view.done / view.total if view.total else 1.0
-    return f"{view.done:,} of {view.total:,} ({_percent(share)})"
+    return f"{view.done:,} of {view.total:,} ({percent(share)})"
 
 
-def _percent(share: float) -> str:
-    # 99.96 % is not 100.0 %: something is left.
+def percent(share: float) -> str:
+    """Return a share in percent; 100.0 % where nothing is left, and nowhere else."""
     return f"{min(share, 0.999) if share < 1 else share:.1%}".replace("%", " %")
 
 
-def _bar(view: RunView, width: int, *, ascii_only: bool) -> Line:
-    counted = _counted(view)
+def bar(share: float, counted: str, width: int, *, ascii_only: bool) -> Line:
+    """Return a bar with the figures that it shows; these alone where it is narrow.
+
+    Args:
+        share: The share that is done.
+        counted: The figures.
+        width: Columns of the terminal.
+        ascii_only: Whether the terminal shows ASCII alone.
+    """
     columns = min(width, 100) - len(counted) - 2
     if columns < 4:  # noqa: PLR2004 - a shorter one says nothing
         return [Span(counted[:width], "bold")]
-    full = int(columns * view.done / view.total) if view.total else columns
+    full = int(columns * share)
     on, off = ("#", "-") if ascii_only else ("\u2501", "\u2500")
     return [
         Span(on * full, GOOD),
@@ -135,7 +150,7 @@ def _reasons(view: RunView) -> Iterator[tuple[str, str]]:
         yield text, _style_of(view, text)
     if len(texts) > MOST_REASONS:
         yield f"and {len(texts) - MOST_REASONS} more", ""
-    for text in past_pauses(view)[:MOST_REASONS]:
+    for text in notes(view)[:MOST_REASONS]:
         yield text, NOTE
 
 

@@ -10,8 +10,9 @@ from digitro_async.cli._command_loop import cut_off, on_interrupt
 from digitro_async.cli._counts import RunCounts, reasons_of, summary_of
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._interrupts import ends_anyway
-from digitro_async.cli._live_progress import Sampler, show_progress
+from digitro_async.cli._live_progress import show_progress
 from digitro_async.cli._output import print_error, print_line
+from digitro_async.cli._run_display import RunDisplay, seconds_between_looks
 from digitro_async.cli._run_view import RunPhase
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import PauseStatus, Statistics
@@ -95,9 +96,10 @@ async def take_results(
 
 async def _iterate(taking: _Taking, client: DigitroClient, total: int) -> None:
     counts = taking.counts
-    sampler = Sampler(counts, total, client.statistics, taking.phase)
+    display = RunDisplay(counts, total, client.statistics, taking.phase)
+    seconds = seconds_between_looks(len(client.dispatcher.pabx))
     try:
-        async with show_progress(sampler, len(client.dispatcher.pabx)), taking.run:
+        async with show_progress(display, seconds), taking.run:
             async for result in taking.run:
                 counts.count(result)
     except PABXPausedError:

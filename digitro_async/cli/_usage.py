@@ -18,7 +18,7 @@ from cyclopts import (
     ValidationError,
 )
 
-from digitro_async._common.text import did_you_mean
+from digitro_async._common.text import did_you_mean, one_of
 
 __all__ = ["usage_problem"]
 
@@ -36,7 +36,7 @@ def _problem_of(error: CycloptsError, app: App) -> str:
     if isinstance(error, UnknownCommandError):
         commands = [name for name in app if not name.startswith("-")]
         given = (error.unused_tokens or [""])[0]
-        return f"there is no such command{did_you_mean(given, commands)}"
+        return f"there is no such command{one_of(given, commands)}"
     if isinstance(error, UnknownOptionError):
         return _unknown_option(error)
     if isinstance(error, UnusedCliTokensError):
@@ -46,16 +46,34 @@ def _problem_of(error: CycloptsError, app: App) -> str:
         return f"{name} is missing or has no value"
     if isinstance(error, RepeatArgumentError):
         return f"{error.token.keyword or name} is given twice"
-    if isinstance(error, CoercionError) and error.target_type in _KINDS:
-        return f"{name} must be {_KINDS[error.target_type]}"
     if isinstance(error, ValidationError):
         return f"{name}: {error.exception_message.rstrip('.').lower()}"
+    if isinstance(error, CoercionError):
+        return f"{name} {_coercion_problem(error)}"
     return f"{name} can't be used like this"
+
+
+def _coercion_problem(error: CoercionError) -> str:
+    if error.target_type in _KINDS:
+        return f"must be {_KINDS[error.target_type]}"
+    if error.argument is not None:
+        if choices := error.argument.get_choices(force=True):
+            return f"must be one of {', '.join(choices)}"
+        if error.argument.is_flag():
+            return "takes no value"
+    return "can't be used like this"
 
 
 def _unknown_option(error: UnknownOptionError) -> str:
     name = (error.token.keyword or error.token.value).partition("=")[0]
+    shown = [one for one in error.argument_collection if one.show]
+    valid = [
+        next(name for name in one.names if name.startswith("--"))
+        for one in shown
+        if not one.is_positional_only()
+    ]
     if not _LOOKS_LIKE_AN_OPTION.fullmatch(name):
-        return "there is no such option"
-    known = [one for argument in error.argument_collection for one in argument.names]
-    return f"there is no option {name}{did_you_mean(name, known)}"
+        return f"there is no such option (valid: {', '.join(valid)})"
+    names = [name for one in shown for name in one.names]
+    hint = did_you_mean(name, names) or f" (valid: {', '.join(valid)})"
+    return f"there is no option {name}{hint}"

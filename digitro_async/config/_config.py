@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 import attrs
 
+from digitro_async._common.ca_files import problem_of_ca_file
 from digitro_async._common.validators import masked_fields, quiet_init
 from digitro_async.calls import OWN_FIELDS, PredictiveCall, problem_of_fields
 from digitro_async.config._location import ConfigLocation, Place, read_text
-from digitro_async.config._secrets import WRONG_TEXT, resolve_secrets
+from digitro_async.config._secrets import WRONG_TEXT, resolve_secrets, with_sources
 from digitro_async.errors import ConfigurationError
 from digitro_async.models import PABX
 from digitro_async.privacy import Personal, Secret
@@ -69,11 +70,11 @@ _TABLES: Mapping[str, type[Any]] = {
     "timeouts": TimeoutSettings,
     "tls": TLSSettings,
 }
+_KEYS = ("api_key",)
 _PASSWORDS = ("device_password", "account_password")
 _TOP = ("pabx", "call", "retry", "pause")
 # tomllib's texts are shown unless they may quote what stands in the file.
 _HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
-_CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----")
 
 
 def load_config(path: str | os.PathLike[str], *, can_resume: bool = True) -> Config:
@@ -152,7 +153,7 @@ def _build_config(
 
 def _build_pabx(where: ConfigLocation, index: int, table: object) -> PABX:
     place: Place = ("pabx", index)
-    given = resolve_secrets(where, place, table, ("api_key",))
+    given = resolve_secrets(where, place, table, _KEYS)
     if "api_key" not in given:
         problem = "api_key is missing; give it, api_key_env or api_key_file"
         raise where.error(place, problem)
@@ -165,26 +166,17 @@ def _build_pabx(where: ConfigLocation, index: int, table: object) -> PABX:
     if built.tls.ca_file is None:
         return built
     ca_file = where.path.parent / built.tls.ca_file
-    if not _has_certificate(ca_file):
-        problem = "is not a PEM file that can be read"
-        raise where.error((*place, "tls", "ca_file"), problem)
+    if problem := problem_of_ca_file(ca_file):
+        raise where.error((*place, "tls", "ca_file"), f"can't be used: {problem}")
     return attrs.evolve(built, tls=attrs.evolve(built.tls, ca_file=ca_file))
-
-
-def _has_certificate(path: Path) -> bool:
-    """Whether a file can be read and holds a certificate; the transport loads it."""
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError):
-        return False
-    return _CERTIFICATE.search(content) is not None
 
 
 def _build_call(where: ConfigLocation, table: object) -> dict[str, str]:
     given = resolve_secrets(where, ("call",), table, _PASSWORDS)
     for name, value in given.items():
         if name not in OWN_FIELDS:
-            raise where.unknown(("call",), name, OWN_FIELDS)
+            valid = with_sources(OWN_FIELDS, _PASSWORDS)
+            raise where.unknown(("call",), name, valid)
         if not isinstance(value, str):
             raise where.error(("call", name), WRONG_TEXT)
     if found := problem_of_fields(given):
@@ -202,7 +194,7 @@ def _build(
     fields = {field.name: field for field in attrs.fields(kind)}  # type: ignore[arg-type]  # an attrs class
     for name, value in values.items():
         if name not in fields:
-            raise where.unknown(place, name, fields)
+            raise where.unknown(place, name, with_sources(fields, _KEYS))
         if fields[name].type is bool and not isinstance(value, bool):
             raise where.error((*place, name), "must be true or false")
     for name, field in fields.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from digitro_async._common.text import did_you_mean
+from digitro_async._common.text import one_of
 from digitro_async.errors import ConfigurationError
 
 __all__ = ["ConfigLocation", "Place", "read_text"]
@@ -85,7 +85,7 @@ class ConfigLocation:
         self, place: Place, name: str, known: Iterable[str]
     ) -> ConfigurationError:
         """Return the error about an option with an unknown name."""
-        problem = f"there is no such option{did_you_mean(name, known)}"
+        problem = f"there is no such option{one_of(name, known)}"
         if _LOOKS_LIKE_A_NAME.fullmatch(name) and not _MANY_DIGITS.search(name):
             return self.error((*place, name), problem)
         table = "".join(f"{part}: " for part in place if isinstance(part, str))

@@ -5,12 +5,15 @@ have been put in its place, the name of a variable or file.
 """
 
 import os
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from digitro_async.config._location import ConfigLocation, Place, read_text
 from digitro_async.errors import ConfigurationError
 
-__all__ = ["WRONG_TEXT", "resolve_secrets"]
+__all__ = ["WRONG_TEXT", "resolve_secrets", "with_sources"]
+
+_SOURCES = ("", "_env", "_file")
 
 WRONG_TEXT = "must be text, in quotes"
 
@@ -33,7 +36,7 @@ def resolve_secrets(
         raise where.error(place, "must be a table")
     given = dict(table)
     for name in names:
-        sources = [f"{name}{suffix}" for suffix in ("", "_env", "_file")]
+        sources = [f"{name}{suffix}" for suffix in _SOURCES]
         found = [source for source in sources if source in given]
         if len(found) > 1:
             problem = f"give only one of {', '.join(sources)}"
@@ -44,6 +47,15 @@ def resolve_secrets(
                 raise where.error((*place, source), WRONG_TEXT)
             given[name] = _look_up(where, (*place, source), value)
     return given
+
+
+def with_sources(names: Iterable[str], secrets: Collection[str]) -> list[str]:
+    """Return names, with those of the sources of each that is a secret."""
+    return [
+        f"{name}{suffix}"
+        for name in names
+        for suffix in (_SOURCES if name in secrets else ("",))
+    ]
 
 
 def _look_up(where: ConfigLocation, place: Place, value: str) -> str:

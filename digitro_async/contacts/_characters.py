@@ -1,6 +1,5 @@
 """Tells apart the characters that people and programs write around numbers."""
 
-import re
 import unicodedata
 from typing import Final
 
@@ -12,7 +11,6 @@ __all__ = [
     "drop_punctuation",
     "invisible_in",
     "with_plain_signs",
-    "without_cell_mark",
     "without_text_mark",
 ]
 
@@ -47,13 +45,6 @@ _UNSEEN: Final = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
 )
 _SELECTORS: Final = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-
-_MARKED: Final = re.compile(
-    # Before a sign that begins a formula, as the files that this library writes, and
-    # before a text of digits. Any other apostrophe is a part of what somebody wrote.
-    r"'(?='*[\s\"]*[=+@\uff1d\uff0b\uff20\uff0d-]|[0-9][0-9\s.,/()-]*\Z)"
-    r'|="[^"]*"\Z'
-)
 
 _MOST_NAMED: Final = 3
 
@@ -99,16 +90,6 @@ def without_text_mark(text: str) -> str:
     if text.startswith('="') and text.endswith('"'):
         return text[2:-1]
     return text
-
-
-def without_cell_mark(cell: str) -> str:
-    """Return a cell of any column without the sign that it is text, if it has one.
-
-    Of apostrophes the first is taken away, so what this library writes comes back.
-    """
-    if _MARKED.match(cell) is None:
-        return cell
-    return cell[1:] if cell.startswith("'") else cell[2:-1]
 
 
 def _is_invisible(char: str) -> bool:

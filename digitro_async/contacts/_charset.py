@@ -86,12 +86,11 @@ def choose_encoding(
         raise ConfigurationError(
             f"{file} is UTF-16 or UTF-32; save it as CSV UTF-8 and try again"
         )
-    if head.startswith(codecs.BOM_UTF8):
-        if named not in {None, "utf-8", "utf-8-sig"}:
-            raise ConfigurationError(f"{file} is marked as UTF-8, not as {named}")
-        return ChosenEncoding("utf-8-sig")
-    if named:
-        return ChosenEncoding(named)
+    is_marked = head.startswith(codecs.BOM_UTF8)
+    if is_marked and named not in {None, "utf-8", "utf-8-sig"}:
+        raise ConfigurationError(f"{file} is marked as UTF-8, not as {named}")
+    if named is not None:
+        return ChosenEncoding("utf-8-sig" if is_marked else named)
     twice = 0
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
@@ -102,10 +101,11 @@ def choose_encoding(
     except UnicodeDecodeError:
         pass
     else:
-        return ChosenEncoding("utf-8", (_twice(twice),) if twice else ())
+        codec = "utf-8-sig" if is_marked else "utf-8"
+        return ChosenEncoding(codec, (_twice(twice),) if twice else ())
     finally:
         stream.seek(0)
-    return _choose_by_count(stream)
+    return _choose_by_count(stream, is_marked=is_marked)
 
 
 def _canonical(encoding: str) -> str:
@@ -124,7 +124,7 @@ def _is_every_other_byte_zero(head: bytes) -> bool:
     return zeros in ([True, False, True, False], [False, True, False, True])
 
 
-def _choose_by_count(stream: BinaryIO) -> ChosenEncoding:
+def _choose_by_count(stream: BinaryIO, *, is_marked: bool) -> ChosenEncoding:
     """Choose for a file that is not UTF-8 from end to end."""
     whole = wrong = odd = right = 0
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
@@ -139,8 +139,11 @@ def _choose_by_count(stream: BinaryIO) -> ChosenEncoding:
         if not piece:
             break
     stream.seek(0)
+    if is_marked:
+        return ChosenEncoding("utf-8-sig", (_wrong(wrong),))
     if whole * _WRONG_BYTES_BORNE >= wrong:
-        return ChosenEncoding("utf-8", (_wrong(wrong),))
+        way_out = "; --encoding cp1252 reads the whole file as cp1252"
+        return ChosenEncoding("utf-8", (_wrong(wrong) + way_out,))
     doubts = []
     if whole:
         doubts.append(
@@ -157,8 +160,8 @@ def _choose_by_count(stream: BinaryIO) -> ChosenEncoding:
 
 def _wrong(count: int) -> str:
     return (
-        f"not all of it is UTF-8: rows with wrong bytes ({count} there are) are "
-        "rejected; --encoding cp1252 reads the whole file as cp1252"
+        "not all of it is UTF-8: rows with wrong bytes "
+        f"({count} there are) are rejected"
     )
 
 

@@ -5,7 +5,6 @@ import attrs
 from digitro_async.contacts._characters import (
     BLANKS,
     drop_invisible,
-    drop_punctuation,
     without_text_mark,
 )
 from digitro_async.privacy import Personal
@@ -89,9 +88,9 @@ class Cleaning:
             return
         seen = drop_invisible(written)
         self._invisible += seen != written
-        bare = without_text_mark(seen.strip(BLANKS))
-        self._text_marks += bare.strip(BLANKS) != seen.strip(BLANKS)
-        self._punctuation += drop_punctuation(bare) != bare
+        bare = without_text_mark(seen.strip(BLANKS)).strip(BLANKS)
+        self._text_marks += bare != seen.strip(BLANKS)
+        self._punctuation += bare != number
         if len(self.samples) < MOST_SAMPLES:
             self.samples.append(
                 CleanedNumber(line=line, before=Personal(cell), after=Personal(number))

@@ -20,6 +20,8 @@ GENERAL_WORDS: Final = ("account", "device", "route")
 """Fields whose name means something else in many programs: they are taken where a
 column has the very name, in small letters, and otherwise only where they are mapped."""
 
+_OMITTING: Final = "--ignore-unknown-columns passes over it"
+
 # Only what looks like a name is shown: a row of a person may stand in its place.
 _LOOKS_LIKE_A_NAME = re.compile(r"[^\W\d][\w .?!/()#&'+-]{0,39}")
 _MANY_DIGITS = re.compile(r"\d{4}")
@@ -98,7 +100,12 @@ def find_columns(
             continue
         if field is None or field in columns:
             if not ignore_unknown:
-                raise ConfigurationError(_unknown(where, position, name))
+                raise ConfigurationError(
+                    _unknown(where, position, name)
+                    if field is None
+                    else f"{where}: {_shown(position, name)} has the name of a field "
+                    f"that --map gives another column; {_OMITTING}"
+                )
         elif field in index:
             raise ConfigurationError(
                 f"{where}: {_shown(position, name)} is there twice"
@@ -157,18 +164,17 @@ def _mapped(
 def _unknown(where: str, position: int, name: str) -> str:
     """Return the text about a column that is no field, with the ways out."""
     shown = f"{where}: {_shown(position, name)}"
-    over = "--ignore-unknown-columns passes over it"
     small = name.casefold()
     if small in GENERAL_WORDS:
         return (
             f"{shown} is a general word, and may be no field of a call: "
-            f"--map {small}={name} takes it for {small}, {over}"
+            f"--map {small}={name} takes it for {small}, {_OMITTING}"
         )
     like = re.sub(r"[\W_]+", "_", small).strip("_")
     hint = did_you_mean(like, KNOWN_FIELDS)
     return (
         f"{shown} is unknown{hint} (--map FIELD=COLUMN takes a column for a field: "
-        f"{', '.join(KNOWN_FIELDS)}; {over})"
+        f"{', '.join(KNOWN_FIELDS)}; {_OMITTING})"
     )
 
 

@@ -154,13 +154,16 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
     def content(self) -> Iterator[bytes]:
         """Yield the bytes of the file in pieces; reading goes on where it was.
 
+        What was written to the file since it was opened is left out.
+
         Raises:
             DigitroError: If it can't be read.
         """
-        place = self._bytes.tell()
+        place, left = self._bytes.tell(), self.total_bytes
         try:
             self._bytes.seek(0)
-            while piece := self._bytes.read(_PIECE):
+            while piece := self._bytes.read(min(_PIECE, left)):
+                left -= len(piece)
                 yield piece
         except OSError as error:
             problem = error.strerror
@@ -245,7 +248,7 @@ _CHANGED = "it was changed while it was read; name it again when it is whole"
 _OPEN_END = Problem(
     RejectCode.OPEN_END,
     "is the last line and has no end: the file may not be written to its end yet; "
-    "--allow-open-end takes it as it is",
+    "with --allow-open-end it is taken as it is",
 )
 
 

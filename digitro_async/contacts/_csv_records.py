@@ -101,7 +101,8 @@ _TOO_LONG = Problem(
 _NUL = Problem(RejectCode.NUL_BYTE, "holds a NUL byte")
 _UNREADABLE = Problem(
     RejectCode.UNREADABLE_BYTES,
-    "holds bytes that mean nothing in the file's encoding; --encoding names another",
+    "holds bytes that mean nothing in the file's encoding; another may be right:"
+    " see --encoding",
 )
 _STRAY_QUOTE = Problem(
     RejectCode.STRAY_QUOTE, "has text after a closing quote; double quotes inside cells"

@@ -186,9 +186,12 @@ class _HeaderFinder:
     def _read(self, line: Line) -> Header | str:
         """Return the row of a line as if it were the header, or why it can't be."""
         number, text = line
-        if text is None or text_problem(text):
+        if text is None or "\0" in text:
             return _UNREADABLE
         header = self._split(number, text)
+        if text_problem(text):  # wrong bytes in other names do no harm
+            is_header = header is not None and self._has_destination(header)
+            return header if header is not None and is_header else _UNREADABLE
         if '"' not in text or (header is not None and self._has_destination(header)):
             return _OPEN_QUOTE if header is None else header
         # The name of a column may hold line breaks.

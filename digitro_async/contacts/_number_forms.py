@@ -73,7 +73,7 @@ def _several(text: str) -> Problem | None:
     if _LETTERED_EXTENSION.search(text):
         return _WITH_EXTENSION
     if _NUMBER_AND_MORE.search(text) and not text.startswith("+"):
-        last = len(_GROUPS.split(text.rstrip(") "))[-1])
+        last = len(_RUNS.findall(text)[-1])
         return _WITH_EXTENSION if last <= _EXTENSION else _SEVERAL
     return _several_in_groups(text, digits)
 
@@ -83,18 +83,14 @@ _EXTENSION: Final = 3
 
 
 def _several_in_groups(text: str, digits: int) -> Problem | None:
-    groups = [len(group) for group in _GROUPS.split(text) if group]
-    if sum(group >= _SHORTEST_WHOLE for group in groups) > 1:
+    runs = [len(run) for run in _RUNS.findall(text)]
+    if sum(run >= _SHORTEST_NUMBER for run in runs) > 1:
         return _SEVERAL
-    if any(group >= _SHORTEST_NUMBER for group in groups[:-1]) and not text.isdigit():
-        runs = [len(run) for run in re.findall(r"[0-9]+", text)]
-        if sum(run >= _SHORTEST_NUMBER for run in runs) > 1:
-            return _SEVERAL
     longest = _LONGEST_WITH_ACCESS if text.startswith("00") else _LONGEST_E164
     if digits > longest:
         return _SEVERAL
     if _LOCAL_AND_GROUP.search(text) and not _BRAZILIAN.fullmatch(_number_in(text)):
-        return _WITH_EXTENSION if groups[-1] <= _EXTENSION else _SEVERAL
+        return _WITH_EXTENSION if runs[-1] <= _EXTENSION else _SEVERAL
     return None
 
 
@@ -215,7 +211,7 @@ _WHOLE_FORMS: Final = tuple(
         (r"[+-]? ?(?:[0-9]{1,3}\.[0-9]{3}|[0-9]\.[0-9]{3}\.[0-9]{3})", _AMOUNT),
         (r"[+-]? ?[0-9]{1,3}(?:\.[0-9]{3})*\.000\.000", _AMOUNT),
         (r"-[0-9]+[.,][0-9]+", _AMOUNT),
-        (r"-?[0-9]{1,3}[.,][0-9]{3,} ?[,; ] ?-?[0-9]{1,3}[.,][0-9]{3,}", _COORDINATES),
+        (r"-?[0-9]{1,3}[.,][0-9]{4,} ?[,; ] ?-?[0-9]{1,3}[.,][0-9]{4,}", _COORDINATES),
         # CPF, CNPJ, CEP, the number of a lawsuit, a card.
         (r"[0-9]{3}[. -][0-9]{3}[. -][0-9]{3}[-/. ] ?[0-9]{2}", _DOCUMENT),
         (r"[0-9]{9} ?[-/] ?[0-9]{2}", _DOCUMENT),
@@ -253,7 +249,7 @@ _MASKED = re.compile(
     re.IGNORECASE,
 )
 
-_GROUPS = re.compile(r"[ /-]+")
+_RUNS = re.compile(r"[0-9]+")
 _BETWEEN = re.compile(
     r"\s*[/\\,;|&(\n]\s*|\s+-\s+(?=\(|\+)|\s+(?:e|ou|or|and|y|o)\s+", re.IGNORECASE
 )

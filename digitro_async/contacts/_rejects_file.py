@@ -19,6 +19,8 @@ from digitro_async.errors import ConfigurationError, DigitroError
 
 __all__ = ["RejectsFile"]
 
+_GONE = "it was removed, renamed or replaced meanwhile: start again"
+
 
 class RejectsFile:
     """Rows of contact files that were no contacts.
@@ -66,12 +68,16 @@ class RejectsFile:
         """
         if self._file is None:
             return
+        file = self._file.fileno()
+        problem = _GONE
         try:
-            os.fsync(self._file.fileno())
+            os.fsync(file)
+            if os.path.samestat(os.fstat(file), os.lstat(self._path)):
+                return
+        except FileNotFoundError:
+            pass
         except OSError as error:
             problem = error.strerror or type(error).__name__
-        else:
-            return
         raise self._cannot_be_written(problem)
 
     def write(self, row: RejectedRow) -> None:

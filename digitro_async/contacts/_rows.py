@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from digitro_async._common.cell_marks import without_cell_mark
 from digitro_async.calls import NEEDED_FIELDS, check_defaults
-from digitro_async.contacts._characters import drop_invisible, without_cell_mark
+from digitro_async.contacts._characters import drop_invisible
 from digitro_async.contacts._cleaning import Cleaning
 from digitro_async.contacts._columns import Columns
 from digitro_async.contacts._contact_row import ContactRow, Problem, RejectCode
@@ -104,8 +105,7 @@ class RowReader:
         written = cells[columns.destination]
         number = read_number(written, strip_punctuation=self._strip)
         if isinstance(number, Problem):
-            is_blank = number.code is RejectCode.NO_NUMBER and _are_blank(cells)
-            return None if is_blank else number
+            return None if _are_blank(cells) else number
         if len(number) <= _LONGEST_TOTAL and self._is_total(cells):
             return _IS_TOTAL
         own_id = "" if columns.id is None else cells[columns.id].strip()

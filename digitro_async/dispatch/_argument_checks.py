@@ -12,6 +12,7 @@ from digitro_async.errors import ConfigurationError, InvalidCallError
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = [
+    "check_port",
     "check_reason",
     "check_settings",
     "check_turn",
@@ -30,6 +31,26 @@ def check_settings(retry: object, pause: object) -> None:
         raise ConfigurationError("retry must be RetrySettings")
     if not isinstance(pause, PauseSettings):
         raise ConfigurationError("pause must be PauseSettings")
+
+
+def check_port(name: str, given: object, *methods: str) -> None:
+    """Demand an object that has the methods of a port.
+
+    Args:
+        name: Name of the argument.
+        given: The object.
+        methods: The names of the methods.
+
+    Raises:
+        ConfigurationError: If it lacks one, or is a class; the text says which.
+    """
+    if isinstance(given, type):
+        raise ConfigurationError(f"{name} is a class: give an object of it")
+    for method in methods:
+        if not callable(getattr(given, method, None)):
+            raise ConfigurationError(
+                f"{name} can't be used: it has no method {method}()"
+            )
 
 
 def check_turn(pabx: object, max_wait: object, deadline: object) -> None:

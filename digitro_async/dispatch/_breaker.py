@@ -298,4 +298,3 @@ class Breaker:
         self._unknown = self._not_sent = self._rejected = 0
         self._closed_at = self._attempts
         self._unknown_at.clear()
-        self._run.clear()

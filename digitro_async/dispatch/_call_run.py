@@ -221,14 +221,14 @@ class CallRun:
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile
-            raise RateWaitTimeoutError(pabx=ticket.admission.pabx.name)
+            raise _late(ticket.admission.pabx.name)
         return ticket
 
     def _now_in_time(self, admission: Admission) -> float:
         """Return the time, and end the call where that is after its deadline."""
         now = self.clock()
         if now > self._ends:
-            raise RateWaitTimeoutError(pabx=admission.pabx.name)
+            raise _late(admission.pabx.name)
         return now
 
     def _delay_of_retry(
@@ -379,20 +379,21 @@ class CallRun:
             result, observation, pabx=name, attempts=attempts
         )
 
-    def _refused(
-        self, admission: Admission, refusal: NotSentError | ConfigurationError
-    ) -> CallResult:
+    def _refused(self, admission: Admission, refusal: DigitroError) -> CallResult:
         """Return the result of a call whose turn did not come, and count it."""
         if self.is_doubtful:  # it may have been placed after all
             return self._result_of(admission, *doubted_attempt())
         now = self.clock()
-        error: DigitroError = refusal
         if isinstance(refusal, RateWaitTimeoutError):
             if self._last_error is not None:  # says more than that time is over
-                error, now = self._last_error, self.ended
+                refusal, now = self._last_error, self.ended
             elif now >= self._ends:
-                refusal.reason = "deadline"
-        error.attempts, self.ended = self.attempts, now
-        refusing = self._services.router.choose(error.pabx) or admission
-        refusing.standing.counters.outcomes[error.outcome or _NOT_SENT] += 1
-        return self.end(now, error, error.pabx)
+                refusal = _late(refusal.pabx)
+        refusal.attempts, self.ended = self.attempts, now
+        refusing = self._services.router.choose(refusal.pabx) or admission
+        refusing.standing.counters.outcomes[refusal.outcome or _NOT_SENT] += 1
+        return self.end(now, refusal, refusal.pabx)
+
+
+def _late(pabx: str | None) -> RateWaitTimeoutError:
+    return RateWaitTimeoutError(pabx=pabx, reason="deadline")

@@ -5,7 +5,7 @@ from typing import Self
 
 import anyio
 
-from digitro_async._common.own_loop import running_loop
+from digitro_async._common.own_loop import OwnLoop
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_source import Calls, CallSource
 from digitro_async.dispatch._recorder import Recorder
@@ -48,11 +48,16 @@ class DispatchResults:
         self._buffer = ResultBuffer(2 * services.router.capacity)
         self._workers = Workers(services, self._source, self._buffer, recorder)
         self._entered = False
+        self._own_loop = OwnLoop()
+        self._own_loop.check_if_running(self)
+
+    def __repr__(self) -> str:
+        return f"<DispatchResults {'entered' if self._entered else 'not entered'}>"
 
     async def __aenter__(self) -> Self:
         if self._entered:
             raise ConfigurationError("the results of one dispatch are entered once")
-        running_loop("the results of a dispatch")
+        self._own_loop.check(self)
         self._entered = True
         self._workers.start()
         self._in_flight.join(self)

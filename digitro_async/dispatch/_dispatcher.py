@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 import attrs
 
 from digitro_async.dispatch._argument_checks import (
+    check_port,
     check_reason,
     check_settings,
     check_turn,
@@ -29,6 +30,8 @@ from digitro_async.transport import Transport
 
 __all__ = ["Dispatcher"]
 
+_OF_A_RECORDER = ("record_intent", "record_outcome", "record_doubts")
+
 
 class Dispatcher:
     """Rate-limited concurrent sender over one or several PABX.
@@ -44,8 +47,8 @@ class Dispatcher:
         on_event: Told of pauses and the like; see ``DigitroClient``.
 
     Raises:
-        ConfigurationError: If there is no PABX, two share a name, or ``on_event`` is no
-            plain function.
+        ConfigurationError: If there is no PABX, two share a name, the transport is
+            none, or ``on_event`` is no plain function.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Dispatcher:
         retry = RetrySettings() if retry is None else retry
         pause = PauseSettings() if pause is None else pause
         check_settings(retry, pause)
+        check_port("transport", transport, "exchange")
         self._reporter = EventReporter(on_event)
         self._ledger_problem = ""
         self._clock: Callable[[], float] | None = None  # of the loop that it is used in
@@ -121,7 +125,13 @@ class Dispatcher:
         return result
 
     def stream(self, calls: Calls, recorder: Recorder | None = None) -> DispatchResults:
-        """Send many calls; see ``DigitroClient.dispatch``."""
+        """Send many calls; see ``DigitroClient.dispatch``.
+
+        Raises:
+            ConfigurationError: If the recorder is none.
+        """
+        if recorder is not None:
+            check_port("recorder", recorder, *_OF_A_RECORDER)
         return DispatchResults(self._services, calls, recorder)
 
     def reserve_slots(
@@ -226,9 +236,9 @@ class Dispatcher:
         if problem is not None:
             # A foreign ledger may raise it, so its texts are not ours to show.
             is_code = problem.reason.replace("_", "").isalnum()
-            self._ledger_problem = reason = problem.reason if is_code else "failed"
-            text = f"the ledger can't be written ({reason}): no further call begins"
-            self._reporter.report(EventKind.LEDGER_FAILED, text, reason=reason)
+            self._ledger_problem = code = problem.reason if is_code else "failed"
+            text = f"the ledger can't be written ({code}): no further call begins"
+            self._reporter.report(EventKind.LEDGER_FAILED, text, reason=code)
 
     def health(self) -> Health:
         """Return whether calls can be made now. Any thread may ask."""

@@ -99,7 +99,8 @@ class Router:
             return list(self.admissions.values())
         admission = self._find(name)
         if admission is None:
-            raise ConfigurationError("there is no PABX of that name")
+            names = ", ".join(self.admissions)
+            raise ConfigurationError(f"there is no PABX of that name (valid: {names})")
         return [admission]
 
     def _find(self, name: object) -> Admission | None:

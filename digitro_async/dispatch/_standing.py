@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterable
 
 from digitro_async._common.base_url import address_of
+from digitro_async._common.reason_words import UNSENT, words_of
 from digitro_async.dispatch._breaker import Breaker, BreakerState
 from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND, NO_CHANNEL, Channel
 from digitro_async.dispatch._doubts import Doubts
@@ -69,6 +70,7 @@ class Standing:
     __slots__ = (
         "_address",
         "_chance",
+        "_lack",
         "_places",
         "breaker",
         "channel",
@@ -104,6 +106,7 @@ class Standing:
         self._address = address_of(pabx.base_url)
         self._chance = chance
         self._places = Places(pabx.max_in_flight)
+        self._lack = ""  # why there are fewer places, in words
         self.on_fewer_places: Callable[[str, int], None] | None = None
 
     @property
@@ -204,6 +207,7 @@ class Standing:
 
     def _hold_fewer(self, reason: str, now: float) -> None:
         """Let no more calls be in flight than this machine holds."""
+        self._lack = words_of(reason).removeprefix(UNSENT)
         is_first = self._places.lower(self.counters.in_flight, now)
         if is_first and self.on_fewer_places is not None:
             self.on_fewer_places(reason, self._places.now)
@@ -306,6 +310,7 @@ class Standing:
             recording=counters.recording,
             silent_for=counters.silent_for(now),
             max_in_flight=self._places.now,
+            lack=self._lack if self._places.are_fewer else "",
             cap=self.pabx.rate,
             lost_slots=0 if self.pacer is None else self.pacer.lost_slots,
             is_draining=is_draining,

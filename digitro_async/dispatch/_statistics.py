@@ -58,7 +58,9 @@ class PABXStatistics:
         recording: Calls in flight whose intent is being recorded: nothing of them is
             sent yet.
         silent_for: Seconds since the last answer, while calls are in flight; else 0.
-        max_in_flight: Most calls in flight.
+        max_in_flight: Most calls in flight at present.
+        lack: Why these are fewer than the PABX's ``max_in_flight``, in words: this
+            machine holds no more. Empty where they are as many.
         cap: The cap, None where there is none.
         lost_slots: Rate slots that are kept for calls that were sent and never
             answered, because the PABX may count them still.
@@ -86,6 +88,7 @@ class PABXStatistics:
     recording: int = 0
     silent_for: float = 0.0
     max_in_flight: int = 0
+    lack: str = ""
     cap: RateLimit | None = None
     lost_slots: int = 0
     is_draining: bool = False

@@ -30,6 +30,7 @@ __all__ = [
     "Import",
     "Ledger",
     "LedgerReader",
+    "LedgerRehearsal",
     "MemoryLedger",
     "MemoryLedgerReader",
     "NewContact",
@@ -40,6 +41,8 @@ __all__ = [
     "SQLiteLedgerReader",
     "State",
     "Step",
+    "check_place",
+    "holder_of",
     "new_owner",
     "open_ledger",
     "open_ledger_reader",
@@ -48,6 +51,8 @@ __all__ = [
 if TYPE_CHECKING:
     from digitro_async.ledger.memory._memory_ledger import MemoryLedger
     from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
+    from digitro_async.ledger.sqlite._holder import check_place, holder_of
+    from digitro_async.ledger.sqlite._rehearsal import LedgerRehearsal
     from digitro_async.ledger.sqlite._sqlite_ledger import SQLiteLedger
     from digitro_async.ledger.sqlite._sqlite_reader import SQLiteLedgerReader
 else:
@@ -55,6 +60,8 @@ else:
     # neither an event loop nor another kind's driver.
     __getattr__ = lazy_names(
         __name__,
+        "sqlite._holder",
+        "sqlite._rehearsal",
         "sqlite._sqlite_reader",
         "sqlite._sqlite_ledger",
         "memory._memory_reader",

@@ -9,7 +9,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 from digitro_async.errors import LedgerError
@@ -129,18 +129,21 @@ class Ledger(Protocol):
         file: str | None = None,
         size: int | None = None,
         digest: bytes | None = None,
+        beginnings: Mapping[int, bytes] = MappingProxyType({}),
         now: float,
     ) -> int:
         """Record that a list is being put in, and return the number of the import.
 
-        An import of the same content that did not end is succeeded by it. A list
-        without a file succeeds those that began with the same contacts, as soon as
-        these are read.
+        An import of the same content that did not end is succeeded by it, and one of
+        content that this one begins with. A list without a file succeeds those that
+        began with the same contacts, as soon as these are read.
 
         Args:
             file: Name of its file, without the folder.
             size: Bytes of the file.
             digest: Digest of its content; None for a list that has no file.
+            beginnings: Sizes of imports that did not end, and the digest of as many
+                bytes at the beginning of the file.
             now: The time.
         """
         ...

@@ -137,9 +137,14 @@ def error_of(
     is_unsent = issubclass(classification.error, ConnectFailedError)
     cause = observation.cause if is_unsent else None
     reason = classification.reason
-    is_set_up = classification.needs_operator and reason in CAUSES
+    message: str | None = None
+    if is_unsent or (classification.needs_operator and reason in CAUSES):
+        message = cause_text(reason, cause)
+    elif observation.cause is not None:
+        lost = observation.cause
+        message = f"{classification.error.text} [at {lost.address}] ({lost.message})"
     error = classification.error(
-        cause_text(reason, cause) if is_unsent or is_set_up else None,
+        message,
         pabx=pabx,
         status=observation.status,
         reason=reason,

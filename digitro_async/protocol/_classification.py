@@ -132,7 +132,8 @@ class Observation:
         body: The body of the answer, as far as it was read.
         failure: Why no whole answer came, None where one came.
         retry_after: The Retry-After header, masked because it may repeat a number.
-        cause: What is known of a connection that could not be made, None for others.
+        cause: What is known of a connection that could not be made, or was lost where
+            none was ever answered; None for others.
         reuse_ended: Whether, after this loss and others, each call to this host has a
             new connection of its own.
     """

@@ -70,6 +70,7 @@ class Endpoint:
         deadlines: Deadlines of the attempts.
         is_hooked: Whether a tool has hooked into the session.
         address: Host and port of the PABX.
+        is_tls: Whether it is spoken to over TLS.
         note_lost_reuse: Takes note that a call was lost on a connection that had served
             one before; returns whether the reuse of connections ends with that.
     """
@@ -85,6 +86,7 @@ class Endpoint:
     deadlines: Deadlines
     is_hooked: bool
     address: str
+    is_tls: bool
     note_lost_reuse: Callable[[], bool]
 
     def cause_of(self, error: BaseException | None) -> ConnectCause:
@@ -94,6 +96,17 @@ class Endpoint:
             error: The exception, None where time ran out.
         """
         return cause_of(error, self.address, tuple(self.connector.tried))
+
+    def cause_of_loss(self) -> ConnectCause | None:
+        """Return a guess why a connection was lost, None where calls were answered."""
+        if self.is_tls or self.pool.ever_answered:
+            return None
+        # Most servers of TLS close a connection that speaks none, without a word.
+        return ConnectCause(
+            self.address,
+            message="no answer ever came from there: if it speaks TLS, base_url must "
+            "begin with https://",
+        )
 
 
 def open_endpoint(
@@ -136,6 +149,7 @@ def open_endpoint(
         Deadlines(pabx.timeouts.total),
         is_hooked(session),
         f"{root.host_subcomponent}:{root.port}",
+        root.scheme == "https",
         note_lost_reuse,
     )
 

@@ -112,8 +112,10 @@ def _without_answer(
     cause: ConnectCause | None,
 ) -> Observation:
     """Return the observation of an attempt to which no answer began."""
-    # What was lost on a connection that served a call before tells of the server.
     was_sent = evidence.request_started
+    if was_sent and failure is Failure.LOST:
+        cause = endpoint.cause_of_loss()
+    # What was lost on a connection that served a call before tells of the server.
     ended = (
         failure is Failure.LOST
         and was_sent

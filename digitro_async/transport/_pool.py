@@ -53,6 +53,11 @@ class ConnectionPool:
         self._expiry: asyncio.TimerHandle | None = None
         self._closed = False
 
+    @property
+    def ever_answered(self) -> bool:
+        """Whether an answer was ever read to its end on one of its connections."""
+        return self.state.slowest > 0
+
     def serve(self, rate: RateLimit | None, rest: float | None) -> None:
         """Set the rest of connections for one more PABX at this host.
 

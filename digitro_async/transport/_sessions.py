@@ -75,13 +75,18 @@ class SessionManager:
         await self.aclose()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else f"{len(self._connectors)} hosts"
+        state = "closed" if self._closed else f"{self.hosts} hosts"
         return f"<SessionManager {state}>"
 
     def __del__(self) -> None:
         if self._was_entered and not self._closed:
             way_out = 'use it as "async with", or await its aclose()'
             warn_unclosed(self, self._own_loop.place, way_out)
+
+    @property
+    def hosts(self) -> int:
+        """The number of hosts that connections were opened for."""
+        return len(self._connectors)
 
     @property
     def closed(self) -> bool:

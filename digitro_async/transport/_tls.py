@@ -1,11 +1,11 @@
 """Makes the TLS contexts, whose failures say which certificate was shown."""
 
 import ssl
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from digitro_async._common.ca_files import problem_of_ca_file
 from digitro_async._common.text import printable
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import TLSSettings
@@ -43,30 +43,19 @@ def tls_of(tls: TLSSettings) -> Any:
     """
     if tls.fingerprint is not None:
         return aiohttp.Fingerprint(tls.fingerprint)
-    problem = ""
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
-    except ssl.SSLError as error:
-        problem = _problem_of(error, tls.ca_file)
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
+    problem = "" if tls.ca_file is None else problem_of_ca_file(tls.ca_file)
+    if not problem:
+        try:
+            context = ssl.create_default_context(cafile=tls.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            named = getattr(error, "reason", None) or type(error).__name__
+            problem = f"a certificate in it is damaged ({named})"
     if problem:
         name = printable(str(tls.ca_file))
         raise ConfigurationError(f"ca_file can't be used: {name}: {problem}")
     context.set_alpn_protocols(("http/1.1",))
     context.sslobject_class = TellingSSLObject
     return context
-
-
-def _problem_of(error: ssl.SSLError, file: Path | None) -> str:
-    text = b"" if file is None else file.read_bytes()[:65536]
-    if b"-----BEGIN CERTIFICATE-----" in text:
-        return f"a certificate in it is damaged ({error.reason or 'unreadable'})"
-    if text.startswith(b"\x30\x82"):
-        return "it is DER, not PEM: convert it with openssl x509 -inform der"
-    if b"PRIVATE KEY-----" in text:
-        return "it holds a private key, and no certificate"
-    return "it holds no certificate in PEM"
 
 
 def _certificate_of(connection: ssl.SSLObject) -> str:

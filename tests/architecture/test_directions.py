@@ -64,6 +64,7 @@ PURE = [
     "calls",
     "_common.base_url",
     "_common.call_class",
+    "_common.cell_marks",
     "_common.drafts",
     "_common.lazy_names",
     "_common.number_form",

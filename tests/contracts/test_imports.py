@@ -249,6 +249,25 @@ class TestPrograms:
         assert first.successor == second.number
         assert second.is_whole
 
+    @pytest.mark.parametrize("cut", [0, 5])
+    async def test_file_that_grew(self, shelf: Shelf, tmp_path: Path, cut: int) -> None:
+        """An import goes on with a file that has become longer, and with no other."""
+        path = write_list(tmp_path / "c.csv", 7)
+        half = path.read_bytes()
+        async with shelf.ledger() as ledger:
+            campaign = campaign_of(ledger)
+            with open_contacts(path, defaults=CALL) as file:
+                path.write_bytes(half + b"C8;048")  # somebody still writes it
+                with pytest.raises(DigitroError, match="changed while it was read"):
+                    await campaign.add(file)
+            early = await whole(ledger)
+            path.write_bytes(half[: len(half) - cut] + b"\nC9;04832800009\n")
+            await put_in(campaign, path)
+            late = await whole(ledger)
+
+        assert early == [False]
+        assert late == [cut == 0, True]
+
 
 @given(
     identities=st.lists(st.binary(min_size=1, max_size=2), max_size=30),

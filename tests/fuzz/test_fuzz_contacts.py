@@ -58,6 +58,8 @@ def contact_file(chance: random.Random) -> tuple[bytes, dict[str, Any]]:
         "encoding": chance.choice((None, None, encoding, *ENCODINGS)),
         "ignore_unknown_columns": chance.random() < 0.5,
         "strip_punctuation": chance.random() < 0.5,
+        "allow_open_end": chance.random() < 0.5,
+        "header_line": chance.choice((None, None, None, 1, 2)),
     }
 
 

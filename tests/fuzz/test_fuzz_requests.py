@@ -21,6 +21,7 @@ from strict_server import BadRequestError, Received, StrictServer, read_request
 
 from digitro_async import (
     PABX,
+    AnyDestination,
     ConfigurationError,
     DigitroClient,
     InvalidCallError,
@@ -66,6 +67,8 @@ def odd_fields(chance: random.Random) -> dict[str, Any]:
     fields = {name: str(chance.randrange(10**6)) for name in names}
     for name in chance.sample(sorted(names), k=chance.choice((0, 1, 1, 2))):
         fields[name] = odd_value(chance)
+    if isinstance(fields["destination"], str) and chance.random() < 0.8:
+        fields["destination"] = AnyDestination(fields["destination"])
     for name in names & {*SECRET, *PERSONAL}:
         if isinstance(fields[name], str) and chance.random() < 0.2:
             kind: Any = Secret if name in SECRET else Personal
@@ -80,6 +83,8 @@ def is_sendable(name: str, value: Any) -> bool:
     text = value.reveal() if isinstance(value, Secret | Personal) else value
     if not isinstance(text, str) or len(text) > LONGEST:
         return False
+    if name == "destination" and not isinstance(text, AnyDestination):
+        return len(text) <= 32 and bool(re.fullmatch(r"[+*#]*[0-9][0-9+*#]*", text))
     allowed = "\t\r\n" if name == "user_data" else ""
     bad = any(
         unicodedata.category(char) in {"Cc", "Cs"} and char not in allowed
@@ -105,7 +110,7 @@ def check_clear(error: InvalidCallError) -> None:
     field, _, problem = str(error.args[0]).partition(" ")
 
     assert field in WIRE_NAMES
-    assert re.fullmatch(r"(is|holds|must) [a-z0-9 ,-]+", problem)
+    assert re.fullmatch(r"(is|has|holds|may|must) [a-z0-9 ,+*#()-]+", problem)
 
 
 async def send_calls(first: int, count: int) -> Counter[str]:

@@ -17,6 +17,7 @@ from ways import WAYS, MakeSessions
 from digitro_async import (
     ConnectFailedError,
     DigitroClient,
+    DigitroError,
     RefusedError,
     TLSSettings,
 )
@@ -185,6 +186,40 @@ async def test_handshakes(
     assert error.reason == reason
     assert said in error.system_message
     assert error.address == f"127.0.0.1:{port}"
+
+
+async def test_tls_port_spoken_to_in_plain_text(
+    manager: type[SessionManager],
+) -> None:
+    """Where a port closes on the first call without a word, TLS is guessed at."""
+    async with HostilePABX(tls=certificate().context) as server:
+        error = await failure_at(server.base_url.replace("https", "http"), manager)
+
+    assert error.reason == "connection_lost"
+    assert f"[at 127.0.0.1:{server.port}]" in str(error)
+    assert "base_url must begin with https://" in str(error)
+
+
+async def test_loss_after_an_answer_is_no_sign_of_tls(
+    manager: type[SessionManager],
+) -> None:
+    """Where calls were answered before, nothing is guessed of a loss."""
+
+    async def once(line: HostileConnection) -> None:
+        if await line.read_request() and server.posts == 1:
+            line.accept("first")
+            await line.read_request()
+        line.reset()
+
+    async with HostilePABX(once) as server, manager() as sessions:
+        pabx = make_pabx(base_url=server.base_url)
+        async with DigitroClient(pabx, sessions=sessions) as client:
+            await client.make_predictive_call(make_call())
+            with pytest.raises(DigitroError) as caught:
+                await client.make_predictive_call(make_call())
+
+    assert caught.value.reason == "connection_lost"
+    assert "https" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

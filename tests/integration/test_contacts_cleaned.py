@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from contact_files import DEFAULTS, numbers, path
+import pytest
+from contact_files import DEFAULTS, numbers, path, shown
 
+from digitro_async._common.csv_cells import csv_line
 from digitro_async.contacts import CleanedNumber, CleaningCounts, open_contacts
 from digitro_async.privacy import Personal
 
@@ -42,3 +44,59 @@ class TestSamples:
 
         assert file.samples == ()
         assert not file.cleaned
+
+
+class TestTextMarks:
+    """Signs by which a spreadsheet says that a cell is text."""
+
+    @pytest.mark.parametrize(
+        ("cell", "text"),
+        [
+            ("'0012", "0012"),
+            ("'123.456.789-00", "123.456.789-00"),
+            ("'=1+1", "=1+1"),
+            ("'+5548", "+5548"),
+            ("'-1", "-1"),
+            ("'@home", "@home"),
+            ("''=1", "'=1"),
+            ('="0012"', "0012"),
+            ("'90s", "'90s"),
+            ("'tis", "'tis"),
+            ("d'Avila", "d'Avila"),
+            ('="a"&"b"', '="a"&"b"'),
+        ],
+    )
+    def test_marks_of_any_column(self, path: Path, cell: str, text: str) -> None:
+        """A mark is dropped before a formula's sign or digits; all else is as it is."""
+        quoted = cell.replace('"', '""')
+        path.write_text(f'id;destination;user_data\n"{quoted}";0483281;"{quoted}"\n')
+        with open_contacts(path, defaults=DEFAULTS) as file:
+            (row,) = file
+
+        assert shown(row) == (text, "0483281", text)
+        assert file.cleaned == CleaningCounts(text_marks=0 if cell == text else 2)
+        assert str(file.cleaned) == (
+            "taken away: nothing"
+            if cell == text
+            else "taken away: the apostrophe before a text: 2"
+        )
+
+    @pytest.mark.parametrize(
+        "text", ["+5548932817001", "=1", "'+1", "-1;=2", "@x", "7"]
+    )
+    def test_own_files_are_read_back(self, path: Path, text: str) -> None:
+        """An id as this library writes it is the id that it was."""
+        header = csv_line(["id", "destination"])
+        path.write_bytes(header + csv_line([text.partition(";")[0], "0483281"]))
+        with open_contacts(path, defaults=DEFAULTS) as file:
+            (row,) = file
+
+        assert shown(row)[0] == text.partition(";")[0]
+
+    def test_rejected_rows_are_not_counted(self, path: Path) -> None:
+        """Counts and samples are of contacts alone."""
+        path.write_text("id;destination\n'1;'x\n'2;48 3281-7123 r.22\n")
+        with open_contacts(path, defaults=DEFAULTS, strip_punctuation=True) as file:
+            assert numbers(list(file)) == ["bad_character", "several_numbers"]
+
+        assert (file.samples, bool(file.cleaned)) == ((), False)

@@ -48,6 +48,18 @@ def test_wrong_bytes_among_utf_8(path: Path, wrong: int) -> None:
     assert "--encoding cp1252" in file.reading.doubts[0]
 
 
+def test_wrong_byte_in_a_file_with_a_mark(path: Path) -> None:
+    """A byte order mark says UTF-8, and a wrong byte is said."""
+    content = codecs.BOM_UTF8 + lines(b"Z\xe9", b"Ana", b"Z\xe9")
+    file, found = read_bytes(path, content)
+
+    assert file.encoding == "utf-8-sig"
+    assert names_of(found) == ["unreadable_bytes", "Ana", "unreadable_bytes"]
+    assert file.reading.doubts == (
+        "not all of it is UTF-8: rows with wrong bytes (2 there are) are rejected",
+    )
+
+
 def test_one_whole_character_and_one_wrong_byte(path: Path) -> None:
     """One character of UTF-8 is evidence enough against one wrong byte."""
     file, found = read_bytes(path, lines("Zé".encode(), b"Z\xe9"))
@@ -123,6 +135,19 @@ def test_title_in_another_encoding(path: Path) -> None:
 
     assert (file.encoding, file.reading.header_line) == ("utf-8", 2)
     assert names_of(found) == [NAME, "Ana"]
+
+
+def test_wrong_bytes_in_a_name_of_a_column(path: Path) -> None:
+    """A name that can't be read is an unknown one, and the other columns are taken."""
+    header = "id;destination;user_data;Observação\n".encode("cp1252")
+    content = header + f"C1;{NUMBER};{NAME};\n".encode()
+    said = refusal(path, content)
+    with open_contacts(path, defaults=DEFAULTS, ignore_unknown_columns=True) as file:
+        found = list(file)
+
+    assert "line 1: column 4 is unknown" in said
+    assert names_of(found) == [NAME]
+    assert file.reading.passed_over == ("column 4",)
 
 
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])

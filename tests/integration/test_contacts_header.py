@@ -212,6 +212,10 @@ class TestColumns:
             ({"destination": "Celular"}, "no column 'celular'"),
             ({"id": "Fone", "pabx": "Fone"}, "names the column 'Fone' for two fields"),
             ({"id": "nome"}, "the column is there twice"),
+            (
+                {"destination": "Fone", "id": "Nome", "pabx": "NOME"},
+                "'destination' has the name of a field that --map gives another column",
+            ),
         ],
     )
     def test_maps_that_can_not_be_used(

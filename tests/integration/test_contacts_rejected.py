@@ -137,6 +137,39 @@ class TestRejectedRows:
         assert (reject.line, reject.field, reject.code) == (3, field, code)
         assert numbers(found) == ["7", code.value, "8", "9"]
 
+    @pytest.mark.parametrize(
+        ("row", "code"),
+        [
+            ("C1", "too_few_columns"),
+            (f"C1;{NUMBER}", "too_few_columns"),
+            (f"C1;{NUMBER};", "invalid_field"),
+            (f"C1;{NUMBER};7", NUMBER),
+            (f"C1;{NUMBER};7;;;\u00a0; ", NUMBER),
+            (f"C1;{NUMBER};7;x;y", "too_many_columns"),
+            (f'C1;{NUMBER};7;x;"";" "', NUMBER),
+            ("Total;9999;7", "not_a_phone"),
+            ("Total geral: ;12;7", "not_a_phone"),
+            (f"Totalina;{NUMBER};7", NUMBER),
+            ("C1;1200;7", "1200"),
+        ],
+    )
+    def test_rows_of_other_widths(self, path: Path, row: str, code: str) -> None:
+        """Empty cells may be left out, or be too many; cells that count may not."""
+        defaults = {"device_password": "4567"}
+        text = f"id;destination;device;user_data\n{row}\n"
+
+        assert numbers(rows(path, text, defaults=defaults)) == [code]
+
+    @pytest.mark.parametrize(
+        "row",
+        [";;", ";", '"";"";""', " ;\t;\u00a0", "\u200b;;\ufeff", ";;;;;;", '" ";"\n";'],
+    )
+    def test_rows_without_a_filled_cell(self, path: Path, row: str) -> None:
+        """They are blank lines, wherever they stand and however they are written."""
+        text = f"id;destination;user_data\n{row}\nC1;{NUMBER};\n{row}\n"
+
+        assert numbers(rows(path, text)) == [NUMBER]
+
     def test_bad_pabx(self, path: Path) -> None:
         """A name no PABX can have is rejected with its column."""
         reject = only_reject(rows(path, f"destination;pabx\n1;{'x' * 65}\n"))
@@ -192,6 +225,23 @@ class TestRejectedRows:
         assert (reject.line, reject.code) == (2, RejectCode.OPEN_QUOTE)
         assert "(lines 2 to 3)" in reject.reason
         assert numbers(found) == ["open_quote", "04832817001"]
+
+    @pytest.mark.parametrize(
+        "swallowed", [f";{NUMBER}", f"C2;{NUMBER};x;;", f"C2;{NUMBER}"]
+    )
+    def test_forgotten_quote_before_short_rows(
+        self, path: Path, swallowed: str
+    ) -> None:
+        """A quote that closes only after a short or long row is a forgotten one."""
+        text = f'id;destination;user_data\nC1;1;"TV\n{swallowed}\n"\nC3;3;x\n'
+
+        assert numbers(rows(path, text)) == ["open_quote", "3"]
+
+    def test_number_below_a_note_is_a_part_of_it(self, path: Path) -> None:
+        """A line with one cell is no row where rows have more."""
+        text = f'destination;user_data\n1;"Ana\n{NUMBER}"\n'
+
+        assert numbers(rows(path, text)) == ["1"]
 
     def test_rejected_row_of_many_lines_names_them(self, path: Path) -> None:
         """The reason says how far a rejected row reaches."""

@@ -17,7 +17,7 @@ from digitro_async.errors import ConfigurationError
 from digitro_async.privacy import Personal
 
 FOLDER = ROOT / "tests" / "support" / "exported_files"
-OPTION = "--strip-punctuation takes them away"
+OPTION = "with --strip-punctuation they are taken away"
 
 
 def rejects_of(found: list[ContactRow | RejectedRow]) -> list[RejectedRow]:

@@ -6,6 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,9 +18,12 @@ from digitro_async import (
     ConfigurationError,
     DigitroClient,
     Dispatcher,
+    LedgerError,
     SessionManager,
     WrongLoopError,
+    open_ledger,
 )
+from digitro_async.ledger import Ledger
 from digitro_async.testing import ChaosProxy, FakePABX, HostilePABX
 
 Use = Callable[[], Coroutine[Any, Any, Any]]
@@ -127,6 +131,22 @@ def test_a_client_in_another_loop(use: str) -> None:
     assert "<DigitroClient one> belongs to the event loop" in text
     assert re.search(r"at test_own_loops\.py:\d+;", text)
     assert "make one DigitroClient for each" in text
+
+
+def test_results_in_another_loop() -> None:
+    """Results that are entered in another loop than they were made in say so."""
+    made = DigitroClient(make_pabx())
+    results = []
+
+    async def dispatch() -> None:
+        results.append(made.dispatch([make_call()]))
+
+    async def enter() -> None:
+        await results[0].__aenter__()
+
+    text = run_in_two(dispatch, enter, made.aclose)
+
+    assert "<DispatchResults not entered> belongs to the event loop" in text
 
 
 def test_a_session_manager_in_another_loop() -> None:
@@ -258,3 +278,54 @@ def test_settings_that_were_refused() -> None:
     with pytest.raises(ConfigurationError):
         FakePABX(idle_timeout=-1)
     gc.collect()
+
+
+async def close(ledger: Ledger) -> None:
+    """Leave a ledger."""
+    await ledger.__aexit__(None, None, None)
+
+
+class TestLedgers:
+    """A ledger in a file, whose thread hands results to one loop."""
+
+    @pytest.mark.parametrize(
+        "use",
+        [lambda one: one.counts(), lambda one: one.add([]), close],
+    )
+    def test_another_loop(self, tmp_path: Path, use: Callable[[Ledger], Any]) -> None:
+        """A ledger that is used in another loop names itself, and the line."""
+        ledger = open_ledger(tmp_path / "one.db")
+        text = run_in_two(ledger.__aenter__, lambda: use(ledger), lambda: close(ledger))
+
+        assert "<SQLiteLedger one.db> belongs to the event loop" in text
+        assert "at test_own_loops.py:" in text
+
+    def test_no_loop(
+        self, tmp_path: Path, without_a_loop: Callable[[Use], str]
+    ) -> None:
+        """Without a loop nothing is opened."""
+        text = without_a_loop(open_ledger(tmp_path / "one.db").__aenter__)
+
+        assert "<SQLiteLedger one.db> needs a running event loop" in text
+        assert list(tmp_path.iterdir()) == []
+
+    async def test_before_and_after(self, tmp_path: Path) -> None:
+        """A ledger that is not open says whether it is to be entered, or is over."""
+        ledger = open_ledger(tmp_path / "one.db")
+        with pytest.raises(LedgerError, match=r"one\.db is not open: enter it first"):
+            await ledger.counts()
+        async with ledger:
+            pass
+        for use in (ledger.counts, lambda: ledger.add([])):
+            with pytest.raises(LedgerError, match=r"one\.db was closed"):
+                await use()
+
+    def test_unclosed(self, tmp_path: Path) -> None:
+        """A ledger that is forgotten warns by its name."""
+
+        async def forget() -> None:
+            await open_ledger(tmp_path / "one.db").__aenter__()
+            gc.collect()
+
+        with pytest.warns(ResourceWarning, match="unclosed <SQLiteLedger one.db>, op"):
+            asyncio.run(forget())

@@ -11,8 +11,14 @@ from typing import Any
 
 import attrs
 import pytest
+from contact_files import DEFAULTS
 
-from digitro_async.contacts import RejectCode, RejectedRow, RejectsFile
+from digitro_async.contacts import (
+    RejectCode,
+    RejectedRow,
+    RejectsFile,
+    open_contacts,
+)
 from digitro_async.errors import ConfigurationError, DigitroError
 
 REJECT = RejectedRow(
@@ -235,3 +241,36 @@ def test_disk_that_is_gone_reports_the_first_error(
     monkeypatch.setattr(GoneDisk, "room", 50)
     with RejectsFile(path) as file, pytest.raises(DigitroError, match="No space"):
         file.write(REJECT)
+
+
+@pytest.mark.parametrize("harm", ["remove", "rename", "replace"])
+def test_taken_away_meanwhile(path: Path, harm: str) -> None:
+    """A file that its name leads to no more is missed: its rows are found nowhere."""
+    with RejectsFile(path) as file:
+        file.write(REJECT)
+        if harm == "remove":
+            path.unlink()
+        else:
+            path.rename(path.with_name("other.csv"))
+        if harm == "replace":
+            path.touch()
+        with pytest.raises(DigitroError, match=r"out\.csv can't be written: it was"):
+            file.finish()
+
+
+def test_options_in_reasons_stand_as_they_are_typed(tmp_path: Path) -> None:
+    """The guard against formulas leaves the reasons of rejected rows alone."""
+    source, path = tmp_path / "c.csv", tmp_path / "out.csv"
+    rows = ("(48) 3281-7001", "48\u200b32817001", "0xx48 3281-7001", "483281", "1")
+    text = "id;destination\n" + "".join(f"1;{row}\n" for row in rows)
+    source.write_bytes(text.encode() + b"2;48\xff\n3;4832817001")
+    with (
+        open_contacts(source, defaults=DEFAULTS) as found,
+        RejectsFile(path) as rejects,
+    ):
+        rejected = [one for one in found if isinstance(one, RejectedRow)]
+        for one in rejected:
+            rejects.write(one)
+
+    assert len(rejected) == 5
+    assert [row["reason"] for row in table(path)] == [one.reason for one in rejected]

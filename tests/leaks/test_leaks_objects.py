@@ -16,11 +16,13 @@ from digitro_async import (
     CallAccepted,
     CallResult,
     Campaign,
+    ClientEvent,
     Config,
     DigitroClient,
     DigitroError,
     Dispatcher,
     DispatchItem,
+    EventKind,
     Outcome,
     PauseStatus,
     PredictiveCall,
@@ -134,12 +136,22 @@ MADE: dict[str, Callable[[], object]] = {
     "PauseStatus": lambda: PauseStatus(
         code="status_401", text="the PABX did not take the api key", address="a:1"
     ),
+    "Health": lambda: DigitroClient(pabx()).health(),
+    "PABXHealth": lambda: DigitroClient(pabx()).health().pabx["matriz"],
+    "ClientEvent": lambda: ClientEvent(
+        kind=EventKind.PAUSED, time=0.0, pabx="matriz", address="a:1", text="paused"
+    ),
     "Timings": lambda: Timings(None, 0.0, 0.0),
     "Campaign": lambda: Campaign(MemoryLedger(), DigitroClient(pabx()), call=FIELDS),
     "CampaignRun": lambda: Campaign(
         MemoryLedger(), DigitroClient(pabx()), call=FIELDS
     ).run(),
     "AddResult": lambda: AddResult(new=True, line=2),
+    "EvidenceProblem": lambda: campaign.EvidenceProblem(2, "it names no contact"),
+    "EvidenceRow": lambda: campaign.EvidenceRow(
+        line=2, id=Personal(EVERYTHING), accepted=True, evidence="call log"
+    ),
+    "EvidenceSummary": campaign.EvidenceSummary,
     "ContactRecord": entry,
     "Difference": lambda: ledger.Difference(
         ledger.Change.WITHHELD, ("destination",), State.PENDING
@@ -193,6 +205,7 @@ ELSEWHERE = {
         "SQLiteLedgerReader",
         "ContactFile",
         "RejectsFile",
+        "LedgerRehearsal",
     ),  # test_leaks_cli
     "ContinuedRejects",  # a RejectsFile
 }

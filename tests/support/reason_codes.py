@@ -116,6 +116,9 @@ def _collect() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
             is_other = module.part == "ledger" or taker in _OF_OTHERS
             if reason:
                 (others if is_other else calls).setdefault(reason, set()).add(taker)
+    for reason in others:  # a variable that no call's error takes
+        if calls.get(reason) == {""}:
+            del calls[reason]
     return calls, others
 
 

@@ -8,12 +8,15 @@ from digitro_async import (
     PABX,
     CallAccepted,
     CallResult,
+    ClientEvent,
     ConfigurationError,
     DigitroClient,
     DigitroError,
     Dispatcher,
     DispatchItem,
     DispatchResults,
+    EventKind,
+    HealthStatus,
     InvalidCallError,
     NotSentError,
     Outcome,
@@ -140,6 +143,13 @@ async def read_items() -> AsyncIterator[DispatchItem]:
     yield DispatchItem(call=call, pabx="filial", key=("row", 7))
 
 
+def hear(event: ClientEvent) -> None:
+    """Take an event."""
+    assert_type(event.kind, EventKind)
+    assert_type(event.pabx, str | None)
+    assert_type(event.retry_after, float | None)
+
+
 async def dial_a_list() -> None:
     """Dial many calls over several PABX that share their connections."""
     undo = tune_process()
@@ -150,6 +160,7 @@ async def dial_a_list() -> None:
             retry=RetrySettings(max_attempts=5, max_delay=20),
             pause=PauseSettings(wait_for_resume=True),
             sessions=sessions,
+            on_event=hear,
         ) as client,
     ):
         assert_type(client.dispatch(read_calls()), DispatchResults)
@@ -162,6 +173,9 @@ async def dial_a_list() -> None:
         assert_type(client.dispatcher, Dispatcher)
         client.dispatcher.pause("matriz", reason="lunch")
         client.dispatcher.resume()
+        client.resume("matriz")
+        assert_type(client.health().status, HealthStatus)
+        assert_type(client.health().pabx["matriz"].retry_after, float | None)
         await client.dispatcher.drain()
         await client.aclose()
     undo()

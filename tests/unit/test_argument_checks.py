@@ -25,6 +25,7 @@ from digitro_async import (
     RateLimit,
     RateWaitTimeoutError,
     RetrySettings,
+    SessionManager,
     TimeoutSettings,
 )
 from digitro_async.testing import FakePABX
@@ -265,6 +266,19 @@ class TestSteering:
         """Settings of another kind are refused, not found out at the first call."""
         with pytest.raises(ConfigurationError, match=f"^{next(iter(settings))} must"):
             DigitroClient(make_pabx(), **settings)
+
+    @pytest.mark.parametrize("given", [5, "x", Odd(), SessionManager])
+    def test_sessions_and_transport(self, given: Any) -> None:
+        """What can't send is refused when the client is made, before any attempt."""
+        with pytest.raises(ConfigurationError, match=r"^sessions must be"):
+            DigitroClient(make_pabx(), sessions=given)
+        with pytest.raises(ConfigurationError, match=r"^transport (is|can't be)"):
+            DigitroClient(make_pabx(), transport=given)
+
+    async def test_recorder(self) -> None:
+        """A recorder that can't record is refused before any call is read."""
+        with pytest.raises(ConfigurationError, match=r"no method record_intent\(\)"):
+            full().stream([make_call()], recorder=Odd())  # type: ignore[arg-type]  # bad
 
 
 @pytest.mark.parametrize("value", [10**400, 2**63, 10**30], ids=kind_of)

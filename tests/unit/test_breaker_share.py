@@ -218,6 +218,56 @@ class TestCauses:
             5, 5, 3.0, (("could not be sent: no connection", 5),)
         )
 
+    def test_only_unknowns_of_the_run_count(self) -> None:
+        """Unknowns from before the run are in the window, and not its cause."""
+        breaker = Breaker(PauseSettings(unknown_budget=99))
+        for classification in [*[LOST] * 3, ACCEPTED, *[UNKNOWN] * 10]:
+            breaker.record(classification, 3.0, status=500)
+
+        assert breaker.cause == PauseCause(10, 10, 3.0, (("answered 500", 10),))
+
+    def test_no_more_calls_than_the_window(self) -> None:
+        """A share is that of the window, however many calls were made before it."""
+        breaker = Breaker(PauseSettings())
+        now = fail_evenly(breaker, every=100, calls=5000)
+
+        assert breaker.state is BreakerState.CLOSED
+
+        now = fail_evenly(breaker, every=80, calls=5000, now=now)
+
+        assert breaker.cause is not None
+        assert (breaker.cause.failed, breaker.cause.of) == (11, 1000)
+
+    def test_pauses_are_counted(self) -> None:
+        """Each pause counts once, whatever its probes come to, and its end is kept."""
+        breaker = Breaker(PauseSettings(unknown_run=1))
+        breaker.record(UNKNOWN, 3.0)
+        breaker.start()
+        breaker.record(UNKNOWN, 8.0, probe=True)
+
+        assert (breaker.pauses, breaker.ended, breaker.tries) == (1, None, 1)
+
+        breaker.start()
+        breaker.record(ACCEPTED, 18.0, probe=True)
+        problems = (("answered with a server fault", 1),)
+
+        assert breaker.past == ("unknown_run", PauseCause(1, 1, 3.0, problems))
+        assert (breaker.pauses, breaker.ended) == (1, 18.0)
+
+        breaker.record(LOST, 20.0)
+
+        assert (breaker.pauses, breaker.ended) == (2, None)
+
+    def test_a_pause_by_hand_has_no_tries(self) -> None:
+        """Probes of the pause before say nothing of a pause that waits for somebody."""
+        breaker = Breaker(PauseSettings(unknown_run=1))
+        breaker.record(UNKNOWN, 3.0)
+        breaker.start()
+        breaker.record(UNKNOWN, 8.0, probe=True)
+        breaker.pause_until_resume("operator")
+
+        assert (breaker.tries, breaker.cause) == (0, None)
+
     def test_forgotten_with_the_pause(self) -> None:
         """A PABX that takes calls has no cause, no tries and no last problem."""
         breaker = Breaker(PauseSettings(unknown_run=1))

@@ -6,7 +6,7 @@ import pytest
 from run_views import ADDRESS, make_one, make_view, refused
 
 from digitro_async import Limit, PABXStatistics, PauseStatus, RateLimit
-from digitro_async.cli._limit_words import clock, explain, past_pauses, seconds_text
+from digitro_async.cli._limit_words import clock, explain, notes, seconds_text
 from digitro_async.cli._run_view import RunPhase
 
 NEVER = "that were never answered"
@@ -27,6 +27,10 @@ SLOW = {"latency": 2.0, "in_flight": 33, "average_rate": 16.6}
         (
             {"in_flight": 9, "max_in_flight": 9, "latency": None},
             "all 9 places are taken (max_in_flight)",
+        ),
+        (
+            {"in_flight": 9, "max_in_flight": 9, "lack": "too many open files"},
+            "this machine holds no more than 9 calls: too many open files",
         ),
         (
             {"in_flight": 50, "silent_for": 12.0},
@@ -77,6 +81,10 @@ def test_one_pabx(given: dict[str, Any], text: str) -> None:
         (
             refused(text="paused by hand", next_try_in=None),
             "paused until somebody looks: paused by hand",
+        ),
+        (
+            refused(code="no_channel", text="waits for a channel id"),
+            "the PABX waits for a channel id",
         ),
         (
             refused(code="throttled", text="the PABX asked for fewer calls (429)"),
@@ -183,14 +191,21 @@ def test_pauses_are_told_for_a_minute() -> None:
     one = make_one(pauses=1, last_pause=last)
     many = make_one("filial", pauses=1200, last_pause=last)
 
-    assert past_pauses(make_view(one)) == [
-        "one pause, over since 0:03: a call answered 500"
-    ]
-    assert past_pauses(make_view(make_one(), many)) == [
+    assert notes(make_view(one)) == ["one pause, over since 0:03: a call answered 500"]
+    assert notes(make_view(make_one(), many)) == [
         "filial: 1,200 pauses so far, the last over since 0:03: a call answered 500"
     ]
-    assert past_pauses(make_view(make_one(last_pause=refused(over_for=61.0)))) == []
-    assert past_pauses(make_view(make_one(last_pause=last, pause=refused()))) == []
+    assert notes(make_view(make_one(last_pause=refused(over_for=61.0)))) == []
+    assert notes(make_view(make_one(last_pause=last, pause=refused()))) == []
+
+
+def test_fresh_connections_are_told() -> None:
+    """A PABX that closes kept connections is told for as long as that counts."""
+    one = make_one(uses_fresh_connections=True)
+    told = "the PABX closed kept connections under calls: each call has a new one now"
+
+    assert notes(make_view(one)) == [told]
+    assert notes(make_view(one, make_one("filial"))) == [f"matriz: {told}"]
 
 
 @pytest.mark.parametrize(

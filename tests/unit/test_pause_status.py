@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from helpers import make_pabx
 
-from digitro_async import PauseSettings, PauseStatus, RetrySettings, errors
+from digitro_async import Limit, PauseSettings, PauseStatus, RetrySettings, errors
 from digitro_async.dispatch._standing import Standing
 from digitro_async.errors import Outcome
 from digitro_async.protocol import AttemptResult, Classification
@@ -177,3 +177,19 @@ def test_latency_is_that_of_answers() -> None:
         )
 
     assert standing.snapshot(110.0, 0).latency == 2.0
+
+
+def test_fewer_places_are_told_with_their_reason() -> None:
+    """Where this machine holds fewer calls, the statistics say how many, and why."""
+    standing = make_standing()
+    standing.start(100.0)
+    standing.start(100.0)
+    full = Classification(
+        Outcome.NOT_SENT, errors.ConnectFailedError, "too_many_open_files"
+    )
+    call(standing, full)
+    now = standing.snapshot(100.5, 1)
+
+    assert (now.max_in_flight, now.limit) == (2, Limit.PLACES)
+    assert now.lack == "too many open files on this machine"
+    assert make_standing().snapshot(0.0, 0).lack == ""

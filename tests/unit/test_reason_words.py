@@ -1,14 +1,10 @@
 """Each reason of a call has words."""
 
-import re
-
 import pytest
-from package_imports import MODULES
+from reason_codes import CALL_REASONS
 
 from digitro_async._common.reason_words import REASON_WORDS, UNSENT, words_of
 from digitro_async._common.reasons import REFUSED_STATUSES, Failure
-
-PROTOCOL = ("protocol._classification", "protocol._decoding", "protocol._attempt")
 
 
 @pytest.mark.parametrize("failure", Failure)
@@ -17,14 +13,12 @@ def test_every_failure_has_words(failure: Failure) -> None:
     assert failure in REASON_WORDS
 
 
-def test_every_reason_of_the_protocol_has_words() -> None:
-    """Each code that the protocol gives an answer is told in words."""
-    source = "".join(MODULES[name].source for name in PROTOCOL)
-    coded = r'(?:UnreadableBodyError\(|_unreadable\(|Error, |Answer\w*,\s+)"([a-z_]+)"'
-    found = set(re.findall(coded, source))
+def test_every_reason_of_a_call_has_words() -> None:
+    """Each code that the package can give a call is told in words."""
+    coded = set(CALL_REASONS) - {"failed"}  # that is a ledger's
 
-    assert {"no_call_id", "server_fault", "throttled", "repeated_call_id"} <= found
-    assert found <= set(REASON_WORDS)
+    assert {"no_call_id", "server_fault", "throttled", "status_401"} <= coded
+    assert [one for one in sorted(coded) if words_of(one).startswith("ended")] == []
 
 
 @pytest.mark.parametrize(

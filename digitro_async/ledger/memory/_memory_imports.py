@@ -1,7 +1,7 @@
 """The imports of a ``MemoryLedger``."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -31,7 +31,12 @@ class MemoryImports:
         self._records: list[_ImportRecord] = []
 
     def begin(
-        self, file: str | None, size: int | None, digest: bytes | None, now: float
+        self,
+        file: str | None,
+        size: int | None,
+        digest: bytes | None,
+        beginnings: Mapping[int, bytes],
+        now: float,
     ) -> int:
         """Note that a list is being put in."""
         number = len(self._records) + 1
@@ -46,7 +51,8 @@ class MemoryImports:
             )
             self._succeed(number, [one for one in broken if not one.contacts])
         else:
-            same = [one for one in self._unfinished() if one.source == source]
+            had = {source, *(content_hash(b"", *one) for one in beginnings.items())}
+            same = [one for one in self._unfinished() if one.source in had]
             self._succeed(number, same)
         shown = Import(number=number, file=file, size=size, began_at=now)
         self._records.append(_ImportRecord(shown, source, beginning))

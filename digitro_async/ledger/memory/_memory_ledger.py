@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from digitro_async.errors import (
@@ -126,11 +126,12 @@ class MemoryLedger:
         file: str | None = None,
         size: int | None = None,
         digest: bytes | None = None,
+        beginnings: Mapping[int, bytes] = MappingProxyType({}),
         now: float,
     ) -> int:
         """Record that a list is being put in. See ``Ledger``."""
         self._check_open()
-        return self._imports.begin(file, size, digest, now)
+        return self._imports.begin(file, size, digest, beginnings, now)
 
     async def end_import(
         self, number: int, *, now: float, rejected: int = 0, edited: bool = False

@@ -36,6 +36,7 @@ from digitro_async.ledger.sqlite._queries import read_fields
 __all__ = [
     "add_contacts",
     "doubt_contacts",
+    "hash_of",
     "hashes_of",
     "invalidate_contact",
     "write_setting",
@@ -58,7 +59,7 @@ _CLAIMED = STATE_CODES[State.CLAIMED]
 
 def hashes_of(contacts: Sequence[NewContact], key: bytes) -> list[bytes]:
     """Return the hash by which a ledger knows each contact."""
-    return [_hash_of(contact, key) for contact in contacts]
+    return [hash_of(contact.identity.reveal(), key) for contact in contacts]
 
 
 def add_contacts(
@@ -153,9 +154,9 @@ def write_setting(connection: sqlite3.Connection, name: str, value: str) -> None
     )
 
 
-def _hash_of(contact: NewContact, key: bytes) -> bytes:
-    identity = contact.identity.reveal().encode()
-    return hashlib.blake2b(identity, digest_size=16, key=key).digest()
+def hash_of(identity: str, key: bytes) -> bytes:
+    """Return the hash by which a ledger knows an identity."""
+    return hashlib.blake2b(identity.encode(), digest_size=16, key=key).digest()
 
 
 def _known(

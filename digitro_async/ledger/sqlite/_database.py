@@ -117,7 +117,8 @@ class LedgerDatabase:
         self._lock = OwnerLock(self.path)
         self._lock.acquire()
         mark = None if self._opening.accept_loss else self._lock.read()
-        check_there(self.path, mark)
+        if not self._opening.accept_loss:
+            check_there(self.path, mark)
         create_private(self.path)
         self._own_file()
         connection = self._connect(mark)
@@ -248,11 +249,10 @@ class LedgerDatabase:
             mark_closed(connection)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         log, aside = (beside(self.path, end) for end in ("-wal", "-wal.stray"))
-        is_others = self.path.exists() and not watch.has_own("")
-        if is_others or watch.has_own("-wal") or aside.exists():
-            return
         with contextlib.suppress(OSError):
-            log.rename(aside)
+            is_others = self.path.exists() and not watch.has_own("")
+            if not is_others and not watch.has_own("-wal") and not aside.exists():
+                log.rename(aside)
 
     def _retire(self, *, deletes_log: bool, whole: bool) -> None:
         """Close the connections.

@@ -26,16 +26,28 @@ def begin_import(
     file: str | None,
     size: int | None,
     source: bytes | None,
+    *,
+    had: Sequence[bytes | None],
     now: float,
 ) -> tuple[int, Beginning | None]:
-    """Record that a list is being put in."""
+    """Record that a list is being put in.
+
+    Args:
+        connection: The ledger's.
+        file: Name of its file.
+        size: Bytes of the file.
+        source: Hash of its content; None for a list without a file.
+        had: Hashes of contents that the file begins with.
+        now: The time.
+    """
     cursor = connection.execute(
         "INSERT INTO import (file, size, source, began_at) VALUES (?, ?, ?, ?)",
         (file, size, source, now),
     )
     number = cursor.lastrowid or 0
     if source is not None:
-        _succeed(connection, number, "source = ?", source)
+        for content in (source, *had):
+            _succeed(connection, number, "source = ?", content)
         return number, None
     _succeed(connection, number, "source IS NULL AND contacts = ?", 0)
     marks = connection.execute(

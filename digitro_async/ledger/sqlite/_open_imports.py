@@ -1,19 +1,30 @@
 """OpenImports: the imports that go on, and what is known of their lists so far."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
+from digitro_async._common.cell_marks import without_cell_mark
 from digitro_async.ledger._differences import NamedContacts
-from digitro_async.ledger._import_marks import Beginning
+from digitro_async.ledger._import_marks import Beginning, content_hash
 from digitro_async.ledger._records import AddResult, NewContact
-from digitro_async.ledger.sqlite._contacts_sql import add_contacts, hashes_of
+from digitro_async.ledger.sqlite._contacts_sql import (
+    add_contacts,
+    hash_of,
+    hashes_of,
+)
 from digitro_async.ledger.sqlite._imports_sql import (
     begin_import,
     count_page,
     keep_beginning,
 )
+from digitro_async.ledger.sqlite._queries import read_setting
 
 __all__ = ["OpenImports"]
+
+_MARKED_UNTIL = "marked_ids_until"
+"""Setting: the last contact of before files lost the marks of their cells, if one of
+them has an id with such a mark."""
 
 
 class OpenImports:
@@ -25,17 +36,26 @@ class OpenImports:
     def __init__(self) -> None:
         self._beginnings: dict[int, Beginning] = {}
         self._named: dict[int, NamedContacts] = {}
+        self._aliases: dict[bytes, bytes] = {}
 
     def begin(
         self,
         connection: sqlite3.Connection,
+        *,
+        key: bytes,
         file: str | None,
         size: int | None,
-        source: bytes | None,
+        digest: bytes | None,
+        beginnings: Mapping[int, bytes],
         now: float,
     ) -> int:
         """Record that a list is being put in, and return the number of the import."""
-        number, beginning = begin_import(connection, file, size, source, now)
+        source = content_hash(key, size, digest)
+        had = [content_hash(key, *one) for one in beginnings.items()]
+        self._aliases = _aliases_of(connection, key)
+        number, beginning = begin_import(
+            connection, file, size, source, had=had, now=now
+        )
         if beginning is not None:
             self._beginnings[number] = beginning
         return number
@@ -59,6 +79,8 @@ class OpenImports:
     ) -> Sequence[AddResult]:
         """Put contacts in and count their import on."""
         hashes = hashes_of(contacts, key)
+        if self._aliases:
+            hashes = [self._aliases.get(one, one) for one in hashes]
         added = add_contacts(connection, hashes, contacts, named, update=update)
         if importing is not None:
             before = count_page(connection, importing, contacts, added, rejected)
@@ -71,3 +93,33 @@ class OpenImports:
     def forget(self, number: int) -> None:
         """Forget the names of an import that ends."""
         self._named.pop(number, None)
+
+
+def _aliases_of(connection: sqlite3.Connection, key: bytes) -> dict[bytes, bytes]:
+    """Return the hashes that contacts with marked ids have too, and their own.
+
+    Who was called under such an id must be known again when the same file is read
+    without its marks.
+    """
+    until = read_setting(connection, _MARKED_UNTIL)
+    if until is None:
+        return {}
+    rows = connection.execute(
+        "SELECT person.id, hash FROM person JOIN contact USING (number)"
+        " WHERE number <= ? AND substr(id, 1, 1) IN (char(39), '=') ORDER BY number",
+        (int(until),),
+    )
+    times: Counter[str] = Counter()
+    aliases = {}
+    for own_id, digest in rows.fetchall():
+        bare = without_cell_mark(own_id).strip()
+        if not bare or bare == own_id:
+            continue
+        times[own_id] += 1
+        # See ``nth_identity``: a contact may have been called as often as it came.
+        nth = "" if times[own_id] == 1 else f"{times[own_id]} x "
+        alias = hash_of(f"{nth}id {bare}", key)
+        known = connection.execute("SELECT 1 FROM contact WHERE hash = ?", (alias,))
+        if known.fetchone() is None:
+            aliases[alias] = digest
+    return aliases

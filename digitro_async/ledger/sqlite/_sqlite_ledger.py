@@ -13,11 +13,12 @@ from collections.abc import (
 )
 from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
 
+from digitro_async._common.own_loop import OwnLoop
+from digitro_async._common.unclosed import warn_unclosed
 from digitro_async.errors import LedgerError
-from digitro_async.ledger._import_marks import content_hash
 from digitro_async.ledger._ledger_clock import CLOCK, clock_to_keep
 from digitro_async.ledger._ledger_port import OnDone
 from digitro_async.ledger._machine_clock import read_clock
@@ -126,6 +127,7 @@ class SQLiteLedger:
             path, opening, prepare=lambda c: recover_all(c, clock())
         )
         self._writer: Writer | None = None
+        self._own_loop = OwnLoop()
         self._imports = OpenImports()
         check_settings(path, synchronous, busy_timeout)
 
@@ -136,6 +138,7 @@ class SQLiteLedger:
         if self._writer is not None:
             text = "a ledger is entered once: open another one on the same file"
             raise LedgerError(text, reason="entered_before")
+        self._own_loop.check(self)
         writer = Writer(self._file)
         await writer.open()
         self._writer = writer
@@ -148,7 +151,13 @@ class SQLiteLedger:
         traceback: TracebackType | None,
     ) -> None:
         if self._writer is not None:
+            self._own_loop.check(self)
             await self._writer.close()
+
+    def __del__(self) -> None:
+        writer = getattr(self, "_writer", None)  # None too where it was never made
+        if writer is not None and writer.is_open:
+            warn_unclosed(self, self._own_loop.place, 'use it as "async with"')
 
     @property
     def recovered(self) -> int:
@@ -189,12 +198,13 @@ class SQLiteLedger:
         file: str | None = None,
         size: int | None = None,
         digest: bytes | None = None,
+        beginnings: Mapping[int, bytes] = MappingProxyType({}),
         now: float,
     ) -> int:
         """Record that a list is being put in. See ``Ledger``."""
-        source = content_hash(self._file.key, size, digest)
+        begin = partial(self._imports.begin, key=self._file.key, file=file, size=size)
         return await self._call(
-            lambda c: self._imports.begin(c, file, size, source, now)
+            lambda c: begin(c, digest=digest, beginnings=beginnings, now=now)
         )
 
     async def end_import(
@@ -365,11 +375,15 @@ class SQLiteLedger:
         return await self._read(lambda c: _queries.read_setting(c, name))
 
     def _not_open(self) -> LedgerError:
-        return LedgerError(f"{self._file.name} is not open", reason="closed")
+        text = 'is not open: enter it first, by "async with"'
+        if self._writer is not None:
+            text = "was closed: open another ledger on the same file"
+        return LedgerError(f"{self._file.name} {text}", reason="closed")
 
     async def _call(self, act: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        if self._writer is None:
+        if self._writer is None or not self._writer.is_open:
             raise self._not_open()
+        self._own_loop.check(self)
         result: _Result = await self._writer.write(CALLS, run_calls, act)
         return result
 
@@ -377,8 +391,9 @@ class SQLiteLedger:
         """Read beside the writing thread: a look at a million must hold up no call."""
         if self._writer is None or not self._writer.is_open:
             raise self._not_open()
+        self._own_loop.check(self)
         return await asyncio.to_thread(self._look, query)
 
     def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        with SQLiteLedgerReader(self._file.path) as reader:
+        with SQLiteLedgerReader(self._file.path, is_owner=True) as reader:
             return reader.ask(query)

@@ -40,6 +40,7 @@ class SQLiteLedgerReader:
     Args:
         path: The file.
         accept_loss: Whether it is read though a part of its record is missing.
+        is_owner: Whether its owner reads, who knows by which name it is open.
 
     Raises:
         LedgerError: On entering, if it is not a ledger that can be read, or one that
@@ -47,7 +48,10 @@ class SQLiteLedgerReader:
         SchemaMismatchError: On entering, if another version made it.
     """
 
-    def __init__(self, path: Path, *, accept_loss: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, accept_loss: bool = False, is_owner: bool = False
+    ) -> None:
+        self._is_owner = is_owner
         self._path = path
         self._name = printable(path.name)
         self._accept_loss = accept_loss
@@ -56,13 +60,10 @@ class SQLiteLedgerReader:
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
-        if not self._path.is_file():
-            raise LedgerError(
-                f"there is no {self._name}: name a ledger that was dialled",
-                reason="no_ledger",
-            )
+        self._check_there()
         self._path = self._path.resolve()
-        check_names(self._path)
+        if not self._is_owner:
+            check_names(self._path)
         # Read first: the ledger itself is never behind it.
         mark = read_mark(self._path)
         self._closed = False
@@ -134,6 +135,17 @@ class SQLiteLedgerReader:
         if self._connection is None:
             self._connection = connect_to_read(self._path)
         return self._connection
+
+    def _check_there(self) -> None:
+        problem = f"there is no {self._name}: name a ledger that was dialled"
+        reason = "no_ledger"
+        try:
+            if self._path.is_file():
+                return
+        except OSError as error:
+            problem = f"{self._name} can't be read: {error.strerror}"
+            reason = "unreadable"
+        raise LedgerError(problem, reason=reason)
 
     def _hold(self) -> None:
         try:

@@ -8,6 +8,7 @@ is a log. It is also in a copy. And the lock's file beside it says how far the r
 had come; where it is there, it shows a missing part in every state of the log.
 """
 
+import glob
 import hashlib
 import secrets
 import sqlite3
@@ -40,16 +41,24 @@ def check_there(path: Path, mark: Mark | None) -> None:
         mark: The mark in its lock's file.
 
     Raises:
-        LedgerError: If the ledger is gone.
+        LedgerError: If the ledger is gone, or was saved when it was taken away.
     """
-    if mark is None or mark.events == 0:
-        return
     try:
         if path.stat().st_size > 0:
             return
     except FileNotFoundError:
         pass
     name = printable(path.name)
+    rescued = next(path.parent.glob(f"{glob.escape(path.name)}.rescued*"), None)
+    if rescued is not None:
+        raise LedgerError(
+            f"{name} is not there, and {printable(rescued.name)} holds what was "
+            f"recorded in it until it was taken away: rename that to {name} to go on, "
+            "or move it away to call everybody again",
+            reason="ledger_gone",
+        )
+    if mark is None or mark.events == 0:
+        return
     raise LedgerError(
         f"{name} is gone or empty, and {name}.lock says that calls were recorded in "
         f"it. {_ADVICE}. For a new list take a new name, or remove {name}.lock",

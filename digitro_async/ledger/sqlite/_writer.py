@@ -160,7 +160,7 @@ class Writer:
                 reason="unusable",
             )
         except Exception as error:  # noqa: BLE001 - its text may hold anything
-            problem = type(error).__name__
+            problem = _named(error)
             failure = LedgerError(
                 f"{self._file.name} can't be opened: {problem}", reason="unusable"
             )
@@ -204,7 +204,7 @@ class Writer:
             except sqlite3.Error as error:
                 self._fail(connection, problem_of(error))
             except Exception as error:  # noqa: BLE001 - nobody may wait for ever
-                self._fail(connection, type(error).__name__)
+                self._fail(connection, _named(error))
         else:
             self._write_to_copy(jobs)
         # After a failed sync a later success proves nothing: no more writes.
@@ -270,6 +270,11 @@ class Writer:
         except RuntimeError:
             return False
         return True
+
+
+def _named(error: Exception) -> str:
+    """Return an error in words that hold no values."""
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def _answer(jobs: list[Job]) -> None:

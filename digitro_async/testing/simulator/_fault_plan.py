@@ -58,7 +58,9 @@ class FaultPlan:
                 of the rule, from 1, and the field.
         """
         if unknown := sorted(set(data) - {"seed", "fault"}):
-            raise ConfigurationError(f"unknown setting {unknown[0]!r}")
+            raise ConfigurationError(
+                f"unknown setting {unknown[0]!r} (valid: seed, fault)"
+            )
         rules = data.get("fault", [])
         if not isinstance(rules, list):
             raise ConfigurationError("fault must be a list of tables: [[fault]]")
@@ -108,7 +110,10 @@ def _read_rule(number: int, rule: Any) -> Fault:
     if not isinstance(rule, Mapping):
         raise ConfigurationError(f"fault {number}: must be a table")
     if unknown := sorted(set(rule) - _FIELDS):
-        raise ConfigurationError(f"fault {number}: unknown field {unknown[0]!r}")
+        raise ConfigurationError(
+            f"fault {number}: unknown field {unknown[0]!r} "
+            f"(valid: {', '.join(sorted(_FIELDS))})"
+        )
     if "kind" not in rule:
         raise ConfigurationError(f"fault {number}: kind is missing")
     try:

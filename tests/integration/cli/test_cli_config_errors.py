@@ -119,11 +119,14 @@ BAD = {
     ),
     "no certificate": (
         MINIMAL + "[pabx.tls]\nca_file = 'digitro.toml'\n",
-        "digitro.toml:7: pabx[0].tls.ca_file: is not a PEM file that can be read",
+        (
+            "digitro.toml:7: pabx[0].tls.ca_file: can't be used: "
+            "it holds no certificate in PEM"
+        ),
     ),
     "no such certificate": (
         MINIMAL + "[pabx.tls]\nca_file = 'none.pem'\n",
-        "digitro.toml:7: pabx[0].tls.ca_file: is not a PEM file that can be read",
+        "digitro.toml:7: pabx[0].tls.ca_file: can't be used: No such file or directory",
     ),
     "same name twice": (
         MINIMAL + MINIMAL,
@@ -239,4 +242,26 @@ def test_error_names_file_line_and_field_and_no_value(
     tmp_path: Path, text: str | bytes, problem: str
 ) -> None:
     """A mistake is reported with its place, and without the text that stands there."""
-    assert problem_of(tmp_path, text) == problem
+    assert problem_of(tmp_path, text).partition(" (valid: ")[0] == problem
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        ("cal = 1", "pabx, call, retry, pause, lean"),
+        (
+            "[[pabx]]\nkey = 1\napi_key = 'x'",
+            "name, base_url, channel_id, api_key, api_key_env, api_key_file, rate, ",
+        ),
+        ("[retry]\ntimes = 1", "max_attempts, base_delay, max_delay, "),
+        ("[call]\nnumber = '1'", "device, device_password, device_password_env, "),
+    ],
+)
+def test_unknown_name_is_told_with_those_that_are_valid(
+    tmp_path: Path, text: str, valid: str
+) -> None:
+    """A name that is none of a table's is reported with all that are."""
+    whole = text if "[[pabx]]" in text else f"{text}\n{MINIMAL}"
+    problem = problem_of(tmp_path, whole).partition(" (valid: ")[2]
+
+    assert problem.startswith(valid)

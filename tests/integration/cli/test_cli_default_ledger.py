@@ -42,6 +42,40 @@ def mount_as(kind: str, folder: Path, monkeypatch: Any) -> None:
 class TestBeside:
     """A ledger that nobody asked for keeps everybody from being called twice."""
 
+    def test_link_to_the_list(
+        self, folder: Path, pabx: FakePABX, capsys: Capture
+    ) -> None:
+        """A list has one ledger, by whatever link it is named."""
+        write_contacts(folder / "c.csv", 5)
+        (folder / "in").mkdir()
+        (folder / "in" / "d.csv").symlink_to(folder / "c.csv")
+        linked = run_here(capsys, "dial", "in/d.csv")
+        again = run_here(capsys, "dial", "c.csv")
+        (folder / "in" / "d.csv.ledger.db").touch(0o600)
+        both = run_here(capsys, "dial", "in/d.csv")
+
+        assert (linked.code, again.code, both.code) == (0, 0, 2)
+        assert pabx.posts == 5
+        assert (folder / LEDGER).exists()
+        assert "both remember who was called" in both.err
+
+    def test_ledger_beside_a_link(
+        self, folder: Path, pabx: FakePABX, capsys: Capture
+    ) -> None:
+        """A ledger that stands beside the link already is continued."""
+        write_contacts(folder / "c.csv", 5)
+        run_here(capsys, "dial", "c.csv")
+        (folder / "in").mkdir()
+        (folder / "in" / "d.csv").symlink_to(folder / "c.csv")
+        for end in ("", ".lock"):
+            name = f"d.csv.ledger.db{end}"
+            (folder / f"{LEDGER}{end}").rename(folder / "in" / name)
+        ran = run_here(capsys, "dial", "in/d.csv")
+
+        assert ran.code == 0
+        assert ran.err.startswith("continuing: in/d.csv.ledger.db\n")
+        assert pabx.posts == 5
+
     def test_it_is_named_first_and_a_second_run_continues_it(
         self, folder: Path, pabx: FakePABX, capsys: Capture
     ) -> None:

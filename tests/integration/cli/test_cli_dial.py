@@ -231,7 +231,7 @@ class TestDial:
     ) -> None:
         """At most as many contacts as asked for are called; a further run does more."""
         write_contacts(folder / "c.csv", 20)
-        first = run_here(capsys, "dial", "c.csv", "--max-calls", 7)
+        first = run_here(capsys, "dial", "c.csv", "--limit", 7)
         called = sorted(numbers_of(pabx))
         rest = run_here(capsys, "dial", "c.csv", "--max-calls", 13)
 
@@ -256,7 +256,13 @@ class TestDial:
 
         assert dry.code == 1
         assert dry.out == (
-            "contacts        20\nrejected rows   2\ndialled         0 (dry run)\n"
+            "contacts        20\n"
+            "rejected rows   2\n"
+            "  bad_character 2\n"
+            "to dial         20\n"
+            "time            0:01 (50.0/s) if answers take 2 s; no cap but "
+            "max_in_flight\n"
+            "dialled         0 (dry run)\n"
         )
         assert pabx.posts == 0
         assert (folder / "r.csv").exists() == (rejects is not None)

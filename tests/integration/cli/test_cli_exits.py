@@ -195,6 +195,27 @@ class TestAfterCalls:
         assert "stopped: c.db can't be written: " in ran.err
         assert "interrupted: the rest was not dialled" in ran.err
 
+    def test_rejects_that_can_not_be_closed(
+        self,
+        folder: Path,
+        pabx: FakePABX,
+        capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A rejects file whose disk fails at its closing is no wrong usage."""
+        close = RejectsFile.__exit__
+
+        def fail(*args: Any) -> None:
+            close(*args)
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(RejectsFile, "__exit__", fail)
+        write_contacts(folder / "c.csv", 5, bad=2)
+        ran = run_here(capsys, *DIAL)
+
+        assert (ran.code, pabx.posts) == (3, 5)
+        assert "digitro: Input/output error\n" in ran.err
+
     @pytest.mark.parametrize(
         "error", [OSError(28, "No space"), DigitroError("no"), KeyError("canary")]
     )

@@ -186,8 +186,8 @@ class TestKilledImport:
         self, folder: Path, pabx: FakePABX, capsys: Capture
     ) -> None:
         """A file of its name with another content is not taken for it in silence."""
-        with (folder / "c.csv").open("a") as file:
-            file.write(f"C{GOOD};{number(GOOD)}\n")
+        head, _, rest = (folder / "c.csv").read_text().partition("\nB0;ramal 0\n")
+        (folder / "c.csv").write_text(f"{head}\n{rest}C{GOOD};{number(GOOD)}\n")
         refused = run_here(capsys, *DIAL)
         partly = run_here(capsys, *CONTINUE, "--partial")
         status = run_here(capsys, "status", "--ledger", "c.db")

@@ -280,8 +280,8 @@ class TestFiles:
             "there is no c.db",
         ),
         ("status", "--ledger is missing or has no value"),
-        ("results --ledger c.db --format xml", "--format can't be used like this"),
-        ("results --ledger c.db --state lost", "--state can't be used like this"),
+        ("results --ledger c.db --format xml", "--format must be one of csv, jsonl"),
+        ("results --ledger c.db --state lost", "--state must be one of pending, "),
         ("status --ledger c.db --watch 0", "--watch: must be > 0"),
     ],
 )

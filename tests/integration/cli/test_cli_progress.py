@@ -94,6 +94,15 @@ class TestProgress:
         assert "at the cap of 100/s" in text
         assert not re.search(r"\x1b\[(\d;)*3\d", text)
 
+    def test_ascii_terminal_gets_ascii(self, slow: Path) -> None:
+        """A terminal whose encoding is ASCII gets no line drawing, and no escapes."""
+        env = {"TERM": "xterm", "PYTHONIOENCODING": "ascii", "LANG": "C"}
+        text, _ = on_a_terminal(slow, env)
+
+        assert text.isascii()
+        assert re.search(r"#+\x1b\[0m-+  ", text)
+        assert "\\u" not in text
+
     def test_terminal_that_can_do_nothing_gets_lines(self, slow: Path) -> None:
         """A dumb terminal gets plain lines."""
         text, _ = on_a_terminal(slow, {"TERM": "dumb"})

@@ -3,6 +3,7 @@
 """A ledger that is taken away while it is open is missed at once."""
 
 import asyncio
+import errno
 import os
 import shutil
 import sqlite3
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import (
@@ -283,6 +285,36 @@ def test_command_line(
     numbers = simulator.numbers()
     assert len(set(numbers)) == len(numbers)
     assert set(numbers) <= {number(i) for i in range(3_000)}
+
+
+async def test_closed_to_this_process(path: Path, monkeypatch: Any) -> None:
+    """A ledger whose folder lets nobody in any more is missed, by its own name."""
+    real = {name: getattr(os, name) for name in ("stat", "lstat", "open")}
+
+    def forbidding(name: str) -> Any:
+        def look(place: Any, *more: Any, **named: Any) -> Any:
+            if isinstance(place, (str, Path)) and Path(place).parent == path.parent:
+                raise PermissionError(errno.EACCES, "Permission denied", str(place))
+            return real[name](place, *more, **named)
+
+        return look
+
+    async with SQLiteLedger(path) as ledger:
+        await ledger.add(contacts(3))
+        with monkeypatch.context() as patched:
+            for name in real:
+                patched.setattr(os, name, forbidding(name))
+            with pytest.raises(LedgerError) as caught:
+                await claim(ledger, 1)
+            with pytest.raises(LedgerError) as unread:
+                await ledger.counts()
+    async with SQLiteLedger(path) as ledger:
+        counts = await ledger.counts()
+
+    assert caught.value.reason == "ledger_gone"
+    assert "can't be reached any more while it was open" in str(caught.value)
+    assert "can't be read: Permission denied" in str(unread.value)
+    assert counts[State.PENDING] == 3
 
 
 async def test_run_that_waits(path: Path) -> None:

@@ -15,3 +15,10 @@ UPDATE contact
 
 -- Finds the evidence of a reconciled contact (steps 11 and 12: see ledger/sqlite/_codes.py).
 CREATE INDEX event_evidence ON event (contact) WHERE step IN (11, 12);
+
+-- Until now files gave ids with the sign by which a spreadsheet marks text; these contacts
+-- are known by both (see ledger/sqlite/_open_imports.py).
+INSERT INTO setting (name, value)
+SELECT 'marked_ids_until', max(number)
+  FROM person WHERE substr(id, 1, 1) IN (char(39), '=')
+HAVING max(number) IS NOT NULL;

@@ -1,0 +1,152 @@
+"""``digitro dial --dry-run``: all that a dial checks and reads, and no call."""
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from digitro_async.campaign import ImportSummary
+from digitro_async.cli._chosen_ledger import ChosenLedger
+from digitro_async.cli._command_loop import run_tuned
+from digitro_async.cli._counts import RunCounts
+from digitro_async.cli._dial_list import say_how_it_is_read, say_what_was_cleaned
+from digitro_async.cli._estimate import estimate
+from digitro_async.cli._exit import Exit, exit_after_dry_run
+from digitro_async.cli._importing import Plan, count_file
+from digitro_async.cli._ledger_view import say_unfinished, unfinished
+from digitro_async.cli._output import print_error, print_line
+from digitro_async.config import Config
+from digitro_async.contacts import CleanedNumber, ContactFile, RejectsFile
+from digitro_async.ledger import (
+    LedgerRehearsal,
+    State,
+    check_place,
+    open_ledger_reader,
+)
+
+__all__ = ["check_dial"]
+
+_WIDTH = 15
+_SHOWN_DIGITS = 2
+
+
+def check_dial(
+    config: Config,
+    contacts: ContactFile,
+    rejects: Path | None,
+    chosen: ChosenLedger,
+    plan: Plan,
+) -> Exit:
+    """Read and check every row, and all that a dial would check, and dial nothing.
+
+    Raises:
+        ConfigurationError: If a dial could not begin, as LedgerError too.
+    """
+    _check_place(chosen, plan)
+    counts = RunCounts()
+    say_how_it_is_read(contacts)
+    try:
+        counted, to_dial = _read(contacts, rejects, chosen, plan, counts)
+    except KeyboardInterrupt:
+        print_error(
+            "interrupted: the file was not read to its end, nor were its rejects"
+        )
+        return Exit.INTERRUPTED
+    say_what_was_cleaned(contacts)
+    if plan.rows is not None:
+        plan.rows.say_strangers()
+    known = counted.known + counted.updated
+    _say("contacts", f"{counted.new + known:,}")
+    _say_ledger(chosen, plan, counted.new, known)
+    _say("rejected rows", f"{counts.rejected_rows:,}")
+    _say_codes(plan.codes)
+    _say_samples(contacts.samples)
+    if plan.max_calls is not None:
+        to_dial = min(to_dial, plan.max_calls)
+    _say("to dial", f"{to_dial:,}")
+    _say("time", estimate(config.pabx, to_dial))
+    _say("dialled", "0 (dry run)")
+    strangers = 0 if plan.rows is None else plan.rows.strangers
+    return exit_after_dry_run(counts.rejected_rows + strangers)
+
+
+def _check_place(chosen: ChosenLedger, plan: Plan) -> None:
+    """Refuse a place for a ledger that a dial would refuse."""
+    chosen.check_folder()
+    if chosen.path is not None and not plan.insist.any_file_system:
+        check_place(chosen.path)
+
+
+def _read(
+    contacts: ContactFile,
+    rejects: Path | None,
+    chosen: ChosenLedger,
+    plan: Plan,
+    counts: RunCounts,
+) -> tuple[ImportSummary, int]:
+    """Read the file, and return its counts and how many contacts a dial would call."""
+    with contextlib.ExitStack() as stack:
+        if rejects is not None:
+            plan.rejects = stack.enter_context(RejectsFile(rejects))
+        rehearsal = None
+        if chosen.path is not None and chosen.exists:
+            made = LedgerRehearsal(chosen.path, accept_loss=plan.insist.accept_loss)
+            rehearsal = stack.enter_context(made)
+        counted = run_tuned(count_file(contacts, plan, counts, rehearsal))
+        if rehearsal is None:
+            return counted, counted.new
+        return counted, rehearsal.count_pending(plan.max_attempts)
+
+
+def _say(name: str, text: str) -> None:
+    print_line(f"{name:<{_WIDTH}} {text}")
+
+
+def _say_ledger(chosen: ChosenLedger, plan: Plan, new: int, known: int) -> None:
+    """Print how the list stands to its ledger, and what waits there already."""
+    if chosen.path is None or not chosen.exists:
+        return
+    with open_ledger_reader(chosen.path, accept_loss=plan.insist.accept_loss) as reader:
+        states = reader.counts()
+        pending = states[State.PENDING] - reader.count_exhausted(plan.max_attempts)
+        missing = unfinished(reader.imports())
+    _say("  new", f"{new:,}")
+    _say("  known", f"{known:,} in {chosen.path}")
+    for one in missing:
+        print_error(say_unfinished(one))
+    if pending:
+        _say("pending before", f"{pending:,} in {chosen.path}")
+
+
+def _say_codes(codes: Counter[str]) -> None:
+    """Print why rows are no contacts, the most frequent reason first."""
+    for code, count in codes.most_common():
+        _say(f"  {code}", f"{count:,}")
+
+
+def _say_samples(samples: Sequence[CleanedNumber]) -> None:
+    """Print numbers before and after their cleaning.
+
+    Only a terminal gets them as they are: what goes elsewhere may be a log.
+    """
+    is_seen = sys.stdout.isatty()
+    for one in samples:
+        before, after = one.before.reveal(), one.after.reveal()
+        if not is_seen:
+            before, after = _masked(before), _masked(after)
+        _say(f"  line {one.line}", f"{before!r} is dialled as {after}")
+
+
+def _masked(text: str) -> str:
+    """Return a number of which the first and last two digits are shown."""
+    left = sum(char.isdigit() for char in text)
+    masked, seen = [], 0
+    for char in text:
+        if char.isdigit():
+            seen += 1
+            is_shown = seen <= _SHOWN_DIGITS or seen > left - _SHOWN_DIGITS
+            masked.append(char if is_shown else "x")
+        else:
+            masked.append(char)
+    return "".join(masked)

@@ -1,0 +1,96 @@
+"""RunDisplay: what a screen shows of a run, looked at again and again."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+from digitro_async.cli._counts import RunCounts
+from digitro_async.cli._live_progress import SAMPLE_SECONDS
+from digitro_async.cli._run_view import RunPhase, RunView
+from digitro_async.cli._screen_lines import Line, plain_line, screen_lines
+from digitro_async.cli._time_left import TimeLeft
+from digitro_async.dispatch import Limit, Statistics
+
+__all__ = ["RunDisplay", "seconds_between_looks"]
+
+FEW_PABX = 20
+"""Number of PABX up to which every look is cheap."""
+
+LOOKS = 8
+"""Looks at what holds a PABX back, of which the most frequent answer counts."""
+
+
+def seconds_between_looks(pabx: int) -> float:
+    """Return how often so many PABX are looked at."""
+    return SAMPLE_SECONDS if pabx <= FEW_PABX else 4 * SAMPLE_SECONDS
+
+
+class RunDisplay:
+    """Shows a run: takes a view of it for each screen.
+
+    Args:
+        counts: Results so far.
+        total: Contacts that the run began with.
+        statistics: Returns the counts of the client at this moment.
+        phase: Returns how far the run has come.
+    """
+
+    def __init__(
+        self,
+        counts: RunCounts,
+        total: int,
+        statistics: Callable[[], Statistics],
+        phase: Callable[[], RunPhase],
+    ) -> None:
+        self._counts, self._total = counts, total
+        self._statistics, self._phase = statistics, phase
+        self._time_left = TimeLeft()
+        self._limits: dict[str, deque[Limit]] = {}
+        self._processor: deque[tuple[float, float]] = deque(maxlen=LOOKS)
+
+    def screen(self, width: int, *, ascii_only: bool) -> Sequence[Line]:
+        """Return the lines of a screen of this moment."""
+        return screen_lines(self.view(), width, ascii_only=ascii_only)
+
+    def line(self) -> Line:
+        """Return the same as one line."""
+        return plain_line(self.view())
+
+    def view(self) -> RunView:
+        """Return the view of this moment."""
+        now, counts, statistics = time.monotonic(), self._counts, self._statistics()
+        done = counts.done
+        total = max(self._total, done)
+        for one in statistics.pabx.values():
+            if one.attempts:  # before, nothing holds it back but the start
+                recent = self._limits.setdefault(one.name, deque(maxlen=LOOKS))
+                recent.append(one.limit)
+        return RunView(
+            phase=self._phase(),
+            done=done,
+            total=total,
+            outcomes=dict(counts.outcomes),
+            put_back=counts.put_back,
+            rejected_rows=counts.rejected_rows,
+            pabx=tuple(statistics.pabx.values()),
+            limits={
+                name: Counter(recent).most_common(1)[0][0]
+                for name, recent in self._limits.items()
+            },
+            waits_for_source=statistics.waits_for_source,
+            processor=self._share_of_processor(now),
+            time_left=self._time_left.update(
+                now, done, total - done, is_down=_is_down(statistics)
+            ),
+        )
+
+    def _share_of_processor(self, now: float) -> float:
+        self._processor.append((now, time.process_time()))
+        (began, before), (_, used) = self._processor[0], self._processor[-1]
+        return (used - before) / (now - began) if now - began > 1 else 0.0
+
+
+def _is_down(statistics: Statistics) -> bool:
+    """Whether no PABX can be reached."""
+    pauses = [one.pause for one in statistics.pabx.values()]
+    return all(pause and pause.code == "not_sent_run" for pause in pauses)
