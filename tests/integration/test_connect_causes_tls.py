@@ -189,7 +189,7 @@ async def test_handshakes(
 
 
 async def test_tls_port_spoken_to_in_plain_text(
-    manager: type[SessionManager],
+    manager: MakeSessions,
 ) -> None:
     """Where a port closes on the first call without a word, TLS is guessed at."""
     async with HostilePABX(tls=certificate().context) as server:
@@ -201,7 +201,7 @@ async def test_tls_port_spoken_to_in_plain_text(
 
 
 async def test_loss_after_an_answer_is_no_sign_of_tls(
-    manager: type[SessionManager],
+    manager: MakeSessions,
 ) -> None:
     """Where calls were answered before, nothing is guessed of a loss."""
 
