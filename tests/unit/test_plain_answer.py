@@ -41,15 +41,31 @@ FIRST = st.sampled_from(
         *(b"HTTP/1.1 503 Service Unavailable", b"HTTP/1.1 429 \xff", b"HTTP/1.1 2000"),
     ]
 )
+GOOD = st.sampled_from(
+    [
+        *(b"Connection: close", b"connection: Keep-Alive", b"Retry-After: 7"),
+        *(b"Content-Type: application/json", b"Server: a", b"X: \xc3\xa9", b"A:"),
+        *(b"Date: Sun, 29 Nov 2026 10:00:00 GMT", b"Keep-Alive: timeout=5"),
+        *(b"retry-after:\t Fri, 31 Dec 1999 23:59:59 GMT ", b"Set-Cookie: a=b; c"),
+        *(b"Content-Encoding: gzip", b"Content-Encoding: br", b"ETag: W/x"),
+    ]
+)
 ENDS = st.sampled_from([b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r"])
 
 
 @st.composite
 def heads(draw: st.DrawFn) -> bytes:
-    """Make a head, most of whose lines are right."""
-    lines = draw(st.lists(LINES, max_size=5))
-    lines = [draw(FIRST), *lines, *draw(st.just([]) | st.just([b"Content-Length: 2"]))]
-    return b"".join(line + draw(ENDS) for line in lines) + b"\r\n"
+    """Make a head: most are right, and some have one line or many that are not."""
+    lines = draw(st.lists(GOOD, max_size=4, unique=True))
+    if draw(st.booleans()):
+        lines.insert(draw(st.integers(0, len(lines))), draw(LINES))
+    if draw(st.booleans()):
+        lines.append(b"Content-Length: 2")
+    lines.insert(0, draw(FIRST))
+    is_odd = draw(st.integers(0, 9)) == 0
+    ends = [draw(ENDS) if is_odd else b"\r\n" for _ in lines]
+    joined = (line + end for line, end in zip(lines, ends, strict=True))
+    return b"".join(joined) + b"\r\n"
 
 
 async def as_aiohttp_reads(data: bytes) -> tuple[Any, ...]:
