@@ -264,7 +264,7 @@ class TrackedProtocol(asyncio.Protocol):
             return
         self._answer = None
         head = data[: data.find(b"\r\n\r\n") + 4]
-        known = self._heads.get(head) or self._heads.read(head)
+        known = self._heads.get(hash(head)) or self._heads.read(head)
         if known is not None and known.size == len(data):
             if not answer.done():
                 answer.set_result(PlainAnswer(self, known, data[len(head) :]))
