@@ -51,3 +51,7 @@ def leave_at_once(*_: "int | FrameType | None") -> None:
 if is_command(sys.argv, sys.orig_argv):
     for _number in signals():
         _signal.signal(_number, leave_at_once)
+    # A parent that waits for signals itself may leave them blocked for its children,
+    # and this process would hear of none of them.
+    if hasattr(_signal, "pthread_sigmask"):
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, list(signals()))

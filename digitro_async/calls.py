@@ -127,15 +127,14 @@ def problem_of_fields(values: Mapping[str, object]) -> str | None:
         together.isprintable()
         and len(together) <= MAX_TEXT
         and "" not in texts
-        and ("destination" not in values or _has_number(values["destination"]))
+        and (
+            "destination" not in values
+            or has_number_form(opened(values["destination"]))
+        )
     ):
         return None
     opened_values = {name: opened(value) for name, value in values.items()}
     return first_problem(attrs.fields(PredictiveCall), opened_values)
-
-
-def _has_number(value: object) -> bool:
-    return has_number_form(opened(value))
 
 
 def check_field_names(names: Mapping[str, object]) -> None:

@@ -42,6 +42,8 @@ class AnyDestination(str):
 
 def has_number_form(text: str) -> bool:
     """Whether a text has the form of a number, or was said to need none."""
+    if text.isdigit() and text.isascii() and len(text) <= MAX_NUMBER:  # nearly all
+        return True
     if type(text) is AnyDestination:
         return True
     return len(text) <= MAX_NUMBER and DIALLABLE.fullmatch(text) is not None

@@ -13,7 +13,7 @@ from digitro_async.campaign._import_summary import check_whole
 from digitro_async.campaign._ledger_recorder import LedgerRecorder
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import at_one_address, quarantine_of
-from digitro_async.errors import LedgerError, Outcome
+from digitro_async.errors import ConfigurationError, LedgerError, Outcome
 from digitro_async.ledger._ledger_clock import CLOCK, Clock
 from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._machine_clock import read_clock
@@ -60,7 +60,7 @@ class CampaignRun:
         self._fault: LedgerError | None = None
         self._fault_was_raised = False
         self._owner = new_owner()
-        self._holds_slots = False
+        self._holds_slots = self._was_entered = False
         self._recorder = LedgerRecorder(ledger, self._owner, self._stop_for)
         claims = Claims(
             ledger,
@@ -92,6 +92,7 @@ class CampaignRun:
         except BaseException:
             await self._end()
             raise
+        self._was_entered = True
         return self
 
     async def __aexit__(
@@ -108,6 +109,10 @@ class CampaignRun:
             raise self._take_fault()
 
     def __aiter__(self) -> Self:
+        if not self._was_entered:  # it would end at once, as if nothing were left
+            raise ConfigurationError(
+                "a run must be entered first: async with campaign.run() as results"
+            )
         return self
 
     async def __anext__(self) -> CallResult:

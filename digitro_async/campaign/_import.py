@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import attrs
+
 from digitro_async._common.text import printable
 from digitro_async.campaign._import_summary import ImportSummary, add_page
 from digitro_async.campaign._row_pages import RowFile, RowPages, Rows
@@ -50,7 +52,7 @@ class ImportingLedger(Protocol):
 
     async def end_import(
         self, number: int, *, now: float, rejected: int = 0, edited: bool = False
-    ) -> None: ...
+    ) -> int: ...
 
 
 async def import_rows(
@@ -83,8 +85,10 @@ async def import_rows(
         page.tell(added, repeated, rejected, changed)
     if finish is not None:
         finish()
-    await ledger.end_import(number, now=time.time(), rejected=unnoted, edited=edited)
-    return imported
+    elsewhere = await ledger.end_import(
+        number, now=time.time(), rejected=unnoted, edited=edited
+    )
+    return attrs.evolve(imported, elsewhere=elsewhere)
 
 
 async def count_rows(
@@ -141,8 +145,9 @@ class _CountingLedger:
         """Tell of each contact whether it is new."""
         return [self._add(contact) for contact in contacts]
 
-    async def end_import(self, number: int, **_: object) -> None:
+    async def end_import(self, *_: object, **__: object) -> int:
         """Keep nothing of the import."""
+        return 0
 
     def _add(self, contact: NewContact) -> AddResult:
         key, known = hash(contact.identity), len(self._lines)

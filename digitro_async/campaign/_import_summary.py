@@ -23,6 +23,8 @@ class ImportSummary:
         changed: Contacts that are in the ledger with another number or other fields,
             which it kept: those that are pending are withheld.
         updated: Contacts of which the ledger took over what the list says.
+        elsewhere: Pending contacts of the ledger that the list does not name. They are
+            called as well: of a list without ids, a number that was corrected is one.
     """
 
     new: int = 0
@@ -31,6 +33,7 @@ class ImportSummary:
     rejected: int = 0
     changed: int = 0
     updated: int = 0
+    elsewhere: int = 0
 
 
 def add_page(

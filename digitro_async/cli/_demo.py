@@ -13,7 +13,11 @@ from digitro_async._common.private_files import create_own, make_own_folder
 from digitro_async.cli._arguments import AtLeastOne, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, default_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
-from digitro_async.cli._demo_faults import dial_with_a_kill, write_faults
+from digitro_async.cli._demo_faults import (
+    dial_with_a_kill,
+    say_judgement,
+    write_faults,
+)
 from digitro_async.cli._dial_list import dial_list
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._importing import Plan
@@ -88,9 +92,9 @@ def _demo(
         check_descriptors(config.pabx)
         ledger = default_ledger(sample)
         if faults:
-            code = dial_with_a_kill(sample, config_file, ledger, record, course)
+            judgement = dial_with_a_kill(sample, config_file, ledger, record, course)
             _say_record(record)
-            return code
+            return say_judgement(judgement, ledger, record)
         with (
             open_contacts(sample, defaults=config.call) as opened,
             RejectsFile(folder / "rejects.csv") as rejected,

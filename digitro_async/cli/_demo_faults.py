@@ -19,7 +19,14 @@ from digitro_async.cli._output import print_error, print_line
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import ContactRecord, State, open_ledger_reader
 
-__all__ = ["FAULTS", "Judgement", "dial_with_a_kill", "judge", "write_faults"]
+__all__ = [
+    "FAULTS",
+    "Judgement",
+    "dial_with_a_kill",
+    "judge",
+    "say_judgement",
+    "write_faults",
+]
 
 FAULTS = """\
 seed = 7
@@ -104,7 +111,7 @@ def judge(
 
 def dial_with_a_kill(
     sample: Path, config: Path, ledger: Path, record: Path, course: Course
-) -> Exit:
+) -> Judgement:
     """Dial in another process, kill that in the middle, and let a second go on.
 
     Args:
@@ -119,6 +126,8 @@ def dial_with_a_kill(
     words.append("--any-file-system")
     course.dialled = True
     _kill_after(words, record, max(1, len(numbers) * 2 // 5))
+    if sys.stderr.isatty():
+        print_error("")  # its screen ends in the middle of a line
     print_line(
         f"killed (kill -9) after {_count_lines(record)} calls; the same command again:"
     )
@@ -127,9 +136,7 @@ def dial_with_a_kill(
     if code not in (Exit.DONE, Exit.INCOMPLETE):
         raise ConfigurationError(f"the second run ended with exit code {code}")
     with open_ledger_reader(ledger) as reader, record.open(encoding="utf-8") as lines:
-        judgement = judge(numbers, map(json.loads, lines), reader.entries())
-    _say_judgement(judgement, ledger, record)
-    return Exit.DONE if judgement.is_kept else Exit.PAUSED
+        return judge(numbers, map(json.loads, lines), reader.entries())
 
 
 def write_faults(path: Path) -> Path:
@@ -139,8 +146,12 @@ def write_faults(path: Path) -> Path:
     return path
 
 
-def _say_judgement(judgement: Judgement, ledger: Path, record: Path) -> None:
-    """Print the one sentence that counts, and two commands to try next."""
+def say_judgement(judgement: Judgement, ledger: Path, record: Path) -> Exit:
+    """Print the one sentence that counts, and two commands to try next.
+
+    Returns:
+        The exit code, which says whether the promise was kept.
+    """
     print_line(
         f"{judgement.contacts} contacts, {judgement.twice} called twice, "
         f"{judgement.unknown} unknown"
@@ -151,7 +162,7 @@ def _say_judgement(judgement: Judgement, ledger: Path, record: Path) -> None:
             f"ledger, and {sum(judgement.states.values())} of {judgement.contacts} are "
             "in it; please report it"
         )
-        return
+        return Exit.PAUSED
     if judgement.unknown:
         print_line(
             f"unknown: the answer was lost, or the call was on the wire at the kill; "
@@ -167,8 +178,9 @@ def _say_judgement(judgement: Judgement, ledger: Path, record: Path) -> None:
             f"  digitro reconcile {shlex.quote(own_id)} accepted --ledger {name} "
             f"--evidence {evidence}  # in two minutes: it may still be delivered"
         )
-        return
+        return Exit.DONE
     print_line(f"  digitro status --ledger {name}")
+    return Exit.DONE
 
 
 class _Dial:

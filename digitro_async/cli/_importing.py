@@ -102,6 +102,11 @@ async def import_file(
         f"{updated}{counts.rejected_rows} rejected rows"
     )
     _say_changed(contacts.name, imported.changed)
+    if imported.elsewhere:
+        print_error(
+            f"{contacts.name}: {imported.elsewhere} pending contacts of the ledger are "
+            "not in it, and are called as well"
+        )
     if plan.rows is not None:
         plan.rows.say_strangers()
     if isinstance(plan.rejects, ContinuedRejects) and plan.rejects.has_moved:

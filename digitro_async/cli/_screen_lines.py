@@ -121,8 +121,9 @@ def _figures(view: RunView) -> Iterator[Line]:
     if latency is not None:
         yield [Span("answers in "), Span(seconds_text(latency), "bold")]
     yield [Span("on the wire "), Span(f"{view.in_flight:,}", "bold")]
-    left = "unknown" if view.time_left is None else clock(view.time_left)
-    yield [Span("time left "), Span(left, "bold")]
+    if view.phase is not RunPhase.STOPPING:  # the list won't be done
+        left = "unknown" if view.time_left is None else clock(view.time_left)
+        yield [Span("time left "), Span(left, "bold")]
 
 
 def _latency(pabx: Sequence[PABXStatistics]) -> float | None:

@@ -139,12 +139,9 @@ class Breaker:
 
     def pause_until_resume(self, reason: str, cause: PauseCause | None = None) -> None:
         """Pause the PABX until ``resume``."""
-        self.state, self.reason, self.until = (
-            BreakerState.PAUSED_BY_HAND,
-            reason,
-            math.inf,
-        )
         self.cause, self.tries = cause, 0
+        self.reason, self.until = reason, math.inf
+        self.state = BreakerState.PAUSED_BY_HAND  # last: any thread may ask for it
 
     def resume(self) -> None:
         """Take calls again, and forget all answers and pauses."""

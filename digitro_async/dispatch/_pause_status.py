@@ -73,19 +73,20 @@ def pause_status(
         left: Seconds until it tries again by itself, None where it won't.
         now: The time.
     """
-    if breaker.state is BreakerState.CLOSED:
+    # In this order: it may be resumed while another thread asks.
+    state, cause, code = breaker.state, breaker.cause, breaker.reason
+    if state is BreakerState.CLOSED or not code:
         if channel.id is not None:
             return None
         what = "waits for a channel id" if channel.is_expected else "has no channel id"
         return PauseStatus(code=NO_CHANNEL, text=what, address=address)
-    cause = breaker.cause
     return PauseStatus(
-        code=breaker.reason,
-        text=_text_of(breaker.reason, cause, address),
+        code=code,
+        text=_text_of(code, cause, address),
         address=address,
         tries=breaker.tries,
         last_try=breaker.last_problem.removeprefix(UNSENT),
-        is_probing=breaker.state is BreakerState.PROBING,
+        is_probing=state is BreakerState.PROBING,
         next_try_in=left,
         seconds=None if cause is None else now - cause.since,
     )

@@ -1,6 +1,6 @@
 """PURE: what follows where a list says something else of a contact than the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from digitro_async.ledger._records import Change, Difference, NewContact
 from digitro_async.ledger._state import State, Step
@@ -90,6 +90,17 @@ class NamedContacts:
             return False
         self._page.add(number)
         return True
+
+    def count_others(self, numbers_to: Callable[[int | None], Iterable[int]]) -> int:
+        """Count the contacts that no row named.
+
+        Args:
+            numbers_to: Returns the numbers of contacts up to one of them, None for all.
+        """
+        numbers, bits = numbers_to(self._last), self._bits
+        if self._last is None:
+            return sum(1 for _ in numbers)
+        return sum(not bits[one >> 3] & (1 << (one & 7)) for one in numbers)
 
     def end_page(self) -> None:
         """Keep what the page named: it is written."""

@@ -150,7 +150,7 @@ class Ledger(Protocol):
 
     async def end_import(
         self, number: int, *, now: float, rejected: int = 0, edited: bool = False
-    ) -> None:
+    ) -> int:
         """Record that a list was put in to its end.
 
         Args:
@@ -159,6 +159,9 @@ class Ledger(Protocol):
             rejected: Rows read last that are no contacts.
             edited: Whether imports of other contents of a file of its name that did
                 not end are succeeded by it too.
+
+        Returns:
+            How many pending contacts the list does not name.
         """
         ...
 

@@ -105,6 +105,18 @@ class ListeningServer:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self._scheme}://{host}:{self.port}"
 
+    def _check_has_port(self) -> None:
+        """Demand that the server was started once, so that it has an address.
+
+        Raises:
+            ConfigurationError: If it was not.
+        """
+        if not self._port:
+            raise ConfigurationError(
+                f"the {self._TITLE} has no port before it is started: use it as"
+                ' "async with", or await its start() first'
+            )
+
     async def _open(self) -> int:
         """Begin to listen and return the port.
 

@@ -23,6 +23,9 @@ __all__ = ["Endpoint", "PerPath", "open_endpoint"]
 MOST_PATHS: Final = 64
 """Most paths that one endpoint keeps: one for each command and channel."""
 
+SIGN_OF_TLS: Final = 2
+"""Calls in plain text that are lost, and none answered, before TLS is guessed at."""
+
 _Made = TypeVar("_Made")
 
 Composer = Callable[[bytes], bytes]
@@ -98,8 +101,12 @@ class Endpoint:
         return cause_of(error, self.address, tuple(self.connector.tried))
 
     def cause_of_loss(self) -> ConnectCause | None:
-        """Return a guess why a connection was lost, None where calls were answered."""
-        if self.is_tls or self.pool.ever_answered:
+        """Return a guess why a connection was lost, None where there is none."""
+        pool = self.pool
+        if self.is_tls or pool.ever_answered:
+            return None
+        pool.unanswered += 1
+        if pool.unanswered < SIGN_OF_TLS:
             return None
         # Most servers of TLS close a connection that speaks none, without a word.
         return ConnectCause(

@@ -36,11 +36,12 @@ class ConnectionPool:
     Attributes:
         state: What the connections share.
         used: Connections that are used or opened now.
+        unanswered: Calls that were lost while none was ever answered here.
     """
 
     def __init__(self, settings: PoolSettings) -> None:
         self.state = PoolState()
-        self.used = 0
+        self.used = self.unanswered = 0
         self._reuse = settings.reuse
         self._idle_seconds = settings.idle_seconds
         self._limit = settings.max_connections

@@ -277,6 +277,29 @@ class TestRepeated:
         assert [one[2] for one in told] == [("route",)]
 
 
+class TestElsewhere:
+    """Pending contacts that a list does not name."""
+
+    async def test_counted(self, ledger: Ledger) -> None:
+        """They are counted, and called all the same; those of no list are, too."""
+        await add(ledger, [row(2, id=None), contact(3), contact(4)])
+        first, _ = await add(ledger, [row(2, NEW, id=None), contact(4)])
+        same, _ = await add(ledger, [row(2, NEW, id=None), contact(4), contact(9)])
+        empty, _ = await add(ledger, [])
+        called = await dial(ledger)
+        later, _ = await add(ledger, [contact(4)])
+
+        assert (first.elsewhere, same.elsewhere, empty.elsewhere) == (2, 2, 5)
+        assert {OLD, NEW} < set(called)
+        assert later.elsewhere == 0
+
+    async def test_first_list(self, ledger: Ledger) -> None:
+        """There are none where the ledger was empty before."""
+        summary, _ = await add(ledger, [row(2), row(5), contact(6)])
+
+        assert (summary.new, summary.elsewhere) == (2, 0)
+
+
 async def test_two_lists_at_once(ledger: Ledger) -> None:
     """Two lists that are put in together are told apart, too."""
     await add(ledger, [row(2)])

@@ -64,7 +64,7 @@ def odd_fields(chance: random.Random) -> dict[str, Any]:
     names = {*REQUIRED, *chance.sample([*WIRE_NAMES], k=chance.randrange(5))}
     if chance.random() < 0.02:
         names.discard("route")
-    fields = {name: str(chance.randrange(10**6)) for name in names}
+    fields: dict[str, Any] = {name: str(chance.randrange(10**6)) for name in names}
     for name in chance.sample(sorted(names), k=chance.choice((0, 1, 1, 2))):
         fields[name] = odd_value(chance)
     if isinstance(fields["destination"], str) and chance.random() < 0.8:

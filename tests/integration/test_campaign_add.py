@@ -62,7 +62,7 @@ class TestAdd:
                 repeated=lambda one, line: told.append((one.line, line)),
             )
 
-        assert imported == ImportSummary(new=1, known=1, repeated=1)
+        assert imported == ImportSummary(new=1, known=1, repeated=1, elsewhere=1)
         assert told == [(9, 3)]
 
     async def test_contacts_without_id(self, shelf: Shelf) -> None:

@@ -191,13 +191,23 @@ async def test_handshakes(
 async def test_tls_port_spoken_to_in_plain_text(
     manager: MakeSessions,
 ) -> None:
-    """Where a port closes on the first call without a word, TLS is guessed at."""
-    async with HostilePABX(tls=certificate().context) as server:
-        error = await failure_at(server.base_url.replace("https", "http"), manager)
+    """Where a port answers no call and closes twice, TLS is guessed at."""
+    async with (
+        HostilePABX(tls=certificate().context) as server,
+        manager() as sessions,
+    ):
+        pabx = make_pabx(base_url=server.base_url.replace("https", "http"))
+        async with DigitroClient(pabx, sessions=sessions) as client:
+            first, second = [
+                (await client.dispatcher.submit(make_call())).error for _ in range(2)
+            ]
 
-    assert error.reason == "connection_lost"
-    assert f"[at 127.0.0.1:{server.port}]" in str(error)
-    assert "base_url must begin with https://" in str(error)
+    assert first is not None
+    assert second is not None
+    assert first.reason == second.reason == "connection_lost"
+    assert "https" not in str(first)
+    assert f"[at 127.0.0.1:{server.port}]" in str(second)
+    assert "base_url must begin with https://" in str(second)
 
 
 async def test_loss_after_an_answer_is_no_sign_of_tls(

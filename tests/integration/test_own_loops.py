@@ -201,8 +201,9 @@ async def test_a_server_in_another_thread() -> None:
 
 async def test_before_the_start_and_after_the_end() -> None:
     """What is not open yet, or no more, says so by its name."""
-    with pytest.raises(ConfigurationError, match="no port before it is started"):
-        FakePABX().settings()
+    for server in (FakePABX(), HostilePABX(idle)):
+        with pytest.raises(ConfigurationError, match="no port before it is started"):
+            server.settings()
     made = client()
     await made.aclose()
     with pytest.raises(ClientClosedError, match="<DigitroClient closed one> was"):

@@ -195,7 +195,9 @@ def _at_its_end() -> Iterator[Scene]:
         "No further call is begun. Ctrl-C again cuts these off: they are `unknown` "
         "then.",
         make_view(
-            make_one(in_flight=3, waiting=0), phase=RunPhase.STOPPING, put_back=0
+            make_one(in_flight=3, waiting=0),
+            phase=RunPhase.STOPPING,
+            put_back=97,
         ),
     )
 

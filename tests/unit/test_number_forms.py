@@ -364,7 +364,7 @@ def test_invisible_characters(char: str, place: int) -> None:
 
     assert read_number(cell, strip_punctuation=True) == number
     assert problem.code is RejectCode.INVISIBLE_CHARACTER
-    assert f"(U+{ord(char):04X}); --strip-punctuation" in problem.reason
+    assert f"(U+{ord(char):04X}); with --strip-punctuation" in problem.reason
 
 
 @pytest.mark.parametrize(

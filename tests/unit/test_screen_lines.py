@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from run_views import make_one, make_view, refused
 
 from digitro_async import Outcome
+from digitro_async.cli._run_view import RunPhase
 from digitro_async.cli._screen_lines import Line, plain_line, screen_lines
 
 STYLES = {"", "bold", "green", "red", "magenta"}
@@ -109,6 +110,13 @@ def test_put_back_is_not_not_sent() -> None:
     view = make_view(outcomes={Outcome.NOT_SENT: 12}, put_back=10, rejected_rows=0)
 
     assert texts(screen_lines(view, 80))[2] == "accepted 0   not sent 2   put back 10"
+
+
+def test_a_stopped_run_has_no_time_left() -> None:
+    """Where the rest is not dialled, no time is told until the list is done."""
+    view = make_view(phase=RunPhase.STOPPING)
+
+    assert "time left" not in "".join(texts(screen_lines(view, 80)))
 
 
 def test_many_pabx_leave_room() -> None:

@@ -1,7 +1,8 @@
 """The imports of a ``MemoryLedger``."""
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -58,9 +59,19 @@ class MemoryImports:
         self._records.append(_ImportRecord(shown, source, beginning))
         return number
 
-    def named_by(self, number: int | None) -> NamedContacts:
-        """Return the contacts that an import has named; none of no import."""
-        return NamedContacts() if number is None else self._records[number - 1].named
+    @contextlib.contextmanager
+    def page_of(self, number: int | None, last: int) -> Iterator[NamedContacts]:
+        """Give the contacts that an import has named, while a page names more."""
+        named = NamedContacts() if number is None else self._records[number - 1].named
+        named.begin_page(last)
+        yield named
+        named.end_page()
+
+    def count_others(
+        self, number: int, numbers_to: Callable[[int | None], Iterable[int]]
+    ) -> int:
+        """Count the contacts that an import has not named."""
+        return self._records[number - 1].named.count_others(numbers_to)
 
     def count(
         self,

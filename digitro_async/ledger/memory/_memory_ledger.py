@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Self
 
@@ -42,7 +43,7 @@ from digitro_async.ledger._state import State, Step, next_state
 from digitro_async.ledger._written_ids import readings_of
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
-from digitro_async.ledger.memory._memory_rows import MemoryRow
+from digitro_async.ledger.memory._memory_rows import MemoryRow, pending_to
 from digitro_async.privacy import Personal
 
 __all__ = ["MemoryLedger"]
@@ -112,10 +113,8 @@ class MemoryLedger:
     ) -> Sequence[AddResult]:
         """Put contacts in that are not there yet. See ``Ledger``."""
         self._check_open()
-        named = self._imports.named_by(importing)
-        named.begin_page(len(self._rows))
-        added = [self._add(contact, named, update=update) for contact in contacts]
-        named.end_page()
+        with self._imports.page_of(importing, len(self._rows)) as named:
+            added = [self._add(one, named, update=update) for one in contacts]
         if importing is not None:
             self._imports.count(importing, contacts, added, rejected)
         return added
@@ -135,10 +134,11 @@ class MemoryLedger:
 
     async def end_import(
         self, number: int, *, now: float, rejected: int = 0, edited: bool = False
-    ) -> None:
+    ) -> int:
         """Record that a list was put in to its end. See ``Ledger``."""
         self._check_open()
         self._imports.end(number, now, rejected, edited=edited)
+        return self._imports.count_others(number, partial(pending_to, self._rows))
 
     async def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""

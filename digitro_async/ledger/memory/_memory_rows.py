@@ -1,6 +1,6 @@
 """The contacts of a ``MemoryLedger``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -26,7 +26,7 @@ from digitro_async.ledger._state import (
     next_state,
 )
 
-__all__ = ["MemoryRow"]
+__all__ = ["MemoryRow", "pending_to"]
 
 
 @attrs.define(eq=False)
@@ -185,3 +185,9 @@ class MemoryRow:
             self.failures += 1
         self.call_id = call_id if step is Step.ACCEPT else None
         self.reason, self.settled_at = reason, at
+
+
+def pending_to(rows: Mapping[int, MemoryRow], last: int | None) -> list[int]:
+    """Return the numbers of the pending contacts up to one of them, None for all."""
+    some = list(rows.values())[:last]
+    return [row.number for row in some if row.state is State.PENDING]

@@ -1,13 +1,15 @@
 """SQL of imports: the lists that were added, and whether each is complete."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import attrs
 
 from digitro_async.ledger._import_marks import Beginning, ImportMark
 from digitro_async.ledger._records import AddResult, Import, NewContact
+from digitro_async.ledger._state import State
+from digitro_async.ledger.sqlite._codes import STATE_CODES
 
 __all__ = [
     "begin_import",
@@ -15,6 +17,7 @@ __all__ = [
     "end_import",
     "has_imports",
     "keep_beginning",
+    "pending_to",
     "read_imports",
 ]
 
@@ -110,6 +113,15 @@ def end_import(
     if edited:
         same_name = "file = (SELECT file FROM import WHERE number = ?)"
         _succeed(connection, number, same_name, number)
+
+
+def pending_to(connection: sqlite3.Connection, last: int | None) -> Iterator[int]:
+    """Yield the numbers of the pending contacts up to one of them, None for all."""
+    rows = connection.execute(
+        "SELECT number FROM contact WHERE state = ?1 AND (?2 IS NULL OR number <= ?2)",
+        (STATE_CODES[State.PENDING], last),
+    )
+    return (number for (number,) in rows)
 
 
 def has_imports(connection: sqlite3.Connection) -> bool:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from digitro_async._common.cell_marks import without_cell_mark
 from digitro_async.ledger._differences import NamedContacts
@@ -16,7 +17,9 @@ from digitro_async.ledger.sqlite._contacts_sql import (
 from digitro_async.ledger.sqlite._imports_sql import (
     begin_import,
     count_page,
+    end_import,
     keep_beginning,
+    pending_to,
 )
 from digitro_async.ledger.sqlite._queries import read_setting
 
@@ -90,9 +93,23 @@ class OpenImports:
                 keep_beginning(connection, importing, digest, same)
         return added
 
-    def forget(self, number: int) -> None:
-        """Forget the names of an import that ends."""
-        self._named.pop(number, None)
+    def end(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        number: int,
+        named: NamedContacts,
+        now: float,
+        rejected: int,
+        edited: bool,
+    ) -> int:
+        """Record that a list was put in to its end; count who is pending elsewhere."""
+        end_import(connection, number, now, rejected, edited=edited)
+        return named.count_others(partial(pending_to, connection))
+
+    def take_named(self, number: int) -> NamedContacts:
+        """Return the contacts that an import that ends has named, and forget them."""
+        return self._named.pop(number, None) or NamedContacts()
 
 
 def _aliases_of(connection: sqlite3.Connection, key: bytes) -> dict[bytes, bytes]:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +11,7 @@ from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._records import AddResult, Import, NewContact
 from digitro_async.ledger._state import State
 from digitro_async.ledger.sqlite._contacts_sql import add_contacts, hashes_of
+from digitro_async.ledger.sqlite._imports_sql import pending_to
 from digitro_async.ledger.sqlite._migrations import migrate
 from digitro_async.ledger.sqlite._queries import count_exhausted_rows, count_states
 from digitro_async.ledger.sqlite._sqlite_reader import SQLiteLedgerReader
@@ -85,8 +87,9 @@ class LedgerRehearsal:
             problem = type(error).__name__  # its text may hold values
         raise LedgerError(f"a value can't be stored: {problem}", reason="bad_value")
 
-    async def end_import(self, number: int, **_: object) -> None:
-        """End the list."""
+    async def end_import(self, *_: object, **__: object) -> int:
+        """End the list; return how many pending contacts it does not name."""
+        return self._named.count_others(partial(pending_to, self._copy))
 
     def count_pending(self, max_attempts: int) -> int:
         """Return how many contacts a run would call after all that was added.

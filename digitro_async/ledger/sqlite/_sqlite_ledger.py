@@ -49,7 +49,7 @@ from digitro_async.ledger.sqlite._contacts_sql import (
     write_setting,
 )
 from digitro_async.ledger.sqlite._database import LedgerDatabase, Opening
-from digitro_async.ledger.sqlite._imports_sql import end_import, read_imports
+from digitro_async.ledger.sqlite._imports_sql import read_imports
 from digitro_async.ledger.sqlite._jobs import (
     CALLS,
     INTENTS,
@@ -209,10 +209,11 @@ class SQLiteLedger:
 
     async def end_import(
         self, number: int, *, now: float, rejected: int = 0, edited: bool = False
-    ) -> None:
+    ) -> int:
         """Record that a list was put in to its end. See ``Ledger``."""
-        self._imports.forget(number)
-        await self._call(lambda c: end_import(c, number, now, rejected, edited=edited))
+        named = self._imports.take_named(number)
+        end = partial(self._imports.end, number=number, named=named, edited=edited)
+        return await self._call(lambda c: end(c, now=now, rejected=rejected))
 
     async def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""

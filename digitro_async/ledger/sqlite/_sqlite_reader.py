@@ -131,7 +131,10 @@ class SQLiteLedgerReader:
 
     def _connect(self) -> sqlite3.Connection:
         if self._closed:
-            raise LedgerError(f"{self._name} is not open", reason="closed")
+            raise LedgerError(
+                f'{self._name} is not open: use its reader inside of its "with" block',
+                reason="closed",
+            )
         if self._connection is None:
             self._connection = connect_to_read(self._path)
         return self._connection

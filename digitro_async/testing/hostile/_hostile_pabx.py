@@ -134,7 +134,13 @@ class HostilePABX(ListeningServer):
 
         Args:
             changes: Fields of ``PABX`` with other values.
+
+        Raises:
+            ConfigurationError: If it was not started, so that it has no port yet.
+            WrongLoopError: If its event loop does not run while that of the client
+                does, so that it could not answer.
         """
+        self._check_has_port()
         settings: dict[str, Any] = {
             "name": "hostile",
             "base_url": self.base_url,

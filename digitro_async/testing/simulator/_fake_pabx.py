@@ -189,11 +189,7 @@ class FakePABX(ListeningServer):
             WrongLoopError: If its event loop does not run while that of the client
                 does, so that it could not answer.
         """
-        if not self._port:
-            raise ConfigurationError(
-                "the simulator has no port before it is started: use it as"
-                ' "async with FakePABX() as fake", or await its start() first'
-            )
+        self._check_has_port()
         settings: dict[str, Any] = {
             "name": "simulator",
             "base_url": self.base_url,

@@ -102,6 +102,17 @@ def test_the_list_as_it_was(folder: Path, pabx: FakePABX, capsys: Capture) -> No
     assert sorted(numbers_of(pabx)) == [*OLD.values()]
 
 
+def test_numbers_without_ids(folder: Path, pabx: FakePABX, capsys: Capture) -> None:
+    """Without ids a corrected number is another contact; the old one is told."""
+    (folder / "c.csv").write_text("destination;pabx\n04830001;nowhere\n")
+    dial(capsys, "c.csv")
+    (folder / "c.csv").write_text("destination;pabx\n04830002;matriz\n")
+    ran = dial(capsys, "c.csv")
+
+    assert ran.code == 1
+    assert "c.csv: 1 pending contacts of the ledger are not in it" in ran.err
+
+
 def test_many(folder: Path, pabx: FakePABX, capsys: Capture) -> None:
     """Of many such rows some are printed, and all are written and counted."""
     write("one.csv", {str(i): f"0483{i:04}" for i in range(40)})

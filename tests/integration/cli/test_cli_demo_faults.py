@@ -12,7 +12,7 @@ import pytest
 from command_line import Capture, folder, run_here
 
 from digitro_async.cli import _demo_faults
-from digitro_async.cli._demo_faults import judge
+from digitro_async.cli._demo_faults import judge, say_judgement
 from digitro_async.ledger import ContactRecord, State
 from digitro_async.privacy import Personal
 from digitro_async.testing import FaultPlan
@@ -66,12 +66,20 @@ RECORD = [call("0481", "1"), call("0482", "2"), call("0483", "3")]
     ],
 )
 def test_promise(
-    record: list[dict[str, Any]], entries: list[tuple[Any, ...]], kept: bool
+    record: list[dict[str, Any]],
+    entries: list[tuple[Any, ...]],
+    kept: bool,
+    capsys: Capture,
 ) -> None:
     """The promise is kept where nobody was called twice and the ledger is right."""
     judgement = judge(NUMBERS, record, [entry(*one) for one in entries])
+    code = say_judgement(judgement, Path("l.db"), Path("calls.jsonl"))
+    printed = capsys.readouterr()
 
     assert judgement.is_kept is kept
+    assert code == (0 if kept else 3)
+    assert ("promise was not kept" in printed.err) is not kept
+    assert printed.out.startswith(f"3 contacts, {judgement.twice} called twice, ")
     assert judgement.unknown == [one[1] for one in entries].count(UNKNOWN)
 
 

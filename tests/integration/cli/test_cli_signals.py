@@ -111,6 +111,24 @@ def test_while_a_long_file_is_looked_at(
     assert time.monotonic() - began < 5
 
 
+@linux
+def test_signals_that_a_parent_left_blocked_are_heard(tmp_path: Path) -> None:
+    """A command hears signals though the process that started it had blocked them."""
+    make_ledger(tmp_path / "c.db")
+
+    def block() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+    words = ("status", "--ledger", "c.db", "--watch", 30)
+    with start(*words, cwd=tmp_path, preexec_fn=block) as running:
+        wait_until_heard(running.process)
+        running.process.send_signal(signal.SIGTERM)
+        ran = running.end(20)
+
+    assert ran.code == 130
+    assert ran.err == "interrupted: nothing was dialled\n"
+
+
 unshare = shutil.which("unshare")
 BOXED = (str(unshare), "--pid", "--fork", "--mount-proc", "--kill-child")
 

@@ -135,16 +135,17 @@ class TestThread:
 
     def test_closed_loop(self, path: Path) -> None:
         """When the loop is closed before the answer, the file is closed too."""
-        ledger = SQLiteLedger(path)
         going_on = threading.Event()
 
         async def leave_it_open() -> None:
+            ledger = SQLiteLedger(path)
             await ledger.__aenter__()
             await ledger.add(contacts(3))
             assert ledger._writer is not None
             ledger._writer.write(2, _wait_for(going_on), None)
 
-        asyncio.run(leave_it_open())
+        with pytest.warns(ResourceWarning, match=r"unclosed <SQLiteLedger ledger\.db>"):
+            asyncio.run(leave_it_open())
         going_on.set()
         for thread in ledger_threads():
             thread.join(10)
