@@ -16,7 +16,7 @@ from digitro_async.ledger._reconciliation import (
     decide,
     seconds_of,
 )
-from digitro_async.ledger._written_ids import ids_written_as
+from digitro_async.ledger._written_ids import ids_written_as, readings_of
 
 __all__ = ["EvidenceSummary", "reconcile_rows"]
 
@@ -101,13 +101,21 @@ class _Found:
         if row.id is not None:
             ids = ids_written_as(row.id.reveal())
             named = {number for own_id in ids for number in self.by_id.get(own_id, ())}
+            number = _number_of(row)
+            if not named and meant is None and number in self.by_number:
+                named = {number}
             meant = named if meant is None else meant & named
         return meant or set()
 
 
+def _number_of(row: EvidenceRow) -> int | None:
+    """Return the number that stands as ``#17`` in the place of an id, or None."""
+    return None if row.id is None else readings_of(row.id.reveal())[1]
+
+
 async def _find(ledger: Ledger, rows: Iterable[EvidenceRow]) -> _Found:
     """Look through the ledger once: to look for each id would take a million steps."""
-    numbers = {row.number for row in rows}
+    numbers = {row.number for row in rows} | {_number_of(row) for row in rows}
     ids = {
         own_id
         for row in rows

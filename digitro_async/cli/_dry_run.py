@@ -47,7 +47,14 @@ def check_dial(
     counts = RunCounts()
     say_how_it_is_read(contacts)
     try:
-        counted, to_dial = _read(contacts, rejects, chosen, plan, counts)
+        counted, to_dial = _read(
+            contacts,
+            rejects,
+            chosen,
+            plan,
+            counts,
+            known=[one.name for one in config.pabx],
+        )
     except KeyboardInterrupt:
         print_error(
             "interrupted: the file was not read to its end, nor were its rejects"
@@ -84,6 +91,8 @@ def _read(
     chosen: ChosenLedger,
     plan: Plan,
     counts: RunCounts,
+    *,
+    known: list[str],
 ) -> tuple[ImportSummary, int]:
     """Read the file, and return its counts and how many contacts a dial would call."""
     with contextlib.ExitStack() as stack:
@@ -95,8 +104,9 @@ def _read(
             rehearsal = stack.enter_context(made)
         counted = run_tuned(count_file(contacts, plan, counts, rehearsal))
         if rehearsal is None:
-            return counted, counted.new
-        return counted, rehearsal.count_pending(plan.max_attempts)
+            strangers = 0 if plan.rows is None else plan.rows.strangers
+            return counted, counted.new - (strangers - plan.repeated_strangers)
+        return counted, rehearsal.count_pending(plan.max_attempts, known)
 
 
 def _say(name: str, text: str) -> None:
@@ -109,7 +119,9 @@ def _say_ledger(chosen: ChosenLedger, plan: Plan, new: int, known: int) -> None:
         return
     with open_ledger_reader(chosen.path, accept_loss=plan.insist.accept_loss) as reader:
         states = reader.counts()
-        pending = states[State.PENDING] - reader.count_exhausted(plan.max_attempts)
+        # What a run that was killed had claimed is called by the next one.
+        waiting = states[State.PENDING] + states[State.CLAIMED]
+        pending = waiting - reader.count_exhausted(plan.max_attempts)
         missing = unfinished(reader.imports())
     _say("  new", f"{new:,}")
     _say("  known", f"{known:,} in {chosen.path}")

@@ -52,6 +52,8 @@ class Plan:
         config: The configuration file, None where nobody goes on with the list.
         rows: The rows of the file, where they are watched on their way.
         codes: Code of a rejected row to how often it came.
+        repeated_strangers: Rows whose PABX is not configured, and whose contact came
+            from an earlier row.
     """
 
     allow_duplicates: bool = False
@@ -64,6 +66,7 @@ class Plan:
     config: Path | None = None
     rows: WatchedRows | None = None
     codes: Counter[str] = attrs.field(factory=Counter)
+    repeated_strangers: int = 0
 
 
 async def import_file(
@@ -192,6 +195,8 @@ class _RejectTaker:
         """Take a row whose contact was added from an earlier line."""
         reason = f"is the contact of line {line}"
         code = RejectCode.DUPLICATE
+        if self.plan.rows is not None:
+            self.plan.repeated_strangers += self.plan.rows.is_stranger(row)
         self.take(RejectedRow(file=self.file, line=row.line, reason=reason, code=code))
 
     def take_changed(self, row: ContactRow, added: AddResult) -> None:

@@ -49,6 +49,10 @@ class WatchedRows:
                     self._lines.append(row.line)
             yield row
 
+    def is_stranger(self, row: ContactRow) -> bool:
+        """Whether a row can't be called, because its PABX is not configured."""
+        return row.pabx not in self._known
+
     def say_strangers(self) -> None:
         """Print which rows can't be called, because their PABX is not configured."""
         if not self.strangers:

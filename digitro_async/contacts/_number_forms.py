@@ -41,11 +41,9 @@ def other_form(text: str) -> Problem | None:
     Args:
         text: The cell with plain signs, without invisible characters and blanks around.
     """
-    for pattern, problem in _WHOLE_FORMS:
-        if pattern.fullmatch(text):
-            return problem
-    if _is_date(text):
-        return _DATE
+    problem = _whole_form(text) or _whole_form(text.strip(_AROUND_A_FORM))
+    if problem:
+        return problem
     if _is_address(text):
         return _ADDRESS
     if _PLACEHOLDER.match(text):
@@ -55,6 +53,18 @@ def other_form(text: str) -> Problem | None:
     if _MASKED.search(text):
         return _MASKED_DIGITS
     return _several(text)
+
+
+def _whole_form(text: str) -> Problem | None:
+    """Return what a whole text is by its shape, or None."""
+    for pattern, problem in _WHOLE_FORMS:
+        if pattern.fullmatch(text):
+            return problem
+    return _DATE if _is_date(text) else None
+
+
+_AROUND_A_FORM: Final = " ().-/"
+"""Signs around a date or an amount that are taken out of a number with the others."""
 
 
 def _several(text: str) -> Problem | None:
@@ -195,8 +205,10 @@ _WHOLE_FORMS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), problem)
     for pattern, problem in (
         (rf"{_CLOCK}|[0-9]{{1,2}} ?h(?:s|oras)?", _TIME),
-        (rf"(?:0?[1-9]|1[0-2]) ?/ ?{_YEAR}", _DATE),
-        (r"(?:0?[1-9]|[12][0-9]|3[01])/(?:0?[1-9]|1[0-2])", _DATE),
+        (rf"(?:0?[1-9]|1[0-2]) ?[/.-] ?{_YEAR}", _DATE),
+        (rf"{_YEAR} ?[/.-] ?(?:0?[1-9]|1[0-2])", _DATE),
+        (rf"{_YEAR} ?/ ?(?:[0-9]{{2}}|{_YEAR})", _DATE),
+        (r"[0-9]{1,2} ?/ ?[0-9]{1,2}", _DATE),
         (
             rf"[0-9]{{1,2}}[ /.-]*(?:de )?{_MONTH}[a-z\u00e7.]*(?:\W*(?:de )?[0-9]+)?",
             _DATE,
@@ -211,10 +223,14 @@ _WHOLE_FORMS: Final = tuple(
         (r"[+-]? ?(?:[0-9]{1,3}\.[0-9]{3}|[0-9]\.[0-9]{3}\.[0-9]{3})", _AMOUNT),
         (r"[+-]? ?[0-9]{1,3}(?:\.[0-9]{3})*\.000\.000", _AMOUNT),
         (r"-[0-9]+[.,][0-9]+", _AMOUNT),
+        (r"-[0-9]{1,6}", _AMOUNT),
         (r"-?[0-9]{1,3}[.,][0-9]{4,} ?[,; ] ?-?[0-9]{1,3}[.,][0-9]{4,}", _COORDINATES),
         # CPF, CNPJ, CEP, the number of a lawsuit, a card.
         (r"[0-9]{3}[. -][0-9]{3}[. -][0-9]{3}[-/. ] ?[0-9]{2}", _DOCUMENT),
         (r"[0-9]{9} ?[-/] ?[0-9]{2}", _DOCUMENT),
+        (r"[0-9]{3}-[0-9]{2}-[0-9]{4}", _DOCUMENT),
+        # A process, and the year that it was opened in.
+        (rf"[0-9]{{3,7}} ?/ ?{_YEAR}|{_YEAR} ?/ ?[0-9]{{5,7}}", _DOCUMENT),
         (
             r"[0-9]{2}[. ]?[0-9]{3}[. ]?[0-9]{3} ?/ ?[0-9]{4} ?[-. ]? ?[0-9]{2}",
             _DOCUMENT,

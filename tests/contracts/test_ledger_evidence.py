@@ -261,6 +261,17 @@ class TestMany:
             EvidenceProblem(3, "its contact and its id are not one contact")
         ]
 
+    async def test_number_for_an_id(self, ledger: Ledger, tmp_path: Path) -> None:
+        """A contact's number is taken where ids stand, unless it is another's id."""
+        await unknown_contacts(ledger, "#2", "B", None)
+        text = "id,outcome,evidence\n#3,accepted,x\n#2,accepted,x\n#9,accepted,x\n"
+        _, told = await reconcile(ledger, tmp_path / "e.csv", text)
+
+        assert told == [EvidenceProblem(4, "there is no such contact")]
+        assert [*(await states(ledger)).values()] == [
+            *(State.ACCEPTED, State.UNKNOWN, State.ACCEPTED)
+        ]
+
     async def test_stopped(self, ledger: Ledger, tmp_path: Path) -> None:
         """It can be stopped between two rows; what was settled stays so."""
         await unknown_contacts(ledger, "A", "B")

@@ -32,6 +32,7 @@ __all__ = [
     "EXPIRED",
     "MAY_TRY",
     "OF_THE_CONTACT",
+    "count_callable",
     "count_exhausted_rows",
     "count_states",
     "page_of_entries",
@@ -87,6 +88,19 @@ def count_exhausted_rows(connection: sqlite3.Connection, max_attempts: int) -> i
     row = connection.execute(
         f"SELECT count(*) FROM contact WHERE state = ? AND NOT {may_try}",  # noqa: S608 - ours
         (STATE_CODES[State.PENDING], max_attempts),
+    ).fetchone()
+    return int(row[0])
+
+
+def count_callable(
+    connection: sqlite3.Connection, max_attempts: int, known: Collection[str]
+) -> int:
+    """Return how many pending contacts may be tried by one of these PABX, or by any."""
+    row = connection.execute(
+        "SELECT count(*) FROM contact JOIN person USING (number)"  # noqa: S608 - ours
+        f" WHERE state = ? AND {MAY_TRY} AND (typeof(person.pabx) <> 'text'"
+        " OR person.pabx IN (SELECT value FROM json_each(?)))",
+        (STATE_CODES[State.PENDING], max_attempts, json.dumps([*known])),
     ).fetchone()
     return int(row[0])
 

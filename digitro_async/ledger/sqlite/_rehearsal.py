@@ -1,7 +1,8 @@
 """Adds a list to a copy of a ledger in memory, to see what would come of it."""
 
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -9,11 +10,11 @@ from typing import Self
 from digitro_async.errors import LedgerError
 from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._records import AddResult, Import, NewContact
-from digitro_async.ledger._state import State
 from digitro_async.ledger.sqlite._contacts_sql import add_contacts, hashes_of
 from digitro_async.ledger.sqlite._imports_sql import pending_to
 from digitro_async.ledger.sqlite._migrations import migrate
-from digitro_async.ledger.sqlite._queries import count_exhausted_rows, count_states
+from digitro_async.ledger.sqlite._owners_sql import recover_all
+from digitro_async.ledger.sqlite._queries import count_callable
 from digitro_async.ledger.sqlite._sqlite_reader import SQLiteLedgerReader
 
 __all__ = ["LedgerRehearsal"]
@@ -22,6 +23,7 @@ __all__ = ["LedgerRehearsal"]
 class LedgerRehearsal:
     """A copy of a ledger, in memory, to which lists are added as to the ledger itself.
 
+    What an owner that is gone left open is closed in it, as when a ledger is opened.
     The ledger is only read, also while others write it. The copy takes as much memory
     as the ledger has bytes.
 
@@ -45,6 +47,7 @@ class LedgerRehearsal:
             with self._reader as reader:
                 reader.ask(lambda connection: connection.backup(self._copy))
             migrate(self._copy)
+            recover_all(self._copy, time.time())
             (key,) = self._copy.execute("SELECT key FROM identity_key").fetchone()
         except BaseException:
             self._copy.close()
@@ -91,11 +94,11 @@ class LedgerRehearsal:
         """End the list; return how many pending contacts it does not name."""
         return self._named.count_others(partial(pending_to, self._copy))
 
-    def count_pending(self, max_attempts: int) -> int:
+    def count_pending(self, max_attempts: int, known: Collection[str]) -> int:
         """Return how many contacts a run would call after all that was added.
 
         Args:
             max_attempts: Attempts after which a contact is left pending.
+            known: Names of the PABX of the run; contacts of others wait for theirs.
         """
-        pending = count_states(self._copy)[State.PENDING]
-        return pending - count_exhausted_rows(self._copy, max_attempts)
+        return count_callable(self._copy, max_attempts, known)

@@ -96,6 +96,20 @@ class TestUnknownPABX:
             "c.csv: 1 row names a PABX that is not in digitro.toml (line 2); nobody "
             "calls them until it is. Valid: matriz\n"
         ) in ran.err
+        assert figure(ran, "to dial") == "2"
+
+    def test_dry_run_before_a_second_dial(
+        self, folder: Path, pabx: FakePABX, capsys: Capture
+    ) -> None:
+        """Contacts that wait for a PABX are not counted, new ones or known ones."""
+        with (folder / "c.csv").open("a") as file:
+            file.write(f"A;{number(1)};filial\n")
+        first = run_here(capsys, *DRY)
+        run_here(capsys, "dial", "c.csv", "--limit", 2)
+        second = run_here(capsys, *DRY)
+
+        assert pabx.posts == 1
+        assert (figure(first, "to dial"), figure(second, "to dial")) == ("2", "1")
 
     def test_dial_says_it_before_the_first_call(
         self, pabx: FakePABX, capsys: Capture

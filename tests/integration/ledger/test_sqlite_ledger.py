@@ -32,7 +32,12 @@ from digitro_async import (
     LedgerInUseError,
     open_ledger,
 )
-from digitro_async.ledger import SQLiteLedger, SQLiteLedgerReader, State
+from digitro_async.ledger import (
+    LedgerRehearsal,
+    SQLiteLedger,
+    SQLiteLedgerReader,
+    State,
+)
 from digitro_async.privacy import Personal
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
@@ -329,3 +334,15 @@ class TestOpenLedger:
         """Settings that mean nothing are refused."""
         with pytest.raises(ConfigurationError):
             SQLiteLedger(path, **given)
+
+
+async def test_rehearsal_of_what_was_left_open(path: Path) -> None:
+    """What a gone owner had claimed would be called; what it had begun would not."""
+    async with SQLiteLedger(path, synchronous="OFF") as ledger:
+        await ledger.add(contacts(5))
+        await claim(ledger, 3)
+        await intend(ledger, 1, "one", NOW)
+        with LedgerRehearsal(path) as rehearsal:
+            pending = rehearsal.count_pending(5, known=[])
+
+    assert pending == 4
