@@ -71,7 +71,7 @@ from digitro_async.settings import (
     TLSSettings,
     UnsetFields,
 )
-from digitro_async.transport import LeanSessionManager, SessionManager, Transport
+from digitro_async.transport import SessionManager, Transport
 
 __all__ = [
     "PABX",
@@ -102,7 +102,6 @@ __all__ = [
     "HealthStatus",
     "IllegalTransitionError",
     "InvalidCallError",
-    "LeanSessionManager",
     "LedgerError",
     "LedgerInUseError",
     "Limit",

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -25,7 +26,6 @@ from digitro_async import (
     Campaign,
     DigitroClient,
     DispatchItem,
-    LeanSessionManager,
     PredictiveCall,
     RateLimit,
     SessionManager,
@@ -33,6 +33,9 @@ from digitro_async import (
     open_ledger,
 )
 from digitro_async.contacts import ContactRow
+
+MakeSessions = Callable[[], SessionManager]
+public_sessions = partial(SessionManager, public=True)
 
 UNREACHABLE = 1_000_000
 """Calls a second that no client gets to."""
@@ -83,7 +86,7 @@ def pabx_of(job: Job, rate: RateLimit | None = None) -> PABX:
 
 @contextlib.asynccontextmanager
 async def _opened(
-    job: Job, sessions: type[SessionManager], rate: RateLimit | None = None
+    job: Job, sessions: MakeSessions, rate: RateLimit | None = None
 ) -> AsyncIterator[DigitroClient]:
     """Give a client that is ready: what it imports late is not timed for anybody."""
     anyio.get_cancelled_exc_class()  # loads anyio's backend
@@ -98,7 +101,7 @@ async def dispatch(
     job: Job,
     watch: Stopwatch,
     tally: RunCounts,
-    sessions: type[SessionManager] = SessionManager,
+    sessions: MakeSessions = SessionManager,
     rate: RateLimit | None = None,
 ) -> None:
     """Stream all calls through ``dispatch``, made as they are read."""
@@ -132,9 +135,9 @@ async def _dispatch_due(
                 tally.add(result.call_id, time.perf_counter() - result.key)
 
 
-async def dispatch_direct(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
-    """Do the same with the direct transport."""
-    await dispatch(job, watch, tally, LeanSessionManager)
+async def dispatch_public(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
+    """Do the same by aiohttp's public way."""
+    await dispatch(job, watch, tally, public_sessions)
 
 
 async def dispatch_capped(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
@@ -142,16 +145,16 @@ async def dispatch_capped(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     await dispatch(job, watch, tally, rate=RateLimit(UNREACHABLE))
 
 
-async def dispatch_capped_direct(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
-    """Do that with the direct transport."""
-    await dispatch(job, watch, tally, LeanSessionManager, RateLimit(UNREACHABLE))
+async def dispatch_capped_public(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
+    """Do that by aiohttp's public way."""
+    await dispatch(job, watch, tally, public_sessions, RateLimit(UNREACHABLE))
 
 
 async def one_by_one(
     job: Job,
     watch: Stopwatch,
     tally: RunCounts,
-    sessions: type[SessionManager] = SessionManager,
+    sessions: MakeSessions = SessionManager,
 ) -> None:
     """Make a task for every call; each awaits ``make_predictive_call``."""
     gate = asyncio.Semaphore(job.in_flight)
@@ -168,14 +171,14 @@ async def one_by_one(
             await task_each(job, one)
 
 
-async def one_by_one_direct(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
-    """Do the same with the direct transport."""
-    await one_by_one(job, watch, tally, LeanSessionManager)
+async def one_by_one_public(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
+    """Do the same by aiohttp's public way."""
+    await one_by_one(job, watch, tally, public_sessions)
 
 
 @contextlib.asynccontextmanager
 async def imported_campaign(
-    job: Job, sessions: type[SessionManager], rate: RateLimit | None = None
+    job: Job, sessions: MakeSessions, rate: RateLimit | None = None
 ) -> AsyncIterator[Campaign]:
     """Give a campaign whose calls stand in a ledger on disk.
 
@@ -208,7 +211,7 @@ async def campaign(
     job: Job,
     watch: Stopwatch,
     tally: RunCounts,
-    sessions: type[SessionManager] = SessionManager,
+    sessions: MakeSessions = SessionManager,
     rate: RateLimit | None = None,
 ) -> None:
     """Dial all calls from a ledger on disk; the import is not timed."""
@@ -224,6 +227,6 @@ async def campaign_capped(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
     await campaign(job, watch, tally, rate=RateLimit(UNREACHABLE))
 
 
-async def campaign_direct(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
-    """Dial from a ledger with the direct transport."""
-    await campaign(job, watch, tally, LeanSessionManager)
+async def campaign_public(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
+    """Dial from a ledger by aiohttp's public way."""
+    await campaign(job, watch, tally, public_sessions)

@@ -3,9 +3,15 @@
 import asyncio
 import time
 
-from benchmarks.contenders.digitro import imported_campaign, make_call, pabx_of
+from benchmarks.contenders.digitro import (
+    MakeSessions,
+    imported_campaign,
+    make_call,
+    pabx_of,
+    public_sessions,
+)
 from benchmarks.harness.work import Job, RunCounts, Stopwatch
-from digitro_async import LeanSessionManager, SessionManager
+from digitro_async import SessionManager
 from digitro_async.protocol import (
     COMMANDS,
     Evidence,
@@ -32,7 +38,7 @@ async def transport(
     job: Job,
     watch: Stopwatch,
     tally: RunCounts,
-    manager: type[SessionManager] = SessionManager,
+    manager: MakeSessions = SessionManager,
 ) -> None:
     """Let workers share the calls over the transport alone: bytes out, bytes in."""
     pabx = pabx_of(job)
@@ -50,9 +56,9 @@ async def transport(
             await asyncio.gather(*(work() for _ in range(job.in_flight)))
 
 
-async def transport_direct(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
-    """Do the same with the direct transport."""
-    await transport(job, watch, tally, LeanSessionManager)
+async def transport_public(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
+    """Do the same by aiohttp's public way."""
+    await transport(job, watch, tally, public_sessions)
 
 
 async def campaign_import(job: Job, watch: Stopwatch, tally: RunCounts) -> None:

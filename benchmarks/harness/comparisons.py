@@ -33,17 +33,15 @@ COMPARISONS = (
     Comparison("durable, to gather", "campaign+tuned", "gather"),
     Comparison("durable + uvloop, to gather", "campaign+tuned+uvloop", "gather"),
     Comparison("durable, to the same without", "campaign+tuned", "digitro+tuned"),
-    Comparison("direct transport, to gather", "digitro-direct+tuned", "gather"),
-    Comparison("the same + uvloop", "digitro-direct+tuned+uvloop", "gather"),
+    Comparison("public way, to gather", "digitro-public+tuned", "gather"),
+    Comparison("the same + uvloop", "digitro-public+tuned+uvloop", "gather"),
     Comparison(
-        "direct transport, to aiohttp by hand",
-        "digitro-direct+tuned",
+        "public way, to aiohttp by hand",
+        "digitro-public+tuned",
         "aiohttp-by-hand+tuned",
     ),
-    Comparison(
-        "direct transport, durable, to gather", "campaign-direct+tuned", "gather"
-    ),
-    Comparison("the same + uvloop, durable", "campaign-direct+tuned+uvloop", "gather"),
+    Comparison("public way, durable, to gather", "campaign-public+tuned", "gather"),
+    Comparison("the same + uvloop, durable", "campaign-public+tuned+uvloop", "gather"),
     Comparison("to httpx, process untouched", "digitro", "httpx"),
     Comparison("to httpx, tune_process()", "digitro+tuned", "httpx"),
     Comparison(
@@ -58,26 +56,26 @@ COMPARISONS = (
         "to gather+tuned, one call at a time", "digitro-one+tuned", "gather+tuned"
     ),
     Comparison(
-        "direct, one call at a time, to gather", "digitro-direct-one+tuned", "gather"
+        "public, one call at a time, to gather", "digitro-public-one+tuned", "gather"
     ),
     Comparison("capped, to gather", "digitro-capped+tuned", "gather"),
     Comparison("capped, to the same without", "digitro-capped+tuned", "digitro+tuned"),
-    Comparison("direct and capped, to gather", "digitro-direct-capped+tuned", "gather"),
+    Comparison("public and capped, to gather", "digitro-public-capped+tuned", "gather"),
     Comparison(
-        "the same, without cap", "digitro-direct-capped+tuned", "digitro-direct+tuned"
+        "the same, without cap", "digitro-public-capped+tuned", "digitro-public+tuned"
     ),
     Comparison("to aiosonic", "digitro+tuned", "aiosonic"),
-    Comparison("direct transport, to aiosonic", "digitro-direct+tuned", "aiosonic"),
+    Comparison("public way, to aiosonic", "digitro-public+tuned", "aiosonic"),
     Comparison("to pyreqwest", "digitro+tuned", "pyreqwest"),
-    Comparison("direct transport, to pyreqwest", "digitro-direct+tuned", "pyreqwest"),
+    Comparison("public way, to pyreqwest", "digitro-public+tuned", "pyreqwest"),
     Comparison("share of the raw protocol", "digitro+tuned", "raw-protocol+tuned"),
     Comparison(
-        "direct transport, of the raw protocol",
-        "digitro-direct+tuned",
+        "public way, of the raw protocol",
+        "digitro-public+tuned",
         "raw-protocol+tuned",
     ),
     Comparison("share of wrk", "digitro+tuned", "wrk"),
-    Comparison("direct transport, of wrk", "digitro-direct+tuned", "wrk"),
+    Comparison("public way, of wrk", "digitro-public+tuned", "wrk"),
 )
 """Every one is published whose two contenders ran."""
 

@@ -109,12 +109,12 @@ _OWN = (
         "digitro", "digitro:dispatch", plain=EVERYWHERE, tuned=EVERYWHERE, uvloop=CLOSED
     ),
     *_forms(
-        "digitro-direct", "digitro:dispatch_direct", tuned=EVERYWHERE, uvloop=CLOSED
+        "digitro-public", "digitro:dispatch_public", tuned=EVERYWHERE, uvloop=CLOSED
     ),
     *_forms("digitro-one", "digitro:one_by_one", tuned=CLOSED + OPEN),
-    *_forms("digitro-direct-one", "digitro:one_by_one_direct", tuned=INSTANT),
+    *_forms("digitro-public-one", "digitro:one_by_one_public", tuned=INSTANT),
     *_forms("digitro-capped", "digitro:dispatch_capped", tuned=CLOSED),
-    *_forms("digitro-direct-capped", "digitro:dispatch_capped_direct", tuned=INSTANT),
+    *_forms("digitro-public-capped", "digitro:dispatch_capped_public", tuned=INSTANT),
     *_forms(
         "campaign",
         "digitro:campaign",
@@ -124,8 +124,8 @@ _OWN = (
         threads=True,
     ),
     *_forms(
-        "campaign-direct",
-        "digitro:campaign_direct",
+        "campaign-public",
+        "digitro:campaign_public",
         tuned=CLOSED,
         uvloop=INSTANT + LATENCY,
         can_wait=False,
@@ -136,7 +136,7 @@ _OWN = (
     *_forms("aiohttp-by-hand+hooks", "aiohttp_by_hand:with_hooks"),
     Contender("codec", "layer_parts:codec", can_wait=False),
     *_forms("transport", "layer_parts:transport", can_wait=False),
-    Contender("transport-direct", "layer_parts:transport_direct", can_wait=False),
+    Contender("transport-public", "layer_parts:transport_public", can_wait=False),
     Contender("campaign-import", "layer_parts:campaign_import", can_wait=False),
 )
 

@@ -5,7 +5,12 @@ import gc
 
 import attrs
 
-from benchmarks.contenders.digitro import make_call, make_pabx
+from benchmarks.contenders.digitro import (
+    MakeSessions,
+    make_call,
+    make_pabx,
+    public_sessions,
+)
 from benchmarks.harness.machine import pin
 from benchmarks.harness.work import (
     Stopwatch,
@@ -21,7 +26,6 @@ from digitro_async import (
     PABX,
     DigitroClient,
     DispatchItem,
-    LeanSessionManager,
     PoolSettings,
     RateLimit,
     SessionManager,
@@ -32,7 +36,10 @@ RATE = 1000
 """Calls a second, shared by the PABX of a fleet."""
 IN_FLIGHT = 200
 
-TRANSPORTS = {"default": SessionManager, "direct": LeanSessionManager}
+TRANSPORTS: dict[str, MakeSessions] = {
+    "default": SessionManager,
+    "public": public_sessions,
+}
 IDLE_SECONDS = 2.0
 """After which an unused connection is dropped, where memory is looked at."""
 

@@ -37,7 +37,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 """
 
 _COLOURS = "blue: this library; grey: other clients; pale: limits, which may be cut"
-_OURS = ("digitro", "digitro-direct", "campaign")
+_OURS = ("digitro", "digitro-public", "campaign")
 _LIMITS = ("raw-protocol", "wrk")
 
 

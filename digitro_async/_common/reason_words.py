@@ -48,7 +48,7 @@ REASON_WORDS: Final[dict[str, str]] = {
     Failure.TRUNCATED: "got an answer that was cut off",
     Failure.OVERSIZED: "got an answer that is too large",
     Failure.INTERIM: "got too many interim answers",
-    Failure.CANCELLED: "were given up by the caller",
+    Failure.CANCELLED: "got no answer before the caller gave up",
     Failure.CONFIGURATION: "met settings that can't be used",
     Failure.UNEXPECTED: "met an unexpected error",
     # A status came.
@@ -57,7 +57,7 @@ REASON_WORDS: Final[dict[str, str]] = {
     "undocumented_status": "answered with an undocumented status",
     "undocumented_success": "answered with an undocumented success",
     "throttled": "answered with a throttle",
-    "answer_before_request": "got an answer before they were sent",
+    "answer_before_request": "got an answer before being sent",
     # A 200 came, and its body is no answer.
     "deep_answer": "got an answer that is nested too deep",
     "no_call_id": "got an answer without a call id",
@@ -71,11 +71,11 @@ REASON_WORDS: Final[dict[str, str]] = {
     "repeated_call_id": "got a call id that was given before",
     "doubtful_answer": "got an answer that may be another call's",
     # No attempt was made, or it was the last step.
-    "rate_wait_timeout": "got no turn in the time they had",
-    "deadline": "were not sent, as their deadline came first",
+    "rate_wait_timeout": "got no turn in the time allowed",
+    "deadline": "got no turn before the deadline",
     "drained": "put back, as the run was stopped",
     "ledger_failed": "put back, as the ledger failed",
-    "invalid_field": "can't be sent as they are",
+    "invalid_field": "met a field that can't be sent",
     "damaged_fields": "have damaged fields",
     "not_a_call": "are no calls",
     "unknown_pabx": "name a PABX that is not configured",

@@ -27,9 +27,6 @@ _HEAD: Final = """\
 # value that it has anyway, or with an example: take the "# " away to set it.
 # docs/settings.md explains them all, and "digitro check" tries this file.
 
-# Whether lists are dialled over the direct transport, with less CPU for a call.
-# lean = false
-
 [[pabx]]
 # Your name for the PABX, as it stands in results and messages.
 name = "pabx"

@@ -8,7 +8,6 @@ from digitro_async.cli._output import print_error
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
 from digitro_async.observe import EventKind
-from digitro_async.transport import LeanSessionManager, SessionManager
 
 __all__ = ["open_client"]
 
@@ -23,14 +22,10 @@ _PRINTED = {
 @contextlib.asynccontextmanager
 async def open_client(config: Config) -> AsyncIterator[DigitroClient]:
     """Open a client as the configuration says, and print the library's warnings."""
-    manager = LeanSessionManager() if config.lean else SessionManager()
     with _warnings_printed():
-        async with (
-            manager as sessions,
-            DigitroClient(
-                config.pabx, sessions=sessions, retry=config.retry, pause=config.pause
-            ) as client,
-        ):
+        async with DigitroClient(
+            config.pabx, retry=config.retry, pause=config.pause
+        ) as client:
             yield client
 
 

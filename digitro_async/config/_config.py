@@ -54,7 +54,6 @@ class Config:
             and personal data are wrapped.
         retry: The rule when a call that was not placed is sent again.
         pause: The rule when a PABX is paused.
-        lean: Whether lists are dialled over the lean transport.
     """
 
     pabx: tuple[PABX, ...]
@@ -63,7 +62,6 @@ class Config:
     )
     retry: RetrySettings
     pause: PauseSettings
-    lean: bool = False
 
 
 _TABLES: Mapping[str, type[Any]] = {
@@ -74,7 +72,7 @@ _TABLES: Mapping[str, type[Any]] = {
 }
 _KEYS = ("api_key",)
 _PASSWORDS = ("device_password", "account_password")
-_TOP = ("pabx", "call", "retry", "pause", "lean")
+_TOP = ("pabx", "call", "retry", "pause")
 # tomllib's texts are shown unless they may quote what stands in the file.
 _HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
 
@@ -145,11 +143,7 @@ def _build_config(
     if pause.wait_for_resume and not can_resume:
         problem = "must be false: nobody can resume from a command line"
         raise where.error(("pause", "wait_for_resume"), problem)
-    lean = data.get("lean", False)
-    if not isinstance(lean, bool):
-        raise where.error(("lean",), "must be true or false")
     return Config(
-        lean=lean,
         pabx=tuple(pabx),
         call=_build_call(where, data.get("call", {})),
         retry=_build(where, ("retry",), RetrySettings, data.get("retry", {})),

@@ -1,7 +1,6 @@
 """I/O: sends requests; the only package that imports aiohttp's client."""
 
-from digitro_async.transport._direct import LeanSessionManager
 from digitro_async.transport._sessions import SessionManager
 from digitro_async.transport._transport import Transport
 
-__all__ = ["LeanSessionManager", "SessionManager", "Transport"]
+__all__ = ["SessionManager", "Transport"]

@@ -1,6 +1,7 @@
 """The endpoint of a PABX: session, addresses and deadlines of all its requests."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from http.cookies import SimpleCookie
 from typing import Final, TypeVar
 
@@ -13,14 +14,9 @@ from digitro_async.protocol import ConnectCause, build_headers
 from digitro_async.settings import TimeoutSettings
 from digitro_async.transport._connector import CheckedConnector
 from digitro_async.transport._deadlines import Deadlines
-from digitro_async.transport._evidence import make_pool_trace
 from digitro_async.transport._failures import cause_of
-from digitro_async.transport._prepared_request import (
-    Composer,
-    is_supported,
-    request_builders,
-    request_class,
-)
+from digitro_async.transport._hooks import is_hooked
+from digitro_async.transport._pool import ConnectionPool
 
 __all__ = ["Endpoint", "PerPath", "open_endpoint"]
 
@@ -31,6 +27,8 @@ SIGN_OF_TLS: Final = 2
 """Calls in plain text that are lost, and none answered, before TLS is guessed at."""
 
 _Made = TypeVar("_Made")
+
+Composer = Callable[[bytes], bytes]
 
 
 class PerPath(dict[str, _Made]):
@@ -64,12 +62,16 @@ class Endpoint:
     """Everything prepared for requests to one PABX, of any command and channel.
 
     Attributes:
-        session: Session that sends the requests.
+        session: Session of the public way.
+        connector: Makes connections.
+        pool: Keeps connections.
         urls: URL of the requests for each path.
+        composers: Request builder for each path; it returns a whole request.
+        target: Request that tells where to connect; it is never sent.
+        phases: Time limits for getting a connection.
+        silence: Most seconds without a byte, None where the deadline comes first.
         deadlines: Deadlines of the attempts.
-        is_plain: Whether the requests differ in nothing but path and content.
-        builders: Returns the request builder for a URL.
-        connector: The pool of connections.
+        is_hooked: Whether a tool has hooked into the session.
         address: Host and port of the PABX.
         is_tls: Whether it is spoken to over TLS.
         note_lost_reuse: Takes note that a call was lost on a connection that had served
@@ -77,11 +79,15 @@ class Endpoint:
     """
 
     session: aiohttp.ClientSession
-    urls: PerPath[URL]
-    deadlines: Deadlines
-    is_plain: bool
-    builders: Callable[[URL], Composer]
     connector: CheckedConnector
+    pool: ConnectionPool
+    urls: PerPath[URL]
+    composers: PerPath[Composer]
+    target: aiohttp.ClientRequest
+    phases: aiohttp.ClientTimeout
+    silence: float | None
+    deadlines: Deadlines
+    is_hooked: bool
     address: str
     is_tls: bool
     note_lost_reuse: Callable[[], bool]
@@ -96,11 +102,11 @@ class Endpoint:
 
     def cause_of_loss(self) -> ConnectCause | None:
         """Return a guess why a connection was lost, None where there is none."""
-        connector = self.connector
-        if self.is_tls or connector.ever_answered:
+        pool = self.pool
+        if self.is_tls or pool.ever_answered:
             return None
-        connector.unanswered += 1
-        if connector.unanswered < SIGN_OF_TLS:
+        pool.unanswered += 1
+        if pool.unanswered < SIGN_OF_TLS:
             return None
         # Most servers of TLS close a connection that speaks none, without a word.
         return ConnectCause(
@@ -120,40 +126,62 @@ def open_endpoint(
         connector: The pool of connections; whoever made the pool closes it.
         note_lost_reuse: See ``Endpoint``.
     """
-    traces = [make_pool_trace()] if pabx.pool.max_connections else []
     headers = build_headers(pabx)
-    builders = request_builders(headers, reuse=pabx.pool.reuse)
+    phases = _client_timeout(pabx.timeouts)
     session = aiohttp.ClientSession(
         connector=connector,
         connector_owner=False,
         headers=headers,
-        timeout=_client_timeout(pabx.timeouts),
+        timeout=phases,
         cookie_jar=_NoCookies(),
         trust_env=False,
         auto_decompress=False,
         raise_for_status=False,
-        trace_configs=traces,
-        request_class=request_class(
-            builders, own_headers=len(headers), own_traces=len(traces)
-        ),
     )
-    is_plain = is_supported() and not traces
     base_url = pabx.base_url
-    urls = PerPath(lambda path: URL(base_url + path, encoded=True))
-    deadlines = Deadlines(pabx.timeouts.total)
     root = URL(base_url, encoded=True)
-    address = f"{root.host_subcomponent}:{root.port}"
+    builders = _request_builders(headers, reuse=pabx.pool.reuse)
+    urls = PerPath(lambda path: URL(base_url + path, encoded=True))
     return Endpoint(
         session,
-        urls,
-        deadlines,
-        is_plain,
-        builders,
         connector,
-        address,
+        connector.pool,
+        urls,
+        PerPath(lambda path: builders(urls[path])),
+        aiohttp.ClientRequest(
+            "POST", root, loop=asyncio.get_running_loop(), session=session
+        ),
+        phases,
+        _below_total(pabx.timeouts, pabx.timeouts.sock_read),
+        Deadlines(pabx.timeouts.total),
+        is_hooked(session),
+        f"{root.host_subcomponent}:{root.port}",
         root.scheme == "https",
         note_lost_reuse,
     )
+
+
+def _request_builders(
+    headers: Mapping[str, str], *, reuse: bool
+) -> Callable[[URL], Composer]:
+    """Return the function that returns the request builder for a URL.
+
+    Args:
+        headers: The headers of every request.
+        reuse: Whether the connection may serve another request afterwards.
+    """
+    # The head holds the api key: no tool shows the values inside a function.
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    if not reuse:
+        lines += ["Connection: close"]
+    common = "\r\n".join([*lines, "Content-Length: "])
+
+    def builder_for(url: URL) -> Composer:
+        where = f"POST {url.raw_path_qs} HTTP/1.1\r\nHost: {url.host_port_subcomponent}"
+        head = f"{where}\r\n{common}".encode("ascii")
+        return lambda body: b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+    return builder_for
 
 
 class _NoCookies(aiohttp.DummyCookieJar):
@@ -169,16 +197,17 @@ class _NoCookies(aiohttp.DummyCookieJar):
         return self._none
 
 
-def _client_timeout(limits: TimeoutSettings) -> aiohttp.ClientTimeout:
+def _below_total(limits: TimeoutSettings, limit: float) -> float | None:
     # Deadlines keeps the total, with one timer for all calls. The limit of a phase that
-    # is not below the total can't end first, so aiohttp gets no timer for that phase.
-    def below_total(limit: float) -> float | None:
-        return limit if limit < limits.total else None
+    # is not below the total can't end first, so there is no timer for that phase.
+    return limit if limit < limits.total else None
 
+
+def _client_timeout(limits: TimeoutSettings) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=None,
-        connect=below_total(limits.connect),
-        sock_connect=below_total(limits.sock_connect),
-        sock_read=below_total(limits.sock_read),
+        connect=_below_total(limits, limits.connect),
+        sock_connect=_below_total(limits, limits.sock_connect),
+        sock_read=None,  # the connection itself limits it
         ceil_threshold=_NEVER_ROUNDED,
     )

@@ -1,9 +1,9 @@
-"""Sets the evidence of an attempt when its request is about to be written.
+"""Sets the evidence of an attempt when aiohttp is about to write its request.
 
 aiohttp keeps the head of a request in a buffer until the body's first bytes, and asks
 the body itself to write them. So nothing of a request can leave before aiohttp calls
 ``write_with_length`` of the body. ``EvidencePayload`` sets ``request_started`` there,
-before all else, and prepared requests set the flag before their only write:
+before all else; on the direct way ``TrackedProtocol.send`` does, before its only write:
 
 * while the flag is not set, not a byte of the request has left;
 * once the flag is set, the request may have left, so without a usable answer the call
@@ -14,7 +14,7 @@ same at ten times the cost. A test compares the flag with these hooks and with t
 that servers read, for the installed release of aiohttp.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -23,7 +23,7 @@ from multidict import CIMultiDict
 from digitro_async.protocol import Evidence
 from digitro_async.transport._tracked import TrackedProtocol
 
-__all__ = ["EvidencePayload", "make_pool_trace"]
+__all__ = ["EvidencePayload"]
 
 
 class EvidencePayload(aiohttp.Payload):
@@ -32,13 +32,23 @@ class EvidencePayload(aiohttp.Payload):
     Args:
         content: The bytes of the body, JSON.
         evidence: The evidence of the attempt.
+        silence: Most seconds without a byte, None where the deadline comes first.
+
+    Attributes:
+        connection: The connection that the request is written on, None before it is
+            known.
     """
 
     # One is made for every call, so it has only what aiohttp asks of a payload.
 
-    def __init__(self, content: bytes, evidence: Evidence) -> None:
+    connection: TrackedProtocol | None = None
+
+    def __init__(
+        self, content: bytes, evidence: Evidence, silence: float | None = None
+    ) -> None:
         self.content = content
         self.evidence = evidence
+        self.silence = silence
 
     @property
     def size(self) -> int:
@@ -66,49 +76,20 @@ class EvidencePayload(aiohttp.Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Set the evidence, then write the body."""
-        self._note(writer)
+        self._set_evidence()
         await writer.write(self.content)
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
         """Set the evidence, then write the body up to a length."""
-        self._note(writer)
+        self._set_evidence()
         await writer.write(self.content[:content_length])  # a full slice is no copy
 
-    def _note(self, writer: Any) -> None:
+    def _set_evidence(self) -> None:
         self.evidence.request_started = True
-        protocol = getattr(writer, "protocol", None)
-        if isinstance(protocol, TrackedProtocol):  # tools use other protocols
-            protocol.begin(self.evidence)
+        if self.connection is not None:  # tools use other connectors
+            self.connection.begin(self.evidence, self.silence)
 
 
 _HEADERS: Final = CIMultiDict({"Content-Type": "application/json"})
-
-
-def make_pool_trace() -> aiohttp.TraceConfig:
-    """Return trace hooks that set ``waiting_for_connection`` of the evidence.
-
-    Only a pool with a limit needs the hooks: they distinguish a full pool from a host
-    that can't be reached.
-    """
-    # Typed Any: aiohttp's annotations know only SimpleNamespace as a context.
-    config: Any = aiohttp.TraceConfig(
-        trace_config_ctx_factory=_evidence_itself  # type: ignore[arg-type]  # same
-    )
-    config.on_connection_queued_start.append(_waiting)
-    config.on_connection_queued_end.append(_served)
-    made: aiohttp.TraceConfig = config
-    return made
-
-
-def _evidence_itself(trace_request_ctx: Any) -> Any:
-    return trace_request_ctx
-
-
-async def _waiting(_: aiohttp.ClientSession, evidence: Evidence, __: object) -> None:
-    evidence.waiting_for_connection = True
-
-
-async def _served(_: aiohttp.ClientSession, evidence: Evidence, __: object) -> None:
-    evidence.waiting_for_connection = False

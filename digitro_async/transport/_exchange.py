@@ -1,10 +1,8 @@
 """Sends one POST and observes what comes back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
-
-import aiohttp
 
 from digitro_async.privacy import Personal
 from digitro_async.protocol import (
@@ -18,36 +16,45 @@ from digitro_async.protocol import (
 )
 from digitro_async.transport._failures import failure_of
 
-__all__ = ["Response", "exchange_once"]
+__all__ = ["Answer", "exchange_once"]
 
 
-class Response(Protocol):
+class Answer(Protocol):
     """An answer, which gives its connection back once it is read to its end."""
 
     @property
-    def status(self) -> int: ...
+    def status(self) -> int | None:
+        """HTTP status, None before the head was read."""
+        ...
 
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def retry_after(self) -> str | None:
+        """The Retry-After header, None where there is none."""
+        ...
 
-    @property
-    def content(self) -> aiohttp.StreamReader: ...
+    def take(self) -> bytes | None:
+        """Return the body, None where it has to be read."""
+        ...
+
+    async def read(self, most: int) -> bytes:
+        """Return the body, or just enough of it to see that it is longer."""
+        ...
 
     def close(self) -> None:
         """Close the connection, unless the answer gave it back."""
         ...
 
 
-Post = Callable[[Any, Request, Evidence], Awaitable[Response]]
+Ask = Callable[[Any, Request, Evidence], Awaitable[Answer]]
 
 
-async def exchange_once(  # noqa: C901 - one attempt, told in order
-    post: Post, endpoint: Any, request: Request, evidence: Evidence
+async def exchange_once(
+    ask: Ask, endpoint: Any, request: Request, evidence: Evidence
 ) -> Observation:
     """Send a request within the time of one attempt, and observe what comes back.
 
     Args:
-        post: Sends the request; the content of the response is not read yet.
+        ask: Sends the request, and returns the answer, whose body may not be read yet.
         endpoint: The endpoint of the PABX.
         request: The request.
         evidence: The evidence of the attempt, set while the attempt goes on.
@@ -55,8 +62,8 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     Raises:
         asyncio.CancelledError: If the task is cancelled, but not by its deadline.
     """
-    response: Response | None = None
-    answer = b""
+    answer: Answer | None = None
+    body = b""
     failure: Failure | None = None
     cause: ConnectCause | None = None
     task = asyncio.current_task()
@@ -65,19 +72,19 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     endpoint.deadlines.start(task)
     try:
         try:
-            response = await post(endpoint, request, evidence)
-            content = response.content
-            if content.is_eof():  # it came in one piece, as most do
-                answer = content.read_nowait()
-            else:
-                answer = await _read_answer(content)
-            if len(answer) > MAX_ANSWER_BYTES:
+            answer = await ask(endpoint, request, evidence)
+            whole = answer.take()
+            if whole is None:
+                whole = await answer.read(MAX_ANSWER_BYTES)
+                failure = _ended_here(evidence)
+            body = whole
+            if len(body) > MAX_ANSWER_BYTES:
                 failure = Failure.OVERSIZED
         except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is
             failure, cause = _explain(error, endpoint, evidence)
+            _close(answer, evidence)
     except BaseException:
-        if response is not None:
-            response.close()
+        _close(answer, evidence)
         if not endpoint.deadlines.stop(task) or task.uncancel() > cancelling:
             raise  # the cancellation is not the deadline's
         failure = (
@@ -87,15 +94,15 @@ async def exchange_once(  # noqa: C901 - one attempt, told in order
     else:
         if endpoint.deadlines.stop(task):
             task.uncancel()
-    if response is None:
+    status = None if answer is None else answer.status
+    if answer is None or status is None:
         return _without_answer(endpoint, evidence, failure, cause)
-    status = response.status
     if status == ACCEPTED_STATUS and failure is None and evidence.request_started:
-        return Observation(evidence.request_started, status, answer)
-    response.close()  # an upgrade would stay open; a connection given back stays
-    asked = response.headers.get("Retry-After")
+        return Observation(evidence.request_started, status, body)
+    answer.close()  # an upgrade would stay open; a connection given back stays
+    asked = answer.retry_after
     wait = None if asked is None else Personal(asked)
-    return Observation(evidence.request_started, status, answer, failure, wait)
+    return Observation(evidence.request_started, status, body, failure, wait)
 
 
 def _without_answer(
@@ -123,7 +130,7 @@ def _explain(
 ) -> tuple[Failure, ConnectCause | None]:
     """Return the failure, and what is known where no connection could be made."""
     was_sent = evidence.request_started
-    failure = failure_of(
+    failure = _ended_here(evidence) or failure_of(
         error,
         waiting_for_pool=evidence.waiting_for_connection,
         was_sent=was_sent,
@@ -132,12 +139,16 @@ def _explain(
     return failure, None if was_sent else endpoint.cause_of(error)
 
 
-async def _read_answer(content: aiohttp.StreamReader) -> bytes:
-    """Return the body, or just enough of it to see that it is too large."""
-    parts = []
-    left = MAX_ANSWER_BYTES + 1
-    while left > 0 and not content.at_eof():
-        part = await content.read(left)
-        left -= len(part)
-        parts.append(part)
-    return b"".join(parts)
+def _close(answer: Answer | None, evidence: Evidence) -> None:
+    """Close the connection of an attempt that brought no whole answer."""
+    if answer is not None:
+        answer.close()
+    connection: Any = evidence.connection
+    if connection is not None:
+        connection.give_up(evidence)
+
+
+def _ended_here(evidence: Evidence) -> Failure | None:
+    """Return why the connection was ended by this library, None where it was not."""
+    connection: Any = evidence.connection
+    return None if connection is None else connection.failure_of(evidence)

@@ -19,7 +19,7 @@ from digitro_async.protocol import ConnectCause, Failure
 from digitro_async.transport._interim import InterimFloodError
 from digitro_async.transport._tls import shown_certificate
 
-__all__ = ["cause_of", "failure_of"]
+__all__ = ["cause_of", "failure_of", "lost_error"]
 
 _CODES: tuple[tuple[type[BaseException], Failure], ...] = (
     # Children stand before their parents; the first match counts.
@@ -221,3 +221,17 @@ def _message_of(error: BaseException) -> str:
             return os.strerror(number)  # asyncio's words repeat the address
         return printable(error.strerror or str(error))
     return ""
+
+
+def lost_error(error: BaseException | None) -> Exception:
+    """Return what aiohttp raises for a connection that ended.
+
+    Args:
+        error: The cause, None where the PABX closed it.
+    """
+    if isinstance(error, OSError):
+        lost: Exception = aiohttp.ClientOSError(*error.args)
+    else:
+        lost = aiohttp.ServerDisconnectedError()
+    lost.__cause__ = error
+    return lost

@@ -5,18 +5,10 @@ that sends them without end keeps the event loop busy, and calls to every other 
 wait. A flood ends its connection, and the outcome of the call is unknown.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from aiohttp.client_proto import ResponseHandler
-
-__all__ = [
-    "FEED",
-    "PIECE",
-    "READ",
-    "BoundedProtocol",
-    "InterimFloodError",
-    "is_interim",
-]
+__all__ = ["PIECE", "InterimFloodError", "InterimGuard", "is_interim"]
 
 MOST_ANSWERS: Final = 8
 """Most interim answers to one request; the documented exchange has none."""
@@ -29,9 +21,6 @@ MOST_BYTES: Final = 16 * 1024
 PIECE: Final = 512
 """Bytes that are parsed at once before an answer has begun."""
 
-READ: Final = ResponseHandler.read
-FEED: Final = ResponseHandler.data_received
-
 
 class InterimFloodError(Exception):
     """Too many interim answers came, or too large ones."""
@@ -42,51 +31,55 @@ def is_interim(status: int) -> bool:
     return 100 <= status <= 199 and status != 101  # noqa: PLR2004 - see RFC 9110
 
 
-class BoundedProtocol(ResponseHandler):
-    """A connection that passes over interim answers, and ends after too many."""
+class InterimGuard:
+    """Hands the bytes of one exchange to a parser, in pieces while answers may begin.
 
-    __slots__ = ()
+    Args:
+        reader: aiohttp's reader of a connection. Its length is the number of heads that
+            it read and nobody took.
+        is_done: Tells whether the exchange is over, so that nothing more belongs to it.
+    """
 
-    def data_received(self, data: bytes) -> None:
-        """Parse the bytes that came, piece by piece until an answer has begun."""
-        if len(data) <= PIECE or self._is_in_a_body():
-            FEED(self, data)
-            return
-        for begin in range(0, len(data), PIECE):
-            FEED(self, data[begin : begin + PIECE])
-            if self._exception is not None or self.transport is None:
-                return
-            if len(self) > MOST_ANSWERS + 1:
-                self.set_exception(InterimFloodError())
-                self.transport.abort()
-                return
-            if self._is_in_a_body():
-                FEED(self, data[begin + PIECE :])
-                return
+    __slots__ = ("_fed", "_heads", "_heads_end", "_is_done", "_may_be_interim", "_read")
 
-    async def read(self) -> Any:
-        """Return the next answer that is not interim."""
-        # aiohttp's own loop would pass over any number of interim answers.
-        message, content = await READ(self)
-        if is_interim(message.code):
-            return await self.skip_interim(message)
-        return message, content
+    def __init__(self, reader: Any, is_done: Callable[[], bool]) -> None:
+        self._read = reader
+        self._is_done = is_done
+        self._fed = self._heads = 0
+        self._heads_end = 0  # bytes that were fed until the last head was read
+        self._may_be_interim = True
 
-    async def skip_interim(self, message: Any) -> Any:
-        """Return the answer that follows an interim one.
+    def feed(self, data: bytes) -> int:
+        """Hand over the bytes that came, and return how many belong to the exchange.
 
         Raises:
-            InterimFloodError: If too many interim answers come before it.
+            InterimFloodError: If too many interim answers came, or too large ones.
         """
-        size = 0
-        for _ in range(MOST_ANSWERS):
-            size += sum(len(name) + len(value) for name, value in message.raw_headers)
-            if size > MOST_BYTES:
+        reader = self._read
+        if not self._fed and data.startswith(b"HTTP/1.") and data[9:10] in b"23456789":
+            self._may_be_interim = len(data) < len("HTTP/1.1 2")
+        for begin in range(0, len(data), PIECE):
+            if self._heads and not self._may_be_interim:
+                reader.data_received(data[begin:])
+                return len(data)
+            before = len(reader)
+            reader.data_received(data[begin : begin + PIECE])
+            self._count(len(reader) - before, min(PIECE, len(data) - begin))
+            if self._is_done():
+                return begin + PIECE
+            if reader.exception() is not None:
                 break
-            message, content = await READ(self)
-            if not is_interim(message.code):
-                return message, content
-        raise InterimFloodError
+        return len(data)
 
-    def _is_in_a_body(self) -> bool:
-        return self._payload is not None and not self._payload.is_eof()
+    def _count(self, heads: int, size: int) -> None:
+        before, self._fed = self._fed, self._fed + size
+        if heads > 0:
+            # All heads but the last are interim. They end in this piece, or ended with
+            # the one in which the last but one was read.
+            interim = before if heads > 1 else self._heads_end
+            self._heads += heads
+            if self._heads > MOST_ANSWERS + 1 or (
+                self._may_be_interim and interim > MOST_BYTES
+            ):
+                raise InterimFloodError
+            self._heads_end = self._fed

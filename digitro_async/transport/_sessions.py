@@ -1,13 +1,12 @@
 """SessionManager: one pooled connector per PABX host, one session per PABX."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Hashable
+from collections.abc import Coroutine, Hashable
 from contextlib import AsyncExitStack
 from functools import partial
 from time import monotonic
-from typing import Any, Final, Self
+from typing import Any, Self
 
-import aiohttp
 import attrs
 from yarl import URL
 
@@ -21,16 +20,15 @@ from digitro_async.transport._connector import (
     CheckedConnector,
     make_connector,
 )
+from digitro_async.transport._direct import ask_directly
 from digitro_async.transport._endpoint import Endpoint, open_endpoint
-from digitro_async.transport._evidence import EvidencePayload
-from digitro_async.transport._exchange import Response, exchange_once
+from digitro_async.transport._exchange import exchange_once
+from digitro_async.transport._hooks import methods_are_replaced
+from digitro_async.transport._public import ask_publicly
 from digitro_async.transport._reuse_rule import ReuseRule
 from digitro_async.transport._tls import tls_of
 
 __all__ = ["SessionManager"]
-
-_POST: Final = aiohttp.ClientSession.post
-"""aiohttp's own method; where a tool has replaced it, the replacement is called."""
 
 
 class SessionManager:
@@ -42,6 +40,14 @@ class SessionManager:
     Several PABX on one host share one connector if they have the same pool and TLS
     settings and the same total time limit.
 
+    A call is written on its connection directly, unless a tool has hooked into aiohttp:
+    where sessions are traced, or a method of ``ClientSession`` was replaced, as test
+    tools do, the call takes aiohttp's public way and the tool sees it.
+
+    Args:
+        public: Whether all calls take aiohttp's public way, for a tool that hooks in
+            unseen. It keeps the same promises and takes more CPU.
+
     Example::
 
         async with SessionManager() as sessions:
@@ -49,7 +55,8 @@ class SessionManager:
             async with DigitroClient(filial, sessions=sessions) as second: ...
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, public: bool = False) -> None:
+        self._public = public
         self._connectors: dict[Hashable, CheckedConnector] = {}
         self._endpoints: dict[PABX, Endpoint] = {}
         self._own_loop = OwnLoop()
@@ -103,7 +110,9 @@ class SessionManager:
         endpoint = self._endpoints.get(pabx)
         if endpoint is None or self._closed or self._loop is not loop:
             endpoint = self._open(pabx)
-        return exchange_once(self._post, endpoint, request, evidence)
+        is_public = self._public or endpoint.is_hooked or methods_are_replaced()
+        ask = ask_publicly if is_public else ask_directly
+        return exchange_once(ask, endpoint, request, evidence)
 
     async def aclose(self) -> None:
         """Close every connection, also those of calls on the wire: drain before.
@@ -125,32 +134,6 @@ class SessionManager:
             self._replaced.clear()
             self._connectors.clear()
 
-    def _post(
-        self, endpoint: Any, request: Request, evidence: Evidence
-    ) -> Awaitable[Response]:
-        """Send a request and return the response, whose content is not read yet."""
-        content = EvidencePayload(request.body, evidence)
-        url = endpoint.urls[request.path]
-        session: Any = endpoint.session
-        posting: Awaitable[Response]
-        if endpoint.is_plain and aiohttp.ClientSession.post is _POST:
-            # As post() does, without its wrapper. Tools that hook in replace _request.
-            posting = session._request(  # noqa: SLF001 - of supported releases
-                "POST", url, data=content, allow_redirects=False
-            )
-        else:
-            posting = session.post(
-                url,
-                data=content,
-                allow_redirects=False,
-                trace_request_ctx=evidence,
-            )
-        return posting
-
-    def _make_endpoint(self, _: PABX, endpoint: Endpoint) -> Endpoint:
-        """Return the endpoint of a PABX, made from one of the public way."""
-        return endpoint
-
     def _open(self, pabx: PABX) -> Endpoint:
         self.check_usable()
         if pabx in self._endpoints:
@@ -160,10 +143,9 @@ class SessionManager:
         if rule.is_over:
             used = attrs.evolve(pabx, pool=attrs.evolve(pabx.pool, reuse=False))
         connector = self._connector_of(used)
-        connector.serve(pabx.rate, pabx.pool.rest)
+        connector.pool.serve(pabx.rate, pabx.pool.rest)
         note = partial(self._note_lost_reuse, pabx)
-        opened = open_endpoint(used, connector, note)
-        endpoint = self._make_endpoint(used, opened)
+        endpoint = open_endpoint(used, connector, note)
         self._endpoints[pabx] = endpoint
         return endpoint
 
@@ -179,7 +161,7 @@ class SessionManager:
         for other in [one for one in self._endpoints if _origin_of(one) == origin]:
             replaced = self._endpoints.pop(other)
             self._replaced.append(replaced)
-            replaced.connector.retire_idle()
+            replaced.pool.retire_idle()
         return True
 
     def _connector_of(self, pabx: PABX) -> CheckedConnector:

@@ -6,74 +6,43 @@ call on it gets the answer of the call before. Nothing in such an answer shows t
 But the true answer to the last call then comes while nobody waits for it. So a
 connection rests before it is used again, and whatever comes during the rest breaks the
 protocol. Then the owners of its attempts since it was last known to be quiet are told.
+
+aiohttp makes each connection, with a reader of its own. The protocol of this module is
+then set on the transport, by asyncio's own method, and stays there until the end. It
+reads answers of the documented shape itself and hands the bytes of all others to
+aiohttp's reader.
 """
 
 import asyncio
-import weakref
 from collections import deque
 from time import monotonic
 from typing import Any, Final
 
-from digitro_async.protocol import Evidence, call_ids_in
-from digitro_async.transport._deadlines import LastLook
-from digitro_async.transport._interim import FEED, PIECE, BoundedProtocol
+import aiohttp
 
-__all__ = ["PoolState", "TrackedProtocol"]
+from digitro_async.protocol import Evidence, Failure, call_ids_in
+from digitro_async.transport._deadlines import LastLook
+from digitro_async.transport._direct_answers import PlainAnswer, ReadAnswer
+from digitro_async.transport._failures import lost_error
+from digitro_async.transport._interim import InterimFloodError, InterimGuard
+from digitro_async.transport._pool_state import KEPT_SHARE, SHORTEST_WATCH, Home
+
+__all__ = ["TrackedProtocol"]
 
 REMEMBERED: Final = 16
 """Most attempts that one connection remembers; it is usually quiet after far fewer."""
-
-SHORTEST_WATCH: Final = 0.25
-LONGEST_WATCH: Final = 5.0
-"""Bounds, in seconds, of the watch of a retired connection: twice a slow answer."""
-
-_KEPT_SHARE: Final = 0.999
-"""Share of ``PoolState.slowest`` that each faster answer leaves: half after 700."""
 
 _TIMED_OUT: Final = b"408"
 """Status that some servers send, unasked, before they close an idle connection (RFC
 9110 section 15.5.9). It is the answer to no call."""
 
 
-class PoolState:
-    """The state that the connections of one pool share.
-
-    Attributes:
-        open: The connections that are open.
-        slowest: Seconds that a slow answer took of late.
-        must_sweep: Whether a connection in the pool was retired.
-        was_breached: Whether an answer came that no call waited for.
-    """
-
-    __slots__ = ("must_sweep", "open", "slowest", "was_breached")
-
-    def __init__(self) -> None:
-        self.open: weakref.WeakSet[TrackedProtocol] = weakref.WeakSet()
-        self.slowest = 0.0
-        self.must_sweep = self.was_breached = False
-
-    @property
-    def watch_seconds(self) -> float:
-        """Seconds after which an answer that is out of step has arrived."""
-        return min(max(SHORTEST_WATCH, 2 * self.slowest), LONGEST_WATCH)
-
-    def end_trust(self, breached: "TrackedProtocol") -> None:
-        """Let no connection that is open now serve a further call."""
-        self.was_breached = True
-        for other in list(self.open):
-            if other.was_used and other is not breached and not other.is_retired:
-                if other.is_idle and other.something_waits():
-                    other.distrust()
-                else:
-                    other.retire()
-
-
-class TrackedProtocol(BoundedProtocol):
-    """One pooled connection; also the ``Connection`` of its attempts.
+class TrackedProtocol(asyncio.Protocol):
+    """One connection; also the ``Connection`` of its attempts.
 
     Args:
-        loop: The running loop.
-        state: The state that it shares with others of its pool.
+        raw: aiohttp's connection, whose transport has this protocol from now on.
+        home: The pool.
 
     Attributes:
         is_idle: Whether no attempt is on it, so that nothing may arrive.
@@ -82,68 +51,164 @@ class TrackedProtocol(BoundedProtocol):
         was_reused: Whether another attempt was on it before the last one.
         poll_readable: Function that tells, within a number of ms, if it can be read.
         heard: The bytes that came last.
+        raw: aiohttp's connection.
+        reader: aiohttp's reader of the connection.
+        transport: The transport of the connection.
+        since: When an attempt began on it, or it was given back.
+        holder: The part that may use it now, None while it is in the pool.
     """
 
-    # Slots, because Python looks up names slowly in an instance's dictionary of more
-    # than thirty, and a call then takes 4 % more instructions.
     __slots__ = (
+        "__weakref__",
+        "_answer",
         "_closing",
+        "_failed",
         "_gone",
+        "_guard",
+        "_has_more",
+        "_heads",
+        "_home",
         "_is_distrusted",
         "_is_gone",
+        "_loop",
         "_served",
-        "_since",
+        "_silence",
+        "_silence_timer",
         "_state",
+        "_write",
         "heard",
+        "holder",
         "is_idle",
         "is_retired",
         "poll_readable",
+        "raw",
+        "reader",
+        "since",
+        "transport",
         "was_reused",
         "was_used",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, state: PoolState) -> None:
-        super().__init__(loop)
+    def __init__(self, raw: Any, home: Home, loop: asyncio.AbstractEventLoop) -> None:
+        self.raw, self.reader = raw, raw.protocol
+        self.transport: asyncio.Transport = raw.transport
+        self._home, self._state, self._loop = home, home.state, loop
+        self._heads = home.state.heads
+        self._write = self.transport.write
         self.is_idle = True
         self.is_retired = self.was_used = self.was_reused = False
         self.poll_readable: Any = None
-        self._state = state
-        self._served: deque[Evidence] = deque(maxlen=REMEMBERED)
+        self.holder: object = None
         self.heard = b""
-        self._since = 0.0  # when an attempt began on it, or it was given back
-        self._is_distrusted = False
+        self.since = 0.0
+        self._served: deque[Evidence] = deque(maxlen=REMEMBERED)
+        self._answer: asyncio.Future[PlainAnswer | ReadAnswer] | None = None
+        self._guard: InterimGuard | None = None
+        self._failed: tuple[Evidence, Failure] | None = None
+        self._silence: float | None = None
+        self._silence_timer: Any = None
+        self._is_distrusted = self._is_gone = self._has_more = False
         self._closing: asyncio.TimerHandle | None = None
         self._gone: asyncio.Future[None] | None = None
-        self._is_gone = False
+        home.state.open.add(self)
 
-    def begin(self, evidence: Evidence) -> None:
-        """Note that the first byte of an attempt is about to leave."""
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is neither closed nor about to be."""
+        return not (self._is_gone or self.transport.is_closing())
+
+    # One attempt.
+
+    def begin(self, evidence: Evidence, silence: float | None = None) -> None:
+        """Note that the first byte of an attempt is about to leave.
+
+        Args:
+            evidence: The evidence of the attempt.
+            silence: Most seconds without a byte, None where the deadline comes first.
+        """
         now = monotonic()
-        if now - self._since >= 2 * self._state.slowest:
-            self._served.clear()  # quiet for longer than an answer takes
+        served = self._served
+        if now - self.since >= 2 * self._state.slowest:
+            served.clear()  # quiet for longer than an answer takes
         self.is_idle = False
         self.was_reused = self.was_used
         self.was_used = True
-        self._since = now
+        self.since = now
         evidence.connection = self
-        self._served.append(evidence)
+        served.append(evidence)
+        if silence is not None:
+            self._silence = silence
+            self._restart_silence()
 
-    def give_back(self) -> None:
-        """Note that the answer was read to its end."""
+    def send(
+        self, request: bytes, evidence: Evidence, silence: float | None
+    ) -> "asyncio.Future[PlainAnswer | ReadAnswer]":
+        """Set the evidence, then write a whole request.
+
+        Returns:
+            The answer, once it came or began to come.
+        """
+        self.begin(evidence, silence)
+        self._answer = answer = self._loop.create_future()
+        evidence.request_started = True
+        self._write(request)
+        return answer
+
+    def expect(self) -> None:
+        """Let aiohttp's reader read the answer to a request that aiohttp writes."""
+        self._guard = InterimGuard(self.reader, lambda: self.is_idle)
+
+    def give_back(self, keeps_alive: bool = True) -> None:  # noqa: FBT001, FBT002 - the hot path
+        """Note that the answer was read to its end.
+
+        Args:
+            keeps_alive: Whether the PABX keeps the connection open.
+        """
         now, state = monotonic(), self._state
-        took = now - self._since
-        if took > state.slowest:
-            state.slowest = took
-        else:
-            state.slowest *= _KEPT_SHARE
+        took = now - self.since
+        slowest = state.slowest * KEPT_SHARE
+        state.slowest = max(slowest, took)
         self.is_idle = True
-        self._since = now
-        if self._buffer or self.is_retired:
-            self._look_again()
+        self.since = now
+        self.holder = None
+        usable = keeps_alive and not self._is_gone
+        if self._silence is not None:
+            self._stop_silence()
+        if self._has_more or (self._guard is not None and len(self.reader)):
+            self.distrust()  # another answer came with it
+        if self._guard is not None:
+            self._guard = None
+            usable = usable and not self.reader.should_close
+        if self.is_retired:
+            usable = False
+            if not self._is_distrusted:
+                self._watch()
+        elif not usable:
+            self.abort()
+        self._home.take_back(self, usable=usable)
+        if self._is_gone:
+            self._part()
+
+    def give_up(self, holder: object) -> None:
+        """Close the connection, unless the holder gave it back."""
+        if self.holder is holder:
+            self.holder = None
+            if self._silence is not None:
+                self._stop_silence()
+            self.abort()
+            self._home.take_back(self, usable=False)
+            self._part()
+
+    def failure_of(self, evidence: Evidence) -> Failure | None:
+        """Return why the attempt was ended here, None where it was not."""
+        failed = self._failed
+        return failed[1] if failed is not None and failed[0] is evidence else None
+
+    # The order of answers. See ``Connection``.
 
     def something_waits(self) -> bool:
         """Whether bytes, or the end of the connection, wait to be read."""
-        return bool(self._buffer or self._tail or self.poll_readable(0))
+        return bool(self.poll_readable(0))
 
     def retire(self) -> float:
         """Let the connection serve no further call, and close it after a watch."""
@@ -154,7 +219,7 @@ class TrackedProtocol(BoundedProtocol):
         return self._state.watch_seconds
 
     def distrust(self) -> None:
-        """Close the connection and tell the owners of attempts. See ``Connection``."""
+        """Close the connection and tell the owners of attempts."""
         if self._is_distrusted or not self.was_used:
             return
         # The last answer on a watched connection is not believed before the watch ends.
@@ -179,34 +244,48 @@ class TrackedProtocol(BoundedProtocol):
             self._gone = self._loop.create_future()
         await asyncio.shield(self._gone)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note that the connection is open."""
-        super().connection_made(transport)
-        self._state.open.add(self)
+    def abort(self) -> None:
+        """Close the connection and drop what is not sent yet."""
+        self.transport.abort()
+
+    # The methods that asyncio calls.
 
     def data_received(self, data: bytes) -> None:
-        """Parse the bytes that came; while no call waits they break the protocol."""
-        if self.is_idle and data:  # aiohttp passes b"" to parse what it kept
+        """Read the bytes that came; while no call waits they break the protocol."""
+        if type(data) is not bytes:
+            data = bytes(data)  # of Windows' loop
+        if self.is_idle:
             self._take_unasked(data)
             return
         self.heard = data
-        if len(data) <= PIECE:
-            FEED(self, data)  # nearly always; saves a step
-        else:
-            super().data_received(data)
-        if self.is_idle and self._buffer:  # the answer ended, and another began
-            self.distrust()
+        answer = self._answer
+        if answer is None:
+            self._hand_over(data)
+            return
+        self._answer = None
+        head = data[: data.find(b"\r\n\r\n") + 4]
+        known = self._heads.get(hash(head)) or self._heads.read(head)
+        if known is not None and known.size == len(data):
+            if not answer.done():
+                answer.set_result(PlainAnswer(self, known, data[len(head) :]))
+            return
+        self.reader.set_response_params(read_until_eof=True, auto_decompress=False)
+        self.expect()
+        self._hand_over(data)
+        if not answer.done():
+            answer.set_result(ReadAnswer(self, self._served[-1]))
 
-    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - as aiohttp has it
-        """Go on with reading if it was paused."""
-        # aiohttp calls this twice for each answer, although reading is seldom paused.
-        if self._reading_paused:
-            super().resume_reading(resume_parser)
+    def eof_received(self) -> None:
+        """Note that the PABX sends no more; asyncio then closes the connection."""
+        self.reader.eof_received()
 
-    def _on_read_timeout(self) -> None:
-        """Report that nothing came, but only after a last look."""
-        late: Any = LastLook(self._loop, super()._on_read_timeout)
-        self._read_timeout_handle = late  # cancelled like a timer, when something comes
+    def pause_writing(self) -> None:
+        """Let aiohttp write no more for now."""
+        self.reader.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Let aiohttp go on with writing."""
+        self.reader.resume_writing()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Note that the connection is closed."""
@@ -215,21 +294,56 @@ class TrackedProtocol(BoundedProtocol):
         self._served.clear()
         if self._closing is not None:
             self._closing.cancel()
+        if self._silence_timer is not None:
+            self._stop_silence()
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
-        super().connection_lost(exc)
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_exception(lost_error(exc))
+        self.reader.connection_lost(exc)
+        if self.holder is None:
+            self._home.forget(self)
+        self._part()
 
-    def _look_again(self) -> None:
-        if self._buffer:  # another answer came with it
-            self.distrust()
-        else:
-            self._watch()
+    # Details.
+
+    def _part(self) -> None:
+        """Let aiohttp forget a connection that is closed and that nobody uses."""
+        # Closing it earlier would take the error from the reader.
+        if self._is_gone and self.holder is None:
+            self.raw.close()
+
+    def _hand_over(self, data: bytes) -> None:
+        """Let aiohttp's reader have the bytes of an answer."""
+        guard = self._guard
+        if guard is None:  # the answer is whole, and its task did not run yet
+            self._has_more = True
+            return
+        if self._silence is not None:
+            self._restart_silence()
+        try:
+            taken = guard.feed(data)
+        except InterimFloodError as error:
+            self._fail(Failure.INTERIM, error)
+            return
+        if self.is_idle and (len(self.reader) or data[taken:].strip(b"\r\n")):
+            self.distrust()  # the answer ended, and another began
+
+    def _fail(self, failure: Failure, error: Exception) -> None:
+        """End the attempt."""
+        if self._served:
+            self._failed = self._served[-1], failure
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_exception(error)
+        self.reader.set_exception(error)
+        self.abort()
 
     def _take_unasked(self, data: bytes) -> None:
-        rested = monotonic() - self._since >= SHORTEST_WATCH
+        rested = monotonic() - self.since >= SHORTEST_WATCH
         if not data.strip(b"\r\n") or (rested and data[9:12] == _TIMED_OUT):
-            self.force_close()  # some servers announce the end so
-            self.retire()
+            self.retire()  # some servers announce the end so
         else:
             self.distrust()
 
@@ -244,3 +358,22 @@ class TrackedProtocol(BoundedProtocol):
         if self._closing is None:
             seconds = self._state.watch_seconds
             self._closing = self._loop.call_later(seconds, self.abort)
+
+    def _restart_silence(self) -> None:
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
+        seconds = self._silence
+        assert seconds is not None  # noqa: S101 - for the type checker
+        self._silence_timer = self._loop.call_later(seconds, self._look_once_more)
+
+    def _stop_silence(self) -> None:
+        self._silence = None
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
+            self._silence_timer = None
+
+    def _look_once_more(self) -> None:
+        self._silence_timer = LastLook(self._loop, self._end_silence)
+
+    def _end_silence(self) -> None:
+        self._fail(Failure.TIMEOUT, aiohttp.SocketTimeoutError())

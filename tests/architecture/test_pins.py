@@ -6,16 +6,18 @@ import inspect
 import socket
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import aiohttp
 import pytest
 from aiohttp import client as aiohttp_client
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import BaseConnector
 from helpers import Line, RawServer, Script, answer
+from yarl import URL
 
 from digitro_async.protocol import Evidence
+from digitro_async.transport import _hooks
 from digitro_async.transport._evidence import EvidencePayload
 
 
@@ -241,21 +243,76 @@ async def test_redirects_can_be_forbidden(status: int) -> None:
         assert other.connections == 0
 
 
-@pin("stale answers on kept connections would be taken")
-def test_what_the_connector_overrides() -> None:
-    """The methods that the pool takes over still have the form they are called with."""
-    connect = inspect.signature(BaseConnector.connect)
-    create = inspect.signature(aiohttp.TCPConnector._create_connection)
-    release = inspect.signature(BaseConnector._release)
+@pin("no connection could be made")
+def test_what_makes_connections() -> None:
+    """The connector takes what it is given, and says what the pool asks it."""
+    connect = inspect.signature(aiohttp.TCPConnector.connect)
+    options = inspect.signature(aiohttp.TCPConnector).parameters
 
     assert list(connect.parameters) == ["self", "req", "traces", "timeout"]
-    assert list(create.parameters) == ["self", "req", "traces", "timeout"]
-    assert list(release.parameters) == ["self", "key", "protocol", "should_close"]
-    assert "self._create_connection(req, traces, timeout)" in inspect.getsource(
-        BaseConnector.connect
-    )
-    assert isinstance(ResponseHandler.should_close, property)
-    assert callable(ResponseHandler.abort)
+    assert {"limit", "force_close", "ssl", "socket_factory"} <= set(options)
+    assert isinstance(aiohttp.ClientRequest.body, property)
+
+
+@pin("answers that are not of the documented shape could not be read")
+async def test_reader() -> None:
+    """A reader is fed bytes, counts the heads it read, and gives them one by one."""
+    reader: Any = ResponseHandler(asyncio.get_running_loop())
+    reader.connection_made(mock.Mock(spec=asyncio.Transport))
+    reader.set_response_params(read_until_eof=True, auto_decompress=False)
+    assert not reader.should_close
+    reader.data_received(b"HTTP/1.1 103 Early\r\n\r\n" + answer("x"))
+    assert (len(reader), reader.upgraded, reader.exception()) == (2, False, None)
+    early, _ = await reader.read()
+    message, content = await reader.read()
+    ended = mock.Mock()
+    content.on_eof(ended)
+
+    assert (early.code, message.code, content.is_eof()) == (103, 200, True)
+    assert ended.called
+    assert content.read_nowait().startswith(b"{")
+    error = ValueError()
+    reader.set_exception(error)
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - it has no text
+        await reader.read()
+    assert raised.value is error
+    reader.connection_lost(None)
+
+
+@pin("closing a client would wait for ever")
+async def test_connection_is_given_back_at_its_end() -> None:
+    """The connector waits until the reader of each connection hears of its end."""
+
+    class Own(asyncio.Protocol):
+        """Stands in the place of aiohttp's protocol."""
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            heard.append(exc)
+            raw.protocol.connection_lost(exc)
+            raw.close()
+
+    heard: list[Exception | None] = []
+    async with RawServer() as server:
+        connector = aiohttp.TCPConnector(limit=0)
+        session = aiohttp.ClientSession(connector=connector, connector_owner=False)
+        loop, url = asyncio.get_running_loop(), URL(server.base_url)
+        request = aiohttp.ClientRequest("POST", url, loop=loop, session=session)
+        raw: Any = await connector.connect(request, [], aiohttp.ClientTimeout())
+        raw.transport.set_protocol(Own())
+        assert raw.transport.get_protocol() is not raw.protocol
+        async with asyncio.timeout(5):
+            await connector.close()
+        await session.close()
+
+    assert heard == [None]
+    assert raw.closed
+
+
+@pin("tools would not see the calls that they hook in")
+def test_methods_of_a_post() -> None:
+    """The session's post is a function of aiohttp's that calls one other method."""
+    assert set(_hooks._METHODS) == {"post", "_request"}
+    assert not _hooks.methods_are_replaced()
 
 
 @pin("stale answers on kept connections would be taken")

@@ -59,7 +59,6 @@ def test_public_names() -> None:
         "Recorder",
         "RetrySettings",
         "Secret",
-        "LeanSessionManager",
         "SessionManager",
         "Statistics",
         "TLSSettings",

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 from helpers import answer, calls_to, make_call, make_pabx, per_second, take_into
-from test_transports import WAYS, go
+from test_transports import go
+from ways import WAYS
 
 from digitro_async import (
     PABX,
@@ -44,7 +45,7 @@ while True:
 TRIES = 6
 NEVER_PAUSED = PauseSettings(unknown_run=10**6, unknown_budget=10**6)
 
-every_way = pytest.mark.parametrize("way", ["usual", *WAYS])
+every_way = pytest.mark.parametrize("way", WAYS)
 
 
 @pytest.fixture

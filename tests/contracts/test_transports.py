@@ -1,4 +1,4 @@
-"""The other ways to make a call keep every promise of the ordinary one."""
+"""Both ways to send keep every promise."""
 
 import re
 from collections.abc import Iterator
@@ -11,34 +11,26 @@ from fault_catalogue import CATALOGUE, FaultCase, play
 from helpers import RawServer, calls_to, make_call, make_pabx
 from test_fault_catalogue import check, run_on
 from test_soundness import LOOPS, attack_on
+from ways import WAYS
 
 from digitro_async import (
     DigitroClient,
-    LeanSessionManager,
     Outcome,
     PoolSettings,
     client,
 )
 from digitro_async.testing import FakePABX, HostileConnection, HostilePABX
-from digitro_async.transport import _prepared_request
-
-WAYS = ("lean", "aiohttp")
-"""``LeanSessionManager``; and the ordinary manager with aiohttp's own requests, which
-it sends where a session is traced or aiohttp is of a release that nobody looked at."""
 
 
 def go(name: str, patch: pytest.MonkeyPatch) -> None:
     """Have every client that brings no sessions make its calls in that way."""
-    if name == "lean":
-        for module in (client, test_soundness):
-            patch.setattr(module, "SessionManager", LeanSessionManager)
-    elif name == "aiohttp":
-        patch.setattr(_prepared_request, "SUPPORTED_AIOHTTP", "no release of")
+    for module in (client, test_soundness):
+        patch.setattr(module, "SessionManager", WAYS[name])
 
 
 @pytest.fixture
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the test's calls made in another way."""
+    """Have the test's calls made in that way."""
     go(request.param, monkeypatch)
 
 
@@ -58,7 +50,7 @@ def every_case() -> Iterator[Any]:
 @pytest.mark.parametrize(("way", "case", "loop"), list(every_case()), indirect=["way"])
 @pytest.mark.usefixtures("way")
 def test_case(case: FaultCase, loop: str) -> None:
-    """Each fault of the catalogue comes to the same as with the ordinary transport."""
+    """Each fault of the catalogue comes to what it must come to, in either way."""
     if not case.is_possible:
         pytest.skip(f"this machine has no {case.needs}")
     if loop not in LOOPS:
@@ -107,11 +99,13 @@ async def request_of(**settings: Any) -> tuple[str, bytes]:
 async def test_request(reuse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server reads the same request, header by header, in whatever way it comes."""
     pool = PoolSettings(reuse=reuse)
-    usual = await request_of(pool=pool)
+    seen = []
     for name in WAYS:
         with monkeypatch.context() as patch:
             go(name, patch)
-            assert await request_of(pool=pool) == usual, name
+            seen.append(await request_of(pool=pool))
+
+    assert seen[0] == seen[1]
 
 
 @every_way
@@ -149,7 +143,7 @@ async def test_each_answer_belongs_to_its_call() -> None:
     assert len(given) == 300
 
 
-@pytest.mark.parametrize("name", ["usual", *WAYS])
+@pytest.mark.parametrize("name", WAYS)
 async def test_interim_answers_are_passed_over(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

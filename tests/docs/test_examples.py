@@ -212,7 +212,7 @@ async def test_sharing(tour: Tour, fake_pabx: FakePABX, filial: FakePABX) -> Non
 
 
 async def test_high_volume(tour: Tour, fake_pabx: FakePABX) -> None:
-    """The lean transport makes a call like the other."""
+    """The public way makes a call like the direct one."""
     await tour("README", "One call")
     await tour("dispatch", "Several PABX")
     before = fake_pabx.posts

@@ -6,7 +6,6 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-import aiohttp
 import attrs
 from fault_certificates import certificate
 from fault_scene import (
@@ -118,28 +117,18 @@ async def _stall(line: HostileConnection) -> None:
     await line.stall()
 
 
-async def _answer_then_stall(line: HostileConnection) -> None:
-    await line.read_request()
-    line.accept("first")
-    await _stall(line)
-
-
 async def _full_pool(scene: Scene) -> CallResult:
-    server = await scene.serve(_answer_then_stall)
+    server = await scene.serve()
     client = await scene.client(server)
     await client.dispatcher.submit(scene.call)
     [connector] = client._sessions._connectors.values()
-    session = await scene.stack.enter_async_context(  # whose limit is a longer one
-        aiohttp.ClientSession(connector=connector, connector_owner=False)
-    )
-    holding = asyncio.create_task(session.post(server.base_url, data=b"{}")._coro)
-    while server.posts < 2:  # noqa: ASYNC110 - a server's reading tells no event
-        await asyncio.sleep(0.001)
+    holder = object()
+    held = connector.pool.take_now(holder)
+    assert held is not None
     try:
         return await scene.judge(client)
     finally:
-        holding.cancel()
-        await asyncio.wait([holding])
+        held.give_up(holder)
 
 
 def full_pools() -> Iterator[FaultCase]:
@@ -156,7 +145,7 @@ def full_pools() -> Iterator[FaultCase]:
             "pool_timeout",
             error=PoolTimeoutError,
             connections=1,
-            posts=2,
+            posts=1,
             settings=pool | limits,
         )
 

@@ -27,6 +27,7 @@ if __name__ == "__main__":  # pytest finds what several folders share by itself
     sys.path.append(str(Path(__file__).parents[1] / "support"))
 
 from helpers import RawServer, make_call, make_pabx
+from ways import WAYS
 
 from answers_out_of_step import Attack, KINDS, LATENCY, OutOfStep, attacks
 from digitro_async import (
@@ -34,19 +35,12 @@ from digitro_async import (
     CallResult,
     DigitroClient,
     DispatchItem,
-    LeanSessionManager,
     Outcome,
     PauseSettings,
     RateLimit,
     RetrySettings,
-    SessionManager,
     TimeoutSettings,
 )
-
-TRANSPORTS: Final[dict[str, type[SessionManager]]] = {
-    "aiohttp": SessionManager,
-    "lean": LeanSessionManager,
-}
 
 
 ALARMING: Final = {"repeated_call_id", "answer_before_request", "doubtful_answer"}
@@ -102,7 +96,7 @@ class Came:
         return not (self.placed_twice or self.on_the_wire or self.after)
 
 
-async def run(attack: Attack, transport: str = "aiohttp") -> Came:
+async def run(attack: Attack, transport: str = "direct") -> Came:
     """Make the calls of one run and hold what is said of them against the server."""
     server = OutOfStep(attack)
     results: list[CallResult] = []
@@ -110,7 +104,7 @@ async def run(attack: Attack, transport: str = "aiohttp") -> Came:
     began = time.monotonic()
     async with (
         RawServer(server) as listening,
-        TRANSPORTS[transport]() as sessions,
+        WAYS[transport]() as sessions,
         DigitroClient(
             _pabx(attack, listening), retry=RETRY, pause=NEVER, sessions=sessions
         ) as client,
@@ -260,7 +254,7 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", choices=KINDS, help="only this")
-    parser.add_argument("--transport", choices=TRANSPORTS, help="only this")
+    parser.add_argument("--transport", choices=WAYS, help="only this")
     given = parser.parse_args()
     chosen = [
         one
@@ -270,7 +264,7 @@ def main() -> int:
         if given.kind in (None, one.kind)
     ]
     sound = True
-    for transport in TRANSPORTS if given.transport is None else [given.transport]:
+    for transport in WAYS if given.transport is None else [given.transport]:
         came = asyncio.run(run_all(chosen, transport))
         show(chosen, transport, came)
         sound = sound and all(one.is_sound for one in came)

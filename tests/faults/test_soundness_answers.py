@@ -8,11 +8,12 @@ import attrs
 import pytest
 import soundness_answers
 from answers_out_of_step import DELAYS, KINDS, REFUSALS, Attack, OutOfStep, attacks
-from soundness_answers import TRANSPORTS, Came, run_all
+from soundness_answers import Came, run_all
+from ways import WAYS
 
 from digitro_async import PoolSettings
 
-every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
+every_transport = pytest.mark.parametrize("transport", WAYS)
 
 QUICK = [
     Attack(kind="twice", calls=400, seed=2, rate=0, refusals="429"),
@@ -89,7 +90,7 @@ class Quiet(Attack):
 async def test_a_trusting_client_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that were accepted by another's answer are counted, as are their like."""
     monkeypatch.setattr(soundness_answers, "OutOfStep", Swapped)
-    (came,) = await run_all([Attack(calls=100, rate=0)], "aiohttp")
+    (came,) = await run_all([Attack(calls=100, rate=0)], "direct")
 
     assert came.wrong >= 90
     assert came.silent + came.on_the_wire + came.after == came.wrong

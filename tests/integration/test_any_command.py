@@ -10,16 +10,15 @@ import pytest
 from campaigns import CALL, contacts, run
 from helpers import make_call, make_pabx
 from ledgers import SHELVES
+from ways import WAYS
 
 from digitro_async import (
     Campaign,
     DigitroClient,
     InvalidCallError,
-    LeanSessionManager,
     Outcome,
     RetrySettings,
     Secret,
-    SessionManager,
 )
 from digitro_async.calls import Call, call_class
 from digitro_async.ledger import State
@@ -67,7 +66,7 @@ def _row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(COMMANDS, ROW.name, ROW)
 
 
-@pytest.fixture(params=[SessionManager, LeanSessionManager])
+@pytest.fixture(params=WAYS.values())
 def manager(request: pytest.FixtureRequest) -> Any:
     """Each way to send."""
     return request.param

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from helpers import ScriptedTransport, answer, calls_to, make_call, make_pabx, until
 from places import ROOT, SUPPORT
+from ways import WAYS
 
 from digitro_async import (
     PABX,
@@ -26,11 +27,9 @@ from digitro_async import (
     CallResult,
     DigitroClient,
     Dispatcher,
-    LeanSessionManager,
     Outcome,
     PauseSettings,
     RetrySettings,
-    SessionManager,
     TimeoutSettings,
 )
 from digitro_async.dispatch._call_source import LONG_READ
@@ -44,7 +43,6 @@ LOOPS = [
         "uvloop", marks=pytest.mark.skipif(not HAS_UVLOOP, reason="no uvloop")
     ),
 ]
-MANAGERS = {"sessions": SessionManager, "lean": LeanSessionManager}
 LIMITS = {
     "total": {"total": 0.4, "sock_read": 30.0},
     "sock_read": {"total": 30.0, "sock_read": 0.4},
@@ -52,7 +50,7 @@ LIMITS = {
 TOO_LONG = 0.9
 
 every_loop = pytest.mark.parametrize("loop", LOOPS)
-every_manager = pytest.mark.parametrize("manager", MANAGERS)
+every_manager = pytest.mark.parametrize("manager", WAYS)
 every_limit = pytest.mark.parametrize("limit", LIMITS)
 
 
@@ -140,7 +138,7 @@ async def block_while_it_answers(
 ) -> list[CallResult]:
     """Block the loop from the moment when all calls are on the wire."""
     async with (
-        MANAGERS[manager]() as sessions,
+        WAYS[manager]() as sessions,
         DigitroClient(pabx, sessions=sessions) as client,
         client.dispatch(calls_to(range(calls))) as results,
     ):
@@ -191,7 +189,7 @@ def test_silence_is_a_time_out_all_the_same(
     async def main(blocks: bool) -> float:
         pabx = settings_of(threaded.url, limit)
         async with (
-            MANAGERS[manager]() as sessions,
+            WAYS[manager]() as sessions,
             DigitroClient(pabx, sessions=sessions) as client,
         ):
             calling = asyncio.ensure_future(client.make_predictive_call(make_call()))
@@ -258,7 +256,7 @@ class TestSlowSource:
         async def main() -> list[CallResult]:
             pabx = settings_of(threaded.url, "total")
             async with (
-                MANAGERS[manager]() as sessions,
+                WAYS[manager]() as sessions,
                 DigitroClient(pabx, sessions=sessions) as client,
                 client.dispatch(slow()) as results,
             ):

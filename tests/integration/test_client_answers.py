@@ -144,14 +144,3 @@ class TestAnswers:
                 await client.make_predictive_call(make_call())
 
         assert caught.value.__cause__ is caught.value.__context__ is None
-
-    async def test_answer_to_nothing(self, mocked: ReadingMock) -> None:
-        """An acceptance of a call that was never written is not believed."""
-        mocked.unread = True
-        mocked.post(URL_OF_CALLS, payload={"ID_CHAMADA": "x"})
-        async with make_client() as client:
-            with pytest.raises(UnreadableAnswerError) as caught:
-                await client.make_predictive_call(make_call())
-
-            assert client.statistics().pabx["one"].alarms == 1
-        assert caught.value.reason == "answer_before_request"

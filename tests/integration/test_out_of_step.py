@@ -20,19 +20,18 @@ from helpers import (
     quiet_loop,
     until,
 )
+from ways import WAYS, MakeSessions
 
 from digitro_async import (
     PABX,
     CallResult,
     DigitroClient,
     DispatchItem,
-    LeanSessionManager,
     Outcome,
     PauseSettings,
     PoolSettings,
     RateLimit,
     RetrySettings,
-    SessionManager,
 )
 from digitro_async.campaign import Campaign
 from digitro_async.cli._open_client import open_client
@@ -41,7 +40,7 @@ from digitro_async.ledger import NewContact, SQLiteLedger, State
 from digitro_async.privacy import Personal
 
 LATENCY = 0.02
-TRANSPORTS = [SessionManager, LeanSessionManager]
+TRANSPORTS = list(WAYS.values())
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +105,7 @@ def paced(server: RawServer, **settings: object) -> PABX:
 
 
 async def dial(
-    answering: Answering, manager: type[SessionManager], calls: int
+    answering: Answering, manager: MakeSessions, calls: int
 ) -> tuple[list[CallResult], DigitroClient]:
     """Make ``calls`` calls; return the results and the closed client."""
     items = (
@@ -137,7 +136,7 @@ def wrong(results: list[CallResult]) -> list[CallResult]:
 @pytest.mark.parametrize("manager", TRANSPORTS)
 @pytest.mark.parametrize("after", [0.0, 0.008, 0.015, 0.04, 0.15])
 async def test_an_answer_written_twice_misleads_no_call(
-    manager: type[SessionManager], after: float
+    manager: MakeSessions, after: float
 ) -> None:
     """However late its second copy comes, no call gets another call's id."""
     answering = Answering(extra=30, after=after)
@@ -152,7 +151,7 @@ async def test_an_answer_written_twice_misleads_no_call(
 @pytest.mark.parametrize("manager", TRANSPORTS)
 @pytest.mark.parametrize("after", [0.0, 0.008, 0.04, 0.15])
 async def test_an_unasked_answer_misleads_one_call_at_most(
-    manager: type[SessionManager], after: float
+    manager: MakeSessions, after: float
 ) -> None:
     """An id that nobody has seen is taken once at most, and then there is an alarm."""
     answering = Answering(extra=30, after=after, fresh=True)
@@ -167,7 +166,7 @@ async def test_an_unasked_answer_misleads_one_call_at_most(
 @pytest.mark.parametrize("manager", TRANSPORTS)
 @pytest.mark.parametrize("fresh", [False, True])
 async def test_a_throttled_call_is_not_placed_twice(
-    manager: type[SessionManager], fresh: bool
+    manager: MakeSessions, fresh: bool
 ) -> None:
     """A 429 that belongs to the call before does not send a placed call again."""
     answering = Answering(extra=30, after=0.008, fresh=fresh, throttled=7)
@@ -180,7 +179,9 @@ async def test_a_throttled_call_is_not_placed_twice(
 
 
 @pytest.mark.parametrize("manager", TRANSPORTS)
-async def test_without_a_rest_the_alarm_ends_it(manager: type[SessionManager]) -> None:
+async def test_without_a_rest_the_alarm_ends_it(
+    manager: MakeSessions,
+) -> None:
     """Where connections do not rest, one call is misled, and after the alarm none."""
     served: list[int] = []
 

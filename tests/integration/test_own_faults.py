@@ -8,22 +8,21 @@ import weakref
 
 import pytest
 from helpers import make_call
+from ways import WAYS, MakeSessions
 
 from digitro_async import (
     DigitroClient,
-    LeanSessionManager,
     Outcome,
     PauseSettings,
     RetrySettings,
-    SessionManager,
 )
 from digitro_async.testing import FakePABX
 
 
-@pytest.fixture(params=[SessionManager, LeanSessionManager])
-def manager(request: pytest.FixtureRequest) -> type[SessionManager]:
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
+def manager(request: pytest.FixtureRequest) -> MakeSessions:
     """Each way to send."""
-    found: type[SessionManager] = request.param
+    found: MakeSessions = request.param
     return found
 
 
@@ -52,7 +51,7 @@ def allow(most: int, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL])
 async def test_fewer_calls_at_once(
-    manager: type[SessionManager],
+    manager: MakeSessions,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     number: int,

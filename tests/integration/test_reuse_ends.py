@@ -11,16 +11,15 @@ import attrs
 import pytest
 from fault_certificates import certificate
 from helpers import make_call, make_pabx, quiet_loop
+from ways import WAYS, MakeSessions
 
 from digitro_async import (
     CallResult,
     DigitroClient,
-    LeanSessionManager,
     Outcome,
     PauseSettings,
     PredictiveCall,
     RateLimit,
-    SessionManager,
     TLSSettings,
 )
 from digitro_async.testing import HostileConnection, HostilePABX
@@ -37,10 +36,10 @@ async def _quiet() -> AsyncIterator[None]:
         yield
 
 
-@pytest.fixture(params=[SessionManager, LeanSessionManager])
-def manager(request: pytest.FixtureRequest) -> type[SessionManager]:
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
+def manager(request: pytest.FixtureRequest) -> MakeSessions:
     """Each way to send."""
-    found: type[SessionManager] = request.param
+    found: MakeSessions = request.param
     return found
 
 
@@ -77,7 +76,10 @@ async def spaced(count: int) -> AsyncIterator[PredictiveCall]:
 
 
 async def dial(
-    server: HostilePABX, manager: type[SessionManager], count: int = 30, **settings: Any
+    server: HostilePABX,
+    manager: MakeSessions,
+    count: int = 30,
+    **settings: Any,
 ) -> tuple[list[CallResult], Any]:
     """Make spaced calls, and return their results and the statistics."""
     pabx = make_pabx(base_url=server.base_url, **settings)
@@ -111,7 +113,9 @@ def lost(results: list[CallResult], server: HostilePABX) -> int:
     ids=["closes", "resets", "after three", "later", "when asked"],
 )
 async def test_a_broken_promise_costs_a_handful(
-    manager: type[SessionManager], script: Script, caplog: pytest.LogCaptureFixture
+    manager: MakeSessions,
+    script: Script,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """After a few losses each call has its own connection, which is said once."""
     caplog.set_level(logging.WARNING, "digitro_async")
@@ -126,7 +130,7 @@ async def test_a_broken_promise_costs_a_handful(
 
 
 async def test_it_ends_where_every_second_call_is_lost(
-    manager: type[SessionManager],
+    manager: MakeSessions,
 ) -> None:
     """Three losses end the reuse, and no call after them is lost."""
     async with HostilePABX(resets_when_asked_again) as server:
@@ -138,7 +142,7 @@ async def test_it_ends_where_every_second_call_is_lost(
     assert server.posts == 20
 
 
-async def test_over_tls(manager: type[SessionManager]) -> None:
+async def test_over_tls(manager: MakeSessions) -> None:
     """It holds over TLS too, where the end is told by a close_notify."""
     shown = certificate()
     async with HostilePABX(closing(), tls=shown.context) as server:
@@ -148,7 +152,7 @@ async def test_over_tls(manager: type[SessionManager]) -> None:
     assert lost(results, server) <= HANDFUL
 
 
-async def test_with_a_cap(manager: type[SessionManager]) -> None:
+async def test_with_a_cap(manager: MakeSessions) -> None:
     """Connections that ended while they rested are no reason to use a younger one."""
     rate = RateLimit(100)
     async with HostilePABX(closing(idle=1.5 * SPACING)) as server:
@@ -157,7 +161,9 @@ async def test_with_a_cap(manager: type[SessionManager]) -> None:
     assert lost(results, server) <= HANDFUL
 
 
-async def test_one_of_several_behind_a_balancer(manager: type[SessionManager]) -> None:
+async def test_one_of_several_behind_a_balancer(
+    manager: MakeSessions,
+) -> None:
     """Where one machine in three breaks the promise, a handful is lost as well."""
 
     async def mixed(line: HostileConnection) -> None:
@@ -172,7 +178,7 @@ async def test_one_of_several_behind_a_balancer(manager: type[SessionManager]) -
     assert lost(results, server) <= HANDFUL
 
 
-async def test_all_at_one_host_are_told(manager: type[SessionManager]) -> None:
+async def test_all_at_one_host_are_told(manager: MakeSessions) -> None:
     """Every PABX entry at that host uses new connections, and its statistics say so."""
     async with HostilePABX(resets_when_asked_again) as server:
         one = make_pabx(base_url=server.base_url)
@@ -194,7 +200,7 @@ async def test_all_at_one_host_are_told(manager: type[SessionManager]) -> None:
     assert server.connections == before + 5
 
 
-async def test_a_restart_ends_nothing(manager: type[SessionManager]) -> None:
+async def test_a_restart_ends_nothing(manager: MakeSessions) -> None:
     """A PABX that ends all connections at once is used with kept ones afterwards."""
     answered = asyncio.Event()
     held: list[HostileConnection] = []

@@ -99,7 +99,7 @@ class TestRequest:
                 over = size > MAX_ANSWER_BYTES
                 assert seen.failure is (Failure.OVERSIZED if over else None)
             [connector] = sessions._connectors.values()
-            assert not connector._acquired
+            assert connector.pool.used == 0
 
     async def test_answer_in_many_pieces(self) -> None:
         """An answer that comes byte by byte is read whole."""

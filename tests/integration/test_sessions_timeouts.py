@@ -143,8 +143,8 @@ class TestTimeouts:
                 base_url=server.base_url, timeouts=TimeoutSettings(total=7.3)
             )
             await exchange(sessions, pabx)
-            [line] = sessions._endpoints.values()
-            limits = line.session.timeout
+            [endpoint] = sessions._endpoints.values()
+            limits = endpoint.phases
 
         # The total is kept by transport._deadlines.
         assert (limits.total, limits.sock_connect) == (None, 5.0)

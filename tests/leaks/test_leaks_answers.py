@@ -8,7 +8,8 @@ import pytest
 from helpers import PREDICTIVE_CALL, make_pabx
 from leak_places import Watch
 from leaks import CANARIES, DIALLED, call_with_canaries
-from test_transports import WAYS, go
+from test_transports import go
+from ways import WAYS
 
 from digitro_async import DigitroClient, DigitroError, LedgerError, ThrottledError
 from digitro_async.dispatch._admission import Admission
@@ -78,7 +79,7 @@ ANSWERS: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("way", ["usual", *WAYS])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_no_answer_is_repeated(
     name: str, way: str, monkeypatch: pytest.MonkeyPatch

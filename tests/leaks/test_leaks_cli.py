@@ -16,7 +16,7 @@ from leak_places import Watch
 from leaks import API_KEY, CANARIES, KEYS, find
 from test_leaks_ledger import DATA_COLUMNS, columns_with, write_contacts
 
-from digitro_async.cli import _command_loop, _live_progress, _results
+from digitro_async.cli import _command_loop, _live_progress, _results, _run_display
 from digitro_async.cli._app import run
 from digitro_async.cli._screen_lines import Span, plain_line
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
@@ -300,7 +300,7 @@ def words_of(pid: int) -> Iterator[bytes]:
 def in_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show a number in the progress."""
     monkeypatch.setattr(
-        _live_progress, "plain_line", lambda view: [*plain_line(view), Span(NUMBER)]
+        _run_display, "plain_line", lambda view: [*plain_line(view), Span(NUMBER)]
     )
 
 

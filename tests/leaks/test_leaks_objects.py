@@ -23,7 +23,6 @@ from digitro_async import (
     Dispatcher,
     DispatchItem,
     EventKind,
-    LeanSessionManager,
     Outcome,
     PauseStatus,
     PredictiveCall,
@@ -132,7 +131,6 @@ MADE: dict[str, Callable[[], object]] = {
     "Personal": lambda: Personal(EVERYTHING),
     "Secret": lambda: Secret(API_KEY),
     "SessionManager": SessionManager,
-    "LeanSessionManager": LeanSessionManager,
     "Statistics": lambda: DigitroClient(pabx()).statistics(),
     "PABXStatistics": lambda: DigitroClient(pabx()).statistics().pabx["matriz"],
     "PauseStatus": lambda: PauseStatus(

@@ -254,15 +254,15 @@ class TestInstructions:
         """A ratio up to its limit is fine, and what was not counted is not judged."""
         exceeded_limits = module("questions.instructions").exceeded_limits
 
-        assert exceeded_limits({"digitro": 70.0, "aiohttp-by-hand+hooks": 100.0}) == []
+        assert exceeded_limits({"digitro": 40.0, "aiohttp-by-hand+hooks": 100.0}) == []
         assert exceeded_limits({"digitro": 900.0}) == []
 
     def test_too_many(self) -> None:
         """A larger ratio is told with its limit."""
         exceeded_limits = module("questions.instructions").exceeded_limits
 
-        assert exceeded_limits({"digitro": 71.0, "aiohttp-by-hand+hooks": 100.0}) == [
-            "digitro / aiohttp-by-hand+hooks is 0.710, allowed are 0.7"
+        assert exceeded_limits({"digitro": 41.0, "aiohttp-by-hand+hooks": 100.0}) == [
+            "digitro / aiohttp-by-hand+hooks is 0.410, allowed are 0.4"
         ]
 
     def test_limits_are_of_contenders(self) -> None:

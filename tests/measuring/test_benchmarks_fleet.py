@@ -143,7 +143,7 @@ async def test_dial(port: int, *, named: bool) -> None:
     assert found["late_p99_ms"] >= 0
 
 
-@pytest.mark.parametrize("transport", ["default", "direct"])
+@pytest.mark.parametrize("transport", ["default", "public"])
 async def test_weigh(port: int, transport: str) -> None:
     """Memory is looked at before a call, after one, and when nothing is connected."""
     fleet = module("questions.fleet_client")

@@ -53,17 +53,17 @@ SCHEDULED = [
     "workers",
     "aiohttp-by-hand",
     "digitro",
-    "digitro-direct",
+    "digitro-public",
     "digitro-one",
 ]
 UNSCHEDULED = [
     "raw-protocol",
     "digitro-capped",
-    "digitro-direct-capped",
-    "digitro-direct-one",
-    "campaign-direct",
+    "digitro-public-capped",
+    "digitro-public-one",
+    "campaign-public",
     "codec",
-    "transport-direct",
+    "transport-public",
     "campaign-import",
 ]
 
@@ -183,7 +183,7 @@ class TestNginx:
         ):
             ssl.create_default_context().wrap_socket(raw, server_hostname="127.0.0.1")
 
-    @pytest.mark.parametrize("contender", ["aiohttp-by-hand", "digitro-direct"])
+    @pytest.mark.parametrize("contender", ["aiohttp-by-hand", "digitro-public"])
     def test_contenders_over_https(self, nginx: Any, contender: str) -> None:
         """Contenders keep their connections over https too."""
         job = job_of(contender, nginx.tls_port, ca_file=nginx.ca_file)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from helpers import make_call, make_pabx
+from ways import MakeSessions
 
 from digitro_async import DigitroClient, RetrySettings, SessionManager
 from digitro_async.errors import DigitroError
@@ -14,7 +15,7 @@ ONCE = RetrySettings(max_attempts=1)
 
 
 async def failure_at(
-    base_url: str, manager: type[SessionManager] = SessionManager, **settings: Any
+    base_url: str, manager: MakeSessions = SessionManager, **settings: Any
 ) -> Any:
     """Make one call and return its error."""
     pabx = make_pabx(base_url=base_url, **settings)

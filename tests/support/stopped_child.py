@@ -5,21 +5,19 @@ import json
 import sys
 
 from helpers import make_call
+from ways import WAYS
 
 from digitro_async import (
     PABX,
     DigitroClient,
-    LeanSessionManager,
-    SessionManager,
     TimeoutSettings,
 )
 
 
 async def _main(url: str, manager: str, limits: dict[str, float]) -> None:
-    kind = LeanSessionManager if manager == "lean" else SessionManager
     pabx = PABX("one", url, 1, "demo-key", timeouts=TimeoutSettings(**limits))
     async with (
-        kind() as sessions,
+        WAYS[manager]() as sessions,
         DigitroClient(pabx, sessions=sessions) as client,
         client.dispatch([make_call()]) as results,
     ):

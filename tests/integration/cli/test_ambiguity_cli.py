@@ -26,7 +26,7 @@ CALL = "[call]\ndevice = '1'\ndevice_password = '2'\n"
     [
         "status --ledger a.db --max-attempts",
         "dial c.csv --max-attempts",
-        "dial c.csv --max-calls",
+        "dial c.csv --limit",
         "simulate --host 256.0.0.1 --port",
         "simulate --host 256.0.0.1 --rate",
         "simulate --host 256.0.0.1 --channel-id",

@@ -133,7 +133,11 @@ def test_what_is_odd_in_a_configuration_is_said(
         ("http://127.0.0.1:{closed}", "tcp", "{closed}: connection refused: nobody"),
         ("https://127.0.0.1:{plain}", "tls", "no TLS is spoken there ("),
         ("http://127.0.0.1:{text}", "http", "answers what is no HTTP ("),
-        ("http://127.0.0.1:{silent}", "http", "answers what is no HTTP ("),
+        (
+            "http://127.0.0.1:{silent}",
+            "http",
+            "check port and scheme",
+        ),
     ],
 )
 def test_step_that_fails_says_the_way_out_and_is_the_last(

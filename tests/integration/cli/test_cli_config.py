@@ -7,8 +7,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import digitro_async
-from digitro_async import LeanSessionManager
-from digitro_async.cli._open_client import open_client
 from digitro_async.config import load_config
 from digitro_async.errors import ConfigurationError
 from digitro_async.privacy import Personal, Secret
@@ -97,17 +95,6 @@ caller_id = "{CANARY}"
             config.pabx, retry=config.retry, pause=config.pause
         ) as client:
             assert set(client.statistics().pabx) == {"matriz", "pabx2"}
-
-    @pytest.mark.parametrize("lean", [True, False])
-    async def test_transport(self, tmp_path: Path, lean: bool) -> None:
-        """The lean transport is used where the file asks for it."""
-        config = load(tmp_path, f"lean = {str(lean).lower()}\n{MINIMAL}")
-        async with open_client(config) as client:
-            sessions = client._sessions
-
-        assert config.lean is lean
-        assert isinstance(sessions, LeanSessionManager) is lean
-        assert sessions.closed
 
     @pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
     @pytest.mark.parametrize("end", [b"\r\n", b"\n"])

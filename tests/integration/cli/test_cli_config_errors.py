@@ -38,10 +38,6 @@ BAD = {
             "did you mean calls?"
         ),
     ),
-    "no yes or no": (
-        'lean = "canary-4711"\n' + MINIMAL,
-        "digitro.toml:1: lean: must be true or false",
-    ),
     "value as a name": (
         MINIMAL + '[call]\n"canary-4711" = "device"\n',
         "digitro.toml:7: call: there is no such option",
@@ -252,7 +248,7 @@ def test_error_names_file_line_and_field_and_no_value(
 @pytest.mark.parametrize(
     ("text", "valid"),
     [
-        ("cal = 1", "pabx, call, retry, pause, lean"),
+        ("cal = 1", "pabx, call, retry, pause)"),
         (
             "[[pabx]]\nkey = 1\napi_key = 'x'",
             "name, base_url, channel_id, api_key, api_key_env, api_key_file, rate, ",

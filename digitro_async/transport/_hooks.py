@@ -1,0 +1,57 @@
+"""Finds out whether a tool has hooked into aiohttp's sessions.
+
+Telemetry gives sessions hooks as they are made, or wraps a method of the class; test
+tools replace a method for a while. Then calls take the public way, which such a tool
+sees.
+"""
+
+import operator
+import types
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import client as aiohttp_client
+
+__all__ = ["is_hooked", "methods_are_replaced"]
+
+_SESSION: Final = aiohttp.ClientSession
+_POST: Final = aiohttp.ClientSession.post
+
+
+def _methods_of_a_post() -> dict[str, Any]:
+    """Return ``post`` and the methods of the session that it calls, by name."""
+    called = {"post": _POST}
+    code = getattr(_POST, "__code__", None)
+    for name in () if code is None else code.co_names:
+        if callable(found := getattr(_SESSION, name, None)):
+            called[name] = found
+    return called
+
+
+def _is_aiohttps_own(method: Any) -> bool:
+    """Whether a method of the session is a function of aiohttp's own module."""
+    is_function = isinstance(method, types.FunctionType)
+    return is_function and method.__globals__ is vars(aiohttp_client)
+
+
+_METHODS: Final = _methods_of_a_post()
+_ARE_OWN: Final = len(_METHODS) > 1 and all(map(_is_aiohttps_own, _METHODS.values()))
+"""Whether no tool replaced them before this library was loaded."""
+
+_GET: Final = operator.attrgetter(*_METHODS)
+_OWN: Final = tuple(_METHODS.values()) if _ARE_OWN else ()
+
+
+def methods_are_replaced() -> bool:
+    """Whether a method that makes a POST is not aiohttp's own (any more)."""
+    found: object = _GET(_SESSION)
+    return found != _OWN
+
+
+def is_hooked(session: aiohttp.ClientSession) -> bool:
+    """Whether a tool has hooked into a session as it was made."""
+    return (
+        type(session) is not _SESSION
+        or not _is_aiohttps_own(type(session).__init__)
+        or bool(session.trace_configs)
+    )
