@@ -311,7 +311,7 @@ def _renames_forgotten() -> None:
 
 def _clock_believed() -> None:
     """Take the wall's clock for right."""
-    CLOCK_READ.replace(lambda _: lambda _, now: lambda at: min(at, now))
+    CLOCK_READ.replace(lambda _: lambda _, now, __: lambda at: min(at, now))
 
 
 def _set(owner: type, name: str, value: Any) -> None:

@@ -46,7 +46,7 @@ CAUGHT = {
 MORE = {
     "back-in-time-requeues": 12,
     "slots-forgotten": 12,
-    "renames-forgotten": 24,
+    "renames-forgotten": 60,
     "clock-believed": 24,
 }
 """Kills that each needs, where more than a few."""

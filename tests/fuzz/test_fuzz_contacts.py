@@ -7,6 +7,7 @@ with another ``DIGITRO_FUZZ_SEED``; a failure shows the seed of the very file.
 import os
 import random
 import re
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -103,13 +104,26 @@ def check_lines(
     header: int = 1,
 ) -> None:
     """Check that every line is above the rows, blank, or in one row and in no other."""
-    filled = [line.replace(delimiter, "").strip(' \t\r\n\v\f"') for line in lines]
-    blank = {i for i, line in enumerate(filled, 1) if not line}
-    covered = list(range(1, header + 1))
-    for row in rows:
-        covered += lines_of(row, lines, delimiter)
+    blank = {i for i, line in enumerate(lines, 1) if is_blank(line, delimiter)}
+    found = [line for row in rows for line in lines_of(row, lines, delimiter)]
+    first = found[0] if found else len(lines) + 1
+    end = header  # of the header, whose cells may hold line breaks
+    while "".join(lines[header - 1 : end]).count('"') % 2 and end < first - 1:
+        end += 1
+    covered = [*range(1, end + 1), *found]
     assert covered == sorted(set(covered))
     assert set(covered) | blank == set(range(1, len(lines) + 1))
+
+
+def is_blank(line: str, delimiter: str) -> bool:
+    """Whether nobody would see anything between the delimiters of a line."""
+    end_of_dos = "\x1a"
+    return all(
+        char in {delimiter, '"', end_of_dos}
+        or char.isspace()
+        or unicodedata.category(char) == "Cf"
+        for char in line
+    )
 
 
 def lines_of(row: ContactRow | RejectedRow, lines: list[str], delimiter: str) -> range:

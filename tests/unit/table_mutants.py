@@ -27,8 +27,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULES = {
-    "digitro_async._common.reasons": "tests/unit/test_classification.py",
-    "digitro_async.protocol._classification": "tests/unit/test_classification.py",
+    "digitro_async._common.reasons": (
+        "tests/unit/test_reasons.py tests/unit/test_classification.py"
+    ),
+    "digitro_async.protocol._classification": (
+        "tests/unit/test_classification.py tests/unit/test_tls_refusals.py"
+    ),
     "digitro_async.dispatch._breaker": (
         "tests/unit/test_breaker.py tests/unit/test_breaker_probes.py "
         "tests/unit/test_breaker_share.py"

@@ -7,7 +7,9 @@ from places import ROOT
 from digitro_async import IllegalTransitionError, LedgerError, Outcome
 from digitro_async.ledger import State, Step
 from digitro_async.ledger._state import (
+    DOUBTFUL,
     FINAL,
+    OTHER_DATA,
     TRANSITIONS,
     diagram,
     next_state,
@@ -175,3 +177,8 @@ def test_diagram_of_the_page() -> None:
     assert found is not None, f"{PAGE.name} has no diagram of the states"
 
     assert found[1] == diagram()
+
+
+def test_reasons_that_a_ledger_keeps() -> None:
+    """The texts in ledgers that are there stay as they are."""
+    assert (DOUBTFUL, OTHER_DATA) == ("doubtful_answer", "other_data")
