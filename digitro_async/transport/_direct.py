@@ -48,6 +48,6 @@ async def _connect_and_ask(
         raise
     except TimeoutError:
         pass
-    if connection is None:
+    if connection is None:  # raised here, so that it has no other error as its context
         raise aiohttp.ConnectionTimeoutError
     return await connection.send(request, evidence, endpoint.silence)

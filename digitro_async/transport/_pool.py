@@ -46,9 +46,8 @@ class ConnectionPool:
         self._idle_seconds = settings.idle_seconds
         self._limit = settings.max_connections
         self._rest = self._spare = 0.0
-        self._idle: deque[TrackedProtocol] = (
-            deque()
-        )  # the one that rested longest first
+        # The one that rested longest stands first.
+        self._idle: deque[TrackedProtocol] = deque()
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._loop = asyncio.get_running_loop()
         self._expiry: asyncio.TimerHandle | None = None
