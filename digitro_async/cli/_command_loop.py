@@ -32,20 +32,24 @@ def run_tuned(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     Raises:
         KeyboardInterrupt: If it was cancelled by a signal.
     """
-    heard, undo = current().heard, tune_process()
-    # No exception is raised in the middle of opening or closing a loop. A signal that
-    # comes while it is opened cancels the coroutine before its first step; one that
-    # comes while it is closed changes nothing any more.
-    ends_anyway()
+    heard = current().heard
+    with contextlib.ExitStack() as stack:
+        stack.callback(coroutine.close)  # a signal may come before its first step
+        stack.callback(tune_process())
+        # No exception is raised in the middle of opening or closing a loop. A signal
+        # that comes while it is opened cancels the coroutine before its first step; one
+        # that comes while it is closed changes nothing any more.
+        ends_anyway()
+        return _run_to_its_end(coroutine, heard)
+
+
+def _run_to_its_end(coroutine: Coroutine[Any, Any, _Result], heard: int) -> _Result:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_hearing(coroutine, heard))
     except asyncio.CancelledError:
         if current().heard == heard:
             raise
-    finally:
-        coroutine.close()
-        undo()
     raise KeyboardInterrupt
 
 

@@ -41,7 +41,7 @@ def test_file_that_is_still_written(
     [reject] = read_rows(folder / "c.rejects.csv")
     assert (reject["line"], reject["code"]) == ("3", "open_end")
     assert second.code == 0
-    assert numbers_of(pabx) == [number(1), number(3), number(4)]
+    assert sorted(numbers_of(pabx)) == [number(1), number(3), number(4)]
     assert "c.csv: 2 new contacts, 1 known before, 0 rejected rows" in second.err
 
 
@@ -53,7 +53,7 @@ def test_open_end_that_is_allowed(
     ran = run_here(capsys, "dial", "c.csv", "--allow-open-end")
 
     assert ran.code == 0
-    assert numbers_of(pabx) == [number(1), number(3)]
+    assert sorted(numbers_of(pabx)) == [number(1), number(3)]
     assert "no end" not in ran.err
 
 
@@ -121,7 +121,7 @@ def test_doubts_are_printed(folder: Path, pabx: FakePABX, capsys: Capture) -> No
     ran = run_here(capsys, "dial", "c.csv")
 
     assert ran.code == 1
-    assert numbers_of(pabx) == [number(i) for i in range(3)]
+    assert sorted(numbers_of(pabx)) == [number(i) for i in range(3)]
     assert (
         "c.csv: not all of it is UTF-8: rows with wrong bytes (1 there are)" in ran.err
     )
