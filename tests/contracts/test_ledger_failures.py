@@ -126,8 +126,8 @@ async def test_older_ledger(tmp_path: Path, monkeypatch: Any, version: int) -> N
             for number, reason in enumerate(("connect_failed", OWN, None), 1):
                 connection.execute(
                     "INSERT INTO contact (number, hash, line, attempts, reason)"
-                    " VALUES (?1, zeroblob(?1), ?1, 4 * (?1 < 3), ?2)",
-                    (number, reason),
+                    " VALUES (?, zeroblob(?), ?, ?, ?)",
+                    (number, number, number, 4 * (number < 3), reason),
                 )
                 connection.execute(
                     "INSERT INTO person (number, destination) VALUES (?, '0')",

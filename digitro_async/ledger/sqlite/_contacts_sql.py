@@ -205,14 +205,15 @@ def _compare(
             ),
         )
     connection.execute(
-        "UPDATE contact SET state = ?1, reason = ?2, line = iif(?3, ?4, line),"
-        "       failures = iif(?3, 0, failures)"
-        " WHERE number = ?5",
+        "UPDATE contact SET state = ?, reason = ?, line = iif(?, ?, line),"
+        "       failures = iif(?, 0, failures)"
+        " WHERE number = ?",
         (
             STATE_CODES[next_state(state, step)],
             OTHER_DATA if step is Step.WITHHOLD else None,
             is_update,
             contact.line,
+            is_update,
             number,
         ),
     )

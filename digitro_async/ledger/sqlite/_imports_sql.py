@@ -118,8 +118,8 @@ def end_import(
 def pending_to(connection: sqlite3.Connection, last: int | None) -> Iterator[int]:
     """Yield the numbers of the pending contacts up to one of them, None for all."""
     rows = connection.execute(
-        "SELECT number FROM contact WHERE state = ?1 AND (?2 IS NULL OR number <= ?2)",
-        (STATE_CODES[State.PENDING], last),
+        "SELECT number FROM contact WHERE state = ? AND (? IS NULL OR number <= ?)",
+        (STATE_CODES[State.PENDING], last, last),
     )
     return (number for (number,) in rows)
 
