@@ -19,6 +19,7 @@ CREATE INDEX event_evidence ON event (contact) WHERE step IN (11, 12);
 -- Until now files gave ids with the sign by which a spreadsheet marks text; these contacts
 -- are known by both (see ledger/sqlite/_open_imports.py).
 INSERT INTO setting (name, value)
-SELECT 'marked_ids_until', max(number)
-  FROM person WHERE substr(id, 1, 1) IN (char(39), '=')
-HAVING max(number) IS NOT NULL;
+SELECT 'marked_ids_until', last
+  FROM (SELECT max(number) AS last
+          FROM person WHERE substr(id, 1, 1) IN (char(39), '='))
+ WHERE last IS NOT NULL;
