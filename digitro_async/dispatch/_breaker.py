@@ -35,8 +35,7 @@ __all__ = ["Breaker", "BreakerState", "PauseCause"]
 CALLS_FOR_ONE_UNKNOWN = 3
 """The brief pause is as long as so many calls take, for each unknown of its budget.
 
-A share of unknowns of 5 % costs an eighth of the rate, so. The same share at another
-rate costs the same part of it.
+So a share of unknowns of 5 % costs a seventh of the rate, whatever the rate is.
 """
 
 
