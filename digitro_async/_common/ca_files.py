@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from digitro_async._common.text import words_of_os_error
+
 __all__ = ["problem_of_ca_file"]
 
 _CERTIFICATE: Final = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----")
@@ -14,7 +16,7 @@ def problem_of_ca_file(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        return error.strerror or type(error).__name__
+        return words_of_os_error(error)
     except ValueError:
         return "its name can't be used"
     if _CERTIFICATE.search(content):

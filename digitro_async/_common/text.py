@@ -4,7 +4,7 @@ import datetime as dt
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "iso_time", "one_of", "printable"]
+__all__ = ["did_you_mean", "iso_time", "one_of", "printable", "words_of_os_error"]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -31,3 +31,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def words_of_os_error(error: OSError) -> str:
+    """Return an error of the system in its words, without the name of any file."""
+    return error.strerror or type(error).__name__

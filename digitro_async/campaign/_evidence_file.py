@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from digitro_async._common.csv_cells import text_of_cell
-from digitro_async._common.text import printable
+from digitro_async._common.text import printable, words_of_os_error
 from digitro_async.errors import ConfigurationError
 from digitro_async.privacy import Personal
 
@@ -100,7 +100,7 @@ def _text_of(path: Path, name: str) -> str:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
-        problem = error.strerror or type(error).__name__
+        problem = words_of_os_error(error)
     except ValueError:
         problem = "its name is no file name"
     else:

@@ -7,6 +7,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
+from digitro_async._common.text import words_of_os_error
 from digitro_async.cli._exit import Exit, exit_after_output
 from digitro_async.cli._interrupts import finish_first, hearing, raise_once
 from digitro_async.cli._output import (
@@ -113,7 +114,7 @@ def _run(tokens: Sequence[str]) -> int:
         if _asks_for_help(tokens):  # it was printed, and no other file was opened
             take_fault(error, sys.stdout)
             return Exit.DONE
-        problem = error.strerror or type(error).__name__
+        problem = words_of_os_error(error)
         if error.errno in _DISK_FAULTS:
             problem, code = f"a file can't be written: {problem}", Exit.PAUSED
     else:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from digitro_async._common.private_files import create_own
-from digitro_async._common.text import printable
+from digitro_async._common.text import printable, words_of_os_error
 from digitro_async.cli._arguments import LEDGER
 from digitro_async.cli._exit import Exit, exit_after_check
 from digitro_async.cli._findings import Finding, Findings, Level
@@ -108,7 +108,7 @@ def _disk(place: Path) -> Finding:
         _write_in(folder)
         free = shutil.disk_usage(folder).free // _MEBIBYTE
     except OSError as error:
-        problem = error.strerror or type(error).__name__
+        problem = words_of_os_error(error)
         text = f"{shown} can't be written to ({problem}): name a ledger elsewhere"
         return Finding(Level.FAILED, "disk", text)
     text = f"{shown} can be written to, {free:,} MiB free"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 
+from digitro_async._common.text import words_of_os_error
 from digitro_async.cli._ledger_options import Insisting, opened_ledger
 from digitro_async.cli._output import print_error
 from digitro_async.errors import ConfigurationError, LedgerError
@@ -111,7 +112,7 @@ def _is_there(path: Path) -> bool:
     try:
         return path.exists()
     except OSError as error:
-        problem = error.strerror or type(error).__name__
+        problem = words_of_os_error(error)
     raise ConfigurationError(f"{path} can't be reached: {problem}")
 
 

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
+from digitro_async._common.text import words_of_os_error
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._interrupts import current, ends_anyway
 from digitro_async.cli._output import print_error
@@ -166,7 +167,7 @@ def _problem_of(error: Exception) -> str:
     if isinstance(error, DigitroError):
         return str(error)
     if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
+        return words_of_os_error(error)
     # A fault of the program: its text may hold anything, its place nothing private.
     place = traceback.extract_tb(error.__traceback__)[-1]
     return (

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from digitro_async._common.private_files import create_own, make_own_folder
+from digitro_async._common.text import words_of_os_error
 from digitro_async.cli._arguments import AtLeastOne, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, default_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
@@ -111,7 +112,7 @@ def _make(folder: Path) -> None:
     try:
         make_own_folder(folder)
     except OSError as error:
-        problem = error.strerror or type(error).__name__
+        problem = words_of_os_error(error)
     else:
         return
     raise ConfigurationError(f"{folder} can't be made: {problem}")

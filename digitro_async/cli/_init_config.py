@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 
 from digitro_async._common.private_files import create_own
+from digitro_async._common.text import words_of_os_error
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._output import print_line
 from digitro_async.errors import ConfigurationError
@@ -115,7 +116,7 @@ def _write_new(path: Path, text: str) -> None:
     except FileExistsError:
         problem = "is there already and is not overwritten: name another file"
     except OSError as error:
-        problem = f"can't be written: {error.strerror or type(error).__name__}"
+        problem = f"can't be written: {words_of_os_error(error)}"
     except ValueError:
         problem = "can't be written: that is no file name"
     else:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TextIO
 
-from digitro_async._common.text import printable
+from digitro_async._common.text import printable, words_of_os_error
 
 __all__ = [
     "OutputFaults",
@@ -126,7 +126,7 @@ def take_fault(error: OSError, stream: TextIO) -> None:
         faults.found = True
     # Nothing takes the place of the standard error: the standard output may be data.
     if stream is sys.stdout:
-        problem = error.strerror or type(error).__name__
+        problem = words_of_os_error(error)
         print_error(f"digitro: the standard output can't be written: {problem}")
 
 

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from digitro_async._common.text import words_of_os_error
 from digitro_async.cli._findings import Finding, Level
 from digitro_async.models import PABX
 
@@ -232,7 +233,7 @@ def _look_up(host: str, port: int, found: Callable[[object], None]) -> None:
 def _words(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return "timed out"
-    return error.strerror or type(error).__name__
+    return words_of_os_error(error)
 
 
 def _connect_problem(error: OSError) -> str:

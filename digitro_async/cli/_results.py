@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from digitro_async._common.csv_cells import csv_line
 from digitro_async._common.private_files import create_own
-from digitro_async._common.text import iso_time, printable
+from digitro_async._common.text import iso_time, printable, words_of_os_error
 from digitro_async.cli._arguments import LEDGER, MaxAttempts, Switch
 from digitro_async.cli._exit import Exit, exit_after_results
 from digitro_async.cli._ledger_view import LedgerView, say_unfinished
@@ -80,7 +80,7 @@ def results(
     if is_failed and problem is not None:
         print_error(
             f"the results could not all be written to {out}: "
-            f"{problem.strerror or type(problem).__name__}"
+            f"{words_of_os_error(problem)}"
         )
     elif problem is None and out is not None:
         print_line(f"results in {out}")
@@ -201,7 +201,7 @@ def _new_file(path: Path) -> BinaryIO:
     except FileExistsError:
         problem = "is there already and is not overwritten: name a new file"
     except OSError as error:
-        problem = f"can't be made: {error.strerror or type(error).__name__}"
+        problem = f"can't be made: {words_of_os_error(error)}"
     except ValueError:
         problem = "can't be made: its name is no file name"
     raise ConfigurationError(f"--out: {printable(path.name)} {problem}")

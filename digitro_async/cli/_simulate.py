@@ -11,6 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from digitro_async._common.text import words_of_os_error
 from digitro_async.cli._arguments import WHOLE, Switch
 from digitro_async.cli._command_loop import on_interrupt, run_tuned
 from digitro_async.cli._exit import Exit
@@ -110,7 +111,7 @@ async def _start(pabx: FakePABX) -> None:
         await pabx.start()
     except OSError as error:
         what = "write the record" if error.filename else f"listen on {pabx.base_url}"
-        problem = f"can't {what}: {error.strerror or type(error).__name__}"
+        problem = f"can't {what}: {words_of_os_error(error)}"
     except ConfigurationError:
         raise
     except ValueError:

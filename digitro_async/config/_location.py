@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from digitro_async._common.text import one_of
+from digitro_async._common.text import one_of, words_of_os_error
 from digitro_async.errors import ConfigurationError
 
 __all__ = ["ConfigLocation", "Place", "read_text"]
@@ -48,7 +48,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError:
         problem = "it is not UTF-8 text"
     except OSError as error:
-        problem = error.strerror or type(error).__name__
+        problem = words_of_os_error(error)
     except ValueError:
         problem = "that is no file name"
     raise ConfigurationError(f"can't be read: {problem}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Self
 
+from digitro_async._common.text import words_of_os_error
 from digitro_async._common.validators import masked_fields
 from digitro_async.contacts._charset import choose_encoding
 from digitro_async.contacts._cleaning import CleanedNumber, CleaningCounts
@@ -210,7 +211,7 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
                     "it was changed while it was read; name it again when it is whole"
                 )
             except OSError as error:
-                self._failure = error.strerror or type(error).__name__
+                self._failure = words_of_os_error(error)
         # What failed once would look like the end of the file the next time.
         raise self._cannot_be_read(self._failure)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from digitro_async._common.csv_cells import csv_line
+from digitro_async._common.text import words_of_os_error
 from digitro_async.contacts._contact_row import file_name
 from digitro_async.contacts._rejects_file import RejectsFile
 from digitro_async.errors import ConfigurationError
@@ -113,7 +114,7 @@ class ContinuedRejects(RejectsFile):
             self._file.truncate(self._size)
             self._file.seek(self._size)
         except OSError as error:
-            problem = error.strerror or type(error).__name__
+            problem = words_of_os_error(error)
         else:
             return
         raise self._cannot_be_written(problem)
@@ -166,7 +167,7 @@ class ContinuedRejects(RejectsFile):
             file.close()
             problem = "it is not a regular file"
         except OSError as error:
-            problem = error.strerror or type(error).__name__
+            problem = words_of_os_error(error)
         raise ConfigurationError(
             f"{file_name(self._path)} can't be continued: {problem}"
         )

@@ -14,6 +14,7 @@ from typing import Self
 
 from digitro_async._common.csv_cells import csv_line
 from digitro_async._common.private_files import create_own
+from digitro_async._common.text import words_of_os_error
 from digitro_async.contacts._contact_row import RejectedRow, file_name
 from digitro_async.errors import ConfigurationError, DigitroError
 
@@ -77,7 +78,7 @@ class RejectsFile:
         except FileNotFoundError:
             pass
         except OSError as error:
-            problem = error.strerror or type(error).__name__
+            problem = words_of_os_error(error)
         raise self._cannot_be_written(problem)
 
     def write(self, row: RejectedRow) -> None:
@@ -134,7 +135,7 @@ class RejectsFile:
             while left:
                 left = left[file.write(left) :]
         except OSError as error:
-            problem = error.strerror or type(error).__name__
+            problem = words_of_os_error(error)
         else:
             self._size += len(row)
             return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from digitro_async._common.text import printable
+from digitro_async._common.text import printable, words_of_os_error
 from digitro_async.errors import LedgerError, LedgerInUseError
 from digitro_async.ledger.sqlite._connections import connect, connect_to_read
 from digitro_async.ledger.sqlite._descriptors import (
@@ -218,7 +218,7 @@ class LedgerDatabase:
             self._watch = Watch(self.path)
             self.committed()
         except OSError as error:
-            problem = error.strerror or type(error).__name__
+            problem = words_of_os_error(error)
         else:
             held = self._descriptor
             if held is None or held.identity == identity_of(self.path.lstat()):

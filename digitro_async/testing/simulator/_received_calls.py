@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 
 from digitro_async._common.private_files import BeforehandError, open_own
+from digitro_async._common.text import words_of_os_error
 from digitro_async.errors import ConfigurationError
 from digitro_async.privacy import MASK
 from digitro_async.protocol._names import WIRE_NAMES
@@ -180,7 +181,7 @@ class ReceivedCalls:
                 self.file_problem = "no space left on device"
                 os.ftruncate(file, os.fstat(file).st_size - written)
         except OSError as error:
-            self.file_problem = error.strerror or type(error).__name__
+            self.file_problem = words_of_os_error(error)
 
     def count_fault(self, kind: FaultKind) -> None:
         """Count a fault that was injected."""
