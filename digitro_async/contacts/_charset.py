@@ -189,8 +189,8 @@ def _choose_by_count(stream: BinaryIO, *, is_marked: bool) -> ChosenEncoding:
 
 def _wrong(count: int) -> str:
     return (
-        "not all of it is UTF-8: rows with wrong bytes "
-        f"({count} there are) are rejected"
+        "not all of it is UTF-8: rows with wrong bytes are rejected "
+        f"(wrong bytes: {count})"
     )
 
 

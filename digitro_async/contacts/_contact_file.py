@@ -207,9 +207,7 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
             except StopIteration:
                 if not self._was_changed():
                     raise
-                self._failure = (
-                    "it was changed while it was read; name it again when it is whole"
-                )
+                self._failure = _CHANGED
             except OSError as error:
                 self._failure = words_of_os_error(error)
         # What failed once would look like the end of the file the next time.

@@ -56,7 +56,7 @@ def test_wrong_byte_in_a_file_with_a_mark(path: Path) -> None:
     assert file.encoding == "utf-8-sig"
     assert names_of(found) == ["unreadable_bytes", "Ana", "unreadable_bytes"]
     assert file.reading.doubts == (
-        "not all of it is UTF-8: rows with wrong bytes (2 there are) are rejected",
+        "not all of it is UTF-8: rows with wrong bytes are rejected (wrong bytes: 2)",
     )
 
 

@@ -175,7 +175,7 @@ def test_one_bad_byte() -> None:
     assert numbers(found) == [*(f"4893281723{i}" for i in range(5)), "unreadable_bytes"]
     assert {shown(row)[2] for row in found[:5]} == {"João Conceição"}
     [doubt] = file.reading.doubts
-    assert "rows with wrong bytes (1 there are) are rejected" in doubt
+    assert "rows with wrong bytes are rejected (wrong bytes: 1)" in doubt
 
 
 def test_crm_columns() -> None:

@@ -320,7 +320,7 @@ MAILING_HOUSES = [
         ),
         dialled=["48932817005"],
         rejected=[(3, "bad_character"), (4, "unreadable_bytes")],
-        said=("read as utf-8", "rows with wrong bytes (1 there are)"),
+        said=("read as utf-8", "rows with wrong bytes are rejected (wrong bytes: 1)"),
     ),
     Export(
         writer="a messenger, pasted into a file",

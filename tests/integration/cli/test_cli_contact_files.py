@@ -123,8 +123,9 @@ def test_doubts_are_printed(folder: Path, pabx: FakePABX, capsys: Capture) -> No
     assert ran.code == 1
     assert sorted(numbers_of(pabx)) == [number(i) for i in range(3)]
     assert (
-        "c.csv: not all of it is UTF-8: rows with wrong bytes (1 there are)" in ran.err
-    )
+        "c.csv: not all of it is UTF-8: rows with wrong bytes are rejected "
+        "(wrong bytes: 1)"
+    ) in ran.err
 
 
 def test_rows_of_delimiters_are_exit_code_0(
