@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+from digitro_async.cli._limit_words import clock
 from digitro_async.dispatch import at_one_address
 from digitro_async.models import PABX
 
@@ -21,10 +22,11 @@ def estimate(pabx: Iterable[PABX], contacts: int) -> str:
     """
     several = list(pabx)
     fastest, slow = _rate(several, 0.0), _rate(several, _SLOW)
-    later = f"{_duration(contacts / slow)} ({slow:,.1f}/s) if answers take {_SLOW:g} s"
+    longest = clock(math.ceil(contacts / slow))
+    later = f"{longest} ({slow:,.1f}/s) if answers take {_SLOW:g} s"
     if math.isinf(fastest):
         return f"{later}; no cap but max_in_flight"
-    return f"{_duration(contacts / fastest)} at {fastest:,.1f}/s; {later}"
+    return f"{clock(math.ceil(contacts / fastest))} at {fastest:,.1f}/s; {later}"
 
 
 def _rate(pabx: list[PABX], latency: float) -> float:
@@ -45,9 +47,3 @@ def _rate_of(together: list[PABX], latency: float) -> float:
     caps = (one.rate for one in together if one.rate is not None)
     rates += [cap.calls / (cap.per + latency) for cap in caps]
     return min(rates)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(math.ceil(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
