@@ -1,5 +1,15 @@
 """Every public name of the package, in one place; the facade loads it on first use."""
 
+from digitro_async.call_events import (
+    CallEvent,
+    CallPhase,
+    ChannelClosed,
+    ChannelEvent,
+    ChannelOpened,
+    Disposition,
+    Gap,
+    OtherEvent,
+)
 from digitro_async.calls import AnyDestination
 from digitro_async.campaign import Campaign
 from digitro_async.client import DigitroClient
@@ -50,6 +60,11 @@ from digitro_async.errors import (
     UnreadableAnswerError,
     WrongLoopError,
 )
+from digitro_async.event_settings import (
+    ChannelRequest,
+    EventChannelSettings,
+    Subscription,
+)
 from digitro_async.ledger import open_ledger
 from digitro_async.models import (
     PABX,
@@ -79,9 +94,15 @@ __all__ = [
     "AnyDestination",
     "AuthenticationError",
     "CallAccepted",
+    "CallEvent",
+    "CallPhase",
     "CallResult",
     "Campaign",
+    "ChannelClosed",
+    "ChannelEvent",
     "ChannelNotFoundError",
+    "ChannelOpened",
+    "ChannelRequest",
     "ClaimLostError",
     "ClientClosedError",
     "ClientEvent",
@@ -95,8 +116,11 @@ __all__ = [
     "DispatchItem",
     "DispatchResults",
     "Dispatcher",
+    "Disposition",
     "DrainedError",
+    "EventChannelSettings",
     "EventKind",
+    "Gap",
     "GateRefusedError",
     "Health",
     "HealthStatus",
@@ -106,6 +130,7 @@ __all__ = [
     "LedgerInUseError",
     "Limit",
     "NotSentError",
+    "OtherEvent",
     "Outcome",
     "OutcomeUnknownError",
     "PABXHealth",
@@ -130,6 +155,7 @@ __all__ = [
     "SessionManager",
     "SourceError",
     "Statistics",
+    "Subscription",
     "TLSSettings",
     "ThrottledError",
     "TimeoutSettings",

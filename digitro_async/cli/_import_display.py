@@ -1,7 +1,7 @@
 """ImportDisplay: what a screen shows while a contact file is read."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from digitro_async.cli._limit_words import per_second
 from digitro_async.cli._screen_lines import Line, Span, bar, percent
@@ -17,11 +17,15 @@ class ImportDisplay:
 
     Args:
         contacts: The file.
+        clock: Returns the time in seconds.
     """
 
-    def __init__(self, contacts: ContactFile) -> None:
+    def __init__(
+        self, contacts: ContactFile, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._contacts = contacts
-        self._began = time.monotonic()
+        self._clock = clock
+        self._began = clock()
 
     def screen(self, width: int, *, ascii_only: bool) -> Sequence[Line]:
         """Return the lines of a screen of this moment."""
@@ -38,6 +42,6 @@ class ImportDisplay:
     def _figures(self) -> tuple[float, str, str]:
         contacts = self._contacts
         share = contacts.bytes_read / max(1, contacts.total_bytes)
-        seconds = max(time.monotonic() - self._began, 1.0)
+        seconds = max(self._clock() - self._began, 1.0)
         counted = f"{contacts.read:,} rows ({percent(min(share, 1.0))})"
         return min(share, 1.0), counted, per_second(round(contacts.read / seconds))

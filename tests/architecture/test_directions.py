@@ -7,7 +7,10 @@ import pytest
 from helpers import CALL_ID, WIRE_NAMES
 from package_imports import MODULES, Module, imported, own_imports
 
-BASE = {"errors", "privacy", "settings", "models", "calls", "_common"}
+BASE = {
+    *("errors", "privacy", "settings", "models", "calls", "_common"),
+    *("call_events", "event_settings"),
+}
 CORE = {
     *BASE,
     *("process", "protocol", "transport", "observe", "dispatch", "client"),
@@ -26,13 +29,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": {"privacy"},
     "_common": {"errors", "privacy"},
     "settings": {"_common", "errors"},
+    "call_events": {"privacy"},
+    "event_settings": {"_common", "call_events", "errors"},
     "calls": {"_common", "errors", "privacy"},
     "models": BASE - {"models"},
     "protocol": BASE,
     "transport": {*BASE, "protocol"},
     "observe": {"errors"},
     "dispatch": {*BASE, "observe", "protocol", "transport"},
-    "client": {*BASE, "observe", "protocol", "transport", "dispatch"},
+    "client": {*BASE, "observe", "protocol", "transport", "dispatch", "events"},
     "_public_names": LOADED - {"_start", "_public_names"},
     "contacts": BASE,
     "events": {*BASE, "protocol", "transport"},
@@ -62,6 +67,8 @@ PURE = [
     "models",
     "settings",
     "calls",
+    "call_events",
+    "event_settings",
     "_common.base_url",
     "_common.call_class",
     "_common.cell_marks",

@@ -23,7 +23,8 @@ def contacts(tmp_path: Path) -> Path:
 def test_share_of_the_file(contacts: Path) -> None:
     """Rows read, and the share of the file's bytes, are shown as they grow."""
     with open_contacts(contacts, defaults=DEFAULTS) as opened:
-        display = ImportDisplay(opened)
+        times = iter((100.0, 100.5, 100.9, 103.0))
+        display = ImportDisplay(opened, clock=lambda: next(times))
         for _ in range(15_000):
             next(opened)
         [drawn, read, reason] = display.screen(80, ascii_only=False)

@@ -1,0 +1,150 @@
+"""PURE: the events of an event channel, and what became of a call, as frozen values.
+
+The names of events, and the words in them, are the PABX's: which of them means what is
+set in ``EventChannelSettings``. Times are Unix times in seconds.
+"""
+
+import enum
+
+import attrs
+
+from digitro_async.privacy import Personal
+
+__all__ = [
+    "CallEvent",
+    "CallPhase",
+    "ChannelClosed",
+    "ChannelEvent",
+    "ChannelOpened",
+    "Disposition",
+    "Gap",
+    "Heartbeat",
+    "OtherEvent",
+]
+
+
+class Disposition(enum.StrEnum):
+    """What became of a call that the PABX took."""
+
+    ANSWERED = "answered"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    MACHINE = "machine"
+    FAX = "fax"
+    INVALID_NUMBER = "invalid_number"
+    CONGESTION = "congestion"
+    BLOCKED = "blocked"
+    ABANDONED = "abandoned"
+    ENDED = "ended"
+    """It ended, and no event said how."""
+    OTHER = "other"
+    """An event said how, in a word that the settings do not know."""
+    NONE_SEEN = "none_seen"
+    """No event told of its end in time."""
+
+
+class CallPhase(enum.StrEnum):
+    """How far a call is, by one event."""
+
+    STARTED = "started"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    ENDED = "ended"
+    OTHER = "other"
+    """The event is about a call, and says nothing of how far it is."""
+
+
+@attrs.frozen(kw_only=True)
+class ChannelEvent:
+    """Base of all events of one event channel.
+
+    Attributes:
+        pabx: Name of the PABX.
+        seen_at: When the event was read.
+    """
+
+    pabx: str
+    seen_at: float
+
+
+@attrs.frozen(kw_only=True)
+class ChannelOpened(ChannelEvent):
+    """The PABX opened the channel: commands go over this id from now on.
+
+    Attributes:
+        channel_id: The id.
+    """
+
+    channel_id: int
+
+
+@attrs.frozen(kw_only=True)
+class ChannelClosed(ChannelEvent):
+    """The channel ended; its id can't be used any more.
+
+    Attributes:
+        channel_id: The id, None where it was never given.
+        reason: Why, as a code.
+    """
+
+    channel_id: int | None
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Heartbeat(ChannelEvent):
+    """A sign of life of the channel. It is never handed to programs."""
+
+
+@attrs.frozen(kw_only=True)
+class CallEvent(ChannelEvent):
+    """An event about one call, also of calls that others made.
+
+    Attributes:
+        name: Name of the event, as the PABX gave it.
+        phase: How far the call is.
+        call_id: The call id, None where the event holds none.
+        disposition: What became of the call, None where the event does not say.
+        word: The PABX's own word for that, None without one.
+        destination: The number that was called, None where the event holds none.
+        at: The PABX's own time of the event, as text; None where it gives none.
+        data: The whole event, raw.
+    """
+
+    name: str
+    phase: CallPhase
+    call_id: str | None = None
+    disposition: Disposition | None = None
+    word: str | None = None
+    destination: Personal | None = attrs.field(default=None, repr=False)
+    at: str | None = None
+    data: Personal = attrs.field(repr=False, default=Personal(""))
+
+
+@attrs.frozen(kw_only=True)
+class Gap(ChannelEvent):
+    """Events may be missing here.
+
+    Attributes:
+        since: Since when.
+        reason: Why, as a code: the channel was lost, or events were dropped because
+            nobody took them.
+        lost: Number of events that were dropped, None where nobody knows.
+    """
+
+    since: float
+    reason: str
+    lost: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class OtherEvent(ChannelEvent):
+    """An event that the settings give no meaning to. That is normal.
+
+    Attributes:
+        name: Name of the event, None without one.
+        data: The whole event, raw.
+    """
+
+    name: str | None
+    data: Personal = attrs.field(repr=False)
