@@ -21,6 +21,7 @@ from digitro_async.errors import (
     Outcome,
     PABXPausedError,
 )
+from digitro_async.event_settings import EventChannelSettings
 from digitro_async.privacy import Secret
 from digitro_async.settings import (
     PoolSettings,
@@ -84,7 +85,8 @@ class PABX:
         name: Your name for the PABX, used in results, statistics and errors.
         base_url: Scheme, host, port and, where a proxy adds one, a path prefix.
         channel_id: Id of the event channel that commands belong to, an integer; None
-            where the id becomes known only later (``client.set_channel_id``).
+            where the id becomes known only later: the client opens the channel where
+            ``events`` says how, and otherwise takes one by ``client.set_channel_id``.
         api_key: Value of the ``x-api-key`` header; a text is wrapped in a ``Secret``.
         rate: Cap on calls, or None for no cap.
         max_in_flight: Most calls in flight at once; it should be rate x latency.
@@ -92,6 +94,8 @@ class PABX:
         timeouts: Limits of one attempt.
         tls: The certificate or the authority to trust over https.
         unset_fields: How fields of a call that are None are written.
+        events: How its event channel is opened and read; None to open none. Where
+            ``channel_id`` is given, the channel is read and commands keep that id.
 
     Raises:
         ConfigurationError: If a value can't be used; the text names the field.
@@ -118,6 +122,13 @@ class PABX:
     )
     unset_fields: UnsetFields = attrs.field(
         default=UnsetFields.NULL, converter=_unset_fields, kw_only=True
+    )
+    events: EventChannelSettings | None = attrs.field(
+        default=None,
+        validator=attrs.validators.optional(instance_of(EventChannelSettings)),
+        kw_only=True,
+        hash=False,  # it holds tables of names
+        repr=False,
     )
 
 
