@@ -94,7 +94,7 @@ class EventParser:
         if not end:
             self._keep(piece)
             return []
-        self._after_return = piece[end - 1] == 13  # noqa: PLR2004 - carriage return
+        self._after_return = piece.endswith(b"\r")
         lines = piece[:end].splitlines()
         if self._dropped:
             lines[0], self._dropped = self._dropped, b""

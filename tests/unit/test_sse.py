@@ -30,6 +30,7 @@ def test_recorded_streams_in_any_two_pieces(path: Path) -> None:
 @given(streams, cuts)
 @example(b"data: x\r\n\r\n", [8])
 @example(b"\xef\xbb\xbfdata: x\n\n", [1, 2])
+@example(b"a\n\rdata: x\ndata: y\n\n", [10])
 @example(b"data: \xc3\xa9\n\n", [7])
 def test_any_stream_in_any_pieces(stream: bytes, cuts: list[int]) -> None:
     """A stream of any bytes gives the same events in any pieces."""
