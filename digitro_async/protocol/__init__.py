@@ -36,13 +36,23 @@ from digitro_async.protocol._decoding import (
     decode_object,
 )
 from digitro_async.protocol._encoding import encode_call, unstructure_call
+from digitro_async.protocol._event_fields import all_fields, first_text, members_of
+from digitro_async.protocol._event_reading import (
+    CLOSED_BY_PABX,
+    EVENT_TOO_LARGE,
+    EventReading,
+    channel_id_of,
+)
 from digitro_async.protocol._names import WIRE_NAMES
 from digitro_async.protocol._request import Request, build_headers, build_request
+from digitro_async.protocol._sse import EventParser, RawEvent
 
 __all__ = [
     "ACCEPTED_STATUS",
     "CAUSES",
+    "CLOSED_BY_PABX",
     "COMMANDS",
+    "EVENT_TOO_LARGE",
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
     "MAX_RETRY_AFTER",
@@ -54,16 +64,21 @@ __all__ = [
     "Command",
     "ConnectCause",
     "Connection",
+    "EventParser",
+    "EventReading",
     "Evidence",
     "Failure",
     "Observation",
+    "RawEvent",
     "Request",
     "UnreadableBodyError",
     "WireField",
+    "all_fields",
     "build_headers",
     "build_request",
     "call_ids_in",
     "cause_text",
+    "channel_id_of",
     "classify",
     "classify_evidence",
     "command_of",
@@ -72,7 +87,9 @@ __all__ = [
     "doubtful_answer",
     "encode_call",
     "error_of",
+    "first_text",
     "is_answer",
+    "members_of",
     "repeated_call_id",
     "unstructure_call",
 ]
