@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import urllib.parse
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import aiohttp
 from simulated_calls import BODY, KEY
@@ -15,9 +15,21 @@ from digitro_async.event_settings import (
     EventChannelSettings,
     Subscription,
 )
-from digitro_async.testing import FakePABX
+from digitro_async.testing import CallScript, FakePABX
 
-__all__ = ["DIALECT", "SUBSCRIBED", "ChannelReader", "dialect"]
+__all__ = [
+    "ANSWERED",
+    "DIALECT",
+    "ENDED",
+    "QUICK",
+    "RINGING",
+    "STARTED",
+    "SUBSCRIBED",
+    "ChannelReader",
+    "all_become",
+    "all_left",
+    "dialect",
+]
 
 _PHASES = {
     "EVENTO_INICIO": CallPhase.STARTED,
@@ -62,6 +74,16 @@ def dialect(**changes: Any) -> EventChannelSettings:
 
 DIALECT = dialect()
 """A made-up dialect: every name in it is invented, but the opening event's."""
+
+STARTED, RINGING, ANSWERED, ENDED = _PHASES
+QUICK: Final = {"setup": 1, "dial": 2, "ring": 10, "talk": 60}
+"""Seconds of calls for tests in virtual time."""
+
+
+def all_become(disposition: Disposition, **times: Any) -> CallScript:
+    """Return a script by which the same becomes of all calls."""
+    return CallScript(shares={disposition: 1}, **QUICK | times)
+
 
 SUBSCRIBED = dialect(
     open=ChannelRequest(path="/sse/open?format=json", headers={"Accept": "text/x"}),
@@ -152,8 +174,8 @@ class ChannelReader:
         url = re.sub("/[0-9]+/", f"/{channel}/", self._pabx.url)
         return await self.post(url, json.loads(BODY) | fields)
 
-    async def wait_for_end(self) -> None:
-        """Read the channel to its end."""
-        async with asyncio.timeout(30):
-            while await self.frame():
-                pass
+
+async def all_left(pabx: FakePABX) -> None:
+    """Wait until the simulator knows of no open channel any more."""
+    while pabx.event_side.channels.open:  # noqa: ASYNC110 - it tells no end
+        await asyncio.sleep(0.001)

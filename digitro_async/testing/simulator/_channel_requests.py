@@ -142,7 +142,7 @@ class ChannelRequests:
         return await self._serve_channel(SimulatedChannel(channel_id, asked.connection))
 
     async def _serve_channel(self, channel: SimulatedChannel) -> bool:
-        """Serve a channel until one side ends it; its connection is never kept."""
+        """Serve a channel until one side ends it."""
         self._channels.open(channel)
         heartbeats = asyncio.ensure_future(self._send_heartbeats(channel))
         if self._subscription is None:
@@ -156,7 +156,7 @@ class ChannelRequests:
             if (end := self._ends.pop(channel, None)) is not None:
                 end.cancel()
             self._channels.leave(channel)
-        return False
+        return channel.has_ended_whole
 
     async def _send_heartbeats(self, channel: SimulatedChannel) -> None:
         while self._delivery.heartbeat is not None:
@@ -188,9 +188,14 @@ class ChannelRequests:
             return asked.refuse(self._delivery.dead_id_status, "no such subscription")
         channel.is_subscribed = True
         members: dict[str, Any] = {}
+        if self._subscription.success_field is not None:
+            word = self._subscription.success_words[0]
+            set_member(members, self._subscription.success_field, word)
         if self._subscription.expires_field is not None:
             set_member(members, self._subscription.expires_field, self._expires())
             self._end_after(channel, self._delivery.expires)
+        elif self._subscription.expires is not None:
+            self._end_after(channel, self._subscription.expires)
         elif (end := self._ends.pop(channel, None)) is not None:
             end.cancel()
         if self._subscription.id_field is not None:

@@ -68,7 +68,8 @@ class EventDelivery:
         kept_licence: Seconds for which a channel that a client left without closing it
             counts as open, and no other is opened in its place.
         dead_id_status: Status of commands over an id that no open channel has.
-        expires: Seconds after which a subscription ends, and its channel with it.
+        expires: Seconds after which a subscription ends, and its channel with it, where
+            the answer to a subscription says so.
         unsubscribed: Seconds after which a channel without subscription is closed,
             where the settings have a subscription.
         to_all_channels: Whether every channel tells of every call; otherwise only the

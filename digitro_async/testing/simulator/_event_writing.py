@@ -19,6 +19,9 @@ from digitro_async.testing.simulator._event_delivery import (
 
 __all__ = ["CallMoment", "EventWriting", "set_member"]
 
+_CALL_NAME: Final = "EVENTO_DE_CHAMADA"
+"""Name of all events about calls where a field says how far the call is."""
+
 _UNKNOWN_NAME: Final = "EVENTO_SEM_SIGNIFICADO"
 _ANY: Final = "*"
 """What stands for any one name in the name of a field."""
@@ -108,10 +111,19 @@ class EventWriting:
 
     def call(self, moment: CallMoment) -> bytes:
         """Return the event of a call's step; nothing where it has no name."""
-        name = self._names.get(moment.step.phase)
+        phase, values = moment.step.phase, self._values_of(moment)
+        name = self._names.get(phase)
         if name is None or not moment.step.is_told:
             return b""
-        return self._event(name, self._values_of(moment))
+        if self._settings.phase_fields:
+            values.append((self._settings.phase_fields, name))
+            return self._event(_CALL_NAME, values)
+        telling = self._telling_name(moment.step.disposition)
+        if telling is None:
+            return self._event(name, values)
+        if self._settings.call_phases.get(telling) is phase:
+            return self._event(telling, values)
+        return self._event(telling, values) + self._event(name, values)
 
     def unknown(self, moment: CallMoment) -> bytes:
         """Return an event whose name the settings do not know."""
@@ -138,7 +150,14 @@ class EventWriting:
             return disposition
         if CallPhase.ENDED not in self._names:
             return Disposition.NONE_SEEN
-        return disposition if self._word_of(disposition) else Disposition.ENDED
+        word = self._word_of(disposition) or self._telling_name(disposition)
+        return disposition if word else Disposition.ENDED
+
+    def _telling_name(self, disposition: Disposition | None) -> str | None:
+        """Return the name of the event that says by itself what became of a call."""
+        if self._settings.disposition_fields or disposition is None:
+            return None
+        return self._words.get(disposition)
 
     def _word_of(self, disposition: Disposition | None) -> str | None:
         if not self._settings.disposition_fields or disposition is None:

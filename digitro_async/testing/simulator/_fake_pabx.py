@@ -117,6 +117,7 @@ class FakePABX(ListeningServer):
         )
         decisions = (faults or FaultPlan()).decisions()
         self._channel_id = channel_id
+        self._event_settings = events
         self._events = _event_side(
             events,
             call_script,
@@ -204,12 +205,17 @@ class FakePABX(ListeningServer):
 
     @property
     def url(self) -> str:
-        """The URL that predictive calls are posted to."""
-        path = PREDICTIVE_CALL_PATH.format(channel_id=self._channel_id)
+        """The URL that predictive calls are posted to, over its newest channel."""
+        channel_id = self._channel_id
+        if self._events is not None and self._events.open_ids:
+            channel_id = max(self._events.open_ids)
+        path = PREDICTIVE_CALL_PATH.format(channel_id=channel_id)
         return self.base_url + path
 
     def settings(self, **changes: Any) -> PABX:
         """Return the settings of a client for this simulator.
+
+        With events they say how its channel is opened, and give no channel id.
 
         Args:
             changes: Fields of ``PABX`` with other values.
@@ -227,6 +233,8 @@ class FakePABX(ListeningServer):
             "api_key": self._validator.api_key,
             "rate": self.rate,
         }
+        if self._event_settings is not None:
+            settings |= {"channel_id": None, "events": self._event_settings}
         return PABX(**settings | changes)
 
     @property

@@ -26,6 +26,7 @@ class ChannelCounts:
         closed: Channels that a close request ended.
         left: Channels whose client ended the connection.
         dropped: Channels that the simulator ended.
+        open: Channels that are open.
         most_open: Most channels that were open at once.
     """
 
@@ -34,6 +35,7 @@ class ChannelCounts:
     closed: int = 0
     left: int = 0
     dropped: int = 0
+    open: int = 0
     most_open: int = 0
 
 
@@ -48,12 +50,15 @@ class SimulatedChannel:
         channel_id: Its id.
         is_subscribed: Whether events about calls are wanted.
         is_muted: Whether nothing is sent any more.
+        has_ended_whole: Whether its answer has ended as HTTP wants it, so that its
+            connection can take another request.
     """
 
     def __init__(self, channel_id: int, connection: SimulatorConnection) -> None:
         self.channel_id = channel_id
         self.is_subscribed = False
         self.is_muted = False
+        self.has_ended_whole = False
         self._connection = connection
         self._over = asyncio.get_running_loop().create_future()
         self._behind_split: deque[bytes] | None = None
@@ -106,6 +111,7 @@ class SimulatedChannel:
         if not self.is_over:
             if not self.is_muted:
                 self._connection.write(_LAST_CHUNK)
+                self.has_ended_whole = True
             self._over.set_result(None)
 
     def reset(self) -> None:
@@ -160,7 +166,8 @@ class SimulatedChannels:
         self.open_ids.add(channel.channel_id)
         self.last_id = max(self.last_id, channel.channel_id)
         self.counts.opened += 1
-        self.counts.most_open = max(self.counts.most_open, len(self._open))
+        self.counts.open = len(self._open)
+        self.counts.most_open = max(self.counts.most_open, self.counts.open)
         channel.send(self._writing.opened(channel.channel_id))
 
     def find(self, channel_id: int) -> SimulatedChannel | None:
@@ -203,4 +210,5 @@ class SimulatedChannels:
             return False
         del self._open[channel.channel_id]
         self.open_ids.discard(channel.channel_id)
+        self.counts.open = len(self._open)
         return True
