@@ -35,7 +35,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "status": "Print how many contacts are in each state, also during a dial.",
     "results": "Print one row for each contact: state, call id, attempts, times.",
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
-    "fit": "Write the ``[events]`` table for digitro.toml out of captured streams.",
+    "fit": "Write the events table of digitro.toml out of captured streams of events.",
     "reconcile": "Record the outcome of an unknown contact, with evidence for it.",
 }
 """Name of each command to its purpose."""

@@ -372,5 +372,5 @@ def _is_number(text: str) -> bool:
 
 def _same_number(text: str, known: str) -> bool:
     digits = re.sub(r"\D", "", text)
-    shorter = min(len(digits), len(known))
-    return shorter >= _FEWEST_DIGITS and digits[-shorter:] == known[-shorter:]
+    # Prefixes differ: of the country, of a carrier, for a line outside.
+    return len(digits) >= _FEWEST_DIGITS and digits[-8:] == known[-8:]
