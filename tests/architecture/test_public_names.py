@@ -77,6 +77,7 @@ def test_public_names() -> None:
         "Transport",
         "UnsetFields",
         "load_config",
+        "load_event_preset",
         "open_ledger",
         "tune_process",
     }

@@ -2,7 +2,12 @@
 
 import pytest
 from pages import read, rows_under, ticked
-from reason_codes import CALL_REASONS, OTHER_REASONS, PAUSE_REASONS
+from reason_codes import (
+    CALL_REASONS,
+    CHANNEL_REASONS,
+    OTHER_REASONS,
+    PAUSE_REASONS,
+)
 from reference_tables import OUTCOMES, update
 
 from digitro_async.protocol import WIRE_NAMES
@@ -31,9 +36,10 @@ def test_every_reason_of_a_call_is_documented() -> None:
 
 
 def test_every_other_reason_is_documented() -> None:
-    """Each reason of a pause, a ledger or a file is in a table, and no other."""
+    """Each reason of a pause, a ledger, a file or a channel is in a table, no other."""
     assert set(reasons_under("Reasons of pauses")) == PAUSE_REASONS
     assert set(reasons_under("Reasons of ledgers and files")) == set(OTHER_REASONS)
+    assert set(reasons_under("Reasons of event channels")) == CHANNEL_REASONS
 
 
 @pytest.mark.parametrize(
