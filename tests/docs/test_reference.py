@@ -11,7 +11,7 @@ from reason_codes import (
 from reference_tables import OUTCOMES, update
 
 from digitro_async.protocol import WIRE_NAMES
-from digitro_async.testing import Fault, FaultKind
+from digitro_async.testing import EventFaultKind, Fault, FaultKind
 
 
 def reasons_under(heading: str) -> list[str]:
@@ -60,6 +60,16 @@ def test_every_kind_of_fault_is_documented() -> None:
         status = 500 if "status" in kind.traits.required else None
         assert kind.traits.outcomes
         assert Fault(kind, status=status).kind is kind
+
+
+def test_every_kind_of_event_fault_is_documented() -> None:
+    """Each kind of fault of the event channel is in its table, and can be made."""
+    rows = rows_under("reference", "Kinds of event faults")
+
+    assert [ticked(row[0]) for row in rows] == [[kind.value] for kind in EventFaultKind]
+    for kind in EventFaultKind:
+        assert not kind.traits.outcomes
+        assert Fault(kind).kind is kind
 
 
 def test_every_wire_name_is_documented() -> None:
