@@ -1,6 +1,6 @@
 """The values of the public API: a PABX, a call and its result."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -14,6 +14,7 @@ from digitro_async._common.validators import (
     secret,
 )
 from digitro_async.calls import Call, PredictiveCall
+from digitro_async.command_settings import CommandSettings
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
@@ -21,7 +22,7 @@ from digitro_async.errors import (
     Outcome,
     PABXPausedError,
 )
-from digitro_async.privacy import Secret
+from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import (
     PoolSettings,
     RateLimit,
@@ -36,6 +37,7 @@ __all__ = [
     "CallAccepted",
     "CallResult",
     "CommandAccepted",
+    "CommandAnswer",
     "DispatchItem",
     "Outcome",
     "PredictiveCall",
@@ -71,6 +73,20 @@ def _unset_fields(value: str | UnsetFields) -> UnsetFields:
     raise ConfigurationError("unset_fields must be null or omit")
 
 
+def _command_settings(
+    value: CommandSettings | Iterable[CommandSettings],
+) -> tuple[CommandSettings, ...]:
+    given: tuple[object, ...] = (value,)
+    if not isinstance(value, CommandSettings) and isinstance(value, Iterable):
+        given = tuple(value)
+    several = tuple(one for one in given if isinstance(one, CommandSettings))
+    if len(several) < len(given):
+        raise ConfigurationError("commands must be CommandSettings, or several")
+    if len({one.command for one in several}) < len(several):
+        raise ConfigurationError("commands has two settings for one command")
+    return several
+
+
 @quiet_init
 @attrs.frozen(cache_hash=True)
 class PABX:
@@ -92,6 +108,7 @@ class PABX:
         timeouts: Limits of one attempt.
         tls: The certificate or the authority to trust over https.
         unset_fields: How fields of a call that are None are written.
+        commands: What answers to single commands mean, where that is not documented.
 
     Raises:
         ConfigurationError: If a value can't be used; the text names the field.
@@ -118,6 +135,9 @@ class PABX:
     )
     unset_fields: UnsetFields = attrs.field(
         default=UnsetFields.NULL, converter=_unset_fields, kw_only=True
+    )
+    commands: tuple[CommandSettings, ...] = attrs.field(
+        default=(), converter=_command_settings, kw_only=True
     )
 
 
@@ -151,6 +171,20 @@ class CallAccepted(CommandAccepted):
 
     call_id: str
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)
+
+
+@attrs.frozen
+class CommandAnswer(CommandAccepted):
+    """The answer to a command other than a call.
+
+    Attributes:
+        raw: The members of an answer that is an object of JSON; empty for others.
+        value: The JSON of the answer, None where it is none.
+        text: The whole answer as text, masked: it may repeat what was sent.
+    """
+
+    value: Any = attrs.field(default=None, repr=False, hash=False)
+    text: Personal = attrs.field(factory=lambda: Personal(""))
 
 
 @attrs.frozen(kw_only=True)
