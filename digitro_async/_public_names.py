@@ -1,12 +1,15 @@
 """Every public name of the package, in one place; the facade loads it on first use."""
 
 from digitro_async.call_events import (
+    CallEnd,
     CallEvent,
     CallPhase,
+    CallSeen,
     ChannelClosed,
     ChannelEvent,
     ChannelOpened,
     Disposition,
+    EndEvidence,
     Gap,
     OtherEvent,
 )
@@ -25,6 +28,7 @@ from digitro_async.control_commands import (
 from digitro_async.dispatch import (
     Dispatcher,
     DispatchResults,
+    EndRecorder,
     Health,
     HealthStatus,
     Limit,
@@ -87,6 +91,7 @@ from digitro_async.observe import ClientEvent, EventKind
 from digitro_async.privacy import Personal, Secret
 from digitro_async.process import tune_process
 from digitro_async.settings import (
+    CallEndSettings,
     PauseSettings,
     PoolSettings,
     RateLimit,
@@ -104,9 +109,12 @@ __all__ = [
     "AnyDestination",
     "AuthenticationError",
     "CallAccepted",
+    "CallEnd",
+    "CallEndSettings",
     "CallEvent",
     "CallPhase",
     "CallResult",
+    "CallSeen",
     "Campaign",
     "ChannelClosed",
     "ChannelEvent",
@@ -132,6 +140,8 @@ __all__ = [
     "Dispatcher",
     "Disposition",
     "DrainedError",
+    "EndEvidence",
+    "EndRecorder",
     "EventChannelSettings",
     "EventKind",
     "Gap",

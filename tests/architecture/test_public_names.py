@@ -38,6 +38,7 @@ def test_public_names() -> None:
     values = {
         "AnyDestination",
         "CallAccepted",
+        *("CallEnd", "CallEndSettings", "CallSeen", "EndEvidence", "EndRecorder"),
         "CallEvent",
         "CallPhase",
         "ChannelClosed",
@@ -55,9 +56,7 @@ def test_public_names() -> None:
         "Config",
         "ContactRow",
         "CallResult",
-        "DispatchItem",
-        "DispatchResults",
-        "Dispatcher",
+        *("DispatchItem", "DispatchResults", "Dispatcher"),
         "DigitroClient",
         "Gap",
         "Limit",
