@@ -23,12 +23,12 @@ from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._phase import Phase
 from digitro_async.dispatch._recorder import Recorder
-from digitro_async.dispatch._retry import may_be_sent_again
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
     NotSentError,
     Outcome,
+    OutcomeUnknownError,
     RateWaitTimeoutError,
 )
 from digitro_async.models import Call, CallResult, CommandAccepted
@@ -96,8 +96,7 @@ class CallRun:
     ) -> None:
         self.call, self.clock = call, clock
         self.began = clock()
-        self.phase = _WAITING
-        self.attempts = 0
+        self.phase, self.attempts = _WAITING, 0
         self.sent_at: float | None = None
         self.started = self.ended = 0.0
         self.result: CallResult | None = None
@@ -131,18 +130,16 @@ class CallRun:
                 wire is left in ``result``, or is being recorded.
         """
         services = self._services
-        admission = services.router.choose(self._pabx)
-        command = command_of(self.call)
+        admission, command = services.router.choose(self._pabx), command_of(self.call)
         if admission is None or command is None:
-            invalid = invalid_call(known_pabx=admission is not None)
-            return self.end(self.began, invalid)
+            return self.end(self.began, invalid_call(known_pabx=admission is not None))
         self._command = command
         services.in_flight.count += 1
         now = self.began
         self._ends = now + deadline
         try:
             while True:
-                ticket = admission.acquire_nowait(now)
+                ticket = admission.acquire_nowait(now, command)
                 if ticket is None:
                     ticket = await self._wait_for_turn(
                         admission, max_wait, wait_while_paused=wait_while_paused
@@ -199,6 +196,9 @@ class CallRun:
             pabx: Name of the PABX that had it last.
             accepted: The acceptance, where there is one.
         """
+        if error is not None and isinstance(self._last_error, OutcomeUnknownError):
+            error = self._last_error  # an attempt before may have been carried out
+            error.attempts = self.attempts
         started = now if self.sent_at is None else self.started
         return make_call_result(
             self.call,
@@ -222,6 +222,7 @@ class CallRun:
             wait_while_paused=wait_while_paused,
             max_wait=max_wait,
             ends=self._ends,
+            command=self._command,
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile
@@ -239,13 +240,17 @@ class CallRun:
         self, admission: Admission, result: AttemptResult
     ) -> float | None:
         """Return seconds until the next attempt, None where this was the last."""
-        if not may_be_sent_again(result.classification):
-            return None
         if self._is_last or self._problem or admission.is_draining:
             return None
         left, connection = self._ends - self.ended, self._connection
         return self._services.delay_of_retry(
-            admission.standing, result, self.attempts, connection, left
+            admission.standing,
+            result,
+            self.attempts,
+            connection,
+            left,
+            # What is recorded as unknown is never sent again.
+            is_repeat_safe=self._command.is_repeat_safe and self._recorder is None,
         )
 
     async def _attempt(  # noqa: C901 - told in order
@@ -315,7 +320,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
         """Keep the error of an attempt before others, and wait for its record."""
-        self._last_error = self._error_of(admission, observation, result)
+        if not isinstance(self._last_error, OutcomeUnknownError):
+            self._last_error = self._error_of(admission, observation, result)
         if self._recorder is None:
             return
         recorded = asyncio.get_running_loop().create_future()
@@ -378,9 +384,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> DigitroError | None:
         """Return the error of an attempt that was not accepted."""
-        name, attempts = admission.pabx.name, self.attempts
         return self._problem or error_of(
-            result, observation, pabx=name, attempts=attempts
+            result, observation, pabx=admission.pabx.name, attempts=self.attempts
         )
 
     def _refused(self, admission: Admission, refusal: DigitroError) -> CallResult:
@@ -395,5 +400,6 @@ class CallRun:
                 refusal = late_error(refusal.pabx)
         refusal.attempts, self.ended = self.attempts, now
         refusing = self._services.router.choose(refusal.pabx) or admission
-        refusing.standing.counters.outcomes[refusal.outcome or _NOT_SENT] += 1
-        return self.end(now, refusal, refusal.pabx)
+        result = self.end(now, refusal, refusal.pabx)
+        refusing.standing.counters.outcomes[result.outcome] += 1
+        return result
