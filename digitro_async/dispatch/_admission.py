@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 
 from digitro_async.dispatch._breaker import BreakerState
 from digitro_async.dispatch._live_clock import live_time
+from digitro_async.dispatch._noted_evidence import NotedEvidence
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._standing import Standing
@@ -25,7 +26,7 @@ from digitro_async.errors import (
 )
 from digitro_async.models import PABX
 from digitro_async.observe import EventReporter
-from digitro_async.protocol import AttemptResult, Failure
+from digitro_async.protocol import AttemptResult, Evidence, Failure
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = ["Admission", "Ticket"]
@@ -51,15 +52,24 @@ class Ticket:
         started: When the call started.
         recorded: When its intent was recorded; as long as none is, when it started.
         channel_id: The event channel that the call is sent over.
+        is_over: Whether it was given back.
     """
 
-    __slots__ = ("admission", "channel_id", "is_probe", "recorded", "started")
+    __slots__ = (
+        "admission",
+        "channel_id",
+        "is_over",
+        "is_probe",
+        "recorded",
+        "started",
+    )
 
     def __init__(self, admission: "Admission", now: float) -> None:
         standing = admission.standing
         self.admission = admission
         self.started = self.recorded = now
         self.channel_id = standing.channel.id
+        self.is_over = False
         self.is_probe = standing.start(now)
 
     async def record_intent(self, recorder: Recorder, key: Hashable) -> None:
@@ -78,9 +88,21 @@ class Ticket:
         self.recorded = live_time()
         counters.record_times.append(self.recorded - self.started)
 
+    def make_evidence(self) -> Evidence:
+        """Return the evidence of an attempt; it notes the sending where that counts."""
+        if self.admission.standing.notes_sending:
+            return NotedEvidence(self.note_sent)
+        return Evidence()
+
+    def note_sent(self) -> None:
+        """Note that the request of the call was written, unless its turn is over."""
+        if not self.is_over:
+            self.admission.note_sent(self)
+
     def release(self, result: AttemptResult, now: float) -> None:
         """Give the turn back with the result of its attempt."""
         admission = self.admission
+        self.is_over = True
         admission.standing.record(
             result,
             now,
@@ -88,6 +110,7 @@ class Ticket:
             started=self.started,
             recorded=self.recorded,
             channel_id=self.channel_id,
+            call=self,
         )
         if result.accepted is None or self.is_probe:
             cause = result.classification.reason
@@ -102,8 +125,9 @@ class Ticket:
             sent: Whether it may have been sent: then it may still be delivered.
         """
         admission = self.admission
+        self.is_over = True
         admission.standing.record_cut_off(
-            now, sent=sent, probe=self.is_probe, started=self.started
+            now, sent=sent, probe=self.is_probe, started=self.started, call=self
         )
         admission.watch.look(cause=Failure.CANCELLED, probe=self.is_probe)
         admission.admit_next()
@@ -228,6 +252,17 @@ class Admission:
             self._wake_beside()
         if self.on_load_decreased is not None:  # a step less than by _notify
             self.on_load_decreased(self)
+
+    def note_sent(self, ticket: Ticket) -> None:
+        """Note that the request of a call was written: its slot is free in time."""
+        self.standing.note_sent(ticket, live_time())
+        for one in (self, *self.beside):
+            one.wake()
+
+    def wake(self) -> None:
+        """Look for the next turn, unless it is known when that is."""
+        if self._waiters.count and self._timer is None:
+            self._admit_waiters()
 
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""
