@@ -13,6 +13,7 @@ from digitro_async.dispatch._breaker import BreakerState
 from digitro_async.dispatch._call_tracker import CallTracker, EndSink
 from digitro_async.dispatch._calls_in_progress import CallInProgress
 from digitro_async.dispatch._live_clock import live_time
+from digitro_async.dispatch._noted_evidence import NotedEvidence
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._standing import Standing
@@ -27,7 +28,7 @@ from digitro_async.errors import (
 )
 from digitro_async.models import PABX, Call
 from digitro_async.observe import EventReporter
-from digitro_async.protocol import AttemptResult, Command, Failure
+from digitro_async.protocol import AttemptResult, Command, Evidence, Failure
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = ["Admission", "Ticket"]
@@ -55,11 +56,12 @@ class Ticket:
         channel_id: The event channel that the call is sent over.
         followed: The call as it is followed until its end; None before it is sent, and
             where no events are read.
+        is_over: Whether it was given back.
         is_paced: Whether it holds a rate slot, where there is a cap.
     """
 
     __slots__ = (
-        *("admission", "channel_id", "followed", "is_paced", "is_probe"),
+        *("admission", "channel_id", "followed", "is_over", "is_paced", "is_probe"),
         *("recorded", "started"),
     )
 
@@ -70,7 +72,7 @@ class Ticket:
         self.admission = admission
         self.started = self.recorded = now
         self.channel_id = standing.channel.id
-        self.is_paced = paced
+        self.is_over, self.is_paced = False, paced
         self.is_probe = standing.start(now, paced=paced)
         self.followed: CallInProgress | None = None
 
@@ -105,9 +107,21 @@ class Ticket:
             self.followed = tracker.send(call, key, name, sink)
         return self.followed
 
+    def make_evidence(self) -> Evidence:
+        """Return the evidence of an attempt; it notes the sending where that counts."""
+        if self.admission.standing.notes_sending:
+            return NotedEvidence(self.note_sent)
+        return Evidence()
+
+    def note_sent(self) -> None:
+        """Note that the request of the call was written, unless its turn is over."""
+        if not self.is_over:
+            self.admission.note_sent(self)
+
     def release(self, result: AttemptResult, now: float) -> None:
         """Give the turn back with the result of its attempt."""
         admission = self.admission
+        self.is_over = True
         admission.standing.record(
             result,
             now,
@@ -116,6 +130,7 @@ class Ticket:
             recorded=self.recorded,
             channel_id=self.channel_id,
             paced=self.is_paced,
+            call=self,
         )
         tracker = admission.standing.tracker
         if tracker is not None:
@@ -133,12 +148,14 @@ class Ticket:
             sent: Whether it may have been sent: then it may still be delivered.
         """
         admission = self.admission
+        self.is_over = True
         admission.standing.record_cut_off(
             now,
             sent=sent,
             probe=self.is_probe,
             started=self.started,
             paced=self.is_paced,
+            call=self,
         )
         tracker = admission.standing.tracker
         if tracker is not None:
@@ -289,6 +306,17 @@ class Admission:
             self._wake_beside()
         if self.on_load_decreased is not None:  # a step less than by _notify
             self.on_load_decreased(self)
+
+    def note_sent(self, ticket: Ticket) -> None:
+        """Note that the request of a call was written: its slot is free in time."""
+        self.standing.note_sent(ticket, live_time())
+        for one in (self, *self.beside):
+            one.wake()
+
+    def wake(self) -> None:
+        """Look for the next turn, unless it is known when that is."""
+        if self._waiters.count and self._timer is None:
+            self._admit_waiters()
 
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""

@@ -36,7 +36,6 @@ from digitro_async.protocol import (
     AttemptResult,
     Command,
     Connection,
-    Evidence,
     Failure,
     Observation,
     build_request,
@@ -258,7 +257,7 @@ class CallRun:
     ) -> tuple[Observation, AttemptResult]:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
-        evidence = Evidence()
+        evidence = ticket.make_evidence()
         self.phase = _ON_WIRE
         self.attempts += 1
         evidence.owner, evidence.attempt = self, self.attempts

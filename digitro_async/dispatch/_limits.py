@@ -3,7 +3,8 @@
 Each answer is true of the figures it is given, and names the first of these that keeps
 the next call from starting: the PABX takes none, nothing is there to start, the wire is
 full, the cap is reached. The cap allows ``calls / (per + seconds)``, where a call
-takes that many seconds from its turn to its answer: it holds its slot for both.
+takes that many seconds from its turn to its answer, or until the PABX is known to have
+counted it: it holds its slot for both.
 """
 
 import enum
@@ -41,7 +42,11 @@ class Limit(enum.StrEnum):
     LOST_SLOTS = "lost_slots"
     """Rate slots are kept for calls that were sent and never answered."""
     LATENCY = "latency"
-    """Answers take long, and each call holds its rate slot until then."""
+    """Answers take long, and each call holds its rate slot until then.
+
+    Where it is known how soon the PABX counts a call, ``counted_within`` of its
+    ``RateLimit`` frees the slots sooner.
+    """
     CAP = "cap"
     """The cap."""
     SOURCE = "source"
@@ -87,13 +92,17 @@ class Load:
         """Seconds that a call takes from its turn to its answer."""
         return (self.latency or 0.0) + self.record_seconds
 
+    def seconds_a_slot(self, cap: RateLimit) -> float:
+        """Return the seconds that a call holds its slot of a cap."""
+        return cap.seconds_held(self.latency or 0.0) + self.record_seconds
+
     @property
     def allowed(self) -> float | None:
         """Calls a second that the cap allows, None where there is none."""
         if self.cap is None:
             return None
         left = max(0, self.cap.calls - self.lost_slots)
-        return left / (self.cap.per + self.seconds_a_call)
+        return left / self.seconds_a_slot(self.cap)
 
     @property
     def is_full(self) -> bool:
@@ -130,12 +139,13 @@ def find_limit(load: Load) -> Limit:
 
 def _limit_of_the_cap(load: Load, cap: RateLimit) -> Limit:
     share_of_slots = (cap.calls - load.lost_slots) / cap.calls
-    share_of_time = cap.per / (cap.per + load.seconds_a_call)
+    share_of_time = cap.per / load.seconds_a_slot(cap)
     if share_of_slots * share_of_time >= NEAR:
         return Limit.CAP
     if share_of_slots < share_of_time:
         return Limit.LOST_SLOTS
-    return Limit.LEDGER if _is_ledger(load) else Limit.LATENCY
+    by_answer = cap.seconds_held(load.latency or 0.0) - cap.per
+    return Limit.LEDGER if load.record_seconds > by_answer else Limit.LATENCY
 
 
 def _is_ledger(load: Load) -> bool:

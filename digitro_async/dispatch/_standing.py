@@ -25,6 +25,7 @@ from digitro_async.dispatch._shared_caps import (
     finish_attempt,
     make_pacer,
     reserve_slots,
+    strictest,
 )
 from digitro_async.dispatch._statistics import Counters, PABXStatistics, median_of
 from digitro_async.dispatch._throttle import Throttle
@@ -67,6 +68,7 @@ class Standing:
             the code of the reason and their number.
         pacer: When a rate slot is free, None where there is no cap.
         tracker: Knows how many calls are in progress; None where no events are read.
+        notes_sending: Whether it is to be noted when requests were written.
         is_repeated: Tells whether it gave a call id lately, and remembers it.
         uses_fresh_connections: Whether each call has a connection of its own, because
             kept ones were closed under calls.
@@ -83,6 +85,7 @@ class Standing:
         "counters",
         "doubts",
         "is_repeated",
+        "notes_sending",
         "on_fewer_places",
         "pabx",
         "pacer",
@@ -110,6 +113,8 @@ class Standing:
         self.counters = Counters()
         self.doubts = Doubts(pabx.name, self.counters, tracker)
         self.pacer = pacer or make_pacer([pabx], pause.first_pause)
+        limits = () if self.pacer is None else self.pacer.limits
+        self.notes_sending = any(one.counted_within is not None for one in limits)
         self.is_repeated = RepeatedIds().is_repeated
         self.uses_fresh_connections = False
         self._settings = {one.command: one for one in pabx.commands}
@@ -182,6 +187,16 @@ class Standing:
         self.counters.start(now)
         return self.breaker.state is not _CLOSED and self.breaker.start()
 
+    def note_sent(self, call: object, now: float) -> None:
+        """Note that the request of a call was written, where the cap asks for that.
+
+        Args:
+            call: Stands for the call.
+            now: The time.
+        """
+        if self.pacer is not None:
+            self.pacer.note_sent(call, now)
+
     def take_back(self, now: float, *, probe: bool, paced: bool = True) -> None:
         """Undo the start of a call that made no attempt."""
         self.counters.attempts -= 1
@@ -199,6 +214,7 @@ class Standing:
         recorded: float,
         channel_id: int | None,
         paced: bool = True,
+        call: object = None,
     ) -> None:
         """Take the result of an attempt into account.
 
@@ -210,6 +226,7 @@ class Standing:
             recorded: When its intent was recorded; when it started without a ledger.
             channel_id: The channel that it was sent over.
             paced: Whether it holds a rate slot.
+            call: Stands for it, as in ``note_sent``.
         """
         counters = self.counters
         counters.in_flight -= 1
@@ -217,7 +234,7 @@ class Standing:
             counters.latencies.append(now - recorded)
             counters.heard_at = now
         if self.pacer is not None and paced:
-            finish_attempt(self.pacer, result, now, started)
+            finish_attempt(self.pacer, result, now, started, call)
         if result.accepted is not None and not probe:
             self.breaker.record_accepted()
             self.quota.refund()
@@ -260,6 +277,7 @@ class Standing:
         probe: bool,
         started: float,
         paced: bool = True,
+        call: object = None,
     ) -> None:
         """Take an attempt into account that was cut off; it counts by its evidence.
 
@@ -269,22 +287,29 @@ class Standing:
             probe: Whether it was a probe.
             started: When it started.
             paced: Whether it holds a rate slot.
+            call: Stands for it, as in ``note_sent``.
         """
         if sent:
             self.breaker.record_cut_off(now, probe=probe)
         elif probe:
             self.breaker.cut_probe(now)
-        self._leave_wire(now, sent=sent, started=started, paced=paced)
+        self._leave_wire(now, sent=sent, started=started, paced=paced, call=call)
 
     def _leave_wire(
-        self, now: float, *, sent: bool, started: float, paced: bool
+        self,
+        now: float,
+        *,
+        sent: bool,
+        started: float,
+        paced: bool,
+        call: object = None,
     ) -> None:
         self.counters.in_flight -= 1
         if self.pacer is not None and paced:
             if sent:
-                self.pacer.give_up(now, started)
+                self.pacer.give_up(now, started, call)
             else:
-                self.pacer.finish(now, sent=False)
+                self.pacer.finish(now, sent=False, call=call)
 
     def reserve_slots(
         self,
@@ -337,6 +362,7 @@ class Standing:
         """
         counters, tracker = self.counters, self.tracker
         throttled = self.throttle.until > now
+        latency = median_of(counters.latencies)
         return PABXStatistics(
             name=self.pabx.name,
             in_flight=counters.in_flight,
@@ -354,13 +380,13 @@ class Standing:
             pause=self._pause_status(now),
             pauses=self.breaker.pauses,
             last_pause=past_pause(self.breaker, self._address, now),
-            latency=median_of(counters.latencies),
+            latency=latency,
             record_seconds=median_of(counters.record_times) or 0.0,
             recording=counters.recording,
             silent_for=counters.silent_for(now),
             max_in_flight=self._places.now,
             lack=self._lack if self._places.are_fewer else "",
-            cap=self.pabx.rate,
+            cap=self._cap(latency),
             lost_slots=0 if self.pacer is None else self.pacer.lost_slots,
             is_draining=is_draining,
             in_progress=0 if tracker is None else tracker.calls.count,
@@ -369,6 +395,11 @@ class Standing:
             if tracker is None
             else dict(tracker.dispositions[self.pabx.name]),
         )
+
+    def _cap(self, latency: float | None) -> RateLimit | None:
+        """Return the strictest cap of its address, None where there is none."""
+        limits = () if self.pacer is None else self.pacer.limits
+        return strictest(limits, latency or 0.0)
 
     def _pause_status(self, now: float) -> PauseStatus | None:
         address, left = self._address, self._seconds_left(now)

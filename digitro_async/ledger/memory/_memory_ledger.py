@@ -45,6 +45,7 @@ from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
 from digitro_async.ledger.memory._memory_rows import MemoryRow, pending_to
 from digitro_async.privacy import Personal
+from digitro_async.settings import RateLimit
 
 __all__ = ["MemoryLedger"]
 
@@ -299,8 +300,7 @@ class MemoryLedger:
     async def occupied_slots(
         self,
         *,
-        calls: int,
-        window: float,
+        limit: RateLimit,
         quarantine: float,
         now: float,
         elsewhere: Collection[str] = (),
@@ -309,8 +309,7 @@ class MemoryLedger:
         self._check_open()
         return occupied_slots(
             reversed(self._events),
-            calls=calls,
-            window=window,
+            limit=limit,
             quarantine=quarantine,
             now=now,
             elsewhere=elsewhere,

@@ -69,6 +69,7 @@ from digitro_async.ledger.sqlite._reconcile_sql import reconcile_contact
 from digitro_async.ledger.sqlite._sqlite_reader import PAGE, SQLiteLedgerReader
 from digitro_async.ledger.sqlite._writer import Writer
 from digitro_async.privacy import Personal
+from digitro_async.settings import RateLimit
 
 __all__ = ["SQLiteLedger"]
 
@@ -349,8 +350,7 @@ class SQLiteLedger:
     async def occupied_slots(
         self,
         *,
-        calls: int,
-        window: float,
+        limit: RateLimit,
         quarantine: float,
         now: float,
         elsewhere: Collection[str] = (),
@@ -359,8 +359,7 @@ class SQLiteLedger:
         return await self._read(
             partial(
                 _queries.read_occupied_slots,
-                calls=calls,
-                window=window,
+                limit=limit,
                 quarantine=quarantine,
                 now=now,
                 elsewhere=elsewhere,
