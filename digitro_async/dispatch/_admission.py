@@ -7,18 +7,17 @@ first served, and keeps one timer for all of them.
 import asyncio
 import math
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 from digitro_async.dispatch._breaker import BreakerState
-from digitro_async.dispatch._call_tracker import CallTracker, EndSink
-from digitro_async.dispatch._calls_in_progress import CallInProgress
+from digitro_async.dispatch._call_tracker import CallTracker
 from digitro_async.dispatch._live_clock import live_time
-from digitro_async.dispatch._noted_evidence import NotedEvidence
+from digitro_async.dispatch._needs import NEEDS_OF_A_CALL
 from digitro_async.dispatch._pacing import Pacer, Together
-from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._standing import Standing
 from digitro_async.dispatch._standing_watch import StandingWatch
 from digitro_async.dispatch._statistics import PABXStatistics
+from digitro_async.dispatch._ticket import Ticket
 from digitro_async.dispatch._waiters import Waiter, Waiting
 from digitro_async.errors import (
     ConfigurationError,
@@ -26,12 +25,12 @@ from digitro_async.errors import (
     NotSentError,
     RateWaitTimeoutError,
 )
-from digitro_async.models import PABX, Call
+from digitro_async.models import PABX
 from digitro_async.observe import EventReporter
-from digitro_async.protocol import AttemptResult, Command, Evidence, Failure
+from digitro_async.protocol import Command
 from digitro_async.settings import PauseSettings, RetrySettings
 
-__all__ = ["Admission", "Ticket"]
+__all__ = ["Admission"]
 
 _CLOSED, _PAUSED_BY_HAND = BreakerState.CLOSED, BreakerState.PAUSED_BY_HAND
 
@@ -43,133 +42,6 @@ YIELD_SECONDS = 1e-4
 
 _NOBODY, _IMPATIENT, _PATIENT, _EVERYBODY = range(4)
 """The calls that are turned away; each value includes those before it."""
-
-
-class Ticket:
-    """The turn of one call at one PABX, until it is released or cancelled, once.
-
-    Attributes:
-        admission: The admission that gave it.
-        is_probe: Whether the call is the one that shows whether a pause may end.
-        started: When the call started.
-        recorded: When its intent was recorded; as long as none is, when it started.
-        channel_id: The event channel that the call is sent over.
-        followed: The call as it is followed until its end; None before it is sent, and
-            where no events are read.
-        is_over: Whether it was given back.
-        is_paced: Whether it holds a rate slot, where there is a cap.
-    """
-
-    __slots__ = (
-        *("admission", "channel_id", "followed", "is_over", "is_paced", "is_probe"),
-        *("recorded", "started"),
-    )
-
-    def __init__(
-        self, admission: "Admission", now: float, *, paced: bool = True
-    ) -> None:
-        standing = admission.standing
-        self.admission = admission
-        self.started = self.recorded = now
-        self.channel_id = standing.channel.id
-        self.is_over, self.is_paced = False, paced
-        self.is_probe = standing.start(now, paced=paced)
-        self.followed: CallInProgress | None = None
-
-    async def record_intent(self, recorder: Recorder, key: Hashable) -> None:
-        """Return once it is recorded that the call is about to be sent.
-
-        Args:
-            recorder: The recorder.
-            key: The key by which the call's owner knows it.
-        """
-        counters = self.admission.standing.counters
-        counters.recording += 1
-        try:
-            await recorder.record_intent(key, self.admission.pabx.name)
-        finally:
-            counters.recording -= 1
-        self.recorded = live_time()
-        counters.record_times.append(self.recorded - self.started)
-
-    def follow(
-        self, call: Call, key: Hashable, sink: EndSink | None
-    ) -> CallInProgress | None:
-        """Follow the call until its end: it is sent now.
-
-        Args:
-            call: The call.
-            key: The key of its ``DispatchItem``.
-            sink: Whoever wants to know its end, None for nobody.
-        """
-        tracker, name = self.admission.standing.tracker, self.admission.pabx.name
-        if tracker is not None:
-            self.followed = tracker.send(call, key, name, sink)
-        return self.followed
-
-    def make_evidence(self) -> Evidence:
-        """Return the evidence of an attempt; it notes the sending where that counts."""
-        if self.admission.standing.notes_sending:
-            return NotedEvidence(self.note_sent)
-        return Evidence()
-
-    def note_sent(self) -> None:
-        """Note that the request of the call was written, unless its turn is over."""
-        if not self.is_over:
-            self.admission.note_sent(self)
-
-    def release(self, result: AttemptResult, now: float) -> None:
-        """Give the turn back with the result of its attempt."""
-        admission = self.admission
-        self.is_over = True
-        admission.standing.record(
-            result,
-            now,
-            probe=self.is_probe,
-            started=self.started,
-            recorded=self.recorded,
-            channel_id=self.channel_id,
-            paced=self.is_paced,
-            call=self,
-        )
-        tracker = admission.standing.tracker
-        if tracker is not None:
-            tracker.finish(self.followed, result, now)
-        if result.accepted is None or self.is_probe:
-            cause = result.classification.reason
-            admission.watch.look(cause=cause, probe=self.is_probe)
-        admission.admit_next()
-
-    def cancel(self, now: float, *, sent: bool) -> None:
-        """Give the turn of an attempt back that was cut off.
-
-        Args:
-            now: The time.
-            sent: Whether it may have been sent: then it may still be delivered.
-        """
-        admission = self.admission
-        self.is_over = True
-        admission.standing.record_cut_off(
-            now,
-            sent=sent,
-            probe=self.is_probe,
-            started=self.started,
-            paced=self.is_paced,
-            call=self,
-        )
-        tracker = admission.standing.tracker
-        if tracker is not None:
-            tracker.cut_off(self.followed, now, sent=sent)
-        admission.watch.look(cause=Failure.CANCELLED, probe=self.is_probe)
-        admission.admit_next()
-
-    def take_back(self, now: float) -> None:
-        """Give the turn back that no attempt was made with."""
-        standing = self.admission.standing
-        standing.take_back(now, probe=self.is_probe, paced=self.is_paced)
-        if standing.tracker is not None:
-            standing.tracker.calls.leave()
-        self.admission.admit_next()
 
 
 class Admission:
@@ -239,20 +111,20 @@ class Admission:
 
     def acquire_nowait(
         self, now: float, command: Command | None = None
-    ) -> Ticket | None:
+    ) -> "Ticket[Admission] | None":
         """Start a call at once if its turn is now; None where it has to wait.
 
         Args:
             now: The time.
             command: The row of its command, None for one that counts against the cap.
         """
-        paced = command is None or self.standing.is_paced(command)
-        # What takes no rate slot does not wait behind calls that wait for one.
-        if self._draining or (paced and self._waiters.count):
+        needs = self.standing.needs_of(command)
+        # What needs less than a call does not wait behind calls.
+        if self._draining or (needs is NEEDS_OF_A_CALL and self._waiters.count):
             return None
-        if self.standing.earliest(now, paced=paced) > now:
+        if self.standing.earliest(now, needs) > now:
             return None
-        return Ticket(self, now, paced=paced)
+        return Ticket(self, now, needs)
 
     async def acquire(
         self,
@@ -260,7 +132,7 @@ class Admission:
         wait_while_paused: bool,
         max_wait: float | None = None,
         command: Command | None = None,
-    ) -> Ticket:
+    ) -> "Ticket[Admission]":
         """Wait for a call's turn, and start it.
 
         Args:
@@ -279,15 +151,15 @@ class Admission:
             self.watch.look()  # a channel that is missing is found so
             raise refusal
         loop = asyncio.get_running_loop()
-        paced = command is None or self.standing.is_paced(command)
-        waiter = Waiter(loop.create_future(), wait_while_paused, paced=paced)
+        needs = self.standing.needs_of(command)
+        waiter = Waiter(loop.create_future(), wait_while_paused, needs=needs)
         limit = None
         if max_wait is not None:
             limit = loop.call_later(max_wait, self._expire, waiter)
         self._waiters.join(waiter)
         try:
             self._admit_waiters()
-            ticket: Ticket = await waiter.turn
+            ticket: Ticket[Admission] = await waiter.turn
         except BaseException:  # cancelled, or closed as a coroutine that nobody awaits
             self._forget(waiter)
             raise
@@ -307,7 +179,7 @@ class Admission:
         if self.on_load_decreased is not None:  # a step less than by _notify
             self.on_load_decreased(self)
 
-    def note_sent(self, ticket: Ticket) -> None:
+    def note_sent(self, ticket: "Ticket[Admission]") -> None:
         """Note that the request of a call was written: its slot is free in time."""
         self.standing.note_sent(ticket, live_time())
         for one in (self, *self.beside):
@@ -395,14 +267,14 @@ class Admission:
         self._reject_waiters()
         while (waiter := self._waiters.first()) is not None:
             now = live_time()
-            when = self.standing.earliest(now, paced=waiter.paced)
+            when = self.standing.earliest(now, waiter.needs)
             if when > now:
                 if when < math.inf:
                     delay = max(when - now, SHORTEST_TIMER) + turn_of_others
                     loop = asyncio.get_running_loop()
                     self._timer = loop.call_later(delay, self._admit_waiters)
                 return
-            self._waiters.serve(waiter, Ticket(self, now, paced=waiter.paced))
+            self._waiters.serve(waiter, Ticket(self, now, waiter.needs))
             if self.beside:
                 turn_of_others = YIELD_SECONDS
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from math import inf
 
-from digitro_async.dispatch._admission import Admission, Ticket
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._answer import (
     classify_answer,
     cut_short,
@@ -23,6 +23,7 @@ from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._phase import Phase
 from digitro_async.dispatch._recorder import Recorder
+from digitro_async.dispatch._ticket import Ticket
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
@@ -213,7 +214,7 @@ class CallRun:
 
     async def _wait_for_turn(
         self, admission: Admission, max_wait: float, *, wait_while_paused: bool
-    ) -> Ticket:
+    ) -> Ticket[Admission]:
         """Wait for a turn, and give back one that came after the deadline."""
         ticket = await self._services.router.acquire(
             admission,
@@ -253,7 +254,7 @@ class CallRun:
         )
 
     async def _attempt(  # noqa: C901 - told in order
-        self, ticket: Ticket
+        self, ticket: Ticket[Admission]
     ) -> tuple[Observation, AttemptResult]:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing

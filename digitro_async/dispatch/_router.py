@@ -4,11 +4,12 @@ import math
 import random
 from collections.abc import Callable, Iterable
 
-from digitro_async.dispatch._admission import Admission, Ticket
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._call_tracker import CallTracker, make_tracker
 from digitro_async.dispatch._live_clock import live_clock
 from digitro_async.dispatch._load_balancer import LoadBalancer, load_key
 from digitro_async.dispatch._shared_caps import at_one_address, make_pacer
+from digitro_async.dispatch._ticket import Ticket
 from digitro_async.errors import ConfigurationError, NotSentError, PABXPausedError
 from digitro_async.models import PABX
 from digitro_async.observe import EventReporter
@@ -131,7 +132,7 @@ class Router:
         max_wait: float = math.inf,
         ends: float = math.inf,
         command: Command | None = None,
-    ) -> Ticket:
+    ) -> Ticket[Admission]:
         """Wait for a call's turn, and start it.
 
         Args:

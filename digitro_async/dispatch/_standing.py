@@ -11,6 +11,7 @@ from digitro_async.dispatch._breaker import Breaker, BreakerState
 from digitro_async.dispatch._call_tracker import CallTracker
 from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND, NO_CHANNEL, Channel
 from digitro_async.dispatch._doubts import Doubts
+from digitro_async.dispatch._needs import NEEDS_OF_A_CALL, Needs
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._pause_status import (
     PauseStatus,
@@ -29,6 +30,7 @@ from digitro_async.dispatch._shared_caps import (
 )
 from digitro_async.dispatch._statistics import Counters, PABXStatistics, median_of
 from digitro_async.dispatch._throttle import Throttle
+from digitro_async.dispatch._turn import Turn
 from digitro_async.errors import (
     ChannelNotFoundError,
     ConfigurationError,
@@ -146,19 +148,20 @@ class Standing:
         every = self._settings.get(EVERY_COMMAND)
         return self._settings.get(command.name, every)
 
-    def is_paced(self, command: Command) -> bool:
-        """Whether a command counts against the cap."""
+    def needs_of(self, command: Command | None) -> Needs:
+        """Return what a command waits for; None stands for a call."""
+        if command is None or command.name == PredictiveCall.command:
+            return NEEDS_OF_A_CALL
         settings = self.settings_of(command)
-        if settings is None or command.name == PredictiveCall.command:
-            return True
-        return settings.counts_as_call
+        counts = settings is None or settings.counts_as_call
+        return Needs(rate_slot=counts, place_in_progress=False)
 
-    def earliest(self, now: float, *, paced: bool = True) -> float:
+    def earliest(self, now: float, needs: Needs = NEEDS_OF_A_CALL) -> float:
         """Return when a call may start: a time, or inf where only an event helps.
 
         Args:
             now: The time.
-            paced: Whether the call counts against the cap.
+            needs: What it waits for.
         """
         if self.counters.in_flight >= self._places.now and not (
             self._places.may_raise(now)
@@ -166,75 +169,59 @@ class Standing:
             return math.inf
         if self.channel.id is None:
             return math.inf
-        if self.tracker is not None and not self.tracker.calls.has_room():
+        if (
+            self.tracker is not None
+            and needs.place_in_progress
+            and not self.tracker.calls.has_room()
+        ):
             return math.inf
         when = max(self.breaker.until, self.throttle.until)
-        if self.pacer is not None and paced:
+        if self.pacer is not None and needs.rate_slot:
             when = max(when, self.pacer.earliest(now))
         return when
 
-    def start(self, now: float, *, paced: bool = True) -> bool:
+    def start(self, now: float, needs: Needs = NEEDS_OF_A_CALL) -> bool:
         """Count a call that starts; return whether it is a probe.
 
         Args:
             now: The time.
-            paced: Whether the call takes a rate slot.
+            needs: What it holds from now on.
         """
-        if self.pacer is not None and paced:
+        if self.pacer is not None and needs.rate_slot:
             self.pacer.start(now)
-        if self.tracker is not None:
+        if self.tracker is not None and needs.place_in_progress:
             self.tracker.calls.enter()
         self.counters.start(now)
         return self.breaker.state is not _CLOSED and self.breaker.start()
 
-    def note_sent(self, call: object, now: float) -> None:
-        """Note that the request of a call was written, where the cap asks for that.
+    def note_sent(self, turn: Turn, now: float) -> None:
+        """Note that the request of a call was written, where the cap asks for that."""
+        if self.pacer is not None and turn.needs.rate_slot:
+            self.pacer.note_sent(turn, now)
 
-        Args:
-            call: Stands for the call.
-            now: The time.
-        """
-        if self.pacer is not None:
-            self.pacer.note_sent(call, now)
-
-    def take_back(self, now: float, *, probe: bool, paced: bool = True) -> None:
+    def take_back(self, now: float, turn: Turn) -> None:
         """Undo the start of a call that made no attempt."""
         self.counters.attempts -= 1
-        if probe:
+        if turn.is_probe:
             self.breaker.abandon_probe(now)
-        self._leave_wire(now, sent=False, started=now, paced=paced)
+        self._leave_wire(now, turn, sent=False)
 
-    def record(
-        self,
-        result: AttemptResult,
-        now: float,
-        *,
-        probe: bool,
-        started: float,
-        recorded: float,
-        channel_id: int | None,
-        paced: bool = True,
-        call: object = None,
-    ) -> None:
+    def record(self, result: AttemptResult, now: float, turn: Turn) -> None:
         """Take the result of an attempt into account.
 
         Args:
             result: The result.
             now: The time.
-            probe: Whether the attempt was a probe.
-            started: When it started.
-            recorded: When its intent was recorded; when it started without a ledger.
-            channel_id: The channel that it was sent over.
-            paced: Whether it holds a rate slot.
-            call: Stands for it, as in ``note_sent``.
+            turn: The turn that it was made in.
         """
+        probe = turn.is_probe
         counters = self.counters
         counters.in_flight -= 1
         if result.accepted is not None or result.status is not None:
-            counters.latencies.append(now - recorded)
+            counters.latencies.append(now - turn.recorded)
             counters.heard_at = now
-        if self.pacer is not None and paced:
-            finish_attempt(self.pacer, result, now, started, call)
+        if self.pacer is not None and turn.needs.rate_slot:
+            finish_attempt(self.pacer, result, now, turn.started, turn)
         if result.accepted is not None and not probe:
             self.breaker.record_accepted()
             self.quota.refund()
@@ -248,7 +235,7 @@ class Standing:
         counters.alarms += classification.protocol_violation
         if (
             classification.error is ChannelNotFoundError
-            and channel_id != self.channel.id
+            and turn.channel_id != self.channel.id
             and not probe
         ):
             return  # that a channel is gone says nothing of the one that came after
@@ -269,47 +256,27 @@ class Standing:
         if is_first and self.on_fewer_places is not None:
             self.on_fewer_places(reason, self._places.now)
 
-    def record_cut_off(
-        self,
-        now: float,
-        *,
-        sent: bool,
-        probe: bool,
-        started: float,
-        paced: bool = True,
-        call: object = None,
-    ) -> None:
+    def record_cut_off(self, now: float, turn: Turn, *, sent: bool) -> None:
         """Take an attempt into account that was cut off; it counts by its evidence.
 
         Args:
             now: The time.
+            turn: The turn that it was made in.
             sent: Whether it may have been sent: then it may still be delivered.
-            probe: Whether it was a probe.
-            started: When it started.
-            paced: Whether it holds a rate slot.
-            call: Stands for it, as in ``note_sent``.
         """
         if sent:
-            self.breaker.record_cut_off(now, probe=probe)
-        elif probe:
+            self.breaker.record_cut_off(now, probe=turn.is_probe)
+        elif turn.is_probe:
             self.breaker.cut_probe(now)
-        self._leave_wire(now, sent=sent, started=started, paced=paced, call=call)
+        self._leave_wire(now, turn, sent=sent)
 
-    def _leave_wire(
-        self,
-        now: float,
-        *,
-        sent: bool,
-        started: float,
-        paced: bool,
-        call: object = None,
-    ) -> None:
+    def _leave_wire(self, now: float, turn: Turn, *, sent: bool) -> None:
         self.counters.in_flight -= 1
-        if self.pacer is not None and paced:
+        if self.pacer is not None and turn.needs.rate_slot:
             if sent:
-                self.pacer.give_up(now, started, call)
+                self.pacer.give_up(now, turn.started, turn)
             else:
-                self.pacer.finish(now, sent=False, call=call)
+                self.pacer.finish(now, sent=False, call=turn)
 
     def reserve_slots(
         self,

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from digitro_async.dispatch._needs import NEEDS_OF_A_CALL, Needs
 from digitro_async.errors import DigitroError
 
 __all__ = ["Waiter", "Waiting"]
@@ -27,13 +28,13 @@ class Waiter:
         turn: Has the ticket of its turn once that has come.
         wait_while_paused: Whether it waits while the PABX is paused.
         waits: Whether it still counts as waiting.
-        paced: Whether it waits for a rate slot, too.
+        needs: What it waits for.
     """
 
     turn: asyncio.Future[Any]  # a Ticket, which this module doesn't know
     wait_while_paused: bool
     waits: bool = True
-    paced: bool = attrs.field(default=True, kw_only=True)
+    needs: Needs = attrs.field(default=NEEDS_OF_A_CALL, kw_only=True)
 
 
 class Waiting:
