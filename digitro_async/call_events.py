@@ -92,8 +92,8 @@ class ChannelReason(enum.StrEnum):
     """The settings of the PABX can't be used."""
     CHANNEL_LOST = "channel_lost"
     """A channel was lost, and another one is open."""
-    EVENTS_DROPPED = "events_dropped"
-    """Nobody took events fast enough, and ``queue_size`` of them waited already."""
+    NOT_TAKEN = "not_taken"
+    """Nobody took events fast enough, and as many as may wait waited already."""
     EVENT_TOO_LARGE = "event_too_large"
     """One event was larger than ``max_event_bytes``, and was passed over."""
 

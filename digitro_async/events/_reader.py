@@ -27,6 +27,7 @@ from digitro_async.observe import LOGGER
 from digitro_async.protocol import (
     EventParser,
     EventReading,
+    Failure,
     RawEvent,
     SubscriptionAnswer,
 )
@@ -187,6 +188,14 @@ class EventReader:
         except DigitroError:
             reason = ChannelReason.BAD_SETTINGS
             error = StreamError(reason=reason)
+        except Exception as found:  # noqa: BLE001 - another channel may do better
+            reason = Failure.UNEXPECTED
+            error = StreamError(reason=reason)
+            LOGGER.error(
+                "PABX %s: its event channel failed unexpectedly (%s)",
+                self.pabx.name,
+                type(found).__name__,
+            )
         finally:
             await self._tidy_up()
             self._tell_end(reason)
