@@ -1,13 +1,13 @@
 """Admission to one PABX: who waits for a turn, and who gets one.
 
-The state of the PABX is a ``Standing``; an admission asks it, admits waiters first come
-first served, and keeps one timer for all of them.
+The state of the PABX is a ``Standing``; an admission asks it, admits waiters, single
+calls before those of lists, and keeps one timer for all of them.
 """
 
 import asyncio
-import math
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
 
 from digitro_async.dispatch._breaker import BreakerState
 from digitro_async.dispatch._live_clock import live_time
@@ -17,7 +17,8 @@ from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._standing import Standing
 from digitro_async.dispatch._standing_watch import StandingWatch
 from digitro_async.dispatch._statistics import PABXStatistics
-from digitro_async.dispatch._waiters import Waiter, Waiting
+from digitro_async.dispatch._turns import Turns
+from digitro_async.dispatch._waiters import TurnShare, Waiter, Waiting
 from digitro_async.errors import (
     ConfigurationError,
     DrainedError,
@@ -32,12 +33,6 @@ from digitro_async.settings import PauseSettings, RetrySettings
 __all__ = ["Admission", "Ticket"]
 
 _CLOSED, _PAUSED_BY_HAND = BreakerState.CLOSED, BreakerState.PAUSED_BY_HAND
-
-SHORTEST_TIMER = 1e-5
-"""Seconds; a loop fires a shorter timer too early, again and again."""
-
-YIELD_SECONDS = 1e-4
-"""The delay of the admission that went last, where others share its cap."""
 
 _NOBODY, _IMPATIENT, _PATIENT, _EVERYBODY = range(4)
 """The calls that are turned away; each value includes those before it."""
@@ -148,12 +143,12 @@ class Admission:
         chance: Returns a number from 0 to 1: the jitter of its back-off.
         pacer: Paces the calls to its address; None where it has that to itself.
         reporter: Told of its pauses and breaches; None where nobody is.
+        share: Shares the turns at its address; None where it has that to itself.
 
     Attributes:
         pabx: The PABX.
         standing: The state of the PABX.
         watch: Tells of what changes in it.
-        beside: The admissions of other PABX at its address, which share its pacer.
         on_load_decreased: Told when it has become less loaded, or is no longer paused;
             None where nobody chooses, because there is one admission.
     """
@@ -167,16 +162,23 @@ class Admission:
         pacer: Pacer | Together | None = None,
         *,
         reporter: EventReporter | None = None,
+        share: TurnShare | None = None,
     ) -> None:
         self.pabx = pabx
         self.standing = Standing(pabx, retry, pause, chance, pacer)
         self.watch = StandingWatch(self.standing, reporter or EventReporter())
-        self.beside: tuple[Admission, ...] = ()
+        self._beside: tuple[Admission, ...] = ()
         self.on_load_decreased: Callable[[Admission], object] | None = None
         self._wait_for_resume = pause.wait_for_resume
         self._waiters = Waiting()
+        self._turns = Turns(
+            self._waiters,
+            self.standing.earliest,
+            partial(Ticket, self),
+            self._admit_waiters,
+            share or TurnShare(),
+        )
         self._shut = _NOBODY  # those are turned away already
-        self._timer: asyncio.TimerHandle | None = None
         self._draining = False
 
     @property
@@ -200,6 +202,11 @@ class Admission:
         """Whether it is paused in any way, or waits for a channel."""
         return self.standing.is_paused
 
+    def stand_beside(self, others: Iterable["Admission"]) -> None:
+        """Share the pacer, and so the turns, with other admissions at its address."""
+        self._beside = tuple(others)
+        self._turns.beside = tuple(one._turns for one in self._beside)  # noqa: SLF001 - of its own kind
+
     def acquire_nowait(self, now: float) -> Ticket | None:
         """Start a call at once if its turn is now; None where it has to wait."""
         if self._waiters.count or self._draining or self.standing.earliest(now) > now:
@@ -207,13 +214,18 @@ class Admission:
         return Ticket(self, now)
 
     async def acquire(
-        self, *, wait_while_paused: bool, max_wait: float | None = None
+        self,
+        *,
+        wait_while_paused: bool,
+        max_wait: float | None = None,
+        is_listed: bool = False,
     ) -> Ticket:
         """Wait for a call's turn, and start it.
 
         Args:
             wait_while_paused: Whether to wait while the PABX is paused.
             max_wait: Most seconds to wait, None for no limit.
+            is_listed: Whether it is a call of a list, which lets single calls go first.
 
         Raises:
             ConfigurationError: If the PABX has no channel and none is expected.
@@ -226,7 +238,7 @@ class Admission:
             self.watch.look()  # a channel that is missing is found so
             raise refusal
         loop = asyncio.get_running_loop()
-        waiter = Waiter(loop.create_future(), wait_while_paused)
+        waiter = Waiter(loop.create_future(), wait_while_paused, is_listed)
         limit = None
         if max_wait is not None:
             limit = loop.call_later(max_wait, self._expire, waiter)
@@ -248,21 +260,15 @@ class Admission:
         """Let the next calls start: one is no longer on the wire."""
         if self._waiters.count:
             self._admit_waiters()
-        if self.beside:
-            self._wake_beside()
+        if self._turns.beside:
+            self._turns.wake_beside()
         if self.on_load_decreased is not None:  # a step less than by _notify
             self.on_load_decreased(self)
 
     def note_sent(self, ticket: Ticket) -> None:
         """Note that the request of a call was written: its slot is free in time."""
         self.standing.note_sent(ticket, live_time())
-        for one in (self, *self.beside):
-            one.wake()
-
-    def wake(self) -> None:
-        """Look for the next turn, unless it is known when that is."""
-        if self._waiters.count and self._timer is None:
-            self._admit_waiters()
+        self._turns.look_again()
 
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""
@@ -286,7 +292,7 @@ class Admission:
 
     def note_reuse_ended(self) -> None:
         """Note that each call has a new connection of its own from now on."""
-        for one in (self, *self.beside):
+        for one in (self, *self._beside):
             one.standing.uses_fresh_connections = True
         self.watch.tell_of_reuse()
 
@@ -326,31 +332,10 @@ class Admission:
             return _PATIENT
         return _NOBODY if state is _CLOSED else _IMPATIENT
 
-    def _wake_beside(self) -> None:
-        """Wake the admissions that share the pacer: a slot may be free now."""
-        for admission in self.beside:
-            if admission._waiters.count:  # noqa: SLF001 - one of its own kind
-                admission._admit_waiters()  # noqa: SLF001 - one of its own kind
-
     def _admit_waiters(self) -> None:
-        """Wake each waiter whose turn has come, and set the timer for the next one."""
-        turn_of_others = 0.0
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Wake each waiter whose turn has come, or that may not wait any longer."""
         self._reject_waiters()
-        while (waiter := self._waiters.first()) is not None:
-            now = live_time()
-            when = self.standing.earliest(now)
-            if when > now:
-                if when < math.inf:
-                    delay = max(when - now, SHORTEST_TIMER) + turn_of_others
-                    loop = asyncio.get_running_loop()
-                    self._timer = loop.call_later(delay, self._admit_waiters)
-                return
-            self._waiters.serve(waiter, Ticket(self, now))
-            if self.beside:
-                turn_of_others = YIELD_SECONDS
+        self._turns.give()
 
     def _reject_waiters(self) -> None:
         """Reject the waiters that may not wait any longer.

@@ -60,7 +60,8 @@ class CallRun:
         pabx: Name of the PABX that must take it, None for any.
         key: The key by which its owner knows it.
         recorder: Records its attempts, None where nobody does.
-        deliver: Takes the result of a call whose attempts are recorded.
+        deliver: Takes the result of a call of a list whose attempts are recorded;
+            None for a single call.
 
     Attributes:
         began: Loop time when it was taken on.
@@ -217,6 +218,7 @@ class CallRun:
             wait_while_paused=wait_while_paused,
             max_wait=max_wait,
             ends=self._ends,
+            is_listed=self._deliver is not None,
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile

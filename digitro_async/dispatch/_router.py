@@ -8,6 +8,7 @@ from digitro_async.dispatch._admission import Admission, Ticket
 from digitro_async.dispatch._live_clock import live_clock
 from digitro_async.dispatch._load_balancer import LoadBalancer, load_key
 from digitro_async.dispatch._shared_caps import at_one_address, make_pacer
+from digitro_async.dispatch._waiters import TurnShare
 from digitro_async.errors import ConfigurationError, NotSentError, PABXPausedError
 from digitro_async.models import PABX
 from digitro_async.observe import EventReporter
@@ -42,12 +43,15 @@ class Router:
         made: dict[str, Admission] = {}
         for together in at_one_address(several).values():
             pacer = make_pacer(together, pause.first_pause)
+            share = TurnShare()
             admissions = [
-                Admission(one, retry, pause, chance, pacer, reporter=reporter)
+                Admission(
+                    one, retry, pause, chance, pacer, reporter=reporter, share=share
+                )
                 for one in together
             ]
             for admission in admissions:
-                admission.beside = tuple(
+                admission.stand_beside(
                     one for one in admissions if one is not admission
                 )
                 made[admission.pabx.name] = admission
@@ -114,6 +118,7 @@ class Router:
         wait_while_paused: bool,
         max_wait: float = math.inf,
         ends: float = math.inf,
+        is_listed: bool = False,
     ) -> Ticket:
         """Wait for a call's turn, and start it.
 
@@ -123,6 +128,7 @@ class Router:
             wait_while_paused: Whether to wait while every PABX for the call is paused.
             max_wait: Most seconds to wait for one turn.
             ends: Loop time at which the wait is over.
+            is_listed: Whether it is a call of a list, which lets single calls go first.
 
         Raises:
             NotSentError: If the call's turn won't come: the class says why.
@@ -147,6 +153,7 @@ class Router:
                 return await admission.acquire(
                     wait_while_paused=waits,
                     max_wait=None if until == math.inf else max(0.0, until - now),
+                    is_listed=is_listed,
                 )
             except (PABXPausedError, ConfigurationError) as error:
                 refusal: NotSentError | ConfigurationError = error.with_traceback(None)
