@@ -5,18 +5,22 @@ set in ``EventChannelSettings``. Times are Unix times in seconds.
 """
 
 import enum
+from collections.abc import Hashable, Mapping
 
 import attrs
 
 from digitro_async.privacy import Personal
 
 __all__ = [
+    "CallEnd",
     "CallEvent",
     "CallPhase",
+    "CallSeen",
     "ChannelClosed",
     "ChannelEvent",
     "ChannelOpened",
     "Disposition",
+    "EndEvidence",
     "Gap",
     "Heartbeat",
     "OtherEvent",
@@ -148,3 +152,70 @@ class OtherEvent(ChannelEvent):
 
     name: str | None
     data: Personal = attrs.field(repr=False)
+
+
+class EndEvidence(enum.StrEnum):
+    """How it is known what became of a call."""
+
+    CALL_ID = "call_id"
+    """Events with the call id that the PABX gave in its answer told of its end."""
+    DESTINATION = "destination"
+    """No answer gave a call id. Events told of the only call to its number then."""
+    DEADLINE = "deadline"
+    """No event told of its end in time; what events before told is kept."""
+    FORGOTTEN = "forgotten"
+    """More calls were in progress than are watched, and it was the oldest."""
+
+
+@attrs.frozen(kw_only=True)
+class CallSeen:
+    """Evidence that a call of unknown outcome was placed: an event shows it.
+
+    Attributes:
+        pabx: Name of the PABX.
+        call_id: The call id of the event.
+        name: Name of the event, as the PABX gave it.
+        seen_at: When the first event with this call id was read.
+        at: The PABX's own time of that event, as text; None where it gives none.
+    """
+
+    pabx: str
+    call_id: str
+    name: str
+    seen_at: float
+    at: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CallEnd:
+    """What became of one call that the PABX took, or may have taken.
+
+    There is one for each such call, and it does not change: an event that comes later
+    is handed on, and changes nothing here. The times are those when the events were
+    read, None where none was.
+
+    Attributes:
+        pabx: Name of the PABX.
+        disposition: What became of the call.
+        evidence: How that is known.
+        call_id: The call id, None where neither an answer nor an event gave it.
+        key: The key of the call's ``DispatchItem``, None without one.
+        word: The PABX's own word for it, None where it gave none.
+        started_at: When an event told that the call began.
+        rang_at: When an event told that it rings.
+        answered_at: When an event told that it was answered.
+        ended_at: When an event told that it ended.
+        pabx_times: The PABX's own times of these events, as text, where it gave some.
+    """
+
+    pabx: str
+    disposition: Disposition
+    evidence: EndEvidence
+    call_id: str | None = None
+    key: Hashable = attrs.field(default=None, repr=False)
+    word: str | None = None
+    started_at: float | None = None
+    rang_at: float | None = None
+    answered_at: float | None = None
+    ended_at: float | None = None
+    pabx_times: Mapping[CallPhase, str] = attrs.field(factory=dict, hash=False)
