@@ -165,9 +165,9 @@ class DigitroClient:
     ) -> CallAccepted:
         """Make one predictive call.
 
-        It is safe to await this in a handler of a web server: the call waits for its
-        turn like every other call of this client, and fails at once where the PABX is
-        paused.
+        It is safe to await this in a handler of a web server: the call takes the next
+        turn, before calls of ``dispatch`` that wait (which keep one turn in four), and
+        fails at once where the PABX is paused.
 
         Args:
             call: The call.
@@ -298,7 +298,8 @@ class DigitroClient:
         """Make many calls and give their results in order of completion.
 
         ``calls`` is read only as fast as calls can be sent and results are taken. The
-        failure of one call never touches another call.
+        failure of one call never touches another call. Single calls of this client go
+        first, and these keep one turn in four.
 
         Example::
 

@@ -1,13 +1,13 @@
 """Admission to one PABX: who waits for a turn, and who gets one.
 
-The state of the PABX is a ``Standing``; an admission asks it, admits waiters first come
-first served, and keeps one timer for all of them.
+The state of the PABX is a ``Standing``; an admission asks it, admits waiters, single
+calls before those of lists, and keeps one timer for all of them.
 """
 
 import asyncio
-import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from digitro_async.dispatch._breaker import BreakerState
 from digitro_async.dispatch._call_tracker import CallTracker
@@ -19,7 +19,8 @@ from digitro_async.dispatch._standing import Standing
 from digitro_async.dispatch._standing_watch import StandingWatch
 from digitro_async.dispatch._statistics import PABXStatistics
 from digitro_async.dispatch._ticket import Ticket
-from digitro_async.dispatch._waiters import Waiter, Waiting
+from digitro_async.dispatch._turns import Turns
+from digitro_async.dispatch._waiters import TurnShare, Waiter, Waiting
 from digitro_async.errors import (
     ConfigurationError,
     DrainedError,
@@ -34,12 +35,6 @@ from digitro_async.settings import PauseSettings, RetrySettings
 __all__ = ["Admission"]
 
 _CLOSED, _PAUSED_BY_HAND = BreakerState.CLOSED, BreakerState.PAUSED_BY_HAND
-
-SHORTEST_TIMER = 1e-5
-"""Seconds; a loop fires a shorter timer too early, again and again."""
-
-YIELD_SECONDS = 1e-4
-"""The delay of the admission that went last, where others share its cap."""
 
 _NOBODY, _IMPATIENT, _PATIENT, _EVERYBODY = range(4)
 """The calls that are turned away; each value includes those before it."""
@@ -57,12 +52,12 @@ class Admission:
         tracker: Follows the calls to its address until they end, None where no events
             are read.
         reporter: Told of its pauses and breaches; None where nobody is.
+        share: Shares the turns at its address; None where it has that to itself.
 
     Attributes:
         pabx: The PABX.
         standing: The state of the PABX.
         watch: Tells of what changes in it.
-        beside: The admissions of other PABX at its address, which share its pacer.
         on_load_decreased: Told when it has become less loaded, or is no longer paused;
             None where nobody chooses, because there is one admission.
     """
@@ -77,16 +72,23 @@ class Admission:
         *,
         tracker: CallTracker | None = None,
         reporter: EventReporter | None = None,
+        share: TurnShare | None = None,
     ) -> None:
         self.pabx = pabx
         self.standing = Standing(pabx, retry, pause, chance, pacer, tracker)
         self.watch = StandingWatch(self.standing, reporter or EventReporter())
-        self.beside: tuple[Admission, ...] = ()
+        self._beside: tuple[Admission, ...] = ()
         self.on_load_decreased: Callable[[Admission], object] | None = None
         self._wait_for_resume = pause.wait_for_resume
         self._waiters = Waiting()
+        self._turns = Turns(
+            self._waiters,
+            self.standing.earliest,
+            partial(Ticket, self),
+            self._admit_waiters,
+            share or TurnShare(),
+        )
         self._shut = _NOBODY  # those are turned away already
-        self._timer: asyncio.TimerHandle | None = None
         self._draining = False
 
     @property
@@ -109,6 +111,11 @@ class Admission:
     def is_paused(self) -> bool:
         """Whether it is paused in any way, or waits for a channel."""
         return self.standing.is_paused
+
+    def stand_beside(self, others: Iterable["Admission"]) -> None:
+        """Share the pacer, and so the turns, with other admissions at its address."""
+        self._beside = tuple(others)
+        self._turns.beside = tuple(one._turns for one in self._beside)  # noqa: SLF001 - of its own kind
 
     def acquire_nowait(
         self, now: float, command: Command | None = None
@@ -133,6 +140,7 @@ class Admission:
         wait_while_paused: bool,
         max_wait: float | None = None,
         command: Command | None = None,
+        is_listed: bool = False,
     ) -> "Ticket[Admission]":
         """Wait for a call's turn, and start it.
 
@@ -140,6 +148,7 @@ class Admission:
             wait_while_paused: Whether to wait while the PABX is paused.
             max_wait: Most seconds to wait, None for no limit.
             command: The row of its command, None for one that counts against the cap.
+            is_listed: Whether it is a call of a list, which lets single calls go first.
 
         Raises:
             ConfigurationError: If the PABX has no channel and none is expected.
@@ -153,7 +162,7 @@ class Admission:
             raise refusal
         loop = asyncio.get_running_loop()
         needs = self.standing.needs_of(command)
-        waiter = Waiter(loop.create_future(), wait_while_paused, needs=needs)
+        waiter = Waiter(loop.create_future(), wait_while_paused, is_listed, needs=needs)
         limit = None
         if max_wait is not None:
             limit = loop.call_later(max_wait, self._expire, waiter)
@@ -175,21 +184,15 @@ class Admission:
         """Let the next calls start: one is no longer on the wire."""
         if self._waiters.count:
             self._admit_waiters()
-        if self.beside:
-            self._wake_beside()
+        if self._turns.beside:
+            self._turns.wake_beside()
         if self.on_load_decreased is not None:  # a step less than by _notify
             self.on_load_decreased(self)
 
     def note_sent(self, ticket: "Ticket[Admission]") -> None:
         """Note that the request of a call was written: its slot is free in time."""
         self.standing.note_sent(ticket, live_time())
-        for one in (self, *self.beside):
-            one.wake()
-
-    def wake(self) -> None:
-        """Look for the next turn, unless it is known when that is."""
-        if self._waiters.count and self._timer is None:
-            self._admit_waiters()
+        self._turns.look_again()
 
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""
@@ -213,7 +216,7 @@ class Admission:
 
     def note_reuse_ended(self) -> None:
         """Note that each call has a new connection of its own from now on."""
-        for one in (self, *self.beside):
+        for one in (self, *self._beside):
             one.standing.uses_fresh_connections = True
         self.watch.tell_of_reuse()
 
@@ -253,31 +256,10 @@ class Admission:
             return _PATIENT
         return _NOBODY if state is _CLOSED else _IMPATIENT
 
-    def _wake_beside(self) -> None:
-        """Wake the admissions that share the pacer: a slot may be free now."""
-        for admission in self.beside:
-            if admission._waiters.count:  # noqa: SLF001 - one of its own kind
-                admission._admit_waiters()  # noqa: SLF001 - one of its own kind
-
     def _admit_waiters(self) -> None:
-        """Wake each waiter whose turn has come, and set the timer for the next one."""
-        turn_of_others = 0.0
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Wake each waiter whose turn has come, or that may not wait any longer."""
         self._reject_waiters()
-        while (waiter := self._waiters.first()) is not None:
-            now = live_time()
-            when = self.standing.earliest(now, waiter.needs)
-            if when > now:
-                if when < math.inf:
-                    delay = max(when - now, SHORTEST_TIMER) + turn_of_others
-                    loop = asyncio.get_running_loop()
-                    self._timer = loop.call_later(delay, self._admit_waiters)
-                return
-            self._waiters.serve(waiter, Ticket(self, now, waiter.needs))
-            if self.beside:
-                turn_of_others = YIELD_SECONDS
+        self._turns.give()
 
     def _reject_waiters(self) -> None:
         """Reject the waiters that may not wait any longer.

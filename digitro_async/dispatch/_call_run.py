@@ -62,7 +62,8 @@ class CallRun:
         pabx: Name of the PABX that must take it, None for any.
         key: The key by which its owner knows it.
         recorder: Records its attempts, None where nobody does.
-        deliver: Takes the result of a call whose attempts are recorded.
+        deliver: Takes the result of a call of a list whose attempts are recorded;
+            None for a single call.
         sink: Whoever wants to know the call's end, None for nobody.
 
     Attributes:
@@ -223,6 +224,7 @@ class CallRun:
             max_wait=max_wait,
             ends=self._ends,
             command=self._command,
+            is_listed=self._deliver is not None,
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile
@@ -271,7 +273,7 @@ class CallRun:
                 self.phase = _WAITING
                 ticket.cancel(self.clock(), sent=False)
                 raise
-        if standing.tracker is not None:
+        if standing.tracker is not None:  # a ticket knows whether it is a call's
             self.followed = ticket.follow(self.call, self._key, self._sink)
         cancelled: tuple[object, ...] | None = None
         try:
