@@ -12,7 +12,7 @@ import attrs
 
 from digitro_async.settings import RateLimit
 
-__all__ = ["NEAR", "SILENT_SECONDS", "Limit", "Load", "find_limit"]
+__all__ = ["NEAR", "SILENT_SECONDS", "Limit", "Load", "allowed_rate", "find_limit"]
 
 NEAR = 0.9
 """Share of the cap from which on a run counts as held back by the cap alone."""
@@ -86,14 +86,25 @@ class Load:
         """Calls a second that the cap allows, None where there is none."""
         if self.cap is None:
             return None
-        left = max(0, self.cap.calls - self.lost_slots)
-        return left / (self.cap.per + self.seconds_a_call)
+        return allowed_rate(self.cap, self.seconds_a_call, lost_slots=self.lost_slots)
 
     @property
     def is_silent(self) -> bool:
         """Whether no call was answered for longer than calls take."""
         longest = max(SILENT_SECONDS, 4 * self.seconds_a_call)
         return self.in_flight > 0 and self.silent_for > longest
+
+
+def allowed_rate(cap: RateLimit, seconds: float, *, lost_slots: int = 0) -> float:
+    """Return the calls a second that a cap allows.
+
+    Args:
+        cap: The cap.
+        seconds: Seconds that a call takes from its turn to its answer: it holds its
+            slot for these and one window more.
+        lost_slots: Slots that no call can take.
+    """
+    return max(0, cap.calls - lost_slots) / (cap.per + seconds)
 
 
 def find_limit(load: Load) -> Limit:
