@@ -13,7 +13,7 @@ import attrs
 
 from digitro_async.settings import RateLimit
 
-__all__ = ["NEAR", "SILENT_SECONDS", "Limit", "Load", "find_limit"]
+__all__ = ["NEAR", "SILENT_SECONDS", "Limit", "Load", "allowed_rate", "find_limit"]
 
 NEAR = 0.9
 """Share of the cap from which on a run counts as held back by the cap alone."""
@@ -101,8 +101,12 @@ class Load:
         """Calls a second that the cap allows, None where there is none."""
         if self.cap is None:
             return None
-        left = max(0, self.cap.calls - self.lost_slots)
-        return left / self.seconds_a_slot(self.cap)
+        return allowed_rate(
+            self.cap,
+            self.latency or 0.0,
+            record_seconds=self.record_seconds,
+            lost_slots=self.lost_slots,
+        )
 
     @property
     def is_full(self) -> bool:
@@ -117,6 +121,25 @@ class Load:
         """Whether no call was answered for longer than calls take."""
         longest = max(SILENT_SECONDS, 4 * self.seconds_a_call)
         return self.in_flight > 0 and self.silent_for > longest
+
+
+def allowed_rate(
+    cap: RateLimit,
+    latency: float,
+    *,
+    record_seconds: float = 0.0,
+    lost_slots: int = 0,
+) -> float:
+    """Return the calls a second that a cap allows.
+
+    Args:
+        cap: The cap.
+        latency: Seconds until an answer.
+        record_seconds: Seconds that a call waits for its record, holding its slot.
+        lost_slots: Slots that no call can take.
+    """
+    held = cap.seconds_held(latency) + record_seconds
+    return max(0, cap.calls - lost_slots) / held
 
 
 def find_limit(load: Load) -> Limit:

@@ -26,7 +26,6 @@ from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_found,
     decide,
-    seconds_of,
 )
 from digitro_async.ledger._records import (
     AddResult,
@@ -264,11 +263,10 @@ class MemoryLedger:
         clock = clock_to_keep(self._settings.get(CLOCK), read)
         if clock is not None:
             self._settings[CLOCK] = clock
-        quarantine = seconds_of(self._settings.get(QUARANTINE))
         _, row.state = decide(
             row.state,
             row.sent_at,
-            quarantine,
+            self._settings.get(QUARANTINE),
             accepted=accepted,
             evidence=evidence,
             now=now,

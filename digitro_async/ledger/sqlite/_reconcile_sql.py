@@ -9,7 +9,6 @@ from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_found,
     decide,
-    seconds_of,
 )
 from digitro_async.ledger._records import Reconciliation
 from digitro_async.ledger._written_ids import readings_of
@@ -38,7 +37,7 @@ def reconcile_contact(
     step, becomes = decide(
         STATES[state],
         sent_at,
-        seconds_of(read_setting(connection, QUARANTINE)),
+        read_setting(connection, QUARANTINE),
         accepted=accepted,
         evidence=evidence,
         now=now,
