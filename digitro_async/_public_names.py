@@ -1,6 +1,7 @@
 """Every public name of the package, in one place; the facade loads it on first use."""
 
 from digitro_async.call_events import (
+    CallEnd,
     CallEvent,
     CallPhase,
     ChannelClosed,
@@ -94,6 +95,7 @@ __all__ = [
     "AnyDestination",
     "AuthenticationError",
     "CallAccepted",
+    "CallEnd",
     "CallEvent",
     "CallPhase",
     "CallResult",

@@ -11,6 +11,7 @@ import attrs
 from digitro_async.privacy import Personal
 
 __all__ = [
+    "CallEnd",
     "CallEvent",
     "CallPhase",
     "ChannelClosed",
@@ -148,3 +149,48 @@ class OtherEvent(ChannelEvent):
 
     name: str | None
     data: Personal = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class CallEnd:
+    """What became of one call that the PABX took.
+
+    Times are those at which the events were read.
+
+    Attributes:
+        disposition: What became of it.
+        word: The PABX's own word for that, None without one.
+        call_id: The call id, None where no event of the call holds one.
+        started_at: When an event first told of the call, None where none did.
+        rang_at: When it rang, None where no event tells.
+        answered_at: When it was answered, None where it was not or no event tells.
+        ended_at: When it ended, None where no event tells.
+        at: The PABX's own time of the event that told of its end, as text.
+        evidence: The event that told of its end, in words; empty where none did.
+    """
+
+    disposition: Disposition
+    word: str | None = None
+    call_id: str | None = None
+    started_at: float | None = None
+    rang_at: float | None = None
+    answered_at: float | None = None
+    ended_at: float | None = None
+    at: str | None = None
+    evidence: str = ""
+
+    @property
+    def ring_seconds(self) -> float | None:
+        """Seconds from ringing to the answer, or to the end without one."""
+        until = self.ended_at if self.answered_at is None else self.answered_at
+        return _seconds(self.rang_at, until)
+
+    @property
+    def talk_seconds(self) -> float | None:
+        """Seconds from the answer to the end."""
+        return _seconds(self.answered_at, self.ended_at)
+
+
+def _seconds(began: float | None, ended: float | None) -> float | None:
+    """Return the seconds between two times; a clock that was set back gives 0."""
+    return None if began is None or ended is None else max(0.0, ended - began)

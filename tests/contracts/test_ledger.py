@@ -14,6 +14,7 @@ from ledgers import (
     accept,
     claim,
     contacts,
+    end_call,
     entry_of,
     intend,
     invalidate,
@@ -27,12 +28,14 @@ from ledgers import (
 )
 
 from digitro_async import (
+    CallEnd,
     ClaimLostError,
+    Disposition,
     IllegalTransitionError,
     LedgerError,
     LedgerInUseError,
 )
-from digitro_async.ledger import AddResult, Ledger, State, Step
+from digitro_async.ledger import AddResult, CallEnds, Ledger, State, Step
 from digitro_async.ledger._single_run import SingleRun
 from digitro_async.privacy import Personal
 
@@ -259,6 +262,12 @@ def acts(ledger: Ledger) -> list[Any]:
         lambda: ledger.set_setting("a", "b"),
         lambda: ledger.get_setting("a"),
         lambda: ledger.doubt([1], "one", 1.0),
+        lambda: ledger.ends.expect(OWNER, {"one": 1.0}),
+        lambda: end_call(ledger, 1, "one", CallEnd(disposition=Disposition.BUSY)),
+        ledger.ends.awaited,
+        lambda: ledger.ends.unknown_since(NOW),
+        lambda: ledger.ends.settle_seen(1, "one", "1", evidence="x", now=NOW),
+        ledger.ends.counts,
     ]
 
 
@@ -266,12 +275,16 @@ def test_all_acts_are_tried() -> None:
     """The list of all that can be done names every method of the port."""
     source = inspect.getsource(acts)
     methods = {name for name in vars(Ledger) if not name.startswith("_")}
+    of_ends = {name for name in vars(CallEnds) if not name.startswith("_")}
 
     assert {name for name in methods if f"ledger.{name}" not in source} == {
         "recovered",
         "end_run",  # which never fails
         "on_loss",  # nor does this
         "settle",  # which ``accept`` calls
+    }
+    assert {name for name in of_ends if f"ledger.ends.{name}" not in source} == {
+        "record",  # which ``end_call`` calls
     }
 
 

@@ -16,7 +16,7 @@ import pytest
 from helpers import everything_of, until
 from places import TESTS
 
-from digitro_async import LedgerError
+from digitro_async import CallEnd, LedgerError
 from digitro_async.ledger import (
     ClaimedContact,
     ClaimOwner,
@@ -233,6 +233,20 @@ async def lose(ledger: Ledger, number: int, reason: str = "timeout") -> State:
     return await settle(
         ledger, number, Step.MARK_UNKNOWN, "one", NOW + 1, reason=reason
     )
+
+
+async def end_call(ledger: Ledger, number: int, pabx: str, end: CallEnd) -> None:
+    """Record the end of a call, and wait until that is durable."""
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def on_done(error: BaseException | None, _: object) -> None:
+        if error is not None:
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+
+    ledger.ends.record(number, pabx, end, on_done=on_done)
+    await ended
 
 
 async def states(ledger: Ledger) -> dict[int, State]:

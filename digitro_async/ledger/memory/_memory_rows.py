@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from digitro_async._common.reasons import PABX_REASONS
+from digitro_async.call_events import CallEnd
 from digitro_async.errors import ClaimLostError, IllegalTransitionError
 from digitro_async.ledger._differences import (
     difference_of,
     differing_fields,
     step_of,
 )
+from digitro_async.ledger._reconciliation import step_by_evidence
 from digitro_async.ledger._records import (
     ClaimedContact,
     ContactRecord,
@@ -49,6 +51,7 @@ class MemoryRow:
     settled_at: float | None = None
     owner: str = ""
     evidence: str | None = None
+    end: CallEnd | None = None
 
     def as_open(self) -> ClaimedContact:
         """Return it as a runner sees it."""
@@ -74,6 +77,7 @@ class MemoryRow:
             sent_at=self.sent_at,
             settled_at=self.settled_at,
             evidence=self.evidence,
+            end=self.end if self.state is State.ACCEPTED else None,
         )
 
     def is_named(self, ids: Sequence[str], number: int | None) -> bool:
@@ -151,7 +155,7 @@ class MemoryRow:
         self.step(Step.INTEND)
         self.attempts += 1
         self.pabx, self.sent_at, self.settled_at = pabx, at, None
-        self.call_id = self.reason = None
+        self.call_id = self.reason = self.end = None
 
     @property
     def is_doubtable(self) -> bool:
@@ -164,6 +168,27 @@ class MemoryRow:
         """Note that its last answer may belong to another call."""
         self.step(Step.DOUBT)
         self.call_id, self.reason, self.settled_at = None, DOUBTFUL, at
+        self.end = None
+
+    def has_call(self, pabx: str, call_id: str | None) -> bool:
+        """Whether its last call was accepted, by that PABX and with that call id."""
+        is_its_own = self.pabx == pabx and self.call_id == call_id
+        return self.state is State.ACCEPTED and is_its_own
+
+    def check_evidence(self, evidence: str) -> None:
+        """Demand that it is unknown, and may be settled by that evidence.
+
+        Raises:
+            LedgerError: If that is no evidence.
+            IllegalTransitionError: If it is not unknown.
+        """
+        step_by_evidence(self.state, evidence, accepted=True)
+
+    def settle_seen(self, call_id: str | None, evidence: str, at: float) -> None:
+        """Note that its call was seen, so that it is accepted."""
+        _, self.state = step_by_evidence(self.state, evidence, accepted=True)
+        self.call_id, self.evidence = call_id, evidence
+        self.reason, self.settled_at = "reconciled", at
 
     def check_intent(self, owner: str) -> None:
         """Demand that the owner has an open intent of it.

@@ -8,16 +8,18 @@ from digitro_async.ledger._machine_clock import read_clock
 from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_found,
+    check_seen,
     decide,
     seconds_of,
+    step_by_evidence,
 )
-from digitro_async.ledger._records import Reconciliation
+from digitro_async.ledger._records import Reconciliation, storable
 from digitro_async.ledger._written_ids import readings_of
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger.sqlite._queries import read_setting
 from digitro_async.privacy import Personal
 
-__all__ = ["reconcile_contact"]
+__all__ = ["reconcile_contact", "settle_seen"]
 
 
 def reconcile_contact(
@@ -54,6 +56,45 @@ def reconcile_contact(
     connection.execute(
         "INSERT INTO event (contact, step, at, pabx, reason) VALUES (?, ?, ?, ?, ?)",
         (number, STEP_CODES[step], now, pabx, evidence),
+    )
+    return Reconciliation(number, becomes)
+
+
+def settle_seen(
+    connection: sqlite3.Connection,
+    number: int,
+    pabx: str,
+    call_id: str | None,
+    *,
+    evidence: str,
+    now: float,
+) -> Reconciliation:
+    """Settle an unknown contact whose call was seen; see ``CallEnds.settle_seen``.
+
+    Raises:
+        LedgerError: If there is no such contact, or the call can't be its.
+        IllegalTransitionError: If the contact is not unknown.
+    """
+    rows = connection.execute(
+        "SELECT state, pabx FROM contact WHERE number = ?", (number,)
+    ).fetchall()
+    check_found(len(rows))
+    state, known_pabx = rows[0]
+    step, becomes = step_by_evidence(STATES[state], evidence, accepted=True)
+    kept_id = None if call_id is None else storable(call_id)
+    known = connection.execute(
+        "SELECT 1 FROM contact WHERE pabx = ? AND call_id = ?", (pabx, kept_id)
+    )
+    check_seen(known_pabx, pabx, is_known=known.fetchone() is not None)
+    connection.execute(
+        "UPDATE contact SET state = ?, settled_at = ?, reason = 'reconciled',"
+        "       call_id = ? WHERE number = ?",
+        (STATE_CODES[becomes], now, kept_id, number),
+    )
+    connection.execute(
+        "INSERT INTO event (contact, step, at, pabx, call_id, reason)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (number, STEP_CODES[step], now, pabx, kept_id, evidence),
     )
     return Reconciliation(number, becomes)
 

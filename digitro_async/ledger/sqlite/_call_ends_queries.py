@@ -1,0 +1,129 @@
+"""Queries of the ends of calls in a ledger's file."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+from digitro_async.call_events import CallEnd
+from digitro_async.ledger._call_ends_port import AwaitedEnd, EndCounts, UnknownCall
+from digitro_async.ledger._state import State
+from digitro_async.ledger.sqlite._codes import DISPOSITIONS, STATE_CODES
+from digitro_async.ledger.sqlite._migrations import version_of
+from digitro_async.privacy import Personal
+
+__all__ = [
+    "END_COLUMNS",
+    "END_VALUES",
+    "JOINED_ENDS",
+    "NO_END_COLUMNS",
+    "count_ends",
+    "end_of",
+    "has_ends",
+    "read_awaited",
+    "read_unknown_since",
+]
+
+_KEEPS_ENDS = 6
+_ACCEPTED, _UNKNOWN = STATE_CODES[State.ACCEPTED], STATE_CODES[State.UNKNOWN]
+
+END_VALUES: Final = (
+    *("disposition", "word", "started_at", "rang_at", "answered_at", "ended_at"),
+    *("pabx_time", "evidence"),
+)
+"""Columns of an end, in the order in which it is written and read."""
+
+JOINED_ENDS: Final = (
+    f" LEFT JOIN call_end ON contact.state = {_ACCEPTED}"
+    " AND call_end.intent = contact.intent"
+)
+"""SQL: adds to each accepted contact the end of its last call."""
+
+END_COLUMNS: Final = "".join(f", call_end.{one}" for one in END_VALUES)
+NO_END_COLUMNS: Final = ", NULL" * len(END_VALUES)
+"""The same of a schema that keeps no ends."""
+
+_LISTENED: Final = (
+    "contact JOIN listening"
+    " ON listening.owner = contact.owner AND listening.pabx = contact.pabx"
+)
+_AWAITED: Final = (
+    f"contact.state = {_ACCEPTED} AND contact.intent IS NOT NULL AND NOT EXISTS"  # noqa: S608 - ours
+    " (SELECT 1 FROM call_end WHERE call_end.intent = contact.intent)"
+)
+
+
+def has_ends(connection: sqlite3.Connection) -> bool:
+    """Whether the ledger is of a version that keeps the ends of calls."""
+    return version_of(connection) >= _KEEPS_ENDS
+
+
+def end_of(values: Sequence[Any], call_id: str | None) -> CallEnd | None:
+    """Return the end that ``END_COLUMNS`` hold, None where there is none."""
+    code, word, started_at, rang_at, answered_at, ended_at, at, evidence = values
+    if code is None:
+        return None
+    return CallEnd(
+        disposition=DISPOSITIONS[code],
+        word=word,
+        call_id=call_id,
+        started_at=started_at,
+        rang_at=rang_at,
+        answered_at=answered_at,
+        ended_at=ended_at,
+        at=at,
+        evidence=evidence or "",
+    )
+
+
+def read_awaited(connection: sqlite3.Connection) -> list[AwaitedEnd]:
+    """Return the accepted calls that are to get an end and have none."""
+    rows = connection.execute(
+        "SELECT number, contact.pabx, call_id, ifnull(settled_at, 0), timeout"  # noqa: S608 - ours
+        f" FROM {_LISTENED} WHERE {_AWAITED} ORDER BY number"
+    )
+    return [
+        AwaitedEnd(
+            number=number,
+            pabx=pabx,
+            call_id=call_id,
+            accepted_at=settled_at,
+            timeout=timeout,
+        )
+        for number, pabx, call_id, settled_at, timeout in rows
+    ]
+
+
+def read_unknown_since(connection: sqlite3.Connection, at: float) -> list[UnknownCall]:
+    """Return the calls of unknown contacts that were begun at a time or later."""
+    rows = connection.execute(
+        "SELECT number, contact.pabx, destination, sent_at"
+        "  FROM contact JOIN person USING (number)"
+        " WHERE state = ? AND sent_at >= ? AND contact.pabx IS NOT NULL"
+        " ORDER BY number",
+        (_UNKNOWN, at),
+    )
+    return [
+        UnknownCall(
+            number=number,
+            pabx=pabx,
+            destination=Personal(destination),
+            sent_at=sent_at,
+        )
+        for number, pabx, destination, sent_at in rows
+    ]
+
+
+def count_ends(connection: sqlite3.Connection) -> EndCounts:
+    """Return how many calls ended how; of each contact the last call counts."""
+    if not has_ends(connection):
+        return EndCounts({})
+    rows = connection.execute(
+        "SELECT disposition, count(*) FROM contact JOIN call_end"  # noqa: S608 - ours
+        f" ON call_end.intent = contact.intent WHERE contact.state = {_ACCEPTED}"
+        " GROUP BY disposition ORDER BY disposition"
+    )
+    counts = {DISPOSITIONS[code]: count for code, count in rows}
+    (awaited,) = connection.execute(
+        f"SELECT count(*) FROM {_LISTENED} WHERE {_AWAITED}"  # noqa: S608 - ours
+    ).fetchone()
+    return EndCounts(counts, awaited)
