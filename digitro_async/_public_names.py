@@ -4,10 +4,12 @@ from digitro_async.call_events import (
     CallEnd,
     CallEvent,
     CallPhase,
+    CallSeen,
     ChannelClosed,
     ChannelEvent,
     ChannelOpened,
     Disposition,
+    EndEvidence,
     Gap,
     OtherEvent,
 )
@@ -19,6 +21,7 @@ from digitro_async.contacts import ContactRow
 from digitro_async.dispatch import (
     Dispatcher,
     DispatchResults,
+    EndRecorder,
     Health,
     HealthStatus,
     Limit,
@@ -79,6 +82,7 @@ from digitro_async.observe import ClientEvent, EventKind
 from digitro_async.privacy import Personal, Secret
 from digitro_async.process import tune_process
 from digitro_async.settings import (
+    CallEndSettings,
     PauseSettings,
     PoolSettings,
     RateLimit,
@@ -96,9 +100,11 @@ __all__ = [
     "AuthenticationError",
     "CallAccepted",
     "CallEnd",
+    "CallEndSettings",
     "CallEvent",
     "CallPhase",
     "CallResult",
+    "CallSeen",
     "Campaign",
     "ChannelClosed",
     "ChannelEvent",
@@ -120,6 +126,8 @@ __all__ = [
     "Dispatcher",
     "Disposition",
     "DrainedError",
+    "EndEvidence",
+    "EndRecorder",
     "EventChannelSettings",
     "EventKind",
     "Gap",

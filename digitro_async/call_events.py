@@ -5,6 +5,7 @@ set in ``EventChannelSettings``. Times are Unix times in seconds.
 """
 
 import enum
+from collections.abc import Hashable, Mapping
 
 import attrs
 
@@ -14,10 +15,12 @@ __all__ = [
     "CallEnd",
     "CallEvent",
     "CallPhase",
+    "CallSeen",
     "ChannelClosed",
     "ChannelEvent",
     "ChannelOpened",
     "Disposition",
+    "EndEvidence",
     "Gap",
     "Heartbeat",
     "OtherEvent",
@@ -151,37 +154,75 @@ class OtherEvent(ChannelEvent):
     data: Personal = attrs.field(repr=False)
 
 
-@attrs.frozen(kw_only=True)
-class CallEnd:
-    """What became of one call that the PABX took.
+class EndEvidence(enum.StrEnum):
+    """How it is known what became of a call."""
 
-    Times are those at which the events were read.
+    CALL_ID = "call_id"
+    """Events with the call id that the PABX gave in its answer told of its end."""
+    DESTINATION = "destination"
+    """No answer gave a call id. Events told of the only call to its number then."""
+    DEADLINE = "deadline"
+    """No event told of its end in time; what events before told is kept."""
+    FORGOTTEN = "forgotten"
+    """More calls were in progress than are watched, and it was the oldest."""
+
+
+@attrs.frozen(kw_only=True)
+class CallSeen:
+    """Evidence that a call of unknown outcome was placed: an event shows it.
 
     Attributes:
-        disposition: What became of it.
-        word: The PABX's own word for that, None without one.
-        call_id: The call id, None where no event of the call holds one.
-        started_at: When an event first told of the call, None where none did.
-        rang_at: When it rang, None where no event tells.
-        answered_at: When it was answered, None where it was not or no event tells.
-        ended_at: When it ended, None where no event tells.
-        at: The PABX's own time of the event that told of its end, as text.
-        evidence: The event that told of its end, in words; empty where none did.
+        pabx: Name of the PABX.
+        call_id: The call id of the event.
+        name: Name of the event, as the PABX gave it.
+        seen_at: When the first event with this call id was read.
+        at: The PABX's own time of that event, as text; None where it gives none.
     """
 
+    pabx: str
+    call_id: str
+    name: str
+    seen_at: float
+    at: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CallEnd:
+    """What became of one call that the PABX took, or may have taken.
+
+    There is one for each such call, and it does not change: an event that comes later
+    is handed on, and changes nothing here. The times are those when the events were
+    read, None where none was.
+
+    Attributes:
+        pabx: Name of the PABX.
+        disposition: What became of the call.
+        evidence: How that is known.
+        call_id: The call id, None where neither an answer nor an event gave it.
+        key: The key of the call's ``DispatchItem``, None without one.
+        word: The PABX's own word for it, None where it gave none.
+        started_at: When an event told that the call began.
+        rang_at: When an event told that it rings.
+        answered_at: When an event told that it was answered.
+        ended_at: When an event told that it ended.
+        pabx_times: The PABX's own times of these events, as text, where it gave some.
+    """
+
+    pabx: str
     disposition: Disposition
-    word: str | None = None
+    evidence: EndEvidence
     call_id: str | None = None
+    key: Hashable = attrs.field(default=None, repr=False)
+    word: str | None = None
     started_at: float | None = None
     rang_at: float | None = None
     answered_at: float | None = None
     ended_at: float | None = None
-    at: str | None = None
-    evidence: str = ""
+    pabx_times: Mapping[CallPhase, str] = attrs.field(factory=dict, hash=False)
 
     @property
     def ring_seconds(self) -> float | None:
-        """Seconds from ringing to the answer, or to the end without one."""
+        """Seconds from ringing to the answer, or to the end of a call without one."""
         until = self.ended_at if self.answered_at is None else self.answered_at
         return _seconds(self.rang_at, until)
 
@@ -192,5 +233,5 @@ class CallEnd:
 
 
 def _seconds(began: float | None, ended: float | None) -> float | None:
-    """Return the seconds between two times; a clock that was set back gives 0."""
+    """Return the seconds between two times; a clock that was set back makes them 0."""
     return None if began is None or ended is None else max(0.0, ended - began)

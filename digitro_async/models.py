@@ -13,6 +13,7 @@ from digitro_async._common.validators import (
     quiet_init,
     secret,
 )
+from digitro_async.call_events import CallEnd, Disposition
 from digitro_async.calls import Call, PredictiveCall
 from digitro_async.errors import (
     ConfigurationError,
@@ -21,8 +22,10 @@ from digitro_async.errors import (
     Outcome,
     PABXPausedError,
 )
+from digitro_async.event_settings import EventChannelSettings
 from digitro_async.privacy import Secret
 from digitro_async.settings import (
+    CallEndSettings,
     PoolSettings,
     RateLimit,
     TimeoutSettings,
@@ -84,14 +87,22 @@ class PABX:
         name: Your name for the PABX, used in results, statistics and errors.
         base_url: Scheme, host, port and, where a proxy adds one, a path prefix.
         channel_id: Id of the event channel that commands belong to, an integer; None
-            where the id becomes known only later (``client.set_channel_id``).
+            where the id becomes known only later: the client opens the channel where
+            ``events`` says how, and otherwise takes one by ``client.set_channel_id``.
         api_key: Value of the ``x-api-key`` header; a text is wrapped in a ``Secret``.
         rate: Cap on calls, or None for no cap.
         max_in_flight: Most calls in flight at once; it should be rate x latency.
+        max_in_progress: Most calls in progress at once, None for no cap. A call is in
+            progress from before it is sent until an event tells of its end, or until
+            the ``end_timeout`` of ``events``, which must be given. Like a ``rate``, it
+            holds for all calls to one address.
         pool: How connections are kept.
         timeouts: Limits of one attempt.
         tls: The certificate or the authority to trust over https.
         unset_fields: How fields of a call that are None are written.
+        call_ends: How the ends of calls are told from events.
+        events: How its event channel is opened and read; None to open none. Where
+            ``channel_id`` is given, the channel is read and commands keep that id.
 
     Raises:
         ConfigurationError: If a value can't be used; the text names the field.
@@ -107,6 +118,9 @@ class PABX:
         kw_only=True,
     )
     max_in_flight: int = attrs.field(default=100, validator=positive, kw_only=True)
+    max_in_progress: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(positive), kw_only=True
+    )
     pool: PoolSettings = attrs.field(
         factory=PoolSettings, validator=instance_of(PoolSettings), kw_only=True
     )
@@ -119,6 +133,23 @@ class PABX:
     unset_fields: UnsetFields = attrs.field(
         default=UnsetFields.NULL, converter=_unset_fields, kw_only=True
     )
+    call_ends: CallEndSettings = attrs.field(
+        factory=CallEndSettings, validator=instance_of(CallEndSettings), kw_only=True
+    )
+    events: EventChannelSettings | None = attrs.field(
+        default=None,
+        validator=attrs.validators.optional(instance_of(EventChannelSettings)),
+        kw_only=True,
+        hash=False,  # it holds tables of names
+        repr=False,
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.max_in_progress is not None and self.events is None:
+            raise ConfigurationError(
+                "max_in_progress needs events: nothing else tells when a call ends;"
+                " give PABX(events=EventChannelSettings(...)) as well"
+            )
 
 
 @attrs.frozen
@@ -198,6 +229,8 @@ class CallResult:
         key: The key of the call's ``DispatchItem``, None without one.
         accepted: The answer of the PABX, of the command's own class; None where the
             call was not accepted.
+        end: What became of the call, None where that was not known yet, or where its
+            PABX has no ``events``.
     """
 
     call: Any
@@ -209,6 +242,12 @@ class CallResult:
     timings: Timings = Timings(None, 0.0, 0.0)
     key: Hashable = attrs.field(default=None, repr=False)
     accepted: CommandAccepted | None = attrs.field(default=None, repr=False)
+    end: CallEnd | None = attrs.field(default=None, repr=False)
+
+    @property
+    def disposition(self) -> Disposition | None:
+        """What became of the call in one word, None where it is not known."""
+        return None if self.end is None else self.end.disposition
 
     @property
     def was_put_back(self) -> bool:

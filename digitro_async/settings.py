@@ -2,6 +2,7 @@
 
 import enum
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -15,6 +16,7 @@ from digitro_async._common.validators import (
 from digitro_async.errors import ConfigurationError
 
 __all__ = [
+    "CallEndSettings",
     "PauseSettings",
     "PoolSettings",
     "RateLimit",
@@ -54,6 +56,46 @@ class RateLimit:
 
     calls: int = attrs.field(validator=positive)
     per: float = attrs.field(default=1.0, validator=positive_seconds)
+
+
+def _maybe_seconds(owner: object, field: Any, value: Any) -> None:
+    if value is not None:
+        positive_seconds(owner, field, value)
+
+
+@quiet_init
+@attrs.frozen(kw_only=True)
+class CallEndSettings:
+    """The rules for telling from events what became of calls; times in seconds.
+
+    Nothing is known of the order and the speed of the PABX's events, nor whether it
+    rewrites numbers: all of these are this library's GUESSES.
+
+    Args:
+        grace: Seconds after the event of a call's end in which events that come late,
+            out of order, still say what became of it. Its place for
+            ``max_in_progress`` is free at once.
+        gap_timeout: Seconds after a gap in the events for which calls that were in
+            progress count for ``max_in_progress``: their ends may be lost. None counts
+            them until their ``end_timeout``, as the cap may else be exceeded.
+        match_window: Seconds from the start of a call whose answer was lost, in which
+            the only new call to its number counts as that call. None never goes by the
+            number: use it where others call the same numbers over the same PABX.
+        destination_digits: How many of the last digits of numbers are compared, for a
+            PABX that rewrites numbers; None compares numbers exactly.
+
+    Raises:
+        ConfigurationError: If a number is out of range.
+    """
+
+    grace: float = attrs.field(default=1.0, validator=at_least(0))
+    gap_timeout: float | None = attrs.field(
+        default=None, validator=attrs.validators.optional(at_least(0))
+    )
+    match_window: float | None = attrs.field(default=10.0, validator=_maybe_seconds)
+    destination_digits: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(positive)
+    )
 
 
 @quiet_init

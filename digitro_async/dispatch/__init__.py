@@ -7,7 +7,7 @@ from digitro_async.dispatch._health import Health, HealthStatus, PABXHealth
 from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._pacing import quarantine_of
 from digitro_async.dispatch._pause_status import PauseStatus
-from digitro_async.dispatch._recorder import Recorder
+from digitro_async.dispatch._recorder import EndRecorder, Recorder
 from digitro_async.dispatch._shared_caps import at_one_address
 from digitro_async.dispatch._statistics import PABXStatistics, Statistics
 
@@ -15,6 +15,7 @@ __all__ = [
     "Calls",
     "DispatchResults",
     "Dispatcher",
+    "EndRecorder",
     "Health",
     "HealthStatus",
     "Limit",

@@ -59,6 +59,7 @@ def make_call_result(  # noqa: PLR0917 - one parameter for each value
     draft.timings = timings
     draft.key = key
     draft.accepted = accepted
+    draft.end = None
     draft.__class__ = CallResult
     result: CallResult = draft
     return result

@@ -1,11 +1,12 @@
 """The port through which attempts are recorded before and after they are made."""
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from digitro_async.call_events import CallEnd, CallSeen
 from digitro_async.protocol import AttemptResult
 
-__all__ = ["Recorder"]
+__all__ = ["EndRecorder", "Recorder"]
 
 
 class Recorder(Protocol):
@@ -50,5 +51,42 @@ class Recorder(Protocol):
         Args:
             keys: The keys of the calls' ``DispatchItem``.
             pabx: Name of the PABX that gave the answers.
+        """
+        ...
+
+
+# Apart from the Recorder, so that a recorder without these methods stays one.
+@runtime_checkable
+class EndRecorder(Protocol):
+    """Records what became of calls, by the events of their PABX.
+
+    A ``Recorder`` that has these two methods is told of it. Both are called in the
+    event loop, after ``record_outcome`` for the same attempt, also when the stream of
+    the call is over. What they raise is logged, and harms no call.
+    """
+
+    def record_end(
+        self, key: Hashable, pabx: str, end: CallEnd, on_recorded: Callable[[], None]
+    ) -> None:
+        """Record what became of a call; there is one end for each attempt.
+
+        Args:
+            key: The key of the call's ``DispatchItem``.
+            pabx: Name of the PABX.
+            end: What became of it.
+            on_recorded: Called once, in the loop, once that is durable or where it
+                can't be recorded.
+        """
+        ...
+
+    def record_settled_by_event(self, key: Hashable, pabx: str, seen: CallSeen) -> None:
+        """Record that a call was placed whose outcome is unknown: an event shows it.
+
+        Its ``record_end`` comes later.
+
+        Args:
+            key: The key of the call's ``DispatchItem``.
+            pabx: Name of the PABX.
+            seen: The event.
         """
         ...

@@ -1,7 +1,8 @@
 """PURE: the port of the ends of a ledger's calls: what became of what a PABX took.
 
-An accepted call gets one end. What an event told of it is final; ``none_seen`` alone,
-which says that nothing was told in time, gives way to an end that is told after all.
+A call that was accepted, or may have been placed, gets one end. What events told of it
+is final; ``none_seen`` alone, which says that nothing was told in time, gives way to an
+end that is told after all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,8 @@ from typing import Final, Protocol
 
 import attrs
 
-from digitro_async.call_events import CallEnd, Disposition
+from digitro_async._common.text import iso_time, printable
+from digitro_async.call_events import CallEnd, CallSeen, Disposition
 from digitro_async.ledger._records import ClaimOwner, Reconciliation, storable
 from digitro_async.privacy import Personal
 
@@ -20,6 +22,7 @@ __all__ = [
     "EndCounts",
     "OnEndRecorded",
     "UnknownCall",
+    "evidence_of",
     "kept_text",
     "may_replace",
 ]
@@ -36,6 +39,17 @@ def kept_text(text: str | None) -> str:
     return "" if text is None else storable(text[:LONGEST_WORD])
 
 
+def evidence_of(seen: CallSeen) -> str:
+    """Return the words for an event by which an unknown contact is settled."""
+    at = "" if seen.at is None else f", PABX time {_shown(seen.at)}"
+    name, call_id = _shown(seen.name), _shown(seen.call_id)
+    return f"event {name} of call {call_id} at {iso_time(seen.seen_at)}{at}"
+
+
+def _shown(text: str) -> str:
+    return printable(kept_text(text))[:LONGEST_WORD]
+
+
 def may_replace(known: Disposition, told: Disposition) -> bool:
     """Whether an end may take the place of one that is recorded."""
     return known is Disposition.NONE_SEEN and told is not Disposition.NONE_SEEN
@@ -43,20 +57,20 @@ def may_replace(known: Disposition, told: Disposition) -> bool:
 
 @attrs.frozen(kw_only=True)
 class AwaitedEnd:
-    """An accepted call whose end is to come.
+    """A call whose end is to come: it was accepted, or may have been placed.
 
     Attributes:
         number: The ledger's number of the contact.
         pabx: Name of the PABX.
-        call_id: The call id.
-        accepted_at: Unix time of the acceptance.
+        call_id: The call id, None where nobody knows it.
+        since: Unix time of the acceptance; of its intent where that is not known.
         timeout: Seconds from then within which its end is to be told.
     """
 
     number: int
     pabx: str
     call_id: str | None
-    accepted_at: float
+    since: float
     timeout: float
 
     def seconds_left(self, now: float) -> float:
@@ -67,7 +81,7 @@ class AwaitedEnd:
         Args:
             now: The time.
         """
-        return min(self.accepted_at + self.timeout - now, self.timeout)
+        return min(self.since + self.timeout - now, self.timeout)
 
 
 @attrs.frozen(kw_only=True)
@@ -93,7 +107,7 @@ class EndCounts:
 
     Attributes:
         dispositions: Dispositions that calls have, and how many have each.
-        awaited: Accepted calls whose end is to come.
+        awaited: Calls whose end is to come.
     """
 
     dispositions: Mapping[Disposition, int]
@@ -114,24 +128,20 @@ class CallEnds(Protocol):
         Args:
             owner: The owner.
             timeouts: Name of each PABX whose events are heard, to the seconds from an
-                acceptance within which the end of the call is to be told.
+                answer within which the end of the call is to be told.
         """
         ...
 
-    def record(
-        self, number: int, pabx: str, end: CallEnd, *, on_done: OnEndRecorded
-    ) -> None:
-        """Record the end of an accepted call; nobody has to wait for that.
+    def record(self, number: int, end: CallEnd, *, on_done: OnEndRecorded) -> None:
+        """Record the end of a call; nobody has to wait for that.
 
-        It is dropped where the contact is not accepted, or its call is another one by
-        PABX or call id, or has an end: only ``none_seen`` gives way. It is written in
-        the next commit at the latest: whatever is asked of the ledger later comes
-        after it.
+        It is dropped where the contact is neither accepted nor unknown, or its call is
+        another one by PABX or call id, or has an end: only ``none_seen`` gives way.
+        Whatever is written later comes after it.
 
         Args:
             number: The ledger's number of the contact.
-            pabx: Name of the PABX that has the call.
-            end: The end, with the call id.
+            end: The end, with the PABX and the call id.
             on_done: Called in the loop, once it is durable or can't be.
 
         Raises:
@@ -140,7 +150,7 @@ class CallEnds(Protocol):
         ...
 
     async def awaited(self) -> Sequence[AwaitedEnd]:
-        """Return the accepted calls that are to get an end and have none."""
+        """Return the calls that are to get an end and have none."""
         ...
 
     async def unknown_since(self, at: float) -> Sequence[UnknownCall]:
@@ -148,7 +158,7 @@ class CallEnds(Protocol):
         ...
 
     async def settle_seen(
-        self, number: int, pabx: str, call_id: str | None, *, evidence: str, now: float
+        self, number: int, seen: CallSeen, *, now: float
     ) -> Reconciliation:
         """Settle an unknown contact whose call was seen in an event, as accepted.
 
@@ -157,9 +167,7 @@ class CallEnds(Protocol):
 
         Args:
             number: The ledger's number of the contact.
-            pabx: Name of the PABX that told of the call.
-            call_id: The call id in the event.
-            evidence: The event, in words; it is recorded, so nothing personal.
+            seen: The event; its name, call id and times are recorded as evidence.
             now: The time.
 
         Raises:

@@ -34,6 +34,7 @@ def test_public_names() -> None:
     values = {
         "AnyDestination",
         "CallAccepted",
+        *("CallEnd", "CallEndSettings", "CallSeen", "EndEvidence", "EndRecorder"),
         "CallEvent",
         "CallPhase",
         "ChannelClosed",
@@ -51,9 +52,7 @@ def test_public_names() -> None:
         "Config",
         "ContactRow",
         "CallResult",
-        "DispatchItem",
-        "DispatchResults",
-        "Dispatcher",
+        *("DispatchItem", "DispatchResults", "Dispatcher"),
         "DigitroClient",
         "Gap",
         "Limit",

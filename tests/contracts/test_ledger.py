@@ -21,6 +21,7 @@ from ledgers import (
     new_contact,
     open_intents,
     release,
+    seen_call,
     settle,
     shown_by,
     some,
@@ -31,6 +32,7 @@ from digitro_async import (
     CallEnd,
     ClaimLostError,
     Disposition,
+    EndEvidence,
     IllegalTransitionError,
     LedgerError,
     LedgerInUseError,
@@ -40,6 +42,9 @@ from digitro_async.ledger._single_run import SingleRun
 from digitro_async.privacy import Personal
 
 EVIDENCE = "call list of the 3rd"
+END = CallEnd(
+    pabx="one", disposition=Disposition.BUSY, evidence=EndEvidence.CALL_ID, call_id="1"
+)
 CANARIES = ["04832817000", "C-4711-canary", "secret-4567", "Fulano de Tal"]
 
 
@@ -263,10 +268,10 @@ def acts(ledger: Ledger) -> list[Any]:
         lambda: ledger.get_setting("a"),
         lambda: ledger.doubt([1], "one", 1.0),
         lambda: ledger.ends.expect(OWNER, {"one": 1.0}),
-        lambda: end_call(ledger, 1, "one", CallEnd(disposition=Disposition.BUSY)),
+        lambda: end_call(ledger, 1, END),
         ledger.ends.awaited,
         lambda: ledger.ends.unknown_since(NOW),
-        lambda: ledger.ends.settle_seen(1, "one", "1", evidence="x", now=NOW),
+        lambda: ledger.ends.settle_seen(1, seen_call(), now=NOW),
         ledger.ends.counts,
     ]
 

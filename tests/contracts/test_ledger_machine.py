@@ -253,7 +253,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert lost == len(owners) - may
         if one is not None and may:
             assert owners[results.index(None)] == one.owner
-            one.state, one.sent_at, one.call_id = State.INTENT, self.now, None
+            one.state, one.sent_at = State.INTENT, self.now
+            one.call_id = one.end = None
             one.attempts += 1
             one.intents += 1
 

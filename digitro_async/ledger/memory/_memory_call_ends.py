@@ -6,16 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from digitro_async.call_events import CallEnd
+from digitro_async.call_events import CallEnd, CallSeen
 from digitro_async.ledger._call_ends_port import (
     AwaitedEnd,
     EndCounts,
     OnEndRecorded,
     UnknownCall,
+    evidence_of,
     kept_text,
     may_replace,
 )
-from digitro_async.ledger._reconciliation import check_found, check_seen
+from digitro_async.ledger._reconciliation import (
+    check_found,
+    check_seen,
+    step_by_evidence,
+)
 from digitro_async.ledger._records import ClaimOwner, Reconciliation, storable
 from digitro_async.ledger._state import State
 from digitro_async.ledger.memory._memory_rows import MemoryRow
@@ -49,21 +54,18 @@ class MemoryCallEnds:
         for pabx, timeout in timeouts.items():
             self._timeouts[owner.id, pabx] = timeout
 
-    def record(
-        self, number: int, pabx: str, end: CallEnd, *, on_done: OnEndRecorded
-    ) -> None:
-        """Record the end of an accepted call. See ``CallEnds``."""
+    def record(self, number: int, end: CallEnd, *, on_done: OnEndRecorded) -> None:
+        """Record the end of a call. See ``CallEnds``."""
         self._check_open()
-        row = self._rows.get(number)
-        call_id = None if end.call_id is None else storable(end.call_id)
-        if row is not None and row.has_call(pabx, call_id):
+        row, kept = self._rows.get(number), _kept(number, end)
+        if row is not None and row.has_call(end.pabx, kept.call_id):
             known = row.end
             if known is None or may_replace(known.disposition, end.disposition):
-                row.end = _kept(end)
+                row.end = kept
         asyncio.get_running_loop().call_soon(on_done, None, None)
 
     async def awaited(self) -> Sequence[AwaitedEnd]:
-        """Return the accepted calls that are to get an end and have none."""
+        """Return the calls that are to get an end and have none."""
         self._check_open()
         return self._awaited()
 
@@ -85,20 +87,20 @@ class MemoryCallEnds:
         ]
 
     async def settle_seen(
-        self, number: int, pabx: str, call_id: str | None, *, evidence: str, now: float
+        self, number: int, seen: CallSeen, *, now: float
     ) -> Reconciliation:
         """Settle an unknown contact whose call was seen. See ``CallEnds``."""
         self._check_open()
         row = self._rows.get(number)
         check_found(int(row is not None))
         assert row is not None  # noqa: S101 - for the type checker
-        kept_id = None if call_id is None else storable(call_id)
-        row.check_evidence(evidence)
-        given = (pabx, kept_id or "")
-        check_seen(row.pabx, pabx, is_known=given in self._call_ids)
-        row.settle_seen(kept_id, evidence, now)
-        if kept_id is not None:
-            self._call_ids.add(given)
+        evidence, call_id = evidence_of(seen), storable(seen.call_id)
+        _, becomes = step_by_evidence(row.state, evidence, accepted=True)
+        given = (seen.pabx, call_id)
+        check_seen(row.pabx, seen.pabx, is_known=given in self._call_ids)
+        row.state, row.call_id, row.evidence = becomes, call_id, evidence
+        row.reason, row.settled_at = "reconciled", now
+        self._call_ids.add(given)
         return Reconciliation(number, row.state)
 
     async def counts(self) -> EndCounts:
@@ -111,7 +113,7 @@ class MemoryCallEnds:
         ends = Counter(
             row.end.disposition
             for row in self._rows.values()
-            if row.end is not None and row.state is State.ACCEPTED
+            if row.end is not None and row.gets_end
         )
         return EndCounts(dict(ends), len(self._awaited()))
 
@@ -121,23 +123,28 @@ class MemoryCallEnds:
                 number=row.number,
                 pabx=row.pabx,
                 call_id=row.call_id,
-                accepted_at=row.settled_at or 0.0,
+                since=_since(row) or 0.0,
                 timeout=self._timeouts[row.owner, row.pabx],
             )
             for row in self._rows.values()
-            if row.state is State.ACCEPTED
+            if row.gets_end
             and row.end is None
             and row.pabx is not None
             and (row.owner, row.pabx) in self._timeouts
         ]
 
 
-def _kept(end: CallEnd) -> CallEnd:
+def _since(row: MemoryRow) -> float | None:
+    """Return when the time for a call's end began."""
+    return row.settled_at if row.state is State.ACCEPTED else row.sent_at
+
+
+def _kept(number: int, end: CallEnd) -> CallEnd:
     """Return what is kept of an end."""
     return attrs.evolve(
         end,
+        key=number,
         word=kept_text(end.word) or None,
-        call_id=None if end.call_id is None else storable(end.call_id),
-        at=kept_text(end.at) or None,
-        evidence=kept_text(end.evidence),
+        call_id=storable(end.call_id) if end.call_id else None,
+        pabx_times={phase: kept_text(at) for phase, at in end.pabx_times.items()},
     )

@@ -12,7 +12,6 @@ from digitro_async.ledger._differences import (
     differing_fields,
     step_of,
 )
-from digitro_async.ledger._reconciliation import step_by_evidence
 from digitro_async.ledger._records import (
     ClaimedContact,
     ContactRecord,
@@ -29,6 +28,9 @@ from digitro_async.ledger._state import (
 )
 
 __all__ = ["MemoryRow", "pending_to"]
+
+_ENDED_STATES = frozenset({State.ACCEPTED, State.UNKNOWN})
+"""States of contacts whose calls get an end."""
 
 
 @attrs.define(eq=False)
@@ -77,7 +79,7 @@ class MemoryRow:
             sent_at=self.sent_at,
             settled_at=self.settled_at,
             evidence=self.evidence,
-            end=self.end if self.state is State.ACCEPTED else None,
+            end=self.end if self.gets_end else None,
         )
 
     def is_named(self, ids: Sequence[str], number: int | None) -> bool:
@@ -170,25 +172,14 @@ class MemoryRow:
         self.call_id, self.reason, self.settled_at = None, DOUBTFUL, at
         self.end = None
 
+    @property
+    def gets_end(self) -> bool:
+        """Whether its last call was accepted or may have been placed."""
+        return self.state in _ENDED_STATES
+
     def has_call(self, pabx: str, call_id: str | None) -> bool:
-        """Whether its last call was accepted, by that PABX and with that call id."""
-        is_its_own = self.pabx == pabx and self.call_id == call_id
-        return self.state is State.ACCEPTED and is_its_own
-
-    def check_evidence(self, evidence: str) -> None:
-        """Demand that it is unknown, and may be settled by that evidence.
-
-        Raises:
-            LedgerError: If that is no evidence.
-            IllegalTransitionError: If it is not unknown.
-        """
-        step_by_evidence(self.state, evidence, accepted=True)
-
-    def settle_seen(self, call_id: str | None, evidence: str, at: float) -> None:
-        """Note that its call was seen, so that it is accepted."""
-        _, self.state = step_by_evidence(self.state, evidence, accepted=True)
-        self.call_id, self.evidence = call_id, evidence
-        self.reason, self.settled_at = "reconciled", at
+        """Whether its last call is one by PABX and call id, and gets an end."""
+        return self.gets_end and self.pabx == pabx and self.call_id == call_id
 
     def check_intent(self, owner: str) -> None:
         """Demand that the owner has an open intent of it.

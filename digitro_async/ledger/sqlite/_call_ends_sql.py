@@ -4,6 +4,7 @@ Ends are handed to SQLite many in one statement, as intents and outcomes are; se
 ``_batch_sql``.
 """
 
+import json
 import sqlite3
 import time
 from bisect import bisect_left
@@ -14,10 +15,9 @@ from typing import Any, Final
 from digitro_async.call_events import CallEnd, Disposition
 from digitro_async.ledger._call_ends_port import kept_text
 from digitro_async.ledger._records import ClaimOwner, storable
-from digitro_async.ledger._state import State
 from digitro_async.ledger.sqlite._batch_sql import PADDING
-from digitro_async.ledger.sqlite._call_ends_queries import END_VALUES
-from digitro_async.ledger.sqlite._codes import DISPOSITION_CODES, STATE_CODES
+from digitro_async.ledger.sqlite._call_ends_queries import END_VALUES, ENDED_STATES
+from digitro_async.ledger.sqlite._codes import DISPOSITION_CODES
 from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
 from digitro_async.ledger.sqlite._jobs import BatchConflictError, Job
 
@@ -26,7 +26,6 @@ __all__ = ["expect_ends", "forget_end", "row_of_end", "write_ends"]
 _SIZES: Final = (1, 4, 16, 64, 256)
 """Rows of one statement; rows that are left open are filled with ``PADDING``."""
 
-_ACCEPTED = STATE_CODES[State.ACCEPTED]
 _NONE_SEEN = DISPOSITION_CODES[Disposition.NONE_SEEN]
 
 _ROW = f"({', '.join('?' * (3 + len(END_VALUES)))})"
@@ -38,10 +37,10 @@ _INSERT: Final = {
     INSERT INTO call_end (intent, contact, {", ".join(END_VALUES)})
     SELECT contact.intent, contact.number, column4, nullif(column5, ''),
            nullif(column6, 0), nullif(column7, 0), nullif(column8, 0),
-           nullif(column9, 0), nullif(column10, ''), nullif(column11, '')
+           nullif(column9, 0), nullif(column10, ''), column11
       FROM (VALUES {", ".join([_ROW] * rows)})
      CROSS JOIN contact ON contact.number = column1
-     WHERE contact.state = {_ACCEPTED} AND contact.intent IS NOT NULL
+     WHERE contact.state IN {ENDED_STATES} AND contact.intent IS NOT NULL
        AND contact.pabx = column2 AND contact.call_id IS nullif(column3, '')
         ON CONFLICT (intent) DO UPDATE
        SET {", ".join(f"{one} = excluded.{one}" for one in END_VALUES)}
@@ -51,14 +50,15 @@ _INSERT: Final = {
 }
 
 
-def row_of_end(number: int, pabx: str, end: CallEnd) -> tuple[Any, ...]:
+def row_of_end(number: int, end: CallEnd) -> tuple[Any, ...]:
     """Return the values that ``write_ends`` takes for one end."""
+    times = {phase: kept_text(at) for phase, at in end.pabx_times.items()}
     return (
-        *(number, pabx, storable(end.call_id or "")),
+        *(number, end.pabx, storable(end.call_id or "")),
         *(DISPOSITION_CODES[end.disposition], kept_text(end.word)),
         *(end.started_at or 0.0, end.rang_at or 0.0),
         *(end.answered_at or 0.0, end.ended_at or 0.0),
-        *(kept_text(end.at), kept_text(end.evidence)),
+        *(json.dumps(times) if times else "", end.evidence.value),
     )
 
 

@@ -142,7 +142,7 @@ def page_of_entries(
             sent_at=sent_at,
             settled_at=settled_at,
             evidence=evidence,
-            end=end_of(end_values, call_id),
+            end=end_of(end_values, number, pabx, call_id),
         )
         for (
             number,

@@ -3,6 +3,8 @@
 import json
 import sqlite3
 
+from digitro_async.call_events import CallSeen
+from digitro_async.ledger._call_ends_port import evidence_of
 from digitro_async.ledger._ledger_clock import CLOCK
 from digitro_async.ledger._machine_clock import read_clock
 from digitro_async.ledger._reconciliation import (
@@ -61,13 +63,7 @@ def reconcile_contact(
 
 
 def settle_seen(
-    connection: sqlite3.Connection,
-    number: int,
-    pabx: str,
-    call_id: str | None,
-    *,
-    evidence: str,
-    now: float,
+    connection: sqlite3.Connection, number: int, seen: CallSeen, *, now: float
 ) -> Reconciliation:
     """Settle an unknown contact whose call was seen; see ``CallEnds.settle_seen``.
 
@@ -80,12 +76,12 @@ def settle_seen(
     ).fetchall()
     check_found(len(rows))
     state, known_pabx = rows[0]
+    evidence, kept_id = evidence_of(seen), storable(seen.call_id)
     step, becomes = step_by_evidence(STATES[state], evidence, accepted=True)
-    kept_id = None if call_id is None else storable(call_id)
     known = connection.execute(
-        "SELECT 1 FROM contact WHERE pabx = ? AND call_id = ?", (pabx, kept_id)
+        "SELECT 1 FROM contact WHERE pabx = ? AND call_id = ?", (seen.pabx, kept_id)
     )
-    check_seen(known_pabx, pabx, is_known=known.fetchone() is not None)
+    check_seen(known_pabx, seen.pabx, is_known=known.fetchone() is not None)
     connection.execute(
         "UPDATE contact SET state = ?, settled_at = ?, reason = 'reconciled',"
         "       call_id = ? WHERE number = ?",
@@ -94,7 +90,7 @@ def settle_seen(
     connection.execute(
         "INSERT INTO event (contact, step, at, pabx, call_id, reason)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        (number, STEP_CODES[step], now, pabx, kept_id, evidence),
+        (number, STEP_CODES[step], now, seen.pabx, kept_id, evidence),
     )
     return Reconciliation(number, becomes)
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from digitro_async.call_events import CallEnd
+from digitro_async.call_events import CallEnd, CallSeen
 from digitro_async.ledger._call_ends_port import (
     AwaitedEnd,
     EndCounts,
@@ -52,14 +52,12 @@ class SQLiteCallEnds:
         """Note that an owner hears of the ends of its calls. See ``CallEnds``."""
         await self._change(lambda c: expect_ends(c, owner, timeouts))
 
-    def record(
-        self, number: int, pabx: str, end: CallEnd, *, on_done: OnEndRecorded
-    ) -> None:
-        """Record the end of an accepted call. See ``CallEnds``."""
-        self._put(Job(ENDS, write_ends, row_of_end(number, pabx, end), on_done))
+    def record(self, number: int, end: CallEnd, *, on_done: OnEndRecorded) -> None:
+        """Record the end of a call. See ``CallEnds``."""
+        self._put(Job(ENDS, write_ends, row_of_end(number, end), on_done))
 
     async def awaited(self) -> Sequence[AwaitedEnd]:
-        """Return the accepted calls that are to get an end and have none."""
+        """Return the calls that are to get an end and have none."""
         awaited: list[AwaitedEnd] = await self._ask(read_awaited)
         return awaited
 
@@ -69,11 +67,11 @@ class SQLiteCallEnds:
         return calls
 
     async def settle_seen(
-        self, number: int, pabx: str, call_id: str | None, *, evidence: str, now: float
+        self, number: int, seen: CallSeen, *, now: float
     ) -> Reconciliation:
         """Settle an unknown contact whose call was seen. See ``CallEnds``."""
         settled: Reconciliation = await self._change(
-            lambda c: settle_seen(c, number, pabx, call_id, evidence=evidence, now=now)
+            lambda c: settle_seen(c, number, seen, now=now)
         )
         return settled
 

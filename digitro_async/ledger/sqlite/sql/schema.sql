@@ -85,7 +85,8 @@ CREATE TABLE owner (
 -- Finds the evidence of a reconciled contact (see ledger/_state.py).
 CREATE INDEX event_evidence ON event (contact) WHERE step IN (11, 12);
 
--- What became of an accepted call: one row an attempt at most.
+-- What became of a call that was accepted, or may have been placed: one row an attempt
+-- at most.
 CREATE TABLE call_end (
     intent      INTEGER PRIMARY KEY,    -- sequence of the attempt's intent
     contact     INTEGER NOT NULL,
@@ -95,8 +96,8 @@ CREATE TABLE call_end (
     rang_at     REAL,
     answered_at REAL,
     ended_at    REAL,
-    pabx_time   TEXT,                   -- the PABX's own time of the end, as it gave it
-    evidence    TEXT                    -- the event that told of the end
+    pabx_times  TEXT,                   -- JSON: phases to the PABX's own times of them
+    evidence    TEXT NOT NULL           -- how it is known, as a code
 ) STRICT;
 
 CREATE TRIGGER told_end_is_never_changed BEFORE UPDATE ON call_end
@@ -107,6 +108,6 @@ BEGIN SELECT RAISE(ABORT, 'what was told of a call''s end is never changed'); EN
 CREATE TABLE listening (
     owner   INTEGER NOT NULL,
     pabx    TEXT NOT NULL,
-    timeout REAL NOT NULL,              -- seconds from the acceptance
+    timeout REAL NOT NULL,              -- seconds from an answer
     PRIMARY KEY (owner, pabx)
 ) STRICT, WITHOUT ROWID;
