@@ -8,7 +8,10 @@ import anyio
 from digitro_async._common.base_url import address_of
 from digitro_async._common.own_loop import OwnLoop
 from digitro_async._common.unclosed import warn_unclosed
+from digitro_async.call_events import CallEnd
 from digitro_async.dispatch import (
+    QUEUE_SIZE,
+    CallEvents,
     Calls,
     Dispatcher,
     DispatchResults,
@@ -178,7 +181,11 @@ class DigitroClient:
             del result, error  # the error's traceback refers to this frame
 
     def dispatch(
-        self, calls: Calls, *, recorder: Recorder | None = None
+        self,
+        calls: Calls,
+        *,
+        recorder: Recorder | None = None,
+        wait_for_end: bool = False,
     ) -> DispatchResults:
         """Make many calls and give their results in order of completion.
 
@@ -195,15 +202,65 @@ class DigitroClient:
             calls: Calls, or ``DispatchItem`` where a call names its PABX or carries a
                 key; any iterable or async iterable.
             recorder: The recorder that is told of every attempt, before and after the
-                attempt is made; that of a ``Campaign`` writes to its ledger.
+                attempt is made; that of a ``Campaign`` writes to its ledger. One that
+                is an ``EndRecorder``, too, is told what became of calls.
+            wait_for_end: Whether the result of a call that the PABX took, or may have
+                taken, waits until events tell what became of the call (``end``), or
+                until its ``end_timeout``. Meanwhile other calls go on: the result holds
+                no place. ``drain``, leaving the block and closing the client give what
+                waits at once, with ``end`` None. Results that wait are kept in memory:
+                as many as calls are in progress, which ``max_in_progress`` limits.
 
         Raises:
             ClientClosedError: The client was closed.
             WrongLoopError: The client belongs to another event loop.
-            ConfigurationError: The recorder is none.
+            ConfigurationError: The recorder is none, or the end is waited for and no
+                PABX has ``events``.
         """
         self._check_usable()
-        return self._dispatcher.stream(calls, recorder)
+        return self._dispatcher.stream(calls, recorder, wait_for_end=wait_for_end)
+
+    def call_events(self, *, queue_size: int = QUEUE_SIZE) -> CallEvents:
+        """Return the events of calls from now on, to be iterated over.
+
+        Also events of calls that others made are among them. Each iteration has a queue
+        of its own, and a slow one delays nothing: where its queue is full, events are
+        lost to it, and a ``Gap`` says how many. It ends when the client closes.
+
+        Example::
+
+            async for event in client.call_events():
+                print(event)
+
+        Args:
+            queue_size: Most events that wait.
+
+        Raises:
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+            ConfigurationError: No PABX has ``events``, or the size is below 1.
+        """
+        self._check_usable()
+        return self._dispatcher.call_events(queue_size)
+
+    async def call_end(self, call_id: str, *, pabx: str | None = None) -> CallEnd:
+        """Wait until it is known what became of a call of this client, and return it.
+
+        It takes as long as the call, and the PABX's ``end_timeout`` at most.
+
+        Args:
+            call_id: The call id, as in the acceptance.
+            pabx: Name of the PABX that took it; None where there is one with events.
+
+        Raises:
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+            DrainedError: The client was closed meanwhile.
+            ConfigurationError: The PABX has no ``events``, or no call with that id is
+                in progress, or ended lately.
+        """
+        self._check_usable()
+        return await self._dispatcher.call_end(call_id, pabx)
 
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
         """Set the event channel of calls that start from now on.
@@ -282,6 +339,7 @@ class DigitroClient:
             try:
                 await self._dispatcher.drain()
             finally:
+                self._dispatcher.stop_events()
                 if self._owns_sessions:
                     await self._sessions.aclose()
 

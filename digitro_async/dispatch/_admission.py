@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable, Hashable
 
 from digitro_async.dispatch._breaker import BreakerState
+from digitro_async.dispatch._call_tracker import CallTracker, EndSink
+from digitro_async.dispatch._calls_in_progress import CallInProgress
 from digitro_async.dispatch._live_clock import live_time
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._recorder import Recorder
@@ -23,7 +25,7 @@ from digitro_async.errors import (
     NotSentError,
     RateWaitTimeoutError,
 )
-from digitro_async.models import PABX
+from digitro_async.models import PABX, Call
 from digitro_async.observe import EventReporter
 from digitro_async.protocol import AttemptResult, Failure
 from digitro_async.settings import PauseSettings, RetrySettings
@@ -51,9 +53,13 @@ class Ticket:
         started: When the call started.
         recorded: When its intent was recorded; as long as none is, when it started.
         channel_id: The event channel that the call is sent over.
+        followed: The call as it is followed until its end; None before it is sent, and
+            where no events are read.
     """
 
-    __slots__ = ("admission", "channel_id", "is_probe", "recorded", "started")
+    __slots__ = (
+        *("admission", "channel_id", "followed", "is_probe", "recorded", "started"),
+    )
 
     def __init__(self, admission: "Admission", now: float) -> None:
         standing = admission.standing
@@ -61,6 +67,7 @@ class Ticket:
         self.started = self.recorded = now
         self.channel_id = standing.channel.id
         self.is_probe = standing.start(now)
+        self.followed: CallInProgress | None = None
 
     async def record_intent(self, recorder: Recorder, key: Hashable) -> None:
         """Return once it is recorded that the call is about to be sent.
@@ -78,6 +85,21 @@ class Ticket:
         self.recorded = live_time()
         counters.record_times.append(self.recorded - self.started)
 
+    def follow(
+        self, call: Call, key: Hashable, sink: EndSink | None
+    ) -> CallInProgress | None:
+        """Follow the call until its end: it is sent now.
+
+        Args:
+            call: The call.
+            key: The key of its ``DispatchItem``.
+            sink: Whoever wants to know its end, None for nobody.
+        """
+        tracker, name = self.admission.standing.tracker, self.admission.pabx.name
+        if tracker is not None:
+            self.followed = tracker.send(call, key, name, sink)
+        return self.followed
+
     def release(self, result: AttemptResult, now: float) -> None:
         """Give the turn back with the result of its attempt."""
         admission = self.admission
@@ -89,6 +111,9 @@ class Ticket:
             recorded=self.recorded,
             channel_id=self.channel_id,
         )
+        tracker = admission.standing.tracker
+        if tracker is not None:
+            tracker.finish(self.followed, result, now)
         if result.accepted is None or self.is_probe:
             cause = result.classification.reason
             admission.watch.look(cause=cause, probe=self.is_probe)
@@ -105,12 +130,18 @@ class Ticket:
         admission.standing.record_cut_off(
             now, sent=sent, probe=self.is_probe, started=self.started
         )
+        tracker = admission.standing.tracker
+        if tracker is not None:
+            tracker.cut_off(self.followed, now, sent=sent)
         admission.watch.look(cause=Failure.CANCELLED, probe=self.is_probe)
         admission.admit_next()
 
     def take_back(self, now: float) -> None:
         """Give the turn back that no attempt was made with."""
-        self.admission.standing.take_back(now, probe=self.is_probe)
+        standing = self.admission.standing
+        standing.take_back(now, probe=self.is_probe)
+        if standing.tracker is not None:
+            standing.tracker.calls.leave()
         self.admission.admit_next()
 
 
@@ -123,6 +154,8 @@ class Admission:
         pause: When to pause it.
         chance: Returns a number from 0 to 1: the jitter of its back-off.
         pacer: Paces the calls to its address; None where it has that to itself.
+        tracker: Follows the calls to its address until they end, None where no events
+            are read.
         reporter: Told of its pauses and breaches; None where nobody is.
 
     Attributes:
@@ -142,10 +175,11 @@ class Admission:
         chance: Callable[[], float] = random.random,
         pacer: Pacer | Together | None = None,
         *,
+        tracker: CallTracker | None = None,
         reporter: EventReporter | None = None,
     ) -> None:
         self.pabx = pabx
-        self.standing = Standing(pabx, retry, pause, chance, pacer)
+        self.standing = Standing(pabx, retry, pause, chance, pacer, tracker)
         self.watch = StandingWatch(self.standing, reporter or EventReporter())
         self.beside: tuple[Admission, ...] = ()
         self.on_load_decreased: Callable[[Admission], object] | None = None

@@ -1,5 +1,6 @@
 """Attempts that have ended, and the trust in the connections that they used."""
 
+from digitro_async.dispatch._doubts import FollowedDoubt
 from digitro_async.dispatch._standing import Standing
 from digitro_async.errors import ConfigurationError
 from digitro_async.protocol import (
@@ -52,7 +53,10 @@ def classify_answer(
             evidence.owner = None
         elif not is_recorded:
             # A later doubt can only be counted, and the connection need keep no call.
+            followed = None if standing.tracker is None else evidence.owner.followed
             evidence.owner = standing.doubts
+            if followed is not None:
+                evidence.owner = FollowedDoubt(standing.doubts, followed)
         return result
     if connection is None:
         evidence.owner = None

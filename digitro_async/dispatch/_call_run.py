@@ -15,8 +15,10 @@ from digitro_async.dispatch._answer import (
 )
 from digitro_async.dispatch._argument_checks import invalid_call
 from digitro_async.dispatch._back_offs import wake
-from digitro_async.dispatch._call_result import make_call_result
+from digitro_async.dispatch._call_result import late_error, make_call_result
 from digitro_async.dispatch._call_services import CallServices
+from digitro_async.dispatch._call_tracker import EndSink
+from digitro_async.dispatch._calls_in_progress import CallInProgress
 from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._phase import Phase
@@ -45,7 +47,6 @@ from digitro_async.protocol import (
 
 __all__ = ["CallRun"]
 
-
 _WAITING, _ON_WIRE, _RECORDING = Phase.WAITING, Phase.ON_WIRE, Phase.RECORDING
 # Looked up once: an attribute of an enumeration takes long.
 _NOT_SENT, _UNKNOWN = Outcome.NOT_SENT, Outcome.UNKNOWN
@@ -62,6 +63,7 @@ class CallRun:
         key: The key by which its owner knows it.
         recorder: Records its attempts, None where nobody does.
         deliver: Takes the result of a call whose attempts are recorded.
+        sink: Whoever wants to know the call's end, None for nobody.
 
     Attributes:
         began: Loop time when it was taken on.
@@ -77,8 +79,8 @@ class CallRun:
     __slots__ = (
         *("_command", "_connection", "_deliver", "_doubts", "_ends", "_is_last"),
         *("_key", "_last_error", "_pabx", "_problem", "_recorder", "_services"),
-        *("attempts", "began", "call", "clock", "ended", "is_doubtful", "phase"),
-        *("result", "sent_at", "started"),
+        *("_sink", "attempts", "began", "call", "clock", "ended", "followed"),
+        *("is_doubtful", "phase", "result", "sent_at", "started"),
     )
 
     def __init__(  # noqa: PLR0917 - all of it is known at the start
@@ -89,7 +91,8 @@ class CallRun:
         pabx: str | None = None,
         key: Hashable = None,
         recorder: Recorder | None = None,
-        deliver: Callable[[CallResult], None] | None = None,
+        deliver: Callable[[CallResult, CallInProgress | None], None] | None = None,
+        sink: EndSink | None = None,
     ) -> None:
         self.call, self.clock = call, clock
         self.began = clock()
@@ -101,7 +104,8 @@ class CallRun:
         self.is_doubtful = self._is_last = False
         self._services, self._pabx = services, pabx
         self._key, self._recorder = key, recorder
-        self._deliver = deliver
+        self._deliver, self._sink = deliver, sink
+        self.followed: CallInProgress | None = None  # its last attempt, where it is
         self._command: Command  # the row of its command, once it runs
         self._connection: Connection | None = None  # of its last attempt
         self._doubts: Doubts | None = None  # of the PABX of its last attempt
@@ -178,7 +182,7 @@ class CallRun:
         if attempt == self.attempts and not self.is_doubtful:
             self.is_doubtful = True
             if self._doubts is not None:
-                self._doubts.add(self._recorder, self._key)
+                self._doubts.add(self._recorder, self._key, self.followed)
 
     def end(
         self,
@@ -221,14 +225,14 @@ class CallRun:
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile
-            raise _late(ticket.admission.pabx.name)
+            raise late_error(ticket.admission.pabx.name)
         return ticket
 
     def _now_in_time(self, admission: Admission) -> float:
         """Return the time, and end the call where that is after its deadline."""
         now = self.clock()
         if now > self._ends:
-            raise _late(admission.pabx.name)
+            raise late_error(admission.pabx.name)
         return now
 
     def _delay_of_retry(
@@ -262,6 +266,8 @@ class CallRun:
                 self.phase = _WAITING
                 ticket.cancel(self.clock(), sent=False)
                 raise
+        if standing.tracker is not None:
+            self.followed = ticket.follow(self.call, self._key, self._sink)
         cancelled: tuple[object, ...] | None = None
         try:
             observation = await self._services.transport.exchange(
@@ -325,11 +331,9 @@ class CallRun:
     def _conclude(
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> CallResult | None:
-        """Return the result of the last attempt, None where it is to be recorded.
-
-        Nobody waits for the record: the next call's intent is written in the same
-        commit, and comes after it.
-        """
+        """Return the result of the last attempt, None where it is to be recorded."""
+        # Nobody waits for the record: the next call's intent is written in the same
+        # commit, and comes after it.
         if observation.reuse_ended:
             admission.note_reuse_ended()
         if self._recorder is None:
@@ -356,7 +360,7 @@ class CallRun:
             self._connection.distrust()  # the record found it
         call_result = self._result_of(admission, observation, result)
         self._services.in_flight.leave()
-        self._deliver(call_result)
+        self._deliver(call_result, self.followed)
 
     def _result_of(
         self, admission: Admission, observation: Observation, result: AttemptResult
@@ -388,12 +392,8 @@ class CallRun:
             if self._last_error is not None:  # says more than that time is over
                 refusal, now = self._last_error, self.ended
             elif now >= self._ends:
-                refusal = _late(refusal.pabx)
+                refusal = late_error(refusal.pabx)
         refusal.attempts, self.ended = self.attempts, now
         refusing = self._services.router.choose(refusal.pabx) or admission
         refusing.standing.counters.outcomes[refusal.outcome or _NOT_SENT] += 1
         return self.end(now, refusal, refusal.pabx)
-
-
-def _late(pabx: str | None) -> RateWaitTimeoutError:
-    return RateWaitTimeoutError(pabx=pabx, reason="deadline")

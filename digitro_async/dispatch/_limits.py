@@ -36,6 +36,8 @@ class Limit(enum.StrEnum):
     """The ledger takes long to record that a call is about to be made."""
     PLACES = "places"
     """``max_in_flight`` calls are on the wire."""
+    MAX_IN_PROGRESS = "max_in_progress"
+    """``max_in_progress`` calls are in progress."""
     LOST_SLOTS = "lost_slots"
     """Rate slots are kept for calls that were sent and never answered."""
     LATENCY = "latency"
@@ -62,6 +64,8 @@ class Load:
         latency: Seconds that answers take, None where none came.
         record_seconds: Seconds that the record of an intent takes.
         silent_for: Seconds since the last answer while calls are in flight.
+        in_progress: Calls to its address that are in progress.
+        max_in_progress: Most of them, None where there is no cap.
     """
 
     is_paused: bool
@@ -75,6 +79,8 @@ class Load:
     latency: float | None
     record_seconds: float
     silent_for: float
+    in_progress: int = 0
+    max_in_progress: int | None = None
 
     @property
     def seconds_a_call(self) -> float:
@@ -88,6 +94,14 @@ class Load:
             return None
         left = max(0, self.cap.calls - self.lost_slots)
         return left / (self.cap.per + self.seconds_a_call)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many calls are in progress as may be."""
+        return (
+            self.max_in_progress is not None
+            and self.in_progress >= self.max_in_progress
+        )
 
     @property
     def is_silent(self) -> bool:
@@ -107,6 +121,8 @@ def find_limit(load: Load) -> Limit:
         return Limit.LEDGER if only_recording else Limit.SILENT
     if load.in_flight >= load.max_in_flight:
         return Limit.LEDGER if _is_ledger(load) else Limit.PLACES
+    if load.waiting and load.is_full:
+        return Limit.MAX_IN_PROGRESS
     if load.waiting and load.cap is not None:
         return _limit_of_the_cap(load, load.cap)
     return Limit.SOURCE if load.in_flight else Limit.IDLE

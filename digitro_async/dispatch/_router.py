@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterable
 
 from digitro_async.dispatch._admission import Admission, Ticket
+from digitro_async.dispatch._call_tracker import CallTracker, make_tracker
 from digitro_async.dispatch._live_clock import live_clock
 from digitro_async.dispatch._load_balancer import LoadBalancer, load_key
 from digitro_async.dispatch._shared_caps import at_one_address, make_pacer
@@ -26,6 +27,10 @@ class Router:
         chance: Returns a number from 0 to 1: the jitter of back-offs.
         reporter: Told of pauses and breaches; None where nobody is.
 
+    Attributes:
+        admissions: The admissions, by the names of their PABX.
+        trackers: What follows calls until they end, by the names of the PABX.
+
     Raises:
         ConfigurationError: If there is none, one is none or two share a name.
     """
@@ -40,12 +45,22 @@ class Router:
     ) -> None:
         several = (pabx,) if isinstance(pabx, PABX) else _several(pabx)
         made: dict[str, Admission] = {}
+        reporter = reporter or EventReporter()
+        self.trackers: dict[str, CallTracker] = {}
         for together in at_one_address(several).values():
             pacer = make_pacer(together, pause.first_pause)
+            tracker = make_tracker(together, reporter)
             admissions = [
-                Admission(one, retry, pause, chance, pacer, reporter=reporter)
+                Admission(
+                    *(one, retry, pause, chance, pacer),
+                    tracker=tracker,
+                    reporter=reporter,
+                )
                 for one in together
             ]
+            if tracker is not None:
+                tracker.on_room = admissions[0].admit_next  # and those beside it
+                self.trackers |= {one.name: tracker for one in together}
             for admission in admissions:
                 admission.beside = tuple(
                     one for one in admissions if one is not admission

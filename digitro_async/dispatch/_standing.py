@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from digitro_async._common.base_url import address_of
 from digitro_async._common.reason_words import UNSENT, words_of
 from digitro_async.dispatch._breaker import Breaker, BreakerState
+from digitro_async.dispatch._call_tracker import CallTracker
 from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND, NO_CHANNEL, Channel
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._pacing import Pacer, Together
@@ -50,6 +51,8 @@ class Standing:
         pause: When to pause it.
         chance: Returns a number from 0 to 1: the jitter of its back-off.
         pacer: Paces the calls to its address; None where it has that to itself.
+        tracker: Follows the calls to its address until they end, None where no events
+            are read.
 
     Attributes:
         pabx: The PABX.
@@ -62,6 +65,7 @@ class Standing:
         on_fewer_places: Told once that this machine holds fewer calls at once, with
             the code of the reason and their number.
         pacer: When a rate slot is free, None where there is no cap.
+        tracker: Knows how many calls are in progress; None where no events are read.
         is_repeated: Tells whether it gave a call id lately, and remembers it.
         uses_fresh_connections: Whether each call has a connection of its own, because
             kept ones were closed under calls.
@@ -82,24 +86,27 @@ class Standing:
         "pacer",
         "quota",
         "throttle",
+        "tracker",
         "uses_fresh_connections",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts that calls share
         self,
         pabx: PABX,
         retry: RetrySettings,
         pause: PauseSettings,
         chance: Callable[[], float] = random.random,
         pacer: Pacer | Together | None = None,
+        tracker: CallTracker | None = None,
     ) -> None:
         self.pabx = pabx
+        self.tracker = tracker
         self.quota = RetryQuota(retry)
         self.breaker = Breaker(pause)
         self.throttle = Throttle(retry)
         self.channel = Channel(pabx.name, pabx.channel_id)
         self.counters = Counters()
-        self.doubts = Doubts(pabx.name, self.counters)
+        self.doubts = Doubts(pabx.name, self.counters, tracker)
         self.pacer = pacer or make_pacer([pabx], pause.first_pause)
         self.is_repeated = RepeatedIds().is_repeated
         self.uses_fresh_connections = False
@@ -132,6 +139,8 @@ class Standing:
             return math.inf
         if self.channel.id is None:
             return math.inf
+        if self.tracker is not None and not self.tracker.calls.has_room():
+            return math.inf
         when = max(self.breaker.until, self.throttle.until)
         if self.pacer is not None:
             when = max(when, self.pacer.earliest(now))
@@ -141,6 +150,8 @@ class Standing:
         """Count a call that starts; return whether it is a probe."""
         if self.pacer is not None:
             self.pacer.start(now)
+        if self.tracker is not None:
+            self.tracker.calls.enter()
         self.counters.start(now)
         return self.breaker.state is not _CLOSED and self.breaker.start()
 
@@ -286,7 +297,7 @@ class Standing:
             waiting: Calls that wait for their turn.
             is_draining: Whether no further call is started.
         """
-        counters = self.counters
+        counters, tracker = self.counters, self.tracker
         throttled = self.throttle.until > now
         return PABXStatistics(
             name=self.pabx.name,
@@ -314,6 +325,11 @@ class Standing:
             cap=self.pabx.rate,
             lost_slots=0 if self.pacer is None else self.pacer.lost_slots,
             is_draining=is_draining,
+            in_progress=0 if tracker is None else tracker.calls.count,
+            max_in_progress=None if tracker is None else tracker.calls.most,
+            dispositions={}
+            if tracker is None
+            else dict(tracker.dispositions[self.pabx.name]),
         )
 
     def _pause_status(self, now: float) -> PauseStatus | None:

@@ -26,6 +26,8 @@ class EventKind(enum.StrEnum):
     CHANNEL_MISSING = "channel_missing"
     """A PABX has no event channel, or does not know the one it was given. Calls start
     after ``set_channel_id``. A ``PAUSED`` comes before it."""
+    UNKNOWN_SETTLED = "unknown_settled"
+    """An event shows that a call was placed whose answer was lost."""
     LEDGER_FAILED = "ledger_failed"
     """The ledger of a campaign can't be written: its run begins no further call."""
 

@@ -48,6 +48,10 @@ SLOW = {"latency": 2.0, "in_flight": 33, "average_rate": 16.6}
             {"lost_slots": 38},
             f"38 of 50 rate slots are kept for calls {NEVER}: 11.8/s till then",
         ),
+        (
+            {"in_progress": 30, "max_in_progress": 30},
+            "all 30 calls that may be in progress are (max_in_progress)",
+        ),
         ({"waiting": 0}, "starting calls"),
         ({"waiting": 0, "in_flight": 0}, "no call to start"),
         ({"waiting": 0, "in_flight": 0, "attempts": 0}, "starting calls"),

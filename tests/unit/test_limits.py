@@ -43,6 +43,8 @@ LOADS = st.builds(
     latency=st.none() | st.floats(0, 40),
     record_seconds=st.floats(0, 5),
     silent_for=st.floats(0, 100),
+    in_progress=st.integers(0, 5),
+    max_in_progress=st.none() | st.integers(1, 5),
 )
 
 TABLE: list[tuple[Limit, dict[str, Any]]] = [
@@ -69,6 +71,10 @@ TABLE: list[tuple[Limit, dict[str, Any]]] = [
     (Limit.PLACES, {"in_flight": 100, "waiting": 0, "latency": 2.0}),
     (Limit.PLACES, {"in_flight": 100, "waiting": 5, "cap": None}),
     (Limit.LEDGER, {"in_flight": 100, "record_seconds": 0.5}),
+    (Limit.MAX_IN_PROGRESS, {"in_progress": 30, "max_in_progress": 30}),
+    (Limit.MAX_IN_PROGRESS, {"in_progress": 31, "max_in_progress": 30, "cap": None}),
+    (Limit.CAP, {"in_progress": 29, "max_in_progress": 30}),
+    (Limit.SOURCE, {"waiting": 0, "in_progress": 30, "max_in_progress": 30}),
     (Limit.SOURCE, {"waiting": 0, "in_flight": 3}),
     (Limit.SOURCE, {"waiting": 5, "in_flight": 3, "cap": None}),
 ]
