@@ -5,7 +5,7 @@ is final; ``none_seen`` alone, which says that nothing was told in time, gives w
 end that is told after all.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import attrs
@@ -157,11 +157,12 @@ class CallEnds(Protocol):
         """Return the calls of unknown contacts that were begun at a time or later."""
         ...
 
-    async def settle_seen(
+    def settle_seen(
         self, number: int, seen: CallSeen, *, now: float
-    ) -> Reconciliation:
+    ) -> Awaitable[Reconciliation]:
         """Settle an unknown contact whose call was seen in an event, as accepted.
 
+        It is handed over at once, so an end that is recorded after it comes after it.
         The step is that of ``Ledger.reconcile``, but for its quarantine: a call that
         was seen can't be delivered any more.
 

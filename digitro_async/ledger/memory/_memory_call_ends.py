@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import attrs
 
 from digitro_async.call_events import CallEnd, CallSeen
+from digitro_async.errors import LedgerError
 from digitro_async.ledger._call_ends_port import (
     AwaitedEnd,
     EndCounts,
@@ -86,11 +87,21 @@ class MemoryCallEnds:
             and row.sent_at >= at
         ]
 
-    async def settle_seen(
+    def settle_seen(
         self, number: int, seen: CallSeen, *, now: float
-    ) -> Reconciliation:
+    ) -> Awaitable[Reconciliation]:
         """Settle an unknown contact whose call was seen. See ``CallEnds``."""
         self._check_open()
+        settled: asyncio.Future[Reconciliation] = (
+            asyncio.get_running_loop().create_future()
+        )
+        try:
+            settled.set_result(self._settle_seen(number, seen, now))
+        except LedgerError as error:
+            settled.set_exception(error.with_traceback(None))
+        return settled
+
+    def _settle_seen(self, number: int, seen: CallSeen, now: float) -> Reconciliation:
         row = self._rows.get(number)
         check_found(int(row is not None))
         assert row is not None  # noqa: S101 - for the type checker

@@ -1,7 +1,9 @@
 """SQLiteCallEnds: the ends of the calls of a ledger in one file."""
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from digitro_async.call_events import CallEnd, CallSeen
@@ -22,7 +24,7 @@ from digitro_async.ledger.sqlite._call_ends_sql import (
     row_of_end,
     write_ends,
 )
-from digitro_async.ledger.sqlite._jobs import ENDS, Job
+from digitro_async.ledger.sqlite._jobs import CALLS, ENDS, Job, run_calls
 from digitro_async.ledger.sqlite._reconcile_sql import settle_seen
 
 __all__ = ["SQLiteCallEnds"]
@@ -66,13 +68,15 @@ class SQLiteCallEnds:
         calls: list[UnknownCall] = await self._ask(lambda c: read_unknown_since(c, at))
         return calls
 
-    async def settle_seen(
+    def settle_seen(
         self, number: int, seen: CallSeen, *, now: float
-    ) -> Reconciliation:
+    ) -> Awaitable[Reconciliation]:
         """Settle an unknown contact whose call was seen. See ``CallEnds``."""
-        settled: Reconciliation = await self._change(
-            lambda c: settle_seen(c, number, seen, now=now)
+        settled: asyncio.Future[Reconciliation] = (
+            asyncio.get_running_loop().create_future()
         )
+        settle = partial(settle_seen, number=number, seen=seen, now=now)
+        self._put(Job(CALLS, run_calls, settle, settled))
         return settled
 
     async def counts(self) -> EndCounts:
