@@ -24,6 +24,7 @@ from digitro_async.errors import (
     ConfigurationError,
     OutcomeUnknownError,
 )
+from digitro_async.events import EventChannels
 from digitro_async.models import PABX, CallAccepted, PredictiveCall
 from digitro_async.observe import OnEvent
 from digitro_async.settings import PauseSettings, RetrySettings
@@ -87,10 +88,18 @@ class DigitroClient:
         if transport is None:
             for one in self._dispatcher.pabx:
                 self._sessions.load_tls(one)
+        self._channels = EventChannels(
+            self._dispatcher.pabx,
+            self._sessions,
+            self._dispatcher.set_channel_id,
+            [self._dispatcher.take_event],
+        )
         self._was_entered = self._closed = False
 
     async def __aenter__(self) -> Self:
         self._check_usable()
+        if not self._was_entered:
+            self._channels.start(self._dispatcher.follow_channel)
         self._was_entered = True
         anyio.CancelScope()  # loads anyio's backend, before any call
         return self
@@ -339,6 +348,7 @@ class DigitroClient:
             try:
                 await self._dispatcher.drain()
             finally:
+                await self._channels.aclose()
                 self._dispatcher.stop_events()
                 if self._owns_sessions:
                     await self._sessions.aclose()

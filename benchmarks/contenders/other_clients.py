@@ -5,7 +5,7 @@ import importlib
 import time
 from typing import Any
 
-from benchmarks.harness.schedule import task_each
+from benchmarks.harness.schedule import make_schedule, task_each
 from benchmarks.harness.work import API_KEY, PATH, Job, RunCounts, Stopwatch, make_body
 
 
@@ -68,15 +68,10 @@ async def pyreqwest_gather(job: Job, watch: Stopwatch, tally: RunCounts) -> None
 
     All defaults. It is written in Rust and keeps a thread, whose CPU counts.
     """
-    library: Any = importlib.import_module("pyreqwest.client")
     url = job.base_url + PATH
     gate = asyncio.Semaphore(job.in_flight)
-    builder = library.ClientBuilder().no_proxy()
-    builder = builder.default_headers({"x-api-key": API_KEY})
-    if (authority := job.authority()) is not None:
-        builder = builder.add_root_certificate_pem(authority)
 
-    async with builder.build() as client:
+    async with _pyreqwest_client(job) as client:
 
         async def one(number: int, due: float | None) -> None:
             async with gate:
@@ -87,3 +82,33 @@ async def pyreqwest_gather(job: Job, watch: Stopwatch, tally: RunCounts) -> None
 
         with watch:
             await task_each(job, one)
+
+
+async def pyreqwest_workers(job: Job, watch: Stopwatch, tally: RunCounts) -> None:
+    """Let a fixed set of workers share the calls: pyreqwest's best form here."""
+    url = job.base_url + PATH
+    numbers = iter(range(job.calls))
+
+    async with _pyreqwest_client(job) as client:
+        with watch:
+            schedule = make_schedule(job)
+
+            async def work() -> None:
+                for number in numbers:
+                    due = await schedule.until(number) if schedule else None
+                    begun = due or time.perf_counter()
+                    request = client.post(url).body_json(make_body(number)).build()
+                    answer = await (await request.send()).json()
+                    tally.add(answer.get("ID_CHAMADA"), time.perf_counter() - begun)
+
+            await asyncio.gather(*(work() for _ in range(job.in_flight)))
+
+
+def _pyreqwest_client(job: Job) -> Any:
+    """Return pyreqwest's client with the key, and with a job's authority if any."""
+    library: Any = importlib.import_module("pyreqwest.client")
+    builder = library.ClientBuilder().no_proxy()
+    builder = builder.default_headers({"x-api-key": API_KEY})
+    if (authority := job.authority()) is not None:
+        builder = builder.add_root_certificate_pem(authority)
+    return builder.build()

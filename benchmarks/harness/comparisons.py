@@ -21,6 +21,8 @@ class Comparison:
     other: str
 
 
+_RUST_AT_ITS_BEST = "pyreqwest-workers+tuned+uvloop"
+
 COMPARISONS = (
     Comparison("to gather, process untouched", "digitro", "gather"),
     Comparison("to gather, tune_process()", "digitro+tuned", "gather"),
@@ -66,8 +68,29 @@ COMPARISONS = (
     ),
     Comparison("to aiosonic", "digitro+tuned", "aiosonic"),
     Comparison("public way, to aiosonic", "digitro-public+tuned", "aiosonic"),
-    Comparison("to pyreqwest", "digitro+tuned", "pyreqwest"),
-    Comparison("public way, to pyreqwest", "digitro-public+tuned", "pyreqwest"),
+    Comparison("to pyreqwest, a task a call", "digitro+tuned", "pyreqwest"),
+    Comparison("to pyreqwest at its best, tuned", "digitro+tuned", _RUST_AT_ITS_BEST),
+    Comparison(
+        "to pyreqwest at its best, both tuned + uvloop",
+        "digitro+tuned+uvloop",
+        _RUST_AT_ITS_BEST,
+    ),
+    Comparison(
+        "durable, to pyreqwest at its best", "campaign+tuned", _RUST_AT_ITS_BEST
+    ),
+    Comparison(
+        "durable + uvloop, to pyreqwest at its best",
+        "campaign+tuned+uvloop",
+        _RUST_AT_ITS_BEST,
+    ),
+    Comparison(
+        "public way, to pyreqwest at its best",
+        "digitro-public+tuned",
+        _RUST_AT_ITS_BEST,
+    ),
+    Comparison(
+        "pyreqwest at its best, to a task a call", _RUST_AT_ITS_BEST, "pyreqwest"
+    ),
     Comparison("share of the raw protocol", "digitro+tuned", "raw-protocol+tuned"),
     Comparison(
         "public way, of the raw protocol",

@@ -25,7 +25,7 @@ class Contender:
         tuned: Whether ``tune_process()`` is called first.
         uvloop: Whether it runs on uvloop.
         calls_share: Share of the calls it makes; the slow ones make fewer.
-        needs: Package that must be installed for it.
+        needs: Packages that must be installed for it.
         program: Program that must be installed for it, None for none.
         process: Module of the benchmarks that is its process.
         most_in_flight: Calls in flight beyond which it is not run, None for any.
@@ -44,7 +44,7 @@ class Contender:
     tuned: bool = attrs.field(default=False, kw_only=True)
     uvloop: bool = attrs.field(default=False, kw_only=True)
     calls_share: float = attrs.field(default=1.0, kw_only=True)
-    needs: str = attrs.field(default="aiohttp", kw_only=True)
+    needs: tuple[str, ...] = attrs.field(default=("aiohttp",), kw_only=True)
     program: str | None = attrs.field(default=None, kw_only=True)
     process: str = attrs.field(default="harness.contender_process", kw_only=True)
     most_in_flight: int | None = attrs.field(default=None, kw_only=True)
@@ -66,6 +66,8 @@ def _forms(
     can_wait: bool = True,
     limit: bool = False,
     threads: bool = False,
+    needs: tuple[str, ...] = ("aiohttp",),
+    hard_exit: bool = False,
 ) -> tuple[Contender, ...]:
     """Return a contender as it is, tuned, and tuned on uvloop.
 
@@ -78,8 +80,18 @@ def _forms(
         can_wait: Whether it can make each call when it is due.
         limit: Whether it shows what can be had at all.
         threads: Whether it has threads of its own.
+        needs: Packages that must be installed for it.
+        hard_exit: Whether its process must end without tidying up.
     """
-    one = Contender(name, code, can_wait=can_wait, limit=limit, threads=threads)
+    one = Contender(
+        name,
+        code,
+        can_wait=can_wait,
+        limit=limit,
+        threads=threads,
+        needs=needs,
+        hard_exit=hard_exit,
+    )
     quick = attrs.evolve(one, name=f"{name}+tuned", tuned=True)
     return (
         attrs.evolve(one, runs_in=plain),
@@ -88,7 +100,7 @@ def _forms(
             quick,
             name=f"{name}+tuned+uvloop",
             uvloop=True,
-            needs="uvloop",
+            needs=(*needs, "uvloop"),
             runs_in=uvloop,
         ),
     )
@@ -106,7 +118,11 @@ _OWN = (
         uvloop=CLOSED,
     ),
     *_forms(
-        "digitro", "digitro:dispatch", plain=EVERYWHERE, tuned=EVERYWHERE, uvloop=CLOSED
+        "digitro",
+        "digitro:dispatch",
+        plain=EVERYWHERE,
+        tuned=EVERYWHERE,
+        uvloop=CLOSED + TLS,
     ),
     *_forms(
         "digitro-public", "digitro:dispatch_public", tuned=EVERYWHERE, uvloop=CLOSED
@@ -119,7 +135,7 @@ _OWN = (
         "campaign",
         "digitro:campaign",
         tuned=CLOSED,
-        uvloop=INSTANT + LATENCY,
+        uvloop=CLOSED,
         can_wait=False,
         threads=True,
     ),
@@ -146,7 +162,7 @@ _PEERS = (
         "other_clients:httpx_gather",
         runs_in=CLOSED + OPEN,
         calls_share=0.05,
-        needs="httpx",
+        needs=("httpx",),
         most_in_flight=100,
         most_rate=1000,
     ),
@@ -154,13 +170,22 @@ _PEERS = (
         "aiosonic",
         "other_clients:aiosonic_gather",
         runs_in=CLOSED + OPEN,
-        needs="aiosonic",
+        needs=("aiosonic",),
     ),
     Contender(  # a thread of its own may outlive the interpreter, which then aborts
         "pyreqwest",
         "other_clients:pyreqwest_gather",
         runs_in=EVERYWHERE,
-        needs="pyreqwest",
+        needs=("pyreqwest",),
+        threads=True,
+        hard_exit=True,
+    ),
+    *_forms(
+        "pyreqwest-workers",
+        "other_clients:pyreqwest_workers",
+        tuned=CLOSED + OPEN,
+        uvloop=CLOSED + TLS,
+        needs=("pyreqwest",),
         threads=True,
         hard_exit=True,
     ),

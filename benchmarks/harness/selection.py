@@ -54,8 +54,9 @@ def line_up(
 
 
 def _missing(contender: Contender) -> str | None:
-    if importlib.util.find_spec(contender.needs) is None:
-        return contender.needs
+    for package in contender.needs:
+        if importlib.util.find_spec(package) is None:
+            return package
     if contender.program and shutil.which(contender.program) is None:
         return contender.program
     return None

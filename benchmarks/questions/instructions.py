@@ -14,12 +14,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import attrs
 
 from benchmarks.harness.contender_table import CONTENDERS
 from benchmarks.harness.processes import LONGEST_RUN, ROOT, serving
 from benchmarks.harness.work import Job, WrongRunError
+from benchmarks.questions.trend import commits_of, trend, trend_table
 from benchmarks.reporting.tables import align
 
 CALLS = (400, 1400)
@@ -156,6 +158,12 @@ def main() -> int:
     parser.add_argument(
         "--layers", action="store_true", help="count each layer of this library"
     )
+    parser.add_argument(
+        "--trend",
+        type=int,
+        metavar="N",
+        help="count at the last N commits that changed the package",
+    )
     options = parser.parse_args()
     if options.layers:
         options.contenders = layered()
@@ -165,6 +173,8 @@ def main() -> int:
     if shutil.which("valgrind") is None:
         print("no figures: valgrind is not installed", file=sys.stderr)
         return 1
+    if options.trend:
+        return _show_trend(options.trend, options.contenders)
     for folder in ("digitro_async", "benchmarks"):
         # Else the first of two runs would compile what the second finds compiled.
         compileall.compile_dir(ROOT / folder, quiet=2)
@@ -185,6 +195,18 @@ def main() -> int:
     for line in wrong:
         print(f"TOO MANY: {line}")
     return 1 if wrong else 0
+
+
+def _show_trend(number: int, contenders: Sequence[str]) -> int:
+    """Print the instructions of contenders at the last commits."""
+    try:
+        commits = commits_of(number)
+        counts = trend(commits, contenders)
+    except WrongRunError as error:
+        print(f"no figures: {error}", file=sys.stderr)
+        return 1
+    print(f"\n{trend_table(commits, contenders, counts)}")
+    return 0
 
 
 if __name__ == "__main__":

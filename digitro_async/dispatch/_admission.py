@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from digitro_async.dispatch._breaker import BreakerState
 from digitro_async.dispatch._call_tracker import CallTracker, EndSink
 from digitro_async.dispatch._calls_in_progress import CallInProgress
+from digitro_async.dispatch._channel import NO_CHANNEL
 from digitro_async.dispatch._live_clock import live_time
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._recorder import Recorder
@@ -383,7 +384,13 @@ class Admission:
 
     def _expire(self, waiter: Waiter) -> None:
         if not waiter.turn.done():
-            name, reason = self.pabx.name, "rate_wait_timeout"
-            waiter.turn.set_exception(RateWaitTimeoutError(pabx=name, reason=reason))
+            name, reason, text = self.pabx.name, "rate_wait_timeout", None
+            if self.standing.channel.id is None:
+                reason, text = (
+                    NO_CHANNEL,
+                    "No event channel opened in the time allowed.",
+                )
+            error = RateWaitTimeoutError(text, pabx=name, reason=reason)
+            waiter.turn.set_exception(error)
             self._waiters.leave(waiter)
             self._notify()

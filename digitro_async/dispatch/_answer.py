@@ -1,11 +1,15 @@
 """Attempts that have ended, and the trust in the connections that they used."""
 
+import attrs
+
+from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND
 from digitro_async.dispatch._doubts import FollowedDoubt
 from digitro_async.dispatch._standing import Standing
-from digitro_async.errors import ConfigurationError
+from digitro_async.errors import ChannelNotFoundError, ConfigurationError, Outcome
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     AttemptResult,
+    Classification,
     Command,
     Evidence,
     Failure,
@@ -58,6 +62,7 @@ def classify_answer(
             if followed is not None:
                 evidence.owner = FollowedDoubt(standing.doubts, followed)
         return result
+    result = _with_dead_channel(result, standing)
     if connection is None:
         evidence.owner = None
     elif result.classification.protocol_violation:
@@ -67,6 +72,19 @@ def classify_answer(
     elif observation.status == ACCEPTED_STATUS:
         connection.retire()
     return result
+
+
+def _with_dead_channel(result: AttemptResult, standing: Standing) -> AttemptResult:
+    """Return the result, as that of a channel not found where its status says so."""
+    events = standing.pabx.events
+    if (
+        events is None
+        or result.status not in events.dead_id_statuses
+        or result.classification.outcome not in {Outcome.REJECTED, Outcome.REFUSED}
+    ):
+        return result
+    found = Classification(Outcome.REFUSED, ChannelNotFoundError, CHANNEL_NOT_FOUND)
+    return attrs.evolve(result, classification=found)
 
 
 def doubted_attempt() -> tuple[Observation, AttemptResult]:

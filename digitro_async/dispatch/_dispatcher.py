@@ -324,6 +324,20 @@ class Dispatcher:
         for admission in admissions:
             admission.set_channel(channel_id)
 
+    def follow_channel(self, pabx: str, on_dead: Callable[[int], object]) -> None:
+        """Expect the channel ids of a PABX from somebody who opens its channels.
+
+        Args:
+            pabx: Name of the PABX.
+            on_dead: Told an id that answers to commands say is dead; whoever is told
+                gives None or another one by ``set_channel_id``.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name.
+        """
+        for admission in self._router.named(pabx):
+            admission.standing.channel.follow(on_dead)
+
     async def drain(self) -> None:
         """Start no call any more, and return once each call on the wire has ended.
 

@@ -30,6 +30,7 @@ from digitro_async.dispatch._throttle import Throttle
 from digitro_async.errors import (
     ChannelNotFoundError,
     ConfigurationError,
+    Outcome,
     PABXPausedError,
     ThrottledError,
 )
@@ -206,6 +207,12 @@ class Standing:
             and not probe
         ):
             return  # that a channel is gone says nothing of the one that came after
+        if self._is_dead_channel(result) and self.channel.lose(
+            counters.outcomes[Outcome.ACCEPTED]
+        ):
+            if probe:
+                self.breaker.abandon_probe(now)
+            return
         if (
             classification.reason in OWN_FAULTS
             and classification.reason != Failure.BLOCKED
@@ -215,6 +222,11 @@ class Standing:
             self._hold_fewer(classification.reason, now)  # the PABX is not at fault
             return
         self.breaker.record(classification, now, probe=probe, status=result.status)
+
+    def _is_dead_channel(self, result: AttemptResult) -> bool:
+        """Whether an answer says that the id of the event channel is not valid."""
+        events = self.pabx.events
+        return events is not None and result.status in events.dead_id_statuses
 
     def _hold_fewer(self, reason: str, now: float) -> None:
         """Let no more calls be in flight than this machine holds."""
