@@ -105,6 +105,7 @@ PURE = [
     "dispatch._statistics",
     "dispatch._throttle",
     "dispatch._unmatched_calls",
+    "ledger._call_ends_port",
     "ledger._differences",
     "ledger._import_marks",
     "ledger._ledger_clock",
