@@ -8,7 +8,7 @@ from digitro_async.protocol._attempt import (
     error_of,
     repeated_call_id,
 )
-from digitro_async.protocol._channel_requests import (
+from digitro_async.protocol._channel_encoding import (
     OutgoingRequest,
     SubscriptionAnswer,
     build_channel_request,
