@@ -157,6 +157,10 @@ class CallsInProgress:
                 due = min(due, queue[0][0])
         return due
 
+    def find(self, call_id: str) -> CallInProgress | None:
+        """Return the call with an id, None where none is in progress."""
+        return self._by_id.get(call_id)
+
     def knows(self, call_id: str) -> bool:
         """Whether a call with that id waits for its end."""
         return call_id in self._by_id

@@ -25,7 +25,7 @@ LONGEST_CALL = 60.0
 RULES = EndRules(
     end_timeout=100.0, grace=1.0, gap_timeout=None, match_window=10.0, keep=60.0
 )
-OURS, OTHERS = (b"a", b"b"), (b"x", b"y")
+OURS, OTHERS = (b"a", b"b", b"c", b"d"), (b"x", b"y")
 PHASES = (CallPhase.STARTED, CallPhase.RINGING, CallPhase.ANSWERED, CallPhase.ENDED)
 
 
@@ -155,7 +155,7 @@ class World:
     def wait(self, seconds: float | None = None) -> None:
         """Let time pass."""
         if seconds is None:
-            seconds = self.chance.choice((0.2, 1.0, 3.0, 6.0, 11.0, 40.0))
+            seconds = self.chance.choice((0.2, 0.5, 1.0, 3.0, 11.0))
         until = self.now + seconds
         while self.calls.next_due <= until:
             self.now = max(self.now, self.calls.next_due)
@@ -254,12 +254,12 @@ TestMachine.settings = settings(max_examples=30, stateful_step_count=40, deadlin
 def test_many_seeds() -> None:
     """The same holds for long runs of what is likely, in which calls are settled."""
     settled = 0
-    for seed in range(200):
+    for seed in range(150):
         world = World(random.Random(seed))
-        for act in world.chance.choices(list(ACTS), list(ACTS.values()), k=600):
+        for act in world.chance.choices(list(ACTS), list(ACTS.values()), k=1000):
             act(world)
             world.check()
         world.finish()
         settled += world.settled
 
-    assert settled > 200
+    assert settled > 100
