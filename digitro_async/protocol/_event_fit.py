@@ -26,7 +26,7 @@ _MOST_WORDS: Final = 40
 _FEWEST_DIGITS: Final = 8
 _MOST_DIGITS: Final = 16
 _TIME: Final = re.compile(r"(?=.*(\d{1,2}:\d\d|\d{4}-\d\d-\d\d))[\d/:.,+\- TZ]+")
-_CAUSES: Final = ("caus", "motiv", "reason", "result", "status", "dispos", "desfech")
+_CAUSES: Final = ("caus", "motiv", "why", "result", "status", "dispos", "desfech")
 _NUMBERS: Final = ("dest", "called", "number", "numero", "interlocut", "phone", "fone")
 _CLOSING: Final = ("close", "closing", "fecha", "fechamento", "encerramentodecanal")
 
@@ -104,8 +104,8 @@ class _Fit:
             return opening
         best = max(ids, key=lambda field: _likeness(field, ("canal", "channel", "id")))
         only = "the only" if len(ids) == 1 else "the likeliest"
-        reason = f"it is {only} whole number in the opening event"
-        self.fitted.put("id_fields", [best], reason, sure=len(ids) == 1)
+        why = f"it is {only} whole number in the opening event"
+        self.fitted.put("id_fields", [best], why, sure=len(ids) == 1)
         return opening
 
     def _fit_call_id(self) -> None:
@@ -259,8 +259,8 @@ class _Fit:
                 numbers.append(field)
             if all(_TIME.fullmatch(text) for text in texts):
                 times.append(field)
-        reason = "it holds the number that you gave" if known else "it looks like one"
-        self.fitted.put("destination_fields", numbers, reason, sure=bool(known))
+        why = "it holds the number that you gave" if known else "it looks like one"
+        self.fitted.put("destination_fields", numbers, why, sure=bool(known))
         self.fitted.put("time_fields", times, "it looks like a time")
 
     def _fit_dispositions(self) -> None:

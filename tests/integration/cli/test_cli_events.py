@@ -1,13 +1,11 @@
 """``digitro events`` and ``digitro fit``."""
 
-import asyncio
 import signal
 import stat
 import sys
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from command_line import (
     API_KEY,
@@ -19,11 +17,9 @@ from command_line import (
     pabx,
     run_here,
 )
-from helpers import make_call
 from simulated_events import DIALECT, all_become
 
-from digitro_async import DigitroClient, Disposition
-from digitro_async.testing import FakePABX
+from digitro_async import Disposition
 
 __all__ = ["config", "folder", "pabx"]  # fixtures
 
@@ -33,6 +29,10 @@ TABLE = """\
 [[pabx]]
 base_url = "{url}"
 api_key = "{key}"
+
+[call]
+device = "1125000"
+device_password = "canary-password"
 
 [events]
 preset = "pabx"
@@ -81,14 +81,6 @@ def write_capture(folder: Path, text: str = KNOWN) -> Path:
     return path
 
 
-async def make_one_call(fake: FakePABX, channel: int) -> str:
-    """Make one call over a channel that somebody else opened."""
-    pabx = attrs.evolve(fake.settings(), channel_id=channel, events=None)
-    async with DigitroClient(pabx) as client:
-        accepted = await client.make_predictive_call(make_call("04899012345"))
-    return accepted.call_id
-
-
 class TestListen:
     """Listening."""
 
@@ -98,17 +90,20 @@ class TestListen:
         script = all_become(Disposition.BUSY, setup=0.01, dial=0.01, ring=0.01)
         with fake_pabx(events=DIALECT, call_script=script, channel_id=4711) as fake:
             write_table(folder, fake.base_url)
-            running = Running("events", "listen", "--record", "new.sse", cwd=folder)
+            words = ("listen", "--record", "new.sse", "--call", "04899012345")
+            running = Running("events", *words, cwd=folder)
             assert running.process.stdout is not None
             first = running.process.stdout.readline()
-            call_id = asyncio.run(make_one_call(fake, 4711))
             lines = [first]
             while "phase=ended" not in lines[-1]:
                 lines.append(running.process.stdout.readline())
             running.process.send_signal(signal.SIGINT)
             ended = running.end()
+            [call] = fake.calls
+            call_id = call.call_id
 
         assert ended.code == 0
+        assert f"accepted: {call_id}" in ended.err
         assert "opened channel_id=4711" in first
         assert f"call_id={call_id!r}" in lines[-1]
         assert "disposition=busy word='OCUPADO' destination=***" in lines[-1]
@@ -134,6 +129,7 @@ class TestListen:
         ("words", "problem"),
         [
             (("listen", "a.sse"), "listen takes no FILE"),
+            (("listen", "--call", "x"), "--call "),
             (("listen", "--preset", "neo"), "--preset goes with replay"),
             (
                 ("listen", "--pabx", "pabbx"),
@@ -159,6 +155,16 @@ class TestListen:
 
         assert ran.code == 2
         assert problem in ran.err
+
+    def test_a_call_that_can_not_be_made(self, folder: Path, capsys: Capture) -> None:
+        """A call for which no channel opens is not made, and that is said."""
+        write_table(folder)
+
+        words = ("listen", "--call", "04899012345", "--seconds", "0.2")
+        ran = run_here(capsys, "events", *words)
+
+        assert ran.code == 1
+        assert "the call was not made, or was cut off" in ran.err
 
     def test_a_configuration_without_events(
         self, config: Path, capsys: Capture
