@@ -30,6 +30,7 @@ from digitro_async.errors import ConfigurationError
 from digitro_async.models import PABX
 from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import (
+    CallEndSettings,
     PauseSettings,
     PoolSettings,
     RateLimit,
@@ -71,6 +72,7 @@ _TABLES: Mapping[str, type[Any]] = {
     "pool": PoolSettings,
     "timeouts": TimeoutSettings,
     "tls": TLSSettings,
+    "call_ends": CallEndSettings,
 }
 _PASSWORDS = ("device_password", "account_password")
 _TOP = ("pabx", "call", "retry", "pause", "events")

@@ -17,7 +17,7 @@ CORE = {
 }
 LOADED = {
     *CORE,
-    *("config", "contacts", "ledger", "campaign", "_start", "_public_names"),
+    *("events", "config", "contacts", "ledger", "campaign", "_start", "_public_names"),
 }
 
 # Each part of the package and the other parts that it may import.
