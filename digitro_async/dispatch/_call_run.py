@@ -253,11 +253,9 @@ class CallRun:
     ) -> tuple[Observation, AttemptResult]:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
-        evidence = Evidence()
-        self.phase = _ON_WIRE
-        self.attempts += 1
+        self.phase, evidence = _ON_WIRE, Evidence()
+        self.attempts, self._doubts = self.attempts + 1, standing.doubts
         evidence.owner, evidence.attempt = self, self.attempts
-        self._doubts = standing.doubts
         self.sent_at, self.started = time.time(), ticket.started
         if self._recorder is not None:
             try:
