@@ -83,7 +83,9 @@ def _with_dead_channel(result: AttemptResult, standing: Standing) -> AttemptResu
         or result.classification.outcome not in {Outcome.REJECTED, Outcome.REFUSED}
     ):
         return result
-    found = Classification(Outcome.REFUSED, ChannelNotFoundError, CHANNEL_NOT_FOUND)
+    found = Classification(
+        Outcome.REFUSED, ChannelNotFoundError, CHANNEL_NOT_FOUND, needs_operator=True
+    )
     return attrs.evolve(result, classification=found)
 
 
