@@ -258,3 +258,19 @@ class CallEnd:
     answered_at: float | None = None
     ended_at: float | None = None
     pabx_times: Mapping[CallPhase, str] = attrs.field(factory=dict, hash=False)
+
+    @property
+    def ring_seconds(self) -> float | None:
+        """Seconds from ringing to the answer, or to the end of a call without one."""
+        until = self.ended_at if self.answered_at is None else self.answered_at
+        return _seconds(self.rang_at, until)
+
+    @property
+    def talk_seconds(self) -> float | None:
+        """Seconds from the answer to the end."""
+        return _seconds(self.answered_at, self.ended_at)
+
+
+def _seconds(began: float | None, ended: float | None) -> float | None:
+    """Return the seconds between two times; a clock that was set back makes them 0."""
+    return None if began is None or ended is None else max(0.0, ended - began)

@@ -128,6 +128,28 @@ class CallTracker:
             number = self._mark_of(opened(getattr(call, "destination", None)))
         return self.calls.send(sink, key, pabx, number, live_time())
 
+    def follow_earlier(
+        self,
+        key: Hashable,
+        pabx: str,
+        call_id: str | None,
+        sink: EndSink | None,
+        ago: float,
+    ) -> None:
+        """Follow a call of before; see ``Dispatcher.follow_earlier``."""
+        known = None if call_id is None else self.calls.find(call_id)
+        if known is not None:  # of a stream of this client, whose recorder is gone
+            known.owner = sink
+            return
+        then = live_time() - ago
+        self.calls.enter()
+        call = self.calls.send(sink, key, pabx, None, then)
+        if call_id is None:
+            self.calls.lose(call, then, may_match=False)
+        else:
+            self.calls.accept(call, call_id, then)
+        self._go_on(live_time())
+
     def finish(
         self, call: CallInProgress | None, result: AttemptResult, now: float
     ) -> None:

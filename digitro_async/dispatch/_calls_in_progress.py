@@ -158,6 +158,10 @@ class CallsInProgress:
             due = min(due, self._after_gaps[0][0])
         return min(due, self._matches[0][0]) if self._matches else due
 
+    def find(self, call_id: str) -> CallInProgress | None:
+        """Return the call with an id, None where none is in progress."""
+        return self._by_id.get(call_id)
+
     def knows(self, call_id: str) -> bool:
         """Whether a call with that id waits for its end: its number is not asked."""
         return call_id in self._by_id

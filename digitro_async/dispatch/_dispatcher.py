@@ -24,10 +24,11 @@ from digitro_async.dispatch._call_result import with_end
 from digitro_async.dispatch._call_run import CallRun
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_source import Calls
+from digitro_async.dispatch._call_tracker import sink_of
 from digitro_async.dispatch._dispatch_results import DispatchResults
 from digitro_async.dispatch._health import Health, health_of
 from digitro_async.dispatch._live_clock import live_clock, live_time, time_anywhere
-from digitro_async.dispatch._recorder import Recorder
+from digitro_async.dispatch._recorder import EndRecorder, Recorder
 from digitro_async.dispatch._router import Router
 from digitro_async.dispatch._statistics import Statistics
 from digitro_async.errors import ConfigurationError, LedgerError
@@ -106,6 +107,9 @@ class Dispatcher:
         deadline: float | None = None,
     ) -> CallResult:
         """Take one call to its end and return its result.
+
+        It takes the next turn, before the calls of ``stream`` that wait; these keep one
+        turn in four.
 
         Args:
             call: The call.
@@ -199,6 +203,36 @@ class Dispatcher:
                 "no call with that id is in progress, or ended lately"
             )
         return end
+
+    def follow_earlier(
+        self,
+        pabx: str,
+        call_id: str | None,
+        *,
+        key: Hashable,
+        recorder: EndRecorder,
+        ago: float,
+    ) -> bool:
+        """Follow a call that another client made, until its end.
+
+        It counts for ``max_in_progress``. Calls are given here in the order of their
+        answers, before others are made: then each deadline is kept.
+
+        Args:
+            pabx: Name of the PABX that took it.
+            call_id: The call id, None where nobody knows it: then it has its deadline.
+            key: Its key.
+            recorder: The recorder that is told of its end.
+            ago: Seconds since its answer, or since it was sent.
+
+        Returns:
+            Whether it is followed: not where no events of that PABX are read.
+        """
+        tracker = self._router.trackers.get(pabx)
+        if tracker is None:
+            return False
+        tracker.follow_earlier(key, pabx, call_id, sink_of(recorder, None), ago)
+        return True
 
     async def wait_for_ends(self) -> None:
         """Wait until the end of every call in progress is known and recorded.

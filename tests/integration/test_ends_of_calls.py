@@ -93,7 +93,6 @@ async def dial(count: int) -> None:
         assert sum(one.dispositions.values()) == ends
         unknown = sum(result.outcome is Outcome.UNKNOWN for result in results)
         assert found[EndEvidence.DESTINATION] > unknown // 10
-        print(found, unknown, fake.event_side.max_in_progress)
         assert found[EndEvidence.CALL_ID] > 0.8 * count
 
 
