@@ -35,7 +35,9 @@ def check_channels(path: Path, pabx: Sequence[PABX]) -> None:
     Raises:
         ConfigurationError: If none has a channel.
     """
-    without = [one.name for one in pabx if one.channel_id is None]
+    without = [
+        one.name for one in pabx if one.channel_id is None and one.events is None
+    ]
     names = ", ".join(without)
     if len(without) == len(pabx):
         raise ConfigurationError(
