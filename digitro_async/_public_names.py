@@ -17,7 +17,7 @@ from digitro_async.calls import AnyDestination
 from digitro_async.campaign import Campaign
 from digitro_async.client import DigitroClient
 from digitro_async.command_settings import AnswerBody, CommandSettings
-from digitro_async.config import Config, load_config
+from digitro_async.config import Config, load_config, load_event_preset
 from digitro_async.contacts import ContactRow
 from digitro_async.control_commands import (
     DTMFDetection,
@@ -193,6 +193,7 @@ __all__ = [
     "UnsetFields",
     "WrongLoopError",
     "load_config",
+    "load_event_preset",
     "open_ledger",
     "tune_process",
 ]

@@ -81,6 +81,7 @@ def test_public_names() -> None:
         "Transport",
         "UnsetFields",
         "load_config",
+        "load_event_preset",
         "open_ledger",
         "tune_process",
     }
@@ -97,12 +98,16 @@ def test_public_names_of_testing() -> None:
     """The modules for users' tests have the documented names and no others."""
     servers = {"ChaosProxy", "FakePABX", "HostileConnection", "HostilePABX"}
     faults = {"Fault", "FaultKind", "FaultPlan"}
-    records = {"OverCap", "ReceivedCall", "Summary"}
+    faults |= {"EventFaultKind"}
+    records = {"CallCourse", "ChannelCounts", "OverCap", "ReceivedCall", "Summary"}
+    records |= {"SimulatedEvents"}
+    events = {"CallScript", "EventDelivery", "EventForm", "HeartbeatForm"}
     toxics = {"Bandwidth", "Latency", "LimitData", "ResetPeer", "Slicer", "SlowClose"}
     toxics |= {"Timeout", "Toxic"}
     samples = {"sample_contacts", "write_sample_file"}
+    simulator = faults | records | events
 
-    assert set(testing.__all__) == servers | faults | records | toxics | samples
+    assert set(testing.__all__) == servers | simulator | toxics | samples
     assert all(getattr(testing, name).__doc__ for name in testing.__all__)
 
 

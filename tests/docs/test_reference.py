@@ -2,11 +2,16 @@
 
 import pytest
 from pages import read, rows_under, ticked
-from reason_codes import CALL_REASONS, OTHER_REASONS, PAUSE_REASONS
+from reason_codes import (
+    CALL_REASONS,
+    CHANNEL_REASONS,
+    OTHER_REASONS,
+    PAUSE_REASONS,
+)
 from reference_tables import OUTCOMES, update
 
 from digitro_async.protocol import COMMANDS
-from digitro_async.testing import Fault, FaultKind
+from digitro_async.testing import EventFaultKind, Fault, FaultKind
 
 
 def reasons_under(heading: str) -> list[str]:
@@ -31,9 +36,10 @@ def test_every_reason_of_a_call_is_documented() -> None:
 
 
 def test_every_other_reason_is_documented() -> None:
-    """Each reason of a pause, a ledger or a file is in a table, and no other."""
+    """Each reason of a pause, a ledger, a file or a channel is in a table, no other."""
     assert set(reasons_under("Reasons of pauses")) == PAUSE_REASONS
     assert set(reasons_under("Reasons of ledgers and files")) == set(OTHER_REASONS)
+    assert set(reasons_under("Reasons of event channels")) == CHANNEL_REASONS
 
 
 @pytest.mark.parametrize(
@@ -54,6 +60,16 @@ def test_every_kind_of_fault_is_documented() -> None:
         status = 500 if "status" in kind.traits.required else None
         assert kind.traits.outcomes
         assert Fault(kind, status=status).kind is kind
+
+
+def test_every_kind_of_event_fault_is_documented() -> None:
+    """Each kind of fault of the event channel is in its table, and can be made."""
+    rows = rows_under("reference", "Kinds of event faults")
+
+    assert [ticked(row[0]) for row in rows] == [[kind.value] for kind in EventFaultKind]
+    for kind in EventFaultKind:
+        assert not kind.traits.outcomes
+        assert Fault(kind).kind is kind
 
 
 def test_every_wire_name_is_documented() -> None:

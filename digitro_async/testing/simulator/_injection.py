@@ -18,6 +18,7 @@ from digitro_async.testing.simulator._answers import (
     stray_call_id,
 )
 from digitro_async.testing.simulator._fault_kinds import FaultKind
+from digitro_async.testing.simulator._fault_traits import KindWithTraits
 from digitro_async.testing.simulator._faults import Fault
 from digitro_async.testing.simulator._tcp_connection import SimulatorConnection
 
@@ -75,7 +76,7 @@ class _FaultyCall:
 
 
 def inject_early(
-    connection: SimulatorConnection, kind: FaultKind, ids: CallIDs
+    connection: SimulatorConnection, kind: KindWithTraits, ids: CallIDs
 ) -> None:
     """Inject a fault into a connection of which nothing was read."""
     _EARLY[kind](connection, ids)
@@ -237,14 +238,14 @@ async def _accept(call: _FaultyCall) -> bool:
     return True
 
 
-_EARLY: dict[FaultKind, Callable[[SimulatorConnection, CallIDs], None]] = {
+_EARLY: dict[str, Callable[[SimulatorConnection, CallIDs], None]] = {
     FaultKind.RESET_ON_CONNECT: _reset_early,
     FaultKind.UNASKED_ANSWER: _answer_unasked,
     FaultKind.RESET_BEFORE_READING: _reset_early,
     FaultKind.CLOSE_BEFORE_READING: _close_early,
     FaultKind.ANSWER_BEFORE_READING: _answer_before_reading,
 }
-_CALL: dict[FaultKind, Callable[[_FaultyCall], Awaitable[bool]]] = {
+_CALL: dict[str, Callable[[_FaultyCall], Awaitable[bool]]] = {
     FaultKind.RESET_AFTER_READING: _reset,
     FaultKind.LOSE_ANSWER: _close,
     FaultKind.STALL: _stall,

@@ -17,7 +17,7 @@ from digitro_async.models import PredictiveCall
 from digitro_async.privacy import MASK
 from digitro_async.protocol import COMMANDS, SECRET_WIRE_NAMES
 from digitro_async.settings import RateLimit
-from digitro_async.testing.simulator._fault_kinds import FaultKind
+from digitro_async.testing.simulator._fault_traits import KindWithTraits
 
 __all__ = ["OverCap", "ReceivedCall", "ReceivedCalls", "Summary"]
 
@@ -53,7 +53,7 @@ class ReceivedCall:
     fields: Mapping[str, str | None] = attrs.field(repr=False)
     status: int | None
     call_id: str | None
-    fault: FaultKind | None
+    fault: KindWithTraits | None
     placed: bool
     command: str = PredictiveCall.command
 
@@ -98,7 +98,8 @@ class Summary:
         accepted: Of them, answered with a whole and true 200.
         placed: Of them, those whose phone would have rung.
         by_status: POSTs by status, None for those that got none.
-        by_fault: Connections and POSTs by the fault that was injected into them.
+        by_fault: Connections, POSTs, requests for a channel and events by the fault
+            that was injected into them.
         connections: TCP connections accepted.
         worst_window: Most POSTs in any window of the cap's length, or of a second.
         over_cap: POSTs that came while the cap was used up.
@@ -108,7 +109,7 @@ class Summary:
     accepted: int
     placed: int
     by_status: Mapping[int | None, int]
-    by_fault: Mapping[FaultKind, int]
+    by_fault: Mapping[KindWithTraits, int]
     connections: int
     worst_window: int
     over_cap: int
@@ -135,7 +136,7 @@ class ReceivedCalls:
         self._calls: list[ReceivedCall] = []
         self._times = array("d")
         self._by_status: Counter[int | None] = Counter()
-        self._by_fault: Counter[FaultKind] = Counter()
+        self._by_fault: Counter[KindWithTraits] = Counter()
         self._path = path
         self._file: int | None = None
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
@@ -190,7 +191,7 @@ class ReceivedCalls:
         except OSError as error:
             self.file_problem = words_of_os_error(error)
 
-    def count_fault(self, kind: FaultKind) -> None:
+    def count_fault(self, kind: KindWithTraits) -> None:
         """Count a fault that was injected."""
         self._by_fault[kind] += 1
 

@@ -19,7 +19,7 @@ from digitro_async.testing.simulator._answers import (
     answer,
     refusal,
 )
-from digitro_async.testing.simulator._fault_kinds import Stage
+from digitro_async.testing.simulator._fault_traits import Stage
 from digitro_async.testing.simulator._faults import Fault, FaultDecisions
 from digitro_async.testing.simulator._injection import inject, inject_early
 from digitro_async.testing.simulator._received_calls import ReceivedCall, ReceivedCalls
@@ -28,6 +28,7 @@ from digitro_async.testing.simulator._request_validator import (
     RequestValidator,
     Validation,
 )
+from digitro_async.testing.simulator._simulated_events import SimulatedEvents
 from digitro_async.testing.simulator._tcp_connection import SimulatorConnection
 
 __all__ = ["RequestHandler", "ResponseTime", "is_seconds"]
@@ -75,6 +76,7 @@ class RequestHandler:
         latency: Seconds before each answer, or a function that draws them.
         seed: Seed of the latency's chance.
         cap: Cap that is enforced; None for none.
+        events: Opens event channels, and tells what becomes of calls; None for neither.
         answers: The body of the answer to each command that is no call, by its name
             or path; that of others is an empty object.
 
@@ -93,6 +95,7 @@ class RequestHandler:
         latency: ResponseTime,
         seed: int,
         cap: RateLimit | None,
+        events: SimulatedEvents | None = None,
         answers: Mapping[str, bytes] | None = None,
     ) -> None:
         if not callable(latency) and not is_seconds(latency):
@@ -105,6 +108,7 @@ class RequestHandler:
         self._throttle = None if cap is None else _EnforcedCap(cap)
         self._answers = dict(answers or {})
         self._ids = CallIDs()
+        self._events = events
         self.connections = 0
         self._arrived = 0
 
@@ -135,6 +139,19 @@ class RequestHandler:
         ordinal: int | None,
     ) -> bool:
         """Record a request, wait, answer; return whether to keep the connection."""
+        if self._events is not None and self._events.is_meant(request):
+            refused = self.validator.refuse_key(request)
+            if refused is not None:
+                return _refuse(connection, refused, close=not request.keep_alive)
+            return await self._events.serve(connection, request)
+        return await self._answer_command(connection, request, ordinal)
+
+    async def _answer_command(
+        self,
+        connection: SimulatorConnection,
+        request: ReceivedRequest,
+        ordinal: int | None,
+    ) -> bool:
         now = time.monotonic()
         if ordinal is None:
             self._arrived += 1
@@ -167,6 +184,8 @@ class RequestHandler:
                     command=validation.command,
                 )
             )
+        if placed and body is None and self._events is not None:
+            self._events.take_call(call_id, destination or "", validation.channel or 0)
         if self._latency:
             await self._wait()
         close = not request.keep_alive

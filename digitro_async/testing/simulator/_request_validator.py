@@ -74,6 +74,7 @@ class ReceivedRequest:
         content_type: Its content type; empty if it has none.
         body: Its body, not decoded.
         keep_alive: Whether the client wants the connection kept.
+        headers: Its headers.
     """
 
     method: str
@@ -82,6 +83,7 @@ class ReceivedRequest:
     content_type: str
     body: bytes = attrs.field(repr=False)
     keep_alive: bool
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen
@@ -156,18 +158,21 @@ class RequestValidator:
     """Checks received requests against the keys, channel and passwords that are valid.
 
     Args:
-        channel_id: The only channel that is open.
+        open_channels: Ids of the channels that are open, kept up to date by who opens
+            them.
         api_key: The only key that is valid.
         forbidden_keys: Keys that are known and may not make calls.
         device_passwords: Password of each device, or None to take any.
         other_paths: Paths of commands that no page shows and that it takes.
+        dead_id_status: Status of the refusal where the channel is not open.
     """
 
-    channel_id: int
+    open_channels: Collection[int]
     api_key: str = attrs.field(repr=False)
     forbidden_keys: Collection[str] = attrs.field(repr=False)
     device_passwords: Mapping[str, str] | None = attrs.field(repr=False)
     other_paths: Mapping[str, re.Pattern[str]] = attrs.field(converter=_patterns)
+    dead_id_status: int = 404
 
     def validate(self, request: ReceivedRequest) -> Validation:
         """Check a request; the first mistake found decides."""
@@ -196,17 +201,22 @@ class RequestValidator:
     ) -> Validation:
         if request.method != "POST":
             return Validation(405, "only POST is known here", channel)
-        if len(request.keys) != 1 or request.keys[0] != self.api_key:
-            return self._refuse_key(request, channel)
-        if channel != self.channel_id:
-            return Validation(404, "no such channel", channel)
+        if (refused := self.refuse_key(request, channel)) is not None:
+            return refused
+        if channel not in self.open_channels:
+            return Validation(self.dead_id_status, "no such channel", channel)
         if request.content_type != "application/json" and not _is_json(
             request.content_type
         ):
             return Validation(400, "the content type is not application/json", channel)
         return self._check_body(request.body, command, channel)
 
-    def _refuse_key(self, request: ReceivedRequest, channel: int) -> Validation:
+    def refuse_key(
+        self, request: ReceivedRequest, channel: int | None = None
+    ) -> Validation | None:
+        """Return the refusal of a request's key, None where the key is valid."""
+        if len(request.keys) == 1 and request.keys[0] == self.api_key:
+            return None
         if len(request.keys) == 1 and request.keys[0] in self.forbidden_keys:
             return Validation(403, "the api key may not do this", channel)
         return Validation(401, "the api key is missing or wrong", channel)
