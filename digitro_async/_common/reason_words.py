@@ -70,6 +70,9 @@ REASON_WORDS: Final[dict[str, str]] = {
     "repeated_key": "got an answer with a key twice",
     "repeated_call_id": "got a call id that was given before",
     "doubtful_answer": "got an answer that may be another call's",
+    "unexpected_answer": "got an answer that the settings give no meaning",
+    "rejected_in_answer": "got an answer that says no",
+    "no_such_command": "answered that there is no such command, or no such channel",
     # No attempt was made, or it was the last step.
     "rate_wait_timeout": "got no turn in the time allowed",
     "deadline": "got no turn before the deadline",

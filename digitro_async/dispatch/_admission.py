@@ -25,7 +25,7 @@ from digitro_async.errors import (
 )
 from digitro_async.models import PABX
 from digitro_async.observe import EventReporter
-from digitro_async.protocol import AttemptResult, Failure
+from digitro_async.protocol import AttemptResult, Command, Failure
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = ["Admission", "Ticket"]
@@ -51,16 +51,22 @@ class Ticket:
         started: When the call started.
         recorded: When its intent was recorded; as long as none is, when it started.
         channel_id: The event channel that the call is sent over.
+        is_paced: Whether it holds a rate slot, where there is a cap.
     """
 
-    __slots__ = ("admission", "channel_id", "is_probe", "recorded", "started")
+    __slots__ = (
+        *("admission", "channel_id", "is_paced", "is_probe", "recorded", "started"),
+    )
 
-    def __init__(self, admission: "Admission", now: float) -> None:
+    def __init__(
+        self, admission: "Admission", now: float, *, paced: bool = True
+    ) -> None:
         standing = admission.standing
         self.admission = admission
         self.started = self.recorded = now
         self.channel_id = standing.channel.id
-        self.is_probe = standing.start(now)
+        self.is_paced = paced
+        self.is_probe = standing.start(now, paced=paced)
 
     async def record_intent(self, recorder: Recorder, key: Hashable) -> None:
         """Return once it is recorded that the call is about to be sent.
@@ -88,6 +94,7 @@ class Ticket:
             started=self.started,
             recorded=self.recorded,
             channel_id=self.channel_id,
+            paced=self.is_paced,
         )
         if result.accepted is None or self.is_probe:
             cause = result.classification.reason
@@ -103,14 +110,18 @@ class Ticket:
         """
         admission = self.admission
         admission.standing.record_cut_off(
-            now, sent=sent, probe=self.is_probe, started=self.started
+            now,
+            sent=sent,
+            probe=self.is_probe,
+            started=self.started,
+            paced=self.is_paced,
         )
         admission.watch.look(cause=Failure.CANCELLED, probe=self.is_probe)
         admission.admit_next()
 
     def take_back(self, now: float) -> None:
         """Give the turn back that no attempt was made with."""
-        self.admission.standing.take_back(now, probe=self.is_probe)
+        self.admission.standing.take_back(now, probe=self.is_probe, paced=self.is_paced)
         self.admission.admit_next()
 
 
@@ -176,20 +187,36 @@ class Admission:
         """Whether it is paused in any way, or waits for a channel."""
         return self.standing.is_paused
 
-    def acquire_nowait(self, now: float) -> Ticket | None:
-        """Start a call at once if its turn is now; None where it has to wait."""
-        if self._waiters.count or self._draining or self.standing.earliest(now) > now:
+    def acquire_nowait(
+        self, now: float, command: Command | None = None
+    ) -> Ticket | None:
+        """Start a call at once if its turn is now; None where it has to wait.
+
+        Args:
+            now: The time.
+            command: The row of its command, None for one that counts against the cap.
+        """
+        paced = command is None or self.standing.is_paced(command)
+        # What takes no rate slot does not wait behind calls that wait for one.
+        if self._draining or (paced and self._waiters.count):
             return None
-        return Ticket(self, now)
+        if self.standing.earliest(now, paced=paced) > now:
+            return None
+        return Ticket(self, now, paced=paced)
 
     async def acquire(
-        self, *, wait_while_paused: bool, max_wait: float | None = None
+        self,
+        *,
+        wait_while_paused: bool,
+        max_wait: float | None = None,
+        command: Command | None = None,
     ) -> Ticket:
         """Wait for a call's turn, and start it.
 
         Args:
             wait_while_paused: Whether to wait while the PABX is paused.
             max_wait: Most seconds to wait, None for no limit.
+            command: The row of its command, None for one that counts against the cap.
 
         Raises:
             ConfigurationError: If the PABX has no channel and none is expected.
@@ -202,7 +229,8 @@ class Admission:
             self.watch.look()  # a channel that is missing is found so
             raise refusal
         loop = asyncio.get_running_loop()
-        waiter = Waiter(loop.create_future(), wait_while_paused)
+        paced = command is None or self.standing.is_paced(command)
+        waiter = Waiter(loop.create_future(), wait_while_paused, paced=paced)
         limit = None
         if max_wait is not None:
             limit = loop.call_later(max_wait, self._expire, waiter)
@@ -306,14 +334,14 @@ class Admission:
         self._reject_waiters()
         while (waiter := self._waiters.first()) is not None:
             now = live_time()
-            when = self.standing.earliest(now)
+            when = self.standing.earliest(now, paced=waiter.paced)
             if when > now:
                 if when < math.inf:
                     delay = max(when - now, SHORTEST_TIMER) + turn_of_others
                     loop = asyncio.get_running_loop()
                     self._timer = loop.call_later(delay, self._admit_waiters)
                 return
-            self._waiters.serve(waiter, Ticket(self, now))
+            self._waiters.serve(waiter, Ticket(self, now, paced=waiter.paced))
             if self.beside:
                 turn_of_others = YIELD_SECONDS
 

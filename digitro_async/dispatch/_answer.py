@@ -1,7 +1,7 @@
 """Attempts that have ended, and the trust in the connections that they used."""
 
 from digitro_async.dispatch._standing import Standing
-from digitro_async.errors import ConfigurationError
+from digitro_async.errors import ConfigurationError, RateWaitTimeoutError
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     AttemptResult,
@@ -18,6 +18,7 @@ __all__ = [
     "classify_answer",
     "cut_short",
     "doubted_attempt",
+    "late_error",
     "without_frames",
 ]
 
@@ -42,7 +43,8 @@ def classify_answer(
         sent_at: Unix time when the attempt began.
         is_recorded: Whether attempts of this call are recorded.
     """
-    result = classify(observation, command, now=sent_at)
+    settings = standing.settings_of(command)
+    result = classify(observation, command, now=sent_at, settings=settings)
     connection, accepted = evidence.connection, result.accepted
     call_id = None if accepted is None else accepted.call_id
     if call_id is not None and standing.is_repeated(call_id):
@@ -73,6 +75,11 @@ def doubted_attempt() -> tuple[Observation, AttemptResult]:
 def cut_short(evidence: Evidence, failure: Failure) -> Observation:
     """Return the observation of an attempt that was cut off."""
     return Observation(evidence.request_started, failure=failure)
+
+
+def late_error(pabx: str | None) -> RateWaitTimeoutError:
+    """Return the error of a call whose deadline passed before its turn."""
+    return RateWaitTimeoutError(pabx=pabx, reason="deadline")
 
 
 def without_frames(

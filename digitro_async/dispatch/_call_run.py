@@ -11,6 +11,7 @@ from digitro_async.dispatch._answer import (
     classify_answer,
     cut_short,
     doubted_attempt,
+    late_error,
     without_frames,
 )
 from digitro_async.dispatch._argument_checks import invalid_call
@@ -21,12 +22,12 @@ from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._phase import Phase
 from digitro_async.dispatch._recorder import Recorder
-from digitro_async.dispatch._retry import may_be_sent_again
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
     NotSentError,
     Outcome,
+    OutcomeUnknownError,
     RateWaitTimeoutError,
 )
 from digitro_async.models import Call, CallResult, CommandAccepted
@@ -44,7 +45,6 @@ from digitro_async.protocol import (
 )
 
 __all__ = ["CallRun"]
-
 
 _WAITING, _ON_WIRE, _RECORDING = Phase.WAITING, Phase.ON_WIRE, Phase.RECORDING
 # Looked up once: an attribute of an enumeration takes long.
@@ -93,15 +93,13 @@ class CallRun:
     ) -> None:
         self.call, self.clock = call, clock
         self.began = clock()
-        self.phase = _WAITING
-        self.attempts = 0
+        self.phase, self.attempts = _WAITING, 0
         self.sent_at: float | None = None
         self.started = self.ended = 0.0
         self.result: CallResult | None = None
         self.is_doubtful = self._is_last = False
         self._services, self._pabx = services, pabx
-        self._key, self._recorder = key, recorder
-        self._deliver = deliver
+        self._key, self._recorder, self._deliver = key, recorder, deliver
         self._command: Command  # the row of its command, once it runs
         self._connection: Connection | None = None  # of its last attempt
         self._doubts: Doubts | None = None  # of the PABX of its last attempt
@@ -127,18 +125,16 @@ class CallRun:
                 wire is left in ``result``, or is being recorded.
         """
         services = self._services
-        admission = services.router.choose(self._pabx)
-        command = command_of(self.call)
+        admission, command = services.router.choose(self._pabx), command_of(self.call)
         if admission is None or command is None:
-            invalid = invalid_call(known_pabx=admission is not None)
-            return self.end(self.began, invalid)
+            return self.end(self.began, invalid_call(known_pabx=admission is not None))
         self._command = command
         services.in_flight.count += 1
         now = self.began
         self._ends = now + deadline
         try:
             while True:
-                ticket = admission.acquire_nowait(now)
+                ticket = admission.acquire_nowait(now, command)
                 if ticket is None:
                     ticket = await self._wait_for_turn(
                         admission, max_wait, wait_while_paused=wait_while_paused
@@ -195,6 +191,9 @@ class CallRun:
             pabx: Name of the PABX that had it last.
             accepted: The acceptance, where there is one.
         """
+        if error is not None and isinstance(self._last_error, OutcomeUnknownError):
+            error = self._last_error  # an attempt before may have been carried out
+            error.attempts = self.attempts
         started = now if self.sent_at is None else self.started
         return make_call_result(
             self.call,
@@ -218,30 +217,35 @@ class CallRun:
             wait_while_paused=wait_while_paused,
             max_wait=max_wait,
             ends=self._ends,
+            command=self._command,
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile
-            raise _late(ticket.admission.pabx.name)
+            raise late_error(ticket.admission.pabx.name)
         return ticket
 
     def _now_in_time(self, admission: Admission) -> float:
         """Return the time, and end the call where that is after its deadline."""
         now = self.clock()
         if now > self._ends:
-            raise _late(admission.pabx.name)
+            raise late_error(admission.pabx.name)
         return now
 
     def _delay_of_retry(
         self, admission: Admission, result: AttemptResult
     ) -> float | None:
         """Return seconds until the next attempt, None where this was the last."""
-        if not may_be_sent_again(result.classification):
-            return None
         if self._is_last or self._problem or admission.is_draining:
             return None
         left, connection = self._ends - self.ended, self._connection
         return self._services.delay_of_retry(
-            admission.standing, result, self.attempts, connection, left
+            admission.standing,
+            result,
+            self.attempts,
+            connection,
+            left,
+            # What is recorded as unknown is never sent again.
+            is_repeat_safe=self._command.is_repeat_safe and self._recorder is None,
         )
 
     async def _attempt(  # noqa: C901 - told in order
@@ -309,7 +313,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
         """Keep the error of an attempt before others, and wait for its record."""
-        self._last_error = self._error_of(admission, observation, result)
+        if not isinstance(self._last_error, OutcomeUnknownError):
+            self._last_error = self._error_of(admission, observation, result)
         if self._recorder is None:
             return
         recorded = asyncio.get_running_loop().create_future()
@@ -374,9 +379,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> DigitroError | None:
         """Return the error of an attempt that was not accepted."""
-        name, attempts = admission.pabx.name, self.attempts
         return self._problem or error_of(
-            result, observation, pabx=name, attempts=attempts
+            result, observation, pabx=admission.pabx.name, attempts=self.attempts
         )
 
     def _refused(self, admission: Admission, refusal: DigitroError) -> CallResult:
@@ -388,12 +392,9 @@ class CallRun:
             if self._last_error is not None:  # says more than that time is over
                 refusal, now = self._last_error, self.ended
             elif now >= self._ends:
-                refusal = _late(refusal.pabx)
+                refusal = late_error(refusal.pabx)
         refusal.attempts, self.ended = self.attempts, now
         refusing = self._services.router.choose(refusal.pabx) or admission
-        refusing.standing.counters.outcomes[refusal.outcome or _NOT_SENT] += 1
-        return self.end(now, refusal, refusal.pabx)
-
-
-def _late(pabx: str | None) -> RateWaitTimeoutError:
-    return RateWaitTimeoutError(pabx=pabx, reason="deadline")
+        result = self.end(now, refusal, refusal.pabx)
+        refusing.standing.counters.outcomes[result.outcome] += 1
+        return result

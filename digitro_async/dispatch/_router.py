@@ -11,6 +11,7 @@ from digitro_async.dispatch._shared_caps import at_one_address, make_pacer
 from digitro_async.errors import ConfigurationError, NotSentError, PABXPausedError
 from digitro_async.models import PABX
 from digitro_async.observe import EventReporter
+from digitro_async.protocol import Command
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = ["Router"]
@@ -114,6 +115,7 @@ class Router:
         wait_while_paused: bool,
         max_wait: float = math.inf,
         ends: float = math.inf,
+        command: Command | None = None,
     ) -> Ticket:
         """Wait for a call's turn, and start it.
 
@@ -123,6 +125,7 @@ class Router:
             wait_while_paused: Whether to wait while every PABX for the call is paused.
             max_wait: Most seconds to wait for one turn.
             ends: Loop time at which the wait is over.
+            command: The row of its command, None for one that counts against the cap.
 
         Raises:
             NotSentError: If the call's turn won't come: the class says why.
@@ -132,7 +135,7 @@ class Router:
         until = min(ends, clock() + max_wait)  # however many PABX are waited for
         while True:
             now = clock()
-            ticket = admission.acquire_nowait(now)
+            ticket = admission.acquire_nowait(now, command)
             if ticket is not None:
                 return ticket
             waits = wait_while_paused and not (
@@ -147,6 +150,7 @@ class Router:
                 return await admission.acquire(
                     wait_while_paused=waits,
                     max_wait=None if until == math.inf else max(0.0, until - now),
+                    command=command,
                 )
             except (PABXPausedError, ConfigurationError) as error:
                 refusal: NotSentError | ConfigurationError = error.with_traceback(None)

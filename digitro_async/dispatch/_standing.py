@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from digitro_async._common.base_url import address_of
 from digitro_async._common.reason_words import UNSENT, words_of
+from digitro_async.command_settings import EVERY_COMMAND, CommandSettings
 from digitro_async.dispatch._breaker import Breaker, BreakerState
 from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND, NO_CHANNEL, Channel
 from digitro_async.dispatch._doubts import Doubts
@@ -32,8 +33,8 @@ from digitro_async.errors import (
     PABXPausedError,
     ThrottledError,
 )
-from digitro_async.models import PABX
-from digitro_async.protocol import OWN_FAULTS, AttemptResult, Failure
+from digitro_async.models import PABX, PredictiveCall
+from digitro_async.protocol import OWN_FAULTS, AttemptResult, Command, Failure
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 
 __all__ = ["Standing"]
@@ -72,6 +73,7 @@ class Standing:
         "_chance",
         "_lack",
         "_places",
+        "_settings",
         "breaker",
         "channel",
         "counters",
@@ -103,6 +105,7 @@ class Standing:
         self.pacer = pacer or make_pacer([pabx], pause.first_pause)
         self.is_repeated = RepeatedIds().is_repeated
         self.uses_fresh_connections = False
+        self._settings = {one.command: one for one in pabx.commands}
         self._address = address_of(pabx.base_url)
         self._chance = chance
         self._places = Places(pabx.max_in_flight)
@@ -124,8 +127,27 @@ class Standing:
         """Whether it is paused in any way, or waits for a channel."""
         return self.breaker.state is not _CLOSED or self.channel.id is None
 
-    def earliest(self, now: float) -> float:
-        """Return when a call may start: a time, or inf where only an event helps."""
+    def settings_of(self, command: Command) -> CommandSettings | None:
+        """Return the settings of a command, None where there are none."""
+        if not self._settings:  # nearly always
+            return None
+        every = self._settings.get(EVERY_COMMAND)
+        return self._settings.get(command.name, every)
+
+    def is_paced(self, command: Command) -> bool:
+        """Whether a command counts against the cap."""
+        settings = self.settings_of(command)
+        if settings is None or command.name == PredictiveCall.command:
+            return True
+        return settings.counts_as_call
+
+    def earliest(self, now: float, *, paced: bool = True) -> float:
+        """Return when a call may start: a time, or inf where only an event helps.
+
+        Args:
+            now: The time.
+            paced: Whether the call counts against the cap.
+        """
         if self.counters.in_flight >= self._places.now and not (
             self._places.may_raise(now)
         ):
@@ -133,23 +155,28 @@ class Standing:
         if self.channel.id is None:
             return math.inf
         when = max(self.breaker.until, self.throttle.until)
-        if self.pacer is not None:
+        if self.pacer is not None and paced:
             when = max(when, self.pacer.earliest(now))
         return when
 
-    def start(self, now: float) -> bool:
-        """Count a call that starts; return whether it is a probe."""
-        if self.pacer is not None:
+    def start(self, now: float, *, paced: bool = True) -> bool:
+        """Count a call that starts; return whether it is a probe.
+
+        Args:
+            now: The time.
+            paced: Whether the call takes a rate slot.
+        """
+        if self.pacer is not None and paced:
             self.pacer.start(now)
         self.counters.start(now)
         return self.breaker.state is not _CLOSED and self.breaker.start()
 
-    def take_back(self, now: float, *, probe: bool) -> None:
+    def take_back(self, now: float, *, probe: bool, paced: bool = True) -> None:
         """Undo the start of a call that made no attempt."""
         self.counters.attempts -= 1
         if probe:
             self.breaker.abandon_probe(now)
-        self._leave_wire(now, sent=False, started=now)
+        self._leave_wire(now, sent=False, started=now, paced=paced)
 
     def record(
         self,
@@ -160,6 +187,7 @@ class Standing:
         started: float,
         recorded: float,
         channel_id: int | None,
+        paced: bool = True,
     ) -> None:
         """Take the result of an attempt into account.
 
@@ -170,13 +198,14 @@ class Standing:
             started: When it started.
             recorded: When its intent was recorded; when it started without a ledger.
             channel_id: The channel that it was sent over.
+            paced: Whether it holds a rate slot.
         """
         counters = self.counters
         counters.in_flight -= 1
         if result.accepted is not None or result.status is not None:
             counters.latencies.append(now - recorded)
             counters.heard_at = now
-        if self.pacer is not None:
+        if self.pacer is not None and paced:
             finish_attempt(self.pacer, result, now, started)
         if result.accepted is not None and not probe:
             self.breaker.record_accepted()
@@ -213,7 +242,13 @@ class Standing:
             self.on_fewer_places(reason, self._places.now)
 
     def record_cut_off(
-        self, now: float, *, sent: bool, probe: bool, started: float
+        self,
+        now: float,
+        *,
+        sent: bool,
+        probe: bool,
+        started: float,
+        paced: bool = True,
     ) -> None:
         """Take an attempt into account that was cut off; it counts by its evidence.
 
@@ -222,16 +257,19 @@ class Standing:
             sent: Whether it may have been sent: then it may still be delivered.
             probe: Whether it was a probe.
             started: When it started.
+            paced: Whether it holds a rate slot.
         """
         if sent:
             self.breaker.record_cut_off(now, probe=probe)
         elif probe:
             self.breaker.cut_probe(now)
-        self._leave_wire(now, sent=sent, started=started)
+        self._leave_wire(now, sent=sent, started=started, paced=paced)
 
-    def _leave_wire(self, now: float, *, sent: bool, started: float) -> None:
+    def _leave_wire(
+        self, now: float, *, sent: bool, started: float, paced: bool
+    ) -> None:
         self.counters.in_flight -= 1
-        if self.pacer is not None:
+        if self.pacer is not None and paced:
             if sent:
                 self.pacer.give_up(now, started)
             else:

@@ -27,11 +27,13 @@ class Waiter:
         turn: Has the ticket of its turn once that has come.
         wait_while_paused: Whether it waits while the PABX is paused.
         waits: Whether it still counts as waiting.
+        paced: Whether it waits for a rate slot, too.
     """
 
     turn: asyncio.Future[Any]  # a Ticket, which this module doesn't know
     wait_while_paused: bool
     waits: bool = True
+    paced: bool = attrs.field(default=True, kw_only=True)
 
 
 class Waiting:

@@ -22,9 +22,11 @@ from digitro_async.protocol._classification import (
 )
 from digitro_async.protocol._commands import (
     COMMANDS,
+    SECRET_WIRE_NAMES,
     Command,
     WireField,
     command_of,
+    path_of,
 )
 from digitro_async.protocol._connect_cause import CAUSES, ConnectCause, cause_text
 from digitro_async.protocol._decoding import (
@@ -58,6 +60,7 @@ __all__ = [
     "MAX_RETRY_AFTER",
     "OWN_FAULTS",
     "PABX_REASONS",
+    "SECRET_WIRE_NAMES",
     "WIRE_NAMES",
     "AttemptResult",
     "Classification",
@@ -90,6 +93,7 @@ __all__ = [
     "first_text",
     "is_answer",
     "members_of",
+    "path_of",
     "repeated_call_id",
     "unstructure_call",
 ]
