@@ -8,6 +8,7 @@ import anyio
 from digitro_async._common.base_url import address_of
 from digitro_async._common.own_loop import OwnLoop
 from digitro_async._common.unclosed import warn_unclosed
+from digitro_async.call_events import CallEnd
 from digitro_async.control_commands import (
     DTMFDetection,
     OtherCommand,
@@ -15,6 +16,8 @@ from digitro_async.control_commands import (
     QueueRedirect,
 )
 from digitro_async.dispatch import (
+    QUEUE_SIZE,
+    CallEvents,
     Calls,
     Dispatcher,
     DispatchResults,
@@ -27,6 +30,7 @@ from digitro_async.errors import (
     ConfigurationError,
     OutcomeUnknownError,
 )
+from digitro_async.events import EventChannels
 from digitro_async.models import (
     PABX,
     Call,
@@ -106,10 +110,18 @@ class DigitroClient:
         if transport is None:
             for one in self._dispatcher.pabx:
                 self._sessions.load_tls(one)
+        self._channels = EventChannels(
+            self._dispatcher.pabx,
+            self._sessions,
+            self._dispatcher.set_channel_id,
+            [self._dispatcher.take_event],
+        )
         self._was_entered = self._closed = False
 
     async def __aenter__(self) -> Self:
         self._check_usable()
+        if not self._was_entered:
+            self._channels.start(self._dispatcher.follow_channel)
         self._was_entered = True
         anyio.CancelScope()  # loads anyio's backend, before any call
         return self
@@ -153,9 +165,9 @@ class DigitroClient:
     ) -> CallAccepted:
         """Make one predictive call.
 
-        It is safe to await this in a handler of a web server: the call waits for its
-        turn like every other call of this client, and fails at once where the PABX is
-        paused.
+        It is safe to await this in a handler of a web server: the call takes the next
+        turn, before calls of ``dispatch`` that wait (which keep one turn in four), and
+        fails at once where the PABX is paused.
 
         Args:
             call: The call.
@@ -277,12 +289,17 @@ class DigitroClient:
         return await self.send(given, **limits)
 
     def dispatch(
-        self, calls: Calls, *, recorder: Recorder | None = None
+        self,
+        calls: Calls,
+        *,
+        recorder: Recorder | None = None,
+        wait_for_end: bool = False,
     ) -> DispatchResults:
         """Make many calls and give their results in order of completion.
 
         ``calls`` is read only as fast as calls can be sent and results are taken. The
-        failure of one call never touches another call.
+        failure of one call never touches another call. Single calls of this client go
+        first, and these keep one turn in four.
 
         Example::
 
@@ -294,15 +311,65 @@ class DigitroClient:
             calls: Calls, or ``DispatchItem`` where a call names its PABX or carries a
                 key; any iterable or async iterable.
             recorder: The recorder that is told of every attempt, before and after the
-                attempt is made; that of a ``Campaign`` writes to its ledger.
+                attempt is made; that of a ``Campaign`` writes to its ledger. One that
+                is an ``EndRecorder``, too, is told what became of calls.
+            wait_for_end: Whether the result of a call that the PABX took, or may have
+                taken, waits until events tell what became of the call (``end``), or
+                until its ``end_timeout``. Meanwhile other calls go on: the result holds
+                no place. ``drain``, leaving the block and closing the client give what
+                waits at once, with ``end`` None. Results that wait are kept in memory:
+                as many as calls are in progress, which ``max_in_progress`` limits.
 
         Raises:
             ClientClosedError: The client was closed.
             WrongLoopError: The client belongs to another event loop.
-            ConfigurationError: The recorder is none.
+            ConfigurationError: The recorder is none, or the end is waited for and no
+                PABX has ``events``.
         """
         self._check_usable()
-        return self._dispatcher.stream(calls, recorder)
+        return self._dispatcher.stream(calls, recorder, wait_for_end=wait_for_end)
+
+    def call_events(self, *, queue_size: int = QUEUE_SIZE) -> CallEvents:
+        """Return the events of calls from now on, to be iterated over.
+
+        Also events of calls that others made are among them. Each iteration has a queue
+        of its own, and a slow one delays nothing: where its queue is full, events are
+        lost to it, and a ``Gap`` says how many. It ends when the client closes.
+
+        Example::
+
+            async for event in client.call_events():
+                print(event)
+
+        Args:
+            queue_size: Most events that wait.
+
+        Raises:
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+            ConfigurationError: No PABX has ``events``, or the size is below 1.
+        """
+        self._check_usable()
+        return self._dispatcher.call_events(queue_size)
+
+    async def call_end(self, call_id: str, *, pabx: str | None = None) -> CallEnd:
+        """Wait until it is known what became of a call of this client, and return it.
+
+        It takes as long as the call, and the PABX's ``end_timeout`` at most.
+
+        Args:
+            call_id: The call id, as in the acceptance.
+            pabx: Name of the PABX that took it; None where there is one with events.
+
+        Raises:
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+            DrainedError: The client was closed meanwhile.
+            ConfigurationError: The PABX has no ``events``, or no call with that id is
+                in progress, or ended lately.
+        """
+        self._check_usable()
+        return await self._dispatcher.call_end(call_id, pabx)
 
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
         """Set the event channel of calls that start from now on.
@@ -381,6 +448,8 @@ class DigitroClient:
             try:
                 await self._dispatcher.drain()
             finally:
+                await self._channels.aclose()
+                self._dispatcher.stop_events()
                 if self._owns_sessions:
                     await self._sessions.aclose()
 

@@ -303,7 +303,6 @@ class EventChannelSettings:
             told; after that its disposition is ``none_seen``.
         dead_id_statuses: Statuses, from 400 to 499, of answers to commands that say
             that the channel id is not valid any more. UNKNOWN.
-        queue_size: Most events that wait for whoever takes them.
         max_event_bytes: Largest event that is read, in bytes.
 
     Raises:
@@ -369,7 +368,6 @@ class EventChannelSettings:
     dead_id_statuses: frozenset[int] = attrs.field(
         default=frozenset({404}), converter=_statuses, validator=_are_statuses
     )
-    queue_size: int = attrs.field(default=10_000, validator=positive)
     max_event_bytes: int = attrs.field(default=1_048_576, validator=positive)
 
     def __attrs_post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""PURE: what each reason of a call means, in words that follow "3 calls"."""
+"""PURE: what each reason of a call means, in words that follow "1 call", "3 calls"."""
 
 from typing import Final
 
@@ -79,10 +79,10 @@ REASON_WORDS: Final[dict[str, str]] = {
     "drained": "put back, as the run was stopped",
     "ledger_failed": "put back, as the ledger failed",
     "invalid_field": "met a field that can't be sent",
-    "damaged_fields": "have damaged fields",
-    "not_a_call": "are no calls",
-    "unknown_pabx": "name a PABX that is not configured",
-    "no_channel": "have a PABX without a channel id",
+    "damaged_fields": "met damaged fields",
+    "not_a_call": "could not be read as a call",
+    "unknown_pabx": "named a PABX that is not configured",
+    "no_channel": "met a PABX without a channel id",
 }
 """Reasons that have words of their own; ``words_of`` knows those with a status too."""
 

@@ -55,9 +55,8 @@ def preset_values(name: str) -> dict[str, Any]:
         ConfigurationError: If there is no such preset.
     """
     if name not in EVENT_PRESETS:
-        raise ConfigurationError(
-            f"there is no such preset{one_of(name, EVENT_PRESETS)}"
-        )
+        shown = one_of(str(name), EVENT_PRESETS)
+        raise ConfigurationError(f"there is no such preset{shown}")
     folder = resources.files("digitro_async.config") / "event_presets"
     text = (folder / f"{name}.toml").read_text(encoding="utf-8")
     values: dict[str, Any] = tomllib.loads(text)["events"]

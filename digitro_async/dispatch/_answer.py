@@ -1,10 +1,15 @@
 """Attempts that have ended, and the trust in the connections that they used."""
 
+import attrs
+
+from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND
+from digitro_async.dispatch._doubts import FollowedDoubt
 from digitro_async.dispatch._standing import Standing
-from digitro_async.errors import ConfigurationError, RateWaitTimeoutError
+from digitro_async.errors import ChannelNotFoundError, ConfigurationError, Outcome
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     AttemptResult,
+    Classification,
     Command,
     Evidence,
     Failure,
@@ -18,7 +23,6 @@ __all__ = [
     "classify_answer",
     "cut_short",
     "doubted_attempt",
-    "late_error",
     "without_frames",
 ]
 
@@ -54,8 +58,12 @@ def classify_answer(
             evidence.owner = None
         elif not is_recorded:
             # A later doubt can only be counted, and the connection need keep no call.
+            followed = None if standing.tracker is None else evidence.owner.followed
             evidence.owner = standing.doubts
+            if followed is not None:
+                evidence.owner = FollowedDoubt(standing.doubts, followed)
         return result
+    result = _with_dead_channel(result, standing)
     if connection is None:
         evidence.owner = None
     elif result.classification.protocol_violation:
@@ -67,6 +75,21 @@ def classify_answer(
     return result
 
 
+def _with_dead_channel(result: AttemptResult, standing: Standing) -> AttemptResult:
+    """Return the result, as that of a channel not found where its status says so."""
+    events = standing.pabx.events
+    if (
+        events is None
+        or result.status not in events.dead_id_statuses
+        or result.classification.outcome not in {Outcome.REJECTED, Outcome.REFUSED}
+    ):
+        return result
+    found = Classification(
+        Outcome.REFUSED, ChannelNotFoundError, CHANNEL_NOT_FOUND, needs_operator=True
+    )
+    return attrs.evolve(result, classification=found)
+
+
 def doubted_attempt() -> tuple[Observation, AttemptResult]:
     """Return the attempt of a call that waits to be sent again, and is doubted."""
     return Observation(request_started=True), doubtful_answer()
@@ -75,11 +98,6 @@ def doubted_attempt() -> tuple[Observation, AttemptResult]:
 def cut_short(evidence: Evidence, failure: Failure) -> Observation:
     """Return the observation of an attempt that was cut off."""
     return Observation(evidence.request_started, failure=failure)
-
-
-def late_error(pabx: str | None) -> RateWaitTimeoutError:
-    """Return the error of a call whose deadline passed before its turn."""
-    return RateWaitTimeoutError(pabx=pabx, reason="deadline")
 
 
 def without_frames(

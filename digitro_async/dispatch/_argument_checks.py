@@ -15,6 +15,7 @@ __all__ = [
     "check_port",
     "check_reason",
     "check_settings",
+    "check_size",
     "check_turn",
     "checked_seconds",
     "invalid_call",
@@ -66,6 +67,20 @@ def check_turn(pabx: object, max_wait: object, deadline: object) -> None:
             raise ConfigurationError(
                 f"{name} must be a number of seconds, 0 or more, or None"
             )
+
+
+def check_size(name: str, size: object) -> None:
+    """Demand a whole number above zero.
+
+    Args:
+        name: Name of the argument.
+        size: The number.
+
+    Raises:
+        ConfigurationError: If it is none.
+    """
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise ConfigurationError(f"{name} must be a whole number of 1 or more")
 
 
 def check_reason(reason: object) -> None:

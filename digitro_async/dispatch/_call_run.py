@@ -6,22 +6,24 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from math import inf
 
-from digitro_async.dispatch._admission import Admission, Ticket
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._answer import (
     classify_answer,
     cut_short,
     doubted_attempt,
-    late_error,
     without_frames,
 )
 from digitro_async.dispatch._argument_checks import invalid_call
 from digitro_async.dispatch._back_offs import wake
-from digitro_async.dispatch._call_result import make_call_result
+from digitro_async.dispatch._call_result import late_error, make_call_result
 from digitro_async.dispatch._call_services import CallServices
+from digitro_async.dispatch._call_tracker import EndSink
+from digitro_async.dispatch._calls_in_progress import CallInProgress
 from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._phase import Phase
 from digitro_async.dispatch._recorder import Recorder
+from digitro_async.dispatch._ticket import Ticket
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
@@ -35,7 +37,6 @@ from digitro_async.protocol import (
     AttemptResult,
     Command,
     Connection,
-    Evidence,
     Failure,
     Observation,
     build_request,
@@ -61,7 +62,9 @@ class CallRun:
         pabx: Name of the PABX that must take it, None for any.
         key: The key by which its owner knows it.
         recorder: Records its attempts, None where nobody does.
-        deliver: Takes the result of a call whose attempts are recorded.
+        deliver: Takes the result of a call of a list whose attempts are recorded;
+            None for a single call.
+        sink: Whoever wants to know the call's end, None for nobody.
 
     Attributes:
         began: Loop time when it was taken on.
@@ -77,8 +80,8 @@ class CallRun:
     __slots__ = (
         *("_command", "_connection", "_deliver", "_doubts", "_ends", "_is_last"),
         *("_key", "_last_error", "_pabx", "_problem", "_recorder", "_services"),
-        *("attempts", "began", "call", "clock", "ended", "is_doubtful", "phase"),
-        *("result", "sent_at", "started"),
+        *("_sink", "attempts", "began", "call", "clock", "ended", "followed"),
+        *("is_doubtful", "phase", "result", "sent_at", "started"),
     )
 
     def __init__(  # noqa: PLR0917 - all of it is known at the start
@@ -89,7 +92,8 @@ class CallRun:
         pabx: str | None = None,
         key: Hashable = None,
         recorder: Recorder | None = None,
-        deliver: Callable[[CallResult], None] | None = None,
+        deliver: Callable[[CallResult, CallInProgress | None], None] | None = None,
+        sink: EndSink | None = None,
     ) -> None:
         self.call, self.clock = call, clock
         self.began = clock()
@@ -99,7 +103,9 @@ class CallRun:
         self.result: CallResult | None = None
         self.is_doubtful = self._is_last = False
         self._services, self._pabx = services, pabx
-        self._key, self._recorder, self._deliver = key, recorder, deliver
+        self._key, self._recorder = key, recorder
+        self._deliver, self._sink = deliver, sink
+        self.followed: CallInProgress | None = None  # its last attempt, where it is
         self._command: Command  # the row of its command, once it runs
         self._connection: Connection | None = None  # of its last attempt
         self._doubts: Doubts | None = None  # of the PABX of its last attempt
@@ -174,7 +180,7 @@ class CallRun:
         if attempt == self.attempts and not self.is_doubtful:
             self.is_doubtful = True
             if self._doubts is not None:
-                self._doubts.add(self._recorder, self._key)
+                self._doubts.add(self._recorder, self._key, self.followed)
 
     def end(
         self,
@@ -209,7 +215,7 @@ class CallRun:
 
     async def _wait_for_turn(
         self, admission: Admission, max_wait: float, *, wait_while_paused: bool
-    ) -> Ticket:
+    ) -> Ticket[Admission]:
         """Wait for a turn, and give back one that came after the deadline."""
         ticket = await self._services.router.acquire(
             admission,
@@ -218,6 +224,7 @@ class CallRun:
             max_wait=max_wait,
             ends=self._ends,
             command=self._command,
+            is_listed=self._deliver is not None,
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile
@@ -249,11 +256,11 @@ class CallRun:
         )
 
     async def _attempt(  # noqa: C901 - told in order
-        self, ticket: Ticket
+        self, ticket: Ticket[Admission]
     ) -> tuple[Observation, AttemptResult]:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
-        evidence = Evidence()
+        evidence = ticket.make_evidence()
         self.phase = _ON_WIRE
         self.attempts += 1
         evidence.owner, evidence.attempt = self, self.attempts
@@ -266,6 +273,8 @@ class CallRun:
                 self.phase = _WAITING
                 ticket.cancel(self.clock(), sent=False)
                 raise
+        if standing.tracker is not None:  # a ticket knows whether it is a call's
+            self.followed = ticket.follow(self.call, self._key, self._sink)
         cancelled: tuple[object, ...] | None = None
         try:
             observation = await self._services.transport.exchange(
@@ -330,11 +339,9 @@ class CallRun:
     def _conclude(
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> CallResult | None:
-        """Return the result of the last attempt, None where it is to be recorded.
-
-        Nobody waits for the record: the next call's intent is written in the same
-        commit, and comes after it.
-        """
+        """Return the result of the last attempt, None where it is to be recorded."""
+        # Nobody waits for the record: the next call's intent is written in the same
+        # commit, and comes after it.
         if observation.reuse_ended:
             admission.note_reuse_ended()
         if self._recorder is None:
@@ -361,7 +368,7 @@ class CallRun:
             self._connection.distrust()  # the record found it
         call_result = self._result_of(admission, observation, result)
         self._services.in_flight.leave()
-        self._deliver(call_result)
+        self._deliver(call_result, self.followed)
 
     def _result_of(
         self, admission: Admission, observation: Observation, result: AttemptResult

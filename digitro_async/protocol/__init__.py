@@ -8,6 +8,12 @@ from digitro_async.protocol._attempt import (
     error_of,
     repeated_call_id,
 )
+from digitro_async.protocol._channel_encoding import (
+    OutgoingRequest,
+    SubscriptionAnswer,
+    build_channel_request,
+    read_subscription,
+)
 from digitro_async.protocol._classification import (
     ACCEPTED_STATUS,
     OWN_FAULTS,
@@ -39,12 +45,7 @@ from digitro_async.protocol._decoding import (
 )
 from digitro_async.protocol._encoding import encode_call, unstructure_call
 from digitro_async.protocol._event_fields import all_fields, first_text, members_of
-from digitro_async.protocol._event_reading import (
-    CLOSED_BY_PABX,
-    EVENT_TOO_LARGE,
-    EventReading,
-    channel_id_of,
-)
+from digitro_async.protocol._event_reading import EventReading, channel_id_of
 from digitro_async.protocol._names import WIRE_NAMES
 from digitro_async.protocol._request import Request, build_headers, build_request
 from digitro_async.protocol._sse import EventParser, RawEvent
@@ -52,9 +53,7 @@ from digitro_async.protocol._sse import EventParser, RawEvent
 __all__ = [
     "ACCEPTED_STATUS",
     "CAUSES",
-    "CLOSED_BY_PABX",
     "COMMANDS",
-    "EVENT_TOO_LARGE",
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
     "MAX_RETRY_AFTER",
@@ -72,11 +71,14 @@ __all__ = [
     "Evidence",
     "Failure",
     "Observation",
+    "OutgoingRequest",
     "RawEvent",
     "Request",
+    "SubscriptionAnswer",
     "UnreadableBodyError",
     "WireField",
     "all_fields",
+    "build_channel_request",
     "build_headers",
     "build_request",
     "call_ids_in",
@@ -94,6 +96,7 @@ __all__ = [
     "is_answer",
     "members_of",
     "path_of",
+    "read_subscription",
     "repeated_call_id",
     "unstructure_call",
 ]

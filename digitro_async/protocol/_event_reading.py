@@ -9,6 +9,7 @@ from digitro_async.call_events import (
     ChannelClosed,
     ChannelEvent,
     ChannelOpened,
+    ChannelReason,
     Disposition,
     Gap,
     Heartbeat,
@@ -26,13 +27,7 @@ from digitro_async.protocol._event_fields import (
 )
 from digitro_async.protocol._sse import RawEvent
 
-__all__ = ["CLOSED_BY_PABX", "EVENT_TOO_LARGE", "EventReading", "channel_id_of"]
-
-EVENT_TOO_LARGE: Final = "event_too_large"
-"""Reason of a gap where an event was larger than allowed."""
-
-CLOSED_BY_PABX: Final = "closed_by_pabx"
-"""Reason of a channel whose end an event told."""
+__all__ = ["EventReading", "channel_id_of"]
 
 LONGEST_WORD: Final = 200
 """Most characters of a name or a word that are kept."""
@@ -81,7 +76,11 @@ class EventReading:
         """
         if raw.is_too_large:
             return Gap(
-                pabx=self._pabx, seen_at=now, since=now, reason=EVENT_TOO_LARGE, lost=1
+                pabx=self._pabx,
+                seen_at=now,
+                since=now,
+                reason=ChannelReason.EVENT_TOO_LARGE,
+                lost=1,
             )
         members = members_of(raw.data)
         name = self.name_of(raw, members)
@@ -102,7 +101,7 @@ class EventReading:
                     pabx=self._pabx,
                     seen_at=now,
                     channel_id=self._channel_id_in(raw, members, chosen_id),
-                    reason=CLOSED_BY_PABX,
+                    reason=ChannelReason.CLOSED_BY_PABX,
                 )
             if folded in self._heartbeats:
                 return Heartbeat(pabx=self._pabx, seen_at=now)

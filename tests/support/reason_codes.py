@@ -7,6 +7,7 @@ from typing import Final
 from package_imports import MODULES
 
 from digitro_async._common.reasons import REFUSED_STATUSES, Failure
+from digitro_async.call_events import ChannelReason
 from digitro_async.protocol import Classification, Observation, classify_evidence
 
 __all__ = ["CALL_REASONS", "CHANNEL_REASONS", "OTHER_REASONS", "PAUSE_REASONS"]
@@ -23,7 +24,7 @@ _OF_OTHERS: Final = {"LedgerError", "SourceError", "DigitroError"}
 """Errors that are about no single call."""
 _OF_CHANNELS: Final = {"Gap", "ChannelClosed", "StreamError"}
 """What tells why an event channel ended, or why events are missing."""
-CHANNEL_REASONS: Final[set[str]] = set()
+CHANNEL_REASONS: Final = set(map(str, ChannelReason))
 """Reasons of event channels, beside those of any connection."""
 
 
@@ -118,7 +119,6 @@ def _collect() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
             continue
         for taker, reason in _found_in(module.tree, texts):
             if taker in _OF_CHANNELS:
-                CHANNEL_REASONS.add(reason)
                 continue
             is_other = module.part == "ledger" or taker in _OF_OTHERS
             if reason:
