@@ -107,10 +107,13 @@ def _on_its_preset(
     raise where.error((*place, _PRESET), problem)
 
 
-def _request(where: Where, place: Place, value: object) -> object:
-    return (
-        build(where, place, ChannelRequest, value) if isinstance(value, dict) else value
-    )
+def _request(where: Where, place: Place, value: object) -> ChannelRequest:
+    if isinstance(value, ChannelRequest):
+        return value
+    if not isinstance(value, dict | str):
+        raise where.error(place, "must be a path, or a table with a path")
+    table = value if isinstance(value, dict) else {"path": value}
+    return build(where, place, ChannelRequest, table)
 
 
 def _laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
