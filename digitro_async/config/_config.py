@@ -69,6 +69,7 @@ class Config:
 
 _TABLES: Mapping[str, type[Any]] = {
     "rate": RateLimit,
+    "call_ends": CallEndSettings,
     "pool": PoolSettings,
     "timeouts": TimeoutSettings,
     "tls": TLSSettings,
