@@ -73,7 +73,6 @@ _TABLES: Mapping[str, type[Any]] = {
     "pool": PoolSettings,
     "timeouts": TimeoutSettings,
     "tls": TLSSettings,
-    "call_ends": CallEndSettings,
 }
 _PASSWORDS = ("device_password", "account_password")
 _TOP = ("pabx", "call", "retry", "pause", "events")
