@@ -3,11 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Self, TypedDict, Unpack, overload
 
-import anyio
-
-from digitro_async._common.base_url import address_of
-from digitro_async._common.own_loop import OwnLoop
-from digitro_async._common.unclosed import warn_unclosed
+from digitro_async._client_parts import ClientParts
 from digitro_async.call_events import CallEnd
 from digitro_async.control_commands import (
     DTMFDetection,
@@ -25,12 +21,7 @@ from digitro_async.dispatch import (
     Recorder,
     Statistics,
 )
-from digitro_async.errors import (
-    ClientClosedError,
-    ConfigurationError,
-    OutcomeUnknownError,
-)
-from digitro_async.events import EventChannels
+from digitro_async.errors import OutcomeUnknownError
 from digitro_async.models import (
     PABX,
     Call,
@@ -95,35 +86,18 @@ class DigitroClient:
         transport: Transport | None = None,
         on_event: OnEvent | None = None,
     ) -> None:
-        if sessions is not None and transport is not None:
-            raise ConfigurationError("give sessions or transport, not both")
-        if sessions is not None and not isinstance(sessions, SessionManager):
-            raise ConfigurationError("sessions must be a SessionManager, or None")
-        self._own_loop = OwnLoop()
-        self._sessions = sessions or SessionManager()  # beside a transport, it is idle
-        self._owns_sessions = sessions is None
-        self._opens_sessions = transport is None
-        used = self._sessions if transport is None else transport
-        self._dispatcher = Dispatcher(
-            pabx, used, retry=retry, pause=pause, on_event=on_event
+        self._parts = ClientParts(
+            pabx,
+            retry=retry,
+            pause=pause,
+            sessions=sessions,
+            transport=transport,
+            on_event=on_event,
         )
-        if transport is None:
-            for one in self._dispatcher.pabx:
-                self._sessions.load_tls(one)
-        self._channels = EventChannels(
-            self._dispatcher.pabx,
-            self._sessions,
-            self._dispatcher.set_channel_id,
-            [self._dispatcher.take_event],
-        )
-        self._was_entered = self._closed = False
+        self._dispatcher = self._parts.dispatcher
 
     async def __aenter__(self) -> Self:
-        self._check_usable()
-        if not self._was_entered:
-            self._channels.start(self._dispatcher.follow_channel)
-        self._was_entered = True
-        anyio.CancelScope()  # loads anyio's backend, before any call
+        self._parts.open(self)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -131,24 +105,12 @@ class DigitroClient:
 
     def __repr__(self) -> str:
         names = ", ".join(pabx.name for pabx in self._dispatcher.pabx)
-        return f"<DigitroClient {'closed ' if self._closed else ''}{names}>"
+        state = "closed " if self._parts.is_closed else ""
+        return f"<DigitroClient {state}{names}>"
 
     def __del__(self) -> None:
-        if getattr(self, "_closed", True):  # or its settings were refused
-            return
-        if self._sessions.closed or not self._opens_sessions:
-            return  # whoever shares the manager, or made the transport, closes it
-        if not (self._was_entered or (self._owns_sessions and self._sessions.hosts)):
-            return  # nothing was opened
-        several = {address_of(pabx.base_url): 0 for pabx in self._dispatcher.pabx}
-        first, *others = several
-        where = f" for {first}" + (f" and {len(others)} more" if others else "")
-        warn_unclosed(
-            self,
-            self._own_loop.place,
-            'use it as "async with", or await its aclose()',
-            where,
-        )
+        if hasattr(self, "_dispatcher"):  # else its settings were refused
+            self._parts.warn_unclosed(self)
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -244,7 +206,7 @@ class DigitroClient:
             DigitroError: As ``make_predictive_call`` raises it, of the same classes.
             asyncio.CancelledError: The task was cancelled.
         """
-        self._check_usable()
+        self._parts.check_usable(self)
         result = await self._dispatcher.submit(
             call, pabx=pabx, max_wait=max_wait, deadline=deadline
         )
@@ -326,7 +288,7 @@ class DigitroClient:
             ConfigurationError: The recorder is none, or the end is waited for and no
                 PABX has ``events``.
         """
-        self._check_usable()
+        self._parts.check_usable(self)
         return self._dispatcher.stream(calls, recorder, wait_for_end=wait_for_end)
 
     def call_events(self, *, queue_size: int = QUEUE_SIZE) -> CallEvents:
@@ -349,7 +311,7 @@ class DigitroClient:
             WrongLoopError: The client belongs to another event loop.
             ConfigurationError: No PABX has ``events``, or the size is below 1.
         """
-        self._check_usable()
+        self._parts.check_usable(self)
         return self._dispatcher.call_events(queue_size)
 
     async def call_end(self, call_id: str, *, pabx: str | None = None) -> CallEnd:
@@ -368,7 +330,7 @@ class DigitroClient:
             ConfigurationError: The PABX has no ``events``, or no call with that id is
                 in progress, or ended lately.
         """
-        self._check_usable()
+        self._parts.check_usable(self)
         return await self._dispatcher.call_end(call_id, pabx)
 
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
@@ -388,7 +350,7 @@ class DigitroClient:
             ConfigurationError: If there is no PABX of that name, or ``channel_id`` is
                 no id.
         """
-        self._check_open()
+        self._parts.check_open(self)
         self._dispatcher.set_channel_id(channel_id, pabx)
 
     def statistics(self) -> Statistics:
@@ -419,16 +381,8 @@ class DigitroClient:
             ClientClosedError: The client was closed.
             WrongLoopError: The event loop of the client was closed.
         """
-        self._check_open()
-        self._dispatcher.check_name(pabx)
-        loop = self._own_loop.loop
-        if loop is None or self._own_loop.is_running_here:
-            self._dispatcher.resume(pabx)
-            return
-        try:
-            loop.call_soon_threadsafe(self._dispatcher.resume, pabx)
-        except RuntimeError:
-            raise self._own_loop.wrong_loop_error(self) from None
+        self._parts.check_open(self)
+        self._parts.resume(self, pabx)
 
     async def aclose(self) -> None:
         """Start no further call, let the calls on the wire finish, then close.
@@ -439,29 +393,4 @@ class DigitroClient:
         Raises:
             WrongLoopError: The client belongs to another event loop.
         """
-        if self._closed:
-            return
-        self._own_loop.check(self)
-        self._closed = True
-        # An anyio scope that was cancelled would not let anything on the wire finish.
-        with anyio.CancelScope(shield=True):
-            try:
-                await self._dispatcher.drain()
-            finally:
-                await self._channels.aclose()
-                self._dispatcher.stop_events()
-                if self._owns_sessions:
-                    await self._sessions.aclose()
-
-    def _check_usable(self) -> None:
-        if self._closed:
-            self._check_open()
-        self._own_loop.check(self)
-        if not self._owns_sessions:
-            self._sessions.check_usable()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClientClosedError(
-                f"{self!r} was closed and makes no further call: make another client"
-            )
+        await self._parts.aclose(self)

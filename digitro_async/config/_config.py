@@ -69,10 +69,10 @@ class Config:
 
 _TABLES: Mapping[str, type[Any]] = {
     "rate": RateLimit,
+    "call_ends": CallEndSettings,
     "pool": PoolSettings,
     "timeouts": TimeoutSettings,
     "tls": TLSSettings,
-    "call_ends": CallEndSettings,
 }
 _PASSWORDS = ("device_password", "account_password")
 _TOP = ("pabx", "call", "retry", "pause", "events")

@@ -14,6 +14,7 @@ BASE = {
 CORE = {
     *BASE,
     *("process", "protocol", "transport", "observe", "dispatch", "client"),
+    *("_client_parts", "events"),
 }
 LOADED = {
     *CORE,
@@ -39,7 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "transport": {*BASE, "protocol"},
     "observe": {"errors"},
     "dispatch": {*BASE, "observe", "protocol", "transport"},
-    "client": {*BASE, "observe", "protocol", "transport", "dispatch", "events"},
+    "_client_parts": {*BASE, "observe", "transport", "dispatch", "events"},
+    "client": {*BASE, "_client_parts", "observe", "transport", "dispatch"},
     "_public_names": LOADED - {"_start", "_public_names"},
     "contacts": BASE,
     "events": {*BASE, "observe", "protocol", "transport"},
