@@ -1,7 +1,7 @@
 """Calls in progress: how each ends, once, and how a lost answer is made up for."""
 
 import pytest
-from calls_scene import EndScene
+from calls_in_progress_scene import EndScene
 
 from digitro_async import CallEnd, Disposition, EndEvidence
 
