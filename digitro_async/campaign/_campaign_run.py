@@ -204,8 +204,7 @@ class CampaignRun:
             for limit in {pabx.rate for pabx in together if pabx.rate is not None}:
                 now = time.time()
                 occupied = await self._ledger.occupied_slots(
-                    calls=limit.calls,
-                    window=limit.per,
+                    limit=limit,
                     quarantine=quarantine,
                     now=now,
                     elsewhere=addresses.elsewhere(address),

@@ -117,11 +117,7 @@ def _of_pabx(view: RunView, one: PABXStatistics) -> str:  # noqa: C901 - a table
     if limit is Limit.CAP:
         return f"at the cap of {_cap(one)}"
     if limit is Limit.LATENCY:
-        latency, allowed = one.latency or 0.0, one.allowed_rate or 0.0
-        return (
-            f"the PABX answers in {seconds_text(latency)}: a cap of {_cap(one)} "
-            f"allows {per_second(allowed)}"
-        )
+        return _latency(one)
     if limit is Limit.LOST_SLOTS:
         return _lost_slots(one)
     if limit is Limit.DRAINING:
@@ -183,6 +179,15 @@ def _places(one: PABXStatistics) -> str:
         return text
     allowed = per_second(one.max_in_flight / (one.latency + one.record_seconds))
     return f"{text}: answers in {seconds_text(one.latency)} allow {allowed}"
+
+
+def _latency(one: PABXStatistics) -> str:
+    answers = f"the PABX answers in {seconds_text(one.latency or 0.0)}"
+    allows = f"a cap of {_cap(one)} allows {per_second(one.allowed_rate or 0.0)}"
+    within = None if one.cap is None else one.cap.counted_within
+    if within is None:
+        return f"{answers}: {allows} without counted_within"
+    return f"{answers}, calls are counted_within {seconds_text(within)}: {allows}"
 
 
 def _lost_slots(one: PABXStatistics) -> str:

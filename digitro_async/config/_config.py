@@ -20,10 +20,12 @@ import attrs
 from digitro_async._common.ca_files import problem_of_ca_file
 from digitro_async._common.validators import masked_fields, quiet_init
 from digitro_async.calls import OWN_FIELDS, PredictiveCall, problem_of_fields
+from digitro_async.command_settings import EVERY_COMMAND, CommandSettings
 from digitro_async.config._building import KEYS, build
 from digitro_async.config._event_tables import build_events
 from digitro_async.config._location import ConfigLocation, Place, read_text
 from digitro_async.config._secrets import WRONG_TEXT, resolve_secrets, with_sources
+from digitro_async.control_commands import COMMAND_NAMES
 from digitro_async.errors import ConfigurationError
 from digitro_async.models import PABX
 from digitro_async.privacy import Personal, Secret
@@ -169,6 +171,8 @@ def _build_pabx(
         given["events"] = build_events(where, (*place, "events"), given["events"])
     elif shared is not None:
         given["events"] = build_events(where, ("events",), shared)
+    if "commands" in given:
+        given["commands"] = _build_commands(where, place, given["commands"])
     given.setdefault("name", "pabx" if index == 0 else f"pabx{index + 1}")
     built = build(where, place, PABX, given)
     if built.tls.ca_file is None:
@@ -177,6 +181,41 @@ def _build_pabx(
     if problem := problem_of_ca_file(ca_file):
         raise where.error((*place, "tls", "ca_file"), f"can't be used: {problem}")
     return attrs.evolve(built, tls=attrs.evolve(built.tls, ca_file=ca_file))
+
+
+def _build_commands(
+    where: ConfigLocation, place: Place, table: object
+) -> tuple[CommandSettings, ...]:
+    """Make the settings of a PABX's commands: a table for each, under its name."""
+    place = (*place, "commands")
+    if not isinstance(table, dict):
+        raise where.error(
+            place, "must be tables, such as [pabx.commands.dtmf_detection]"
+        )
+    built = []
+    for name, values in table.items():
+        # Another name may be a value that slipped to the left, so it is not shown.
+        shown = (*place, name) if name in {*COMMAND_NAMES, EVERY_COMMAND} else place
+        try:
+            CommandSettings(name)
+        except ConfigurationError as error:
+            problem = str(error)
+        else:
+            problem = ""
+        if problem:
+            raise where.error(place, f"the name of a table: {problem}")
+        given = values
+        if isinstance(values, dict):
+            if "command" in values:  # the name of its table says that
+                raise where.unknown(shown, "command", _OF_A_COMMAND)
+            given = {"command": name, **values}
+        built.append(build(where, shown, CommandSettings, given))
+    return tuple(built)
+
+
+_OF_A_COMMAND = tuple(
+    field.name for field in attrs.fields(CommandSettings) if field.name != "command"
+)
 
 
 def _build_call(where: ConfigLocation, table: object) -> dict[str, str]:

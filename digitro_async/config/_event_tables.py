@@ -54,9 +54,8 @@ def preset_values(name: str) -> dict[str, Any]:
         ConfigurationError: If there is no such preset.
     """
     if name not in EVENT_PRESETS:
-        raise ConfigurationError(
-            f"there is no such preset{one_of(name, EVENT_PRESETS)}"
-        )
+        shown = one_of(str(name), EVENT_PRESETS)
+        raise ConfigurationError(f"there is no such preset{shown}")
     folder = resources.files("digitro_async.config") / "event_presets"
     text = (folder / f"{name}.toml").read_text(encoding="utf-8")
     values: dict[str, Any] = tomllib.loads(text)["events"]
@@ -107,10 +106,13 @@ def _on_its_preset(
     raise where.error((*place, _PRESET), problem)
 
 
-def _request(where: Where, place: Place, value: object) -> object:
-    return (
-        build(where, place, ChannelRequest, value) if isinstance(value, dict) else value
-    )
+def _request(where: Where, place: Place, value: object) -> ChannelRequest:
+    if isinstance(value, ChannelRequest):
+        return value
+    if not isinstance(value, dict | str):
+        raise where.error(place, "must be a path, or a table with a path")
+    table = value if isinstance(value, dict) else {"path": value}
+    return build(where, place, ChannelRequest, table)
 
 
 def _laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from digitro_async.dispatch._call_source import Calls
 from digitro_async.dispatch._dispatch_results import DispatchResults
 from digitro_async.dispatch._dispatcher import Dispatcher
 from digitro_async.dispatch._health import Health, HealthStatus, PABXHealth
-from digitro_async.dispatch._limits import Limit
+from digitro_async.dispatch._limits import Limit, allowed_rate
 from digitro_async.dispatch._pacing import quarantine_of
 from digitro_async.dispatch._pause_status import PauseStatus
 from digitro_async.dispatch._recorder import EndRecorder, Recorder
@@ -27,6 +27,7 @@ __all__ = [
     "PauseStatus",
     "Recorder",
     "Statistics",
+    "allowed_rate",
     "at_one_address",
     "quarantine_of",
 ]

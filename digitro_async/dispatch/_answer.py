@@ -47,7 +47,8 @@ def classify_answer(
         sent_at: Unix time when the attempt began.
         is_recorded: Whether attempts of this call are recorded.
     """
-    result = classify(observation, command, now=sent_at)
+    settings = standing.settings_of(command)
+    result = classify(observation, command, now=sent_at, settings=settings)
     connection, accepted = evidence.connection, result.accepted
     call_id = None if accepted is None else accepted.call_id
     if call_id is not None and standing.is_repeated(call_id):
@@ -83,7 +84,9 @@ def _with_dead_channel(result: AttemptResult, standing: Standing) -> AttemptResu
         or result.classification.outcome not in {Outcome.REJECTED, Outcome.REFUSED}
     ):
         return result
-    found = Classification(Outcome.REFUSED, ChannelNotFoundError, CHANNEL_NOT_FOUND)
+    found = Classification(
+        Outcome.REFUSED, ChannelNotFoundError, CHANNEL_NOT_FOUND, needs_operator=True
+    )
     return attrs.evolve(result, classification=found)
 
 

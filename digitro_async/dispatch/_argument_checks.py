@@ -110,6 +110,7 @@ def invalid_call(*, known_pabx: bool) -> InvalidCallError:
     if not known_pabx:
         return InvalidCallError("there is no PABX of that name", reason="unknown_pabx")
     return InvalidCallError(
-        "the given value is no call: give a PredictiveCall, or a DispatchItem with one",
+        "the given value is no call: give a PredictiveCall, another command of this"
+        " library, or a DispatchItem with one",
         reason="not_a_call",
     )

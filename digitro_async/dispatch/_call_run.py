@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from math import inf
 
-from digitro_async.dispatch._admission import Admission, Ticket
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._answer import (
     classify_answer,
     cut_short,
@@ -23,12 +23,13 @@ from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._phase import Phase
 from digitro_async.dispatch._recorder import Recorder
-from digitro_async.dispatch._retry import may_be_sent_again
+from digitro_async.dispatch._ticket import Ticket
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
     NotSentError,
     Outcome,
+    OutcomeUnknownError,
     RateWaitTimeoutError,
 )
 from digitro_async.models import Call, CallResult, CommandAccepted
@@ -36,7 +37,6 @@ from digitro_async.protocol import (
     AttemptResult,
     Command,
     Connection,
-    Evidence,
     Failure,
     Observation,
     build_request,
@@ -62,7 +62,8 @@ class CallRun:
         pabx: Name of the PABX that must take it, None for any.
         key: The key by which its owner knows it.
         recorder: Records its attempts, None where nobody does.
-        deliver: Takes the result of a call whose attempts are recorded.
+        deliver: Takes the result of a call of a list whose attempts are recorded;
+            None for a single call.
         sink: Whoever wants to know the call's end, None for nobody.
 
     Attributes:
@@ -96,8 +97,7 @@ class CallRun:
     ) -> None:
         self.call, self.clock = call, clock
         self.began = clock()
-        self.phase = _WAITING
-        self.attempts = 0
+        self.phase, self.attempts = _WAITING, 0
         self.sent_at: float | None = None
         self.started = self.ended = 0.0
         self.result: CallResult | None = None
@@ -131,18 +131,16 @@ class CallRun:
                 wire is left in ``result``, or is being recorded.
         """
         services = self._services
-        admission = services.router.choose(self._pabx)
-        command = command_of(self.call)
+        admission, command = services.router.choose(self._pabx), command_of(self.call)
         if admission is None or command is None:
-            invalid = invalid_call(known_pabx=admission is not None)
-            return self.end(self.began, invalid)
+            return self.end(self.began, invalid_call(known_pabx=admission is not None))
         self._command = command
         services.in_flight.count += 1
         now = self.began
         self._ends = now + deadline
         try:
             while True:
-                ticket = admission.acquire_nowait(now)
+                ticket = admission.acquire_nowait(now, command)
                 if ticket is None:
                     ticket = await self._wait_for_turn(
                         admission, max_wait, wait_while_paused=wait_while_paused
@@ -199,6 +197,9 @@ class CallRun:
             pabx: Name of the PABX that had it last.
             accepted: The acceptance, where there is one.
         """
+        if error is not None and isinstance(self._last_error, OutcomeUnknownError):
+            error = self._last_error  # an attempt before may have been carried out
+            error.attempts = self.attempts
         started = now if self.sent_at is None else self.started
         return make_call_result(
             self.call,
@@ -214,7 +215,7 @@ class CallRun:
 
     async def _wait_for_turn(
         self, admission: Admission, max_wait: float, *, wait_while_paused: bool
-    ) -> Ticket:
+    ) -> Ticket[Admission]:
         """Wait for a turn, and give back one that came after the deadline."""
         ticket = await self._services.router.acquire(
             admission,
@@ -222,6 +223,8 @@ class CallRun:
             wait_while_paused=wait_while_paused,
             max_wait=max_wait,
             ends=self._ends,
+            command=self._command,
+            is_listed=self._deliver is not None,
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile
@@ -239,25 +242,27 @@ class CallRun:
         self, admission: Admission, result: AttemptResult
     ) -> float | None:
         """Return seconds until the next attempt, None where this was the last."""
-        if not may_be_sent_again(result.classification):
-            return None
         if self._is_last or self._problem or admission.is_draining:
             return None
         left, connection = self._ends - self.ended, self._connection
         return self._services.delay_of_retry(
-            admission.standing, result, self.attempts, connection, left
+            admission.standing,
+            result,
+            self.attempts,
+            connection,
+            left,
+            # What is recorded as unknown is never sent again.
+            is_repeat_safe=self._command.is_repeat_safe and self._recorder is None,
         )
 
     async def _attempt(  # noqa: C901 - told in order
-        self, ticket: Ticket
+        self, ticket: Ticket[Admission]
     ) -> tuple[Observation, AttemptResult]:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
-        evidence = Evidence()
-        self.phase = _ON_WIRE
-        self.attempts += 1
+        self.phase, evidence = _ON_WIRE, ticket.make_evidence()
+        self.attempts, self._doubts = self.attempts + 1, standing.doubts
         evidence.owner, evidence.attempt = self, self.attempts
-        self._doubts = standing.doubts
         self.sent_at, self.started = time.time(), ticket.started
         if self._recorder is not None:
             try:
@@ -266,7 +271,7 @@ class CallRun:
                 self.phase = _WAITING
                 ticket.cancel(self.clock(), sent=False)
                 raise
-        if standing.tracker is not None:
+        if standing.tracker is not None:  # a ticket knows whether it is a call's
             self.followed = ticket.follow(self.call, self._key, self._sink)
         cancelled: tuple[object, ...] | None = None
         try:
@@ -315,7 +320,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
         """Keep the error of an attempt before others, and wait for its record."""
-        self._last_error = self._error_of(admission, observation, result)
+        if not isinstance(self._last_error, OutcomeUnknownError):
+            self._last_error = self._error_of(admission, observation, result)
         if self._recorder is None:
             return
         recorded = asyncio.get_running_loop().create_future()
@@ -339,12 +345,8 @@ class CallRun:
         if self._recorder is None:
             return self._result_of(admission, observation, result)
         self.phase = _RECORDING
-        self._recorder.record_outcome(
-            self._key,
-            admission.pabx.name,
-            result,
-            partial(self._recorded, admission, observation),
-        )
+        told = partial(self._recorded, admission, observation)
+        self._recorder.record_outcome(self._key, admission.pabx.name, result, told)
         return None
 
     def _recorded(
@@ -367,9 +369,7 @@ class CallRun:
     ) -> CallResult:
         """Return the result of a call by its last attempt, and count it."""
         name, accepted = admission.pabx.name, result.accepted
-        error = None
-        if accepted is None:
-            error = self._error_of(admission, observation, result)
+        error = None if accepted else self._error_of(admission, observation, result)
         call_result = self.end(self.ended, error, name, accepted)
         admission.standing.counters.outcomes[call_result.outcome] += 1
         return call_result
@@ -378,9 +378,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> DigitroError | None:
         """Return the error of an attempt that was not accepted."""
-        name, attempts = admission.pabx.name, self.attempts
         return self._problem or error_of(
-            result, observation, pabx=name, attempts=attempts
+            result, observation, pabx=admission.pabx.name, attempts=self.attempts
         )
 
     def _refused(self, admission: Admission, refusal: DigitroError) -> CallResult:
@@ -395,5 +394,6 @@ class CallRun:
                 refusal = late_error(refusal.pabx)
         refusal.attempts, self.ended = self.attempts, now
         refusing = self._services.router.choose(refusal.pabx) or admission
-        refusing.standing.counters.outcomes[refusal.outcome or _NOT_SENT] += 1
-        return self.end(now, refusal, refusal.pabx)
+        result = self.end(now, refusal, refusal.pabx)
+        refusing.standing.counters.outcomes[result.outcome] += 1
+        return result

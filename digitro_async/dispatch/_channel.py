@@ -41,6 +41,13 @@ class Channel:
         self._dead_run = 0
         self._taken = 0
 
+    @property
+    def need(self) -> str:
+        """What calls wait for while there is no id, in words."""
+        if self.on_dead is not None:
+            return "waits for its event channel to open"
+        return "waits for a channel id" if self.is_expected else "has no channel id"
+
     def set(self, channel_id: int | None) -> None:
         """Take another id; None says that there is none now, and one will be given."""
         self.id = channel_id

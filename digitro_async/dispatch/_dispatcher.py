@@ -108,6 +108,9 @@ class Dispatcher:
     ) -> CallResult:
         """Take one call to its end and return its result.
 
+        It takes the next turn, before the calls of ``stream`` that wait; these keep one
+        turn in four.
+
         Args:
             call: The call.
             pabx: Name of the PABX that must take it, None for the least loaded.

@@ -62,7 +62,7 @@ class PABXStatistics:
         max_in_flight: Most calls in flight at present.
         lack: Why these are fewer than the PABX's ``max_in_flight``, in words: this
             machine holds no more. Empty where they are as many.
-        cap: The cap, None where there is none.
+        cap: The cap, None where there is none; of several at one address the strictest.
         lost_slots: Rate slots that are kept for calls that were sent and never
             answered, because the PABX may count them still.
         is_draining: Whether no further call is started.

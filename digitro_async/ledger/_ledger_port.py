@@ -26,6 +26,7 @@ from digitro_async.ledger._records import (
 )
 from digitro_async.ledger._state import State, Step
 from digitro_async.privacy import Personal
+from digitro_async.settings import RateLimit
 
 __all__ = ["Ledger", "LedgerReader", "OnDone"]
 
@@ -329,8 +330,7 @@ class Ledger(Protocol):
     async def occupied_slots(
         self,
         *,
-        calls: int,
-        window: float,
+        limit: RateLimit,
         quarantine: float,
         now: float,
         elsewhere: Collection[str] = (),
@@ -340,8 +340,7 @@ class Ledger(Protocol):
         A wall clock that was set meanwhile only makes that longer.
 
         Args:
-            calls: Calls of the cap.
-            window: Seconds of the cap's window.
+            limit: The cap.
             quarantine: Seconds from its intent in which a call may be delivered.
             now: The time.
             elsewhere: Names of the PABX that never were at that address.

@@ -1,7 +1,7 @@
 """PURE: whether an unknown contact may be settled by evidence, and how."""
 
 from digitro_async.errors import LedgerError
-from digitro_async.ledger._ledger_clock import Clock
+from digitro_async.ledger._ledger_clock import Clock, clock_to_keep
 from digitro_async.ledger._state import State, Step, next_state
 
 __all__ = [
@@ -22,7 +22,7 @@ _LONGEST_EVIDENCE = 1_000
 def decide(
     state: State,
     sent_at: float | None,
-    quarantine: float,
+    quarantine: str | None,
     *,
     accepted: bool,
     evidence: str,
@@ -35,11 +35,11 @@ def decide(
     Args:
         state: Where the contact is.
         sent_at: Unix time of its last intent.
-        quarantine: Seconds after which no call is delivered late any more.
+        quarantine: The setting of that name, as the ledger keeps it.
         accepted: Whether it was called.
         evidence: The source of that knowledge.
         now: The time.
-        clock: The clock that the ledger keeps, as ``clock_to_keep`` returned it.
+        clock: The setting of that name, as the ledger keeps it.
         read: Today's clock.
 
     Raises:
@@ -47,8 +47,9 @@ def decide(
         IllegalTransitionError: If the contact is not unknown.
     """
     step, becomes = step_by_evidence(state, evidence, accepted=accepted)
-    latest, is_unclear = _latest(sent_at or 0.0, clock, read)
-    wait = latest + quarantine - now
+    kept = clock_to_keep(clock, read) or clock
+    latest, is_unclear = _latest(sent_at or 0.0, kept, read)
+    wait = latest + seconds_of(quarantine) - now
     if wait > 0:
         unclear = (
             ": another machine made it, or this one before it was started, so its time"

@@ -8,7 +8,7 @@ from digitro_async.protocol._attempt import (
     error_of,
     repeated_call_id,
 )
-from digitro_async.protocol._channel_requests import (
+from digitro_async.protocol._channel_encoding import (
     OutgoingRequest,
     SubscriptionAnswer,
     build_channel_request,
@@ -28,9 +28,11 @@ from digitro_async.protocol._classification import (
 )
 from digitro_async.protocol._commands import (
     COMMANDS,
+    SECRET_WIRE_NAMES,
     Command,
     WireField,
     command_of,
+    path_of,
 )
 from digitro_async.protocol._connect_cause import CAUSES, ConnectCause, cause_text
 from digitro_async.protocol._decoding import (
@@ -57,6 +59,7 @@ __all__ = [
     "MAX_RETRY_AFTER",
     "OWN_FAULTS",
     "PABX_REASONS",
+    "SECRET_WIRE_NAMES",
     "WIRE_NAMES",
     "AttemptResult",
     "Classification",
@@ -92,6 +95,7 @@ __all__ = [
     "first_text",
     "is_answer",
     "members_of",
+    "path_of",
     "read_subscription",
     "repeated_call_id",
     "unstructure_call",

@@ -83,8 +83,12 @@ class ConnectionPool:
         if self._limit is not None and self.used >= self._limit:
             return None
         connection = idle[0]
-        age = monotonic() - connection.since
-        if not self._rest <= age <= self._idle_seconds or not _is_quiet(connection):
+        if (
+            not self._rest <= monotonic() - connection.since <= self._idle_seconds
+            or connection.is_retired
+            or connection.transport.is_closing()
+            or connection.poll_readable(0)
+        ):
             return None
         idle.popleft()
         self.used += 1
@@ -117,7 +121,7 @@ class ConnectionPool:
             await self._wait_for_place(evidence)
             return await self._take(holder, make)
 
-    def take_back(self, connection: TrackedProtocol, *, usable: bool) -> None:
+    def take_back(self, connection: TrackedProtocol, usable: bool) -> None:  # noqa: FBT001 - the hot path
         """Take a connection that no attempt uses any more. See ``Home``."""
         if usable and not self._closed:
             if self._reuse:

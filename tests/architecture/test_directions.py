@@ -9,7 +9,7 @@ from package_imports import MODULES, Module, imported, own_imports
 
 BASE = {
     *("errors", "privacy", "settings", "models", "calls", "_common"),
-    *("call_events", "event_settings"),
+    *("call_events", "event_settings", "control_commands", "command_settings"),
 }
 CORE = {
     *BASE,
@@ -32,6 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "call_events": {"privacy"},
     "event_settings": {"_common", "call_events", "errors"},
     "calls": {"_common", "errors", "privacy"},
+    "control_commands": {"_common", "calls", "errors", "privacy"},
+    "command_settings": {"_common", "calls", "control_commands", "errors"},
     "models": BASE - {"models"},
     "protocol": BASE,
     "transport": {*BASE, "protocol"},
@@ -68,6 +70,8 @@ PURE = [
     "settings",
     "calls",
     "call_events",
+    "command_settings",
+    "control_commands",
     "event_settings",
     "_common.base_url",
     "_common.call_class",

@@ -36,6 +36,7 @@ from digitro_async import (
     IllegalTransitionError,
     LedgerError,
     LedgerInUseError,
+    RateLimit,
 )
 from digitro_async.ledger import AddResult, CallEnds, Ledger, State, Step
 from digitro_async.ledger._single_run import SingleRun
@@ -263,7 +264,7 @@ def acts(ledger: Ledger) -> list[Any]:
         ledger.counts,
         lambda: ledger.count_exhausted(1),
         entries,
-        lambda: ledger.occupied_slots(calls=1, window=1, quarantine=0, now=NOW),
+        lambda: ledger.occupied_slots(limit=RateLimit(1), quarantine=0, now=NOW),
         lambda: ledger.set_setting("a", "b"),
         lambda: ledger.get_setting("a"),
         lambda: ledger.doubt([1], "one", 1.0),

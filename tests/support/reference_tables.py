@@ -44,7 +44,9 @@ _EITHER: Final = {*_OFTEN, Failure.CANCELLED, Failure.UNEXPECTED}
 _NEVER_UNSENT: Final = {
     *(Failure.MALFORMED, Failure.TRUNCATED, Failure.OVERSIZED, Failure.INTERIM),
     *("answer_before_request", "repeated_call_id", "doubtful_answer"),
+    "unexpected_answer",
 }
+_SAY_NO: Final = {"rejected_in_answer", "no_such_command"}
 
 
 def _outcomes_of(reason: str) -> set[Outcome]:
@@ -61,6 +63,8 @@ def _outcomes_of(reason: str) -> set[Outcome]:
         found.add(Outcome.NOT_SENT)
     if reason in _NEVER_UNSENT | _EITHER:
         found.add(Outcome.UNKNOWN)
+    if reason in _SAY_NO:
+        found.add(Outcome.REJECTED)
     return found
 
 

@@ -26,7 +26,6 @@ from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_found,
     decide,
-    seconds_of,
 )
 from digitro_async.ledger._records import (
     AddResult,
@@ -46,6 +45,7 @@ from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
 from digitro_async.ledger.memory._memory_rows import MemoryRow, pending_to
 from digitro_async.privacy import Personal
+from digitro_async.settings import RateLimit
 
 __all__ = ["MemoryLedger"]
 
@@ -268,7 +268,7 @@ class MemoryLedger:
         _, row.state = decide(
             row.state,
             row.sent_at,
-            seconds_of(self._settings.get(QUARANTINE)),
+            self._settings.get(QUARANTINE),
             accepted=accepted,
             evidence=evidence,
             now=now,
@@ -299,8 +299,7 @@ class MemoryLedger:
     async def occupied_slots(
         self,
         *,
-        calls: int,
-        window: float,
+        limit: RateLimit,
         quarantine: float,
         now: float,
         elsewhere: Collection[str] = (),
@@ -309,8 +308,7 @@ class MemoryLedger:
         self._check_open()
         return occupied_slots(
             reversed(self._events),
-            calls=calls,
-            window=window,
+            limit=limit,
             quarantine=quarantine,
             now=now,
             elsewhere=elsewhere,

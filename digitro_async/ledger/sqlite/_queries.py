@@ -27,6 +27,7 @@ from digitro_async.ledger.sqlite._codes import (
 )
 from digitro_async.ledger.sqlite._migrations import version_of
 from digitro_async.privacy import Personal
+from digitro_async.settings import RateLimit
 
 loads: Callable[[str], Any]
 try:
@@ -209,8 +210,7 @@ def read_setting(connection: sqlite3.Connection, name: str) -> str | None:
 def read_occupied_slots(
     connection: sqlite3.Connection,
     *,
-    calls: int,
-    window: float,
+    limit: RateLimit,
     quarantine: float,
     now: float,
     elsewhere: Collection[str],
@@ -224,8 +224,7 @@ def read_occupied_slots(
             (contact, STEPS[step], at, pabx, reason)
             for contact, step, at, pabx, reason in rows
         ),
-        calls=calls,
-        window=window,
+        limit=limit,
         quarantine=quarantine,
         now=now,
         elsewhere=elsewhere,

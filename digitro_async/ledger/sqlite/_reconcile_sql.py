@@ -12,7 +12,6 @@ from digitro_async.ledger._reconciliation import (
     check_found,
     check_seen,
     decide,
-    seconds_of,
     step_by_evidence,
 )
 from digitro_async.ledger._records import Reconciliation, storable
@@ -42,7 +41,7 @@ def reconcile_contact(
     step, becomes = decide(
         STATES[state],
         sent_at,
-        seconds_of(read_setting(connection, QUARANTINE)),
+        read_setting(connection, QUARANTINE),
         accepted=accepted,
         evidence=evidence,
         now=now,

@@ -64,6 +64,7 @@ from digitro_async.ledger.sqlite._sqlite_call_ends import SQLiteCallEnds
 from digitro_async.ledger.sqlite._sqlite_reader import PAGE, SQLiteLedgerReader
 from digitro_async.ledger.sqlite._writer import Writer
 from digitro_async.privacy import Personal
+from digitro_async.settings import RateLimit
 
 __all__ = ["SQLiteLedger"]
 
@@ -343,8 +344,7 @@ class SQLiteLedger:
     async def occupied_slots(
         self,
         *,
-        calls: int,
-        window: float,
+        limit: RateLimit,
         quarantine: float,
         now: float,
         elsewhere: Collection[str] = (),
@@ -353,8 +353,7 @@ class SQLiteLedger:
         return await self._read(
             partial(
                 _queries.read_occupied_slots,
-                calls=calls,
-                window=window,
+                limit=limit,
                 quarantine=quarantine,
                 now=now,
                 elsewhere=elsewhere,

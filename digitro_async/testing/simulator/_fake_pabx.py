@@ -1,13 +1,15 @@
 """A simulated PABX: a real HTTP server with a record of every call it received."""
 
 import asyncio
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from digitro_async.control_commands import COMMAND_NAMES, problem_of_path
 from digitro_async.errors import ConfigurationError
 from digitro_async.event_settings import EventChannelSettings
-from digitro_async.models import PABX
+from digitro_async.models import PABX, PredictiveCall
 from digitro_async.protocol._names import PREDICTIVE_CALL_PATH
 from digitro_async.settings import RateLimit
 from digitro_async.testing._listening import ListeningServer
@@ -32,6 +34,28 @@ from digitro_async.testing.simulator._simulated_events import SimulatedEvents
 __all__ = ["FakePABX"]
 
 
+def _bodies_of(answers: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the bodies of answers to commands, by their names or paths.
+
+    Raises:
+        ConfigurationError: If a name is neither, or an answer is no JSON.
+    """
+    bodies: dict[str, bytes] = {}
+    for name, answer in answers.items():
+        is_known = name in COMMAND_NAMES
+        if name == PredictiveCall.command or (not is_known and problem_of_path(name)):
+            raise ConfigurationError(
+                "answers must be by the names of commands that are no calls, or paths"
+            )
+        try:
+            bodies[name] = json.dumps(answer, allow_nan=False).encode()
+        except (TypeError, ValueError):
+            bodies[name] = b""
+        if not bodies[name]:
+            raise ConfigurationError("answers must be JSON")
+    return bodies
+
+
 class FakePABX(ListeningServer):
     """Speaks the vendor's documented wire strictly, on a real port.
 
@@ -43,10 +67,11 @@ class FakePABX(ListeningServer):
             assert pabx.accepted == 1
 
     The vendor documents the path, the ``x-api-key`` header, the 13 text fields, the
-    200 and its ``ID_CHAMADA``, and that 400, 401, 403 and 500 exist. All else is a
-    GUESS of this simulator: 404 for another channel or path, 405 for another
-    method, 413 for a body over 1 MiB, 429, 403 for a wrong device password, which
-    mistake gets 400, every error body, and the meaning of the parts of a call id.
+    200 and its ``ID_CHAMADA``, path and fields of three further commands, and that 400,
+    401, 403 and 500 exist. All else is a GUESS of this simulator: 404 for another
+    channel or path, 405 for another method, 413 for a body over 1 MiB, 429, 403 for a
+    wrong device password, which mistake gets 400, every error body, and the meaning of
+    the parts of a call id. A changed password changes nothing here.
 
     A call counts as placed at the moment its request has been read, before any latency.
 
@@ -72,6 +97,11 @@ class FakePABX(ListeningServer):
             millions of calls.
         seed: Seed of the latency's chance.
         idle_timeout: Seconds after which a connection without requests is closed.
+        answers: Answers to commands that are no calls: JSON by the name of a command,
+            or by its path as ``client.command`` takes it. A path that no page of the
+            vendor shows is known only where it stands here. The documented commands
+            are answered with an empty object otherwise; for ``queue_redirect`` that is
+            a GUESS.
 
     Attributes:
         host: Address it listens on.
@@ -103,11 +133,13 @@ class FakePABX(ListeningServer):
         keep_record: bool = True,
         seed: int = 0,
         idle_timeout: float = 75.0,
+        answers: Mapping[str, Any] | None = None,
     ) -> None:
         if not is_seconds(idle_timeout) or not idle_timeout:
             raise ConfigurationError("idle_timeout must be seconds above 0")
         if throttle and rate is None:
             raise ConfigurationError("throttle needs a rate")
+        bodies = _bodies_of({} if answers is None else answers)
         super().__init__(host, port)
         self.rate = rate
         self._idle_timeout = idle_timeout
@@ -133,6 +165,7 @@ class FakePABX(ListeningServer):
             api_key=api_key,
             forbidden_keys=forbidden_keys,
             device_passwords=device_passwords,
+            other_paths=[name for name in bodies if name not in COMMAND_NAMES],
         )
         self._handler = RequestHandler(
             self._validator,
@@ -142,6 +175,7 @@ class FakePABX(ListeningServer):
             latency=latency,
             seed=seed,
             cap=rate if throttle else None,
+            answers=bodies,
         )
 
     def __repr__(self) -> str:
