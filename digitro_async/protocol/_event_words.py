@@ -22,7 +22,7 @@ _DISPOSITIONS: Final[Mapping[Disposition, tuple[str, ...]]] = {
         *("noanswer", "notanswer", "unanswer", "naoatend", "semresp", "norespon"),
         *("naoresp",),
     ),
-    Disposition.BUSY: ("busy", "ocupad", "engaged"),
+    Disposition.BUSY: ("busy", "ocup", "engaged"),
     Disposition.MACHINE: (
         *("machine", "secretaria", "voicemail", "caixapostal", "correiodevoz"),
     ),
@@ -43,7 +43,7 @@ _PHASES: Final[Mapping[CallPhase, tuple[str, ...]]] = {
         *("finaliz", "libera", "disconnect", "desconect"),
     ),
     CallPhase.ANSWERED: ("answ", "atend", "accept", "connect", "conect", "estab"),
-    CallPhase.RINGING: ("ring", "toque", "tocando", "alert", "chamando"),
+    CallPhase.RINGING: ("ring", "toque", "tocando", "alert", "chama"),
     CallPhase.STARTED: ("start", "inici", "begin", "dial", "disca", "orig", "seiz"),
 }
 
@@ -62,10 +62,11 @@ def disposition_of_word(word: str) -> Disposition | None:
 
 def phase_of_word(word: str) -> CallPhase | None:
     """Return how far a word seems to say a call is, None where it says nothing."""
-    folded = folded_word(word)
+    folded = folded_word(word).replace("chamada", "")  # a call, and no ringing
     if folded.startswith(("nao", "not", "no")):
         return None
-    return _first(_PHASES, folded)
+    found = _first(_PHASES, folded.replace("atend", ""))  # which holds an "end"
+    return _first(_PHASES, folded) if found is None else found
 
 
 def _first(table: Mapping[_Meaning, tuple[str, ...]], folded: str) -> _Meaning | None:
