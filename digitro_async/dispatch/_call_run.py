@@ -15,7 +15,7 @@ from digitro_async.dispatch._answer import (
 )
 from digitro_async.dispatch._argument_checks import invalid_call
 from digitro_async.dispatch._back_offs import wake
-from digitro_async.dispatch._call_result import late_error, make_call_result
+from digitro_async.dispatch._call_result import kept_error, late_error, make_call_result
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_tracker import EndSink
 from digitro_async.dispatch._calls_in_progress import CallInProgress
@@ -29,7 +29,6 @@ from digitro_async.errors import (
     DigitroError,
     NotSentError,
     Outcome,
-    OutcomeUnknownError,
     RateWaitTimeoutError,
 )
 from digitro_async.models import Call, CallResult, CommandAccepted
@@ -197,9 +196,7 @@ class CallRun:
             pabx: Name of the PABX that had it last.
             accepted: The acceptance, where there is one.
         """
-        if error is not None and isinstance(self._last_error, OutcomeUnknownError):
-            error = self._last_error  # an attempt before may have been carried out
-            error.attempts = self.attempts
+        error = kept_error(error, self._last_error, self.attempts)
         started = now if self.sent_at is None else self.started
         return make_call_result(
             self.call,
@@ -245,14 +242,10 @@ class CallRun:
         if self._is_last or self._problem or admission.is_draining:
             return None
         left, connection = self._ends - self.ended, self._connection
+        # What is recorded as unknown is never sent again.
+        safe = self._command.is_repeat_safe and self._recorder is None
         return self._services.delay_of_retry(
-            admission.standing,
-            result,
-            self.attempts,
-            connection,
-            left,
-            # What is recorded as unknown is never sent again.
-            is_repeat_safe=self._command.is_repeat_safe and self._recorder is None,
+            admission.standing, result, self.attempts, connection, left, may_repeat=safe
         )
 
     async def _attempt(  # noqa: C901 - told in order
@@ -322,8 +315,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
         """Keep the error of an attempt before others, and wait for its record."""
-        if not isinstance(self._last_error, OutcomeUnknownError):
-            self._last_error = self._error_of(admission, observation, result)
+        error = self._error_of(admission, observation, result)
+        self._last_error = kept_error(error, self._last_error, self.attempts)
         if self._recorder is None:
             return
         recorded = asyncio.get_running_loop().create_future()
@@ -375,9 +368,7 @@ class CallRun:
     ) -> CallResult:
         """Return the result of a call by its last attempt, and count it."""
         name, accepted = admission.pabx.name, result.accepted
-        error = None
-        if accepted is None:
-            error = self._error_of(admission, observation, result)
+        error = None if accepted else self._error_of(admission, observation, result)
         call_result = self.end(self.ended, error, name, accepted)
         admission.standing.counters.outcomes[call_result.outcome] += 1
         return call_result

@@ -14,6 +14,7 @@ BASE = {
 CORE = {
     *BASE,
     *("process", "protocol", "transport", "observe", "dispatch", "client"),
+    "command_sender",
 }
 LOADED = {
     *CORE,
@@ -39,7 +40,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "transport": {*BASE, "protocol"},
     "observe": {"errors"},
     "dispatch": {*BASE, "observe", "protocol", "transport"},
-    "client": {*BASE, "observe", "protocol", "transport", "dispatch", "events"},
+    "command_sender": {*BASE, "dispatch"},
+    "client": {
+        *BASE,
+        *("observe", "protocol", "transport", "dispatch", "events", "command_sender"),
+    },
     "_public_names": LOADED - {"_start", "_public_names"},
     "contacts": BASE,
     "events": {*BASE, "observe", "protocol", "transport"},
