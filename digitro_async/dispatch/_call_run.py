@@ -254,10 +254,9 @@ class CallRun:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
         evidence = ticket.make_evidence()
-        self.phase = _ON_WIRE
+        self.phase, self._doubts = _ON_WIRE, standing.doubts
         self.attempts += 1
         evidence.owner, evidence.attempt = self, self.attempts
-        self._doubts = standing.doubts
         self.sent_at, self.started = time.time(), ticket.started
         if self._recorder is not None:
             try:
@@ -291,8 +290,7 @@ class CallRun:
             self.phase = _WAITING
             ticket.cancel(self.clock(), sent=evidence.request_started)
             raise
-        self.ended = now = self.clock()
-        self._connection = evidence.connection
+        self._connection, self.ended = evidence.connection, self.clock()
         result = classify_answer(
             standing,
             self._command,
@@ -303,11 +301,11 @@ class CallRun:
         )
         self.phase = _WAITING
         if cancelled is None:
-            ticket.release(result, now)
+            ticket.release(result, self.ended)
             if self._problem:
                 ticket.admission.pause(Failure.CONFIGURATION)
             return observation, result
-        ticket.cancel(now, sent=observation.request_started)
+        ticket.cancel(self.ended, sent=observation.request_started)
         self.result = self._conclude(ticket.admission, observation, result)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
 

@@ -18,7 +18,8 @@ CORE = {
 }
 LOADED = {
     *CORE,
-    *("config", "contacts", "ledger", "campaign", "_start", "_public_names"),
+    *("config", "contacts", "events", "ledger", "campaign"),
+    *("_start", "_public_names"),
 }
 
 # Each part of the package and the other parts that it may import.
