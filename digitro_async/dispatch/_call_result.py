@@ -7,15 +7,10 @@ import attrs
 
 from digitro_async._common.drafts import draft_of
 from digitro_async.dispatch._calls_in_progress import CallInProgress
-from digitro_async.errors import (
-    DigitroError,
-    Outcome,
-    OutcomeUnknownError,
-    RateWaitTimeoutError,
-)
+from digitro_async.errors import DigitroError, Outcome, RateWaitTimeoutError
 from digitro_async.models import Call, CallResult, CommandAccepted, Timings
 
-__all__ = ["kept_error", "late_error", "make_call_result", "with_end"]
+__all__ = ["late_error", "make_call_result", "with_end"]
 
 # Looked up once: an attribute of an enumeration takes long.
 _ACCEPTED, _NOT_SENT = Outcome.ACCEPTED, Outcome.NOT_SENT
@@ -71,22 +66,6 @@ def make_call_result(  # noqa: PLR0917 - one parameter for each value
     draft.__class__ = CallResult
     result: CallResult = draft
     return result
-
-
-def kept_error(
-    error: DigitroError | None, earlier: DigitroError | None, attempts: int
-) -> DigitroError | None:
-    """Return the error that counts: an unknown attempt outlasts all but success.
-
-    Args:
-        error: The error of the last step, None where the call was accepted.
-        earlier: The error of the attempts before, None without one.
-        attempts: Attempts begun.
-    """
-    if error is None or not isinstance(earlier, OutcomeUnknownError):
-        return error
-    earlier.attempts = attempts  # it may have been carried out then
-    return earlier
 
 
 def late_error(pabx: str | None) -> RateWaitTimeoutError:

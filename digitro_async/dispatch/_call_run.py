@@ -15,7 +15,7 @@ from digitro_async.dispatch._answer import (
 )
 from digitro_async.dispatch._argument_checks import invalid_call
 from digitro_async.dispatch._back_offs import wake
-from digitro_async.dispatch._call_result import kept_error, late_error, make_call_result
+from digitro_async.dispatch._call_result import late_error, make_call_result
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_tracker import EndSink
 from digitro_async.dispatch._calls_in_progress import CallInProgress
@@ -29,6 +29,7 @@ from digitro_async.errors import (
     DigitroError,
     NotSentError,
     Outcome,
+    OutcomeUnknownError,
     RateWaitTimeoutError,
 )
 from digitro_async.models import Call, CallResult, CommandAccepted
@@ -196,7 +197,9 @@ class CallRun:
             pabx: Name of the PABX that had it last.
             accepted: The acceptance, where there is one.
         """
-        error = kept_error(error, self._last_error, self.attempts)
+        if error is not None and isinstance(self._last_error, OutcomeUnknownError):
+            error = self._last_error  # an attempt before may have been carried out
+            error.attempts = self.attempts
         started = now if self.sent_at is None else self.started
         return make_call_result(
             self.call,
@@ -242,10 +245,14 @@ class CallRun:
         if self._is_last or self._problem or admission.is_draining:
             return None
         left, connection = self._ends - self.ended, self._connection
-        # What is recorded as unknown is never sent again.
-        safe = self._command.is_repeat_safe and self._recorder is None
         return self._services.delay_of_retry(
-            admission.standing, result, self.attempts, connection, left, may_repeat=safe
+            admission.standing,
+            result,
+            self.attempts,
+            connection,
+            left,
+            # What is recorded as unknown is never sent again.
+            is_repeat_safe=self._command.is_repeat_safe and self._recorder is None,
         )
 
     async def _attempt(  # noqa: C901 - told in order
@@ -253,9 +260,8 @@ class CallRun:
     ) -> tuple[Observation, AttemptResult]:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
-        evidence = ticket.make_evidence()
-        self.phase, self._doubts = _ON_WIRE, standing.doubts
-        self.attempts += 1
+        self.phase, evidence = _ON_WIRE, ticket.make_evidence()
+        self.attempts, self._doubts = self.attempts + 1, standing.doubts
         evidence.owner, evidence.attempt = self, self.attempts
         self.sent_at, self.started = time.time(), ticket.started
         if self._recorder is not None:
@@ -290,7 +296,8 @@ class CallRun:
             self.phase = _WAITING
             ticket.cancel(self.clock(), sent=evidence.request_started)
             raise
-        self._connection, self.ended = evidence.connection, self.clock()
+        self.ended = now = self.clock()
+        self._connection = evidence.connection
         result = classify_answer(
             standing,
             self._command,
@@ -301,11 +308,11 @@ class CallRun:
         )
         self.phase = _WAITING
         if cancelled is None:
-            ticket.release(result, self.ended)
+            ticket.release(result, now)
             if self._problem:
                 ticket.admission.pause(Failure.CONFIGURATION)
             return observation, result
-        ticket.cancel(self.ended, sent=observation.request_started)
+        ticket.cancel(now, sent=observation.request_started)
         self.result = self._conclude(ticket.admission, observation, result)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
 
@@ -313,8 +320,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
         """Keep the error of an attempt before others, and wait for its record."""
-        error = self._error_of(admission, observation, result)
-        self._last_error = kept_error(error, self._last_error, self.attempts)
+        if not isinstance(self._last_error, OutcomeUnknownError):
+            self._last_error = self._error_of(admission, observation, result)
         if self._recorder is None:
             return
         recorded = asyncio.get_running_loop().create_future()
@@ -338,12 +345,8 @@ class CallRun:
         if self._recorder is None:
             return self._result_of(admission, observation, result)
         self.phase = _RECORDING
-        self._recorder.record_outcome(
-            self._key,
-            admission.pabx.name,
-            result,
-            partial(self._recorded, admission, observation),
-        )
+        told = partial(self._recorded, admission, observation)
+        self._recorder.record_outcome(self._key, admission.pabx.name, result, told)
         return None
 
     def _recorded(

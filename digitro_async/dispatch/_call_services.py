@@ -45,7 +45,7 @@ class CallServices:
         connection: Connection | None,
         left: float,
         *,
-        may_repeat: bool = False,
+        is_repeat_safe: bool = False,
     ) -> float | None:
         """Return seconds until the next attempt of a call, None where there is none.
 
@@ -55,17 +55,17 @@ class CallServices:
             attempts: Attempts made so far.
             connection: The connection of that attempt, None where it had none.
             left: Seconds until the call's deadline.
-            may_repeat: Whether it may be sent again where its outcome is unknown.
+            is_repeat_safe: Whether it may be sent again where its outcome is unknown.
         """
         classification = result.classification
-        if not may_be_sent_again(classification, is_repeat_safe=may_repeat):
+        if not may_be_sent_again(classification, is_repeat_safe=is_repeat_safe):
             return None
         delay = retry_delay(
             result,
             attempts,
             self.retry,
             self.chance(),
-            is_repeat_safe=may_repeat,
+            is_repeat_safe=is_repeat_safe,
         )
         if delay is None or delay > left or not standing.quota.take():
             return None

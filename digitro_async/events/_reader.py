@@ -66,7 +66,9 @@ class EventReader:
             it raises ends nothing.
         chance: Returns a number from 0 to 1: the jitter of back-offs.
         wall: Returns the Unix time.
-        on_raw: Called before ``sink`` with each event as it came, for recordings.
+        on_raw: Called before ``sink`` with each event as it came.
+        on_piece: Called with all bytes as they come, and with none where a channel
+            begins, for recordings.
 
     Attributes:
         pabx: The PABX.
@@ -82,6 +84,7 @@ class EventReader:
         chance: Callable[[], float] = random.random,
         wall: Callable[[], float] = time.time,
         on_raw: OnRawEvent | None = None,
+        on_piece: Callable[[bytes], object] | None = None,
     ) -> None:
         self.pabx = pabx
         self._settings = settings
@@ -90,6 +93,7 @@ class EventReader:
         self._chance = chance
         self._wall = wall
         self._on_raw = on_raw
+        self._on_piece = on_piece
         self._reading = EventReading(settings, pabx.name)
         self._course = ChannelCourse(settings, chance)
         self._task: asyncio.Task[object] | None = None
@@ -229,6 +233,7 @@ class EventReader:
             until: Time by which the opening event must have come.
         """
         parser = EventParser(self._settings.max_event_bytes)
+        self._record(b"")
         while not self._ending:
             is_open = self._course.state is ChannelState.OPEN
             piece = b""
@@ -243,6 +248,7 @@ class EventReader:
                 self._silence = None
             if not piece:
                 return
+            self._record(piece)
             now = self._heard_at = self._wall()
             for raw in parser.feed(piece):
                 await self._take(raw, now)
@@ -250,6 +256,10 @@ class EventReader:
                     return
             if parser.retry is not None:
                 self._course.retry = parser.retry / 1000
+
+    def _record(self, piece: bytes) -> None:
+        if self._on_piece is not None:
+            self._on_piece(piece)
 
     def _limit(self, until: float | None) -> asyncio.Timeout:
         if until is not None:

@@ -174,7 +174,7 @@ async def test_event_channel(
     capsys.readouterr()
     names = await tour("settings", "Event channel")
 
-    assert capsys.readouterr().out == "no_channel 0\nrate_wait_timeout 0\n"
+    assert capsys.readouterr().out == "no_channel 0\nno_channel 0\n"
     assert fake_pabx.posts == 2
     assert fake_pabx.calls[-1].call_id == names["accepted"].call_id
 

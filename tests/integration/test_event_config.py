@@ -189,7 +189,7 @@ def test_the_table_itself(tmp_path: Path) -> None:
 
 def test_presets_in_programs() -> None:
     """Programs load the presets, and their errors name the field."""
-    assert EVENT_PRESETS == ("pabx", "interact-cti", "neo")
+    assert EVENT_PRESETS == ("pabx", "interact-cti", "neo", "simulator")
     assert load_event_preset("pabx", open="/x").opened_names == (
         "EVENTO_DE_ABERTURA_DE_CANAL",
     )
