@@ -1,15 +1,16 @@
 """The client, ``DigitroClient``, with which a program sends calls and commands."""
 
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Collection, Iterable, Mapping
+from typing import Self, TypedDict, Unpack, overload
 
-import anyio
-
-from digitro_async._common.base_url import address_of
-from digitro_async._common.own_loop import OwnLoop
-from digitro_async._common.unclosed import warn_unclosed
+from digitro_async._client_parts import ClientParts
 from digitro_async.call_events import CallEnd
-from digitro_async.command_sender import CommandSender
+from digitro_async.control_commands import (
+    DTMFDetection,
+    OtherCommand,
+    PasswordChange,
+    QueueRedirect,
+)
 from digitro_async.dispatch import (
     QUEUE_SIZE,
     CallEvents,
@@ -20,22 +21,32 @@ from digitro_async.dispatch import (
     Recorder,
     Statistics,
 )
-from digitro_async.errors import (
-    ClientClosedError,
-    ConfigurationError,
-)
-from digitro_async.events import EventChannels
+from digitro_async.errors import OutcomeUnknownError
 from digitro_async.models import (
     PABX,
+    Call,
+    CallAccepted,
+    CommandAccepted,
+    CommandAnswer,
+    PredictiveCall,
 )
 from digitro_async.observe import OnEvent
+from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import PauseSettings, RetrySettings
 from digitro_async.transport import SessionManager, Transport
 
 __all__ = ["DigitroClient"]
 
 
-class DigitroClient(CommandSender):
+class _Limits(TypedDict, total=False):
+    """The options of ``DigitroClient.send``."""
+
+    pabx: str | None
+    max_wait: float | None
+    deadline: float | None
+
+
+class DigitroClient:
     """Makes predictive calls over one or several PABX.
 
     Use it as ``async with``, or call ``aclose()`` yourself. One client belongs to one
@@ -75,35 +86,18 @@ class DigitroClient(CommandSender):
         transport: Transport | None = None,
         on_event: OnEvent | None = None,
     ) -> None:
-        if sessions is not None and transport is not None:
-            raise ConfigurationError("give sessions or transport, not both")
-        if sessions is not None and not isinstance(sessions, SessionManager):
-            raise ConfigurationError("sessions must be a SessionManager, or None")
-        self._own_loop = OwnLoop()
-        self._sessions = sessions or SessionManager()  # beside a transport, it is idle
-        self._owns_sessions = sessions is None
-        self._opens_sessions = transport is None
-        used = self._sessions if transport is None else transport
-        self._dispatcher = Dispatcher(
-            pabx, used, retry=retry, pause=pause, on_event=on_event
+        self._parts = ClientParts(
+            pabx,
+            retry=retry,
+            pause=pause,
+            sessions=sessions,
+            transport=transport,
+            on_event=on_event,
         )
-        if transport is None:
-            for one in self._dispatcher.pabx:
-                self._sessions.load_tls(one)
-        self._channels = EventChannels(
-            self._dispatcher.pabx,
-            self._sessions,
-            self._dispatcher.set_channel_id,
-            [self._dispatcher.take_event],
-        )
-        self._was_entered = self._closed = False
+        self._dispatcher = self._parts.dispatcher
 
     async def __aenter__(self) -> Self:
-        self._check_usable()
-        if not self._was_entered:
-            self._channels.start(self._dispatcher.follow_channel)
-        self._was_entered = True
-        anyio.CancelScope()  # loads anyio's backend, before any call
+        self._parts.open(self)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -111,29 +105,150 @@ class DigitroClient(CommandSender):
 
     def __repr__(self) -> str:
         names = ", ".join(pabx.name for pabx in self._dispatcher.pabx)
-        return f"<DigitroClient {'closed ' if self._closed else ''}{names}>"
+        state = "closed " if self._parts.is_closed else ""
+        return f"<DigitroClient {state}{names}>"
 
     def __del__(self) -> None:
-        if getattr(self, "_closed", True):  # or its settings were refused
-            return
-        if self._sessions.closed or not self._opens_sessions:
-            return  # whoever shares the manager, or made the transport, closes it
-        if not (self._was_entered or (self._owns_sessions and self._sessions.hosts)):
-            return  # nothing was opened
-        several = {address_of(pabx.base_url): 0 for pabx in self._dispatcher.pabx}
-        first, *others = several
-        where = f" for {first}" + (f" and {len(others)} more" if others else "")
-        warn_unclosed(
-            self,
-            self._own_loop.place,
-            'use it as "async with", or await its aclose()',
-            where,
-        )
+        if hasattr(self, "_dispatcher"):  # else its settings were refused
+            self._parts.warn_unclosed(self)
 
     @property
     def dispatcher(self) -> Dispatcher:
         """The dispatcher: ``submit``, ``pause``, ``resume``, ``drain``."""
         return self._dispatcher
+
+    async def make_predictive_call(
+        self,
+        call: PredictiveCall,
+        *,
+        pabx: str | None = None,
+        max_wait: float | None = None,
+        deadline: float | None = None,
+    ) -> CallAccepted:
+        """Make one predictive call.
+
+        It is safe to await this in a handler of a web server: the call takes the next
+        turn, before calls of ``dispatch`` that wait (which keep one turn in four), and
+        fails at once where the PABX is paused.
+
+        Args:
+            call: The call.
+            pabx: Name of the PABX that must take it; None for the least loaded one.
+            max_wait: Most seconds to wait for a turn; None for no limit. Each attempt
+                has a turn of its own.
+            deadline: Seconds from now after which nothing new begins: no turn, no wait
+                for a channel or a throttle, no retry. None for no limit. A call that is
+                on the wire is not cut off: it ends by its PABX's ``TimeoutSettings``.
+                A call without an attempt is then not sent; any other ends with the
+                error of its last attempt.
+
+        Returns:
+            The acceptance: "command received", not "answered".
+
+        Raises:
+            InvalidCallError: The call can't be sent as it is.
+            NotSentError: Nothing left this process; the call may be sent again. The
+                class of the error says why.
+            RejectedError: The PABX refused this call.
+            RefusedError: The PABX refused for a reason that is not this call's fault.
+            OutcomeUnknownError: The call may have been placed; do not send it again
+                blindly.
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+            ConfigurationError: The PABX can't be used as configured, there is no PABX
+                of that name, or a limit is no number of seconds.
+            asyncio.CancelledError: The task was cancelled. An attempt on the wire is
+                cut off and counts as unknown, also for the rules that pause a PABX.
+        """
+        sending = self.send(call, pabx=pabx, max_wait=max_wait, deadline=deadline)
+        del call  # of any class; tools show the locals of an error's frames
+        return await sending
+
+    @overload
+    async def send(
+        self, call: PredictiveCall, **limits: Unpack[_Limits]
+    ) -> CallAccepted: ...
+
+    @overload
+    async def send(
+        self,
+        call: QueueRedirect | DTMFDetection | PasswordChange | OtherCommand,
+        **limits: Unpack[_Limits],
+    ) -> CommandAnswer: ...
+
+    @overload
+    async def send(self, call: Call, **limits: Unpack[_Limits]) -> CommandAccepted: ...
+
+    async def send(
+        self,
+        call: Call,
+        *,
+        pabx: str | None = None,
+        max_wait: float | None = None,
+        deadline: float | None = None,
+    ) -> CommandAccepted:
+        """Send one command of any class, and return the answer of the PABX.
+
+        It waits and fails as a call does: see ``make_predictive_call``. "The call may
+        have been placed" then means that the command may have been carried out.
+
+        Args:
+            call: The command.
+            pabx: Name of the PABX that must take it; None for the least loaded one. A
+                command about a call belongs to the PABX that has the call.
+            max_wait: Most seconds to wait for a turn.
+            deadline: Seconds from now after which nothing new begins.
+
+        Returns:
+            The answer, of the command's own class: "command received", not "done".
+
+        Raises:
+            DigitroError: As ``make_predictive_call`` raises it, of the same classes.
+            asyncio.CancelledError: The task was cancelled.
+        """
+        self._parts.check_usable(self)
+        result = await self._dispatcher.submit(
+            call, pabx=pabx, max_wait=max_wait, deadline=deadline
+        )
+        del call  # of any class; tools show the locals of an error's frames
+        if result.accepted is not None:
+            return result.accepted
+        error = result.error or OutcomeUnknownError()
+        try:
+            raise error
+        finally:
+            del result, error  # the error's traceback refers to this frame
+
+    async def command(
+        self,
+        path: str,
+        fields: Mapping[str, str | Secret | Personal | None],
+        *,
+        repeatable: bool = False,
+        plain: Collection[str] = (),
+        **limits: Unpack[_Limits],
+    ) -> CommandAnswer:
+        """Send a command that this library knows by nothing but its path.
+
+        It is ``send(OtherCommand(...))``; the path of the predictive call is refused.
+
+        Args:
+            path: What follows ``/requests/{channel_id}/`` in the path; where it holds
+                ``{channel_id}`` itself, the whole path after the base URL.
+            fields: The fields of the body by their names on the wire, as text.
+            repeatable: Whether it may be sent again where its outcome is unknown.
+            plain: Names of fields that may be shown; all others are masked.
+            limits: ``pabx``, ``max_wait`` and ``deadline``: see ``send``.
+
+        Raises:
+            InvalidCallError: The path or a field can't be used.
+            DigitroError: As ``send`` raises it.
+        """
+        try:
+            given = OtherCommand(path, fields, repeatable=repeatable, plain=plain)
+        finally:
+            del fields  # tools show the locals of an error's frames
+        return await self.send(given, **limits)
 
     def dispatch(
         self,
@@ -173,7 +288,7 @@ class DigitroClient(CommandSender):
             ConfigurationError: The recorder is none, or the end is waited for and no
                 PABX has ``events``.
         """
-        self._check_usable()
+        self._parts.check_usable(self)
         return self._dispatcher.stream(calls, recorder, wait_for_end=wait_for_end)
 
     def call_events(self, *, queue_size: int = QUEUE_SIZE) -> CallEvents:
@@ -196,7 +311,7 @@ class DigitroClient(CommandSender):
             WrongLoopError: The client belongs to another event loop.
             ConfigurationError: No PABX has ``events``, or the size is below 1.
         """
-        self._check_usable()
+        self._parts.check_usable(self)
         return self._dispatcher.call_events(queue_size)
 
     async def call_end(self, call_id: str, *, pabx: str | None = None) -> CallEnd:
@@ -215,7 +330,7 @@ class DigitroClient(CommandSender):
             ConfigurationError: The PABX has no ``events``, or no call with that id is
                 in progress, or ended lately.
         """
-        self._check_usable()
+        self._parts.check_usable(self)
         return await self._dispatcher.call_end(call_id, pabx)
 
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
@@ -235,7 +350,7 @@ class DigitroClient(CommandSender):
             ConfigurationError: If there is no PABX of that name, or ``channel_id`` is
                 no id.
         """
-        self._check_open()
+        self._parts.check_open(self)
         self._dispatcher.set_channel_id(channel_id, pabx)
 
     def statistics(self) -> Statistics:
@@ -266,16 +381,8 @@ class DigitroClient(CommandSender):
             ClientClosedError: The client was closed.
             WrongLoopError: The event loop of the client was closed.
         """
-        self._check_open()
-        self._dispatcher.check_name(pabx)
-        loop = self._own_loop.loop
-        if loop is None or self._own_loop.is_running_here:
-            self._dispatcher.resume(pabx)
-            return
-        try:
-            loop.call_soon_threadsafe(self._dispatcher.resume, pabx)
-        except RuntimeError:
-            raise self._own_loop.wrong_loop_error(self) from None
+        self._parts.check_open(self)
+        self._parts.resume(self, pabx)
 
     async def aclose(self) -> None:
         """Start no further call, let the calls on the wire finish, then close.
@@ -286,29 +393,4 @@ class DigitroClient(CommandSender):
         Raises:
             WrongLoopError: The client belongs to another event loop.
         """
-        if self._closed:
-            return
-        self._own_loop.check(self)
-        self._closed = True
-        # An anyio scope that was cancelled would not let anything on the wire finish.
-        with anyio.CancelScope(shield=True):
-            try:
-                await self._dispatcher.drain()
-            finally:
-                await self._channels.aclose()
-                self._dispatcher.stop_events()
-                if self._owns_sessions:
-                    await self._sessions.aclose()
-
-    def _check_usable(self) -> None:
-        if self._closed:
-            self._check_open()
-        self._own_loop.check(self)
-        if not self._owns_sessions:
-            self._sessions.check_usable()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClientClosedError(
-                f"{self!r} was closed and makes no further call: make another client"
-            )
+        await self._parts.aclose(self)

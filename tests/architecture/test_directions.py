@@ -14,12 +14,11 @@ BASE = {
 CORE = {
     *BASE,
     *("process", "protocol", "transport", "observe", "dispatch", "client"),
-    "command_sender",
+    *("_client_parts", "events"),
 }
 LOADED = {
     *CORE,
-    *("config", "contacts", "events", "ledger", "campaign"),
-    *("_start", "_public_names"),
+    *("events", "config", "contacts", "ledger", "campaign", "_start", "_public_names"),
 }
 
 # Each part of the package and the other parts that it may import.
@@ -41,11 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "transport": {*BASE, "protocol"},
     "observe": {"errors"},
     "dispatch": {*BASE, "observe", "protocol", "transport"},
-    "command_sender": {*BASE, "dispatch"},
-    "client": {
-        *BASE,
-        *("observe", "protocol", "transport", "dispatch", "events", "command_sender"),
-    },
+    "_client_parts": {*BASE, "observe", "transport", "dispatch", "events"},
+    "client": {*BASE, "_client_parts", "observe", "transport", "dispatch"},
     "_public_names": LOADED - {"_start", "_public_names"},
     "contacts": BASE,
     "events": {*BASE, "observe", "protocol", "transport"},
