@@ -260,11 +260,9 @@ class CallRun:
     ) -> tuple[Observation, AttemptResult]:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
-        evidence = ticket.make_evidence()
-        self.phase = _ON_WIRE
-        self.attempts += 1
+        self.phase, evidence = _ON_WIRE, ticket.make_evidence()
+        self.attempts, self._doubts = self.attempts + 1, standing.doubts
         evidence.owner, evidence.attempt = self, self.attempts
-        self._doubts = standing.doubts
         self.sent_at, self.started = time.time(), ticket.started
         if self._recorder is not None:
             try:
@@ -347,12 +345,8 @@ class CallRun:
         if self._recorder is None:
             return self._result_of(admission, observation, result)
         self.phase = _RECORDING
-        self._recorder.record_outcome(
-            self._key,
-            admission.pabx.name,
-            result,
-            partial(self._recorded, admission, observation),
-        )
+        told = partial(self._recorded, admission, observation)
+        self._recorder.record_outcome(self._key, admission.pabx.name, result, told)
         return None
 
     def _recorded(
@@ -375,9 +369,7 @@ class CallRun:
     ) -> CallResult:
         """Return the result of a call by its last attempt, and count it."""
         name, accepted = admission.pabx.name, result.accepted
-        error = None
-        if accepted is None:
-            error = self._error_of(admission, observation, result)
+        error = None if accepted else self._error_of(admission, observation, result)
         call_result = self.end(self.ended, error, name, accepted)
         admission.standing.counters.outcomes[call_result.outcome] += 1
         return call_result

@@ -54,8 +54,8 @@ say nothing about the calls of others."""
 _ACCEPTED: Final = Outcome.ACCEPTED
 
 
-# Not frozen: one is made for every call, and freezing triples the time for that.
-@attrs.define
+# Neither frozen nor with slots: one is made for every call, see ``Observation``.
+@attrs.define(slots=False)
 class AttemptResult:
     """The result of one attempt.
 
@@ -105,7 +105,7 @@ def classify(
             return AttemptResult(
                 Classification(Outcome.UNKNOWN, UnreadableAnswerError, code)
             )
-        return AttemptResult(classification, accepted)
+        return AttemptResult(classification, accepted, None, None, None)
     if classification.error is ThrottledError:
         asked = observation.retry_after
         text = asked.reveal() if isinstance(asked, Personal) else asked
