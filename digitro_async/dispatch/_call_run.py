@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Hashable
 from functools import partial
 from math import inf
+from typing import Any
 
 from digitro_async.dispatch._admission import Admission, Ticket
 from digitro_async.dispatch._answer import (
@@ -32,7 +33,6 @@ from digitro_async.errors import (
 from digitro_async.models import Call, CallResult, CommandAccepted
 from digitro_async.protocol import (
     AttemptResult,
-    Command,
     Connection,
     Evidence,
     Failure,
@@ -74,12 +74,7 @@ class CallRun:
         is_doubtful: Whether the answer to the last attempt may belong to another call.
     """
 
-    __slots__ = (
-        *("_command", "_connection", "_deliver", "_doubts", "_ends", "_is_last"),
-        *("_key", "_last_error", "_pabx", "_problem", "_recorder", "_services"),
-        *("attempts", "began", "call", "clock", "ended", "is_doubtful", "phase"),
-        *("result", "sent_at", "started"),
-    )
+    # Without slots: since 3.12 they make objects more slowly, and each call has one.
 
     def __init__(  # noqa: PLR0917 - all of it is known at the start
         self,
@@ -102,11 +97,11 @@ class CallRun:
         self._services, self._pabx = services, pabx
         self._key, self._recorder = key, recorder
         self._deliver = deliver
-        self._command: Command  # the row of its command, once it runs
+        self._command: Any = None  # the row of its command, once it runs
         self._connection: Connection | None = None  # of its last attempt
         self._doubts: Doubts | None = None  # of the PABX of its last attempt
         self._problem: ConfigurationError | None = None  # of its PABX
-        self._ends: float  # loop time of its deadline, once it runs
+        self._ends = inf  # loop time of its deadline, once it runs
         self._last_error: DigitroError | None = None  # of an attempt before others
 
     async def run(
@@ -362,11 +357,21 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> CallResult:
         """Return the result of a call by its last attempt, and count it."""
-        name, accepted = admission.pabx.name, result.accepted
-        error = None
+        accepted, error = result.accepted, None
         if accepted is None:
             error = self._error_of(admission, observation, result)
-        call_result = self.end(self.ended, error, name, accepted)
+        began, started, ended = self.began, self.started, self.ended
+        call_result = make_call_result(
+            self.call,
+            self._key,
+            admission.pabx.name,
+            self.attempts,
+            error,
+            accepted,
+            self.sent_at,
+            (ended if self.sent_at is None else started) - began,
+            0.0 if self.sent_at is None else ended - started,
+        )
         admission.standing.counters.outcomes[call_result.outcome] += 1
         return call_result
 

@@ -17,6 +17,8 @@ from digitro_async.errors import (
 from digitro_async.models import CommandAccepted
 from digitro_async.privacy import Personal
 from digitro_async.protocol._classification import (
+    ACCEPTED,
+    ACCEPTED_STATUS,
     Classification,
     Observation,
     classify_evidence,
@@ -42,9 +44,6 @@ MAX_RETRY_AFTER: Final = 86_400.0
 """Longest wait that an error names, in seconds: a day."""
 
 _BAD_REQUEST: Final = 400
-
-# Looked up once: a member of an enumeration takes long to look up.
-_ACCEPTED: Final = Outcome.ACCEPTED
 
 
 # Neither frozen nor with slots: one is made for every call, see ``Observation``.
@@ -78,8 +77,15 @@ def classify(
         command: The command that was sent; its row decodes the answer.
         now: Unix time in seconds, against which a Retry-After date is read.
     """
-    classification = classify_evidence(observation)
-    if classification.outcome is _ACCEPTED:
+    if (  # nearly always, and told here to save a call
+        observation.status == ACCEPTED_STATUS
+        and observation.failure is None
+        and observation.request_started
+    ):
+        classification = ACCEPTED
+    else:
+        classification = classify_evidence(observation)
+    if classification is ACCEPTED:
         try:
             accepted = command.read(observation.body)
         except UnreadableBodyError as error:
