@@ -49,13 +49,34 @@ class RateLimit:
     Args:
         calls: Most calls in a window.
         per: Length of the window in seconds.
+        counted_within: Seconds after which the PABX is known to have counted a call
+            that was sent, the way through the network included. With None nothing is
+            known: a call may be counted until its answer, and keeps its place in the
+            cap until ``per`` seconds after that. With a number it keeps its place until
+            ``per`` seconds after its answer or after this time, whichever comes first.
+            The cap then holds as far as the number is true.
 
     Raises:
-        ConfigurationError: If ``calls`` or ``per`` is not above zero.
+        ConfigurationError: If a number is not above zero.
     """
 
     calls: int = attrs.field(validator=positive)
     per: float = attrs.field(default=1.0, validator=positive_seconds)
+    counted_within: float | None = attrs.field(
+        default=None,
+        validator=attrs.validators.optional(positive_seconds),
+        kw_only=True,
+    )
+
+    def seconds_held(self, latency: float) -> float:
+        """Return the seconds that a call of that latency keeps its place in the cap.
+
+        Args:
+            latency: Seconds from its sending to its answer.
+        """
+        if self.counted_within is None:
+            return self.per + latency
+        return self.per + min(latency, self.counted_within)
 
 
 def _maybe_seconds(owner: object, field: Any, value: Any) -> None:

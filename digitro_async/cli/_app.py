@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "Dial made-up contacts through a simulated PABX and show the outcome.",
     "simulate": "Run a simulated PABX until Ctrl-C.",
     "call": "Make one predictive call and print the call id that the PABX gave it.",
+    "command": "Send one command that is no call, and print the answer of the PABX.",
     "dial": "Call every contact of a CSV file once and record each outcome.",
     "status": "Print how many contacts are in each state, also during a dial.",
     "results": "Print one row for each contact: state, call id, attempts, times.",
@@ -46,7 +47,11 @@ _DISK_FAULTS: Final = frozenset(
 )
 """Errors of a disk, and of no word on the command line."""
 
-_MODULES: Final = {"init": "_init_config", "check": "_check_setup"}
+_MODULES: Final = {
+    "init": "_init_config",
+    "check": "_check_setup",
+    "command": "_send_command",
+}
 """Modules of commands whose names alone say too little, or too much."""
 
 app = App(

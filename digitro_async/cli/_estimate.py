@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from digitro_async.cli._limit_words import clock
-from digitro_async.dispatch import at_one_address
+from digitro_async.dispatch import allowed_rate, at_one_address
 from digitro_async.models import PABX
 
 __all__ = ["estimate"]
@@ -43,7 +43,6 @@ def _rate_of(together: list[PABX], latency: float) -> float:
     """Return the calls a second of the PABX at one address, which share their caps."""
     in_flight = sum(one.max_in_flight for one in together)
     rates = [in_flight / latency if latency else math.inf]
-    # A call holds its slot from its start until its answer and one window more.
     caps = (one.rate for one in together if one.rate is not None)
-    rates += [cap.calls / (cap.per + latency) for cap in caps]
+    rates += [allowed_rate(cap, latency) for cap in caps]
     return min(rates)

@@ -40,6 +40,9 @@ channel_id = 1
 api_key_env = "DIGITRO_API_KEY"
 # FILL IN: the most calls that the PABX may get in any window of "per" seconds.
 rate = { calls = 10, per = 1.0 }
+# Where it is known that the PABX counts a call soon after it was sent (seconds, the
+# network included), slow answers hold the rate back no more:
+# rate = { calls = 10, per = 1.0, counted_within = 0.1 }
 # The most calls on the wire at once: calls a second, times the seconds of an answer.
 # max_in_flight = 100
 # How fields of a call that are not given are written: "null" or "omit".

@@ -25,6 +25,8 @@ def explain(view: RunView) -> list[str]:
     """Return the lines that say what holds a run back: one where all PABX agree."""
     if view.phase is RunPhase.STOPPING:
         return [f"stopping: {_waiting_for(view.in_flight)}"]
+    if view.phase is RunPhase.ENDING:
+        return [f"waiting for the ends of {_calls(view.in_progress)} (Ctrl-C: not to)"]
     waiting = any(one.waiting or one.pause for one in view.pabx)
     if view.phase is RunPhase.FINISHING and view.in_flight and not waiting:
         return [_waiting_for(view.in_flight)]
@@ -90,7 +92,11 @@ def _named(names: Iterable[str]) -> str:
 def _waiting_for(calls: int) -> str:
     if not calls:
         return "no call is on the wire any more"
-    return f"waiting for {calls:,} call{'s' if calls > 1 else ''} on the wire"
+    return f"waiting for {_calls(calls)} on the wire"
+
+
+def _calls(calls: int) -> str:
+    return f"{calls:,} call" if calls == 1 else f"{calls:,} calls"
 
 
 def _of_pabx(view: RunView, one: PABXStatistics) -> str:  # noqa: C901 - a table
@@ -104,14 +110,13 @@ def _of_pabx(view: RunView, one: PABXStatistics) -> str:  # noqa: C901 - a table
         return _ledger(one)
     if limit is Limit.PLACES:
         return _places(one)
+    if limit is Limit.MAX_IN_PROGRESS:
+        most = one.max_in_progress or 0
+        return f"all {most:,} calls that may be in progress are (max_in_progress)"
     if limit is Limit.CAP:
         return f"at the cap of {_cap(one)}"
     if limit is Limit.LATENCY:
-        latency, allowed = one.latency or 0.0, one.allowed_rate or 0.0
-        return (
-            f"the PABX answers in {seconds_text(latency)}: a cap of {_cap(one)} "
-            f"allows {per_second(allowed)}"
-        )
+        return _latency(one)
     if limit is Limit.LOST_SLOTS:
         return _lost_slots(one)
     if limit is Limit.DRAINING:
@@ -173,6 +178,15 @@ def _places(one: PABXStatistics) -> str:
         return text
     allowed = per_second(one.max_in_flight / (one.latency + one.record_seconds))
     return f"{text}: answers in {seconds_text(one.latency)} allow {allowed}"
+
+
+def _latency(one: PABXStatistics) -> str:
+    answers = f"the PABX answers in {seconds_text(one.latency or 0.0)}"
+    allows = f"a cap of {_cap(one)} allows {per_second(one.allowed_rate or 0.0)}"
+    within = None if one.cap is None else one.cap.counted_within
+    if within is None:
+        return f"{answers}: {allows} without counted_within"
+    return f"{answers}, calls are counted_within {seconds_text(within)}: {allows}"
 
 
 def _lost_slots(one: PABXStatistics) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from digitro_async.dispatch._admission import Admission, Ticket
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._answer import (
     classify_answer,
     cut_short,
@@ -16,25 +16,27 @@ from digitro_async.dispatch._answer import (
 )
 from digitro_async.dispatch._argument_checks import invalid_call
 from digitro_async.dispatch._back_offs import wake
-from digitro_async.dispatch._call_result import make_call_result
+from digitro_async.dispatch._call_result import late_error, make_call_result
 from digitro_async.dispatch._call_services import CallServices
+from digitro_async.dispatch._call_tracker import EndSink
+from digitro_async.dispatch._calls_in_progress import CallInProgress
 from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._phase import Phase
 from digitro_async.dispatch._recorder import Recorder
-from digitro_async.dispatch._retry import may_be_sent_again
+from digitro_async.dispatch._ticket import Ticket
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
     NotSentError,
     Outcome,
+    OutcomeUnknownError,
     RateWaitTimeoutError,
 )
-from digitro_async.models import Call, CallResult, CommandAccepted
+from digitro_async.models import Call, CallResult
 from digitro_async.protocol import (
     AttemptResult,
     Connection,
-    Evidence,
     Failure,
     Observation,
     build_request,
@@ -44,7 +46,6 @@ from digitro_async.protocol import (
 )
 
 __all__ = ["CallRun"]
-
 
 _WAITING, _ON_WIRE, _RECORDING = Phase.WAITING, Phase.ON_WIRE, Phase.RECORDING
 # Looked up once: an attribute of an enumeration takes long.
@@ -61,7 +62,9 @@ class CallRun:
         pabx: Name of the PABX that must take it, None for any.
         key: The key by which its owner knows it.
         recorder: Records its attempts, None where nobody does.
-        deliver: Takes the result of a call whose attempts are recorded.
+        deliver: Takes the result of a call of a list whose attempts are recorded;
+            None for a single call.
+        sink: Whoever wants to know the call's end, None for nobody.
 
     Attributes:
         began: Loop time when it was taken on.
@@ -84,19 +87,20 @@ class CallRun:
         pabx: str | None = None,
         key: Hashable = None,
         recorder: Recorder | None = None,
-        deliver: Callable[[CallResult], None] | None = None,
+        deliver: Callable[[CallResult, CallInProgress | None], None] | None = None,
+        sink: EndSink | None = None,
     ) -> None:
         self.call, self.clock = call, clock
         self.began = clock()
-        self.phase = _WAITING
-        self.attempts = 0
+        self.phase, self.attempts = _WAITING, 0
         self.sent_at: float | None = None
         self.started = self.ended = 0.0
         self.result: CallResult | None = None
         self.is_doubtful = self._is_last = False
         self._services, self._pabx = services, pabx
         self._key, self._recorder = key, recorder
-        self._deliver = deliver
+        self._deliver, self._sink = deliver, sink
+        self.followed: CallInProgress | None = None  # its last attempt, where it is
         self._command: Any = None  # the row of its command, once it runs
         self._connection: Connection | None = None  # of its last attempt
         self._doubts: Doubts | None = None  # of the PABX of its last attempt
@@ -122,18 +126,16 @@ class CallRun:
                 wire is left in ``result``, or is being recorded.
         """
         services = self._services
-        admission = services.router.choose(self._pabx)
-        command = command_of(self.call)
+        admission, command = services.router.choose(self._pabx), command_of(self.call)
         if admission is None or command is None:
-            invalid = invalid_call(known_pabx=admission is not None)
-            return self.end(self.began, invalid)
+            return self.end(self.began, invalid_call(known_pabx=admission is not None))
         self._command = command
         services.in_flight.count += 1
         now = self.began
         self._ends = now + deadline
         try:
             while True:
-                ticket = admission.acquire_nowait(now)
+                ticket = admission.acquire_nowait(now, command)
                 if ticket is None:
                     ticket = await self._wait_for_turn(
                         admission, max_wait, wait_while_paused=wait_while_paused
@@ -173,14 +175,10 @@ class CallRun:
         if attempt == self.attempts and not self.is_doubtful:
             self.is_doubtful = True
             if self._doubts is not None:
-                self._doubts.add(self._recorder, self._key)
+                self._doubts.add(self._recorder, self._key, self.followed)
 
     def end(
-        self,
-        now: float,
-        error: DigitroError | None,
-        pabx: str | None = None,
-        accepted: CommandAccepted | None = None,
+        self, now: float, error: DigitroError | None, pabx: str | None = None
     ) -> CallResult:
         """Return the result of a call that ends without a further attempt.
 
@@ -188,8 +186,10 @@ class CallRun:
             now: Loop time.
             error: Why it was not accepted.
             pabx: Name of the PABX that had it last.
-            accepted: The acceptance, where there is one.
         """
+        if error is not None and isinstance(self._last_error, OutcomeUnknownError):
+            error = self._last_error  # an attempt before may have been carried out
+            error.attempts = self.attempts
         started = now if self.sent_at is None else self.started
         return make_call_result(
             self.call,
@@ -197,7 +197,7 @@ class CallRun:
             pabx,
             self.attempts,
             error,
-            accepted,
+            None,
             self.sent_at,
             started - self.began,
             now - started,
@@ -205,7 +205,7 @@ class CallRun:
 
     async def _wait_for_turn(
         self, admission: Admission, max_wait: float, *, wait_while_paused: bool
-    ) -> Ticket:
+    ) -> Ticket[Admission]:
         """Wait for a turn, and give back one that came after the deadline."""
         ticket = await self._services.router.acquire(
             admission,
@@ -213,38 +213,44 @@ class CallRun:
             wait_while_paused=wait_while_paused,
             max_wait=max_wait,
             ends=self._ends,
+            command=self._command,
+            is_listed=self._deliver is not None,
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile
-            raise _late(ticket.admission.pabx.name)
+            raise late_error(ticket.admission.pabx.name)
         return ticket
 
     def _now_in_time(self, admission: Admission) -> float:
         """Return the time, and end the call where that is after its deadline."""
         now = self.clock()
         if now > self._ends:
-            raise _late(admission.pabx.name)
+            raise late_error(admission.pabx.name)
         return now
 
     def _delay_of_retry(
         self, admission: Admission, result: AttemptResult
     ) -> float | None:
         """Return seconds until the next attempt, None where this was the last."""
-        if not may_be_sent_again(result.classification):
-            return None
         if self._is_last or self._problem or admission.is_draining:
             return None
         left, connection = self._ends - self.ended, self._connection
         return self._services.delay_of_retry(
-            admission.standing, result, self.attempts, connection, left
+            admission.standing,
+            result,
+            self.attempts,
+            connection,
+            left,
+            # What is recorded as unknown is never sent again.
+            is_repeat_safe=self._command.is_repeat_safe and self._recorder is None,
         )
 
     async def _attempt(  # noqa: C901 - told in order
-        self, ticket: Ticket
+        self, ticket: Ticket[Admission]
     ) -> tuple[Observation, AttemptResult]:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
-        evidence = Evidence()
+        evidence = ticket.make_evidence()
         self.phase = _ON_WIRE
         self.attempts += 1
         evidence.owner, evidence.attempt = self, self.attempts
@@ -257,6 +263,8 @@ class CallRun:
                 self.phase = _WAITING
                 ticket.cancel(self.clock(), sent=False)
                 raise
+        if standing.tracker is not None:  # a ticket knows whether it is a call's
+            self.followed = ticket.follow(self.call, self._key, self._sink)
         cancelled: tuple[object, ...] | None = None
         try:
             observation = await self._services.transport.exchange(
@@ -304,7 +312,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
         """Keep the error of an attempt before others, and wait for its record."""
-        self._last_error = self._error_of(admission, observation, result)
+        if not isinstance(self._last_error, OutcomeUnknownError):
+            self._last_error = self._error_of(admission, observation, result)
         if self._recorder is None:
             return
         recorded = asyncio.get_running_loop().create_future()
@@ -320,11 +329,9 @@ class CallRun:
     def _conclude(
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> CallResult | None:
-        """Return the result of the last attempt, None where it is to be recorded.
-
-        Nobody waits for the record: the next call's intent is written in the same
-        commit, and comes after it.
-        """
+        """Return the result of the last attempt, None where it is to be recorded."""
+        # Nobody waits for the record: the next call's intent is written in the same
+        # commit, and comes after it.
         if observation.reuse_ended:
             admission.note_reuse_ended()
         if self._recorder is None:
@@ -351,27 +358,23 @@ class CallRun:
             self._connection.distrust()  # the record found it
         call_result = self._result_of(admission, observation, result)
         self._services.in_flight.leave()
-        self._deliver(call_result)
+        self._deliver(call_result, self.followed)
 
     def _result_of(
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> CallResult:
         """Return the result of a call by its last attempt, and count it."""
-        accepted, error = result.accepted, None
+        name, accepted, started = admission.pabx.name, result.accepted, self.started
         if accepted is None:
             error = self._error_of(admission, observation, result)
-        began, started, ended = self.began, self.started, self.ended
-        call_result = make_call_result(
-            self.call,
-            self._key,
-            admission.pabx.name,
-            self.attempts,
-            error,
-            accepted,
-            self.sent_at,
-            (ended if self.sent_at is None else started) - began,
-            0.0 if self.sent_at is None else ended - started,
-        )
+            call_result = self.end(self.ended, error, name)
+        else:
+            call, key = self.call, self._key
+            attempts, sent_at = self.attempts, self.sent_at
+            waited, latency = started - self.began, self.ended - started
+            call_result = make_call_result(
+                call, key, name, attempts, None, accepted, sent_at, waited, latency
+            )
         admission.standing.counters.outcomes[call_result.outcome] += 1
         return call_result
 
@@ -379,9 +382,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> DigitroError | None:
         """Return the error of an attempt that was not accepted."""
-        name, attempts = admission.pabx.name, self.attempts
         return self._problem or error_of(
-            result, observation, pabx=name, attempts=attempts
+            result, observation, pabx=admission.pabx.name, attempts=self.attempts
         )
 
     def _refused(self, admission: Admission, refusal: DigitroError) -> CallResult:
@@ -393,12 +395,9 @@ class CallRun:
             if self._last_error is not None:  # says more than that time is over
                 refusal, now = self._last_error, self.ended
             elif now >= self._ends:
-                refusal = _late(refusal.pabx)
+                refusal = late_error(refusal.pabx)
         refusal.attempts, self.ended = self.attempts, now
         refusing = self._services.router.choose(refusal.pabx) or admission
-        refusing.standing.counters.outcomes[refusal.outcome or _NOT_SENT] += 1
-        return self.end(now, refusal, refusal.pabx)
-
-
-def _late(pabx: str | None) -> RateWaitTimeoutError:
-    return RateWaitTimeoutError(pabx=pabx, reason="deadline")
+        result = self.end(now, refusal, refusal.pabx)
+        refusing.standing.counters.outcomes[result.outcome] += 1
+        return result

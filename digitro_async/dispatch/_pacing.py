@@ -19,6 +19,15 @@ after it was given up, for by then it has been read; or one window after the qua
 in which the network and the PABX are trusted to have delivered or dropped it. Without
 an answer since, it comes back for one call at a time only.
 
+Where the PABX is known to count a call at most S seconds after it was sent
+(``RateLimit.counted_within``), a ``CountedPacer`` takes a call for answered S seconds
+after its request was written at the latest, answered or not, lost or not. The proof is
+the same: a call can fall into a window only between its start and that moment, or its
+answer if that came before, and its slot comes back W after the earlier of the two. If
+N + 1 calls fell within one window, then when the last was started none of the others
+had its slot back. That the PABX keeps to S is the user's word, the network's delay
+included; that the request was not written later than noted is this library's.
+
 So that the PABX is ever asked again, the last slot is kept for a call that finds nobody
 else on the wire: as long as answers come quickly that costs nothing, since then most
 slots are waiting for their window to end, and those don't count.
@@ -32,7 +41,7 @@ import attrs
 
 from digitro_async.settings import RateLimit
 
-__all__ = ["Pacer", "Together", "quarantine_of"]
+__all__ = ["Lost", "Pacer", "Together", "quarantine_of"]
 
 CATCH_UP = 0.01
 """Seconds of lateness that later starts may make up for; beyond it time is lost.
@@ -53,8 +62,8 @@ def quarantine_of(total: float) -> float:
     return 2 * total + LATE_DELIVERY_SECONDS
 
 
-@attrs.frozen
-class _Lost:
+@attrs.define(eq=False)
+class Lost:
     """A call that was sent and never answered.
 
     Attributes:
@@ -81,6 +90,7 @@ class Pacer:
         "_held",
         "_last_loss",
         "_left",
+        "_limit",
         "_lost",
         "_next",
         "_patient_until",
@@ -94,6 +104,7 @@ class Pacer:
     def __init__(
         self, limit: RateLimit, *, total: float = 30.0, rest: float = 5.0
     ) -> None:
+        self._limit = limit
         self._calls = self._left = limit.calls
         self._window = limit.per
         self._spacing = limit.per / limit.calls
@@ -101,7 +112,7 @@ class Pacer:
         self._rest = rest
         self._held = 0
         self._cooling: deque[float] = deque()
-        self._lost: deque[_Lost] = deque()
+        self._lost: deque[Lost] = deque()
         self._last_loss = -math.inf
         self._next = -math.inf
         # Of two slots one is half of the cap: it is kept once an answer has told how
@@ -109,6 +120,11 @@ class Pacer:
         knows = limit.calls > 2  # noqa: PLR2004 - see above
         self._slow = limit.per / 2 if knows else -math.inf
         self._patient_until = -math.inf if knows else math.inf
+
+    @property
+    def limits(self) -> tuple[RateLimit, ...]:
+        """The caps that it keeps."""
+        return (self._limit,)
 
     @property
     def lost_slots(self) -> int:
@@ -171,13 +187,13 @@ class Pacer:
             now: The time: what starts later is sent later than the lost ones.
         """
         self._cooling = deque(sorted((*self._cooling, *free_at)))
-        lost = [*self._lost, *(_Lost(now, until) for until in lost_until)]
+        lost = [*self._lost, *(Lost(now, until) for until in lost_until)]
         self._left -= len(lost) - len(self._lost)
         self._lost.clear()
         at = -math.inf
         for one in sorted(lost, key=lambda one: one.until):
-            at = max(at, one.at)  # both grow, so that only the first is looked at
-            self._lost.append(_Lost(at, one.until))
+            at = one.at = max(at, one.at)  # both grow: only the first is looked at
+            self._lost.append(one)
 
     def start(self, now: float) -> None:
         """Take a slot; call it only when ``earliest(now)`` is not after ``now``."""
@@ -194,8 +210,23 @@ class Pacer:
             turn = oldest if turn > -math.inf else now
         self._next = turn + spacing
 
+    def note_sent(self, call: object, now: float) -> None:
+        """Note that the request of a call was written, now or before.
+
+        Only a ``CountedPacer`` makes use of that.
+
+        Args:
+            call: Stands for the call.
+            now: The time.
+        """
+
     def finish(
-        self, now: float, started: float = -math.inf, *, sent: bool = True
+        self,
+        now: float,
+        started: float = -math.inf,
+        *,
+        sent: bool = True,
+        call: object = None,  # noqa: ARG002 - of a CountedPacer
     ) -> None:
         """Free the slot of a call one window after its answer, which came now.
 
@@ -203,6 +234,7 @@ class Pacer:
             now: The time.
             started: When the call started, or before that.
             sent: False where provably nothing was sent: then it is free at once.
+            call: Stands for the call, as in ``note_sent``.
         """
         self._held -= 1
         if not sent:
@@ -217,12 +249,18 @@ class Pacer:
             self._left += 1
             self._cooling.append(free_at)
 
-    def give_up(self, now: float, started: float) -> None:
+    def give_up(
+        self,
+        now: float,
+        started: float,
+        call: object = None,  # noqa: ARG002 - of a CountedPacer
+    ) -> None:
         """Keep the slot of a call taken that was sent and is given up unanswered.
 
         Args:
             now: The time.
             started: When the call started.
+            call: Stands for the call, as in ``note_sent``.
         """
         self._held -= 1
         self._left -= 1
@@ -230,7 +268,7 @@ class Pacer:
         until = max(started + self._quarantine, now) + self._window
         if self._lost:
             until = max(until, self._lost[-1].until)
-        self._lost.append(_Lost(now, until))
+        self._lost.append(Lost(now, until))
 
     def _look_at_latency(self, latency: float, now: float) -> None:
         """Use the last slot too, for a while, where answers come slowly."""
@@ -258,6 +296,11 @@ class Together:
         self.pacers = pacers
 
     @property
+    def limits(self) -> tuple[RateLimit, ...]:
+        """The caps that it keeps."""
+        return tuple(self.pacers)
+
+    @property
     def lost_slots(self) -> int:
         """Most slots that one of the caps keeps for calls never answered."""
         return max(pacer.lost_slots for pacer in self.pacers.values())
@@ -271,14 +314,24 @@ class Together:
         for pacer in self.pacers.values():
             pacer.start(now)
 
+    def note_sent(self, call: object, now: float) -> None:
+        """Note in each that the request of a call was written."""
+        for pacer in self.pacers.values():
+            pacer.note_sent(call, now)
+
     def finish(
-        self, now: float, started: float = -math.inf, *, sent: bool = True
+        self,
+        now: float,
+        started: float = -math.inf,
+        *,
+        sent: bool = True,
+        call: object = None,
     ) -> None:
         """Free the slot in each."""
         for pacer in self.pacers.values():
-            pacer.finish(now, started, sent=sent)
+            pacer.finish(now, started, sent=sent, call=call)
 
-    def give_up(self, now: float, started: float) -> None:
+    def give_up(self, now: float, started: float, call: object = None) -> None:
         """Keep the slot in each taken, as that of a call given up."""
         for pacer in self.pacers.values():
-            pacer.give_up(now, started)
+            pacer.give_up(now, started, call)

@@ -4,13 +4,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from digitro_async._common.base_url import address_of
+from digitro_async.dispatch._counted_pacing import CountedPacer
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.errors import Outcome
 from digitro_async.models import PABX
 from digitro_async.protocol import AttemptResult, is_answer
 from digitro_async.settings import RateLimit
 
-__all__ = ["at_one_address", "finish_attempt", "make_pacer", "reserve_slots"]
+__all__ = [
+    "at_one_address",
+    "finish_attempt",
+    "make_pacer",
+    "reserve_slots",
+    "strictest",
+]
 
 
 def at_one_address(several: Iterable[PABX]) -> dict[str, list[PABX]]:
@@ -29,14 +36,25 @@ def make_pacer(together: Sequence[PABX], rest: float) -> Pacer | Together | None
         rest: Seconds from the last lost call until the last slot is used.
     """
     total = max(pabx.timeouts.total for pabx in together)
-    pacers: dict[RateLimit, Pacer] = {
-        pabx.rate: Pacer(pabx.rate, total=total, rest=rest)
-        for pabx in together
-        if pabx.rate is not None
-    }
+    pacers: dict[RateLimit, Pacer] = {}
+    for limit in (pabx.rate for pabx in together if pabx.rate is not None):
+        kind = Pacer if limit.counted_within is None else CountedPacer
+        pacers[limit] = kind(limit, total=total, rest=rest)
     if len(pacers) == 1:
         return next(iter(pacers.values()))
     return Together(pacers) if pacers else None
+
+
+def strictest(limits: Iterable[RateLimit], latency: float) -> RateLimit | None:
+    """Return the cap that allows least, None where there is none.
+
+    Args:
+        limits: The caps that hold together.
+        latency: Seconds of an answer.
+    """
+    return min(
+        limits, key=lambda one: one.calls / one.seconds_held(latency), default=None
+    )
 
 
 def reserve_slots(
@@ -62,13 +80,17 @@ def reserve_slots(
 
 
 def finish_attempt(
-    pacer: Pacer | Together, result: AttemptResult, now: float, started: float
+    pacer: Pacer | Together,
+    result: AttemptResult,
+    now: float,
+    started: float,
+    call: object,
 ) -> None:
     """Free the slot of an attempt, or keep it taken where no answer came."""
     outcome, reason = result.classification.outcome, result.classification.reason
     if outcome is Outcome.ACCEPTED or is_answer(outcome, reason):
-        pacer.finish(now, started)
+        pacer.finish(now, started, call=call)
     elif outcome is Outcome.NOT_SENT:
-        pacer.finish(now, sent=False)
+        pacer.finish(now, sent=False, call=call)
     else:
-        pacer.give_up(now, started)
+        pacer.give_up(now, started, call)

@@ -13,6 +13,7 @@ from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 from digitro_async.errors import LedgerError
+from digitro_async.ledger._call_ends_port import CallEnds, EndCounts
 from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._records import (
     AddResult,
@@ -25,6 +26,7 @@ from digitro_async.ledger._records import (
 )
 from digitro_async.ledger._state import State, Step
 from digitro_async.privacy import Personal
+from digitro_async.settings import RateLimit
 
 __all__ = ["Ledger", "LedgerReader", "OnDone"]
 
@@ -61,6 +63,11 @@ class Ledger(Protocol):
         A ledger that one process owns at a time counts here the intents found on
         opening: all earlier owners are gone then.
         """
+        ...
+
+    @property
+    def ends(self) -> CallEnds:
+        """The ends of its calls."""
         ...
 
     def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
@@ -323,8 +330,7 @@ class Ledger(Protocol):
     async def occupied_slots(
         self,
         *,
-        calls: int,
-        window: float,
+        limit: RateLimit,
         quarantine: float,
         now: float,
         elsewhere: Collection[str] = (),
@@ -334,8 +340,7 @@ class Ledger(Protocol):
         A wall clock that was set meanwhile only makes that longer.
 
         Args:
-            calls: Calls of the cap.
-            window: Seconds of the cap's window.
+            limit: The cap.
             quarantine: Seconds from its intent in which a call may be delivered.
             now: The time.
             elsewhere: Names of the PABX that never were at that address.
@@ -372,6 +377,10 @@ class LedgerReader(Protocol):
 
     def count_exhausted(self, max_attempts: int) -> int:
         """Return how many pending contacts ``Ledger.claim`` leaves out."""
+        ...
+
+    def count_ends(self) -> EndCounts:
+        """Return how many calls ended how; of each contact the last call counts."""
         ...
 
     def imports(self) -> Sequence[Import]:

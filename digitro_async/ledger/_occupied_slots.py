@@ -4,6 +4,7 @@ They are read from the end: behind an answer that is older than a window, to a c
 was started after all that is further back, nobody holds a slot any more.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 
@@ -12,6 +13,7 @@ import attrs
 from digitro_async._common.reasons import Failure, is_answer
 from digitro_async.errors import Outcome
 from digitro_async.ledger._state import Step
+from digitro_async.settings import RateLimit
 
 __all__ = ["OccupiedSlots", "SlotEvent", "occupied_slots"]
 
@@ -69,8 +71,7 @@ class _End:
 def occupied_slots(
     events: Iterable[SlotEvent],
     *,
-    calls: int,
-    window: float,
+    limit: RateLimit,
     quarantine: float,
     now: float,
     elsewhere: Collection[str] = (),
@@ -80,14 +81,14 @@ def occupied_slots(
 
     Args:
         events: All events, the last one first.
-        calls: Calls of the cap: no more slots than that are taken.
-        window: Seconds of the cap's window.
+        limit: The cap: no more slots than its calls are taken.
         quarantine: Seconds from its intent in which a call may be delivered.
         now: The time.
         elsewhere: Names of the PABX that never were at that address.
         latest: Tells, for the time of an event, when it happened at the latest.
     """
-    look_back = _LookBack(calls, now - window, now - window - quarantine)
+    over = now - limit.per
+    look_back = _LookBack(limit.calls, over, over - quarantine)
     for place, (contact, step, told_at, pabx, reason) in enumerate(events):
         at = latest(told_at)
         if look_back.is_over(place, at):
@@ -98,13 +99,16 @@ def occupied_slots(
             look_back.take_end(contact, _end_of(step, place, at, reason or ""))
         elif step is Step.INTEND and look_back.take_intent(contact, place, at):
             break
-    return _slots_of(look_back.ends, calls, window, quarantine, now)
+    return _slots_of(look_back.ends, limit, quarantine, now)
 
 
 def _slots_of(
-    ends: list[_End], calls: int, window: float, quarantine: float, now: float
+    ends: list[_End], limit: RateLimit, quarantine: float, now: float
 ) -> OccupiedSlots:
     """Return the slots that attempts hold, given their ends, the last one first."""
+    calls, window = limit.calls, limit.per
+    # When a call was sent is not written down: it was before its end.
+    within = math.inf if limit.counted_within is None else limit.counted_within
     cooling: list[float] = []
     lost: deque[_End] = deque()
     for end in reversed(ends):
@@ -119,7 +123,7 @@ def _slots_of(
     until = []
     for end in lost:
         sent_at = end.at if end.sent_at is None else end.sent_at
-        delivered = max(sent_at + quarantine, end.at)
+        delivered = min(max(sent_at + quarantine, end.at), end.at + within)
         if delivered > now:
             until.append(delivered + window)
         else:

@@ -23,6 +23,7 @@ __all__ = [
     "UnreadableBodyError",
     "call_ids_in",
     "decode_answer",
+    "decode_json",
     "decode_object",
 ]
 
@@ -92,11 +93,22 @@ def decode_object(body: bytes) -> dict[str, Any]:
         UnreadableBodyError: If the body is empty, too large or too deep, is a page of
             HTML or other text that is not JSON, is not an object, or has two call ids.
     """
+    answer = decode_json(body)
+    if not isinstance(answer, dict):
+        raise UnreadableBodyError("not_an_object")
+    return answer
+
+
+def decode_json(body: bytes) -> Any:
+    """Return the JSON in a body, whatever it is; see ``decode_object``.
+
+    Raises:
+        UnreadableBodyError: If the body is empty, too large or too deep, is a page of
+            HTML or other text that is not JSON, or has two call ids.
+    """
     answer = _read_closely(body)
     if answer is _NOT_JSON:  # raised here, so that it has no other error as its context
         raise UnreadableBodyError(_code_of_no_json(body))
-    if not isinstance(answer, dict):
-        raise UnreadableBodyError("not_an_object")
     return answer
 
 

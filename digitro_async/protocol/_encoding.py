@@ -10,7 +10,9 @@ from cattrs import Converter
 from cattrs.fns import identity
 from cattrs.gen import make_dict_unstructure_fn, override
 
+from digitro_async._common.validators import opened
 from digitro_async.calls import Call
+from digitro_async.control_commands import OtherCommand
 from digitro_async.protocol._commands import COMMANDS
 from digitro_async.settings import UnsetFields
 
@@ -28,7 +30,16 @@ _NULL: Final = UnsetFields.NULL
 _OMIT: Final = UnsetFields.OMIT
 
 _Mapping = dict[str, str | None]
-_WRITERS: Final[dict[type[Call], Callable[[Any], _Mapping]]] = {}
+
+
+def _fields_of_other(call: OtherCommand) -> _Mapping:
+    """Return the fields of a command that is known by its path alone."""
+    return {name: opened(value) for name, value in call.fields.items()}
+
+
+_WRITERS: Final[dict[type[Call], Callable[[Any], _Mapping]]] = {
+    OtherCommand: _fields_of_other
+}
 
 _Joins = dict[type[Call], dict[tuple[bool, ...], Callable[[Any], str]]]
 _JOINS: Final[_Joins] = {}

@@ -15,7 +15,7 @@ from digitro_async._common.own_loop import OwnLoop
 from digitro_async._common.unclosed import warn_unclosed
 from digitro_async.errors import ClientClosedError, ConfigurationError
 from digitro_async.models import PABX
-from digitro_async.protocol import Evidence, Observation, Request
+from digitro_async.protocol import Evidence, Observation, OutgoingRequest, Request
 from digitro_async.settings import TLSSettings
 from digitro_async.transport._connector import (
     CheckedConnector,
@@ -27,6 +27,11 @@ from digitro_async.transport._exchange import exchange_once
 from digitro_async.transport._hooks import methods_are_replaced
 from digitro_async.transport._public import ask_publicly
 from digitro_async.transport._reuse_rule import ReuseRule
+from digitro_async.transport._streams import (
+    ClientStream,
+    ask_once,
+    open_client_stream,
+)
 from digitro_async.transport._tls import tls_of
 
 __all__ = ["SessionManager"]
@@ -116,6 +121,35 @@ class SessionManager:
             return exchange_once(ask_publicly, endpoint, request, evidence)
         return exchange_once(ask_directly, endpoint, request, evidence)
 
+    async def open_stream(self, pabx: PABX, request: OutgoingRequest) -> ClientStream:
+        """Send a request and return the stream that is the answer.
+
+        Its connection is no pooled one, and takes no place of a call. Whoever opened
+        the stream closes it.
+
+        Raises:
+            StreamError: If there is no stream.
+            ConfigurationError: If the file of the PABX's certificate authority can't be
+                read.
+            WrongLoopError: If the manager belongs to another event loop.
+            ClientClosedError: If the manager was closed.
+        """
+        self.check_usable()
+        return await open_client_stream(pabx, request, self._tls_for(pabx, request))
+
+    async def ask(self, pabx: PABX, request: OutgoingRequest) -> tuple[int, bytes]:
+        """Send a request about a channel once; return status and body of the answer.
+
+        Raises:
+            StreamError: If there is no whole answer.
+            ConfigurationError: If the file of the PABX's certificate authority can't be
+                read.
+            WrongLoopError: If the manager belongs to another event loop.
+            ClientClosedError: If the manager was closed.
+        """
+        self.check_usable()
+        return await ask_once(pabx, request, self._tls_for(pabx, request))
+
     async def aclose(self) -> None:
         """Close every connection, also those of calls on the wire: drain before.
 
@@ -204,6 +238,12 @@ class SessionManager:
         if pabx.tls not in self._tls:
             self._tls[pabx.tls] = tls_of(pabx.tls)
         return self._tls[pabx.tls]
+
+    def _tls_for(self, pabx: PABX, request: OutgoingRequest) -> Any:
+        if request.url.startswith("https:") == pabx.base_url.startswith("https:"):
+            return self._tls_of(pabx)
+        # The channel has an address of its own.
+        return tls_of(pabx.tls) if request.url.startswith("https:") else True
 
     def check_usable(self) -> None:
         """Check that the manager is open and belongs to the running loop.

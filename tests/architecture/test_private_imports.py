@@ -43,6 +43,7 @@ EXCEPTIONS: dict[str, tuple[set[str], str]] = {
     "tests/unit/test_cut_off.py": ({"dispatch"}, UNNAMED),
     "tests/unit/test_dispatcher.py": ({"protocol"}, WIRE),
     "tests/unit/test_drafts.py": ({"dispatch", "protocol"}, WHOLE),
+    "tests/unit/test_pacing_counted.py": ({"ledger"}, WHOLE),
     "tests/unit/test_pacing_lost.py": ({"ledger"}, WHOLE),
     "tests/unit/test_throttle.py": ({"protocol"}, UNNAMED),
 }

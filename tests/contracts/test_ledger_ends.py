@@ -22,6 +22,7 @@ from ledgers import (
 from digitro_async import (
     IllegalTransitionError,
     LedgerError,
+    RateLimit,
 )
 from digitro_async.ledger import Ledger, Reconciliation, State, Step
 from digitro_async.ledger._reconciliation import QUARANTINE
@@ -229,7 +230,7 @@ async def cooling(
 ) -> list[float]:
     """Return until when slots of a cap with a window of 10 s are taken."""
     held = await ledger.occupied_slots(
-        calls=calls, window=10, quarantine=0, now=now, elsewhere=elsewhere
+        limit=RateLimit(calls, 10), quarantine=0, now=now, elsewhere=elsewhere
     )
 
     assert held.lost == []

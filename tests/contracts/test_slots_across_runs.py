@@ -29,7 +29,7 @@ from digitro_async.ledger._reconciliation import QUARANTINE
 
 async def held(ledger: Ledger, **given: Any) -> OccupiedSlots:
     """Return the slots that are held of a cap of 5 in 10 s."""
-    asked = {"calls": 5, "window": 10, "quarantine": 120, "now": NOW + 1, **given}
+    asked = {"limit": RateLimit(5, 10), "quarantine": 120, "now": NOW + 1, **given}
     return await ledger.occupied_slots(**asked)
 
 
@@ -50,6 +50,21 @@ class TestEvents:
                 [NOW + 130] * 2, []
             )
             assert await held(ledger, now=NOW + 131) == OccupiedSlots([], [])
+
+    async def test_lost_calls_that_must_have_been_counted(self, shelf: Shelf) -> None:
+        """Where the PABX counts calls soon, one holds its slot so long after its end.
+
+        When it was sent nobody wrote down: before its end.
+        """
+        limit = RateLimit(5, 10, counted_within=3)
+        async with shelf.ledger() as ledger:
+            for number in await open_intents(ledger, 2):
+                await lose(ledger, number)
+            before = await held(ledger, limit=limit, now=NOW + 2)
+            after = await held(ledger, limit=limit, now=NOW + 9)
+
+        assert before == OccupiedSlots([], [NOW + 14] * 2)
+        assert after == OccupiedSlots([NOW + 14] * 2, [])
 
     async def test_an_answer_to_a_later_call(self, shelf: Shelf) -> None:
         """An answer to a later call frees a lost one's slot a window later."""

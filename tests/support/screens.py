@@ -88,7 +88,8 @@ def _held_back() -> Iterator[Scene]:
     yield Scene(
         "Slow answers",
         "A call holds its rate slot until its answer, so a slow PABX lowers the rate. "
-        "A larger `max_in_flight` would change nothing.",
+        "A larger `max_in_flight` would change nothing. Where it is known how soon the "
+        "PABX counts a call, give [`counted_within`](settings.md#rate-limit).",
         _slow(),
     )
     places: dict[str, Any] = {

@@ -184,7 +184,7 @@ async def test_waiting_for_an_answer_sets_no_timer() -> None:
     await settled()
 
     assert admission.standing.earliest(now()) == math.inf
-    assert admission._timer is None
+    assert admission._turns.timer is None
 
     waiting.cancel()
     await asyncio.wait([waiting])

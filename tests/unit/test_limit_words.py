@@ -19,7 +19,21 @@ SLOW = {"latency": 2.0, "in_flight": 33, "average_rate": 16.6}
     [
         ({}, "at the cap of 50/s"),
         ({"cap": RateLimit(500, per=10)}, "at the cap of 500 in 10 s"),
-        (SLOW, "the PABX answers in 2.0 s: a cap of 50/s allows 16.7/s"),
+        (
+            SLOW,
+            (
+                "the PABX answers in 2.0 s: a cap of 50/s allows 16.7/s without "
+                "counted_within"
+            ),
+        ),
+        (
+            {**SLOW, "cap": RateLimit(50, counted_within=0.5)},
+            (
+                "the PABX answers in 2.0 s, calls are counted_within 0.50 s: a cap of "
+                "50/s allows 33.3/s"
+            ),
+        ),
+        ({**SLOW, "cap": RateLimit(50, counted_within=0.1)}, "at the cap of 50/s"),
         (
             {"in_flight": 100, "waiting": 0, "latency": 2.0},
             "all 100 places are taken (max_in_flight): answers in 2.0 s allow 50/s",
@@ -47,6 +61,10 @@ SLOW = {"latency": 2.0, "in_flight": 33, "average_rate": 16.6}
         (
             {"lost_slots": 38},
             f"38 of 50 rate slots are kept for calls {NEVER}: 11.8/s till then",
+        ),
+        (
+            {"in_progress": 30, "max_in_progress": 30},
+            "all 30 calls that may be in progress are (max_in_progress)",
         ),
         ({"waiting": 0}, "starting calls"),
         ({"waiting": 0, "in_flight": 0}, "no call to start"),

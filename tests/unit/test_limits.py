@@ -38,11 +38,19 @@ LOADS = st.builds(
     in_flight=st.integers(0, 5),
     recording=st.integers(0, 5),
     max_in_flight=st.integers(1, 5),
-    cap=st.none() | st.builds(RateLimit, st.integers(1, 9), st.floats(0.1, 20)),
+    cap=st.none()
+    | st.builds(
+        RateLimit,
+        st.integers(1, 9),
+        st.floats(0.1, 20),
+        counted_within=st.none() | st.floats(0.01, 50),
+    ),
     lost_slots=st.integers(0, 12),
     latency=st.none() | st.floats(0, 40),
     record_seconds=st.floats(0, 5),
     silent_for=st.floats(0, 100),
+    in_progress=st.integers(0, 5),
+    max_in_progress=st.none() | st.integers(1, 5),
 )
 
 TABLE: list[tuple[Limit, dict[str, Any]]] = [
@@ -60,6 +68,16 @@ TABLE: list[tuple[Limit, dict[str, Any]]] = [
     (Limit.LATENCY, {"latency": 2.0}),
     (Limit.CAP, {"latency": 0.1}),
     (Limit.LATENCY, {"latency": 0.12}),
+    (Limit.LATENCY, {"latency": 2.0, "cap": RateLimit(50, counted_within=0.2)}),
+    (Limit.CAP, {"latency": 2.0, "cap": RateLimit(50, counted_within=0.1)}),
+    (
+        Limit.LEDGER,
+        {
+            "latency": 2.0,
+            "record_seconds": 0.3,
+            "cap": RateLimit(50, counted_within=0.2),
+        },
+    ),
     (Limit.LEDGER, {"record_seconds": 0.5}),
     (Limit.LOST_SLOTS, {"lost_slots": 38}),
     (Limit.LOST_SLOTS, {"lost_slots": 50}),
@@ -69,6 +87,10 @@ TABLE: list[tuple[Limit, dict[str, Any]]] = [
     (Limit.PLACES, {"in_flight": 100, "waiting": 0, "latency": 2.0}),
     (Limit.PLACES, {"in_flight": 100, "waiting": 5, "cap": None}),
     (Limit.LEDGER, {"in_flight": 100, "record_seconds": 0.5}),
+    (Limit.MAX_IN_PROGRESS, {"in_progress": 30, "max_in_progress": 30}),
+    (Limit.MAX_IN_PROGRESS, {"in_progress": 31, "max_in_progress": 30, "cap": None}),
+    (Limit.CAP, {"in_progress": 29, "max_in_progress": 30}),
+    (Limit.SOURCE, {"waiting": 0, "in_progress": 30, "max_in_progress": 30}),
     (Limit.SOURCE, {"waiting": 0, "in_flight": 3}),
     (Limit.SOURCE, {"waiting": 5, "in_flight": 3, "cap": None}),
 ]
@@ -94,6 +116,14 @@ def test_every_limit_is_in_the_table() -> None:
         ({"latency": 0.0, "record_seconds": 0.0, "lost_slots": 25}, 25.0),
         ({"lost_slots": 60}, 0.0),
         ({"cap": None}, None),
+        (
+            {
+                "latency": 2.0,
+                "record_seconds": 0.0,
+                "cap": RateLimit(50, counted_within=0.5),
+            },
+            50 / 1.5,
+        ),
     ],
 )
 def test_allowed_rate(given: dict[str, Any], allowed: float | None) -> None:
@@ -106,6 +136,8 @@ def test_limit_is_true(load: Load) -> None:
     """Whatever the load is, the facts that a limit stands for are there."""
     limit = find_limit(load)
     answers, record = load.latency or 0.0, load.record_seconds
+    if load.cap is not None and load.in_flight < load.max_in_flight:
+        answers = load.cap.seconds_held(answers) - load.cap.per
     facts = {
         Limit.PAUSED: load.is_paused,
         Limit.DRAINING: load.is_draining and load.in_flight > 0,

@@ -134,8 +134,7 @@ class StandingPABX(RuleBasedStateMachine):
         self.on_wire.clear()
         held = occupied_slots(
             reversed(self.events),
-            calls=self.limit.calls,
-            window=self.limit.per,
+            limit=self.limit,
             quarantine=QUARANTINE,
             now=self.now,
             latest=lambda at: at,

@@ -30,6 +30,7 @@ COUNTS: list[tuple[Any, str]] = [
 ]
 SECONDS: list[tuple[Any, str]] = [
     (RateLimit, "per"),
+    (RateLimit, "counted_within"),
     (PoolSettings, "idle_seconds"),
     (TimeoutSettings, "total"),
     (TimeoutSettings, "connect"),
@@ -47,7 +48,7 @@ FLOORS: list[tuple[Any, str]] = [
     (PauseSettings, "unknown_budget"),
     (PauseSettings, "unknown_share"),
 ]
-OPTIONAL = {(PoolSettings, "rest")}
+OPTIONAL = {(PoolSettings, "rest"), (RateLimit, "counted_within")}
 NEVER = [-1, -0.5, math.nan, math.inf, -math.inf, True, False, "1", b"1", [1]]
 FINGERPRINT = bytes(range(32))
 
@@ -69,13 +70,25 @@ def test_counts_are_whole_and_above_zero(cls: Any, field: str, value: Any) -> No
 
 
 @pytest.mark.parametrize("value", [*NEVER, 0, 0.0, None])
-@pytest.mark.parametrize(("cls", "field"), SECONDS)
+@pytest.mark.parametrize(
+    ("cls", "field"), [one for one in SECONDS if one not in OPTIONAL]
+)
 def test_seconds_are_above_zero(cls: Any, field: str, value: Any) -> None:
     """A time takes nothing but a finite number of seconds above zero."""
     with pytest.raises(
         ConfigurationError, match=f"^{field} must be a number of seconds above 0$"
     ):
         make(cls, field, value)
+
+
+@pytest.mark.parametrize("value", [*NEVER, 0, 0.0])
+def test_the_time_of_counting_is_above_zero(value: Any) -> None:
+    """A PABX counts a call some time after it was sent, or nothing is known of that."""
+    assert RateLimit(1).counted_within is None
+    with pytest.raises(
+        ConfigurationError, match=r"^counted_within must be a number of seconds"
+    ):
+        RateLimit(1, counted_within=value)
 
 
 @pytest.mark.parametrize("value", [*NEVER, None])

@@ -209,14 +209,21 @@ def test_queue_against_a_list(events: list[tuple[str, int]]) -> None:
     try:
         for number, (event, index) in enumerate(events):
             if event == "join":
-                waiter = Waiter(loop.create_future(), wait_while_paused=number % 3 > 0)
+                waiter = Waiter(
+                    loop.create_future(),
+                    wait_while_paused=number % 3 > 0,
+                    is_listed=number % 2 > 0,
+                )
                 queue.join(waiter)
                 model.append(waiter)
             elif event == "serve":
-                waiting_first = queue.first()
-                assert waiting_first is (model[0] if model else None)
-                if waiting_first is not None:
-                    queue.serve(model.pop(0), None)
+                is_lists_turn = number % 4 > 1
+                own = [one for one in model if one.is_listed is is_lists_turn]
+                expected = next(iter(own or model), None)
+                assert queue.first(is_lists_turn=is_lists_turn) is expected
+                if expected is not None:
+                    model.remove(expected)
+                    queue.serve(expected, None)
             elif event == "turn away":
                 queue.turn_away(
                     lambda one: None if one.wait_while_paused else _RefusedError()
@@ -228,9 +235,10 @@ def test_queue_against_a_list(events: list[tuple[str, int]]) -> None:
                 queue.leave(waiter)
                 queue.leave(waiter)
 
-            assert list(queue) == model
+            assert list(queue) == sorted(model, key=lambda one: one.is_listed)
             assert queue.count == len(model)
-            assert len(queue._queue) <= 2 * queue.count + FEW_GONE
+            places = len(queue._single) + len(queue._listed)
+            assert places <= 2 * queue.count + FEW_GONE
     finally:
         loop.close()
 

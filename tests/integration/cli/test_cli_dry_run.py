@@ -1,6 +1,7 @@
 """``digitro dial --dry-run``: what a dial would do, told before it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import (
@@ -229,12 +230,16 @@ def test_cap_is_in_the_time(folder: Path, pabx: FakePABX, capsys: Capture) -> No
         ),
         ([{}], "1:12:00 (50.0/s) if answers take 2 s; no cap but max_in_flight"),
         (
+            [{"rate": 50, "within": 0.2}],
+            "1:12:00 at 50.0/s; 1:26:24 (41.7/s) if answers take 2 s",
+        ),
+        (
             [{"rate": 50}, {"rate": 20, "same": True}],
             "3:00:00 at 20.0/s; 9:00:00 (6.7/s) if answers take 2 s",
         ),
     ],
 )
-def test_estimate(pabx: list[dict[str, int]], text: str) -> None:
+def test_estimate(pabx: list[dict[str, Any]], text: str) -> None:
     """A call holds its slot for its answer and a window; slots end where calls do."""
     several = [
         PABX(
@@ -242,7 +247,9 @@ def test_estimate(pabx: list[dict[str, int]], text: str) -> None:
             f"http://127.0.0.{1 if 'same' in one else i + 1}",
             1,
             "key",
-            rate=RateLimit(one["rate"]) if "rate" in one else None,
+            rate=RateLimit(one["rate"], counted_within=one.get("within"))
+            if "rate" in one
+            else None,
             max_in_flight=one.get("max_in_flight", 100),
         )
         for i, one in enumerate(pabx)

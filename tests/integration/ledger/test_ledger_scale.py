@@ -48,7 +48,7 @@ async def main():
         taken = time.perf_counter() - began
         for elsewhere in ((), ("one",)):
             await ledger.occupied_slots(
-                calls=10, window=1.0, quarantine=120.0, now=time.time(),
+                limit=RateLimit(10), quarantine=120.0, now=time.time(),
                 elsewhere=elsewhere,
             )
         await ledger.counts()
