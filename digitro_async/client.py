@@ -1,7 +1,8 @@
 """The client, ``DigitroClient``, with which a program makes calls."""
 
-from collections.abc import Iterable
-from typing import Self
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final, Self
 
 import anyio
 
@@ -27,6 +28,9 @@ from digitro_async.settings import PauseSettings, RetrySettings
 from digitro_async.transport import SessionManager, Transport
 
 __all__ = ["DigitroClient"]
+
+WARMED_AT_ONCE: Final = 32
+"""PABX that are connected to at the same time, ahead of their first calls."""
 
 
 class DigitroClient:
@@ -206,6 +210,47 @@ class DigitroClient:
         self._check_usable()
         return self._dispatcher.stream(calls, recorder)
 
+    async def warm(
+        self, connections: int = 1, *, pabx: str | None = None
+    ) -> dict[str, int]:
+        """Open connections ahead of the first calls; nothing is sent on them.
+
+        It takes the cost of connecting out of the first calls, and spreads the rush
+        where there are many PABX: some connect at the same time, not all. A connection
+        that is not used in time is closed like every idle one (``idle_seconds``).
+
+        Args:
+            connections: Connections to each PABX that are enough, with those that are
+                open; never more than ``max_connections``.
+            pabx: Name of the PABX, None for every PABX.
+
+        Returns:
+            Connections that were opened, by name of the PABX. None can be opened where
+            a PABX can't be reached, which is no error here: its first call says why.
+            None is where ``PoolSettings.reuse`` is off, or over a ``transport``.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name, ``connections`` is no
+                whole number above zero, or the PABX can't be used as configured.
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+        """
+        self._check_usable()
+        self._dispatcher.check_name(pabx)
+        if type(connections) is not int or connections < 1:
+            raise ConfigurationError("connections must be a whole number above 0")
+        several = [one for one in self._dispatcher.pabx if pabx in (None, one.name)]
+        opened = {one.name: 0 for one in several}
+        waiting = iter(several)
+
+        async def open_some() -> None:
+            for one in waiting:
+                opened[one.name] = await self._sessions.warm(one, connections)
+
+        if self._opens_sessions:
+            await _run_all(open_some() for _ in several[:WARMED_AT_ONCE])
+        return opened
+
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
         """Set the event channel of calls that start from now on.
 
@@ -298,3 +343,14 @@ class DigitroClient:
             raise ClientClosedError(
                 f"{self!r} was closed and makes no further call: make another client"
             )
+
+
+async def _run_all(several: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all at the same time; where one fails, end the others and raise its error."""
+    tasks = [asyncio.ensure_future(one) for one in several]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -47,8 +47,8 @@ class TrackedProtocol(asyncio.Protocol):
     Attributes:
         is_idle: Whether no attempt is on it, so that nothing may arrive.
         is_retired: Whether it serves no further call.
-        was_used: Whether an attempt is or was on it.
-        was_reused: Whether another attempt was on it before the last one.
+        was_used: Whether an attempt is or was on it, or it waited for its first one.
+        was_reused: Whether that was so before the last attempt.
         poll_readable: Function that tells, within a number of ms, if it can be read.
         heard: The bytes that came last.
         raw: aiohttp's connection.
@@ -116,6 +116,14 @@ class TrackedProtocol(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether the connection is neither closed nor about to be."""
         return not (self._is_gone or self.transport.is_closing())
+
+    def become_warm(self) -> None:
+        """Note that it waits in the pool for its first call.
+
+        What it says unasked, and its loss under a call, count as on one that was used.
+        """
+        self.was_used = True
+        self.since = monotonic()
 
     # One attempt.
 
