@@ -16,8 +16,15 @@ from digitro_async.call_events import (
 from digitro_async.calls import AnyDestination
 from digitro_async.campaign import Campaign
 from digitro_async.client import DigitroClient
-from digitro_async.config import Config, load_config
+from digitro_async.command_settings import AnswerBody, CommandSettings
+from digitro_async.config import Config, load_config, load_event_preset
 from digitro_async.contacts import ContactRow
+from digitro_async.control_commands import (
+    DTMFDetection,
+    OtherCommand,
+    PasswordChange,
+    QueueRedirect,
+)
 from digitro_async.dispatch import (
     Dispatcher,
     DispatchResults,
@@ -74,6 +81,8 @@ from digitro_async.models import (
     PABX,
     CallAccepted,
     CallResult,
+    CommandAccepted,
+    CommandAnswer,
     DispatchItem,
     PredictiveCall,
     Timings,
@@ -95,6 +104,7 @@ from digitro_async.transport import SessionManager, Transport
 
 __all__ = [
     "PABX",
+    "AnswerBody",
     "AnswerTimeoutError",
     "AnyDestination",
     "AuthenticationError",
@@ -114,11 +124,15 @@ __all__ = [
     "ClaimLostError",
     "ClientClosedError",
     "ClientEvent",
+    "CommandAccepted",
+    "CommandAnswer",
+    "CommandSettings",
     "Config",
     "ConfigurationError",
     "ConnectFailedError",
     "ConnectionLostError",
     "ContactRow",
+    "DTMFDetection",
     "DigitroClient",
     "DigitroError",
     "DispatchItem",
@@ -140,12 +154,14 @@ __all__ = [
     "LedgerInUseError",
     "Limit",
     "NotSentError",
+    "OtherCommand",
     "OtherEvent",
     "Outcome",
     "OutcomeUnknownError",
     "PABXHealth",
     "PABXPausedError",
     "PABXStatistics",
+    "PasswordChange",
     "PauseSettings",
     "PauseStatus",
     "PermissionDeniedError",
@@ -153,6 +169,7 @@ __all__ = [
     "PoolSettings",
     "PoolTimeoutError",
     "PredictiveCall",
+    "QueueRedirect",
     "RateLimit",
     "RateWaitTimeoutError",
     "Recorder",
@@ -176,6 +193,7 @@ __all__ = [
     "UnsetFields",
     "WrongLoopError",
     "load_config",
+    "load_event_preset",
     "open_ledger",
     "tune_process",
 ]

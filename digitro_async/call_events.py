@@ -19,6 +19,7 @@ __all__ = [
     "ChannelClosed",
     "ChannelEvent",
     "ChannelOpened",
+    "ChannelReason",
     "Disposition",
     "EndEvidence",
     "Gap",
@@ -58,6 +59,45 @@ class CallPhase(enum.StrEnum):
     """The event is about a call, and says nothing of how far it is."""
 
 
+class ChannelReason(enum.StrEnum):
+    """Why a channel ended, or why events may be missing.
+
+    A channel that could not be opened, or broke off, may have a reason of connections
+    or ``status_...`` instead, as a call has.
+    """
+
+    CLOSED = "closed"
+    """This program closed the channel."""
+    CLOSED_BY_PABX = "closed_by_pabx"
+    """An event said that the channel ends."""
+    STREAM_ENDED = "stream_ended"
+    """The PABX ended the stream of events."""
+    SILENCE = "silence"
+    """Nothing came for ``read_timeout`` seconds."""
+    NO_ANSWER_IN_TIME = "no_answer_in_time"
+    """The request that opens a channel was not answered in ``open_timeout`` seconds."""
+    NO_OPENING_EVENT = "no_opening_event"
+    """No event of ``opened_names`` came in ``open_timeout`` seconds."""
+    NO_CHANNEL_ID = "no_channel_id"
+    """The opening event held no id at ``id_fields``."""
+    SUBSCRIPTION_FAILED = "subscription_failed"
+    """The request that subscribes was not answered."""
+    SUBSCRIPTION_REFUSED = "subscription_refused"
+    """The PABX refused a subscription."""
+    SUBSCRIPTION_LOST = "subscription_lost"
+    """The subscription could not be renewed."""
+    DEAD_ID = "dead_id"
+    """The answer to a command said that the channel id is not valid any more."""
+    BAD_SETTINGS = "bad_settings"
+    """The settings of the PABX can't be used."""
+    CHANNEL_LOST = "channel_lost"
+    """A channel was lost, and another one is open."""
+    NOT_TAKEN = "not_taken"
+    """Nobody took events fast enough, and as many as may wait waited already."""
+    EVENT_TOO_LARGE = "event_too_large"
+    """One event was larger than ``max_event_bytes``, and was passed over."""
+
+
 @attrs.frozen(kw_only=True)
 class ChannelEvent:
     """Base of all events of one event channel.
@@ -73,7 +113,7 @@ class ChannelEvent:
 
 @attrs.frozen(kw_only=True)
 class ChannelOpened(ChannelEvent):
-    """The PABX opened the channel: commands go over this id from now on.
+    """A channel is open, and subscribed to: commands go over its id from now on.
 
     Attributes:
         channel_id: The id.
@@ -84,11 +124,11 @@ class ChannelOpened(ChannelEvent):
 
 @attrs.frozen(kw_only=True)
 class ChannelClosed(ChannelEvent):
-    """The channel ended; its id can't be used any more.
+    """A channel ended, or could not be opened; its id can't be used any more.
 
     Attributes:
-        channel_id: The id, None where it was never given.
-        reason: Why, as a code.
+        channel_id: The id, None where none was given.
+        reason: Why, as a code: a ``ChannelReason``, or that of a connection.
     """
 
     channel_id: int | None
@@ -131,8 +171,7 @@ class Gap(ChannelEvent):
 
     Attributes:
         since: Since when.
-        reason: Why, as a code: the channel was lost, or events were dropped because
-            nobody took them.
+        reason: Why, as a code: a ``ChannelReason``.
         lost: Number of events that were dropped, None where nobody knows.
     """
 
@@ -219,3 +258,19 @@ class CallEnd:
     answered_at: float | None = None
     ended_at: float | None = None
     pabx_times: Mapping[CallPhase, str] = attrs.field(factory=dict, hash=False)
+
+    @property
+    def ring_seconds(self) -> float | None:
+        """Seconds from ringing to the answer, or to the end of a call without one."""
+        until = self.ended_at if self.answered_at is None else self.answered_at
+        return _seconds(self.rang_at, until)
+
+    @property
+    def talk_seconds(self) -> float | None:
+        """Seconds from the answer to the end."""
+        return _seconds(self.answered_at, self.ended_at)
+
+
+def _seconds(began: float | None, ended: float | None) -> float | None:
+    """Return the seconds between two times; a clock that was set back makes them 0."""
+    return None if began is None or ended is None else max(0.0, ended - began)

@@ -1,15 +1,23 @@
-"""The client, ``DigitroClient``, with which a program makes calls."""
+"""The client, ``DigitroClient``, with which a program sends calls and commands."""
 
-import asyncio
-from collections.abc import Coroutine, Iterable
-from typing import Any, Final, Self
+from collections.abc import Collection, Iterable, Mapping
+from typing import Self, TypedDict, Unpack, overload
 
 import anyio
 
 from digitro_async._common.base_url import address_of
 from digitro_async._common.own_loop import OwnLoop
 from digitro_async._common.unclosed import warn_unclosed
+from digitro_async.call_events import CallEnd
+from digitro_async.control_commands import (
+    DTMFDetection,
+    OtherCommand,
+    PasswordChange,
+    QueueRedirect,
+)
 from digitro_async.dispatch import (
+    QUEUE_SIZE,
+    CallEvents,
     Calls,
     Dispatcher,
     DispatchResults,
@@ -22,15 +30,29 @@ from digitro_async.errors import (
     ConfigurationError,
     OutcomeUnknownError,
 )
-from digitro_async.models import PABX, CallAccepted, PredictiveCall
+from digitro_async.events import EventChannels
+from digitro_async.models import (
+    PABX,
+    Call,
+    CallAccepted,
+    CommandAccepted,
+    CommandAnswer,
+    PredictiveCall,
+)
 from digitro_async.observe import OnEvent
+from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import PauseSettings, RetrySettings
-from digitro_async.transport import SessionManager, Transport
+from digitro_async.transport import SessionManager, Transport, warm_all
 
 __all__ = ["DigitroClient"]
 
-WARMED_AT_ONCE: Final = 32
-"""PABX that are connected to at the same time, ahead of their first calls."""
+
+class _Limits(TypedDict, total=False):
+    """The options of ``DigitroClient.send``."""
+
+    pabx: str | None
+    max_wait: float | None
+    deadline: float | None
 
 
 class DigitroClient:
@@ -88,10 +110,18 @@ class DigitroClient:
         if transport is None:
             for one in self._dispatcher.pabx:
                 self._sessions.load_tls(one)
+        self._channels = EventChannels(
+            self._dispatcher.pabx,
+            self._sessions,
+            self._dispatcher.set_channel_id,
+            [self._dispatcher.take_event],
+        )
         self._was_entered = self._closed = False
 
     async def __aenter__(self) -> Self:
         self._check_usable()
+        if not self._was_entered:
+            self._channels.start(self._dispatcher.follow_channel)
         self._was_entered = True
         anyio.CancelScope()  # loads anyio's backend, before any call
         return self
@@ -168,12 +198,58 @@ class DigitroClient:
             asyncio.CancelledError: The task was cancelled. An attempt on the wire is
                 cut off and counts as unknown, also for the rules that pause a PABX.
         """
+        sending = self.send(call, pabx=pabx, max_wait=max_wait, deadline=deadline)
+        del call  # of any class; tools show the locals of an error's frames
+        return await sending
+
+    @overload
+    async def send(
+        self, call: PredictiveCall, **limits: Unpack[_Limits]
+    ) -> CallAccepted: ...
+
+    @overload
+    async def send(
+        self,
+        call: QueueRedirect | DTMFDetection | PasswordChange | OtherCommand,
+        **limits: Unpack[_Limits],
+    ) -> CommandAnswer: ...
+
+    @overload
+    async def send(self, call: Call, **limits: Unpack[_Limits]) -> CommandAccepted: ...
+
+    async def send(
+        self,
+        call: Call,
+        *,
+        pabx: str | None = None,
+        max_wait: float | None = None,
+        deadline: float | None = None,
+    ) -> CommandAccepted:
+        """Send one command of any class, and return the answer of the PABX.
+
+        It waits and fails as a call does: see ``make_predictive_call``. "The call may
+        have been placed" then means that the command may have been carried out.
+
+        Args:
+            call: The command.
+            pabx: Name of the PABX that must take it; None for the least loaded one. A
+                command about a call belongs to the PABX that has the call.
+            max_wait: Most seconds to wait for a turn.
+            deadline: Seconds from now after which nothing new begins.
+
+        Returns:
+            The answer, of the command's own class: "command received", not "done".
+
+        Raises:
+            DigitroError: As ``make_predictive_call`` raises it, of the same classes.
+            asyncio.CancelledError: The task was cancelled.
+        """
         self._check_usable()
         result = await self._dispatcher.submit(
             call, pabx=pabx, max_wait=max_wait, deadline=deadline
         )
         del call  # of any class; tools show the locals of an error's frames
-        if isinstance(result.accepted, CallAccepted):
+        if result.accepted is not None:
             return result.accepted
         error = result.error or OutcomeUnknownError()
         try:
@@ -181,8 +257,43 @@ class DigitroClient:
         finally:
             del result, error  # the error's traceback refers to this frame
 
+    async def command(
+        self,
+        path: str,
+        fields: Mapping[str, str | Secret | Personal | None],
+        *,
+        repeatable: bool = False,
+        plain: Collection[str] = (),
+        **limits: Unpack[_Limits],
+    ) -> CommandAnswer:
+        """Send a command that this library knows by nothing but its path.
+
+        It is ``send(OtherCommand(...))``; the path of the predictive call is refused.
+
+        Args:
+            path: What follows ``/requests/{channel_id}/`` in the path; where it holds
+                ``{channel_id}`` itself, the whole path after the base URL.
+            fields: The fields of the body by their names on the wire, as text.
+            repeatable: Whether it may be sent again where its outcome is unknown.
+            plain: Names of fields that may be shown; all others are masked.
+            limits: ``pabx``, ``max_wait`` and ``deadline``: see ``send``.
+
+        Raises:
+            InvalidCallError: The path or a field can't be used.
+            DigitroError: As ``send`` raises it.
+        """
+        try:
+            given = OtherCommand(path, fields, repeatable=repeatable, plain=plain)
+        finally:
+            del fields  # tools show the locals of an error's frames
+        return await self.send(given, **limits)
+
     def dispatch(
-        self, calls: Calls, *, recorder: Recorder | None = None
+        self,
+        calls: Calls,
+        *,
+        recorder: Recorder | None = None,
+        wait_for_end: bool = False,
     ) -> DispatchResults:
         """Make many calls and give their results in order of completion.
 
@@ -200,15 +311,65 @@ class DigitroClient:
             calls: Calls, or ``DispatchItem`` where a call names its PABX or carries a
                 key; any iterable or async iterable.
             recorder: The recorder that is told of every attempt, before and after the
-                attempt is made; that of a ``Campaign`` writes to its ledger.
+                attempt is made; that of a ``Campaign`` writes to its ledger. One that
+                is an ``EndRecorder``, too, is told what became of calls.
+            wait_for_end: Whether the result of a call that the PABX took, or may have
+                taken, waits until events tell what became of the call (``end``), or
+                until its ``end_timeout``. Meanwhile other calls go on: the result holds
+                no place. ``drain``, leaving the block and closing the client give what
+                waits at once, with ``end`` None. Results that wait are kept in memory:
+                as many as calls are in progress, which ``max_in_progress`` limits.
 
         Raises:
             ClientClosedError: The client was closed.
             WrongLoopError: The client belongs to another event loop.
-            ConfigurationError: The recorder is none.
+            ConfigurationError: The recorder is none, or the end is waited for and no
+                PABX has ``events``.
         """
         self._check_usable()
-        return self._dispatcher.stream(calls, recorder)
+        return self._dispatcher.stream(calls, recorder, wait_for_end=wait_for_end)
+
+    def call_events(self, *, queue_size: int = QUEUE_SIZE) -> CallEvents:
+        """Return the events of calls from now on, to be iterated over.
+
+        Also events of calls that others made are among them. Each iteration has a queue
+        of its own, and a slow one delays nothing: where its queue is full, events are
+        lost to it, and a ``Gap`` says how many. It ends when the client closes.
+
+        Example::
+
+            async for event in client.call_events():
+                print(event)
+
+        Args:
+            queue_size: Most events that wait.
+
+        Raises:
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+            ConfigurationError: No PABX has ``events``, or the size is below 1.
+        """
+        self._check_usable()
+        return self._dispatcher.call_events(queue_size)
+
+    async def call_end(self, call_id: str, *, pabx: str | None = None) -> CallEnd:
+        """Wait until it is known what became of a call of this client, and return it.
+
+        It takes as long as the call, and the PABX's ``end_timeout`` at most.
+
+        Args:
+            call_id: The call id, as in the acceptance.
+            pabx: Name of the PABX that took it; None where there is one with events.
+
+        Raises:
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+            DrainedError: The client was closed meanwhile.
+            ConfigurationError: The PABX has no ``events``, or no call with that id is
+                in progress, or ended lately.
+        """
+        self._check_usable()
+        return await self._dispatcher.call_end(call_id, pabx)
 
     async def warm(
         self, connections: int = 1, *, pabx: str | None = None
@@ -240,16 +401,9 @@ class DigitroClient:
         if type(connections) is not int or connections < 1:
             raise ConfigurationError("connections must be a whole number above 0")
         several = [one for one in self._dispatcher.pabx if pabx in (None, one.name)]
-        opened = {one.name: 0 for one in several}
-        waiting = iter(several)
-
-        async def open_some() -> None:
-            for one in waiting:
-                opened[one.name] = await self._sessions.warm(one, connections)
-
-        if self._opens_sessions:
-            await _run_all(open_some() for _ in several[:WARMED_AT_ONCE])
-        return opened
+        if not self._opens_sessions:
+            return {one.name: 0 for one in several}
+        return await warm_all(self._sessions, several, connections)
 
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
         """Set the event channel of calls that start from now on.
@@ -328,6 +482,8 @@ class DigitroClient:
             try:
                 await self._dispatcher.drain()
             finally:
+                await self._channels.aclose()
+                self._dispatcher.stop_events()
                 if self._owns_sessions:
                     await self._sessions.aclose()
 
@@ -343,14 +499,3 @@ class DigitroClient:
             raise ClientClosedError(
                 f"{self!r} was closed and makes no further call: make another client"
             )
-
-
-async def _run_all(several: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all at the same time; where one fails, end the others and raise its error."""
-    tasks = [asyncio.ensure_future(one) for one in several]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

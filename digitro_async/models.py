@@ -1,6 +1,6 @@
 """The values of the public API: a PABX, a call and its result."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -15,6 +15,7 @@ from digitro_async._common.validators import (
 )
 from digitro_async.call_events import CallEnd, Disposition
 from digitro_async.calls import Call, PredictiveCall
+from digitro_async.command_settings import CommandSettings
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
@@ -23,7 +24,7 @@ from digitro_async.errors import (
     PABXPausedError,
 )
 from digitro_async.event_settings import EventChannelSettings
-from digitro_async.privacy import Secret
+from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import (
     CallEndSettings,
     PoolSettings,
@@ -39,6 +40,7 @@ __all__ = [
     "CallAccepted",
     "CallResult",
     "CommandAccepted",
+    "CommandAnswer",
     "DispatchItem",
     "Outcome",
     "PredictiveCall",
@@ -74,6 +76,20 @@ def _unset_fields(value: str | UnsetFields) -> UnsetFields:
     raise ConfigurationError("unset_fields must be null or omit")
 
 
+def _command_settings(
+    value: CommandSettings | Iterable[CommandSettings],
+) -> tuple[CommandSettings, ...]:
+    given: tuple[object, ...] = (value,)
+    if not isinstance(value, CommandSettings) and isinstance(value, Iterable):
+        given = tuple(value)
+    several = tuple(one for one in given if isinstance(one, CommandSettings))
+    if len(several) < len(given):
+        raise ConfigurationError("commands must be CommandSettings, or several")
+    if len({one.command for one in several}) < len(several):
+        raise ConfigurationError("commands has two settings for one command")
+    return several
+
+
 @quiet_init
 @attrs.frozen(cache_hash=True)
 class PABX:
@@ -100,6 +116,7 @@ class PABX:
         timeouts: Limits of one attempt.
         tls: The certificate or the authority to trust over https.
         unset_fields: How fields of a call that are None are written.
+        commands: What answers to single commands mean, where that is not documented.
         call_ends: How the ends of calls are told from events.
         events: How its event channel is opened and read; None to open none. Where
             ``channel_id`` is given, the channel is read and commands keep that id.
@@ -132,6 +149,9 @@ class PABX:
     )
     unset_fields: UnsetFields = attrs.field(
         default=UnsetFields.NULL, converter=_unset_fields, kw_only=True
+    )
+    commands: tuple[CommandSettings, ...] = attrs.field(
+        default=(), converter=_command_settings, kw_only=True
     )
     call_ends: CallEndSettings = attrs.field(
         factory=CallEndSettings, validator=instance_of(CallEndSettings), kw_only=True
@@ -182,6 +202,20 @@ class CallAccepted(CommandAccepted):
 
     call_id: str
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)
+
+
+@attrs.frozen
+class CommandAnswer(CommandAccepted):
+    """The answer to a command other than a call.
+
+    Attributes:
+        raw: The members of an answer that is an object of JSON; empty for others.
+        value: The JSON of the answer, None where it is none.
+        text: The whole answer as text, masked: it may repeat what was sent.
+    """
+
+    value: Any = attrs.field(default=None, repr=False, hash=False)
+    text: Personal = attrs.field(factory=lambda: Personal(""))
 
 
 @attrs.frozen(kw_only=True)

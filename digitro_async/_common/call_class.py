@@ -2,8 +2,9 @@
 
 import linecache
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from operator import attrgetter
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import attrs
 
@@ -16,13 +17,24 @@ from digitro_async._common.validators import MAX_TEXT, opened, problem_of_text
 from digitro_async.errors import InvalidCallError
 from digitro_async.privacy import Masked
 
-__all__ = ["IS_NUMBER", "MAY_HOLD_LINES", "Call", "call_class", "first_problem"]
+__all__ = [
+    "IS_NUMBER",
+    "MAY_HOLD_LINES",
+    "WHICH_UNSET",
+    "Call",
+    "call_class",
+    "first_problem",
+]
 
 MAY_HOLD_LINES: Final = {"may_hold_lines": True}
 """Metadata of a field that may hold line breaks and tabs."""
 
 IS_NUMBER: Final = {"is_number": True}
 """Metadata of a field that holds a number to dial."""
+
+WHICH_UNSET: Final = "which_unset"
+"""Name, in the texts of a call, of a value that tells for each optional field whether
+it is None; ``()`` where none is. The value is None where a text may need escapes."""
 
 _CallType = TypeVar("_CallType", bound="type[Call]")
 
@@ -39,6 +51,15 @@ class Call:
     # An object with the fields of the call, as plain texts.
     _texts: Any
 
+    __slots__ = ("_texts",)
+
+    # A call never changes.
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
 
 def call_class(kind: _CallType) -> _CallType:
     """Make an attrs class a call class, which keeps its texts in one masked object.
@@ -51,9 +72,9 @@ def call_class(kind: _CallType) -> _CallType:
             slots=False)``.
     """
     # A million calls go through their constructor, and few of their fields are read.
-    # The constructor that attrs writes wraps every field: it takes 6.2 us for the 13
-    # fields of a predictive call, this one 2.8; a field that is read costs 0.6 us
-    # instead of 0.05 (python -m benchmarks.questions.micro). Nor does attrs' own
+    # The constructor that attrs writes wraps every field: it takes three times the
+    # instructions of this one, of which a class with 13 keywords alone takes 8,900
+    # (python -m benchmarks.questions.micro tells the time). Nor does attrs' own
     # constructor hide its arguments: tools that print the locals of a traceback would
     # show open texts. Here every local that holds one is gone before an error is
     # raised. Like attrs, this function writes the source of the constructor, so that
@@ -61,10 +82,14 @@ def call_class(kind: _CallType) -> _CallType:
     made: Any = kind
     fields = attrs.fields(made)
     names = [field.name for field in fields]
-    texts = type(f"{kind.__name__}Texts", (Masked,), {"__slots__": tuple(names)})
+    slots = (*names, WHICH_UNSET)
+    texts = type(f"{kind.__name__}Texts", (Masked,), {"__slots__": slots})
     known = {
         "Texts": texts,
-        "opened": opened,
+        "keep": made._texts.__set__,  # noqa: SLF001 - past the freezing
+        "joined": partial(
+            _join_opened, names, [one.name for one in fields if one.converter]
+        ),
         "problem_of": lambda texts: first_problem(
             fields, {name: getattr(texts, name) for name in names}
         ),
@@ -88,12 +113,12 @@ def call_class(kind: _CallType) -> _CallType:
 
 def _source_of(fields: "tuple[attrs.Attribute[Any], ...]") -> str:
     """Return the source of the constructor of a call class."""
-    wrapped = [field.name for field in fields if field.converter is not None]
-    plain = [field.name for field in fields if field.converter is None]
+    names = [field.name for field in fields]
     required = [field.name for field in fields if _is_required(field)]
+    optional = [name for name in names if name not in required]
     parts = [
         name if name in required else f"'' if {name} is None else {name}"
-        for name in (field.name for field in fields)
+        for name in names
     ]
     given = [
         field.name
@@ -103,35 +128,58 @@ def _source_of(fields: "tuple[attrs.Attribute[Any], ...]") -> str:
     ]
     # Nearly every number is of digits alone; see ``has_number_form`` for the others.
     numbers = [
-        f"        and ({name}.isdigit() and {name}.isascii()"
-        f" and len({name}) <= MAX_NUMBER or has_number_form({name}))"
+        f"        and ((number := texts.{name}).isdigit() and number.isascii()"
+        f" and len(number) <= MAX_NUMBER or has_number_form(number))"
         for name in (field.name for field in fields if _is_number(field))
     ]
     lines = [
         f"def __init__(self, *, {', '.join(given)}):",
         "    texts = Texts()",
-        "    self.__dict__['_texts'] = texts",
-        *(
-            f"    if not isinstance({name}, str): {name} = opened({name})"
-            for name in wrapped
-        ),
-        *(f"    texts.{name} = {name}" for name in [*wrapped, *plain]),
+        "    keep(self, texts)",
+        *(f"    texts.{name} = {name}" for name in names),
         # One check of all texts together is enough for nearly every call.
         "    try:",
-        f"        together = ''.join(({', '.join(parts)},))",
-        "    except TypeError:",
-        "        together = '\\n'",
-        "    problem = (",
-        "        None if together.isprintable() and len(together) <= MAX_TEXT",
-        f"        and '' not in ({', '.join(required)},)",
+        f"        if {' or '.join(f'{name} is None' for name in optional) or False}:",
+        f"            unset = ({' '.join(f'{name} is None,' for name in optional)})",
+        f"            together = ''.join(({', '.join(parts)},))",
+        "        else:",
+        "            unset = ()",
+        f"            together = ''.join(({', '.join(names)},))",
+        "    except TypeError:",  # a wrapped text is among them, or no text
+        "        together = joined(texts)",
+        "    number = None",
+        "    if (",
+        "        together.isprintable() and len(together) <= MAX_TEXT",
+        *(f"        and {name}" for name in required),
         *numbers,
-        "        else problem_of(texts)",
-        "    )",
+        "    ):",
+        "        if '\"' in together or '\\\\' in together: unset = None",
+        f"        texts.{WHICH_UNSET} = unset",
+        "        return",
+        "    problem = problem_of(texts)",
         "    if problem is not None:",
-        f"        del self, texts, together, {', '.join([*wrapped, *plain])}",
+        f"        del self, texts, together, number, {', '.join(names)}",
         "        raise InvalidCallError(problem, reason='invalid_field')",
+        f"    texts.{WHICH_UNSET} = None",
     ]
     return "\n".join([*lines, ""])
+
+
+def _join_opened(names: Iterable[str], wrapped: Iterable[str], texts: Any) -> str:
+    """Open the wrapped texts of a call; return all in one, a line feed if one is none.
+
+    Args:
+        names: The fields.
+        wrapped: Those of them that may be given wrapped.
+        texts: The texts of the call.
+    """
+    for name in wrapped:
+        setattr(texts, name, opened(getattr(texts, name)))
+    parts = [getattr(texts, name) for name in names]
+    try:
+        return "".join("" if part is None else part for part in parts)
+    except TypeError:
+        return "\n"
 
 
 def _is_required(field: "attrs.Attribute[Any]") -> bool:

@@ -1,4 +1,4 @@
-"""PURE: what each reason of a call means, in words that follow "3 calls"."""
+"""PURE: what each reason of a call means, in words that follow "1 call", "3 calls"."""
 
 from typing import Final
 
@@ -70,16 +70,19 @@ REASON_WORDS: Final[dict[str, str]] = {
     "repeated_key": "got an answer with a key twice",
     "repeated_call_id": "got a call id that was given before",
     "doubtful_answer": "got an answer that may be another call's",
+    "unexpected_answer": "got an answer that the settings give no meaning",
+    "rejected_in_answer": "got an answer that says no",
+    "no_such_command": "answered that there is no such command, or no such channel",
     # No attempt was made, or it was the last step.
     "rate_wait_timeout": "got no turn in the time allowed",
     "deadline": "got no turn before the deadline",
     "drained": "put back, as the run was stopped",
     "ledger_failed": "put back, as the ledger failed",
     "invalid_field": "met a field that can't be sent",
-    "damaged_fields": "have damaged fields",
-    "not_a_call": "are no calls",
-    "unknown_pabx": "name a PABX that is not configured",
-    "no_channel": "have a PABX without a channel id",
+    "damaged_fields": "met damaged fields",
+    "not_a_call": "could not be read as a call",
+    "unknown_pabx": "named a PABX that is not configured",
+    "no_channel": "met a PABX without a channel id",
 }
 """Reasons that have words of their own; ``words_of`` knows those with a status too."""
 

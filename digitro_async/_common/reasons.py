@@ -73,7 +73,7 @@ _ANSWERS: Final = frozenset(
         Failure.OVERSIZED,
         # A body was read that can't be decoded: see decode_answer.
         *("deep_answer", "no_call_id", "not_an_object", "not_json", "repeated_key"),
-        *("empty_answer", "html_answer", "not_text"),
+        *("empty_answer", "html_answer", "not_text", "unexpected_answer"),
     }
 )
 """Reasons of an unknown call that only a PABX that has read the call can cause.

@@ -131,7 +131,9 @@ class Campaign:
             finish=finish,
         )
 
-    def run(self, *, max_calls: int | None = None) -> CampaignRun:
+    def run(
+        self, *, max_calls: int | None = None, wait_for_ends: bool = True
+    ) -> CampaignRun:
         """Dial the pending contacts, each at most once a run.
 
         Example::
@@ -146,6 +148,8 @@ class Campaign:
         Args:
             max_calls: Most contacts that this run takes on, None for no limit; the
                 rest stays pending.
+            wait_for_ends: Whether the results end only once every call has its end, or
+                its ``end_timeout`` is over. Without ``events`` nothing is waited for.
         """
         return CampaignRun(
             self._ledger,
@@ -154,6 +158,7 @@ class Campaign:
             self._max_attempts,
             partial=self._partial,
             max_calls=max_calls,
+            wait_for_ends=wait_for_ends,
         )
 
     def _build_call(self, contact: ClaimedContact) -> PredictiveCall:

@@ -9,6 +9,7 @@ from typing import Self
 import anyio
 
 from digitro_async.campaign._claims import Claims
+from digitro_async.campaign._earlier_calls import EarlierCalls
 from digitro_async.campaign._import_summary import check_whole
 from digitro_async.campaign._ledger_recorder import LedgerRecorder
 from digitro_async.client import DigitroClient
@@ -40,6 +41,10 @@ class CampaignRun:
       on the wire. Those are ``unrecorded``: only their results tell of them.
     * Otherwise it ends like ``DispatchResults``: with ``PABXPausedError`` when every
       PABX is paused until ``resume``.
+    * Where the events of a PABX are read, what became of its calls is recorded as it
+      is told; iteration ends once every call has its end, or its time for that is over.
+      ``drain()``, an error and leaving the block end that wait: the next run records
+      what became of these calls, by its own events or by the deadline.
 
     A contact that can't be called as it is becomes invalid and gives no result.
     """
@@ -53,6 +58,7 @@ class CampaignRun:
         *,
         partial: bool = False,
         max_calls: int | None = None,
+        wait_for_ends: bool = True,
     ) -> None:
         self._ledger = ledger
         self._client = client
@@ -61,6 +67,9 @@ class CampaignRun:
         self._fault_was_raised = False
         self._owner = new_owner()
         self._holds_slots = self._was_entered = False
+        self._waits_for_ends = wait_for_ends
+        self._waiting: asyncio.Task[None] | None = None
+        self._earlier: EarlierCalls | None = None
         self._recorder = LedgerRecorder(ledger, self._owner, self._stop_for)
         claims = Claims(
             ledger,
@@ -85,7 +94,9 @@ class CampaignRun:
             addresses = PABXAddresses.of_setting(kept)
             if not self._holds_slots:
                 await self._reserve_slots(quarantine, addresses)
-                self._holds_slots = True
+            await self._follow_earlier()
+            self._holds_slots = True
+            await self._expect_ends()
             await self._keep_addresses(addresses)
             await self._results.__aenter__()
             self._ledger.on_loss(self._stop_for)
@@ -118,9 +129,15 @@ class CampaignRun:
     async def __anext__(self) -> CallResult:
         try:
             return await anext(self._results)
+        except StopAsyncIteration:
+            pass
         except Exception:
             if self._fault is None:
                 raise
+        if self._fault is None:
+            await self._wait_for_ends()
+        if self._fault is None:
+            raise StopAsyncIteration
         raise self._take_fault()
 
     @property
@@ -133,9 +150,21 @@ class CampaignRun:
         """Whether nothing was left to claim."""
         return self._results.exhausted
 
+    @property
+    def is_waiting_for_ends(self) -> bool:
+        """Whether nothing but the ends of calls is waited for."""
+        return self._waiting is not None and not self._waiting.done()
+
     def drain(self) -> None:
-        """Start no further call; calls on the wire finish."""
+        """Start no further call; calls on the wire finish, and no end is waited for."""
         self._results.drain()
+        self.stop_waiting_for_ends()
+
+    def stop_waiting_for_ends(self) -> None:
+        """Wait for the end of no call any more; the next run records them."""
+        self._waits_for_ends = False
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     def unread(self) -> list[CallResult]:
         """Take the results that nobody took by iterating."""
@@ -187,9 +216,44 @@ class CampaignRun:
                     limit=limit,
                 )
 
+    async def _expect_ends(self) -> None:
+        """Note in the ledger whose calls get an end, by events or by the deadline."""
+        timeouts = {
+            pabx.name: pabx.events.end_timeout
+            for pabx in self._client.dispatcher.pabx
+            if pabx.events is not None
+        }
+        if timeouts:
+            await self._ledger.ends.expect(self._owner, timeouts)
+
+    async def _follow_earlier(self) -> None:
+        """Follow the calls of earlier runs whose ends are to come."""
+        ends = getattr(self._ledger, "ends", None)  # somebody's own may have none
+        if ends is not None:
+            dispatcher = self._client.dispatcher
+            self._earlier = EarlierCalls(
+                ends, dispatcher, self._recorder, are_followed=self._holds_slots
+            )
+            await self._earlier.begin()
+
+    async def _wait_for_ends(self) -> None:
+        """Wait until every call has its end, or until that is stopped."""
+        if not self._waits_for_ends:
+            return
+        self._waiting = asyncio.create_task(self._every_end())
+        try:
+            await asyncio.wait([self._waiting])
+        finally:
+            self.stop_waiting_for_ends()
+
+    async def _every_end(self) -> None:
+        await self._client.dispatcher.wait_for_ends()
+        if self._earlier is not None:
+            await self._earlier.wait()
+
     def _stop_for(self, fault: LedgerError) -> None:
         self._note(fault)
-        self._results.drain()
+        self.drain()
 
     def _note(self, fault: LedgerError) -> None:
         """Keep the first fault of the ledger, and tell of it."""
@@ -218,7 +282,10 @@ class CampaignRun:
         giving_back.result()
 
     async def _give_back(self) -> None:
+        if self._earlier is not None:
+            self._earlier.stop()
         await self._recorder.wait_written()
+        self._recorder.end()
         try:
             await self._ledger.release(self._owner)
         except LedgerError as error:

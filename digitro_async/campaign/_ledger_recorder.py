@@ -4,18 +4,25 @@ import asyncio
 import time
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from typing import Any
 
+from digitro_async.call_events import CallEnd, CallSeen
 from digitro_async.errors import DrainedError, LedgerError, Outcome
 from digitro_async.ledger._ledger_port import Ledger
-from digitro_async.ledger._records import ClaimOwner
+from digitro_async.ledger._records import ClaimOwner, Reconciliation
 from digitro_async.ledger._state import State, Step, step_for
 from digitro_async.protocol import AttemptResult, repeated_call_id
 
 __all__ = ["LedgerRecorder"]
 
+_OF_THE_CALL = frozenset(
+    {"illegal_step", "known_call", "no_such_contact", "other_pabx"}
+)
+"""Reasons of errors that are about one call that was seen, and not about the ledger."""
+
 
 class LedgerRecorder:
-    """Writes each attempt into the ledger, before and after.
+    """Writes each attempt into the ledger, before and after, and what became of it.
 
     Args:
         ledger: The ledger.
@@ -34,6 +41,8 @@ class LedgerRecorder:
         self._stop = stop
         self._taking_back: set[asyncio.Future[None]] = set()
         self._doubting: set[asyncio.Future[int]] = set()
+        self._settling: set[asyncio.Future[Reconciliation]] = set()
+        self._is_over = False
         self.unrecorded: list[tuple[int, Outcome]] = []
 
     async def record_intent(self, key: Hashable, pabx: str) -> None:
@@ -84,6 +93,61 @@ class LedgerRecorder:
         doubting = asyncio.ensure_future(self._ledger.doubt(numbers, pabx, time.time()))
         self._doubting.add(doubting)
         doubting.add_done_callback(self._doubted)
+
+    def record_end(
+        self,
+        key: Hashable,
+        pabx: str,  # noqa: ARG002 - the end names it
+        end: CallEnd,
+        on_recorded: Callable[[], None],
+    ) -> None:
+        """Record what became of a call."""
+        assert isinstance(key, int)  # noqa: S101 - for the type checker
+        on_done = partial(self._end_recorded, on_recorded)
+        try:
+            self._ledger.ends.record(key, end, on_done=on_done)
+        except LedgerError as error:
+            on_done(error, None)
+
+    def record_settled_by_event(
+        self,
+        key: Hashable,
+        pabx: str,  # noqa: ARG002 - the event names it
+        seen: CallSeen,
+    ) -> None:
+        """Record that an unknown call was placed."""
+        assert isinstance(key, int)  # noqa: S101 - for the type checker
+        try:
+            settling = asyncio.ensure_future(
+                self._ledger.ends.settle_seen(key, seen, now=time.time())
+            )
+        except LedgerError as error:
+            self._fail(error)
+            return
+        self._settling.add(settling)
+        settling.add_done_callback(self._settled)
+
+    def end(self) -> None:
+        """Stop nothing any more: the run is over. Ends are recorded while they can."""
+        self._is_over = True
+
+    def _settled(self, settling: asyncio.Future[Reconciliation]) -> None:
+        self._settling.discard(settling)
+        error = None if settling.cancelled() else settling.exception()
+        # What can't be this contact's call leaves it unknown.
+        if isinstance(error, LedgerError) and error.reason not in _OF_THE_CALL:
+            self._fail(error)
+
+    def _end_recorded(
+        self, on_recorded: Callable[[], None], error: BaseException | None, _: object
+    ) -> None:
+        if isinstance(error, LedgerError):
+            self._fail(error)
+        on_recorded()
+
+    def _fail(self, error: LedgerError) -> None:
+        if not self._is_over:
+            self._stop(error)
 
     def _doubted(self, doubting: asyncio.Future[int]) -> None:
         self._doubting.discard(doubting)
@@ -139,7 +203,6 @@ class LedgerRecorder:
         on_recorded(result)
 
     async def wait_written(self) -> None:
-        """Wait until every intent taken back and every doubt is written."""
-        await asyncio.gather(
-            *self._taking_back, *self._doubting, return_exceptions=True
-        )
+        """Wait until all is written that somebody waits for."""
+        waited: list[asyncio.Future[Any]] = [*self._taking_back, *self._doubting]
+        await asyncio.gather(*waited, *self._settling, return_exceptions=True)

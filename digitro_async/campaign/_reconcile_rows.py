@@ -11,11 +11,7 @@ from digitro_async.errors import IllegalTransitionError, LedgerError
 from digitro_async.ledger import ContactRecord, Ledger, State
 from digitro_async.ledger._ledger_clock import CLOCK
 from digitro_async.ledger._machine_clock import read_clock
-from digitro_async.ledger._reconciliation import (
-    QUARANTINE,
-    decide,
-    seconds_of,
-)
+from digitro_async.ledger._reconciliation import QUARANTINE, decide
 from digitro_async.ledger._written_ids import ids_written_as, readings_of
 
 __all__ = ["EvidenceSummary", "reconcile_rows"]
@@ -187,7 +183,7 @@ class _Settling:
         decide(
             entry.state,
             entry.sent_at,
-            seconds_of(await ledger.get_setting(QUARANTINE)),
+            await ledger.get_setting(QUARANTINE),
             accepted=row.accepted,
             evidence=evidence,
             now=now,

@@ -31,9 +31,12 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "Dial made-up contacts through a simulated PABX and show the outcome.",
     "simulate": "Run a simulated PABX until Ctrl-C.",
     "call": "Make one predictive call and print the call id that the PABX gave it.",
+    "command": "Send one command that is no call, and print the answer of the PABX.",
     "dial": "Call every contact of a CSV file once and record each outcome.",
     "status": "Print how many contacts are in each state, also during a dial.",
     "results": "Print one row for each contact: state, call id, attempts, times.",
+    "events": "Listen to the events of a PABX, or replay a captured stream of them.",
+    "fit": "Write the events table of digitro.toml out of captured streams of events.",
     "reconcile": "Record the outcome of an unknown contact, with evidence for it.",
 }
 """Name of each command to its purpose."""
@@ -46,7 +49,11 @@ _DISK_FAULTS: Final = frozenset(
 )
 """Errors of a disk, and of no word on the command line."""
 
-_MODULES: Final = {"init": "_init_config", "check": "_check_setup"}
+_MODULES: Final = {
+    "init": "_init_config",
+    "check": "_check_setup",
+    "command": "_send_command",
+}
 """Modules of commands whose names alone say too little, or too much."""
 
 app = App(

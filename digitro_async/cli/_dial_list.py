@@ -7,7 +7,7 @@ from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course, Exit, exit_after_dial
 from digitro_async.cli._importing import Plan, import_file, is_whole
-from digitro_async.cli._ledger_view import print_counts
+from digitro_async.cli._ledger_view import print_counts, print_ends
 from digitro_async.cli._next_steps import next_steps
 from digitro_async.cli._open_client import open_client
 from digitro_async.cli._output import print_error, print_line
@@ -96,12 +96,13 @@ async def _run(
     if plan.max_calls is not None:
         pending = min(pending, plan.max_calls)
     counts.restart()
-    run = campaign.run(max_calls=plan.max_calls)
+    run = campaign.run(max_calls=plan.max_calls, wait_for_ends=plan.wait_for_ends)
     code = await take_results(client, run, counts, course, total=pending)
     _say_unrecorded(run)
     try:
         states = await ledger.counts()
         print_counts(states, await ledger.count_exhausted(plan.max_attempts))
+        print_ends(await ledger.ends.counts())
     except LedgerError as error:
         problem = str(error.args[0])
     else:

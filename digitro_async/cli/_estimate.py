@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from digitro_async.cli._limit_words import clock
-from digitro_async.dispatch import at_one_address
+from digitro_async.dispatch import allowed_rate, at_one_address
 from digitro_async.models import PABX
 
 __all__ = ["estimate"]
@@ -44,5 +44,5 @@ def _rate_of(together: list[PABX], latency: float) -> float:
     in_flight = sum(one.max_in_flight for one in together)
     rates = [in_flight / latency if latency else math.inf]
     caps = (one.rate for one in together if one.rate is not None)
-    rates += [cap.calls / cap.seconds_held(latency) for cap in caps]
+    rates += [allowed_rate(cap, latency) for cap in caps]
     return min(rates)

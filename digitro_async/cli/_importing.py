@@ -51,6 +51,7 @@ class Plan:
         rejects: Takes the rows of the file that are no contacts.
         config: The configuration file, None where nobody goes on with the list.
         rows: The rows of the file, where they are watched on their way.
+        wait_for_ends: Whether the run ends only once every call has its end.
         codes: Code of a rejected row to how often it came.
         repeated_strangers: Rows whose PABX is not configured, and whose contact came
             from an earlier row.
@@ -65,6 +66,7 @@ class Plan:
     rejects: RejectsFile | None = None
     config: Path | None = None
     rows: WatchedRows | None = None
+    wait_for_ends: bool = True
     codes: Counter[str] = attrs.field(factory=Counter)
     repeated_strangers: int = 0
 

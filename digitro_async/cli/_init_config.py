@@ -47,6 +47,8 @@ rate = { calls = 10, per = 1.0 }
 # max_in_flight = 100
 # How fields of a call that are not given are written: "null" or "omit".
 # unset_fields = "null"
+# What the answers to single commands mean, where that is not published.
+# commands = { queue_redirect = { success_field = "status", success_values = ["ok"] } }
 # For a PABX whose certificate a private authority signed: the PEM file of that
 # authority (or "fingerprint", the SHA-256 of the PABX's own certificate).
 # tls = { ca_file = "authority.pem" }

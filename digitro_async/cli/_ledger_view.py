@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from digitro_async.cli._output import print_line
-from digitro_async.ledger import Import, State
+from digitro_async.ledger import EndCounts, Import, State
 
 if TYPE_CHECKING:
     from digitro_async.ledger import LedgerReader
 
-__all__ = ["LedgerView", "print_counts", "say_unfinished", "unfinished"]
+__all__ = ["LedgerView", "print_counts", "print_ends", "say_unfinished", "unfinished"]
 
 _OPEN = (State.PENDING, State.CLAIMED, State.INTENT)
 
@@ -25,12 +25,14 @@ class LedgerView:
         missing: Imports that lack contacts of their lists.
         exhausted: Pending contacts that are out of attempts.
         is_begun: Whether anything was added to it.
+        ends: How many calls ended how.
     """
 
     counts: Mapping[State, int]
     missing: Sequence[Import]
     exhausted: int
     is_begun: bool
+    ends: EndCounts
 
     @classmethod
     def read(cls, reader: "LedgerReader", max_attempts: int) -> Self:
@@ -41,6 +43,7 @@ class LedgerView:
             unfinished(imports),
             reader.count_exhausted(max_attempts),
             is_begun=bool(imports or sum(counts.values())),
+            ends=reader.count_ends(),
         )
 
     @property
@@ -56,6 +59,8 @@ class LedgerView:
         """
         if sum(self.counts[state] for state in _OPEN) > self.exhausted:
             return True
+        if self.ends.awaited:
+            return True
         # An import that stands still is over, until somebody takes it up again.
         stands_still = before is not None and before.missing == self.missing
         return bool(self.missing) and not stands_still
@@ -63,6 +68,7 @@ class LedgerView:
     def show(self) -> None:
         """Print it."""
         print_counts(self.counts, self.exhausted)
+        print_ends(self.ends)
         for one in self.missing:
             print_line(say_unfinished(one))
 
@@ -80,6 +86,16 @@ def print_counts(counts: Mapping[State, int], exhausted: int) -> None:
         )
     if exhausted:
         print_line(f"  of the pending, {exhausted} had their last attempt")
+
+
+def print_ends(ends: EndCounts) -> None:
+    """Print what became of the calls of a ledger, where that is known of any."""
+    if ends.dispositions or ends.awaited:
+        print_line(f"ends of calls: {sum(ends.dispositions.values())} known")
+    for disposition, count in ends.dispositions.items():
+        print_line(f"  {disposition:<14}{count}")
+    if ends.awaited:
+        print_line(f"  {'to come':<14}{ends.awaited}")
 
 
 def unfinished(imports: Iterable[Import]) -> list[Import]:

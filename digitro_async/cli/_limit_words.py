@@ -25,6 +25,9 @@ def explain(view: RunView) -> list[str]:
     """Return the lines that say what holds a run back: one where all PABX agree."""
     if view.phase is RunPhase.STOPPING:
         return [f"stopping: {_waiting_for(view.in_flight)}"]
+    if view.phase is RunPhase.ENDING:
+        calls = _calls(view.in_progress) if view.in_progress else "the last calls"
+        return [f"waiting for the ends of {calls} (Ctrl-C: not to)"]
     waiting = any(one.waiting or one.pause for one in view.pabx)
     if view.phase is RunPhase.FINISHING and view.in_flight and not waiting:
         return [_waiting_for(view.in_flight)]
@@ -90,7 +93,11 @@ def _named(names: Iterable[str]) -> str:
 def _waiting_for(calls: int) -> str:
     if not calls:
         return "no call is on the wire any more"
-    return f"waiting for {calls:,} call{'s' if calls > 1 else ''} on the wire"
+    return f"waiting for {_calls(calls)} on the wire"
+
+
+def _calls(calls: int) -> str:
+    return f"{calls:,} call" if calls == 1 else f"{calls:,} calls"
 
 
 def _of_pabx(view: RunView, one: PABXStatistics) -> str:  # noqa: C901 - a table
@@ -104,6 +111,9 @@ def _of_pabx(view: RunView, one: PABXStatistics) -> str:  # noqa: C901 - a table
         return _ledger(one)
     if limit is Limit.PLACES:
         return _places(one)
+    if limit is Limit.MAX_IN_PROGRESS:
+        most = one.max_in_progress or 0
+        return f"all {most:,} calls that may be in progress are (max_in_progress)"
     if limit is Limit.CAP:
         return f"at the cap of {_cap(one)}"
     if limit is Limit.LATENCY:

@@ -18,7 +18,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from digitro_async._common.text import words_of_os_error
 from digitro_async.cli._findings import Finding, Level
+from digitro_async.errors import ConfigurationError
 from digitro_async.models import PABX
+from digitro_async.transport import context_of, handshake_words
 
 __all__ = ["probe"]
 
@@ -133,22 +135,19 @@ class _Way:
             context = self._context()
             assert self._socket is not None  # noqa: S101 - for the type checker
             self._socket = context.wrap_socket(self._socket, server_hostname=host)
-        except ssl.SSLCertVerificationError as error:
-            raise _StepError("tls", _certificate_problem(error)) from None
-        except ssl.SSLError as error:
-            raise _StepError("tls", _tls_problem(error)) from None
-        except OSError as error:
-            text = f"the handshake ended ({_words(error)}): check scheme and port"
-            raise _StepError("tls", f"{text} of base_url") from None
+        except TimeoutError:
+            text = "the handshake timed out: check scheme and port of base_url"
+            raise _StepError("tls", text) from None
+        except OSError as error:  # of which SSLError is one
+            raise _StepError("tls", handshake_words(error)) from None
         yield self._certificate(self._socket)
 
     def _context(self) -> ssl.SSLContext:
         tls = self._pabx.tls
         try:
-            context = ssl.create_default_context(cafile=tls.ca_file)
-        except OSError:  # of which SSLError is one
-            text = "ca_file can't be used: it must be a PEM file of certificates"
-            raise _StepError("tls", text) from None
+            context = context_of(tls)
+        except ConfigurationError as error:
+            raise _StepError("tls", str(error)) from None
         if tls.fingerprint is not None:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE  # the fingerprint is compared instead
@@ -245,21 +244,6 @@ def _connect_problem(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return "no connection in time: check host and port of base_url, and firewalls"
     return f"{_words(error)}: check host and port of base_url, and the network"
-
-
-def _certificate_problem(error: ssl.SSLCertVerificationError) -> str:
-    words = error.verify_message.rstrip(".")
-    return (
-        f"the certificate is not trusted: {words}; have it renewed, or name its "
-        "authority with tls.ca_file or itself with tls.fingerprint"
-    )
-
-
-def _tls_problem(error: ssl.SSLError) -> str:
-    reason = (error.reason or "unknown").replace("_", " ").lower()
-    if error.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}:
-        return f"no TLS is spoken there ({reason}): check scheme and port of base_url"
-    return f"the handshake failed ({reason}): check the TLS versions of the PABX"
 
 
 def _milliseconds(began: float) -> str:

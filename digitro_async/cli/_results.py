@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from digitro_async._common.csv_cells import csv_line
 from digitro_async._common.private_files import create_own
 from digitro_async._common.text import iso_time, printable, words_of_os_error
+from digitro_async.call_events import Disposition
 from digitro_async.cli._arguments import LEDGER, MaxAttempts, Switch
 from digitro_async.cli._exit import Exit, exit_after_results
 from digitro_async.cli._ledger_view import LedgerView, say_unfinished
@@ -33,6 +34,8 @@ contacts must not slow down the dial."""
 _COLUMNS = (
     *("contact", "id", "line", "state", "call_id"),
     *("pabx", "attempts", "reason", "sent_at", "settled_at", "evidence"),
+    *("disposition", "word", "end_evidence", "rang_at", "answered_at", "ended_at"),
+    *("ring_seconds", "talk_seconds"),
 )
 
 Form = Literal["csv", "jsonl"]
@@ -46,24 +49,30 @@ def results(
     out: Path | None = None,
     form: Annotated[Form, Parameter(name=["--format"])] = "csv",
     state: Annotated[list[State] | None, Parameter(negative="")] = None,
+    disposition: Annotated[list[Disposition] | None, Parameter(negative="")] = None,
     follow: Switch = False,
     max_attempts: MaxAttempts = 5,
     accept_loss: Switch = False,
 ) -> Exit:
-    """Print one row for each contact: state, call id, attempts, times.
+    """Print one row for each contact: state, call id, times, what became of its call.
 
     Args:
         ledger: File of the ledger.
         out: New file for the rows, in place of the standard output.
         form: CSV or JSON lines.
         state: Only contacts in that state; may be given several times.
-        follow: Print a row whenever a contact gets its outcome, until no outcome is
-            to come.
+        disposition: Only contacts whose last call became that; may be given several
+            times.
+        follow: Print a row whenever a contact gets its outcome and its call its end,
+            until neither is to come.
         max_attempts: With ``--follow``: attempts after which no outcome of a contact
             is waited for.
         accept_loss: Show the rest of a ledger that lost a part of its record.
     """
-    read = _Reading(ledger, set(state or State), max_attempts, accept_loss=accept_loss)
+    read = _Reading(
+        *(ledger, set(state or State), set(disposition or ()), max_attempts),
+        accept_loss=accept_loss,
+    )
     read.check()
     with _place(out) as write:
         try:
@@ -110,15 +119,17 @@ class _Reading:
     Attributes:
         ledger: The file.
         wanted: States of the contacts that are shown.
+        ends: Dispositions of the calls whose contacts are shown; empty for any.
         max_attempts: Attempts after which a contact is out of attempts.
         accept_loss: Whether a ledger is read that lost a part of its record.
     """
 
     ledger: Path
     wanted: set[State]
+    ends: set[Disposition]
     max_attempts: int
     accept_loss: bool = attrs.field(kw_only=True)
-    _shown: dict[int, tuple[State, float | None]] = attrs.field(
+    _shown: dict[int, tuple[State, float | None, Disposition | None]] = attrs.field(
         init=False, factory=dict
     )
 
@@ -154,7 +165,11 @@ class _Reading:
             time.sleep(max(FOLLOW_SECONDS, _SHARE * took))
 
     def _wanted(self, entries: Iterable[ContactRecord]) -> Iterator[ContactRecord]:
-        return (entry for entry in entries if entry.state in self.wanted)
+        for entry in entries:
+            if entry.state in self.wanted and (
+                not self.ends or _disposition_of(entry) in self.ends
+            ):
+                yield entry
 
     def _news(
         self, entries: Iterable[ContactRecord], *, with_open: bool
@@ -166,7 +181,7 @@ class _Reading:
             with_open: Whether those are shown that have no outcome yet.
         """
         for entry in entries:
-            now = entry.state, entry.settled_at
+            now = entry.state, entry.settled_at, _disposition_of(entry)
             is_open = entry.state in _OPEN and not with_open
             if is_open or self._shown.get(entry.number) == now:
                 continue
@@ -236,7 +251,12 @@ def _lines(entries: Iterable[ContactRecord], form: Form) -> Iterator[bytes]:
             yield f"{json.dumps(row)}\n".replace("\x7f", "\\u007f").encode()
 
 
+def _disposition_of(entry: ContactRecord) -> Disposition | None:
+    return None if entry.end is None else entry.end.disposition
+
+
 def _row(entry: ContactRecord) -> Mapping[str, object]:
+    end = entry.end
     return {
         "contact": f"#{entry.number}",
         "id": None if entry.id is None else entry.id.reveal(),
@@ -249,7 +269,19 @@ def _row(entry: ContactRecord) -> Mapping[str, object]:
         "sent_at": _time(entry.sent_at),
         "settled_at": _time(entry.settled_at),
         "evidence": entry.evidence,
+        "disposition": None if end is None else end.disposition.value,
+        "word": None if end is None else end.word,
+        "end_evidence": None if end is None else end.evidence.value,
+        "rang_at": None if end is None else _time(end.rang_at),
+        "answered_at": None if end is None else _time(end.answered_at),
+        "ended_at": None if end is None else _time(end.ended_at),
+        "ring_seconds": None if end is None else _seconds(end.ring_seconds),
+        "talk_seconds": None if end is None else _seconds(end.talk_seconds),
     }
+
+
+def _seconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def _time(unix_time: float | None) -> str | None:

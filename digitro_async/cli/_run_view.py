@@ -1,10 +1,12 @@
 """PURE: RunView: all that a screen shows of a run at one moment, as plain values."""
 
 import enum
+from collections import Counter
 from collections.abc import Mapping
 
 import attrs
 
+from digitro_async.call_events import Disposition
 from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._statistics import PABXStatistics
 from digitro_async.errors import Outcome
@@ -28,6 +30,8 @@ class RunPhase(enum.Enum):
     """Contacts are left to be called."""
     FINISHING = enum.auto()
     """Every contact was begun; the last calls are on the wire."""
+    ENDING = enum.auto()
+    """Every call has its outcome; what becomes of the last ones is waited for."""
     STOPPING = enum.auto()
     """It was stopped; the calls on the wire are waited for."""
 
@@ -71,6 +75,24 @@ class RunView:
     def rate(self) -> float:
         """Calls begun a second over the last half minute, over all PABX."""
         return sum(one.average_rate for one in self.pabx)
+
+    @property
+    def hears_ends(self) -> bool:
+        """Whether the events of a PABX are read."""
+        return any(one.dispositions for one in self.pabx)
+
+    @property
+    def in_progress(self) -> int:
+        """Calls that the PABX took and that have not ended, over all addresses."""
+        return sum({one.address: one.in_progress for one in self.pabx}.values())
+
+    @property
+    def dispositions(self) -> Mapping[Disposition, int]:
+        """What became of calls, over all PABX; those that none became are left out."""
+        counts: Counter[Disposition] = Counter()
+        for one in self.pabx:
+            counts.update(one.dispositions)
+        return {each: counts[each] for each in Disposition if counts[each]}
 
     def limit_of(self, one: PABXStatistics) -> Limit:
         """Return what holds a PABX back.

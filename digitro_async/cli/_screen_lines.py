@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from digitro_async.call_events import Disposition
 from digitro_async.cli._limit_words import (
     clock,
     explain,
@@ -33,6 +34,9 @@ MOST_REASONS = 4
 """Most lines of what holds the run back; a hundred PABX would fill the screen."""
 
 GOOD, BAD, NOTE = "green", "red", "magenta"
+
+_WITHOUT_TIME_LEFT = frozenset({RunPhase.STOPPING, RunPhase.ENDING})
+"""Phases in which the list won't be done, or is."""
 
 _STYLES = {Outcome.ACCEPTED: GOOD, Outcome.UNKNOWN: BAD}
 
@@ -66,6 +70,7 @@ def screen_lines(view: RunView, width: int, *, ascii_only: bool = False) -> list
     lines = [bar(share, _counted(view), width, ascii_only=ascii_only)]
     lines += _flow(_figures(view), width)
     lines += _flow(_outcomes(view), width)
+    lines += _flow(_ends(view), width)
     for text, style in _reasons(view):
         parts = textwrap.wrap(text, width, break_on_hyphens=False)
         lines += [[Span(part, style)] for part in parts]
@@ -75,7 +80,7 @@ def screen_lines(view: RunView, width: int, *, ascii_only: bool = False) -> list
 def plain_line(view: RunView) -> Line:
     """Return everything that the screen shows as one line."""
     line = [Span(_counted(view), "bold")]
-    for part in (*_figures(view), *_outcomes(view)):
+    for part in (*_figures(view), *_outcomes(view), *_ends(view)):
         line += [Span(", "), *part]
     for text, style in _reasons(view):
         line += [Span("; "), Span(text, style)]
@@ -121,7 +126,7 @@ def _figures(view: RunView) -> Iterator[Line]:
     if latency is not None:
         yield [Span("answers in "), Span(seconds_text(latency), "bold")]
     yield [Span("on the wire "), Span(f"{view.in_flight:,}", "bold")]
-    if view.phase is not RunPhase.STOPPING:  # the list won't be done
+    if view.phase not in _WITHOUT_TIME_LEFT:
         left = "unknown" if view.time_left is None else clock(view.time_left)
         yield [Span("time left "), Span(left, "bold")]
 
@@ -143,6 +148,17 @@ def _outcomes(view: RunView) -> Iterator[Line]:
         yield [Span("put back "), Span(f"{view.put_back:,}", NOTE)]
     if view.rejected_rows:
         yield [Span("rejected rows "), Span(f"{view.rejected_rows:,}", NOTE)]
+
+
+def _ends(view: RunView) -> Iterator[Line]:
+    """Yield what became of calls, where that is heard."""
+    if not view.hears_ends:
+        return
+    yield [Span("in progress "), Span(f"{view.in_progress:,}", "bold")]
+    for disposition, count in view.dispositions.items():
+        name = disposition.value.replace("_", " ")
+        style = GOOD if disposition is Disposition.ANSWERED else ""
+        yield [Span(f"{name} "), Span(f"{count:,}", style)]
 
 
 def _reasons(view: RunView) -> Iterator[tuple[str, str]]:

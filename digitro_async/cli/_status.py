@@ -22,13 +22,15 @@ def status(
     watch: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
     accept_loss: Switch = False,
 ) -> Exit:
-    """Print how many contacts are in each state, also during a dial.
+    """Print how many contacts are in each state, and what became of calls.
+
+    It can be asked during a dial, too.
 
     Args:
         ledger: File of the ledger.
         max_attempts: Attempts after which a contact counts as out of attempts.
         watch: Seconds after which it is printed again, until nothing is pending but
-            contacts that are out of attempts.
+            contacts that are out of attempts, and no end of a call is to come.
         accept_loss: Show the rest of a ledger that lost a part of its record.
     """
     before: LedgerView | None = None

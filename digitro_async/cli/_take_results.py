@@ -23,20 +23,31 @@ __all__ = ["take_results"]
 
 @attrs.define
 class _Taking:
-    """Counts the results of a run, and stops it."""
+    """Counts the results of a run, and stops it.
+
+    Attributes:
+        run: The run.
+        counts: Counts its results.
+        course: Takes note of a failure or an interruption.
+        is_stopped: Whether no further call is started.
+        left_ends: Whether it was stopped while nothing but ends was waited for.
+    """
 
     run: CampaignRun
     counts: RunCounts
     course: Course
     is_stopped: bool = False
+    left_ends: bool = False
 
     def interrupt(self) -> None:
-        """Start no further call."""
+        """Start no further call, and wait for no end of one."""
+        self.left_ends = self.run.is_waiting_for_ends
         self.course.interrupted = self.is_stopped = True
         self.run.drain()
-        print_error(
-            "interrupted: finishing the calls on the wire (again: cutting them off)"
-        )
+        if not self.left_ends:
+            print_error(
+                "interrupted: finishing the calls on the wire (again: cutting them off)"
+            )
 
     def fail(self, problem: str) -> None:
         """Start no further call because the ledger can't be read or written."""
@@ -50,6 +61,8 @@ class _Taking:
         """Return how far the run has come."""
         if self.is_stopped:
             return RunPhase.STOPPING
+        if self.run.is_waiting_for_ends:
+            return RunPhase.ENDING
         return RunPhase.FINISHING if self.run.exhausted else RunPhase.DIALLING
 
 
@@ -123,7 +136,12 @@ def _end(taking: _Taking, pauses: Mapping[str, PauseStatus]) -> Exit | None:
     course = taking.course
     if course.failure:
         print_error(f"stopped: {course.failure}; the rest was not dialled")
-    if course.interrupted:
+    if taking.left_ends:
+        print_error(
+            "interrupted: what became of the last calls is not known yet; the next run "
+            "records that"
+        )
+    elif course.interrupted:
         print_error("interrupted: the rest was not dialled")
     if course.failure or course.interrupted:
         return course.code(Exit.INCOMPLETE)

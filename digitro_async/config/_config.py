@@ -13,15 +13,19 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 
 from digitro_async._common.ca_files import problem_of_ca_file
 from digitro_async._common.validators import masked_fields, quiet_init
 from digitro_async.calls import OWN_FIELDS, PredictiveCall, problem_of_fields
+from digitro_async.command_settings import EVERY_COMMAND, CommandSettings
+from digitro_async.config._building import KEYS, build
+from digitro_async.config._event_tables import build_events
 from digitro_async.config._location import ConfigLocation, Place, read_text
 from digitro_async.config._secrets import WRONG_TEXT, resolve_secrets, with_sources
+from digitro_async.control_commands import COMMAND_NAMES
 from digitro_async.errors import ConfigurationError
 from digitro_async.models import PABX
 from digitro_async.privacy import Personal, Secret
@@ -35,8 +39,6 @@ from digitro_async.settings import (
 )
 
 __all__ = ["Config", "load_config"]
-
-_Built = TypeVar("_Built")
 
 
 def _wrapped(call: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,9 +72,8 @@ _TABLES: Mapping[str, type[Any]] = {
     "timeouts": TimeoutSettings,
     "tls": TLSSettings,
 }
-_KEYS = ("api_key",)
 _PASSWORDS = ("device_password", "account_password")
-_TOP = ("pabx", "call", "retry", "pause")
+_TOP = ("pabx", "call", "retry", "pause", "events")
 # tomllib's texts are shown unless they may quote what stands in the file.
 _HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
 
@@ -135,40 +136,86 @@ def _build_config(
         raise where.error(("pabx",), "must be a table in double brackets: [[pabx]]")
     if not tables:
         raise where.error_at(None, "there is no [[pabx]] table")
-    pabx = [_build_pabx(where, index, table) for index, table in enumerate(tables)]
+    shared = data.get("events")
+    pabx = [
+        _build_pabx(where, index, table, shared) for index, table in enumerate(tables)
+    ]
     for index, one in enumerate(pabx):
         if one.name in {other.name for other in pabx[:index]}:
             raise where.error(("pabx", index, "name"), "another PABX has this name")
-    pause = _build(where, ("pause",), PauseSettings, data.get("pause", {}))
+    pause = build(where, ("pause",), PauseSettings, data.get("pause", {}))
     if pause.wait_for_resume and not can_resume:
         problem = "must be false: nobody can resume from a command line"
         raise where.error(("pause", "wait_for_resume"), problem)
     return Config(
         pabx=tuple(pabx),
         call=_build_call(where, data.get("call", {})),
-        retry=_build(where, ("retry",), RetrySettings, data.get("retry", {})),
+        retry=build(where, ("retry",), RetrySettings, data.get("retry", {})),
         pause=pause,
     )
 
 
-def _build_pabx(where: ConfigLocation, index: int, table: object) -> PABX:
+def _build_pabx(
+    where: ConfigLocation, index: int, table: object, shared: object
+) -> PABX:
     place: Place = ("pabx", index)
-    given = resolve_secrets(where, place, table, _KEYS)
+    given = resolve_secrets(where, place, table, KEYS)
     if "api_key" not in given:
         problem = "api_key is missing; give it, api_key_env or api_key_file"
         raise where.error(place, problem)
     given.setdefault("channel_id", None)  # it may become known only later
     for name, kind in _TABLES.items():
         if name in given:
-            given[name] = _build(where, (*place, name), kind, given[name])
+            given[name] = build(where, (*place, name), kind, given[name])
+    if "events" in given:
+        given["events"] = build_events(where, (*place, "events"), given["events"])
+    elif shared is not None:
+        given["events"] = build_events(where, ("events",), shared)
+    if "commands" in given:
+        given["commands"] = _build_commands(where, place, given["commands"])
     given.setdefault("name", "pabx" if index == 0 else f"pabx{index + 1}")
-    built = _build(where, place, PABX, given)
+    built = build(where, place, PABX, given)
     if built.tls.ca_file is None:
         return built
     ca_file = where.path.parent / built.tls.ca_file
     if problem := problem_of_ca_file(ca_file):
         raise where.error((*place, "tls", "ca_file"), f"can't be used: {problem}")
     return attrs.evolve(built, tls=attrs.evolve(built.tls, ca_file=ca_file))
+
+
+def _build_commands(
+    where: ConfigLocation, place: Place, table: object
+) -> tuple[CommandSettings, ...]:
+    """Make the settings of a PABX's commands: a table for each, under its name."""
+    place = (*place, "commands")
+    if not isinstance(table, dict):
+        raise where.error(
+            place, "must be tables, such as [pabx.commands.dtmf_detection]"
+        )
+    built = []
+    for name, values in table.items():
+        # Another name may be a value that slipped to the left, so it is not shown.
+        shown = (*place, name) if name in {*COMMAND_NAMES, EVERY_COMMAND} else place
+        try:
+            CommandSettings(name)
+        except ConfigurationError as error:
+            problem = str(error)
+        else:
+            problem = ""
+        if problem:
+            raise where.error(place, f"the name of a table: {problem}")
+        given = values
+        if isinstance(values, dict):
+            if "command" in values:  # the name of its table says that
+                raise where.unknown(shown, "command", _OF_A_COMMAND)
+            given = {"command": name, **values}
+        built.append(build(where, shown, CommandSettings, given))
+    return tuple(built)
+
+
+_OF_A_COMMAND = tuple(
+    field.name for field in attrs.fields(CommandSettings) if field.name != "command"
+)
 
 
 def _build_call(where: ConfigLocation, table: object) -> dict[str, str]:
@@ -183,33 +230,3 @@ def _build_call(where: ConfigLocation, table: object) -> dict[str, str]:
         field, _, problem = found.partition(" ")
         raise where.error(("call", field), problem)
     return given
-
-
-def _build(
-    where: ConfigLocation, place: Place, kind: type[_Built], values: object
-) -> _Built:
-    """Make a setting of a table's values, or say where it is wrong."""
-    if not isinstance(values, dict):
-        raise where.error(place, f"must be a table{_EXAMPLES.get(str(place[-1]), '')}")
-    fields = {field.name: field for field in attrs.fields(kind)}  # type: ignore[arg-type]  # an attrs class
-    for name, value in values.items():
-        if name not in fields:
-            raise where.unknown(place, name, with_sources(fields, _KEYS))
-        if fields[name].type is bool and not isinstance(value, bool):
-            raise where.error((*place, name), "must be true or false")
-    for name, field in fields.items():
-        if field.default is attrs.NOTHING and name not in values:
-            raise where.error(place, f"{name} is missing")
-    try:
-        return kind(**values)
-    except ConfigurationError as error:
-        problem = str(error)
-    except (TypeError, ValueError, ArithmeticError):  # what their own checks leave
-        problem = "a value has the wrong form"
-    name, _, rest = problem.partition(" ")
-    if name in fields:
-        raise where.error((*place, name), rest)
-    raise where.error(place, problem)
-
-
-_EXAMPLES = {"rate": ", such as { calls = 50, per = 1.0 }"}

@@ -1,10 +1,11 @@
 """Many calls at once: pace, retry, pause, and a stream of results."""
 
+from digitro_async.dispatch._call_event_feed import QUEUE_SIZE, CallEvents
 from digitro_async.dispatch._call_source import Calls
 from digitro_async.dispatch._dispatch_results import DispatchResults
 from digitro_async.dispatch._dispatcher import Dispatcher
 from digitro_async.dispatch._health import Health, HealthStatus, PABXHealth
-from digitro_async.dispatch._limits import Limit
+from digitro_async.dispatch._limits import Limit, allowed_rate
 from digitro_async.dispatch._pacing import quarantine_of
 from digitro_async.dispatch._pause_status import PauseStatus
 from digitro_async.dispatch._recorder import EndRecorder, Recorder
@@ -12,6 +13,8 @@ from digitro_async.dispatch._shared_caps import at_one_address
 from digitro_async.dispatch._statistics import PABXStatistics, Statistics
 
 __all__ = [
+    "QUEUE_SIZE",
+    "CallEvents",
     "Calls",
     "DispatchResults",
     "Dispatcher",
@@ -24,6 +27,7 @@ __all__ = [
     "PauseStatus",
     "Recorder",
     "Statistics",
+    "allowed_rate",
     "at_one_address",
     "quarantine_of",
 ]

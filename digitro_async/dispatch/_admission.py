@@ -6,17 +6,19 @@ calls before those of lists, and keeps one timer for all of them.
 
 import asyncio
 import random
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from digitro_async.dispatch._breaker import BreakerState
+from digitro_async.dispatch._call_tracker import CallTracker
+from digitro_async.dispatch._channel import NO_CHANNEL
 from digitro_async.dispatch._live_clock import live_time
-from digitro_async.dispatch._noted_evidence import NotedEvidence
+from digitro_async.dispatch._needs import NEEDS_OF_A_CALL
 from digitro_async.dispatch._pacing import Pacer, Together
-from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._standing import Standing
 from digitro_async.dispatch._standing_watch import StandingWatch
 from digitro_async.dispatch._statistics import PABXStatistics
+from digitro_async.dispatch._ticket import Ticket
 from digitro_async.dispatch._turns import Turns
 from digitro_async.dispatch._waiters import TurnShare, Waiter, Waiting
 from digitro_async.errors import (
@@ -27,110 +29,15 @@ from digitro_async.errors import (
 )
 from digitro_async.models import PABX
 from digitro_async.observe import EventReporter
-from digitro_async.protocol import AttemptResult, Evidence, Failure
+from digitro_async.protocol import Command
 from digitro_async.settings import PauseSettings, RetrySettings
 
-__all__ = ["Admission", "Ticket"]
+__all__ = ["Admission"]
 
 _CLOSED, _PAUSED_BY_HAND = BreakerState.CLOSED, BreakerState.PAUSED_BY_HAND
 
 _NOBODY, _IMPATIENT, _PATIENT, _EVERYBODY = range(4)
 """The calls that are turned away; each value includes those before it."""
-
-
-class Ticket:
-    """The turn of one call at one PABX, until it is released or cancelled, once.
-
-    Attributes:
-        admission: The admission that gave it.
-        is_probe: Whether the call is the one that shows whether a pause may end.
-        started: When the call started.
-        recorded: When its intent was recorded; as long as none is, when it started.
-        channel_id: The event channel that the call is sent over.
-        is_over: Whether it was given back.
-    """
-
-    __slots__ = (
-        "admission",
-        "channel_id",
-        "is_over",
-        "is_probe",
-        "recorded",
-        "started",
-    )
-
-    def __init__(self, admission: "Admission", now: float) -> None:
-        standing = admission.standing
-        self.admission = admission
-        self.started = self.recorded = now
-        self.channel_id = standing.channel.id
-        self.is_over = False
-        self.is_probe = standing.start(now)
-
-    async def record_intent(self, recorder: Recorder, key: Hashable) -> None:
-        """Return once it is recorded that the call is about to be sent.
-
-        Args:
-            recorder: The recorder.
-            key: The key by which the call's owner knows it.
-        """
-        counters = self.admission.standing.counters
-        counters.recording += 1
-        try:
-            await recorder.record_intent(key, self.admission.pabx.name)
-        finally:
-            counters.recording -= 1
-        self.recorded = live_time()
-        counters.record_times.append(self.recorded - self.started)
-
-    def make_evidence(self) -> Evidence:
-        """Return the evidence of an attempt; it notes the sending where that counts."""
-        if self.admission.standing.notes_sending:
-            return NotedEvidence(self.note_sent)
-        return Evidence()
-
-    def note_sent(self) -> None:
-        """Note that the request of the call was written, unless its turn is over."""
-        if not self.is_over:
-            self.admission.note_sent(self)
-
-    def release(self, result: AttemptResult, now: float) -> None:
-        """Give the turn back with the result of its attempt."""
-        admission = self.admission
-        self.is_over = True
-        admission.standing.record(
-            result,
-            now,
-            probe=self.is_probe,
-            started=self.started,
-            recorded=self.recorded,
-            channel_id=self.channel_id,
-            call=self,
-        )
-        if result.accepted is None or self.is_probe:
-            cause = result.classification.reason
-            admission.watch.look(cause=cause, probe=self.is_probe)
-        admission.admit_next()
-
-    def cancel(self, now: float, *, sent: bool) -> None:
-        """Give the turn of an attempt back that was cut off.
-
-        Args:
-            now: The time.
-            sent: Whether it may have been sent: then it may still be delivered.
-        """
-        admission = self.admission
-        self.is_over = True
-        admission.standing.record_cut_off(
-            now, sent=sent, probe=self.is_probe, started=self.started, call=self
-        )
-        admission.watch.look(cause=Failure.CANCELLED, probe=self.is_probe)
-        admission.admit_next()
-
-    def take_back(self, now: float) -> None:
-        """Give the turn back that no attempt was made with."""
-        self.admission.standing.take_back(now, probe=self.is_probe)
-        self.admission.admit_next()
 
 
 class Admission:
@@ -142,6 +49,8 @@ class Admission:
         pause: When to pause it.
         chance: Returns a number from 0 to 1: the jitter of its back-off.
         pacer: Paces the calls to its address; None where it has that to itself.
+        tracker: Follows the calls to its address until they end, None where no events
+            are read.
         reporter: Told of its pauses and breaches; None where nobody is.
         share: Shares the turns at its address; None where it has that to itself.
 
@@ -161,11 +70,12 @@ class Admission:
         chance: Callable[[], float] = random.random,
         pacer: Pacer | Together | None = None,
         *,
+        tracker: CallTracker | None = None,
         reporter: EventReporter | None = None,
         share: TurnShare | None = None,
     ) -> None:
         self.pabx = pabx
-        self.standing = Standing(pabx, retry, pause, chance, pacer)
+        self.standing = Standing(pabx, retry, pause, chance, pacer, tracker)
         self.watch = StandingWatch(self.standing, reporter or EventReporter())
         self._beside: tuple[Admission, ...] = ()
         self.on_load_decreased: Callable[[Admission], object] | None = None
@@ -207,24 +117,37 @@ class Admission:
         self._beside = tuple(others)
         self._turns.beside = tuple(one._turns for one in self._beside)  # noqa: SLF001 - of its own kind
 
-    def acquire_nowait(self, now: float) -> Ticket | None:
-        """Start a call at once if its turn is now; None where it has to wait."""
-        if self._waiters.count or self._draining or self.standing.earliest(now) > now:
+    def acquire_nowait(
+        self, now: float, command: Command | None = None
+    ) -> "Ticket[Admission] | None":
+        """Start a call at once if its turn is now; None where it has to wait.
+
+        Args:
+            now: The time.
+            command: The row of its command, None for one that counts against the cap.
+        """
+        needs = self.standing.needs_of(command)
+        # What needs less than a call does not wait behind calls.
+        if self._draining or (needs is NEEDS_OF_A_CALL and self._waiters.count):
             return None
-        return Ticket(self, now)
+        if self.standing.earliest(now, needs) > now:
+            return None
+        return Ticket(self, now, needs)
 
     async def acquire(
         self,
         *,
         wait_while_paused: bool,
         max_wait: float | None = None,
+        command: Command | None = None,
         is_listed: bool = False,
-    ) -> Ticket:
+    ) -> "Ticket[Admission]":
         """Wait for a call's turn, and start it.
 
         Args:
             wait_while_paused: Whether to wait while the PABX is paused.
             max_wait: Most seconds to wait, None for no limit.
+            command: The row of its command, None for one that counts against the cap.
             is_listed: Whether it is a call of a list, which lets single calls go first.
 
         Raises:
@@ -238,14 +161,15 @@ class Admission:
             self.watch.look()  # a channel that is missing is found so
             raise refusal
         loop = asyncio.get_running_loop()
-        waiter = Waiter(loop.create_future(), wait_while_paused, is_listed)
+        needs = self.standing.needs_of(command)
+        waiter = Waiter(loop.create_future(), wait_while_paused, is_listed, needs=needs)
         limit = None
         if max_wait is not None:
             limit = loop.call_later(max_wait, self._expire, waiter)
         self._waiters.join(waiter)
         try:
             self._admit_waiters()
-            ticket: Ticket = await waiter.turn
+            ticket: Ticket[Admission] = await waiter.turn
         except BaseException:  # cancelled, or closed as a coroutine that nobody awaits
             self._forget(waiter)
             raise
@@ -265,7 +189,7 @@ class Admission:
         if self.on_load_decreased is not None:  # a step less than by _notify
             self.on_load_decreased(self)
 
-    def note_sent(self, ticket: Ticket) -> None:
+    def note_sent(self, ticket: "Ticket[Admission]") -> None:
         """Note that the request of a call was written: its slot is free in time."""
         self.standing.note_sent(ticket, live_time())
         self._turns.look_again()
@@ -369,7 +293,13 @@ class Admission:
 
     def _expire(self, waiter: Waiter) -> None:
         if not waiter.turn.done():
-            name, reason = self.pabx.name, "rate_wait_timeout"
-            waiter.turn.set_exception(RateWaitTimeoutError(pabx=name, reason=reason))
+            name, reason, text = self.pabx.name, "rate_wait_timeout", None
+            if self.standing.channel.id is None:
+                reason, text = (
+                    NO_CHANNEL,
+                    "No event channel opened in the time allowed.",
+                )
+            error = RateWaitTimeoutError(text, pabx=name, reason=reason)
+            waiter.turn.set_exception(error)
             self._waiters.leave(waiter)
             self._notify()

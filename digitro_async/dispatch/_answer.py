@@ -1,10 +1,15 @@
 """Attempts that have ended, and the trust in the connections that they used."""
 
+import attrs
+
+from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND
+from digitro_async.dispatch._doubts import FollowedDoubt
 from digitro_async.dispatch._standing import Standing
-from digitro_async.errors import ConfigurationError
+from digitro_async.errors import ChannelNotFoundError, ConfigurationError, Outcome
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
     AttemptResult,
+    Classification,
     Command,
     Evidence,
     Failure,
@@ -42,7 +47,8 @@ def classify_answer(
         sent_at: Unix time when the attempt began.
         is_recorded: Whether attempts of this call are recorded.
     """
-    result = classify(observation, command, now=sent_at)
+    settings = standing.settings_of(command)
+    result = classify(observation, command, now=sent_at, settings=settings)
     connection, accepted = evidence.connection, result.accepted
     call_id = None if accepted is None else accepted.call_id
     if call_id is not None and standing.is_repeated(call_id):
@@ -52,8 +58,12 @@ def classify_answer(
             evidence.owner = None
         elif not is_recorded:
             # A later doubt can only be counted, and the connection need keep no call.
+            followed = None if standing.tracker is None else evidence.owner.followed
             evidence.owner = standing.doubts
+            if followed is not None:
+                evidence.owner = FollowedDoubt(standing.doubts, followed)
         return result
+    result = _with_dead_channel(result, standing)
     if connection is None:
         evidence.owner = None
     elif result.classification.protocol_violation:
@@ -63,6 +73,21 @@ def classify_answer(
     elif observation.status == ACCEPTED_STATUS:
         connection.retire()
     return result
+
+
+def _with_dead_channel(result: AttemptResult, standing: Standing) -> AttemptResult:
+    """Return the result, as that of a channel not found where its status says so."""
+    events = standing.pabx.events
+    if (
+        events is None
+        or result.status not in events.dead_id_statuses
+        or result.classification.outcome not in {Outcome.REJECTED, Outcome.REFUSED}
+    ):
+        return result
+    found = Classification(
+        Outcome.REFUSED, ChannelNotFoundError, CHANNEL_NOT_FOUND, needs_operator=True
+    )
+    return attrs.evolve(result, classification=found)
 
 
 def doubted_attempt() -> tuple[Observation, AttemptResult]:

@@ -15,6 +15,7 @@ __all__ = [
     "check_port",
     "check_reason",
     "check_settings",
+    "check_size",
     "check_turn",
     "checked_seconds",
     "invalid_call",
@@ -68,6 +69,20 @@ def check_turn(pabx: object, max_wait: object, deadline: object) -> None:
             )
 
 
+def check_size(name: str, size: object) -> None:
+    """Demand a whole number above zero.
+
+    Args:
+        name: Name of the argument.
+        size: The number.
+
+    Raises:
+        ConfigurationError: If it is none.
+    """
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise ConfigurationError(f"{name} must be a whole number of 1 or more")
+
+
 def check_reason(reason: object) -> None:
     """Demand a reason for a pause.
 
@@ -95,6 +110,7 @@ def invalid_call(*, known_pabx: bool) -> InvalidCallError:
     if not known_pabx:
         return InvalidCallError("there is no PABX of that name", reason="unknown_pabx")
     return InvalidCallError(
-        "the given value is no call: give a PredictiveCall, or a DispatchItem with one",
+        "the given value is no call: give a PredictiveCall, another command of this"
+        " library, or a DispatchItem with one",
         reason="not_a_call",
     )

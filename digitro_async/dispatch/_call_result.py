@@ -1,13 +1,16 @@
-"""The one way in which a call's result is made."""
+"""The one way in which a call's result is made, and one error that it may hold."""
 
 from collections.abc import Hashable
 from typing import Final
 
+import attrs
+
 from digitro_async._common.drafts import draft_of
-from digitro_async.errors import DigitroError, Outcome
+from digitro_async.dispatch._calls_in_progress import CallInProgress
+from digitro_async.errors import DigitroError, Outcome, RateWaitTimeoutError
 from digitro_async.models import Call, CallResult, CommandAccepted, Timings
 
-__all__ = ["make_call_result"]
+__all__ = ["late_error", "make_call_result", "with_end"]
 
 # Looked up once: an attribute of an enumeration takes long.
 _ACCEPTED, _NOT_SENT = Outcome.ACCEPTED, Outcome.NOT_SENT
@@ -63,3 +66,24 @@ def make_call_result(  # noqa: PLR0917 - one parameter for each value
     draft.__class__ = CallResult
     result: CallResult = draft
     return result
+
+
+def late_error(pabx: str | None) -> RateWaitTimeoutError:
+    """Return the error of a call whose deadline came before its turn.
+
+    Args:
+        pabx: Name of the PABX where it waited.
+    """
+    return RateWaitTimeoutError(pabx=pabx, reason="deadline")
+
+
+def with_end(result: CallResult, followed: CallInProgress | None) -> CallResult:
+    """Return the result with what became of the call, where that is known by now.
+
+    Args:
+        result: The result.
+        followed: The call as it is followed until its end, None where it is not.
+    """
+    if followed is None or followed.end is None:
+        return result
+    return attrs.evolve(result, end=followed.end)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from math import inf
 
-from digitro_async.dispatch._admission import Admission, Ticket
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._answer import (
     classify_answer,
     cut_short,
@@ -15,18 +15,21 @@ from digitro_async.dispatch._answer import (
 )
 from digitro_async.dispatch._argument_checks import invalid_call
 from digitro_async.dispatch._back_offs import wake
-from digitro_async.dispatch._call_result import make_call_result
+from digitro_async.dispatch._call_result import late_error, make_call_result
 from digitro_async.dispatch._call_services import CallServices
+from digitro_async.dispatch._call_tracker import EndSink
+from digitro_async.dispatch._calls_in_progress import CallInProgress
 from digitro_async.dispatch._cancellation import is_cancelled
 from digitro_async.dispatch._doubts import Doubts
 from digitro_async.dispatch._phase import Phase
 from digitro_async.dispatch._recorder import Recorder
-from digitro_async.dispatch._retry import may_be_sent_again
+from digitro_async.dispatch._ticket import Ticket
 from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
     NotSentError,
     Outcome,
+    OutcomeUnknownError,
     RateWaitTimeoutError,
 )
 from digitro_async.models import Call, CallResult, CommandAccepted
@@ -43,7 +46,6 @@ from digitro_async.protocol import (
 )
 
 __all__ = ["CallRun"]
-
 
 _WAITING, _ON_WIRE, _RECORDING = Phase.WAITING, Phase.ON_WIRE, Phase.RECORDING
 # Looked up once: an attribute of an enumeration takes long.
@@ -62,6 +64,7 @@ class CallRun:
         recorder: Records its attempts, None where nobody does.
         deliver: Takes the result of a call of a list whose attempts are recorded;
             None for a single call.
+        sink: Whoever wants to know the call's end, None for nobody.
 
     Attributes:
         began: Loop time when it was taken on.
@@ -77,8 +80,8 @@ class CallRun:
     __slots__ = (
         *("_command", "_connection", "_deliver", "_doubts", "_ends", "_is_last"),
         *("_key", "_last_error", "_pabx", "_problem", "_recorder", "_services"),
-        *("attempts", "began", "call", "clock", "ended", "is_doubtful", "phase"),
-        *("result", "sent_at", "started"),
+        *("_sink", "attempts", "began", "call", "clock", "ended", "followed"),
+        *("is_doubtful", "phase", "result", "sent_at", "started"),
     )
 
     def __init__(  # noqa: PLR0917 - all of it is known at the start
@@ -89,19 +92,20 @@ class CallRun:
         pabx: str | None = None,
         key: Hashable = None,
         recorder: Recorder | None = None,
-        deliver: Callable[[CallResult], None] | None = None,
+        deliver: Callable[[CallResult, CallInProgress | None], None] | None = None,
+        sink: EndSink | None = None,
     ) -> None:
         self.call, self.clock = call, clock
         self.began = clock()
-        self.phase = _WAITING
-        self.attempts = 0
+        self.phase, self.attempts = _WAITING, 0
         self.sent_at: float | None = None
         self.started = self.ended = 0.0
         self.result: CallResult | None = None
         self.is_doubtful = self._is_last = False
         self._services, self._pabx = services, pabx
         self._key, self._recorder = key, recorder
-        self._deliver = deliver
+        self._deliver, self._sink = deliver, sink
+        self.followed: CallInProgress | None = None  # its last attempt, where it is
         self._command: Command  # the row of its command, once it runs
         self._connection: Connection | None = None  # of its last attempt
         self._doubts: Doubts | None = None  # of the PABX of its last attempt
@@ -127,18 +131,16 @@ class CallRun:
                 wire is left in ``result``, or is being recorded.
         """
         services = self._services
-        admission = services.router.choose(self._pabx)
-        command = command_of(self.call)
+        admission, command = services.router.choose(self._pabx), command_of(self.call)
         if admission is None or command is None:
-            invalid = invalid_call(known_pabx=admission is not None)
-            return self.end(self.began, invalid)
+            return self.end(self.began, invalid_call(known_pabx=admission is not None))
         self._command = command
         services.in_flight.count += 1
         now = self.began
         self._ends = now + deadline
         try:
             while True:
-                ticket = admission.acquire_nowait(now)
+                ticket = admission.acquire_nowait(now, command)
                 if ticket is None:
                     ticket = await self._wait_for_turn(
                         admission, max_wait, wait_while_paused=wait_while_paused
@@ -178,7 +180,7 @@ class CallRun:
         if attempt == self.attempts and not self.is_doubtful:
             self.is_doubtful = True
             if self._doubts is not None:
-                self._doubts.add(self._recorder, self._key)
+                self._doubts.add(self._recorder, self._key, self.followed)
 
     def end(
         self,
@@ -195,6 +197,9 @@ class CallRun:
             pabx: Name of the PABX that had it last.
             accepted: The acceptance, where there is one.
         """
+        if error is not None and isinstance(self._last_error, OutcomeUnknownError):
+            error = self._last_error  # an attempt before may have been carried out
+            error.attempts = self.attempts
         started = now if self.sent_at is None else self.started
         return make_call_result(
             self.call,
@@ -210,7 +215,7 @@ class CallRun:
 
     async def _wait_for_turn(
         self, admission: Admission, max_wait: float, *, wait_while_paused: bool
-    ) -> Ticket:
+    ) -> Ticket[Admission]:
         """Wait for a turn, and give back one that came after the deadline."""
         ticket = await self._services.router.acquire(
             admission,
@@ -218,43 +223,46 @@ class CallRun:
             wait_while_paused=wait_while_paused,
             max_wait=max_wait,
             ends=self._ends,
+            command=self._command,
             is_listed=self._deliver is not None,
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile
-            raise _late(ticket.admission.pabx.name)
+            raise late_error(ticket.admission.pabx.name)
         return ticket
 
     def _now_in_time(self, admission: Admission) -> float:
         """Return the time, and end the call where that is after its deadline."""
         now = self.clock()
         if now > self._ends:
-            raise _late(admission.pabx.name)
+            raise late_error(admission.pabx.name)
         return now
 
     def _delay_of_retry(
         self, admission: Admission, result: AttemptResult
     ) -> float | None:
         """Return seconds until the next attempt, None where this was the last."""
-        if not may_be_sent_again(result.classification):
-            return None
         if self._is_last or self._problem or admission.is_draining:
             return None
         left, connection = self._ends - self.ended, self._connection
         return self._services.delay_of_retry(
-            admission.standing, result, self.attempts, connection, left
+            admission.standing,
+            result,
+            self.attempts,
+            connection,
+            left,
+            # What is recorded as unknown is never sent again.
+            is_repeat_safe=self._command.is_repeat_safe and self._recorder is None,
         )
 
     async def _attempt(  # noqa: C901 - told in order
-        self, ticket: Ticket
+        self, ticket: Ticket[Admission]
     ) -> tuple[Observation, AttemptResult]:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
-        evidence = ticket.make_evidence()
-        self.phase = _ON_WIRE
-        self.attempts += 1
+        self.phase, evidence = _ON_WIRE, ticket.make_evidence()
+        self.attempts, self._doubts = self.attempts + 1, standing.doubts
         evidence.owner, evidence.attempt = self, self.attempts
-        self._doubts = standing.doubts
         self.sent_at, self.started = time.time(), ticket.started
         if self._recorder is not None:
             try:
@@ -263,6 +271,8 @@ class CallRun:
                 self.phase = _WAITING
                 ticket.cancel(self.clock(), sent=False)
                 raise
+        if standing.tracker is not None:  # a ticket knows whether it is a call's
+            self.followed = ticket.follow(self.call, self._key, self._sink)
         cancelled: tuple[object, ...] | None = None
         try:
             observation = await self._services.transport.exchange(
@@ -310,7 +320,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
         """Keep the error of an attempt before others, and wait for its record."""
-        self._last_error = self._error_of(admission, observation, result)
+        if not isinstance(self._last_error, OutcomeUnknownError):
+            self._last_error = self._error_of(admission, observation, result)
         if self._recorder is None:
             return
         recorded = asyncio.get_running_loop().create_future()
@@ -326,22 +337,16 @@ class CallRun:
     def _conclude(
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> CallResult | None:
-        """Return the result of the last attempt, None where it is to be recorded.
-
-        Nobody waits for the record: the next call's intent is written in the same
-        commit, and comes after it.
-        """
+        """Return the result of the last attempt, None where it is to be recorded."""
+        # Nobody waits for the record: the next call's intent is written in the same
+        # commit, and comes after it.
         if observation.reuse_ended:
             admission.note_reuse_ended()
         if self._recorder is None:
             return self._result_of(admission, observation, result)
         self.phase = _RECORDING
-        self._recorder.record_outcome(
-            self._key,
-            admission.pabx.name,
-            result,
-            partial(self._recorded, admission, observation),
-        )
+        told = partial(self._recorded, admission, observation)
+        self._recorder.record_outcome(self._key, admission.pabx.name, result, told)
         return None
 
     def _recorded(
@@ -357,16 +362,14 @@ class CallRun:
             self._connection.distrust()  # the record found it
         call_result = self._result_of(admission, observation, result)
         self._services.in_flight.leave()
-        self._deliver(call_result)
+        self._deliver(call_result, self.followed)
 
     def _result_of(
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> CallResult:
         """Return the result of a call by its last attempt, and count it."""
         name, accepted = admission.pabx.name, result.accepted
-        error = None
-        if accepted is None:
-            error = self._error_of(admission, observation, result)
+        error = None if accepted else self._error_of(admission, observation, result)
         call_result = self.end(self.ended, error, name, accepted)
         admission.standing.counters.outcomes[call_result.outcome] += 1
         return call_result
@@ -375,9 +378,8 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> DigitroError | None:
         """Return the error of an attempt that was not accepted."""
-        name, attempts = admission.pabx.name, self.attempts
         return self._problem or error_of(
-            result, observation, pabx=name, attempts=attempts
+            result, observation, pabx=admission.pabx.name, attempts=self.attempts
         )
 
     def _refused(self, admission: Admission, refusal: DigitroError) -> CallResult:
@@ -389,12 +391,9 @@ class CallRun:
             if self._last_error is not None:  # says more than that time is over
                 refusal, now = self._last_error, self.ended
             elif now >= self._ends:
-                refusal = _late(refusal.pabx)
+                refusal = late_error(refusal.pabx)
         refusal.attempts, self.ended = self.attempts, now
         refusing = self._services.router.choose(refusal.pabx) or admission
-        refusing.standing.counters.outcomes[refusal.outcome or _NOT_SENT] += 1
-        return self.end(now, refusal, refusal.pabx)
-
-
-def _late(pabx: str | None) -> RateWaitTimeoutError:
-    return RateWaitTimeoutError(pabx=pabx, reason="deadline")
+        result = self.end(now, refusal, refusal.pabx)
+        refusing.standing.counters.outcomes[result.outcome] += 1
+        return result

@@ -6,7 +6,7 @@ import attrs
 
 from digitro_async.dispatch._back_offs import BackOffs
 from digitro_async.dispatch._in_flight import InFlight
-from digitro_async.dispatch._retry import retry_delay
+from digitro_async.dispatch._retry import may_be_sent_again, retry_delay
 from digitro_async.dispatch._router import Router
 from digitro_async.dispatch._standing import Standing
 from digitro_async.errors import Outcome
@@ -44,6 +44,8 @@ class CallServices:
         attempts: int,
         connection: Connection | None,
         left: float,
+        *,
+        is_repeat_safe: bool = False,
     ) -> float | None:
         """Return seconds until the next attempt of a call, None where there is none.
 
@@ -53,11 +55,21 @@ class CallServices:
             attempts: Attempts made so far.
             connection: The connection of that attempt, None where it had none.
             left: Seconds until the call's deadline.
+            is_repeat_safe: Whether it may be sent again where its outcome is unknown.
         """
-        delay = retry_delay(result, attempts, self.retry, self.chance())
+        classification = result.classification
+        if not may_be_sent_again(classification, is_repeat_safe=is_repeat_safe):
+            return None
+        delay = retry_delay(
+            result,
+            attempts,
+            self.retry,
+            self.chance(),
+            is_repeat_safe=is_repeat_safe,
+        )
         if delay is None or delay > left or not standing.quota.take():
             return None
-        if result.classification.outcome is Outcome.NOT_SENT or connection is None:
+        if classification.outcome is Outcome.NOT_SENT or connection is None:
             return delay
         # The answer may be another call's; the true one shows itself by then.
         delay = max(delay, connection.retire())

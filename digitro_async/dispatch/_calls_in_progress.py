@@ -73,6 +73,7 @@ class CallInProgress:
         call_id: Its call id, None while none is known.
         is_counted: Whether it counts as in progress.
         is_over: Whether nothing more comes of it.
+        is_told: Whether its owner was told of its end.
         end: What became of it, None where that is not known, or it was not placed.
         destination: What stands for the number called, None to match none by it.
         evidence: How its id is known.
@@ -82,7 +83,7 @@ class CallInProgress:
 
     __slots__ = (
         *("call_id", "destination", "end", "evidence", "history", "is_counted"),
-        *("is_over", "key", "may_match", "owner", "pabx", "sent_at"),
+        *("is_over", "is_told", "key", "may_match", "owner", "pabx", "sent_at"),
     )
 
     def __init__(
@@ -96,12 +97,17 @@ class CallInProgress:
         self.owner, self.key, self.pabx = owner, key, pabx
         self.sent_at = now
         self.call_id: str | None = None
-        self.is_counted, self.is_over = True, False
+        self.is_counted, self.is_over, self.is_told = True, False, False
         self.end: CallEnd | None = None
         self.destination = destination
         self.history = CallHistory()
         self.may_match = False
         self.evidence = EndEvidence.CALL_ID
+
+    @property
+    def was_not_placed(self) -> bool:
+        """Whether nothing comes of it, because it was not placed."""
+        return self.is_over and self.end is None
 
 
 class CallsInProgress:
@@ -142,14 +148,23 @@ class CallsInProgress:
     @property
     def next_due(self) -> float:
         """When ``expire`` has something to do, inf for never."""
+        # Asked after every event: without loops it takes 0.3 us instead of 2.
         due = math.inf
-        for times in (self._deadlines, self._ending):
-            if times:
-                due = min(due, next(iter(times.values())))
-        for queue in (self._after_gaps, self._matches):
-            if queue:
-                due = min(due, queue[0][0])
-        return due
+        if self._deadlines:
+            due = next(iter(self._deadlines.values()))
+        if self._ending:
+            due = min(due, next(iter(self._ending.values())))
+        if self._after_gaps:
+            due = min(due, self._after_gaps[0][0])
+        return min(due, self._matches[0][0]) if self._matches else due
+
+    def find(self, call_id: str) -> CallInProgress | None:
+        """Return the call with an id, None where none is in progress."""
+        return self._by_id.get(call_id)
+
+    def knows(self, call_id: str) -> bool:
+        """Whether a call with that id waits for its end: its number is not asked."""
+        return call_id in self._by_id
 
     def has_room(self) -> bool:
         """Whether one more call may be in progress."""

@@ -42,11 +42,15 @@ class DispatchResults:
         services: CallServices,
         calls: Calls,
         recorder: Recorder | None = None,
+        *,
+        wait_for_end: bool = False,
     ) -> None:
         self._in_flight = services.in_flight
         self._source = CallSource(calls)
         self._buffer = ResultBuffer(2 * services.router.capacity)
-        self._workers = Workers(services, self._source, self._buffer, recorder)
+        self._workers = Workers(
+            *(services, self._source, self._buffer, recorder), wait_for_end=wait_for_end
+        )
         self._entered = False
         self._own_loop = OwnLoop()
         self._own_loop.check_if_running(self)

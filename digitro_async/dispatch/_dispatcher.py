@@ -6,23 +6,32 @@ from collections.abc import Callable, Hashable, Iterable
 
 import attrs
 
+from digitro_async.call_events import CallEnd, ChannelEvent
 from digitro_async.dispatch._argument_checks import (
     check_port,
     check_reason,
     check_settings,
+    check_size,
     check_turn,
     checked_seconds,
 )
+from digitro_async.dispatch._call_event_feed import (
+    QUEUE_SIZE,
+    CallEventFeed,
+    CallEvents,
+)
+from digitro_async.dispatch._call_result import with_end
 from digitro_async.dispatch._call_run import CallRun
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_source import Calls
+from digitro_async.dispatch._call_tracker import sink_of
 from digitro_async.dispatch._dispatch_results import DispatchResults
 from digitro_async.dispatch._health import Health, health_of
 from digitro_async.dispatch._live_clock import live_clock, live_time, time_anywhere
-from digitro_async.dispatch._recorder import Recorder
+from digitro_async.dispatch._recorder import EndRecorder, Recorder
 from digitro_async.dispatch._router import Router
 from digitro_async.dispatch._statistics import Statistics
-from digitro_async.errors import LedgerError
+from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.models import PABX, Call, CallResult
 from digitro_async.observe import EventKind, EventReporter, OnEvent
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
@@ -69,6 +78,7 @@ class Dispatcher:
         self._ledger_problem = ""
         self._clock: Callable[[], float] | None = None  # of the loop that it is used in
         self._router = Router(pabx, retry, pause, chance, self._reporter)
+        self._feed = CallEventFeed()
         self._services = CallServices(self._router, transport, retry, chance)
 
     @property
@@ -125,17 +135,118 @@ class Dispatcher:
             deadline=math.inf if deadline is None else deadline,
         )
         assert result is not None  # noqa: S101 - there is no recorder
-        return result
+        return with_end(result, call_run.followed)
 
-    def stream(self, calls: Calls, recorder: Recorder | None = None) -> DispatchResults:
+    def stream(
+        self,
+        calls: Calls,
+        recorder: Recorder | None = None,
+        *,
+        wait_for_end: bool = False,
+    ) -> DispatchResults:
         """Send many calls; see ``DigitroClient.dispatch``.
 
         Raises:
-            ConfigurationError: If the recorder is none.
+            ConfigurationError: If the recorder is none, or no events are read by which
+                ends could be known.
         """
         if recorder is not None:
             check_port("recorder", recorder, *_OF_A_RECORDER)
-        return DispatchResults(self._services, calls, recorder)
+        if wait_for_end and not self._router.trackers:
+            raise ConfigurationError("wait_for_end needs a PABX with events")
+        return DispatchResults(
+            self._services, calls, recorder, wait_for_end=wait_for_end
+        )
+
+    def take_event(self, event: ChannelEvent) -> None:
+        """Take an event of a PABX into account, in the event loop.
+
+        A client does so with the events that it reads. Whoever reads them in another
+        way gives them here: each one, in order, ``ChannelOpened`` and ``Gap`` too.
+
+        Args:
+            event: The event; that of a PABX without ``events`` is ignored.
+        """
+        tracker = self._router.trackers.get(event.pabx)
+        if tracker is None:
+            return
+        tracker.take(event)
+        self._feed.put(event)
+
+    def call_events(self, queue_size: int = QUEUE_SIZE) -> CallEvents:
+        """Return the events of calls from now on; see ``DigitroClient.call_events``.
+
+        Raises:
+            ConfigurationError: If no PABX has events, or the size is below 1.
+        """
+        if not self._router.trackers:
+            raise ConfigurationError("no PABX has events: give PABX(events=...)")
+        check_size("queue_size", queue_size)
+        return self._feed.open(queue_size)
+
+    async def call_end(self, call_id: str, pabx: str | None = None) -> CallEnd:
+        """Return what became of a call; see ``DigitroClient.call_end``.
+
+        Raises:
+            ConfigurationError: If the PABX has no events, or no such call is known.
+            DrainedError: If the client was closed meanwhile.
+        """
+        named = {one.pabx.name for one in self._router.named(pabx)}
+        trackers = {
+            tracker for name, tracker in self._router.trackers.items() if name in named
+        }
+        if len(trackers) != 1:
+            raise ConfigurationError("name a PABX that has events")
+        end = await trackers.pop().end_of(call_id)
+        if end is None:
+            raise ConfigurationError(
+                "no call with that id is in progress, or ended lately"
+            )
+        return end
+
+    def follow_earlier(
+        self,
+        pabx: str,
+        call_id: str | None,
+        *,
+        key: Hashable,
+        recorder: EndRecorder,
+        ago: float,
+    ) -> bool:
+        """Follow a call that another client made, until its end.
+
+        It counts for ``max_in_progress``. Calls are given here in the order of their
+        answers, before others are made: then each deadline is kept.
+
+        Args:
+            pabx: Name of the PABX that took it.
+            call_id: The call id, None where nobody knows it: then it has its deadline.
+            key: Its key.
+            recorder: The recorder that is told of its end.
+            ago: Seconds since its answer, or since it was sent.
+
+        Returns:
+            Whether it is followed: not where no events of that PABX are read.
+        """
+        tracker = self._router.trackers.get(pabx)
+        if tracker is None:
+            return False
+        tracker.follow_earlier(key, pabx, call_id, sink_of(recorder, None), ago)
+        return True
+
+    async def wait_for_ends(self) -> None:
+        """Wait until the end of every call in progress is known and recorded.
+
+        It takes as long as the longest call, and ``end_timeout`` at most.
+        """
+        for tracker in set(self._router.trackers.values()):
+            await tracker.wait_idle()
+
+    def stop_events(self) -> None:
+        """Follow no call any more, and end every iteration over events."""
+        for tracker in self._router.trackers.values():
+            tracker.stop()
+        self._feed.close()
 
     def reserve_slots(
         self,
@@ -215,6 +326,20 @@ class Dispatcher:
             attrs.evolve(admission.pabx, channel_id=channel_id)
         for admission in admissions:
             admission.set_channel(channel_id)
+
+    def follow_channel(self, pabx: str, on_dead: Callable[[int], object]) -> None:
+        """Expect the channel ids of a PABX from somebody who opens its channels.
+
+        Args:
+            pabx: Name of the PABX.
+            on_dead: Told an id that answers to commands say is dead; whoever is told
+                gives None or another one by ``set_channel_id``.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name.
+        """
+        for admission in self._router.named(pabx):
+            admission.standing.channel.follow(on_dead)
 
     async def drain(self) -> None:
         """Start no call any more, and return once each call on the wire has ended.

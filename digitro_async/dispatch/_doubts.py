@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable, Hashable
 
+from digitro_async.dispatch._call_tracker import CallTracker
+from digitro_async.dispatch._calls_in_progress import CallInProgress
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._statistics import Counters
 
-__all__ = ["Doubts"]
+__all__ = ["Doubts", "FollowedDoubt"]
 
 
 class Doubts:
@@ -15,25 +17,38 @@ class Doubts:
     Args:
         pabx: Name of the PABX.
         counters: The counts of the PABX.
+        tracker: Follows its calls until they end, None where no events are read.
 
     Attributes:
         on_breach: Told of each breach, with the number of calls in doubt.
     """
 
-    def __init__(self, pabx: str, counters: Counters) -> None:
+    def __init__(
+        self, pabx: str, counters: Counters, tracker: CallTracker | None = None
+    ) -> None:
         self._pabx = pabx
         self._counters = counters
+        self._tracker = tracker
         self._new: list[tuple[Recorder | None, Hashable]] = []
         self._alarms = 0
         self.on_breach: Callable[[int], None] | None = None
 
-    def add(self, recorder: Recorder | None, key: Hashable) -> None:
+    def add(
+        self,
+        recorder: Recorder | None,
+        key: Hashable,
+        followed: CallInProgress | None = None,
+    ) -> None:
         """Doubt the answer that a call got.
 
         Args:
             recorder: The recorder of the call, None where the doubt is only counted.
             key: The key of the call in it.
+            followed: The call where it is followed until its end: its id may be that of
+                another call.
         """
+        if followed is not None and self._tracker is not None:
+            self._tracker.doubt(followed)
         if not self._new:
             self._alarms = self._counters.alarms
             asyncio.get_running_loop().call_soon(self._act)
@@ -58,3 +73,21 @@ class Doubts:
                 by_recorder.setdefault(recorder, []).append(key)
         for recorder_of, keys in by_recorder.items():
             recorder_of.record_doubts(keys, self._pabx)
+
+
+class FollowedDoubt:
+    """Takes the doubt about a call whose result was given away, and that is followed.
+
+    Args:
+        doubts: The doubts of the PABX.
+        followed: The call.
+    """
+
+    __slots__ = ("_doubts", "_followed")
+
+    def __init__(self, doubts: Doubts, followed: CallInProgress) -> None:
+        self._doubts, self._followed = doubts, followed
+
+    def doubt(self, attempt: int) -> None:  # noqa: ARG002 - an attempt's owner is told
+        """Doubt the answer of the attempt."""
+        self._doubts.add(None, None, self._followed)

@@ -13,7 +13,7 @@ import attrs
 
 from digitro_async.settings import RateLimit
 
-__all__ = ["NEAR", "SILENT_SECONDS", "Limit", "Load", "find_limit"]
+__all__ = ["NEAR", "SILENT_SECONDS", "Limit", "Load", "allowed_rate", "find_limit"]
 
 NEAR = 0.9
 """Share of the cap from which on a run counts as held back by the cap alone."""
@@ -37,6 +37,8 @@ class Limit(enum.StrEnum):
     """The ledger takes long to record that a call is about to be made."""
     PLACES = "places"
     """``max_in_flight`` calls are on the wire."""
+    MAX_IN_PROGRESS = "max_in_progress"
+    """``max_in_progress`` calls are in progress."""
     LOST_SLOTS = "lost_slots"
     """Rate slots are kept for calls that were sent and never answered."""
     LATENCY = "latency"
@@ -67,6 +69,8 @@ class Load:
         latency: Seconds that answers take, None where none came.
         record_seconds: Seconds that the record of an intent takes.
         silent_for: Seconds since the last answer while calls are in flight.
+        in_progress: Calls to its address that are in progress.
+        max_in_progress: Most of them, None where there is no cap.
     """
 
     is_paused: bool
@@ -80,6 +84,8 @@ class Load:
     latency: float | None
     record_seconds: float
     silent_for: float
+    in_progress: int = 0
+    max_in_progress: int | None = None
 
     @property
     def seconds_a_call(self) -> float:
@@ -95,14 +101,45 @@ class Load:
         """Calls a second that the cap allows, None where there is none."""
         if self.cap is None:
             return None
-        left = max(0, self.cap.calls - self.lost_slots)
-        return left / self.seconds_a_slot(self.cap)
+        return allowed_rate(
+            self.cap,
+            self.latency or 0.0,
+            record_seconds=self.record_seconds,
+            lost_slots=self.lost_slots,
+        )
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many calls are in progress as may be."""
+        return (
+            self.max_in_progress is not None
+            and self.in_progress >= self.max_in_progress
+        )
 
     @property
     def is_silent(self) -> bool:
         """Whether no call was answered for longer than calls take."""
         longest = max(SILENT_SECONDS, 4 * self.seconds_a_call)
         return self.in_flight > 0 and self.silent_for > longest
+
+
+def allowed_rate(
+    cap: RateLimit,
+    latency: float,
+    *,
+    record_seconds: float = 0.0,
+    lost_slots: int = 0,
+) -> float:
+    """Return the calls a second that a cap allows.
+
+    Args:
+        cap: The cap.
+        latency: Seconds until an answer.
+        record_seconds: Seconds that a call waits for its record, holding its slot.
+        lost_slots: Slots that no call can take.
+    """
+    held = cap.seconds_held(latency) + record_seconds
+    return max(0, cap.calls - lost_slots) / held
 
 
 def find_limit(load: Load) -> Limit:
@@ -116,6 +153,8 @@ def find_limit(load: Load) -> Limit:
         return Limit.LEDGER if only_recording else Limit.SILENT
     if load.in_flight >= load.max_in_flight:
         return Limit.LEDGER if _is_ledger(load) else Limit.PLACES
+    if load.waiting and load.is_full:
+        return Limit.MAX_IN_PROGRESS
     if load.waiting and load.cap is not None:
         return _limit_of_the_cap(load, load.cap)
     return Limit.SOURCE if load.in_flight else Limit.IDLE

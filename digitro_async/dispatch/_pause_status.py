@@ -78,8 +78,7 @@ def pause_status(
     if state is BreakerState.CLOSED or not code:
         if channel.id is not None:
             return None
-        what = "waits for a channel id" if channel.is_expected else "has no channel id"
-        return PauseStatus(code=NO_CHANNEL, text=what, address=address)
+        return PauseStatus(code=NO_CHANNEL, text=channel.need, address=address)
     return PauseStatus(
         code=code,
         text=_text_of(code, cause, address),

@@ -1,7 +1,8 @@
 """PURE: whether and when a call is sent again, and how long a throttled PABX rests.
 
 Sent again is only a call that provably was not placed: NOT_SENT, and a documented
-throttle.
+throttle. A command that does no harm twice, by the word of whoever gave it, is also
+sent again where its outcome is unknown.
 """
 
 from digitro_async.errors import Outcome, ThrottledError
@@ -20,8 +21,17 @@ _MOST_DOUBLINGS = 1000
 """More would be too large for a float."""
 
 
-def may_be_sent_again(classification: Classification) -> bool:
-    """Whether the same call may go out a second time at all."""
+def may_be_sent_again(
+    classification: Classification, *, is_repeat_safe: bool = False
+) -> bool:
+    """Whether the same call may go out a second time at all.
+
+    Args:
+        classification: The classification of its last attempt.
+        is_repeat_safe: Whether it may be carried out twice.
+    """
+    if is_repeat_safe and classification.outcome is Outcome.UNKNOWN:
+        return not classification.needs_operator  # else it would end the same way
     return (
         classification.outcome is Outcome.NOT_SENT
         or classification.error is ThrottledError
@@ -29,7 +39,12 @@ def may_be_sent_again(classification: Classification) -> bool:
 
 
 def retry_delay(
-    result: AttemptResult, attempts: int, settings: RetrySettings, chance: float
+    result: AttemptResult,
+    attempts: int,
+    settings: RetrySettings,
+    chance: float,
+    *,
+    is_repeat_safe: bool = False,
 ) -> float | None:
     """Return seconds to wait before the next attempt, None where there is none.
 
@@ -38,11 +53,10 @@ def retry_delay(
         attempts: Attempts made so far.
         settings: The limits.
         chance: A number from 0 to 1: the jitter.
+        is_repeat_safe: Whether it may be carried out twice.
     """
-    if (
-        not may_be_sent_again(result.classification)
-        or attempts >= settings.max_attempts
-    ):
+    may_be = may_be_sent_again(result.classification, is_repeat_safe=is_repeat_safe)
+    if not may_be or attempts >= settings.max_attempts:
         return None
     doubled = settings.base_delay * 2.0 ** min(attempts - 1, _MOST_DOUBLINGS)
     ceiling = min(settings.max_delay, doubled)

@@ -4,14 +4,17 @@ import math
 import random
 from collections.abc import Callable, Iterable
 
-from digitro_async.dispatch._admission import Admission, Ticket
+from digitro_async.dispatch._admission import Admission
+from digitro_async.dispatch._call_tracker import CallTracker, make_tracker
 from digitro_async.dispatch._live_clock import live_clock
 from digitro_async.dispatch._load_balancer import LoadBalancer, load_key
 from digitro_async.dispatch._shared_caps import at_one_address, make_pacer
+from digitro_async.dispatch._ticket import Ticket
 from digitro_async.dispatch._waiters import TurnShare
 from digitro_async.errors import ConfigurationError, NotSentError, PABXPausedError
 from digitro_async.models import PABX
 from digitro_async.observe import EventReporter
+from digitro_async.protocol import Command
 from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = ["Router"]
@@ -27,6 +30,10 @@ class Router:
         chance: Returns a number from 0 to 1: the jitter of back-offs.
         reporter: Told of pauses and breaches; None where nobody is.
 
+    Attributes:
+        admissions: The admissions, by the names of their PABX.
+        trackers: What follows calls until they end, by the names of the PABX.
+
     Raises:
         ConfigurationError: If there is none, one is none or two share a name.
     """
@@ -41,15 +48,23 @@ class Router:
     ) -> None:
         several = (pabx,) if isinstance(pabx, PABX) else _several(pabx)
         made: dict[str, Admission] = {}
+        reporter = reporter or EventReporter()
+        self.trackers: dict[str, CallTracker] = {}
         for together in at_one_address(several).values():
             pacer = make_pacer(together, pause.first_pause)
-            share = TurnShare()
+            share, tracker = TurnShare(), make_tracker(together, reporter)
             admissions = [
                 Admission(
-                    one, retry, pause, chance, pacer, reporter=reporter, share=share
+                    *(one, retry, pause, chance, pacer),
+                    tracker=tracker,
+                    reporter=reporter,
+                    share=share,
                 )
                 for one in together
             ]
+            if tracker is not None:
+                tracker.on_room = admissions[0].admit_next  # and those beside it
+                self.trackers |= {one.name: tracker for one in together}
             for admission in admissions:
                 admission.stand_beside(
                     one for one in admissions if one is not admission
@@ -118,8 +133,9 @@ class Router:
         wait_while_paused: bool,
         max_wait: float = math.inf,
         ends: float = math.inf,
+        command: Command | None = None,
         is_listed: bool = False,
-    ) -> Ticket:
+    ) -> Ticket[Admission]:
         """Wait for a call's turn, and start it.
 
         Args:
@@ -128,6 +144,7 @@ class Router:
             wait_while_paused: Whether to wait while every PABX for the call is paused.
             max_wait: Most seconds to wait for one turn.
             ends: Loop time at which the wait is over.
+            command: The row of its command, None for one that counts against the cap.
             is_listed: Whether it is a call of a list, which lets single calls go first.
 
         Raises:
@@ -138,7 +155,7 @@ class Router:
         until = min(ends, clock() + max_wait)  # however many PABX are waited for
         while True:
             now = clock()
-            ticket = admission.acquire_nowait(now)
+            ticket = admission.acquire_nowait(now, command)
             if ticket is not None:
                 return ticket
             waits = wait_while_paused and not (
@@ -153,6 +170,7 @@ class Router:
                 return await admission.acquire(
                     wait_while_paused=waits,
                     max_wait=None if until == math.inf else max(0.0, until - now),
+                    command=command,
                     is_listed=is_listed,
                 )
             except (PABXPausedError, ConfigurationError) as error:

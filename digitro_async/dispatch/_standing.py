@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 
 from digitro_async._common.base_url import address_of
 from digitro_async._common.reason_words import UNSENT, words_of
+from digitro_async.command_settings import EVERY_COMMAND, CommandSettings
 from digitro_async.dispatch._breaker import Breaker, BreakerState
+from digitro_async.dispatch._call_tracker import CallTracker
 from digitro_async.dispatch._channel import CHANNEL_NOT_FOUND, NO_CHANNEL, Channel
 from digitro_async.dispatch._doubts import Doubts
+from digitro_async.dispatch._needs import NEEDS_OF_A_CALL, Needs
 from digitro_async.dispatch._pacing import Pacer, Together
 from digitro_async.dispatch._pause_status import (
     PauseStatus,
@@ -27,14 +30,16 @@ from digitro_async.dispatch._shared_caps import (
 )
 from digitro_async.dispatch._statistics import Counters, PABXStatistics, median_of
 from digitro_async.dispatch._throttle import Throttle
+from digitro_async.dispatch._turn import Turn
 from digitro_async.errors import (
     ChannelNotFoundError,
     ConfigurationError,
+    Outcome,
     PABXPausedError,
     ThrottledError,
 )
-from digitro_async.models import PABX
-from digitro_async.protocol import OWN_FAULTS, AttemptResult, Failure
+from digitro_async.models import PABX, PredictiveCall
+from digitro_async.protocol import OWN_FAULTS, AttemptResult, Command, Failure
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 
 __all__ = ["Standing"]
@@ -51,6 +56,8 @@ class Standing:
         pause: When to pause it.
         chance: Returns a number from 0 to 1: the jitter of its back-off.
         pacer: Paces the calls to its address; None where it has that to itself.
+        tracker: Follows the calls to its address until they end, None where no events
+            are read.
 
     Attributes:
         pabx: The PABX.
@@ -63,6 +70,7 @@ class Standing:
         on_fewer_places: Told once that this machine holds fewer calls at once, with
             the code of the reason and their number.
         pacer: When a rate slot is free, None where there is no cap.
+        tracker: Knows how many calls are in progress; None where no events are read.
         notes_sending: Whether it is to be noted when requests were written.
         is_repeated: Tells whether it gave a call id lately, and remembers it.
         uses_fresh_connections: Whether each call has a connection of its own, because
@@ -74,6 +82,7 @@ class Standing:
         "_chance",
         "_lack",
         "_places",
+        "_settings",
         "breaker",
         "channel",
         "counters",
@@ -85,29 +94,33 @@ class Standing:
         "pacer",
         "quota",
         "throttle",
+        "tracker",
         "uses_fresh_connections",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts that calls share
         self,
         pabx: PABX,
         retry: RetrySettings,
         pause: PauseSettings,
         chance: Callable[[], float] = random.random,
         pacer: Pacer | Together | None = None,
+        tracker: CallTracker | None = None,
     ) -> None:
         self.pabx = pabx
+        self.tracker = tracker
         self.quota = RetryQuota(retry)
         self.breaker = Breaker(pause)
         self.throttle = Throttle(retry)
         self.channel = Channel(pabx.name, pabx.channel_id)
         self.counters = Counters()
-        self.doubts = Doubts(pabx.name, self.counters)
+        self.doubts = Doubts(pabx.name, self.counters, tracker)
         self.pacer = pacer or make_pacer([pabx], pause.first_pause)
         limits = () if self.pacer is None else self.pacer.limits
         self.notes_sending = any(one.counted_within is not None for one in limits)
         self.is_repeated = RepeatedIds().is_repeated
         self.uses_fresh_connections = False
+        self._settings = {one.command: one for one in pabx.commands}
         self._address = address_of(pabx.base_url)
         self._chance = chance
         self._places = Places(pabx.max_in_flight)
@@ -129,72 +142,87 @@ class Standing:
         """Whether it is paused in any way, or waits for a channel."""
         return self.breaker.state is not _CLOSED or self.channel.id is None
 
-    def earliest(self, now: float) -> float:
-        """Return when a call may start: a time, or inf where only an event helps."""
+    def settings_of(self, command: Command) -> CommandSettings | None:
+        """Return the settings of a command, None where there are none."""
+        if not self._settings:  # nearly always
+            return None
+        every = self._settings.get(EVERY_COMMAND)
+        return self._settings.get(command.name, every)
+
+    def needs_of(self, command: Command | None) -> Needs:
+        """Return what a command waits for; None stands for a call."""
+        if command is None or command.name == PredictiveCall.command:
+            return NEEDS_OF_A_CALL
+        settings = self.settings_of(command)
+        counts = settings is None or settings.counts_as_call
+        return Needs(rate_slot=counts, place_in_progress=False)
+
+    def earliest(self, now: float, needs: Needs = NEEDS_OF_A_CALL) -> float:
+        """Return when a call may start: a time, or inf where only an event helps.
+
+        Args:
+            now: The time.
+            needs: What it waits for.
+        """
         if self.counters.in_flight >= self._places.now and not (
             self._places.may_raise(now)
         ):
             return math.inf
         if self.channel.id is None:
             return math.inf
+        if (
+            self.tracker is not None
+            and needs.place_in_progress
+            and not self.tracker.calls.has_room()
+        ):
+            return math.inf
         when = max(self.breaker.until, self.throttle.until)
-        if self.pacer is not None:
+        if self.pacer is not None and needs.rate_slot:
             when = max(when, self.pacer.earliest(now))
         return when
 
-    def start(self, now: float) -> bool:
-        """Count a call that starts; return whether it is a probe."""
-        if self.pacer is not None:
+    def start(self, now: float, needs: Needs = NEEDS_OF_A_CALL) -> bool:
+        """Count a call that starts; return whether it is a probe.
+
+        Args:
+            now: The time.
+            needs: What it holds from now on.
+        """
+        if self.pacer is not None and needs.rate_slot:
             self.pacer.start(now)
+        if self.tracker is not None and needs.place_in_progress:
+            self.tracker.calls.enter()
         self.counters.start(now)
         return self.breaker.state is not _CLOSED and self.breaker.start()
 
-    def note_sent(self, call: object, now: float) -> None:
-        """Note that the request of a call was written, where the cap asks for that.
+    def note_sent(self, turn: Turn, now: float) -> None:
+        """Note that the request of a call was written, where the cap asks for that."""
+        if self.pacer is not None and turn.needs.rate_slot:
+            self.pacer.note_sent(turn, now)
 
-        Args:
-            call: Stands for the call.
-            now: The time.
-        """
-        if self.pacer is not None:
-            self.pacer.note_sent(call, now)
-
-    def take_back(self, now: float, *, probe: bool) -> None:
+    def take_back(self, now: float, turn: Turn) -> None:
         """Undo the start of a call that made no attempt."""
         self.counters.attempts -= 1
-        if probe:
+        if turn.is_probe:
             self.breaker.abandon_probe(now)
-        self._leave_wire(now, sent=False, started=now)
+        self._leave_wire(now, turn, sent=False)
 
-    def record(
-        self,
-        result: AttemptResult,
-        now: float,
-        *,
-        probe: bool,
-        started: float,
-        recorded: float,
-        channel_id: int | None,
-        call: object = None,
-    ) -> None:
+    def record(self, result: AttemptResult, now: float, turn: Turn) -> None:
         """Take the result of an attempt into account.
 
         Args:
             result: The result.
             now: The time.
-            probe: Whether the attempt was a probe.
-            started: When it started.
-            recorded: When its intent was recorded; when it started without a ledger.
-            channel_id: The channel that it was sent over.
-            call: Stands for it, as in ``note_sent``.
+            turn: The turn that it was made in.
         """
+        probe = turn.is_probe
         counters = self.counters
         counters.in_flight -= 1
         if result.accepted is not None or result.status is not None:
-            counters.latencies.append(now - recorded)
+            counters.latencies.append(now - turn.recorded)
             counters.heard_at = now
-        if self.pacer is not None:
-            finish_attempt(self.pacer, result, now, started, call)
+        if self.pacer is not None and turn.needs.rate_slot:
+            finish_attempt(self.pacer, result, now, turn.started, turn)
         if result.accepted is not None and not probe:
             self.breaker.record_accepted()
             self.quota.refund()
@@ -208,10 +236,16 @@ class Standing:
         counters.alarms += classification.protocol_violation
         if (
             classification.error is ChannelNotFoundError
-            and channel_id != self.channel.id
+            and turn.channel_id != self.channel.id
             and not probe
         ):
             return  # that a channel is gone says nothing of the one that came after
+        if self._is_dead_channel(result) and self.channel.lose(
+            counters.outcomes[Outcome.ACCEPTED]
+        ):
+            if probe:
+                self.breaker.abandon_probe(now)
+            return
         if (
             classification.reason in OWN_FAULTS
             and classification.reason != Failure.BLOCKED
@@ -222,6 +256,11 @@ class Standing:
             return
         self.breaker.record(classification, now, probe=probe, status=result.status)
 
+    def _is_dead_channel(self, result: AttemptResult) -> bool:
+        """Whether an answer says that the id of the event channel is not valid."""
+        events = self.pabx.events
+        return events is not None and result.status in events.dead_id_statuses
+
     def _hold_fewer(self, reason: str, now: float) -> None:
         """Let no more calls be in flight than this machine holds."""
         self._lack = words_of(reason).removeprefix(UNSENT)
@@ -229,39 +268,27 @@ class Standing:
         if is_first and self.on_fewer_places is not None:
             self.on_fewer_places(reason, self._places.now)
 
-    def record_cut_off(
-        self,
-        now: float,
-        *,
-        sent: bool,
-        probe: bool,
-        started: float,
-        call: object = None,
-    ) -> None:
+    def record_cut_off(self, now: float, turn: Turn, *, sent: bool) -> None:
         """Take an attempt into account that was cut off; it counts by its evidence.
 
         Args:
             now: The time.
+            turn: The turn that it was made in.
             sent: Whether it may have been sent: then it may still be delivered.
-            probe: Whether it was a probe.
-            started: When it started.
-            call: Stands for it, as in ``note_sent``.
         """
         if sent:
-            self.breaker.record_cut_off(now, probe=probe)
-        elif probe:
+            self.breaker.record_cut_off(now, probe=turn.is_probe)
+        elif turn.is_probe:
             self.breaker.cut_probe(now)
-        self._leave_wire(now, sent=sent, started=started, call=call)
+        self._leave_wire(now, turn, sent=sent)
 
-    def _leave_wire(
-        self, now: float, *, sent: bool, started: float, call: object = None
-    ) -> None:
+    def _leave_wire(self, now: float, turn: Turn, *, sent: bool) -> None:
         self.counters.in_flight -= 1
-        if self.pacer is not None:
+        if self.pacer is not None and turn.needs.rate_slot:
             if sent:
-                self.pacer.give_up(now, started, call)
+                self.pacer.give_up(now, turn.started, turn)
             else:
-                self.pacer.finish(now, sent=False, call=call)
+                self.pacer.finish(now, sent=False, call=turn)
 
     def reserve_slots(
         self,
@@ -312,7 +339,7 @@ class Standing:
             waiting: Calls that wait for their turn.
             is_draining: Whether no further call is started.
         """
-        counters = self.counters
+        counters, tracker = self.counters, self.tracker
         throttled = self.throttle.until > now
         latency = median_of(counters.latencies)
         return PABXStatistics(
@@ -341,6 +368,11 @@ class Standing:
             cap=self._cap(latency),
             lost_slots=0 if self.pacer is None else self.pacer.lost_slots,
             is_draining=is_draining,
+            in_progress=0 if tracker is None else tracker.calls.count,
+            max_in_progress=None if tracker is None else tracker.calls.most,
+            dispositions={}
+            if tracker is None
+            else dict(tracker.dispositions[self.pabx.name]),
         )
 
     def _cap(self, latency: float | None) -> RateLimit | None:

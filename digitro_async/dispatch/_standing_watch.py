@@ -68,9 +68,12 @@ class StandingWatch:
         status = self._standing.snapshot(time_anywhere(), 0).pause
         text = code if status is None else status.text
         what = f"is {text}" if text.startswith("paused") else f"is paused: {text}"
-        self._tell(EventKind.PAUSED, what, code, cause, status)
+        opens = code == NO_CHANNEL and self._standing.channel.on_dead is not None
+        self._tell(EventKind.PAUSED, what, code, cause, None if opens else status)
         if code in {NO_CHANNEL, CHANNEL_NOT_FOUND}:
             what = "needs another channel id: calls start after set_channel_id"
+            if opens:
+                what = "has no event channel now: calls start when it is open again"
             self._tell(EventKind.CHANNEL_MISSING, what, code, cause)
 
     def _tell_breach(self, calls: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from digitro_async.call_events import Disposition
 from digitro_async.dispatch._limits import Limit, Load, find_limit
 from digitro_async.dispatch._pause_status import PauseStatus
 from digitro_async.errors import Outcome
@@ -65,6 +66,9 @@ class PABXStatistics:
         lost_slots: Rate slots that are kept for calls that were sent and never
             answered, because the PABX may count them still.
         is_draining: Whether no further call is started.
+        in_progress: Calls to its address that are in progress; 0 without ``events``.
+        max_in_progress: Most of them, None where there is no cap.
+        dispositions: What became of its calls, counted; empty without ``events``.
     """
 
     name: str
@@ -92,6 +96,9 @@ class PABXStatistics:
     cap: RateLimit | None = None
     lost_slots: int = 0
     is_draining: bool = False
+    in_progress: int = 0
+    max_in_progress: int | None = None
+    dispositions: Mapping[Disposition, int] = attrs.field(factory=dict)
 
     @property
     def limit(self) -> Limit:
@@ -117,6 +124,8 @@ class PABXStatistics:
             latency=self.latency,
             record_seconds=self.record_seconds,
             silent_for=self.silent_for,
+            in_progress=self.in_progress,
+            max_in_progress=self.max_in_progress,
         )
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 
 from digitro_async.dispatch._live_clock import live_time
+from digitro_async.dispatch._needs import Needs
 from digitro_async.dispatch._waiters import TurnShare, Waiter, Waiting
 
 __all__ = ["Turns"]
@@ -42,8 +43,8 @@ class Turns:
     def __init__(
         self,
         waiters: Waiting,
-        earliest: Callable[[float], float],
-        start: Callable[[float], object],
+        earliest: Callable[[float, Needs], float],
+        start: Callable[[float, Needs], object],
         admit: Callable[[], None],
         share: TurnShare,
     ) -> None:
@@ -60,8 +61,9 @@ class Turns:
         self.stop_timer()
         while waiter := waiters.first(is_lists_turn=share.is_lists_turn):
             now = live_time()
-            when = self._earliest(now)
+            when = self._earliest(now, waiter.needs)
             if when > now:
+                when = min(when, self._give_to_commands(now))
                 if when < math.inf:
                     delay = max(when - now, SHORTEST_TIMER) + turn_of_others
                     loop = asyncio.get_running_loop()
@@ -82,7 +84,7 @@ class Turns:
     def take(self, now: float, *, is_listed: bool) -> bool:
         """Start the first waiter of a kind if it may; return whether it did."""
         waiter = self.waiters.first_of(is_listed)
-        if waiter is None or self._earliest(now) > now:
+        if waiter is None or self._earliest(now, waiter.needs) > now:
             return False
         self._serve(waiter, now)
         return True
@@ -99,6 +101,19 @@ class Turns:
             if one.waiters.count:
                 one.admit()
 
+    def _give_to_commands(self, now: float) -> float:
+        """Wake commands that need less than the call before them, which has to wait.
+
+        Returns:
+            When the next of them may start, inf where none waits.
+        """
+        while (command := self.waiters.first_command()) is not None:
+            when = self._earliest(now, command.needs)
+            if when > now:
+                return when
+            self._serve(command, now)
+        return math.inf
+
     def _others_go(self, waiter: Waiter, now: float) -> bool:
         """Give the turn to a call beside, where it is that of the other kind.
 
@@ -112,7 +127,7 @@ class Turns:
 
     def _serve(self, waiter: Waiter, now: float) -> None:
         """Start the call of a waiter, and note whose turn it was."""
-        self.waiters.serve(waiter, self._start(now))
+        self.waiters.serve(waiter, self._start(now, waiter.needs))
         is_listed = waiter.is_listed
         list_waits = not is_listed and any(
             one.waiters.first_of(True) is not None  # noqa: FBT003 - a kind

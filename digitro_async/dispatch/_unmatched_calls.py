@@ -130,7 +130,7 @@ class UnmatchedCalls:
             until: Loop time until which the only one must have been seen.
             begin: The phase that shows that a call is new.
         """
-        if self.complete_since > since:
+        if self.complete_since >= since:
             return None
         new = [
             call_id

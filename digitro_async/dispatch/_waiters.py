@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import attrs
 
+from digitro_async.dispatch._needs import NEEDS_OF_A_CALL, Needs
 from digitro_async.errors import DigitroError
 
 __all__ = ["TURNS_OF_LISTS", "TurnShare", "Waiter", "Waiting"]
@@ -36,12 +37,14 @@ class Waiter:
         wait_while_paused: Whether it waits while the PABX is paused.
         is_listed: Whether it is a call of a list.
         waits: Whether it still counts as waiting.
+        needs: What it waits for.
     """
 
     turn: asyncio.Future[Any]  # a Ticket, which this module doesn't know
     wait_while_paused: bool
     is_listed: bool = False
     waits: bool = True
+    needs: Needs = attrs.field(default=NEEDS_OF_A_CALL, kw_only=True)
 
 
 class TurnShare:
@@ -75,10 +78,10 @@ class Waiting:
         count: Number of calls that wait.
     """
 
-    __slots__ = ("_listed", "_single", "count")
+    __slots__ = ("_commands", "_listed", "_single", "count")
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self._commands = 0
         self._single: deque[Waiter] = deque()
         self._listed: deque[Waiter] = deque()
 
@@ -89,6 +92,7 @@ class Waiting:
         """Put a waiter at the end of those of its kind."""
         (self._listed if waiter.is_listed else self._single).append(waiter)
         self.count += 1
+        self._commands += waiter.needs is not NEEDS_OF_A_CALL
 
     def first(self, *, is_lists_turn: bool = False) -> Waiter | None:
         """Return the next that still wants its turn, of a list where that has it."""
@@ -103,9 +107,22 @@ class Waiting:
             self._count_out(queue.popleft())
         return None
 
+    def first_command(self) -> Waiter | None:
+        """Return the first that wants its turn and needs less than a call."""
+        if not self._commands:
+            return None
+        for one in chain(self._single, self._listed):
+            if one.needs is not NEEDS_OF_A_CALL and not one.turn.done():
+                return one
+        return None
+
     def serve(self, waiter: Waiter, ticket: object) -> None:
-        """Give the first of its kind its ticket."""
-        (self._listed if waiter.is_listed else self._single).popleft()
+        """Give a waiter its ticket; it is nearly always the first of its kind."""
+        queue = self._listed if waiter.is_listed else self._single
+        if queue[0] is waiter:
+            queue.popleft()
+        else:
+            queue.remove(waiter)
         self._count_out(waiter)
         waiter.turn.set_result(ticket)
 
@@ -135,3 +152,4 @@ class Waiting:
         if waiter.waits:
             waiter.waits = False
             self.count -= 1
+            self._commands -= waiter.needs is not NEEDS_OF_A_CALL

@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 
+from digitro_async.dispatch._call_result import with_end
 from digitro_async.dispatch._call_run import CallRun
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_source import LATER, LONG_READ, NO_MORE, CallSource
+from digitro_async.dispatch._call_tracker import sink_of
+from digitro_async.dispatch._calls_in_progress import CallInProgress
 from digitro_async.dispatch._live_clock import live_clock
 from digitro_async.dispatch._phase import Phase
 from digitro_async.dispatch._recorder import Recorder
@@ -29,6 +32,7 @@ class Workers:
         source: The calls.
         results: Takes the results.
         recorder: Records every attempt, None where nobody does.
+        wait_for_end: Whether a result waits until the end of its call is known.
     """
 
     def __init__(
@@ -37,6 +41,8 @@ class Workers:
         source: CallSource,
         results: ResultBuffer,
         recorder: Recorder | None,
+        *,
+        wait_for_end: bool = False,
     ) -> None:
         self._services = services
         self._limit = services.router.capacity
@@ -47,6 +53,9 @@ class Workers:
         self._open = 0  # calls read whose result is not there yet
         self._delivered: asyncio.Event | None = None
         self._is_stopped = False
+        self._holds = wait_for_end
+        self._held: dict[CallInProgress, CallResult] = {}
+        self._sink = sink_of(recorder, self._end if wait_for_end else None)
 
     @property
     def are_done(self) -> bool:
@@ -70,6 +79,7 @@ class Workers:
             fault: The error to raise after the last result.
         """
         self._source.close(fault)
+        self.release_held()
         if self._is_stopped:
             return
         self._is_stopped = True
@@ -84,6 +94,7 @@ class Workers:
         Args:
             fault: The error to raise after the last result.
         """
+        self.release_held()
         if self._is_stopped or self._source.exhausted:
             return
         self._source.close(fault)
@@ -92,6 +103,13 @@ class Workers:
         for worker, call_run in self._runs.items():
             if call_run is None:  # it reads, or waits for room
                 worker.cancel()
+
+    def release_held(self) -> None:
+        """Give the results that wait for their calls' ends, and let no more wait."""
+        self._holds = False
+        held, self._held = self._held, {}
+        for followed, result in held.items():
+            self._give(with_end(result, followed))
 
     async def wait(self) -> None:
         """Wait until every worker has ended and every call read has its result."""
@@ -114,6 +132,7 @@ class Workers:
         me = asyncio.current_task()
         assert me is not None  # noqa: S101 - for the type checker
         clock, services, source = live_clock(), self._services, self._source
+        recorder, sink = self._recorder, self._sink
         before = clock()
         while not self._is_stopped:
             try:
@@ -139,7 +158,7 @@ class Workers:
             else:
                 call, pabx, key = item, None, None
             call_run = CallRun(
-                services, call, clock, pabx, key, self._recorder, self._deliver
+                services, call, clock, pabx, key, recorder, self._deliver, sink
             )
             if call_run.began - before > LONG_READ and not waited:
                 source.warn_of_a_long_read()
@@ -158,7 +177,7 @@ class Workers:
             self._runs[me] = None
             before = call_run.ended or call_run.began
             if result is not None:
-                self._deliver(result)
+                self._deliver(result, call_run.followed)
             if len(self._results.ready) >= self._results.size and not self._is_stopped:
                 await self._results.wait_for_room()
                 before = clock()
@@ -188,14 +207,28 @@ class Workers:
         if not self._is_stopped:
             self.stop(DrainedError(reason="cancelled"))
 
-    def _deliver(self, result: CallResult) -> None:
-        """Give the result of a call away; there is one for each."""
+    def _deliver(self, result: CallResult, followed: CallInProgress | None) -> None:
+        """Give the result of a call away, or hold it until the end of the call."""
+        if followed is None:
+            self._give(result)
+        elif self._holds and not followed.is_told and not followed.was_not_placed:
+            self._held[followed] = result
+        else:
+            self._give(with_end(result, followed))
+        if result.error is not None:
+            self._look_for_an_end(result.error)
+
+    def _end(self, followed: CallInProgress) -> None:
+        """Give the result of a call whose end is known; it may not be there yet."""
+        result = self._held.pop(followed, None)
+        if result is not None:
+            self._give(with_end(result, followed))
+
+    def _give(self, result: CallResult) -> None:
         self._open -= 1
         self._results.put(result)
         if not self._open and self._delivered is not None:
             self._delivered.set()
-        if result.error is not None:
-            self._look_for_an_end(result.error)
 
     def _look_for_an_end(self, error: DigitroError) -> None:
         """Stop where the error says that no call can be sent any more."""

@@ -3,6 +3,11 @@
 from typing import TYPE_CHECKING
 
 from digitro_async._common.lazy_names import lazy_names
+from digitro_async.ledger._call_ends_port import (
+    AwaitedEnd,
+    CallEnds,
+    EndCounts,
+)
 from digitro_async.ledger._ledger_port import Ledger, LedgerReader, OnDone
 from digitro_async.ledger._new_owner import new_owner
 from digitro_async.ledger._occupied_slots import OccupiedSlots
@@ -22,11 +27,14 @@ from digitro_async.ledger._state import State, Step
 
 __all__ = [
     "AddResult",
+    "AwaitedEnd",
+    "CallEnds",
     "Change",
     "ClaimOwner",
     "ClaimedContact",
     "ContactRecord",
     "Difference",
+    "EndCounts",
     "Import",
     "Ledger",
     "LedgerReader",

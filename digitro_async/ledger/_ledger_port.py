@@ -13,6 +13,7 @@ from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 from digitro_async.errors import LedgerError
+from digitro_async.ledger._call_ends_port import CallEnds, EndCounts
 from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._records import (
     AddResult,
@@ -62,6 +63,11 @@ class Ledger(Protocol):
         A ledger that one process owns at a time counts here the intents found on
         opening: all earlier owners are gone then.
         """
+        ...
+
+    @property
+    def ends(self) -> CallEnds:
+        """The ends of its calls."""
         ...
 
     def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
@@ -371,6 +377,10 @@ class LedgerReader(Protocol):
 
     def count_exhausted(self, max_attempts: int) -> int:
         """Return how many pending contacts ``Ledger.claim`` leaves out."""
+        ...
+
+    def count_ends(self) -> EndCounts:
+        """Return how many calls ended how; of each contact the last call counts."""
         ...
 
     def imports(self) -> Sequence[Import]:

@@ -1,14 +1,16 @@
 """PURE: whether an unknown contact may be settled by evidence, and how."""
 
 from digitro_async.errors import LedgerError
-from digitro_async.ledger._ledger_clock import Clock
+from digitro_async.ledger._ledger_clock import Clock, clock_to_keep
 from digitro_async.ledger._state import State, Step, next_state
 
 __all__ = [
     "QUARANTINE",
     "check_found",
+    "check_seen",
     "decide",
     "seconds_of",
+    "step_by_evidence",
 ]
 
 QUARANTINE = "quarantine_seconds"
@@ -20,7 +22,7 @@ _LONGEST_EVIDENCE = 1_000
 def decide(
     state: State,
     sent_at: float | None,
-    quarantine: float,
+    quarantine: str | None,
     *,
     accepted: bool,
     evidence: str,
@@ -33,26 +35,21 @@ def decide(
     Args:
         state: Where the contact is.
         sent_at: Unix time of its last intent.
-        quarantine: Seconds after which no call is delivered late any more.
+        quarantine: The setting of that name, as the ledger keeps it.
         accepted: Whether it was called.
         evidence: The source of that knowledge.
         now: The time.
-        clock: The clock that the ledger keeps, as ``clock_to_keep`` returned it.
+        clock: The setting of that name, as the ledger keeps it.
         read: Today's clock.
 
     Raises:
         LedgerError: If there is no evidence, or it is too early.
         IllegalTransitionError: If the contact is not unknown.
     """
-    if not evidence.strip() or len(evidence) > _LONGEST_EVIDENCE:
-        raise LedgerError(
-            f"no evidence: say how it is known, in 1 to {_LONGEST_EVIDENCE} characters",
-            reason="no_evidence",
-        )
-    step = Step.RECONCILE_ACCEPTED if accepted else Step.RECONCILE_NOT_PLACED
-    becomes = next_state(state, step)
-    latest, is_unclear = _latest(sent_at or 0.0, clock, read)
-    wait = latest + quarantine - now
+    step, becomes = step_by_evidence(state, evidence, accepted=accepted)
+    kept = clock_to_keep(clock, read) or clock
+    latest, is_unclear = _latest(sent_at or 0.0, kept, read)
+    wait = latest + seconds_of(quarantine) - now
     if wait > 0:
         unclear = (
             ": another machine made it, or this one before it was started, so its time"
@@ -64,6 +61,29 @@ def decide(
             reason="quarantine",
         )
     return step, becomes
+
+
+def step_by_evidence(
+    state: State, evidence: str, *, accepted: bool
+) -> tuple[Step, State]:
+    """Return the step of a reconciliation and where it leads, whenever that is.
+
+    Args:
+        state: Where the contact is.
+        evidence: The source of that knowledge.
+        accepted: Whether it was called.
+
+    Raises:
+        LedgerError: If there is no evidence.
+        IllegalTransitionError: If the contact is not unknown.
+    """
+    if not evidence.strip() or len(evidence) > _LONGEST_EVIDENCE:
+        raise LedgerError(
+            f"no evidence: say how it is known, in 1 to {_LONGEST_EVIDENCE} characters",
+            reason="no_evidence",
+        )
+    step = Step.RECONCILE_ACCEPTED if accepted else Step.RECONCILE_NOT_PLACED
+    return step, next_state(state, step)
 
 
 def _latest(sent_at: float, setting: str | None, read: Clock) -> tuple[float, bool]:
@@ -87,6 +107,29 @@ def check_found(contacts: int) -> None:
             "several contacts can be meant: name one by the ledger's number alone, "
             "as --number or an int",
             reason="ambiguous_contact",
+        )
+
+
+def check_seen(known_pabx: str | None, pabx: str, *, is_known: bool) -> None:
+    """Demand that a call that was seen in an event can be an unknown contact's.
+
+    Args:
+        known_pabx: Name of the PABX that has the contact's call.
+        pabx: Name of the PABX that told of the call that was seen.
+        is_known: Whether that call is known as another contact's.
+
+    Raises:
+        LedgerError: If it can't be.
+    """
+    if known_pabx != pabx:
+        raise LedgerError(
+            "the call was seen at another PABX than the contact's: it is not its call",
+            reason="other_pabx",
+        )
+    if is_known:
+        raise LedgerError(
+            "the call that was seen is another contact's: it settles no other one",
+            reason="known_call",
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from digitro_async.call_events import CallEnd
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger._state import State
 from digitro_async.privacy import Personal
@@ -159,6 +160,7 @@ class ContactRecord:
         sent_at: Unix time of the last intent.
         settled_at: Unix time of the last outcome.
         evidence: The source by which it was reconciled last; None where it was not.
+        end: The end of its last call, where that was accepted and has one.
     """
 
     number: int
@@ -172,6 +174,7 @@ class ContactRecord:
     sent_at: float | None
     settled_at: float | None
     evidence: str | None = attrs.field(default=None, repr=False)
+    end: CallEnd | None = None
 
 
 @attrs.frozen

@@ -25,7 +25,10 @@ class EventKind(enum.StrEnum):
     than ``max_in_flight``, until more are possible."""
     CHANNEL_MISSING = "channel_missing"
     """A PABX has no event channel, or does not know the one it was given. Calls start
-    after ``set_channel_id``. A ``PAUSED`` comes before it."""
+    after ``set_channel_id``, or when the client has opened the channel again. A
+    ``PAUSED`` comes before it."""
+    UNKNOWN_SETTLED = "unknown_settled"
+    """An event shows that a call was placed whose answer was lost."""
     LEDGER_FAILED = "ledger_failed"
     """The ledger of a campaign can't be written: its run begins no further call."""
 

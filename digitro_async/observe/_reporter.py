@@ -26,6 +26,7 @@ LEVELS: Final = {
     EventKind.REUSE_ENDED: logging.WARNING,
     EventKind.FEWER_IN_FLIGHT: logging.WARNING,
     EventKind.CHANNEL_MISSING: logging.WARNING,
+    EventKind.UNKNOWN_SETTLED: logging.INFO,
     EventKind.LEDGER_FAILED: logging.ERROR,
 }
 """The level of each kind of event in the log."""
@@ -84,6 +85,16 @@ class EventReporter:
         else:
             loop.call_soon(self._tell, event, context=self._context)
 
+    def complain(self, problem: str) -> None:
+        """Log a problem of the program's own code once.
+
+        Args:
+            problem: The problem; nothing private is in it.
+        """
+        if problem not in self._complaints:
+            self._complaints.add(problem)
+            self._log(logging.ERROR, problem)
+
     def _tell(self, event: ClientEvent) -> None:
         self._log(self._level_of(event), event.text, event)
         if self._on_event is None:
@@ -109,10 +120,7 @@ class EventReporter:
         return LEVELS[event.kind]
 
     def _complain(self, problem: str) -> None:
-        """Log a problem of the program's function once."""
-        if problem not in self._complaints:
-            self._complaints.add(problem)
-            self._log(logging.ERROR, f"on_event {problem}: it is called all the same")
+        self.complain(f"on_event {problem}: it is called all the same")
 
     def _log(self, level: int, text: str, event: ClientEvent | None = None) -> None:
         try:

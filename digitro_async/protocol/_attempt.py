@@ -7,10 +7,12 @@ from typing import Final
 
 import attrs
 
+from digitro_async.command_settings import CommandSettings
 from digitro_async.errors import (
     ConnectFailedError,
     DigitroError,
     Outcome,
+    RejectedError,
     ThrottledError,
     UnreadableAnswerError,
 )
@@ -22,6 +24,7 @@ from digitro_async.protocol._classification import (
     classify_evidence,
     refusal_by_tls,
 )
+from digitro_async.protocol._command_answers import classify_as_set, read_as_set
 from digitro_async.protocol._commands import Command
 from digitro_async.protocol._connect_cause import CAUSES, ConnectCause, cause_text
 from digitro_async.protocol._decoding import UnreadableBodyError
@@ -43,12 +46,16 @@ MAX_RETRY_AFTER: Final = 86_400.0
 
 _BAD_REQUEST: Final = 400
 
+_NO_SUCH_PATH: Final = frozenset({404, 405})
+"""Statuses that may say that there is no such path; of one that no page gives, they
+say nothing about the calls of others."""
+
 # Looked up once: a member of an enumeration takes long to look up.
 _ACCEPTED: Final = Outcome.ACCEPTED
 
 
-# Not frozen: one is made for every call, and freezing triples the time for that.
-@attrs.define
+# Neither frozen nor with slots: one is made for every call, see ``Observation``.
+@attrs.define(slots=False)
 class AttemptResult:
     """The result of one attempt.
 
@@ -69,7 +76,11 @@ class AttemptResult:
 
 
 def classify(
-    observation: Observation, command: Command, *, now: float = 0.0
+    observation: Observation,
+    command: Command,
+    *,
+    now: float = 0.0,
+    settings: CommandSettings | None = None,
 ) -> AttemptResult:
     """Return the result of one attempt.
 
@@ -77,17 +88,24 @@ def classify(
         observation: The observation of the attempt.
         command: The command that was sent; its row decodes the answer.
         now: Unix time in seconds, against which a Retry-After date is read.
+        settings: The settings of the command, None for what is documented.
     """
     classification = classify_evidence(observation)
+    if settings is not None:
+        classification = classify_as_set(observation, classification, settings)
     if classification.outcome is _ACCEPTED:
         try:
-            accepted = command.read(observation.body)
+            accepted = None
+            if settings is not None:
+                accepted = read_as_set(observation.body, settings)
+            if accepted is None:
+                accepted = command.read(observation.body)
         except UnreadableBodyError as error:
             code = str(error.args[0])
             return AttemptResult(
                 Classification(Outcome.UNKNOWN, UnreadableAnswerError, code)
             )
-        return AttemptResult(classification, accepted)
+        return AttemptResult(classification, accepted, None, None, None)
     if classification.error is ThrottledError:
         asked = observation.retry_after
         text = asked.reveal() if isinstance(asked, Personal) else asked
@@ -98,6 +116,14 @@ def classify(
         )
     if observation.status == _BAD_REQUEST and observation.request_started:
         classification = refusal_by_tls(observation.body) or classification
+    elif (
+        observation.status in _NO_SUCH_PATH
+        and observation.request_started
+        and not command.is_path_known
+    ):
+        classification = Classification(
+            Outcome.REJECTED, RejectedError, "no_such_command"
+        )
     return AttemptResult(
         classification, cause=observation.cause, status=observation.status
     )

@@ -23,6 +23,7 @@ __all__ = [
     "UnreadableBodyError",
     "call_ids_in",
     "decode_answer",
+    "decode_json",
     "decode_object",
 ]
 
@@ -51,7 +52,15 @@ def decode_answer(body: bytes) -> CallAccepted:
             not an object with one text under ID_CHAMADA that is neither empty nor too
             long.
     """
-    if orjson is not None and _is_plain(body):
+    # A body of the documented shape, or no JSON at all: four quotes and no escape are
+    # one key with one text. Nothing can be nested or repeated, and orjson and the
+    # standard library read it alike.
+    if (
+        orjson is not None
+        and len(body) <= _PLAIN_BYTES
+        and body.count(_QUOTE) == _PLAIN_QUOTES
+        and _BACKSLASH not in body
+    ):
         try:
             answer = orjson.loads(body)
             call_id = answer[CALL_ID]
@@ -84,25 +93,23 @@ def decode_object(body: bytes) -> dict[str, Any]:
         UnreadableBodyError: If the body is empty, too large or too deep, is a page of
             HTML or other text that is not JSON, is not an object, or has two call ids.
     """
-    answer = _read_closely(body)
-    if answer is _NOT_JSON:  # raised here, so that it has no other error as its context
-        raise UnreadableBodyError(_code_of_no_json(body))
+    answer = decode_json(body)
     if not isinstance(answer, dict):
         raise UnreadableBodyError("not_an_object")
     return answer
 
 
-def _is_plain(body: bytes) -> bool:
-    """Whether a body is either of the documented shape or no JSON at all.
+def decode_json(body: bytes) -> Any:
+    """Return the JSON in a body, whatever it is; see ``decode_object``.
 
-    Four quotes and no escape are one key with one text: nothing can be nested or
-    repeated, and orjson and the standard library read it alike.
+    Raises:
+        UnreadableBodyError: If the body is empty, too large or too deep, is a page of
+            HTML or other text that is not JSON, or has two call ids.
     """
-    return (
-        len(body) <= _PLAIN_BYTES
-        and body.count(_QUOTE) == _PLAIN_QUOTES
-        and _BACKSLASH not in body
-    )
+    answer = _read_closely(body)
+    if answer is _NOT_JSON:  # raised here, so that it has no other error as its context
+        raise UnreadableBodyError(_code_of_no_json(body))
+    return answer
 
 
 _AcceptedDraft: Final = draft_of(CallAccepted)

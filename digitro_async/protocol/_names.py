@@ -10,14 +10,24 @@ from typing import Final
 __all__ = [
     "API_KEY_HEADER",
     "CALL_ID",
+    "COMMAND_PREFIX",
     "DOCUMENTED_ACCEPTANCE",
     "DOCUMENTED_CALL",
+    "DTMF_DETECTION_NAMES",
+    "DTMF_DETECTION_PATH",
+    "PASSWORD_CHANGE_NAMES",
+    "PASSWORD_CHANGE_PATH",
     "PREDICTIVE_CALL_PATH",
+    "QUEUE_REDIRECT_NAMES",
+    "QUEUE_REDIRECT_PATH",
     "WIRE_NAMES",
 ]
 
 API_KEY_HEADER: Final = "x-api-key"
 """VERIFIED (P1, P2, P3): access key for control over CTI."""
+
+COMMAND_PREFIX: Final = "/requests/{channel_id}/"
+"""VERIFIED (P1 to P4): begins the path of every command that a page shows."""
 
 PREDICTIVE_CALL_PATH: Final = "/requests/{channel_id}/chamada-preditiva"
 """VERIFIED (P1); the channel id is an integer (P2, P3)."""
@@ -42,6 +52,42 @@ last eight are interpretations (see the docstring of ``PredictiveCall``)."""
 
 CALL_ID: Final = "ID_CHAMADA"
 """VERIFIED (P1, P3): text that names the call in the answer and in later commands."""
+
+QUEUE_REDIRECT_PATH: Final = "/requests/{channel_id}/executa-desvio"
+"""VERIFIED (P2)."""
+
+QUEUE_REDIRECT_NAMES: Final = {
+    "device": "DISPOSITIVO",
+    "device_password": "SENHA_DISPOSITIVO",
+    "destination_device": "DISPOSITIVO_DESTINO",
+    "call_id": "ID_CHAMADA",
+    "priority": "PRIORIDADE",
+    "user_data": "DADOS",
+}
+"""VERIFIED (P2), all but the last one required. The copy of the page ends in the row of
+the last one: whether that is required, and whether others follow, is UNKNOWN."""
+
+DTMF_DETECTION_PATH: Final = "/requests/{channel_id}/detectar-cifras-dtmf"
+"""VERIFIED (P3)."""
+
+DTMF_DETECTION_NAMES: Final = {
+    "device": "DISPOSITIVO",
+    "device_password": "SENHA_DISPOSITIVO",
+    "call_id": "ID_CHAMADA",
+}
+"""VERIFIED (P3), all required."""
+
+PASSWORD_CHANGE_PATH: Final = "/requests/{channel_id}/altera-senha"  # noqa: S105 - a path
+"""VERIFIED (P4)."""
+
+PASSWORD_CHANGE_NAMES: Final = {
+    "device": "DISPOSITIVO",
+    "device_password": "SENHA_DISPOSITIVO",
+    "account": "CONTA",
+    "account_password": "SENHA",
+    "new_password": "NOVA_SENHA",
+}
+"""VERIFIED (P4); account and its password are optional, all others required."""
 
 DOCUMENTED_CALL: Final = {
     "DISPOSITIVO": "1125000",

@@ -5,7 +5,7 @@ import attrs
 from digitro_async.calls import Call
 from digitro_async.errors import ConfigurationError
 from digitro_async.models import PABX
-from digitro_async.protocol._commands import COMMANDS
+from digitro_async.protocol._commands import COMMANDS, row_of_other
 from digitro_async.protocol._encoding import encode_call
 from digitro_async.protocol._names import API_KEY_HEADER
 from digitro_async.settings import UnsetFields
@@ -13,8 +13,8 @@ from digitro_async.settings import UnsetFields
 __all__ = ["Request", "build_headers", "build_request"]
 
 
-# Not frozen: one is made for every call, and freezing triples the time for that.
-@attrs.define
+# Neither frozen nor with slots: one is made for every call, see ``Observation``.
+@attrs.define(slots=False)
 class Request:
     """One request to a PABX, ready to be sent: SECRETS AND PERSONAL DATA ARE OPEN.
 
@@ -33,7 +33,8 @@ def build_request(
     """Return the request of a call.
 
     Args:
-        call: The call; its class has a row in the command table.
+        call: The call; its class has a row in the command table, or it is an
+            ``OtherCommand``.
         channel_id: Id of the event channel that the command belongs to.
         unset: How fields that are None are written.
 
@@ -44,8 +45,8 @@ def build_request(
         raise ConfigurationError(
             "channel_id is not set: give the PABX the id of its open event channel"
         )
-    path = COMMANDS[call.command].paths[channel_id]
-    return Request(path, encode_call(call, unset))
+    command = COMMANDS.get(call.command) or row_of_other(call)
+    return Request(command.paths[channel_id], encode_call(call, unset))
 
 
 def build_headers(pabx: PABX) -> dict[str, str]:

@@ -10,9 +10,9 @@ from collections.abc import Awaitable
 
 import aiohttp
 
-from digitro_async.protocol import Evidence, Request
+from digitro_async.protocol import Evidence, Observation, Request
+from digitro_async.transport._direct_answers import ReadAnswer
 from digitro_async.transport._endpoint import Endpoint
-from digitro_async.transport._exchange import Answer
 
 __all__ = ["ask_directly"]
 
@@ -20,7 +20,7 @@ __all__ = ["ask_directly"]
 # No async def: a task that is woken passes through every coroutine it awaits.
 def ask_directly(
     endpoint: Endpoint, request: Request, evidence: Evidence
-) -> Awaitable[Answer]:
+) -> Awaitable[Observation | ReadAnswer]:
     """Write a request on a connection of the pool and return the answer to come.
 
     Args:
@@ -37,7 +37,7 @@ def ask_directly(
 
 async def _connect_and_ask(
     endpoint: Endpoint, request: bytes, evidence: Evidence
-) -> Answer:
+) -> Observation | ReadAnswer:
     """Write a request on a connection that is made or waited for."""
     connection = None
     try:

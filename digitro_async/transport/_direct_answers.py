@@ -4,7 +4,14 @@ from typing import Any
 
 import aiohttp
 
-from digitro_async.protocol import Evidence
+from digitro_async.privacy import Personal
+from digitro_async.protocol import (
+    ACCEPTED_STATUS,
+    MAX_ANSWER_BYTES,
+    Evidence,
+    Failure,
+    Observation,
+)
 from digitro_async.transport._interim import (
     MOST_ANSWERS,
     InterimFloodError,
@@ -12,40 +19,22 @@ from digitro_async.transport._interim import (
 )
 from digitro_async.transport._plain_answer import PlainHead
 
-__all__ = ["PlainAnswer", "ReadAnswer", "read_content"]
+__all__ = ["ReadAnswer", "read_content", "whole_answer"]
 
 
-class PlainAnswer:
-    """A whole answer of the documented shape.
+def whole_answer(head: PlainHead, body: bytes) -> Observation:
+    """Return the observation of a whole answer of the documented shape.
 
     Args:
-        connection: The connection that it came on.
         head: Its head.
         body: Its body.
-
-    Attributes:
-        status: HTTP status.
-        retry_after: The Retry-After header, None where there is none.
     """
-
-    __slots__ = ("_body", "_connection", "_head", "retry_after", "status")
-
-    def __init__(self, connection: Any, head: PlainHead, body: bytes) -> None:
-        self.status = head.status
-        self.retry_after = head.retry_after
-        self._connection, self._head, self._body = connection, head, body
-
-    def take(self) -> bytes | None:
-        """Give the connection back and return the body."""
-        self._connection.give_back(self._head.keeps_alive)
-        return self._body
-
-    async def read(self, _: int) -> bytes:
-        """Return the body."""
-        return self._body
-
-    def close(self) -> None:
-        """Do nothing: the connection was given back."""
+    # All by position and none left out: Python calls such a constructor directly.
+    failure = None if len(body) <= MAX_ANSWER_BYTES else Failure.OVERSIZED
+    asked: Any = head.retry_after
+    if asked is not None:
+        asked = None if head.status == ACCEPTED_STATUS else Personal(asked)
+    return Observation(True, head.status, body, failure, asked, None, False)  # noqa: FBT003
 
 
 class ReadAnswer:
@@ -65,10 +54,6 @@ class ReadAnswer:
         self.retry_after: str | None = None
         self._connection = connection
         self._evidence = evidence
-
-    def take(self) -> bytes | None:
-        """Return None: the body has to be read."""
-        return None
 
     async def read(self, most: int) -> bytes:
         """Return the body, or just enough of it to see that it is longer.

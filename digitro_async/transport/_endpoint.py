@@ -24,6 +24,9 @@ __all__ = ["Endpoint", "PerPath", "open_endpoint"]
 MOST_PATHS: Final = 64
 """Most paths that one endpoint keeps: one for each command and channel."""
 
+MOST_LENGTHS: Final = 64
+"""Most lengths of bodies for which one head is kept."""
+
 SIGN_OF_TLS: Final = 2
 """Calls in plain text that are lost, and none answered, before TLS is guessed at."""
 
@@ -50,6 +53,28 @@ class PerPath(dict[str, _Made]):
         if len(self) >= MOST_PATHS:
             self.clear()
         self[path] = made
+        return made
+
+
+class PerLength(dict[int, bytes]):
+    """Keeps the head of a request for each length of its body, and makes a missing one.
+
+    Args:
+        head: The head, up to the length.
+    """
+
+    def __init__(self, head: bytes) -> None:
+        super().__init__()
+        self._head = head
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('***')"  # heads hold the api key
+
+    def __missing__(self, length: int) -> bytes:
+        made = b"%b%d\r\n\r\n" % (self._head, length)
+        if len(self) >= MOST_LENGTHS:
+            self.clear()
+        self[length] = made
         return made
 
 
@@ -203,7 +228,10 @@ def _request_builders(
     def builder_for(url: URL) -> Composer:
         where = f"POST {url.raw_path_qs} HTTP/1.1\r\nHost: {url.host_port_subcomponent}"
         head = f"{where}\r\n{common}".encode("ascii")
-        return lambda body: b"%b%d\r\n\r\n%b" % (head, len(body), body)
+        # One head for each length of a body: to write the number takes four times the
+        # instructions of finding it written.
+        heads = PerLength(head)
+        return lambda body: heads[len(body)] + body
 
     return builder_for
 

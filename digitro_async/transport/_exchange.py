@@ -32,10 +32,6 @@ class Answer(Protocol):
         """The Retry-After header, None where there is none."""
         ...
 
-    def take(self) -> bytes | None:
-        """Return the body, None where it has to be read."""
-        ...
-
     async def read(self, most: int) -> bytes:
         """Return the body, or just enough of it to see that it is longer."""
         ...
@@ -45,16 +41,17 @@ class Answer(Protocol):
         ...
 
 
-Ask = Callable[[Any, Request, Evidence], Awaitable[Answer]]
+Ask = Callable[[Any, Request, Evidence], Awaitable[Observation | Answer]]
 
 
-async def exchange_once(
+async def exchange_once(  # noqa: C901 - told in order
     ask: Ask, endpoint: Any, request: Request, evidence: Evidence
 ) -> Observation:
     """Send a request within the time of one attempt, and observe what comes back.
 
     Args:
-        ask: Sends the request, and returns the answer, whose body may not be read yet.
+        ask: Sends the request, and returns the observation of a whole answer, or an
+            answer whose body is not read yet.
         endpoint: The endpoint of the PABX.
         request: The request.
         evidence: The evidence of the attempt, set while the attempt goes on.
@@ -62,7 +59,7 @@ async def exchange_once(
     Raises:
         asyncio.CancelledError: If the task is cancelled, but not by its deadline.
     """
-    answer: Answer | None = None
+    answer: Any = None
     body = b""
     failure: Failure | None = None
     cause: ConnectCause | None = None
@@ -73,11 +70,14 @@ async def exchange_once(
     try:
         try:
             answer = await ask(endpoint, request, evidence)
-            whole = answer.take()
-            if whole is None:
-                whole = await answer.read(MAX_ANSWER_BYTES)
-                failure = _ended_here(evidence)
-            body = whole
+            if type(answer) is Observation:  # nearly always: a whole answer
+                connection: Any = evidence.connection
+                connection.give_back()
+                if endpoint.deadlines.stop(task):
+                    task.uncancel()
+                return answer
+            body = await answer.read(MAX_ANSWER_BYTES)
+            failure = _ended_here(evidence)
             if len(body) > MAX_ANSWER_BYTES:
                 failure = Failure.OVERSIZED
         except Exception as error:  # noqa: BLE001 - becomes a value, whatever it is

@@ -15,11 +15,11 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from digitro_async._common.text import printable
-from digitro_async.protocol import ConnectCause, Failure
+from digitro_async.protocol import CAUSES, ConnectCause, Failure
 from digitro_async.transport._interim import InterimFloodError
 from digitro_async.transport._tls import shown_certificate
 
-__all__ = ["cause_of", "failure_of", "lost_error"]
+__all__ = ["cause_of", "failure_of", "handshake_words", "lost_error"]
 
 _CODES: tuple[tuple[type[BaseException], Failure], ...] = (
     # Children stand before their parents; the first match counts.
@@ -221,6 +221,21 @@ def _message_of(error: BaseException) -> str:
             return os.strerror(number)  # asyncio's words repeat the address
         return printable(error.strerror or str(error))
     return ""
+
+
+def handshake_words(error: OSError) -> str:
+    """Return the words for a TLS handshake that failed, with those of the system.
+
+    Args:
+        error: What a socket's own handshake raised.
+    """
+    reason = Failure.TLS
+    if isinstance(error, ssl.SSLError):
+        reason = _exact_before_sending(error) or reason
+    elif isinstance(error, ConnectionError):
+        reason = Failure.TLS_CUT
+    said = _message_of(error)
+    return f"{CAUSES[reason]} ({said})" if said else CAUSES[reason]
 
 
 def lost_error(error: BaseException | None) -> Exception:

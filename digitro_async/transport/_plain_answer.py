@@ -10,7 +10,10 @@ from typing import Any, Final
 
 import attrs
 
-__all__ = ["HeadCache", "PlainHead", "read_plain_head"]
+__all__ = ["END_OF_HEAD", "HeadCache", "PlainHead", "read_plain_head"]
+
+END_OF_HEAD: Final = b"\r\n\r\n"
+"""The end of the last line of a head, and its empty line."""
 
 _MOST_BYTES: Final = 2048
 """Most bytes of a head that is read here."""
@@ -49,8 +52,8 @@ class PlainHead:
 class HeadCache(dict[int, PlainHead]):
     """Keeps what was read of the last heads: nearly every answer has one of them.
 
-    The key is the hash of a head. The head itself may repeat what is private, and is
-    not kept.
+    The key is the hash of a head without its empty line. The head itself may repeat
+    what is private, and is not kept.
     """
 
     # A server's heads differ in date and length alone, so within a second most are the
@@ -62,7 +65,7 @@ class HeadCache(dict[int, PlainHead]):
         if found is not None and found.status == _OK and found.retry_after is None:
             if len(self) >= MOST_HEADS:
                 self.clear()
-            self[hash(head)] = found
+            self[hash(head.removesuffix(END_OF_HEAD))] = found
         return found
 
 

@@ -90,8 +90,12 @@ class ConnectionPool:
         if self._limit is not None and self.used >= self._limit:
             return None
         connection = idle[0]
-        age = monotonic() - connection.since
-        if not self._rest <= age <= self._idle_seconds or not _is_quiet(connection):
+        if (
+            not self._rest <= monotonic() - connection.since <= self._idle_seconds
+            or connection.is_retired
+            or connection.transport.is_closing()
+            or connection.poll_readable(0)
+        ):
             return None
         idle.popleft()
         self.used += 1
@@ -149,14 +153,15 @@ class ConnectionPool:
         if self._closed:
             connection.abort()
         else:
-            connection.become_warm()
+            # What it says unasked, or its loss under a call, count as on a used one.
+            connection.was_used, connection.since = True, monotonic()
             self._warm.append(connection)
             if self._expiry is None:
                 self._expire_at(connection.since + self._idle_seconds)
         self._leave()
         return not self._closed
 
-    def take_back(self, connection: TrackedProtocol, *, usable: bool) -> None:
+    def take_back(self, connection: TrackedProtocol, usable: bool) -> None:  # noqa: FBT001 - the hot path
         """Take a connection that no attempt uses any more. See ``Home``."""
         if usable and not self._closed:
             if self._reuse:

@@ -55,7 +55,7 @@ class Home(Protocol):
 
     state: PoolState
 
-    def take_back(self, connection: Any, *, usable: bool) -> None:
+    def take_back(self, connection: Any, usable: bool) -> None:  # noqa: FBT001 - the hot path
         """Take a connection that no attempt uses any more."""
         ...
 

@@ -49,10 +49,6 @@ class _PublicAnswer:
     def retry_after(self) -> str | None:
         return self._response.headers.get("Retry-After")
 
-    def take(self) -> bytes | None:
-        """Return None: the body has to be read."""
-        return None
-
     async def read(self, most: int) -> bytes:
         """Return the body, or just enough of it to see that it is longer."""
         return await read_content(self._response.content, most)

@@ -1,6 +1,7 @@
 """SessionManager: one pooled connector per PABX host, one session per PABX."""
 
 import asyncio
+from asyncio import get_running_loop
 from collections.abc import Coroutine, Hashable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -14,7 +15,7 @@ from digitro_async._common.own_loop import OwnLoop
 from digitro_async._common.unclosed import warn_unclosed
 from digitro_async.errors import ClientClosedError, ConfigurationError
 from digitro_async.models import PABX
-from digitro_async.protocol import Evidence, Observation, Request
+from digitro_async.protocol import Evidence, Observation, OutgoingRequest, Request
 from digitro_async.settings import TLSSettings
 from digitro_async.transport._connector import (
     CheckedConnector,
@@ -26,6 +27,11 @@ from digitro_async.transport._exchange import exchange_once
 from digitro_async.transport._hooks import methods_are_replaced
 from digitro_async.transport._public import ask_publicly
 from digitro_async.transport._reuse_rule import ReuseRule
+from digitro_async.transport._streams import (
+    ClientStream,
+    ask_once,
+    open_client_stream,
+)
 from digitro_async.transport._tls import tls_of
 
 __all__ = ["SessionManager"]
@@ -59,6 +65,8 @@ class SessionManager:
         self._public = public
         self._connectors: dict[Hashable, CheckedConnector] = {}
         self._endpoints: dict[PABX, Endpoint] = {}
+        self._last_pabx: PABX | None = None  # of the last call, and its endpoint
+        self._last: Any = None
         self._own_loop = OwnLoop()
         self._tls: dict[TLSSettings, Any] = {}
         self._reuse: dict[URL, ReuseRule] = {}  # for each host
@@ -106,13 +114,41 @@ class SessionManager:
             ClientClosedError: If the manager was closed.
             asyncio.CancelledError: If the task is cancelled.
         """
-        loop = asyncio.get_running_loop()
-        endpoint = self._endpoints.get(pabx)
-        if endpoint is None or self._closed or self._loop is not loop:
-            endpoint = self._open(pabx)
-        is_public = self._public or endpoint.is_hooked or methods_are_replaced()
-        ask = ask_publicly if is_public else ask_directly
-        return exchange_once(ask, endpoint, request, evidence)
+        endpoint = self._last
+        if self._last_pabx is not pabx or self._loop is not get_running_loop():
+            endpoint = self._find(pabx)
+        if self._public or endpoint.is_hooked or methods_are_replaced():
+            return exchange_once(ask_publicly, endpoint, request, evidence)
+        return exchange_once(ask_directly, endpoint, request, evidence)
+
+    async def open_stream(self, pabx: PABX, request: OutgoingRequest) -> ClientStream:
+        """Send a request and return the stream that is the answer.
+
+        Its connection is no pooled one, and takes no place of a call. Whoever opened
+        the stream closes it.
+
+        Raises:
+            StreamError: If there is no stream.
+            ConfigurationError: If the file of the PABX's certificate authority can't be
+                read.
+            WrongLoopError: If the manager belongs to another event loop.
+            ClientClosedError: If the manager was closed.
+        """
+        self.check_usable()
+        return await open_client_stream(pabx, request, self._tls_for(pabx, request))
+
+    async def ask(self, pabx: PABX, request: OutgoingRequest) -> tuple[int, bytes]:
+        """Send a request about a channel once; return status and body of the answer.
+
+        Raises:
+            StreamError: If there is no whole answer.
+            ConfigurationError: If the file of the PABX's certificate authority can't be
+                read.
+            WrongLoopError: If the manager belongs to another event loop.
+            ClientClosedError: If the manager was closed.
+        """
+        self.check_usable()
+        return await ask_once(pabx, request, self._tls_for(pabx, request))
 
     async def warm(self, pabx: PABX, connections: int = 1) -> int:
         """Open connections to a PABX ahead of its first calls; nothing is sent.
@@ -144,6 +180,7 @@ class SessionManager:
             return
         self._own_loop.check(self)
         self._closed = True
+        self._last_pabx = self._last = None
         async with AsyncExitStack() as every:  # closes the rest if one fails
             for connector in self._connectors.values():
                 every.push_async_callback(connector.close)
@@ -153,6 +190,14 @@ class SessionManager:
             self._endpoints.clear()
             self._replaced.clear()
             self._connectors.clear()
+
+    def _find(self, pabx: PABX) -> Endpoint:
+        """Return the endpoint of a PABX, and keep it at hand for the next call."""
+        endpoint = self._endpoints.get(pabx)
+        if endpoint is None or self._closed or self._loop is not get_running_loop():
+            endpoint = self._open(pabx)
+        self._last_pabx, self._last = pabx, endpoint
+        return endpoint
 
     def _open(self, pabx: PABX) -> Endpoint:
         self.check_usable()
@@ -175,6 +220,7 @@ class SessionManager:
         From then on each call to that host has a new connection of its own. Calls that
         are on the wire keep theirs.
         """
+        self._last_pabx = self._last = None
         origin = _origin_of(pabx)
         if not self._reuse[origin].note_loss(monotonic()):
             return False
@@ -212,6 +258,12 @@ class SessionManager:
         if pabx.tls not in self._tls:
             self._tls[pabx.tls] = tls_of(pabx.tls)
         return self._tls[pabx.tls]
+
+    def _tls_for(self, pabx: PABX, request: OutgoingRequest) -> Any:
+        if request.url.startswith("https:") == pabx.base_url.startswith("https:"):
+            return self._tls_of(pabx)
+        # The channel has an address of its own.
+        return tls_of(pabx.tls) if request.url.startswith("https:") else True
 
     def check_usable(self) -> None:
         """Check that the manager is open and belongs to the running loop.

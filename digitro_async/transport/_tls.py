@@ -10,7 +10,7 @@ from digitro_async._common.text import printable
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import TLSSettings
 
-__all__ = ["shown_certificate", "tls_of"]
+__all__ = ["context_of", "shown_certificate", "tls_of"]
 
 _LONGEST_NAME = 100
 """Most characters of a certificate's name that are shown."""
@@ -24,9 +24,24 @@ class TellingSSLObject(ssl.SSLObject):
         try:
             super().do_handshake()
         except ssl.SSLCertVerificationError as error:
-            refusal: Any = error
-            refusal.shown = _certificate_of(self)
+            _note_certificate(error, self)
             raise
+
+
+class TellingSSLSocket(ssl.SSLSocket):
+    """A socket that waits, whose refusal of a certificate says which one was shown."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - as ssl has it
+        """Do the handshake."""
+        try:
+            super().do_handshake(block)
+        except ssl.SSLCertVerificationError as error:
+            _note_certificate(error, self)
+            raise
+
+
+def _note_certificate(error: Any, connection: ssl.SSLObject | ssl.SSLSocket) -> None:
+    error.shown = _certificate_of(connection)
 
 
 def shown_certificate(error: BaseException) -> str:
@@ -43,6 +58,15 @@ def tls_of(tls: TLSSettings) -> Any:
     """
     if tls.fingerprint is not None:
         return aiohttp.Fingerprint(tls.fingerprint)
+    return context_of(tls)
+
+
+def context_of(tls: TLSSettings) -> ssl.SSLContext:
+    """Return a TLS context that verifies by the authorities of the settings.
+
+    Raises:
+        ConfigurationError: If the file of the certificate authority can't be used.
+    """
     problem = "" if tls.ca_file is None else problem_of_ca_file(tls.ca_file)
     if not problem:
         try:
@@ -55,10 +79,11 @@ def tls_of(tls: TLSSettings) -> Any:
         raise ConfigurationError(f"ca_file can't be used: {name}: {problem}")
     context.set_alpn_protocols(("http/1.1",))
     context.sslobject_class = TellingSSLObject
+    context.sslsocket_class = TellingSSLSocket
     return context
 
 
-def _certificate_of(connection: ssl.SSLObject) -> str:
+def _certificate_of(connection: ssl.SSLObject | ssl.SSLSocket) -> str:
     """Return names and dates of the certificate that was shown, if they can be had."""
     # A refused certificate is given by a method that is public from Python 3.13 on, and
     # there as bytes only.

@@ -20,11 +20,12 @@ from typing import Any, Final
 
 import aiohttp
 
-from digitro_async.protocol import Evidence, Failure, call_ids_in
+from digitro_async.protocol import Evidence, Failure, Observation, call_ids_in
 from digitro_async.transport._deadlines import LastLook
-from digitro_async.transport._direct_answers import PlainAnswer, ReadAnswer
+from digitro_async.transport._direct_answers import ReadAnswer, whole_answer
 from digitro_async.transport._failures import lost_error
 from digitro_async.transport._interim import InterimFloodError, InterimGuard
+from digitro_async.transport._plain_answer import END_OF_HEAD
 from digitro_async.transport._pool_state import KEPT_SHARE, SHORTEST_WATCH, Home
 
 __all__ = ["TrackedProtocol"]
@@ -70,7 +71,9 @@ class TrackedProtocol(asyncio.Protocol):
         "_home",
         "_is_distrusted",
         "_is_gone",
+        "_keeps_alive",
         "_loop",
+        "_make_future",
         "_served",
         "_silence",
         "_silence_timer",
@@ -94,7 +97,7 @@ class TrackedProtocol(asyncio.Protocol):
         self.transport: asyncio.Transport = raw.transport
         self._home, self._state, self._loop = home, home.state, loop
         self._heads = home.state.heads
-        self._write = self.transport.write
+        self._write, self._make_future = self.transport.write, loop.create_future
         self.is_idle = True
         self.is_retired = self.was_used = self.was_reused = False
         self.poll_readable: Any = None
@@ -102,12 +105,13 @@ class TrackedProtocol(asyncio.Protocol):
         self.heard = b""
         self.since = 0.0
         self._served: deque[Evidence] = deque(maxlen=REMEMBERED)
-        self._answer: asyncio.Future[PlainAnswer | ReadAnswer] | None = None
+        self._answer: asyncio.Future[Observation | ReadAnswer] | None = None
         self._guard: InterimGuard | None = None
         self._failed: tuple[Evidence, Failure] | None = None
         self._silence: float | None = None
         self._silence_timer: Any = None
         self._is_distrusted = self._is_gone = self._has_more = False
+        self._keeps_alive = True
         self._closing: asyncio.TimerHandle | None = None
         self._gone: asyncio.Future[None] | None = None
         home.state.open.add(self)
@@ -116,14 +120,6 @@ class TrackedProtocol(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether the connection is neither closed nor about to be."""
         return not (self._is_gone or self.transport.is_closing())
-
-    def become_warm(self) -> None:
-        """Note that it waits in the pool for its first call.
-
-        What it says unasked, and its loss under a call, count as on one that was used.
-        """
-        self.was_used = True
-        self.since = monotonic()
 
     # One attempt.
 
@@ -150,14 +146,26 @@ class TrackedProtocol(asyncio.Protocol):
 
     def send(
         self, request: bytes, evidence: Evidence, silence: float | None
-    ) -> "asyncio.Future[PlainAnswer | ReadAnswer]":
+    ) -> "asyncio.Future[Observation | ReadAnswer]":
         """Set the evidence, then write a whole request.
 
         Returns:
-            The answer, once it came or began to come.
+            The observation of a whole answer, or an answer that began to come.
         """
-        self.begin(evidence, silence)
-        self._answer = answer = self._loop.create_future()
+        # What ``begin`` does, told again: one call less for each that is sent.
+        now, served = monotonic(), self._served
+        if now - self.since >= 2 * self._state.slowest:
+            served.clear()
+        self.is_idle = False
+        self.was_reused = self.was_used
+        self.was_used = True
+        self.since = now
+        evidence.connection = self
+        served.append(evidence)
+        if silence is not None:
+            self._silence = silence
+            self._restart_silence()
+        self._answer = answer = self._make_future()
         evidence.request_started = True
         self._write(request)
         return answer
@@ -166,22 +174,29 @@ class TrackedProtocol(asyncio.Protocol):
         """Let aiohttp's reader read the answer to a request that aiohttp writes."""
         self._guard = InterimGuard(self.reader, lambda: self.is_idle)
 
-    def give_back(self, keeps_alive: bool = True) -> None:  # noqa: FBT001, FBT002 - the hot path
-        """Note that the answer was read to its end.
-
-        Args:
-            keeps_alive: Whether the PABX keeps the connection open.
-        """
+    def give_back(self) -> None:
+        """Note that the answer was read to its end."""
         now, state = monotonic(), self._state
         took = now - self.since
         slowest = state.slowest * KEPT_SHARE
-        state.slowest = max(slowest, took)
+        state.slowest = took if took > slowest else slowest  # noqa: FURB136 - sooner
         self.is_idle = True
         self.since = now
         self.holder = None
-        usable = keeps_alive and not self._is_gone
         if self._silence is not None:
             self._stop_silence()
+        if (
+            self._guard is None
+            and self._keeps_alive
+            and not (self._has_more or self.is_retired or self._is_gone)
+        ):
+            self._home.take_back(self, True)  # noqa: FBT003 - the hot path
+        else:
+            self._end_use()
+
+    def _end_use(self) -> None:
+        """Give the connection back where it may be of no further use."""
+        usable = self._keeps_alive and not self._is_gone
         if self._has_more or (self._guard is not None and len(self.reader)):
             self.distrust()  # another answer came with it
         if self._guard is not None:
@@ -193,7 +208,7 @@ class TrackedProtocol(asyncio.Protocol):
                 self._watch()
         elif not usable:
             self.abort()
-        self._home.take_back(self, usable=usable)
+        self._home.take_back(self, usable)
         if self._is_gone:
             self._part()
 
@@ -204,7 +219,7 @@ class TrackedProtocol(asyncio.Protocol):
             if self._silence is not None:
                 self._stop_silence()
             self.abort()
-            self._home.take_back(self, usable=False)
+            self._home.take_back(self, False)  # noqa: FBT003 - as above
             self._part()
 
     def failure_of(self, evidence: Evidence) -> Failure | None:
@@ -271,17 +286,13 @@ class TrackedProtocol(asyncio.Protocol):
             self._hand_over(data)
             return
         self._answer = None
-        head = data[: data.find(b"\r\n\r\n") + 4]
-        known = self._heads.get(hash(head)) or self._heads.read(head)
-        if known is not None and known.size == len(data):
-            if not answer.done():
-                answer.set_result(PlainAnswer(self, known, data[len(head) :]))
-            return
-        self.reader.set_response_params(read_until_eof=True, auto_decompress=False)
-        self.expect()
-        self._hand_over(data)
-        if not answer.done():
-            answer.set_result(ReadAnswer(self, self._served[-1]))
+        head, end, body = data.partition(END_OF_HEAD)
+        known = self._heads.get(hash(head)) or self._heads.read(head + end)
+        if known is None or known.size != len(data):
+            self._read_by_aiohttp(data, answer)
+        elif not answer.done():  # it is done where its task was cancelled
+            self._keeps_alive = known.keeps_alive
+            answer.set_result(whole_answer(known, body))
 
     def eof_received(self) -> None:
         """Note that the PABX sends no more; asyncio then closes the connection."""
@@ -315,6 +326,16 @@ class TrackedProtocol(asyncio.Protocol):
         self._part()
 
     # Details.
+
+    def _read_by_aiohttp(
+        self, data: bytes, answer: "asyncio.Future[Observation | ReadAnswer]"
+    ) -> None:
+        """Let aiohttp's reader read an answer that began to come."""
+        self.reader.set_response_params(read_until_eof=True, auto_decompress=False)
+        self.expect()
+        self._hand_over(data)
+        if not answer.done():
+            answer.set_result(ReadAnswer(self, self._served[-1]))
 
     def _part(self) -> None:
         """Let aiohttp forget a connection that is closed and that nobody uses."""

@@ -9,7 +9,7 @@ from package_imports import MODULES, Module, imported, own_imports
 
 BASE = {
     *("errors", "privacy", "settings", "models", "calls", "_common"),
-    *("call_events", "event_settings"),
+    *("call_events", "event_settings", "control_commands", "command_settings"),
 }
 CORE = {
     *BASE,
@@ -32,6 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "call_events": {"privacy"},
     "event_settings": {"_common", "call_events", "errors"},
     "calls": {"_common", "errors", "privacy"},
+    "control_commands": {"_common", "calls", "errors", "privacy"},
+    "command_settings": {"_common", "calls", "control_commands", "errors"},
     "models": BASE - {"models"},
     "protocol": BASE,
     "transport": {*BASE, "protocol"},
@@ -40,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {*BASE, "observe", "protocol", "transport", "dispatch", "events"},
     "_public_names": LOADED - {"_start", "_public_names"},
     "contacts": BASE,
-    "events": {*BASE, "protocol", "transport"},
+    "events": {*BASE, "observe", "protocol", "transport"},
     "exporters": CORE,
     "ledger": BASE,
     "rules": {*BASE, "ledger"},
@@ -68,6 +70,8 @@ PURE = [
     "settings",
     "calls",
     "call_events",
+    "command_settings",
+    "control_commands",
     "event_settings",
     "_common.base_url",
     "_common.call_class",
@@ -86,6 +90,7 @@ PURE = [
     "cli._screen_lines",
     "cli._time_left",
     "observe._events",
+    "events._channel_course",
     "dispatch._breaker",
     "dispatch._call_history",
     "dispatch._calls_in_progress",
@@ -100,6 +105,7 @@ PURE = [
     "dispatch._statistics",
     "dispatch._throttle",
     "dispatch._unmatched_calls",
+    "ledger._call_ends_port",
     "ledger._differences",
     "ledger._import_marks",
     "ledger._ledger_clock",

@@ -98,8 +98,8 @@ def test_every_module_imports_alone() -> None:
 def test_import_time() -> None:
     """Importing the package adds little to importing the libraries under it."""
     program = (
-        "import time, aiohttp, attrs, cattrs; t = time.perf_counter(); "
-        "import digitro_async; print(time.perf_counter() - t)"
+        "import time, aiohttp, attrs, cattrs; t = time.process_time(); "
+        "import digitro_async; print(time.process_time() - t)"
     )
     times = []
     for _ in range(3):

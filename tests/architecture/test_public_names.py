@@ -11,6 +11,10 @@ from digitro_async import errors, testing
 
 # Modules that export nothing: test_names.py holds that there are no others.
 SILENT = {f"{PACKAGE}._common", f"{PACKAGE}.pytest_plugin"}
+COMMANDS = {
+    *("AnswerBody", "CommandAccepted", "CommandAnswer", "CommandSettings"),
+    *("DTMFDetection", "OtherCommand", "PasswordChange", "QueueRedirect"),
+}
 EXPORTING = [name for name in importable() if name not in SILENT]
 
 
@@ -77,11 +81,12 @@ def test_public_names() -> None:
         "Transport",
         "UnsetFields",
         "load_config",
+        "load_event_preset",
         "open_ledger",
         "tune_process",
     }
 
-    assert set(digitro_async.__all__) == values | set(errors.__all__)
+    assert set(digitro_async.__all__) == values | COMMANDS | set(errors.__all__)
     assert {
         name for name in vars(digitro_async) if name.isidentifier() and name[0] != "_"
     } - {*digitro_async.__all__, "TYPE_CHECKING"} <= {
@@ -93,12 +98,16 @@ def test_public_names_of_testing() -> None:
     """The modules for users' tests have the documented names and no others."""
     servers = {"ChaosProxy", "FakePABX", "HostileConnection", "HostilePABX"}
     faults = {"Fault", "FaultKind", "FaultPlan"}
-    records = {"OverCap", "ReceivedCall", "Summary"}
+    faults |= {"EventFaultKind"}
+    records = {"CallCourse", "ChannelCounts", "OverCap", "ReceivedCall", "Summary"}
+    records |= {"SimulatedEvents"}
+    events = {"CallScript", "EventDelivery", "EventForm", "HeartbeatForm"}
     toxics = {"Bandwidth", "Latency", "LimitData", "ResetPeer", "Slicer", "SlowClose"}
     toxics |= {"Timeout", "Toxic"}
     samples = {"sample_contacts", "write_sample_file"}
+    simulator = faults | records | events
 
-    assert set(testing.__all__) == servers | faults | records | toxics | samples
+    assert set(testing.__all__) == servers | simulator | toxics | samples
     assert all(getattr(testing, name).__doc__ for name in testing.__all__)
 
 

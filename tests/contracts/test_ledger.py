@@ -14,12 +14,14 @@ from ledgers import (
     accept,
     claim,
     contacts,
+    end_call,
     entry_of,
     intend,
     invalidate,
     new_contact,
     open_intents,
     release,
+    seen_call,
     settle,
     shown_by,
     some,
@@ -27,17 +29,23 @@ from ledgers import (
 )
 
 from digitro_async import (
+    CallEnd,
     ClaimLostError,
+    Disposition,
+    EndEvidence,
     IllegalTransitionError,
     LedgerError,
     LedgerInUseError,
     RateLimit,
 )
-from digitro_async.ledger import AddResult, Ledger, State, Step
+from digitro_async.ledger import AddResult, CallEnds, Ledger, State, Step
 from digitro_async.ledger._single_run import SingleRun
 from digitro_async.privacy import Personal
 
 EVIDENCE = "call list of the 3rd"
+END = CallEnd(
+    pabx="one", disposition=Disposition.BUSY, evidence=EndEvidence.CALL_ID, call_id="1"
+)
 CANARIES = ["04832817000", "C-4711-canary", "secret-4567", "Fulano de Tal"]
 
 
@@ -260,6 +268,11 @@ def acts(ledger: Ledger) -> list[Any]:
         lambda: ledger.set_setting("a", "b"),
         lambda: ledger.get_setting("a"),
         lambda: ledger.doubt([1], "one", 1.0),
+        lambda: ledger.ends.expect(OWNER, {"one": 1.0}),
+        lambda: end_call(ledger, 1, END),
+        ledger.ends.awaited,
+        lambda: ledger.ends.settle_seen(1, seen_call(), now=NOW),
+        ledger.ends.counts,
     ]
 
 
@@ -267,12 +280,16 @@ def test_all_acts_are_tried() -> None:
     """The list of all that can be done names every method of the port."""
     source = inspect.getsource(acts)
     methods = {name for name in vars(Ledger) if not name.startswith("_")}
+    of_ends = {name for name in vars(CallEnds) if not name.startswith("_")}
 
     assert {name for name in methods if f"ledger.{name}" not in source} == {
         "recovered",
         "end_run",  # which never fails
         "on_loss",  # nor does this
         "settle",  # which ``accept`` calls
+    }
+    assert {name for name in of_ends if f"ledger.ends.{name}" not in source} == {
+        "record",  # which ``end_call`` calls
     }
 
 

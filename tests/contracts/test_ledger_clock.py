@@ -9,6 +9,7 @@ from ledgers import Shelf
 from slots_scene import begin, lose_some, taken
 
 from digitro_async import LedgerError
+from digitro_async.campaign import EvidenceProblem, EvidenceRow, reconcile_rows
 from digitro_async.ledger import Ledger, State, _machine_clock
 from digitro_async.ledger._ledger_clock import Clock
 
@@ -118,6 +119,22 @@ class TestClock:
             wall.passed += 121.0
 
             assert await self.reconcile(ledger) is State.PENDING
+
+    async def test_a_dry_run_on_another_machine(self, shelf: Shelf, wall: Wall) -> None:
+        """A dry run refuses what the run itself would, whoever made the call."""
+        row = EvidenceRow(line=2, accepted=False, number=1, evidence="seen")
+        async with shelf.ledger() as ledger:
+            await begin(ledger)
+            await lose_some(ledger)
+            wall.passed = HOUR
+            wall.restart("second")
+            told: list[EvidenceProblem] = []
+            for dry_run in (True, False):
+                await reconcile_rows(
+                    ledger, [row], dry_run=dry_run, problem=told.append
+                )
+
+        assert [one.reason[:9] for one in told] == ["too early"] * 2
 
     async def reconcile(self, ledger: Ledger) -> State:
         """Settle the first contact."""

@@ -22,7 +22,12 @@ from hypothesis.stateful import (
 )
 from ledgers import NOW, SHELVES, new_contact, settle, some
 
-from digitro_async import ClaimLostError, IllegalTransitionError, LedgerError
+from digitro_async import (
+    CallEnd,
+    ClaimLostError,
+    IllegalTransitionError,
+    LedgerError,
+)
 from digitro_async.ledger import ClaimOwner, Ledger, State, Step
 from digitro_async.ledger._reconciliation import QUARANTINE
 
@@ -51,6 +56,9 @@ class Model:
         allowed: Intents that may ever be opened: one, and one more each time that a
             call was provably not placed.
         sent_at: When the last one was.
+        settled_at: When the last outcome was.
+        call_id: The call id of its last call, where one was given.
+        end: The end of its last call.
     """
 
     state: State = State.PENDING
@@ -59,6 +67,9 @@ class Model:
     intents: int = 0
     allowed: int = 1
     sent_at: float = 0.0
+    settled_at: float = 0.0
+    call_id: str | None = None
+    end: CallEnd | None = None
 
     def is_claimed_by(self, owner: ClaimOwner) -> bool:
         """Whether that owner has a claim on it."""
@@ -243,6 +254,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if one is not None and may:
             assert owners[results.index(None)] == one.owner
             one.state, one.sent_at = State.INTENT, self.now
+            one.call_id = one.end = None
             one.attempts += 1
             one.intents += 1
 
@@ -272,6 +284,8 @@ class LedgerMachine(RuleBasedStateMachine):
         repeated = step is Step.ACCEPT and call_id in self.call_ids
         one.state = State.UNKNOWN if repeated else OUTCOMES[step]
         one.allowed += step is Step.NOT_PLACED
+        one.settled_at = self.now
+        one.call_id = None if repeated else given
         if step is Step.ACCEPT:
             self.call_ids.add(call_id)
 
@@ -308,6 +322,7 @@ class LedgerMachine(RuleBasedStateMachine):
             one.state = State.ACCEPTED if accepted else State.PENDING
             one.attempts = one.attempts if accepted else 0
             one.allowed += not accepted
+            one.settled_at = self.now + later
 
             assert self.do(act).state is one.state
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from examples import Tour, filial, tour
 from pages import blocks_of
+from simulated_events import ChannelReader
 
 from digitro_async import Secret
 from digitro_async.testing import FakePABX, Fault, FaultPlan
@@ -191,7 +192,7 @@ async def test_event_channel(
     capsys.readouterr()
     names = await tour("settings", "Event channel")
 
-    assert capsys.readouterr().out == "no_channel 0\nrate_wait_timeout 0\n"
+    assert capsys.readouterr().out == "no_channel 0\nno_channel 0\n"
     assert fake_pabx.posts == 2
     assert fake_pabx.calls[-1].call_id == names["accepted"].call_id
 
@@ -247,6 +248,22 @@ async def test_hostile_servers(tour: Tour, capsys: pytest.CaptureFixture[str]) -
     await tour("testing", "Hostile servers and bad networks")
 
     assert capsys.readouterr().out == "connection_lost 1\n1 1\n"
+
+
+async def test_event_side(tour: Tour) -> None:
+    """The example of an event channel makes a simulator that opens it."""
+    names = await tour("testing", "An event channel")
+
+    async with names["fake"] as fake:
+        async with ChannelReader(fake) as channel:
+            assert await channel.event() == (
+                "EVENTO_DE_ABERTURA_DE_CANAL",
+                {"CANAL": 1},
+            )
+            await channel.call(1)
+
+        assert fake.settings().events is names["MADE_UP"]
+        assert fake.event_side.in_progress == 1
 
 
 async def test_security(

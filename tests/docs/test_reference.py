@@ -2,11 +2,16 @@
 
 import pytest
 from pages import read, rows_under, ticked
-from reason_codes import CALL_REASONS, OTHER_REASONS, PAUSE_REASONS
+from reason_codes import (
+    CALL_REASONS,
+    CHANNEL_REASONS,
+    OTHER_REASONS,
+    PAUSE_REASONS,
+)
 from reference_tables import OUTCOMES, update
 
-from digitro_async.protocol import WIRE_NAMES
-from digitro_async.testing import Fault, FaultKind
+from digitro_async.protocol import COMMANDS
+from digitro_async.testing import EventFaultKind, Fault, FaultKind
 
 
 def reasons_under(heading: str) -> list[str]:
@@ -31,9 +36,10 @@ def test_every_reason_of_a_call_is_documented() -> None:
 
 
 def test_every_other_reason_is_documented() -> None:
-    """Each reason of a pause, a ledger or a file is in a table, and no other."""
+    """Each reason of a pause, a ledger, a file or a channel is in a table, no other."""
     assert set(reasons_under("Reasons of pauses")) == PAUSE_REASONS
     assert set(reasons_under("Reasons of ledgers and files")) == set(OTHER_REASONS)
+    assert set(reasons_under("Reasons of event channels")) == CHANNEL_REASONS
 
 
 @pytest.mark.parametrize(
@@ -56,8 +62,23 @@ def test_every_kind_of_fault_is_documented() -> None:
         assert Fault(kind, status=status).kind is kind
 
 
+def test_every_kind_of_event_fault_is_documented() -> None:
+    """Each kind of fault of the event channel is in its table, and can be made."""
+    rows = rows_under("reference", "Kinds of event faults")
+
+    assert [ticked(row[0]) for row in rows] == [[kind.value] for kind in EventFaultKind]
+    for kind in EventFaultKind:
+        assert not kind.traits.outcomes
+        assert Fault(kind).kind is kind
+
+
 def test_every_wire_name_is_documented() -> None:
     """Each field stands beside its name on the wire."""
     rows = rows_under("reference", "Names on the wire")
 
-    assert {ticked(row[1])[0]: ticked(row[2])[0] for row in rows} == WIRE_NAMES
+    shown = {tuple(ticked(cell)[0] for cell in row[:3]) for row in rows}
+    assert shown == {
+        (name, field.name, field.wire_name)
+        for name, command in COMMANDS.items()
+        for field in command.fields
+    }

@@ -32,7 +32,7 @@ from digitro_async import (
 from digitro_async.testing import HostileConnection
 
 NAME = "http://pabx.invalid"
-LONG = 1.5
+LONG = 10.0
 """Seconds of the whole where a shorter limit must end it."""
 
 

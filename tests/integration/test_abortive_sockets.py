@@ -73,9 +73,9 @@ class TestAbortiveSockets:
                 ended.set_result(error)
 
         async with RawServer(handler) as server:
-            total = 0.1 if how == "timed out" else 5
+            silence = 0.1 if how == "timed out" else 30  # begins after the request
             pabx = make_pabx(
-                base_url=server.base_url, timeouts=TimeoutSettings(total=total)
+                base_url=server.base_url, timeouts=TimeoutSettings(sock_read=silence)
             )
             sessions = SessionManager()
             evidence = Evidence()
@@ -86,7 +86,7 @@ class TestAbortiveSockets:
                 call.cancel()
             elif how == "closed":
                 await sessions.aclose()
-            end = await asyncio.wait_for(ended, 2)
+            end = await asyncio.wait_for(ended, 20)
             await asyncio.wait([call])
             await sessions.aclose()
 
@@ -117,7 +117,7 @@ class TestAbortiveSockets:
             listener.listen()
             listener.setblocking(False)
             url = "http://{}:{}".format(*listener.getsockname())
-            pabx = make_pabx(base_url=url, timeouts=TimeoutSettings(total=0.2))
+            pabx = make_pabx(base_url=url, timeouts=TimeoutSettings(total=1.0))
 
             async def late_reader() -> None:
                 nonlocal read
@@ -132,7 +132,7 @@ class TestAbortiveSockets:
                 request = make_request(b"x" * size)
                 seen = await sessions.exchange(pabx, request, Evidence())
                 go.set()
-                await asyncio.wait_for(reading, 5)
+                await asyncio.wait_for(reading, 20)
 
         assert seen.request_started
         assert read < size

@@ -107,7 +107,8 @@ class TestPrivacy:
             base_url = raw.base_url if kind in {"echo", "raw"} else fake.base_url
             if kind == "refuse":
                 await fake.stop_listening()
-            pabx = fake.settings(base_url=base_url, timeouts=TimeoutSettings(total=0.2))
+            limits = TimeoutSettings(sock_read=0.2)
+            pabx = fake.settings(base_url=base_url, timeouts=limits)
             async with DigitroClient(pabx, retry=ONCE) as client:
                 try:
                     for _ in range(2):  # the second may repeat a call id

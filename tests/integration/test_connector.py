@@ -80,12 +80,13 @@ class TestReuse:
         """A connection that was idle for too long is not used again."""
         async with RawServer() as server:
             pabx = make_pabx(
-                base_url=server.base_url, pool=PoolSettings(idle_seconds=0.05)
+                base_url=server.base_url, pool=PoolSettings(idle_seconds=1.0)
             )
             async with DigitroClient(pabx) as client:
                 await client.make_predictive_call(make_call(1))
                 await client.make_predictive_call(make_call(2))
-                await asyncio.sleep(0.15)
+                async with asyncio.timeout(20):
+                    await server.lines[0].ended.wait()
                 await client.make_predictive_call(make_call(3))
 
         assert [line.received.count(b"POST") for line in server.lines] == [2, 1]

@@ -5,7 +5,7 @@ import pytest
 
 from digitro_async.errors import ConfigurationError
 from digitro_async.testing import Fault, FaultKind, FaultPlan
-from digitro_async.testing.simulator._fault_kinds import Stage
+from digitro_async.testing.simulator._fault_traits import Stage
 from digitro_async.testing.simulator._faults import FaultDecisions
 
 

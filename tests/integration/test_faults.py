@@ -314,7 +314,8 @@ class TestPlans:
                     await pabx.wait_for_posts(1)
                     assert pabx.calls[0].fault is kind
                     assert pabx.calls[0].placed is fault.places
-            await asyncio.wait_for(pabx.aclose(), 1.0)
+            async with asyncio.timeout(20):
+                await pabx.aclose()
 
     def test_every_kind_is_injected(self) -> None:
         """A kind that answers 200, or nothing that can be read, says what it does."""

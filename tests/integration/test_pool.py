@@ -50,11 +50,11 @@ def pool_of(sessions: SessionManager) -> ConnectionPool:
 
 async def test_an_idle_connection_is_closed_in_time(manager: MakeSessions) -> None:
     """Without a further call a connection is closed after its idle time."""
-    pool = PoolSettings(idle_seconds=0.1)
+    pool = PoolSettings(idle_seconds=1.0)
     async with RawServer() as server, manager() as sessions:
         await exchange(sessions, make_pabx(base_url=server.base_url, pool=pool))
         assert not server.lines[0].is_closing
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await server.lines[0].ended.wait()
 
         assert not list(pool_of(sessions).state.open)
@@ -149,7 +149,8 @@ async def test_cancelled_attempts_leave_no_connection(
         await line.wait_for_end()
 
     async with RawServer(half) as server, manager() as sessions:
-        pabx = make_pabx(base_url=server.base_url, timeouts=TimeoutSettings(total=0.1))
+        limits = TimeoutSettings(sock_read=0.2)  # of a request that was sent
+        pabx = make_pabx(base_url=server.base_url, timeouts=limits)
         seen = await exchange(sessions, pabx)
         async with asyncio.timeout(5):
             await server.lines[0].ended.wait()

@@ -29,6 +29,11 @@ async def _quiet() -> AsyncIterator[None]:
         yield
 
 
+# The other limits are 5 s and more, and would end an attempt later than any machine is
+# late.
+SOON = 5.0
+
+
 class TestTimeouts:
     """The four limits."""
 
@@ -43,33 +48,33 @@ class TestTimeouts:
     async def test_total(self) -> None:
         """The whole attempt ends when the total is over."""
         async with RawServer(stall) as server:
-            seen, took = await self.limited(server, total=0.2)
+            seen, took = await self.limited(server, total=1.0)
 
         assert seen == Observation(request_started=True, failure=Failure.TIMEOUT)
-        assert 0.2 <= took < 0.7
+        assert 1.0 <= took < SOON
 
     async def test_total_ends_an_answer_that_drips(self) -> None:
         """An answer that comes too slowly is ended by the total."""
 
         async def drip(line: Line) -> None:
             await line.read_request()
-            for byte in answer("x"):
+            for byte in answer("x"):  # 2 s at least
                 line.send(bytes([byte]))
                 await asyncio.sleep(0.02)
 
         async with RawServer(drip) as server:
-            seen, took = await self.limited(server, total=0.3, sock_read=0.1)
+            seen, took = await self.limited(server, total=0.5, sock_read=20)
 
         assert seen.failure is Failure.TIMEOUT
-        assert took < 0.8
+        assert took < SOON
 
     async def test_sock_read(self) -> None:
         """Silence ends an attempt before the total does."""
         async with RawServer(stall) as server:
-            seen, took = await self.limited(server, total=5, sock_read=0.15)
+            seen, took = await self.limited(server, total=20, sock_read=0.15)
 
         assert seen == Observation(request_started=True, failure=Failure.TIMEOUT)
-        assert took < 0.7
+        assert took < SOON
 
     @pytest.mark.parametrize("limit", ["total", "connect", "sock_connect"])
     async def test_connecting(self, limit: str) -> None:
@@ -87,7 +92,9 @@ class TestTimeouts:
             await asyncio.sleep(0.05)
             pabx = make_pabx(
                 base_url=f"http://127.0.0.1:{port}",
-                timeouts=TimeoutSettings(**{"total": 5.0, limit: 0.2}),
+                timeouts=TimeoutSettings(
+                    **{"total": 30.0, "connect": 20.0, "sock_connect": 20.0, limit: 0.2}
+                ),
             )
             async with SessionManager() as sessions:
                 began = time.monotonic()
@@ -98,7 +105,7 @@ class TestTimeouts:
 
         assert not seen.request_started
         assert seen.failure is Failure.CONNECT_TIMEOUT or limit == "total"
-        assert took < 0.7
+        assert took < SOON
 
     @pytest.mark.parametrize("limit", ["total", "connect"])
     async def test_full_pool(self, limit: str) -> None:

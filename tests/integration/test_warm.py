@@ -28,7 +28,7 @@ from digitro_async import (
     PoolSettings,
     SessionManager,
 )
-from digitro_async.client import WARMED_AT_ONCE
+from digitro_async.transport._warming import WARMED_AT_ONCE
 
 REFUSES = "http://127.0.0.1:9"
 NEVER = PauseSettings(unknown_run=99, unknown_budget=99, not_sent_run=99)

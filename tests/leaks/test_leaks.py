@@ -15,6 +15,7 @@ from leaks import API_KEY, DIALLED, call_with_canaries, find
 
 from digitro_async import (
     PABX,
+    CallAccepted,
     DigitroClient,
     DigitroError,
     PoolSettings,
@@ -175,10 +176,16 @@ async def test_cut_off(what: str, reuse: bool) -> None:
         limits = TimeoutSettings(total=5.0)
         client = DigitroClient(at(server.base_url, pool=pool, timeouts=limits))
         making = client.make_predictive_call(call_with_canaries())
-        if what == "time out":
-            making = asyncio.wait_for(making, 1.0)  # sent by then, whatever the load
-        task = asyncio.create_task(making)
+        limit = asyncio.timeout(None)
+
+        async def make() -> CallAccepted:
+            async with limit:
+                return await making
+
+        task = asyncio.create_task(make() if what == "time out" else making)
         await stalled.wait()
+        if what == "time out":
+            limit.reschedule(asyncio.get_running_loop().time())
         watch.take_tasks()
         watch.take("client", client)
         if what == "close":

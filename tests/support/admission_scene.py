@@ -6,8 +6,9 @@ from typing import Any
 from helpers import make_pabx
 
 from digitro_async import PauseSettings, RetrySettings
-from digitro_async.dispatch._admission import Admission, Ticket
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._breaker import BreakerState
+from digitro_async.dispatch._ticket import Ticket
 from digitro_async.errors import NotSentError, Outcome
 from digitro_async.protocol import AttemptResult, Classification
 
@@ -21,7 +22,7 @@ def make_admission(*, pause: PauseSettings | None = None, **settings: Any) -> Ad
     return Admission(make_pabx(**settings), RetrySettings(), pause or PauseSettings())
 
 
-def start(admission: Admission) -> Ticket:
+def start(admission: Admission) -> Ticket[Admission]:
     """Start a call whose turn is now."""
     ticket = admission.acquire_nowait(now())
     assert ticket is not None

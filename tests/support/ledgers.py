@@ -16,7 +16,7 @@ import pytest
 from helpers import everything_of, until
 from places import TESTS
 
-from digitro_async import LedgerError
+from digitro_async import CallEnd, CallSeen, Disposition, EndEvidence, LedgerError
 from digitro_async.ledger import (
     ClaimedContact,
     ClaimOwner,
@@ -233,6 +233,38 @@ async def lose(ledger: Ledger, number: int, reason: str = "timeout") -> State:
     return await settle(
         ledger, number, Step.MARK_UNKNOWN, "one", NOW + 1, reason=reason
     )
+
+
+def an_end(
+    disposition: Disposition, call_id: str | None = "1", **given: Any
+) -> CallEnd:
+    """Return an end without times, of the contact whose number is the call id."""
+    values: dict[str, Any] = {
+        "pabx": "one",
+        "evidence": EndEvidence.CALL_ID,
+        "key": 1 if call_id is None else given.get("key") or int(call_id),
+    }
+    return CallEnd(disposition=disposition, call_id=call_id, **{**values, **given})
+
+
+def seen_call(call_id: str = "7", **given: Any) -> CallSeen:
+    """Return a call that an event showed."""
+    values: dict[str, Any] = {"pabx": "one", "name": "DISCANDO", "seen_at": NOW + 2}
+    return CallSeen(call_id=call_id, **{**values, **given})
+
+
+async def end_call(ledger: Ledger, number: int, end: CallEnd) -> None:
+    """Record the end of a call, and wait until that is durable."""
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def on_done(error: BaseException | None, _: object) -> None:
+        if error is not None:
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+
+    ledger.ends.record(number, end, on_done=on_done)
+    await ended
 
 
 async def states(ledger: Ledger) -> dict[int, State]:

@@ -7,9 +7,10 @@ from typing import Final
 from package_imports import MODULES
 
 from digitro_async._common.reasons import REFUSED_STATUSES, Failure
+from digitro_async.call_events import ChannelReason
 from digitro_async.protocol import Classification, Observation, classify_evidence
 
-__all__ = ["CALL_REASONS", "OTHER_REASONS", "PAUSE_REASONS"]
+__all__ = ["CALL_REASONS", "CHANNEL_REASONS", "OTHER_REASONS", "PAUSE_REASONS"]
 
 # Functions and classes that take a reason by its place.
 _PLACES: Final = {
@@ -21,6 +22,10 @@ _PLACES: Final = {
 }
 _OF_OTHERS: Final = {"LedgerError", "SourceError", "DigitroError"}
 """Errors that are about no single call."""
+_OF_CHANNELS: Final = {"Gap", "ChannelClosed", "StreamError"}
+"""What tells why an event channel ended, or why events are missing."""
+CHANNEL_REASONS: Final = set(map(str, ChannelReason))
+"""Reasons of event channels, beside those of any connection."""
 
 
 def _constants(node: ast.expr | None, names: dict[str, str]) -> Iterator[str]:
@@ -113,6 +118,8 @@ def _collect() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
         if module.part in {"cli", "testing"}:
             continue
         for taker, reason in _found_in(module.tree, texts):
+            if taker in _OF_CHANNELS:
+                continue
             is_other = module.part == "ledger" or taker in _OF_OTHERS
             if reason:
                 (others if is_other else calls).setdefault(reason, set()).add(taker)

@@ -21,7 +21,7 @@ from digitro_async.protocol import (
     Observation,
     classify_evidence,
 )
-from digitro_async.testing import FaultKind
+from digitro_async.testing import EventFaultKind, FaultKind
 
 __all__ = ["OUTCOMES", "tables", "update"]
 
@@ -44,7 +44,9 @@ _EITHER: Final = {*_OFTEN, Failure.CANCELLED, Failure.UNEXPECTED}
 _NEVER_UNSENT: Final = {
     *(Failure.MALFORMED, Failure.TRUNCATED, Failure.OVERSIZED, Failure.INTERIM),
     *("answer_before_request", "repeated_call_id", "doubtful_answer"),
+    "unexpected_answer",
 }
+_SAY_NO: Final = {"rejected_in_answer", "no_such_command"}
 
 
 def _outcomes_of(reason: str) -> set[Outcome]:
@@ -61,6 +63,8 @@ def _outcomes_of(reason: str) -> set[Outcome]:
         found.add(Outcome.NOT_SENT)
     if reason in _NEVER_UNSENT | _EITHER:
         found.add(Outcome.UNKNOWN)
+    if reason in _SAY_NO:
+        found.add(Outcome.REJECTED)
     return found
 
 
@@ -92,7 +96,7 @@ def _reasons() -> Iterator[str]:
         yield _row(f"`{reason}`", _ticked(OUTCOMES[reason]), _meaning(reason))
 
 
-def _documented(kind: type[FaultKind]) -> dict[str, str]:
+def _documented(kind: type[EventFaultKind | FaultKind]) -> dict[str, str]:
     """Return the text under each member of the class."""
     source = inspect.getsource(kind)
     found = re.findall(r'(?ms)^    ([A-Z_0-9]+) = .*?^    """(.*?)"""', source)
@@ -118,6 +122,15 @@ def _faults() -> Iterator[str]:
         )
 
 
+def _event_faults() -> Iterator[str]:
+    yield "| kind | decided at | on the wire |"
+    yield "|---|---|---|"
+    texts = _documented(EventFaultKind)
+    for kind in EventFaultKind:
+        text = texts[kind.name].replace("``", "`")
+        yield _row(f"`{kind}`", kind.traits.stage.name.lower(), text)
+
+
 def _wire_names() -> Iterator[str]:
     yield "| command | field | on the wire | required | secret or personal |"
     yield "|---|---|---|---|---|"
@@ -132,6 +145,7 @@ def _wire_names() -> Iterator[str]:
 def tables() -> dict[str, str]:
     """Return each table by its mark."""
     made = {"reasons": _reasons(), "faults": _faults(), "wire names": _wire_names()}
+    made["event faults"] = _event_faults()
     return {mark: "\n".join(lines) for mark, lines in made.items()}
 
 

@@ -6,27 +6,35 @@ from typing import Any, assert_type
 
 from digitro_async import (
     PABX,
+    AnswerBody,
     CallAccepted,
     CallResult,
     ClientEvent,
+    CommandAccepted,
+    CommandAnswer,
+    CommandSettings,
     ConfigurationError,
     DigitroClient,
     DigitroError,
     Dispatcher,
     DispatchItem,
     DispatchResults,
+    DTMFDetection,
     EventKind,
     HealthStatus,
     InvalidCallError,
     NotSentError,
+    OtherCommand,
     Outcome,
     OutcomeUnknownError,
     PABXPausedError,
     PABXStatistics,
+    PasswordChange,
     PauseSettings,
     Personal,
     PoolSettings,
     PredictiveCall,
+    QueueRedirect,
     RateLimit,
     RefusedError,
     RejectedError,
@@ -41,6 +49,7 @@ from digitro_async import (
     UnsetFields,
     tune_process,
 )
+from digitro_async.calls import Call
 
 # Secrets and personal data are given as plain text or wrapped; text is wrapped at once.
 matriz = PABX("matriz", "https://pabx.example", 12345, "key")
@@ -55,6 +64,10 @@ filial = PABX(
     timeouts=TimeoutSettings(total=30, connect=10, sock_connect=5, sock_read=30),
     tls=TLSSettings(ca_file=Path("ca.pem"), fingerprint=None),
     unset_fields=UnsetFields.OMIT,
+    commands=[
+        CommandSettings("queue_redirect", body="any"),
+        CommandSettings("*", success_field="ok", success_values=[True, "yes", 1]),
+    ],
 )
 assert_type(matriz.api_key, Secret)
 assert_type(matriz.channel_id, int | None)
@@ -107,6 +120,38 @@ async def make_one_call() -> CallAccepted:
         assert_type(accepted.call_id, str)
         assert_type(accepted.raw, Mapping[str, Any])
         return accepted
+
+
+async def send_commands(client: DigitroClient) -> CommandAnswer:
+    """Send a command of each kind."""
+    redirect = QueueRedirect(
+        device="1",
+        device_password="2",
+        destination_device="3",
+        call_id="4",
+        priority="0",
+        user_data=Personal("5"),
+    )
+    assert_type(redirect.user_data, Personal | None)
+    change = PasswordChange(device="1", device_password=Secret("2"), new_password="3")
+    assert_type(change.new_password, Secret)
+    assert_type(await client.send(call, pabx="matriz", deadline=5), CallAccepted)
+    assert_type(await client.send(redirect), CommandAnswer)
+    assert_type(await client.send(change, max_wait=1), CommandAnswer)
+    detection: Call = DTMFDetection(device="1", device_password="2", call_id="3")
+    assert_type(await client.send(detection), CommandAccepted)
+    await client.send(OtherCommand("a-path", {"A": "1"}, repeatable=True, plain=["A"]))
+    answer = await client.command(
+        "a-path", {"A": Secret("1"), "B": None}, pabx="matriz"
+    )
+    assert_type(answer.raw, Mapping[str, Any])
+    assert_type(answer.text, Personal)
+    assert_type(AnswerBody.ANY in AnswerBody, bool)
+    await client.command("a-path", {"A": 1})  # type: ignore[dict-item]
+    await client.send("a-path")  # type: ignore[call-overload]
+    await client.send(redirect, max_wiat=1)  # type: ignore[call-overload]
+    DTMFDetection(device="1", device_password="2")  # type: ignore[call-arg]
+    return answer
 
 
 async def tell_failures_apart(client: DigitroClient) -> float | None:

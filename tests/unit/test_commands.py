@@ -6,8 +6,9 @@ from typing import Any
 import attrs
 import pytest
 
-from digitro_async import calls
+from digitro_async import calls, control_commands
 from digitro_async.calls import AnyDestination, Call
+from digitro_async.control_commands import COMMAND_NAMES, OtherCommand
 from digitro_async.models import CommandAccepted
 from digitro_async.privacy import Personal, Secret
 from digitro_async.protocol import (
@@ -20,8 +21,9 @@ from digitro_async.protocol import (
 
 CLASSES: dict[str, Any] = {
     kind.command: kind
-    for kind in vars(calls).values()
-    if isinstance(kind, type) and issubclass(kind, Call) and kind is not Call
+    for kind in (*vars(calls).values(), *vars(control_commands).values())
+    if isinstance(kind, type) and issubclass(kind, Call)
+    if kind not in {Call, OtherCommand}
 }
 
 every_row = pytest.mark.parametrize("row", COMMANDS.values(), ids=list(COMMANDS))
@@ -29,7 +31,7 @@ every_row = pytest.mark.parametrize("row", COMMANDS.values(), ids=list(COMMANDS)
 
 def test_every_class_has_a_row() -> None:
     """Classes and rows name each other, one to one."""
-    assert set(CLASSES) == set(COMMANDS)
+    assert set(CLASSES) == set(COMMANDS) == {*COMMAND_NAMES}
     assert [name for name, row in COMMANDS.items() if row.name != name] == []
 
 

@@ -62,6 +62,10 @@ SLOW = {"latency": 2.0, "in_flight": 33, "average_rate": 16.6}
             {"lost_slots": 38},
             f"38 of 50 rate slots are kept for calls {NEVER}: 11.8/s till then",
         ),
+        (
+            {"in_progress": 30, "max_in_progress": 30},
+            "all 30 calls that may be in progress are (max_in_progress)",
+        ),
         ({"waiting": 0}, "starting calls"),
         ({"waiting": 0, "in_flight": 0}, "no call to start"),
         ({"waiting": 0, "in_flight": 0, "attempts": 0}, "starting calls"),
@@ -155,6 +159,7 @@ def test_many_pabx_take_one_line() -> None:
         (RunPhase.STOPPING, 3, "stopping: waiting for 3 calls on the wire"),
         (RunPhase.STOPPING, 0, "stopping: no call is on the wire any more"),
         (RunPhase.FINISHING, 1, "waiting for 1 call on the wire"),
+        (RunPhase.ENDING, 0, "waiting for the ends of the last calls (Ctrl-C: not to)"),
     ],
 )
 def test_the_end(phase: RunPhase, calls: int, text: str) -> None:

@@ -49,6 +49,8 @@ LOADS = st.builds(
     latency=st.none() | st.floats(0, 40),
     record_seconds=st.floats(0, 5),
     silent_for=st.floats(0, 100),
+    in_progress=st.integers(0, 5),
+    max_in_progress=st.none() | st.integers(1, 5),
 )
 
 TABLE: list[tuple[Limit, dict[str, Any]]] = [
@@ -85,6 +87,10 @@ TABLE: list[tuple[Limit, dict[str, Any]]] = [
     (Limit.PLACES, {"in_flight": 100, "waiting": 0, "latency": 2.0}),
     (Limit.PLACES, {"in_flight": 100, "waiting": 5, "cap": None}),
     (Limit.LEDGER, {"in_flight": 100, "record_seconds": 0.5}),
+    (Limit.MAX_IN_PROGRESS, {"in_progress": 30, "max_in_progress": 30}),
+    (Limit.MAX_IN_PROGRESS, {"in_progress": 31, "max_in_progress": 30, "cap": None}),
+    (Limit.CAP, {"in_progress": 29, "max_in_progress": 30}),
+    (Limit.SOURCE, {"waiting": 0, "in_progress": 30, "max_in_progress": 30}),
     (Limit.SOURCE, {"waiting": 0, "in_flight": 3}),
     (Limit.SOURCE, {"waiting": 5, "in_flight": 3, "cap": None}),
 ]
@@ -139,6 +145,8 @@ def test_limit_is_true(load: Load) -> None:
         or (load.cap is None and load.in_flight == 0),
         Limit.SILENT: load.in_flight > load.recording and load.silent_for > 2,
         Limit.LEDGER: record > answers or load.recording >= load.in_flight > 0,
+        Limit.MAX_IN_PROGRESS: load.waiting > 0
+        and load.in_progress >= (load.max_in_progress or 99),
         Limit.PLACES: load.in_flight >= load.max_in_flight,
         Limit.SOURCE: load.in_flight < load.max_in_flight
         and (not load.waiting or load.cap is None),

@@ -9,9 +9,10 @@ from helpers import make_pabx, per_second
 from virtual_time import virtual_time
 
 from digitro_async import PauseSettings, RetrySettings
-from digitro_async.dispatch._admission import Ticket
+from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._load_balancer import SPARE, LoadBalancer, load_key
 from digitro_async.dispatch._router import Router
+from digitro_async.dispatch._ticket import Ticket
 from digitro_async.errors import NotSentError, Outcome, RejectedError
 from digitro_async.protocol import AttemptResult, Classification
 
@@ -48,8 +49,8 @@ class Operator:
         self.router = router
         self.chance = chance
         self.admissions = list(router.admissions.values())
-        self.on_wire: list[Ticket] = []
-        self.waiting: set[asyncio.Task[Ticket]] = set()
+        self.on_wire: list[Ticket[Admission]] = []
+        self.waiting: set[asyncio.Task[Ticket[Admission]]] = set()
 
     def act(self) -> None:
         """Do one thing, whatever comes."""

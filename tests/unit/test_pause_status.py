@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import attrs
 import pytest
 from helpers import make_pabx
 
 from digitro_async import Limit, PauseSettings, PauseStatus, RetrySettings, errors
+from digitro_async.dispatch._needs import NEEDS_OF_A_CALL, Needs
 from digitro_async.dispatch._standing import Standing
 from digitro_async.errors import Outcome
 from digitro_async.protocol import AttemptResult, Classification
@@ -23,6 +25,17 @@ THROTTLED = Classification(Outcome.REFUSED, errors.ThrottledError, "throttled")
 LOST_WORDS = "lost the connection before an answer"
 
 
+@attrs.define
+class Turn:
+    """The turn of a call that was not made."""
+
+    started: float
+    recorded: float
+    is_probe: bool
+    channel_id: int | None = 1
+    needs: Needs = NEEDS_OF_A_CALL
+
+
 def make_standing(**given: Any) -> Standing:
     """Return the standing of a PABX at port 9."""
     return Standing(make_pabx(**given), RetrySettings(), PauseSettings(), lambda: 1.0)
@@ -38,14 +51,8 @@ def call(
     """Make calls that come out like that."""
     for _ in range(times):
         probe = standing.start(now)
-        standing.record(
-            AttemptResult(classification, **given),
-            now,
-            probe=probe,
-            started=now,
-            recorded=now,
-            channel_id=1,
-        )
+        turn = Turn(started=now, recorded=now, is_probe=probe)
+        standing.record(AttemptResult(classification, **given), now, turn)
 
 
 def pause_of(standing: Standing, now: float = 101.0) -> PauseStatus:
@@ -167,14 +174,8 @@ def test_latency_is_that_of_answers() -> None:
 
     for seconds in (1.0, 3.0, 2.0):
         standing.start(100.0)
-        standing.record(
-            AttemptResult(FAULT, status=500),
-            100.5 + seconds,
-            probe=False,
-            started=100.0,
-            recorded=100.5,
-            channel_id=1,
-        )
+        turn = Turn(started=100.0, recorded=100.5, is_probe=False)
+        standing.record(AttemptResult(FAULT, status=500), 100.5 + seconds, turn)
 
     assert standing.snapshot(110.0, 0).latency == 2.0
 

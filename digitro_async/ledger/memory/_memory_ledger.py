@@ -26,7 +26,6 @@ from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_found,
     decide,
-    seconds_of,
 )
 from digitro_async.ledger._records import (
     AddResult,
@@ -41,6 +40,7 @@ from digitro_async.ledger._records import (
 from digitro_async.ledger._single_run import SingleRun
 from digitro_async.ledger._state import State, Step, next_state
 from digitro_async.ledger._written_ids import readings_of
+from digitro_async.ledger.memory._memory_call_ends import MemoryCallEnds
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
 from digitro_async.ledger.memory._memory_rows import MemoryRow, pending_to
@@ -70,7 +70,8 @@ class MemoryLedger:
         self._events: list[SlotEvent] = []
         self._settings: dict[str, str] = {}
         self._imports = MemoryImports()
-        self._reader = MemoryLedgerReader(self._rows, self._imports)
+        self.ends = MemoryCallEnds(self._rows, self._call_ids, self._check_open)
+        self._reader = MemoryLedgerReader(self._rows, self._imports, self.ends)
         self._recovered = 0
         self._is_open = False
 
@@ -264,19 +265,17 @@ class MemoryLedger:
         clock = clock_to_keep(self._settings.get(CLOCK), read)
         if clock is not None:
             self._settings[CLOCK] = clock
-        quarantine = seconds_of(self._settings.get(QUARANTINE))
         _, row.state = decide(
             row.state,
             row.sent_at,
-            quarantine,
+            self._settings.get(QUARANTINE),
             accepted=accepted,
             evidence=evidence,
             now=now,
             clock=self._settings.get(CLOCK),
             read=read,
         )
-        row.reason, row.settled_at = "reconciled", now
-        row.evidence = evidence
+        row.reason, row.settled_at, row.evidence = "reconciled", now, evidence
         if not accepted:
             row.attempts = row.failures = 0
         return Reconciliation(row.number, row.state)

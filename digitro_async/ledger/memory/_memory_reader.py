@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from digitro_async.ledger._call_ends_port import EndCounts
 from digitro_async.ledger._records import ContactRecord, Import
 from digitro_async.ledger._state import State
+from digitro_async.ledger.memory._memory_call_ends import MemoryCallEnds
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_rows import MemoryRow
 
@@ -18,11 +20,18 @@ class MemoryLedgerReader:
     Args:
         rows: The contacts, by number.
         imports: The imports.
+        ends: The ends of their calls.
     """
 
-    def __init__(self, rows: Mapping[int, MemoryRow], imports: MemoryImports) -> None:
+    def __init__(
+        self,
+        rows: Mapping[int, MemoryRow],
+        imports: MemoryImports,
+        ends: MemoryCallEnds,
+    ) -> None:
         self._rows = rows
         self._imports = imports
+        self._ends = ends
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +57,10 @@ class MemoryLedgerReader:
             row.state is State.PENDING and not row.may_try(max_attempts)
             for row in self._rows.values()
         )
+
+    def count_ends(self) -> EndCounts:
+        """Return how many calls ended how."""
+        return self._ends.count()
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""

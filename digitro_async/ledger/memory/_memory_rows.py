@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from digitro_async._common.reasons import PABX_REASONS
+from digitro_async.call_events import CallEnd
 from digitro_async.errors import ClaimLostError, IllegalTransitionError
 from digitro_async.ledger._differences import (
     difference_of,
@@ -28,6 +29,9 @@ from digitro_async.ledger._state import (
 
 __all__ = ["MemoryRow", "pending_to"]
 
+_ENDED_STATES = frozenset({State.ACCEPTED, State.UNKNOWN})
+"""States of contacts whose calls get an end."""
+
 
 @attrs.define(eq=False)
 class MemoryRow:
@@ -49,6 +53,7 @@ class MemoryRow:
     settled_at: float | None = None
     owner: str = ""
     evidence: str | None = None
+    end: CallEnd | None = None
 
     def as_open(self) -> ClaimedContact:
         """Return it as a runner sees it."""
@@ -74,6 +79,7 @@ class MemoryRow:
             sent_at=self.sent_at,
             settled_at=self.settled_at,
             evidence=self.evidence,
+            end=self.end if self.gets_end else None,
         )
 
     def is_named(self, ids: Sequence[str], number: int | None) -> bool:
@@ -151,7 +157,7 @@ class MemoryRow:
         self.step(Step.INTEND)
         self.attempts += 1
         self.pabx, self.sent_at, self.settled_at = pabx, at, None
-        self.call_id = self.reason = None
+        self.call_id = self.reason = self.end = None
 
     @property
     def is_doubtable(self) -> bool:
@@ -164,6 +170,16 @@ class MemoryRow:
         """Note that its last answer may belong to another call."""
         self.step(Step.DOUBT)
         self.call_id, self.reason, self.settled_at = None, DOUBTFUL, at
+        self.end = None
+
+    @property
+    def gets_end(self) -> bool:
+        """Whether its last call was accepted or may have been placed."""
+        return self.state in _ENDED_STATES
+
+    def has_call(self, pabx: str, call_id: str | None) -> bool:
+        """Whether its last call is one by PABX and call id, and gets an end."""
+        return self.gets_end and self.pabx == pabx and self.call_id == call_id
 
     def check_intent(self, owner: str) -> None:
         """Demand that the owner has an open intent of it.

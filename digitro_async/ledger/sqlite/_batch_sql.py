@@ -76,6 +76,7 @@ _INTENTS: Final = _Statements(
     UPDATE contact
        SET state = {STATE_CODES[next_state(State.CLAIMED, Step.INTEND)]},
            attempts = attempts + 1, pabx = event.pabx, sent_at = event.at,
+           intent = event.sequence,
            call_id = NULL, reason = NULL, settled_at = NULL
       FROM event
      WHERE event.sequence > ?

@@ -1,10 +1,18 @@
-"""PURE: the numbers of states and steps in a ledger's file."""
+"""PURE: the numbers of states, steps and dispositions in a ledger's file."""
 
 from typing import Final
 
+from digitro_async.call_events import Disposition
 from digitro_async.ledger._state import State, Step
 
-__all__ = ["STATES", "STATE_CODES", "STEPS", "STEP_CODES"]
+__all__ = [
+    "DISPOSITIONS",
+    "DISPOSITION_CODES",
+    "STATES",
+    "STATE_CODES",
+    "STEPS",
+    "STEP_CODES",
+]
 
 STATE_CODES: Final = {
     State.PENDING: 1,
@@ -42,3 +50,21 @@ STEP_CODES: Final = {
 """Never change one: files outlive versions."""
 
 STEPS: Final = {code: step for step, code in STEP_CODES.items()}
+
+DISPOSITION_CODES: Final = {
+    Disposition.ANSWERED: 1,
+    Disposition.BUSY: 2,
+    Disposition.NO_ANSWER: 3,
+    Disposition.MACHINE: 4,
+    Disposition.FAX: 5,
+    Disposition.INVALID_NUMBER: 6,
+    Disposition.CONGESTION: 7,
+    Disposition.BLOCKED: 8,
+    Disposition.ABANDONED: 9,
+    Disposition.ENDED: 10,
+    Disposition.OTHER: 11,
+    Disposition.NONE_SEEN: 12,
+}
+"""Never change one: files outlive versions."""
+
+DISPOSITIONS: Final = {code: one for one, code in DISPOSITION_CODES.items()}

@@ -30,6 +30,7 @@ from digitro_async.ledger._state import (
     Step,
     next_state,
 )
+from digitro_async.ledger.sqlite._call_ends_sql import forget_end
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger.sqlite._queries import read_fields
 
@@ -142,6 +143,7 @@ def doubt_contacts(
                 " VALUES (?, ?, ?, ?, ?)",
                 (number, STEP_CODES[Step.DOUBT], at, pabx, DOUBTFUL),
             )
+            forget_end(connection, number)
     return doubted
 
 

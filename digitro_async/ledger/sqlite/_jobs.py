@@ -10,6 +10,7 @@ from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
 
 __all__ = [
     "CALLS",
+    "ENDS",
     "INTENTS",
     "OUTCOMES",
     "BatchConflictError",
@@ -26,7 +27,7 @@ Write = Callable[[sqlite3.Connection, list["Job"]], None]
 """Writes jobs of one kind together, and leaves a result or an error in each."""
 
 
-INTENTS, OUTCOMES, CALLS = range(3)
+INTENTS, OUTCOMES, CALLS, ENDS = range(4)
 """Phases of one commit: a contact's own steps can only come in this order."""
 
 OnDone = asyncio.Future[Any] | Callable[[DigitroError | None, Any], None]

@@ -12,6 +12,13 @@ from digitro_async.ledger._machine_clock import read_clock
 from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
 from digitro_async.ledger._records import ClaimedContact, ContactRecord
 from digitro_async.ledger._state import State, Step
+from digitro_async.ledger.sqlite._call_ends_queries import (
+    END_COLUMNS,
+    JOINED_ENDS,
+    NO_END_COLUMNS,
+    end_of,
+    has_ends,
+)
 from digitro_async.ledger.sqlite._codes import (
     STATE_CODES,
     STATES,
@@ -113,10 +120,13 @@ def page_of_entries(
     evidence = _EVIDENCE
     if version_of(connection) < _COUNTS_FAILURES:  # without an index it takes long
         evidence = f"iif(reason = 'reconciled', {_EVIDENCE}, NULL)"
+    end, joined = NO_END_COLUMNS, ""
+    if has_ends(connection):
+        end, joined = END_COLUMNS, JOINED_ENDS
     rows = connection.execute(
         "SELECT number, person.id, line, state, call_id, contact.pabx, attempts,"  # noqa: S608 - ours
-        f"       reason, sent_at, settled_at, {evidence}"
-        "  FROM contact JOIN person USING (number)"
+        f"       reason, sent_at, settled_at, {evidence}{end}"
+        f"  FROM contact JOIN person USING (number){joined}"
         " WHERE number > ? ORDER BY number LIMIT ?",
         (after, size),
     )
@@ -133,6 +143,7 @@ def page_of_entries(
             sent_at=sent_at,
             settled_at=settled_at,
             evidence=evidence,
+            end=end_of(end_values, number, pabx, call_id),
         )
         for (
             number,
@@ -146,6 +157,7 @@ def page_of_entries(
             sent_at,
             settled_at,
             evidence,
+            *end_values,
         ) in rows
     ]
 

@@ -3,21 +3,24 @@
 import json
 import sqlite3
 
+from digitro_async.call_events import CallSeen
+from digitro_async.ledger._call_ends_port import evidence_of
 from digitro_async.ledger._ledger_clock import CLOCK
 from digitro_async.ledger._machine_clock import read_clock
 from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_found,
+    check_seen,
     decide,
-    seconds_of,
+    step_by_evidence,
 )
-from digitro_async.ledger._records import Reconciliation
+from digitro_async.ledger._records import Reconciliation, storable
 from digitro_async.ledger._written_ids import readings_of
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger.sqlite._queries import read_setting
 from digitro_async.privacy import Personal
 
-__all__ = ["reconcile_contact"]
+__all__ = ["reconcile_contact", "settle_seen"]
 
 
 def reconcile_contact(
@@ -38,7 +41,7 @@ def reconcile_contact(
     step, becomes = decide(
         STATES[state],
         sent_at,
-        seconds_of(read_setting(connection, QUARANTINE)),
+        read_setting(connection, QUARANTINE),
         accepted=accepted,
         evidence=evidence,
         now=now,
@@ -54,6 +57,39 @@ def reconcile_contact(
     connection.execute(
         "INSERT INTO event (contact, step, at, pabx, reason) VALUES (?, ?, ?, ?, ?)",
         (number, STEP_CODES[step], now, pabx, evidence),
+    )
+    return Reconciliation(number, becomes)
+
+
+def settle_seen(
+    connection: sqlite3.Connection, number: int, seen: CallSeen, *, now: float
+) -> Reconciliation:
+    """Settle an unknown contact whose call was seen; see ``CallEnds.settle_seen``.
+
+    Raises:
+        LedgerError: If there is no such contact, or the call can't be its.
+        IllegalTransitionError: If the contact is not unknown.
+    """
+    rows = connection.execute(
+        "SELECT state, pabx FROM contact WHERE number = ?", (number,)
+    ).fetchall()
+    check_found(len(rows))
+    state, known_pabx = rows[0]
+    evidence, kept_id = evidence_of(seen), storable(seen.call_id)
+    step, becomes = step_by_evidence(STATES[state], evidence, accepted=True)
+    known = connection.execute(
+        "SELECT 1 FROM contact WHERE pabx = ? AND call_id = ?", (seen.pabx, kept_id)
+    )
+    check_seen(known_pabx, seen.pabx, is_known=known.fetchone() is not None)
+    connection.execute(
+        "UPDATE contact SET state = ?, settled_at = ?, reason = 'reconciled',"
+        "       call_id = ? WHERE number = ?",
+        (STATE_CODES[becomes], now, kept_id, number),
+    )
+    connection.execute(
+        "INSERT INTO event (contact, step, at, pabx, call_id, reason)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (number, STEP_CODES[step], now, seen.pabx, kept_id, evidence),
     )
     return Reconciliation(number, becomes)
 

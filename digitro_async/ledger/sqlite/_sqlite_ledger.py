@@ -50,13 +50,7 @@ from digitro_async.ledger.sqlite._contacts_sql import (
 )
 from digitro_async.ledger.sqlite._database import LedgerDatabase, Opening
 from digitro_async.ledger.sqlite._imports_sql import read_imports
-from digitro_async.ledger.sqlite._jobs import (
-    CALLS,
-    INTENTS,
-    OUTCOMES,
-    Job,
-    run_calls,
-)
+from digitro_async.ledger.sqlite._jobs import CALLS, INTENTS, OUTCOMES, Job, run_calls
 from digitro_async.ledger.sqlite._open_imports import OpenImports
 from digitro_async.ledger.sqlite._owners_sql import (
     begin_lease,
@@ -66,6 +60,7 @@ from digitro_async.ledger.sqlite._owners_sql import (
     release_contacts,
 )
 from digitro_async.ledger.sqlite._reconcile_sql import reconcile_contact
+from digitro_async.ledger.sqlite._sqlite_call_ends import SQLiteCallEnds
 from digitro_async.ledger.sqlite._sqlite_reader import PAGE, SQLiteLedgerReader
 from digitro_async.ledger.sqlite._writer import Writer
 from digitro_async.privacy import Personal
@@ -84,7 +79,7 @@ class SQLiteLedger:
 
     Write-ahead log with ``synchronous=FULL``: a commit returns when it is on disk. One
     ledger owns the file while it is open; a ``SQLiteLedgerReader`` may read it
-    meanwhile. A ledger is entered once.
+    meanwhile. A ledger is entered once. ``ends`` has the ends of its calls.
 
     Args:
         path: The file; made if it isn't there.
@@ -130,6 +125,7 @@ class SQLiteLedger:
         self._writer: Writer | None = None
         self._own_loop = OwnLoop()
         self._imports = OpenImports()
+        self.ends = SQLiteCallEnds(self._put, self._call, self._read)
         check_settings(path, synchronous, busy_timeout)
 
     def __repr__(self) -> str:
@@ -298,13 +294,11 @@ class SQLiteLedger:
     ) -> None:
         """Record the outcome of a call. See ``Ledger``."""
         next_state(_INTENT, step)  # raises where no call can end so
-        if self._writer is None:
-            raise self._not_open()
         row = (
             *(number, self._owners.get(owner.id, PADDING), STEP_CODES[step], at),
             *("" if call_id is None else storable(call_id), reason or "", pabx),
         )
-        self._writer.put(Job(OUTCOMES, write_outcomes, row, on_done))
+        self._put(Job(OUTCOMES, write_outcomes, row, on_done))
 
     async def doubt(self, numbers: Sequence[int], pabx: str, at: float) -> int:
         """Make contacts unknown whose last answer may be another's. See ``Ledger``."""
@@ -334,8 +328,8 @@ class SQLiteLedger:
 
     async def count_exhausted(self, max_attempts: int) -> int:
         """Return how many pending contacts are out of attempts."""
-        query = partial(_queries.count_exhausted_rows, max_attempts=max_attempts)
-        return await self._read(query)
+        count = _queries.count_exhausted_rows
+        return await self._read(lambda c: count(c, max_attempts))
 
     async def entries(self) -> AsyncIterator[ContactRecord]:
         """Yield every contact, in the order of import."""
@@ -379,6 +373,11 @@ class SQLiteLedger:
         if self._writer is not None:
             text = "was closed: open another ledger on the same file"
         return LedgerError(f"{self._file.name} {text}", reason="closed")
+
+    def _put(self, job: Job) -> None:
+        if self._writer is None:
+            raise self._not_open()
+        self._writer.put(job)
 
     async def _call(self, act: Callable[[sqlite3.Connection], _Result]) -> _Result:
         if self._writer is None or not self._writer.is_open:

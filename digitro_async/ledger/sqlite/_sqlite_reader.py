@@ -8,9 +8,11 @@ from typing import Self, TypeVar
 
 from digitro_async._common.text import printable
 from digitro_async.errors import LedgerError, SchemaMismatchError
+from digitro_async.ledger._call_ends_port import EndCounts
 from digitro_async.ledger._records import ContactRecord, Import
 from digitro_async.ledger._state import State
 from digitro_async.ledger.sqlite import _queries
+from digitro_async.ledger.sqlite._call_ends_queries import count_ends
 from digitro_async.ledger.sqlite._connections import (
     check_kind,
     connect_to_read,
@@ -103,6 +105,10 @@ class SQLiteLedgerReader:
     def count_exhausted(self, max_attempts: int) -> int:
         """Return how many pending contacts are out of attempts."""
         return self.ask(lambda c: _queries.count_exhausted_rows(c, max_attempts))
+
+    def count_ends(self) -> EndCounts:
+        """Return how many calls ended how, since that is kept."""
+        return self.ask(count_ends)
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun since they are recorded."""

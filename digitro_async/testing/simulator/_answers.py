@@ -43,9 +43,19 @@ def answer(
     return head.encode("ascii") + body
 
 
-def acceptance(call_id: str, *, close: bool = False) -> bytes:
-    """Return the documented 200 with a call id."""
-    return answer(200, f'{{"{CALL_ID}": "{call_id}"}}'.encode(), close=close)
+def acceptance(
+    call_id: str, *, close: bool = False, body: bytes | None = None
+) -> bytes:
+    """Return the documented 200.
+
+    Args:
+        call_id: The call id in it.
+        close: Whether the answer says that the connection ends with it.
+        body: The body, where the command is no call: there is no call id in it then.
+    """
+    if body is None:
+        body = f'{{"{CALL_ID}": "{call_id}"}}'.encode()
+    return answer(200, body, close=close)
 
 
 def refusal(

@@ -1,15 +1,20 @@
 """A simulated PABX: a real HTTP server with a record of every call it received."""
 
 import asyncio
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from digitro_async.control_commands import COMMAND_NAMES, problem_of_path
 from digitro_async.errors import ConfigurationError
-from digitro_async.models import PABX
+from digitro_async.event_settings import EventChannelSettings
+from digitro_async.models import PABX, PredictiveCall
 from digitro_async.protocol._names import PREDICTIVE_CALL_PATH
 from digitro_async.settings import RateLimit
 from digitro_async.testing._listening import ListeningServer
+from digitro_async.testing.simulator._call_script import CallScript
+from digitro_async.testing.simulator._event_delivery import EventDelivery
 from digitro_async.testing.simulator._fault_plan import FaultPlan
 from digitro_async.testing.simulator._http_server import HTTPListener
 from digitro_async.testing.simulator._received_calls import (
@@ -24,8 +29,31 @@ from digitro_async.testing.simulator._request_handler import (
     is_seconds,
 )
 from digitro_async.testing.simulator._request_validator import RequestValidator
+from digitro_async.testing.simulator._simulated_events import SimulatedEvents
 
 __all__ = ["FakePABX"]
+
+
+def _bodies_of(answers: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the bodies of answers to commands, by their names or paths.
+
+    Raises:
+        ConfigurationError: If a name is neither, or an answer is no JSON.
+    """
+    bodies: dict[str, bytes] = {}
+    for name, answer in answers.items():
+        is_known = name in COMMAND_NAMES
+        if name == PredictiveCall.command or (not is_known and problem_of_path(name)):
+            raise ConfigurationError(
+                "answers must be by the names of commands that are no calls, or paths"
+            )
+        try:
+            bodies[name] = json.dumps(answer, allow_nan=False).encode()
+        except (TypeError, ValueError):
+            bodies[name] = b""
+        if not bodies[name]:
+            raise ConfigurationError("answers must be JSON")
+    return bodies
 
 
 class FakePABX(ListeningServer):
@@ -39,10 +67,11 @@ class FakePABX(ListeningServer):
             assert pabx.accepted == 1
 
     The vendor documents the path, the ``x-api-key`` header, the 13 text fields, the
-    200 and its ``ID_CHAMADA``, and that 400, 401, 403 and 500 exist. All else is a
-    GUESS of this simulator: 404 for another channel or path, 405 for another
-    method, 413 for a body over 1 MiB, 429, 403 for a wrong device password, which
-    mistake gets 400, every error body, and the meaning of the parts of a call id.
+    200 and its ``ID_CHAMADA``, path and fields of three further commands, and that 400,
+    401, 403 and 500 exist. All else is a GUESS of this simulator: 404 for another
+    channel or path, 405 for another method, 413 for a body over 1 MiB, 429, 403 for a
+    wrong device password, which mistake gets 400, every error body, and the meaning of
+    the parts of a call id. A changed password changes nothing here.
 
     A call counts as placed at the moment its request has been read, before any latency.
 
@@ -56,12 +85,23 @@ class FakePABX(ListeningServer):
         latency: Seconds before each answer, or a function that draws them.
         rate: Cap that is checked: see ``over_cap``.
         throttle: Whether the cap is enforced too, with 429 and Retry-After.
-        faults: The rules by which it misbehaves.
+        faults: The rules by which it misbehaves, its event channel too.
+        events: How its event channel is opened and what its events look like; None for
+            no event channel. With it, ``channel_id`` is the id of the first channel
+            that a client opens, and none is open before.
+        call_script: What becomes of calls, told by events.
+        event_delivery: How its event channel behaves where ``events`` says nothing.
         record_path: File to which a line of JSON is added for every POST, passwords
             masked; readable by its owner only.
-        keep_record: Whether ``calls`` is kept; False for millions of calls.
+        keep_record: Whether ``calls`` and ``event_side.courses`` are kept; False for
+            millions of calls.
         seed: Seed of the latency's chance.
         idle_timeout: Seconds after which a connection without requests is closed.
+        answers: Answers to commands that are no calls: JSON by the name of a command,
+            or by its path as ``client.command`` takes it. A path that no page of the
+            vendor shows is known only where it stands here. The documented commands
+            are answered with an empty object otherwise; for ``queue_redirect`` that is
+            a GUESS.
 
     Attributes:
         host: Address it listens on.
@@ -86,35 +126,52 @@ class FakePABX(ListeningServer):
         rate: RateLimit | None = None,
         throttle: bool = False,
         faults: FaultPlan | None = None,
+        events: EventChannelSettings | None = None,
+        call_script: CallScript | None = None,
+        event_delivery: EventDelivery | None = None,
         record_path: str | Path | None = None,
         keep_record: bool = True,
         seed: int = 0,
         idle_timeout: float = 75.0,
+        answers: Mapping[str, Any] | None = None,
     ) -> None:
-        if not is_seconds(idle_timeout) or not idle_timeout:
-            raise ConfigurationError("idle_timeout must be seconds above 0")
-        if throttle and rate is None:
-            raise ConfigurationError("throttle needs a rate")
+        _check(idle_timeout, rate, throttle=throttle)
+        bodies = _bodies_of({} if answers is None else answers)
         super().__init__(host, port)
         self.rate = rate
         self._idle_timeout = idle_timeout
         self._listener: HTTPListener | None = None
-        self._received = ReceivedCalls(
-            keep=keep_record, path=None if record_path is None else Path(record_path)
+        record = None if record_path is None else Path(record_path)
+        self._received = ReceivedCalls(keep=keep_record, path=record)
+        decisions = (faults or FaultPlan()).decisions()
+        self._channel_id = channel_id
+        self._event_settings = events
+        self._events = _event_side(
+            events,
+            call_script,
+            event_delivery,
+            first_id=channel_id,
+            keep=keep_record,
+            faults=decisions,
+            count_fault=self._received.count_fault,
         )
         self._validator = RequestValidator(
-            channel_id=channel_id,
+            open_channels=self._events.open_ids if self._events else {channel_id},
+            dead_id_status=self._events.dead_id_status if self._events else 404,
             api_key=api_key,
             forbidden_keys=forbidden_keys,
             device_passwords=device_passwords,
+            other_paths=[name for name in bodies if name not in COMMAND_NAMES],
         )
         self._handler = RequestHandler(
             self._validator,
             self._received,
-            faults=(faults or FaultPlan()).decisions(),
+            faults=decisions,
+            events=self._events,
             latency=latency,
             seed=seed,
             cap=rate if throttle else None,
+            answers=bodies,
         )
 
     def __repr__(self) -> str:
@@ -134,6 +191,8 @@ class FakePABX(ListeningServer):
 
     async def _close(self) -> None:
         """End every connection within a second."""
+        if self._events is not None:
+            self._events.close()
         await self._running().aclose()
         self._received.close()
         self._listener = None
@@ -167,6 +226,8 @@ class FakePABX(ListeningServer):
     def set_faults(self, faults: FaultPlan | None) -> None:
         """Follow another plan from the next request on; ordinals go on counting."""
         self._handler.faults = (faults or FaultPlan()).decisions()
+        if self._events is not None:
+            self._events.faults = self._handler.faults
 
     async def wait_for_posts(self, posts: int) -> None:
         """Wait until that many POSTs have been received in all."""
@@ -174,12 +235,17 @@ class FakePABX(ListeningServer):
 
     @property
     def url(self) -> str:
-        """The URL that predictive calls are posted to."""
-        path = PREDICTIVE_CALL_PATH.format(channel_id=self._validator.channel_id)
+        """The URL that predictive calls are posted to, over its newest channel."""
+        channel_id = self._channel_id
+        if self._events is not None and self._events.open_ids:
+            channel_id = max(self._events.open_ids)
+        path = PREDICTIVE_CALL_PATH.format(channel_id=channel_id)
         return self.base_url + path
 
     def settings(self, **changes: Any) -> PABX:
         """Return the settings of a client for this simulator.
+
+        With events they say how its channel is opened, and give no channel id.
 
         Args:
             changes: Fields of ``PABX`` with other values.
@@ -193,11 +259,24 @@ class FakePABX(ListeningServer):
         settings: dict[str, Any] = {
             "name": "simulator",
             "base_url": self.base_url,
-            "channel_id": self._validator.channel_id,
+            "channel_id": self._channel_id,
             "api_key": self._validator.api_key,
             "rate": self.rate,
         }
+        if self._event_settings is not None:
+            settings |= {"channel_id": None, "events": self._event_settings}
         return PABX(**settings | changes)
+
+    @property
+    def event_side(self) -> SimulatedEvents:
+        """Its event channels, and its own record of what became of calls.
+
+        Raises:
+            ConfigurationError: If it has no event channel.
+        """
+        if self._events is None:
+            raise ConfigurationError("the simulator has no events: give it some")
+        return self._events
 
     @property
     def calls(self) -> list[ReceivedCall]:
@@ -264,3 +343,24 @@ class FakePABX(ListeningServer):
         if self._listener is None:
             raise ConfigurationError("the simulator is not running; start it first")
         return self._listener
+
+
+def _check(idle_timeout: float, rate: RateLimit | None, *, throttle: bool) -> None:
+    if not is_seconds(idle_timeout) or not idle_timeout:
+        raise ConfigurationError("idle_timeout must be seconds above 0")
+    if throttle and rate is None:
+        raise ConfigurationError("throttle needs a rate")
+
+
+def _event_side(
+    settings: EventChannelSettings | None,
+    script: CallScript | None,
+    delivery: EventDelivery | None,
+    **shared: Any,
+) -> SimulatedEvents | None:
+    if settings is not None:
+        script, delivery = script or CallScript(), delivery or EventDelivery()
+        return SimulatedEvents(settings, script, delivery, **shared)
+    if script is not None or delivery is not None:
+        raise ConfigurationError("call_script and event_delivery need events")
+    return None

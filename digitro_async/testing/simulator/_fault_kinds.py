@@ -1,80 +1,28 @@
 """PURE: the catalogue of what can go wrong at the simulated PABX.
 
 A kind of fault is one member of ``FaultKind``, with its text and its traits. How it is
-injected stands in ``_injection.py``; no other module names a kind.
+injected stands in ``_injection.py``; no other module names a kind. Faults of the event
+channel stand in ``_event_fault_kinds.py``.
 """
 
-import enum
-from collections.abc import Iterable
-from typing import Final, Self
-
-import attrs
+from typing import Final
 
 from digitro_async.errors import Outcome
+from digitro_async.testing.simulator._fault_traits import (
+    FaultTraits,
+    KindWithTraits,
+    Stage,
+)
 
-__all__ = ["FaultKind", "FaultTraits", "Stage"]
-
-
-class Stage(enum.Enum):
-    """When a fault is decided."""
-
-    CONNECT = enum.auto()
-    """A connection was accepted; ordinals count connections."""
-    ARRIVAL = enum.auto()
-    """The first bytes of a request arrived, and none was read."""
-    CALL = enum.auto()
-    """A request was read that would be accepted."""
+__all__ = ["FaultKind"]
 
 
-def _names(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(names)
-
-
-def _set_of(outcomes: Iterable[Outcome]) -> frozenset[Outcome]:
-    return frozenset(outcomes)
-
-
-_UNKNOWN: Final = (Outcome.UNKNOWN,)
 _ACCEPTED: Final = (Outcome.ACCEPTED,)
 _REFUSED: Final = (Outcome.REFUSED,)
-
-
-@attrs.frozen(kw_only=True)
-class FaultTraits:
-    """Facts about one kind of fault.
-
-    Attributes:
-        stage: When it is decided.
-        places: Whether the phone rings, unless a rule says otherwise.
-        outcomes: The outcomes that its call may have, for a client that keeps the
-            rules; more than one where it depends on the rule or on the moment.
-        status: HTTP status of the answer; None where no status can be read.
-        is_whole: Whether the client still gets a whole and true 200.
-        repeats_call_id: Whether the call gets the call id of the call before.
-        details: Fields of ``Fault`` that only this kind and a few others take.
-        required: Those of them that a rule must give.
-    """
-
-    stage: Stage = Stage.CALL
-    places: bool = False
-    outcomes: frozenset[Outcome] = attrs.field(default=_UNKNOWN, converter=_set_of)
-    status: int | None = 200
-    is_whole: bool = False
-    repeats_call_id: bool = False
-    details: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
-    required: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
-
-    @property
-    def reads(self) -> bool:
-        """Whether the request is read before the fault is decided."""
-        return self.stage is Stage.CALL
-
-
 _T = FaultTraits
-_PLAIN = FaultTraits()
 
 
-class FaultKind(enum.StrEnum):
+class FaultKind(KindWithTraits):
     """A way in which the simulator misbehaves on the wire.
 
     Kinds marked (places) ring the phone unless ``placed=False`` says otherwise; the
@@ -84,15 +32,6 @@ class FaultKind(enum.StrEnum):
     Attributes:
         traits: Facts about the kind.
     """
-
-    traits: FaultTraits
-
-    def __new__(cls, text: str, traits: FaultTraits = _PLAIN) -> Self:
-        """Make a member that is its text and has its traits."""
-        kind = str.__new__(cls, text)
-        kind._value_ = text
-        kind.traits = traits
-        return kind
 
     RESET_ON_CONNECT = (
         "reset_on_connect",

@@ -2,23 +2,30 @@
 
 import random
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from digitro_async._common.validators import at_least, positive
 from digitro_async.errors import ConfigurationError
-from digitro_async.testing.simulator._fault_kinds import FaultKind, Stage
+from digitro_async.testing.simulator._event_fault_kinds import EventFaultKind
+from digitro_async.testing.simulator._fault_kinds import FaultKind
+from digitro_async.testing.simulator._fault_traits import KindWithTraits, Stage
 
 __all__ = ["Fault", "FaultDecisions"]
 
 _DETAILS = ("status", "location", "retry_after", "pause", "size")
 
 
-def _kind(value: Any) -> FaultKind:
-    if not isinstance(value, str) or value not in set(FaultKind):
-        raise ConfigurationError("kind is not one of " + ", ".join(FaultKind))
-    return FaultKind(value)
+_KINDS: Final[dict[str, KindWithTraits]] = {
+    kind: kind for kinds in (FaultKind, EventFaultKind) for kind in kinds
+}
+
+
+def _kind(value: Any) -> KindWithTraits:
+    if not isinstance(value, str) or value not in _KINDS:
+        raise ConfigurationError("kind is not one of " + ", ".join(_KINDS))
+    return _KINDS[value]
 
 
 def _ordinals(value: Any) -> frozenset[int] | None:
@@ -74,10 +81,12 @@ class Fault:
     been accepted.
 
     Args:
-        kind: The kind of fault, as a ``FaultKind`` or its text.
+        kind: The kind of fault, as a ``FaultKind``, an ``EventFaultKind`` or its text.
         at: Ordinals, from 1, of the requests (or connections) that get the fault: every
-            request whose first bytes arrive counts, in order of arrival.
-        destination: Only calls to this number; not for kinds that don't read.
+            request whose first bytes arrive counts, in order of arrival. Faults of the
+            event channel count requests for a channel, or events about calls.
+        destination: Only calls to this number, or events about them; not for kinds that
+            don't know it.
         probability: Chance from 0 to 1, drawn with the plan's seed.
         times: How often it is injected at most; None for no limit.
         placed: Whether the phone rings, where that shall differ from the kind's own.
@@ -91,7 +100,7 @@ class Fault:
         ConfigurationError: If a value can't be used; the text names the field.
     """
 
-    kind: FaultKind = attrs.field(converter=_kind)
+    kind: KindWithTraits = attrs.field(converter=_kind)
     at: frozenset[int] | None = attrs.field(
         default=None, converter=_ordinals, kw_only=True
     )
@@ -107,8 +116,10 @@ class Fault:
 
     def __attrs_post_init__(self) -> None:
         traits = self.kind.traits
-        if not traits.reads and self.destination is not None:
+        if not traits.knows_destination and self.destination is not None:
             raise ConfigurationError(f"destination is not known to {self.kind}")
+        if traits.is_of_channel and self.placed is not None:
+            raise ConfigurationError(f"placed means nothing to {self.kind}")
         if not traits.reads and self.placed:
             raise ConfigurationError(f"placed can't be true of {self.kind}")
         for name in _DETAILS:

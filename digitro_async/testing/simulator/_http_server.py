@@ -114,6 +114,7 @@ class HTTPListener:
             content_type=request.headers.get("Content-Type", ""),
             body=body,
             keep_alive=request.keep_alive,
+            headers=request.headers,
         )
         ordinal = connection.take_ordinal()
         keep = await self._events.answer(connection, received, ordinal)

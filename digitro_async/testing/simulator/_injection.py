@@ -18,6 +18,7 @@ from digitro_async.testing.simulator._answers import (
     stray_call_id,
 )
 from digitro_async.testing.simulator._fault_kinds import FaultKind
+from digitro_async.testing.simulator._fault_traits import KindWithTraits
 from digitro_async.testing.simulator._faults import Fault
 from digitro_async.testing.simulator._tcp_connection import SimulatorConnection
 
@@ -42,12 +43,18 @@ class _FaultyCall:
         fault: The rule.
         call_id: Call id that was made for the call.
         close: Whether the client wants the connection closed.
+        body: Body of the true answer, where the command is no call.
     """
 
     connection: SimulatorConnection
     fault: Fault
     call_id: str
     close: bool
+    body: bytes | None
+
+    def acceptance(self, *, close: bool = False) -> bytes:
+        """Return the true answer."""
+        return acceptance(self.call_id, close=close, body=self.body)
 
     def answer(self, body: bytes, content_type: str = "application/json") -> None:
         """Send a whole 200 with a body."""
@@ -69,14 +76,19 @@ class _FaultyCall:
 
 
 def inject_early(
-    connection: SimulatorConnection, kind: FaultKind, ids: CallIDs
+    connection: SimulatorConnection, kind: KindWithTraits, ids: CallIDs
 ) -> None:
     """Inject a fault into a connection of which nothing was read."""
     _EARLY[kind](connection, ids)
 
 
 async def inject(
-    connection: SimulatorConnection, fault: Fault, call_id: str, *, close: bool
+    connection: SimulatorConnection,
+    fault: Fault,
+    call_id: str,
+    *,
+    close: bool,
+    body: bytes | None = None,
 ) -> bool:
     """Inject a fault into a call that was read.
 
@@ -85,12 +97,13 @@ async def inject(
         fault: The rule.
         call_id: Call id that was made for the call.
         close: Whether the client wants the connection closed.
+        body: Body of the true answer, where the command is no call.
 
     Returns:
         Whether the connection may be kept.
     """
     act = _CALL.get(fault.kind, _answer_with_status)
-    return await act(_FaultyCall(connection, fault, call_id, close))
+    return await act(_FaultyCall(connection, fault, call_id, close, body))
 
 
 def _reset_early(connection: SimulatorConnection, _: CallIDs) -> None:
@@ -136,7 +149,7 @@ async def _stall(_: _FaultyCall) -> bool:
 
 
 async def _send_half(call: _FaultyCall) -> bool:
-    whole = acceptance(call.call_id)
+    whole = call.acceptance()
     body = len(whole) - whole.index(b"\r\n\r\n") - 4
     call.connection.write(whole[: -(body // 2)])
     return False
@@ -149,7 +162,7 @@ async def _send_no_http(call: _FaultyCall) -> bool:
 
 async def _send_slowly(call: _FaultyCall) -> bool:
     pause = _PAUSE if call.fault.pause is None else call.fault.pause
-    for byte in acceptance(call.call_id):
+    for byte in call.acceptance():
         call.connection.write(bytes((byte,)))
         await asyncio.sleep(pause)
         await call.connection.drain()
@@ -157,12 +170,12 @@ async def _send_slowly(call: _FaultyCall) -> bool:
 
 
 async def _send_twice(call: _FaultyCall) -> bool:
-    call.connection.write(acceptance(call.call_id) * 2)
+    call.connection.write(call.acceptance() * 2)
     return True
 
 
 async def _duplicate(call: _FaultyCall) -> bool:
-    _send_and_send_later(call, acceptance(call.call_id))
+    _send_and_send_later(call, call.acceptance())
     return True
 
 
@@ -173,7 +186,7 @@ async def _stray(call: _FaultyCall) -> bool:
 
 def _send_and_send_later(call: _FaultyCall, later: bytes) -> None:
     pause = _LATE if call.fault.pause is None else call.fault.pause
-    call.connection.write(acceptance(call.call_id))
+    call.connection.write(call.acceptance())
     asyncio.get_running_loop().call_later(pause, call.connection.write, later)
 
 
@@ -221,18 +234,18 @@ async def _send_empty(call: _FaultyCall) -> bool:
 
 
 async def _accept(call: _FaultyCall) -> bool:
-    call.connection.write(acceptance(call.call_id, close=call.close))
+    call.connection.write(call.acceptance(close=call.close))
     return True
 
 
-_EARLY: dict[FaultKind, Callable[[SimulatorConnection, CallIDs], None]] = {
+_EARLY: dict[str, Callable[[SimulatorConnection, CallIDs], None]] = {
     FaultKind.RESET_ON_CONNECT: _reset_early,
     FaultKind.UNASKED_ANSWER: _answer_unasked,
     FaultKind.RESET_BEFORE_READING: _reset_early,
     FaultKind.CLOSE_BEFORE_READING: _close_early,
     FaultKind.ANSWER_BEFORE_READING: _answer_before_reading,
 }
-_CALL: dict[FaultKind, Callable[[_FaultyCall], Awaitable[bool]]] = {
+_CALL: dict[str, Callable[[_FaultyCall], Awaitable[bool]]] = {
     FaultKind.RESET_AFTER_READING: _reset,
     FaultKind.LOSE_ANSWER: _close,
     FaultKind.STALL: _stall,

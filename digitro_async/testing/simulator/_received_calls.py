@@ -13,14 +13,13 @@ import attrs
 from digitro_async._common.private_files import BeforehandError, open_own
 from digitro_async._common.text import words_of_os_error
 from digitro_async.errors import ConfigurationError
+from digitro_async.models import PredictiveCall
 from digitro_async.privacy import MASK
-from digitro_async.protocol._names import WIRE_NAMES
+from digitro_async.protocol import COMMANDS, SECRET_WIRE_NAMES
 from digitro_async.settings import RateLimit
-from digitro_async.testing.simulator._fault_kinds import FaultKind
+from digitro_async.testing.simulator._fault_traits import KindWithTraits
 
 __all__ = ["OverCap", "ReceivedCall", "ReceivedCalls", "Summary"]
-
-_PASSWORDS = (WIRE_NAMES["device_password"], WIRE_NAMES["account_password"])
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +38,10 @@ class ReceivedCall:
         status: HTTP status of its answer, None for none.
         call_id: The call id that was made for it, if any.
         fault: The kind of fault that was injected into it, if any.
-        placed: Whether the phone would have rung.
+        placed: Whether the phone would have rung; of a command that is no call,
+            whether it would have been carried out.
+        command: Name of the command, or its path where no page of the vendor shows it;
+            empty where the path has none.
     """
 
     ordinal: int
@@ -51,8 +53,9 @@ class ReceivedCall:
     fields: Mapping[str, str | None] = attrs.field(repr=False)
     status: int | None
     call_id: str | None
-    fault: FaultKind | None
+    fault: KindWithTraits | None
     placed: bool
+    command: str = PredictiveCall.command
 
     @property
     def accepted(self) -> bool:
@@ -63,10 +66,14 @@ class ReceivedCall:
         """Return the call as a line of JSON, passwords masked."""
         values = attrs.asdict(self, recurse=False)
         values["fields"] = {
-            name: MASK if name in _PASSWORDS and value else value
+            name: MASK if value and self._is_masked(name) else value
             for name, value in self.fields.items()
         }
         return json.dumps(values).encode() + b"\n"
+
+    def _is_masked(self, name: str) -> bool:
+        # Of a command that no page shows, any field may be a password.
+        return name in SECRET_WIRE_NAMES or self.command not in COMMANDS
 
 
 @attrs.frozen
@@ -91,7 +98,8 @@ class Summary:
         accepted: Of them, answered with a whole and true 200.
         placed: Of them, those whose phone would have rung.
         by_status: POSTs by status, None for those that got none.
-        by_fault: Connections and POSTs by the fault that was injected into them.
+        by_fault: Connections, POSTs, requests for a channel and events by the fault
+            that was injected into them.
         connections: TCP connections accepted.
         worst_window: Most POSTs in any window of the cap's length, or of a second.
         over_cap: POSTs that came while the cap was used up.
@@ -101,7 +109,7 @@ class Summary:
     accepted: int
     placed: int
     by_status: Mapping[int | None, int]
-    by_fault: Mapping[FaultKind, int]
+    by_fault: Mapping[KindWithTraits, int]
     connections: int
     worst_window: int
     over_cap: int
@@ -128,7 +136,7 @@ class ReceivedCalls:
         self._calls: list[ReceivedCall] = []
         self._times = array("d")
         self._by_status: Counter[int | None] = Counter()
-        self._by_fault: Counter[FaultKind] = Counter()
+        self._by_fault: Counter[KindWithTraits] = Counter()
         self._path = path
         self._file: int | None = None
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
@@ -183,7 +191,7 @@ class ReceivedCalls:
         except OSError as error:
             self.file_problem = words_of_os_error(error)
 
-    def count_fault(self, kind: FaultKind) -> None:
+    def count_fault(self, kind: KindWithTraits) -> None:
         """Count a fault that was injected."""
         self._by_fault[kind] += 1
 

@@ -5,11 +5,12 @@ import math
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 
 from digitro_async.errors import ConfigurationError
+from digitro_async.models import PredictiveCall
 from digitro_async.protocol._names import WIRE_NAMES
 from digitro_async.settings import RateLimit
 from digitro_async.testing.simulator._answers import (
@@ -18,7 +19,7 @@ from digitro_async.testing.simulator._answers import (
     answer,
     refusal,
 )
-from digitro_async.testing.simulator._fault_kinds import Stage
+from digitro_async.testing.simulator._fault_traits import Stage
 from digitro_async.testing.simulator._faults import Fault, FaultDecisions
 from digitro_async.testing.simulator._injection import inject, inject_early
 from digitro_async.testing.simulator._received_calls import ReceivedCall, ReceivedCalls
@@ -27,6 +28,7 @@ from digitro_async.testing.simulator._request_validator import (
     RequestValidator,
     Validation,
 )
+from digitro_async.testing.simulator._simulated_events import SimulatedEvents
 from digitro_async.testing.simulator._tcp_connection import SimulatorConnection
 
 __all__ = ["RequestHandler", "ResponseTime", "is_seconds"]
@@ -34,6 +36,7 @@ __all__ = ["RequestHandler", "ResponseTime", "is_seconds"]
 ResponseTime = float | Callable[[random.Random], float]
 
 _DESTINATION = WIRE_NAMES["destination"]
+_CALL = PredictiveCall.command
 _OK = 200
 _METHOD_NOT_ALLOWED = 405
 _TOO_MANY = 429
@@ -73,6 +76,9 @@ class RequestHandler:
         latency: Seconds before each answer, or a function that draws them.
         seed: Seed of the latency's chance.
         cap: Cap that is enforced; None for none.
+        events: Opens event channels, and tells what becomes of calls; None for neither.
+        answers: The body of the answer to each command that is no call, by its name
+            or path; that of others is an empty object.
 
     Attributes:
         validator: Tells right requests from wrong ones.
@@ -89,6 +95,8 @@ class RequestHandler:
         latency: ResponseTime,
         seed: int,
         cap: RateLimit | None,
+        events: SimulatedEvents | None = None,
+        answers: Mapping[str, bytes] | None = None,
     ) -> None:
         if not callable(latency) and not is_seconds(latency):
             raise ConfigurationError("latency must be seconds or a function")
@@ -98,7 +106,9 @@ class RequestHandler:
         self._latency = latency
         self._chance = random.Random(seed)
         self._throttle = None if cap is None else _EnforcedCap(cap)
+        self._answers = dict(answers or {})
         self._ids = CallIDs()
+        self._events = events
         self.connections = 0
         self._arrived = 0
 
@@ -128,6 +138,20 @@ class RequestHandler:
         request: ReceivedRequest,
         ordinal: int | None,
     ) -> bool:
+        """Answer a request, and return whether to keep the connection."""
+        if self._events is None or not self._events.is_meant(request):
+            return await self._answer_command(connection, request, ordinal)
+        refused = self.validator.refuse_key(request)
+        if refused is not None:
+            return _refuse(connection, refused, close=not request.keep_alive)
+        return await self._events.serve(connection, request)
+
+    async def _answer_command(
+        self,
+        connection: SimulatorConnection,
+        request: ReceivedRequest,
+        ordinal: int | None,
+    ) -> bool:
         """Record a request, wait, answer; return whether to keep the connection."""
         now = time.monotonic()
         if ordinal is None:
@@ -141,6 +165,9 @@ class RequestHandler:
             fault = self.faults.choose(Stage.CALL, ordinal, destination)
             call_id = self._call_id(fault)
         placed = validation.status == _OK and (fault is None or fault.places)
+        body: bytes | None = None
+        if validation.command != _CALL:
+            body = self._answers.get(validation.command, b"{}")
         if request.method == "POST":
             self._received.add(
                 ReceivedCall(
@@ -152,19 +179,22 @@ class RequestHandler:
                     destination=destination,
                     fields=validation.fields,
                     status=validation.status if fault is None else fault.answers,
-                    call_id=call_id if placed else None,
+                    call_id=call_id if placed and body is None else None,
                     fault=None if fault is None else fault.kind,
                     placed=placed,
+                    command=validation.command,
                 )
             )
+        if placed and body is None and self._events is not None:
+            self._events.take_call(call_id, destination or "", validation.channel or 0)
         if self._latency:
             await self._wait()
         close = not request.keep_alive
         if validation.status != _OK:
             return _refuse(connection, validation, close=close)
         if fault is not None:
-            return await inject(connection, fault, call_id, close=close)
-        connection.write(acceptance(call_id, close=close))
+            return await inject(connection, fault, call_id, close=close, body=body)
+        connection.write(acceptance(call_id, close=close, body=body))
         return True
 
     def _validate(self, request: ReceivedRequest, now: float) -> Validation:

@@ -53,6 +53,39 @@ BAD = {
             "did you mean destination_detection?"
         ),
     ),
+    "settings of no command": (
+        MINIMAL + '[pabx.commands."canary 4711"]\nbody = "any"\n',
+        (
+            "digitro.toml:6: pabx[0].commands: the name of a table: command is neither "
+            "*, a command nor the path of one (commands: predictive_call, "
+            "queue_redirect, dtmf_detection, password_change)"
+        ),
+    ),
+    "settings of a command with a wrong value": (
+        MINIMAL + '[pabx.commands.dtmf_detection]\nbody = "canary"\n',
+        (
+            "digitro.toml:7: pabx[0].commands.dtmf_detection.body: "
+            "must be one of object, json, any"
+        ),
+    ),
+    "settings of a command with an unknown option": (
+        MINIMAL + "[pabx.commands.dtmf_detection]\ncommand = 1\n",
+        (
+            "digitro.toml:7: pabx[0].commands.dtmf_detection.command: "
+            "there is no such option"
+        ),
+    ),
+    "settings of a command that are no table": (
+        MINIMAL + '[pabx.commands]\ndtmf_detection = "canary"\n',
+        "digitro.toml:7: pabx[0].commands.dtmf_detection: must be a table",
+    ),
+    "settings of commands that are no tables": (
+        MINIMAL + 'commands = "canary"\n',
+        (
+            "digitro.toml:6: pabx[0].commands: must be tables, such as "
+            "[pabx.commands.dtmf_detection]"
+        ),
+    ),
     "no api key": (
         MINIMAL.replace("api_key", "#"),
         (
@@ -248,7 +281,7 @@ def test_error_names_file_line_and_field_and_no_value(
 @pytest.mark.parametrize(
     ("text", "valid"),
     [
-        ("cal = 1", "pabx, call, retry, pause)"),
+        ("cal = 1", "pabx, call, retry, pause, events)"),
         (
             "[[pabx]]\nkey = 1\napi_key = 'x'",
             "name, base_url, channel_id, api_key, api_key_env, api_key_file, rate, ",

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -103,23 +102,21 @@ def test_demo(folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) ->
     """A dial is killed and continued, and the sentence is that of record and ledger."""
     more = _demo_faults.FAULTS.replace("0.01", "0.1")  # for few contacts
     monkeypatch.setattr(_demo_faults, "FAULTS", more)
-    began = time.monotonic()
-    words = ("--faults", "--contacts", 60, "--rate", 100, "--directory", "d")
+    # Three seconds: on a busy machine the kill comes late.
+    words = ("--faults", "--contacts", 300, "--rate", 100, "--directory", "d")
     code, out, _ = run_here(capsys, "demo", *words)
-    took = time.monotonic() - began
     lines = (folder / "d/calls.jsonl").read_text(encoding="utf-8").splitlines()
     rung = [json.loads(line)["destination"] for line in lines]
 
     assert code == 0
-    assert took < 20
-    assert len(rung) == len(set(rung)) <= 60
+    assert len(rung) == len(set(rung)) <= 300
     killed = re.search(r"killed \(kill -9\) after (\d+) calls", out)
     assert killed
-    assert 24 <= int(killed[1]) < 60
+    assert 120 <= int(killed[1]) < 300
     ran = run_here(capsys, "results", "--ledger", "d/contacts.csv.ledger.db")
     unknown = ran.out.count(",unknown,")
     assert ",owner_gone," in ran.out  # on the wire at the kill
-    assert f"60 contacts, 0 called twice, {unknown} unknown\n" in out
+    assert f"300 contacts, 0 called twice, {unknown} unknown\n" in out
     tried = re.findall(r"(?m)^  digitro (.*)$", out)
     assert len(tried) == 2
     shown, settled = (

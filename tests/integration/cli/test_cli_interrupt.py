@@ -140,7 +140,7 @@ def test_second_signal_cuts_off_and_still_records(
         received = len(dialling.simulator.calls())
 
     assert code == 130
-    assert seconds < 10
+    assert seconds < 20  # an answer takes 25
     assert f"unknown         {states['unknown']}\n" in out
     assert states["unknown"] >= received >= 30
     assert set(states) == {"unknown", "pending"}

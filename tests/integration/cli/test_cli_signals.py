@@ -102,13 +102,11 @@ def test_while_a_long_file_is_looked_at(
         assert running.process.stderr is not None
         assert "read as utf-8" in running.process.stderr.readline()
         running.process.send_signal(number_of_signal)
-        began = time.monotonic()
-        ran = running.end(20)
+        ran = running.end()
 
     assert ran.code == 130
     assert ran.err.count("\n") == 1
     assert ran.err.startswith("interrupted: ")
-    assert time.monotonic() - began < 5
 
 
 @linux
@@ -319,10 +317,8 @@ def test_waiting_loop_is_woken(
     assert running.process.stdout is not None
     assert "listening" in running.process.stdout.readline()
     time.sleep(0.3)
-    began = time.monotonic()
     running.process.send_signal(signal.SIGTERM)
-    ran = running.end(10)
+    ran = running.end()  # a loop that is not woken never ends
     check_private(ran.out)
 
     assert ran.code == 0
-    assert time.monotonic() - began < 3

@@ -27,7 +27,8 @@ CREATE TABLE contact (
     sent_at  REAL,                         -- Unix time of the last intent
     settled_at REAL,                       -- Unix time of the last outcome
     owner    INTEGER,                      -- who claims it, or did last
-    failures INTEGER NOT NULL DEFAULT 0    -- attempts that count against the contact
+    failures INTEGER NOT NULL DEFAULT 0,   -- attempts that count against the contact
+    intent   INTEGER                       -- sequence of its last intent's event
 ) STRICT;
 
 -- The one place with numbers, the caller's ids and user data.
@@ -83,3 +84,30 @@ CREATE TABLE owner (
 ) STRICT;
 -- Finds the evidence of a reconciled contact (see ledger/_state.py).
 CREATE INDEX event_evidence ON event (contact) WHERE step IN (11, 12);
+
+-- What became of a call that was accepted, or may have been placed: one row an attempt
+-- at most.
+CREATE TABLE call_end (
+    intent      INTEGER PRIMARY KEY,    -- sequence of the attempt's intent
+    contact     INTEGER NOT NULL,
+    disposition INTEGER NOT NULL,       -- see ledger/sqlite/_codes.py; 12 is none seen
+    word        TEXT,                   -- the PABX's own
+    started_at  REAL,                   -- Unix times at which events were read
+    rang_at     REAL,
+    answered_at REAL,
+    ended_at    REAL,
+    pabx_times  TEXT,                   -- JSON: phases to the PABX's own times of them
+    evidence    TEXT NOT NULL           -- how it is known, as a code
+) STRICT;
+
+CREATE TRIGGER told_end_is_never_changed BEFORE UPDATE ON call_end
+WHEN OLD.disposition <> 12
+BEGIN SELECT RAISE(ABORT, 'what was told of a call''s end is never changed'); END;
+
+-- Which runs hear of the ends of their calls, and how long they wait for them.
+CREATE TABLE listening (
+    owner   INTEGER NOT NULL,
+    pabx    TEXT NOT NULL,
+    timeout REAL NOT NULL,              -- seconds from an answer
+    PRIMARY KEY (owner, pabx)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,131 @@
+"""Queries of the ends of calls in a ledger's file."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+from digitro_async.call_events import CallEnd, CallPhase, EndEvidence
+from digitro_async.ledger._call_ends_port import AwaitedEnd, EndCounts
+from digitro_async.ledger._state import State
+from digitro_async.ledger.sqlite._codes import DISPOSITIONS, STATE_CODES
+from digitro_async.ledger.sqlite._migrations import version_of
+
+__all__ = [
+    "ENDED_STATES",
+    "END_COLUMNS",
+    "END_VALUES",
+    "JOINED_ENDS",
+    "NO_END_COLUMNS",
+    "count_ends",
+    "end_of",
+    "has_ends",
+    "read_awaited",
+]
+
+_KEEPS_ENDS = 6
+_ACCEPTED, _UNKNOWN = STATE_CODES[State.ACCEPTED], STATE_CODES[State.UNKNOWN]
+
+END_VALUES: Final = (
+    *("disposition", "word", "started_at", "rang_at", "answered_at", "ended_at"),
+    *("pabx_times", "evidence"),
+)
+"""Columns of an end, in the order in which it is written and read."""
+
+ENDED_STATES: Final = f"({_ACCEPTED}, {_UNKNOWN})"
+"""SQL: the states of contacts whose calls get an end."""
+
+JOINED_ENDS: Final = (
+    f" LEFT JOIN call_end ON contact.state IN {ENDED_STATES}"
+    " AND call_end.intent = contact.intent"
+)
+"""SQL: adds to each contact the end of its last call."""
+
+END_COLUMNS: Final = "".join(f", call_end.{one}" for one in END_VALUES)
+NO_END_COLUMNS: Final = ", NULL" * len(END_VALUES)
+"""The same of a schema that keeps no ends."""
+
+_LISTENED: Final = (
+    "contact JOIN listening"
+    " ON listening.owner = contact.owner AND listening.pabx = contact.pabx"
+)
+_AWAITED: Final = (
+    f"contact.state IN {ENDED_STATES} AND contact.intent IS NOT NULL AND NOT EXISTS"  # noqa: S608 - ours
+    " (SELECT 1 FROM call_end WHERE call_end.intent = contact.intent)"
+)
+
+
+def has_ends(connection: sqlite3.Connection) -> bool:
+    """Whether the ledger is of a version that keeps the ends of calls."""
+    return version_of(connection) >= _KEEPS_ENDS
+
+
+def end_of(
+    values: Sequence[Any], number: int, pabx: str | None, call_id: str | None
+) -> CallEnd | None:
+    """Return the end that ``END_COLUMNS`` hold, None where there is none.
+
+    Args:
+        values: The values of the columns.
+        number: The contact.
+        pabx: Name of the PABX that has its call.
+        call_id: The call id.
+    """
+    code, word, started_at, rang_at, answered_at, ended_at, times, evidence = values
+    if code is None:
+        return None
+    return CallEnd(
+        pabx=pabx or "",
+        disposition=DISPOSITIONS[code],
+        evidence=EndEvidence(evidence),
+        call_id=call_id,
+        key=number,
+        word=word,
+        started_at=started_at,
+        rang_at=rang_at,
+        answered_at=answered_at,
+        ended_at=ended_at,
+        pabx_times={
+            CallPhase(phase): str(at) for phase, at in json.loads(times or "{}").items()
+        },
+    )
+
+
+def read_awaited(connection: sqlite3.Connection) -> list[AwaitedEnd]:
+    """Return the calls that are to get an end and have none."""
+    rows = connection.execute(
+        "SELECT number, contact.pabx, call_id, timeout,"  # noqa: S608 - ours
+        f"  ifnull(iif(state = {_ACCEPTED}, settled_at, sent_at), 0)"
+        f" FROM {_LISTENED} WHERE {_AWAITED} ORDER BY number"
+    )
+    return [
+        AwaitedEnd(
+            number=number,
+            pabx=pabx,
+            call_id=call_id,
+            since=since,
+            timeout=timeout,
+        )
+        for number, pabx, call_id, timeout, since in rows
+    ]
+
+
+def count_ends(connection: sqlite3.Connection) -> EndCounts:
+    """Return how many calls ended how; of each contact the last call counts."""
+    if not has_ends(connection):
+        return EndCounts({})
+    rows = connection.execute(
+        "SELECT disposition, count(*) FROM call_end CROSS JOIN contact"  # noqa: S608 - ours
+        " ON contact.number = call_end.contact AND contact.intent = call_end.intent"
+        f" WHERE contact.state IN {ENDED_STATES} GROUP BY disposition"
+    )
+    counts = {DISPOSITIONS[code]: count for code, count in rows}
+    (is_heard,) = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM listening)"
+    ).fetchone()
+    if not is_heard:  # a million contacts need not be looked at
+        return EndCounts(counts)
+    (awaited,) = connection.execute(
+        f"SELECT count(*) FROM {_LISTENED} WHERE {_AWAITED}"  # noqa: S608 - ours
+    ).fetchone()
+    return EndCounts(counts, awaited)
