@@ -33,7 +33,7 @@ from digitro_async.models import (
 from digitro_async.observe import OnEvent
 from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import PauseSettings, RetrySettings
-from digitro_async.transport import SessionManager, Transport
+from digitro_async.transport import SessionManager, Transport, warm_all
 
 __all__ = ["DigitroClient"]
 
@@ -332,6 +332,40 @@ class DigitroClient:
         """
         self._parts.check_usable(self)
         return await self._dispatcher.call_end(call_id, pabx)
+
+    async def warm(
+        self, connections: int = 1, *, pabx: str | None = None
+    ) -> dict[str, int]:
+        """Open connections ahead of the first calls; nothing is sent on them.
+
+        It takes the cost of connecting out of the first calls, and spreads the rush
+        where there are many PABX: some connect at the same time, not all. A connection
+        that is not used in time is closed like every idle one (``idle_seconds``).
+
+        Args:
+            connections: Connections to each PABX that are enough, with those that are
+                open; never more than ``max_connections``.
+            pabx: Name of the PABX, None for every PABX.
+
+        Returns:
+            Connections that were opened, by name of the PABX. None can be opened where
+            a PABX can't be reached, which is no error here: its first call says why.
+            None is where ``PoolSettings.reuse`` is off, or over a ``transport``.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name, ``connections`` is no
+                whole number above zero, or the PABX can't be used as configured.
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+        """
+        self._check_usable()
+        self._dispatcher.check_name(pabx)
+        if type(connections) is not int or connections < 1:
+            raise ConfigurationError("connections must be a whole number above 0")
+        several = [one for one in self._dispatcher.pabx if pabx in (None, one.name)]
+        if not self._opens_sessions:
+            return {one.name: 0 for one in several}
+        return await warm_all(self._sessions, several, connections)
 
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
         """Set the event channel of calls that start from now on.
