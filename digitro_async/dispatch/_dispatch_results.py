@@ -95,6 +95,10 @@ class DispatchResults:
             await self._buffer.wait()
         return self._buffer.take()
 
+    def take_ready(self) -> CallResult | None:
+        """Take the next result where it is there."""
+        return self._buffer.take() if self._buffer.ready else None
+
     @property
     def exhausted(self) -> bool:
         """Whether the source was read to its end."""
