@@ -98,6 +98,10 @@ class DispatchResults:
             return buffer.ready.popleft()
         return buffer.take()
 
+    def take_ready(self) -> CallResult | None:
+        """Take the next result where it is there."""
+        return self._buffer.take() if self._buffer.ready else None
+
     @property
     def exhausted(self) -> bool:
         """Whether the source was read to its end."""
