@@ -54,7 +54,7 @@ def results(
     max_attempts: MaxAttempts = 5,
     accept_loss: Switch = False,
 ) -> Exit:
-    """Print one row for each contact: state, call id, times, what became of its call.
+    """Print one row for each contact: state, call id, end of its call.
 
     Args:
         ledger: File of the ledger.

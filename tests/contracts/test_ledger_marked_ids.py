@@ -16,7 +16,7 @@ MARKED = ("'11122233344", "'+55-1", "'=x", "'plain", "both", "'both")
 
 
 async def make_old(path: Path, ids: Sequence[str], *, twice: bool = False) -> None:
-    """Make a ledger of the last schema, whose contacts have ids with marks."""
+    """Make a ledger of an earlier schema, whose contacts have ids with marks."""
     async with SQLiteLedger(path) as ledger:
         campaign, _ = scripted(ledger, ScriptedTransport())
         rows = [contact(line, id=one) for line, one in enumerate(ids, 2)]
@@ -25,6 +25,8 @@ async def make_old(path: Path, ids: Sequence[str], *, twice: bool = False) -> No
         await campaign.add(rows, allow_duplicates=twice)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.executescript(
+            "DROP TABLE call_end; DROP TABLE listening;"
+            "ALTER TABLE contact DROP COLUMN intent;"
             "DROP INDEX event_evidence; ALTER TABLE contact DROP COLUMN failures;"
             "PRAGMA user_version = 4"
         )

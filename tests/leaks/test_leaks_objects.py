@@ -15,23 +15,41 @@ from digitro_async import (
     PABX,
     CallAccepted,
     CallEnd,
+    CallEndSettings,
+    CallEvent,
+    CallEvents,
+    CallPhase,
     CallResult,
     CallSeen,
     Campaign,
+    ChannelClosed,
+    ChannelEvent,
+    ChannelOpened,
+    ChannelRequest,
     ClientEvent,
+    CommandAnswer,
+    CommandSettings,
     Config,
     DigitroClient,
     DigitroError,
     Dispatcher,
     DispatchItem,
     Disposition,
+    DTMFDetection,
     EndEvidence,
+    EventChannelSettings,
     EventKind,
+    Gap,
+    OtherCommand,
+    OtherEvent,
     Outcome,
+    PasswordChange,
     PauseStatus,
     PredictiveCall,
+    QueueRedirect,
     RejectedError,
     SessionManager,
+    Subscription,
     Timings,
     campaign,
     contacts,
@@ -199,6 +217,48 @@ MADE: dict[str, Callable[[], object]] = {
     **{name: getattr(settings, name) for name in ("TimeoutSettings", "TLSSettings")},
     "RateLimit": lambda: settings.RateLimit(5),
 }
+SEEN: Any = {"pabx": "matriz", "seen_at": 1.0}
+COMMANDS: dict[str, Callable[[], object]] = {
+    "PasswordChange": lambda: PasswordChange(
+        device="1125000",
+        device_password=CANARIES["device_password"].text,
+        new_password=CANARIES["account_password"].text,
+    ),
+    "QueueRedirect": lambda: QueueRedirect(
+        device="1125000",
+        device_password=CANARIES["device_password"].text,
+        destination_device="1",
+        call_id="1 2",
+        priority="0",
+        user_data=user_data(),
+    ),
+    "DTMFDetection": lambda: DTMFDetection(
+        device="1", device_password=CANARIES["device_password"].text, call_id="1 2"
+    ),
+    "OtherCommand": lambda: OtherCommand("a", {"DADOS": DESTINATION}),
+    "CommandAnswer": lambda: CommandAnswer(text=Personal(EVERYTHING)),
+    "CommandSettings": lambda: CommandSettings("predictive_call"),
+}
+EVENTS: dict[str, Callable[[], object]] = {
+    "ChannelEvent": lambda: ChannelEvent(**SEEN),
+    "ChannelOpened": lambda: ChannelOpened(**SEEN, channel_id=1),
+    "ChannelClosed": lambda: ChannelClosed(**SEEN, channel_id=1, reason="closed"),
+    "Gap": lambda: Gap(**SEEN, since=0.0, reason="lost"),
+    "OtherEvent": lambda: OtherEvent(**SEEN, name="x", data=Personal(EVERYTHING)),
+    "CallEvent": lambda: CallEvent(
+        **SEEN,
+        name="x",
+        phase=CallPhase.ENDED,
+        destination=Personal(DESTINATION),
+        data=Personal(EVERYTHING),
+    ),
+    "CallEvents": lambda: CallEvents(5),
+    "CallEndSettings": CallEndSettings,
+    "ChannelRequest": lambda: ChannelRequest(path="/a", headers={"x": API_KEY}),
+    "Subscription": lambda: Subscription(request="/a"),
+    "EventChannelSettings": lambda: EventChannelSettings(open="/a", opened_names="x"),
+}
+MADE |= COMMANDS | EVENTS
 KINDS = {
     name
     for module in (digitro_async, campaign, contacts, ledger)
@@ -208,7 +268,8 @@ KINDS = {
 }
 ELSEWHERE = {
     *("Ledger", "LedgerReader", "Recorder", "RowFile", "Transport"),  # only protocols
-    *("CallEnds", "EndRecorder"),  # these too
+    *("AnswerBody", "CallEnds", "EndRecorder"),  # these too, and an enumeration
+    "CommandAccepted",  # the base of the answers
     *(
         "OccupiedSlots",
         "MemoryLedger",

@@ -290,6 +290,8 @@ def test_ledger_from_before_imports_were_recorded(
     with sqlite3.connect(folder / "c.db") as connection:
         connection.executescript(
             "DROP TABLE import; DROP TABLE owner; PRAGMA user_version = 2;"
+            "DROP TABLE call_end; DROP TABLE listening;"
+            "ALTER TABLE contact DROP COLUMN intent;"
             "ALTER TABLE event DROP COLUMN owner;"
             "ALTER TABLE contact DROP COLUMN owner;"
             "ALTER TABLE contact DROP COLUMN failures; DROP INDEX event_evidence"
