@@ -29,12 +29,14 @@ from benchmarks.harness.work import (
     read_job,
 )
 from benchmarks.reporting.tables import align
-from digitro_async import RateLimit, open_ledger
+from digitro_async import RateLimit, load_event_preset, open_ledger
 from digitro_async.dispatch._pacing import Pacer
 from digitro_async.ledger import ClaimOwner, Ledger, NewContact, State, Step
 from digitro_async.privacy import Personal
 from digitro_async.protocol import (
     COMMANDS,
+    EventParser,
+    EventReading,
     Evidence,
     Failure,
     Observation,
@@ -52,8 +54,27 @@ CLASSIFY = "classify an accepted call (decodes too)"
 EVIDENCE = "evidence of a call: made, raised, classified"
 PACE = "Pacer, 200/s: earliest + start + finish"
 LEDGER = "ledger, claim + intent + outcome"
+PARSE = "parse 100 server-sent events"
+READ = "read one event about a call"
 PARTS = (MAKE, ENCODE, CLASSIFY, EVIDENCE, PACE, f"{LEDGER}, CPU")
 """Validation, evidence, pacing and ledger: the promises by themselves."""
+
+EVENTS = b"".join(
+    b"event: EVENTO_DE_CHAMADA\n"
+    b'data: {"ID_CHAMADA": "08/07/24 10:46:19 010A 0974/00", "ESTADO": "%d"}\n\n' % one
+    for one in range(100)
+)
+EVENT = EventParser(1 << 20).feed(EVENTS)[0]
+READING = EventReading(
+    load_event_preset(
+        "pabx",
+        open="/eventos",
+        call_phases={"EVENTO_DE_CHAMADA": "ended"},
+        disposition_fields="ESTADO",
+        dispositions={"0": "answered"},
+    ),
+    "bench",
+)
 
 OWNER = ClaimOwner("micro")
 LEASE = 3_600.0
@@ -188,6 +209,8 @@ def steps() -> dict[str, Callable[[], object]]:
     numbers = itertools.count()
     return {
         MAKE: lambda: make_call(next(numbers)),
+        PARSE: lambda: EventParser(1 << 20).feed(EVENTS),
+        READ: lambda: READING.read(EVENT, 0.0),
         ENCODE: lambda: encode_call(call),
         "decode an answer": lambda: decode_answer(ANSWER),
         CLASSIFY: lambda: classify(answered, ROW),

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shlex
 from pathlib import Path
 
 import attrs
@@ -18,7 +17,6 @@ from digitro_async import (
     EventChannelSettings,
     load_config,
 )
-from digitro_async.cli._app import app as digitro
 from digitro_async.testing import CallScript, FakePABX
 
 __all__ = ["filial", "tour"]  # fixtures
@@ -90,15 +88,6 @@ def test_tables_are_loaded(blocks: list[str], tmp_path: Path) -> None:
         [pabx] = load_config(file).pabx
         assert pabx.events is not None
         assert pabx.events.subscription is not None
-
-
-def test_command_lines() -> None:
-    """Every command line of the first day is one that ``digitro`` takes."""
-    [block] = blocks_of("first-day", "One call to your own phone", "console")
-    for line in block.splitlines():
-        name, *tokens = shlex.split(line)
-        assert name == "digitro"
-        digitro.parse_args(tokens, exit_on_error=False, print_error=False)
 
 
 @real
