@@ -97,6 +97,7 @@ PURE = [
     "dispatch._call_history",
     "dispatch._calls_in_progress",
     "dispatch._channel",
+    "dispatch._end_rules",
     "dispatch._health",
     "dispatch._limits",
     "dispatch._pacing",
