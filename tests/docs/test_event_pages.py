@@ -1,5 +1,6 @@
 """Holds the pages on event channels to the code, and runs what they show."""
 
+import asyncio
 import re
 import shlex
 from pathlib import Path
@@ -10,7 +11,13 @@ from examples import Tour, filial, tour
 from pages import blocks_of, read, rows_under, ticked
 from simulated_events import dialect
 
-from digitro_async import CallPhase, Disposition, EventChannelSettings, load_config
+from digitro_async import (
+    CallPhase,
+    DigitroClient,
+    Disposition,
+    EventChannelSettings,
+    load_config,
+)
 from digitro_async.cli._app import app as digitro
 from digitro_async.testing import CallScript, FakePABX
 
@@ -104,6 +111,30 @@ async def test_what_a_client_does(
     assert capsys.readouterr().out == "busy\n"
     assert fake_pabx.posts == 1
     assert fake_pabx.event_side.channels.opened == 1
+
+
+@real
+async def test_ways_to_the_end_of_a_call(
+    tour: Tour, fake_pabx: FakePABX, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The three ways that the page shows tell the same of a call."""
+    await tour("events", "What a client does")
+    capsys.readouterr()
+    names = await tour("events", "Dispositions")
+    first, second = capsys.readouterr().out.splitlines()
+
+    assert first.startswith("busy OCUPADO None ")
+    assert first.endswith(" call_id")
+    assert second == "accepted busy"
+    client = DigitroClient(names["pabx"])
+    async with client:
+        showing = asyncio.ensure_future(names["show"](client))
+        accepted = await client.make_predictive_call(names["call"], max_wait=10)
+        await client.call_end(accepted.call_id)
+    await showing
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == f"ended {accepted.call_id} busy"
+    assert fake_pabx.posts == 4
 
 
 @real
