@@ -37,7 +37,7 @@ class EventSender:
         choose_fault: Returns the fault of an event, by its ordinal and the number.
 
     Attributes:
-        sent: Events about calls that were due, lost ones included.
+        due: Events about calls that were due, lost ones included.
     """
 
     def __init__(

@@ -132,6 +132,7 @@ class SimulatedChannels:
     Attributes:
         counts: Counts of the channels so far.
         open_ids: Ids of the channels that are open.
+        last_id: The largest id that was given so far.
     """
 
     def __init__(
