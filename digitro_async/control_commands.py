@@ -208,6 +208,7 @@ class OtherCommand(Call):
     """
 
     command: ClassVar[str] = "other_command"
+    which_unset: ClassVar[None] = None  # its texts are never joined without escapes
 
     path: str = attrs.field(validator=_check_path)
     fields: Mapping[str, Secret | Personal | str | None] = attrs.field(

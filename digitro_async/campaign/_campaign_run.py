@@ -68,7 +68,7 @@ class CampaignRun:
         self._owner = new_owner()
         self._holds_slots = self._was_entered = False
         self._waits_for_ends = wait_for_ends
-        self._waiting: asyncio.Future[list[None]] | None = None
+        self._waiting: asyncio.Task[None] | None = None
         self._earlier: EarlierCalls | None = None
         self._recorder = LedgerRecorder(ledger, self._owner, self._stop_for)
         claims = Claims(
@@ -243,14 +243,16 @@ class CampaignRun:
         """Wait until every call has its end, or until that is stopped."""
         if not self._waits_for_ends:
             return
-        waited = [self._client.dispatcher.wait_for_ends()]
-        if self._earlier is not None:
-            waited.append(self._earlier.wait())
-        self._waiting = asyncio.gather(*waited)
+        self._waiting = asyncio.create_task(self._every_end())
         try:
             await asyncio.wait([self._waiting])
         finally:
             self.stop_waiting_for_ends()
+
+    async def _every_end(self) -> None:
+        await self._client.dispatcher.wait_for_ends()
+        if self._earlier is not None:
+            await self._earlier.wait()
 
     def _stop_for(self, fault: LedgerError) -> None:
         self._note(fault)

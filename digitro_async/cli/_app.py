@@ -35,6 +35,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "dial": "Call every contact of a CSV file once and record each outcome.",
     "status": "Print how many contacts are in each state, also during a dial.",
     "results": "Print one row for each contact: state, call id, attempts, times.",
+    "events": "Listen to the events of a PABX, or replay a captured stream of them.",
+    "fit": "Write the events table of digitro.toml out of captured streams of events.",
     "reconcile": "Record the outcome of an unknown contact, with evidence for it.",
 }
 """Name of each command to its purpose."""
@@ -50,6 +52,8 @@ _DISK_FAULTS: Final = frozenset(
 _MODULES: Final = {
     "init": "_init_config",
     "check": "_check_setup",
+    "events": "_event_commands",
+    "fit": "_fit_events",
     "command": "_send_command",
 }
 """Modules of commands whose names alone say too little, or too much."""

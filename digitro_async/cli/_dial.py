@@ -62,17 +62,13 @@ def dial(
             that failed because of the PABX, or never reached it, does not count.
         read: The ways in which the file is read.
         allow_duplicates: Call a contact as often as it stands in the file.
-        no_wait_for_ends: End with the last answer, where it is not known yet what
-            became of all calls: the next run records that.
+        no_wait_for_ends: End with the last answer; the next run records later ends.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
         insist: Doubts about the ledger that are put aside.
     """
     chosen = choose_ledger(contacts, ledger, no_ledger=no_ledger)
-    plan = Plan(
-        *(allow_duplicates, limit, max_attempts, insist),
-        config=config,
-        wait_for_ends=not no_wait_for_ends,
-    )
+    plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
+    plan.wait_for_ends = not no_wait_for_ends
     _check_options(chosen, plan)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)

@@ -26,7 +26,8 @@ def explain(view: RunView) -> list[str]:
     if view.phase is RunPhase.STOPPING:
         return [f"stopping: {_waiting_for(view.in_flight)}"]
     if view.phase is RunPhase.ENDING:
-        return [f"waiting for the ends of {_calls(view.in_progress)} (Ctrl-C: not to)"]
+        calls = _calls(view.in_progress) if view.in_progress else "the last calls"
+        return [f"waiting for the ends of {calls} (Ctrl-C: not to)"]
     waiting = any(one.waiting or one.pause for one in view.pabx)
     if view.phase is RunPhase.FINISHING and view.in_flight and not waiting:
         return [_waiting_for(view.in_flight)]

@@ -26,7 +26,7 @@ def load_run_config(path: Path) -> Config:
 
 
 def check_channels(path: Path, pabx: Sequence[PABX]) -> None:
-    """Refuse PABX without a channel, which no command can learn later.
+    """Refuse PABX without a channel, unless ``events`` says how one is opened.
 
     Args:
         path: The configuration file.
@@ -35,11 +35,14 @@ def check_channels(path: Path, pabx: Sequence[PABX]) -> None:
     Raises:
         ConfigurationError: If none has a channel.
     """
-    without = [one.name for one in pabx if one.channel_id is None]
+    without = [
+        one.name for one in pabx if one.channel_id is None and one.events is None
+    ]
     names = ", ".join(without)
     if len(without) == len(pabx):
         raise ConfigurationError(
-            f"{path}: channel_id is missing ({names}): only a program can give it later"
+            f"{path}: channel_id is missing ({names}): give it, or an [events] table by"
+            " which the channel is opened"
         )
     if without:
         print_error(f"{path}: {names} gets no calls, as its channel_id is missing")

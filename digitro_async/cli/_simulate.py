@@ -16,9 +16,14 @@ from digitro_async.cli._arguments import WHOLE, Switch
 from digitro_async.cli._command_loop import on_interrupt, run_tuned
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._output import print_error, print_line
+from digitro_async.cli._simulate_events import (
+    NO_EVENTS,
+    SimulateEvents,
+    say_events,
+)
 from digitro_async.errors import ConfigurationError
 from digitro_async.settings import RateLimit
-from digitro_async.testing import FakePABX, FaultPlan
+from digitro_async.testing import FakePABX, FaultPlan, SimulatedEvents
 
 __all__ = ["simulate"]
 
@@ -41,6 +46,7 @@ def simulate(
     faults: Path | None = None,
     record: Path | None = None,
     seed: Annotated[int, WHOLE] = 0,
+    event_options: SimulateEvents = NO_EVENTS,
     while_stdin: Annotated[bool, Parameter(negative="", show=False)] = False,
 ) -> Exit:
     """Run a simulated PABX until Ctrl-C.
@@ -48,7 +54,8 @@ def simulate(
     Args:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        channel_id: Id of the event channel that is open.
+        channel_id: Id of the event channel that is open; with ``--events`` the id of
+            the first one that is opened.
         api_key: The api key that is valid. It is no secret: nothing rings.
         latency: Seconds that every answer takes.
         rate: Cap on calls that is checked, in calls per ``--per`` seconds.
@@ -57,6 +64,7 @@ def simulate(
         faults: TOML file with faults to produce.
         record: File that gets one line of JSON for every call received.
         seed: Seed of everything random.
+        event_options: The event channel, and what becomes of calls.
         while_stdin: End with stdin, and so with the process that holds it.
     """
     pabx = FakePABX(
@@ -71,11 +79,15 @@ def simulate(
         record_path=record,
         keep_record=False,
         seed=seed,
+        **event_options.settings(seed),
     )
-    return run_tuned(_serve(pabx, while_stdin=while_stdin))
+    events = None if event_options.events is None else pabx.event_side
+    return run_tuned(_serve(pabx, events, while_stdin=while_stdin))
 
 
-async def _serve(pabx: FakePABX, *, while_stdin: bool) -> Exit:
+async def _serve(
+    pabx: FakePABX, events: SimulatedEvents | None, *, while_stdin: bool
+) -> Exit:
     stop = asyncio.Event()
     with on_interrupt(stop.set):
         await _start(pabx)
@@ -95,6 +107,8 @@ async def _serve(pabx: FakePABX, *, while_stdin: bool) -> Exit:
     print_line(
         f"most in any {window}: {summary.worst_window}, over cap: {summary.over_cap}"
     )
+    if events is not None:
+        say_events(events)
     for fault, count in summary.by_fault.items():
         print_line(f"fault {fault}: {count}")
     if pabx.record_problem:

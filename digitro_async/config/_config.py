@@ -30,6 +30,7 @@ from digitro_async.errors import ConfigurationError
 from digitro_async.models import PABX
 from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import (
+    CallEndSettings,
     PauseSettings,
     PoolSettings,
     RateLimit,
@@ -68,6 +69,7 @@ class Config:
 
 _TABLES: Mapping[str, type[Any]] = {
     "rate": RateLimit,
+    "call_ends": CallEndSettings,
     "pool": PoolSettings,
     "timeouts": TimeoutSettings,
     "tls": TLSSettings,

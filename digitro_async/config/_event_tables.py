@@ -19,7 +19,7 @@ from digitro_async.event_settings import (
 
 __all__ = ["EVENT_PRESETS", "build_events", "load_event_preset", "preset_values"]
 
-EVENT_PRESETS: Final = ("pabx", "interact-cti", "neo")
+EVENT_PRESETS: Final = ("pabx", "interact-cti", "neo", "simulator")
 """Names of the presets."""
 
 _PRESET: Final = "preset"
@@ -30,7 +30,8 @@ def load_event_preset(name: str, **overrides: Any) -> EventChannelSettings:
     """Return the settings of an event channel from a preset that ships.
 
     ``pabx`` holds what the vendor's pages on the PABX API say, and needs at least
-    ``open``; ``interact-cti`` and ``neo`` are two sister products.
+    ``open``; ``interact-cti`` and ``neo`` are two sister products. ``simulator`` is
+    made up, for rehearsals with ``digitro simulate --events simulator``.
 
     Example::
 
@@ -106,10 +107,13 @@ def _on_its_preset(
     raise where.error((*place, _PRESET), problem)
 
 
-def _request(where: Where, place: Place, value: object) -> object:
-    return (
-        build(where, place, ChannelRequest, value) if isinstance(value, dict) else value
-    )
+def _request(where: Where, place: Place, value: object) -> ChannelRequest:
+    if isinstance(value, ChannelRequest):
+        return value
+    if not isinstance(value, dict | str):
+        raise where.error(place, "must be a path, or a table with a path")
+    table = value if isinstance(value, dict) else {"path": value}
+    return build(where, place, ChannelRequest, table)
 
 
 def _laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

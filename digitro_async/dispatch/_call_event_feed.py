@@ -21,7 +21,7 @@ SLOW: Final = "not_taken"
 
 
 @attrs.define
-class _Lost:
+class _EventsLost:
     since: float
     count: int = 0
 
@@ -40,7 +40,7 @@ class CallEvents:
     def __init__(self, size: int) -> None:
         self._size = size
         self._queue: deque[CallEvent | Gap] = deque()
-        self._lost: dict[str, _Lost] = {}  # by the name of the PABX
+        self._lost: dict[str, _EventsLost] = {}  # by the name of the PABX
         self._taker: asyncio.Future[None] | None = None
         self._own_loop = OwnLoop()
         self.is_closed = False
@@ -69,7 +69,7 @@ class CallEvents:
         if len(self._queue) >= self._size:
             lost = self._lost.get(event.pabx)
             if lost is None:
-                lost = self._lost[event.pabx] = _Lost(event.seen_at)
+                lost = self._lost[event.pabx] = _EventsLost(event.seen_at)
             lost.count += 1
             return
         if self._lost:

@@ -30,7 +30,9 @@ _BY_PHASE: Final = {
     CallPhase.ANSWERED: Disposition.ANSWERED,
     CallPhase.ENDED: Disposition.ENDED,
 }
+# Looked up once: a member of an enumeration takes long to look up.
 _ENDED: Final = CallPhase.ENDED
+_OTHER: Final = CallPhase.OTHER
 
 
 class Sighting(NamedTuple):
@@ -75,7 +77,7 @@ class CallHistory:
         phase, disposition = seen.phase, seen.disposition
         if phase is _ENDED:
             self.has_ended = True
-        if phase is not CallPhase.OTHER:
+        if phase is not _OTHER:
             time = seen.seen_at, seen.at or ""
             known = self._times.get(phase)
             if known is None or time < known:

@@ -40,7 +40,8 @@ SHORTEST_TIMER = 1e-4
 REMEMBERED_ENDS = 10_000
 """Ends of calls that may be asked for by their call id."""
 
-_UNKNOWN = Outcome.UNKNOWN
+# Looked up once: a member of an enumeration takes long to look up.
+_UNKNOWN, _ENDED = Outcome.UNKNOWN, CallPhase.ENDED
 _DOUBTFUL = doubtful_answer().classification.reason
 
 
@@ -194,13 +195,15 @@ class CallTracker:
 
     def take(self, event: ChannelEvent) -> None:
         """Take an event of the address into account, in the event loop."""
-        now, before = live_time(), self.calls.count
+        now, calls = live_time(), self.calls
+        before = calls.count
         if isinstance(event, CallEvent):
-            if event.call_id is None:
+            call_id, number = event.call_id, None
+            if call_id is None:
                 return
-            number = None
-            if self._matches and event.destination is not None:
-                number = self._mark_of(event.destination.reveal())
+            to = event.destination
+            if to is not None and self._matches and not calls.knows(call_id):
+                number = self._mark_of(to.reveal())
             seen = Sighting(
                 event.phase,
                 event.disposition,
@@ -210,13 +213,15 @@ class CallTracker:
                 event.name,
                 now,
             )
-            self.calls.see(event.call_id, seen, number)
+            calls.see(call_id, seen, number)
+            if event.phase is not _ENDED:
+                return  # nothing is due sooner than before
         elif isinstance(event, ChannelOpened):
-            self.calls.open(event.pabx, now)
+            calls.open(event.pabx, now)
         elif isinstance(event, ChannelClosed):
-            self.calls.close(event.pabx, now)
+            calls.close(event.pabx, now)
         elif isinstance(event, Gap):
-            self.calls.miss(now)
+            calls.miss(now)
         self._go_on(now)
         self._tell_of_room(before)
 

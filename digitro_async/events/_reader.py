@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from typing import Final
 
 from digitro_async.call_events import (
     ChannelClosed,
@@ -19,6 +18,7 @@ from digitro_async.event_settings import EventChannelSettings
 from digitro_async.events._channel_course import (
     ChannelCourse,
     ChannelState,
+    is_refusal,
     renewal_times,
 )
 from digitro_async.events._channel_requests import ChannelRequests
@@ -38,18 +38,6 @@ __all__ = ["EventReader", "OnRawEvent"]
 OnRawEvent = Callable[[RawEvent, ChannelEvent], object]
 """Takes an event as it came and what it means: PERSONAL DATA ARE OPEN."""
 
-_REFUSALS: Final = frozenset(
-    {
-        ChannelReason.NO_CHANNEL_ID,
-        ChannelReason.SUBSCRIPTION_REFUSED,
-        ChannelReason.BAD_SETTINGS,
-    }
-)
-"""Reasons after which the next channel would end as this one."""
-
-_SERVER_FAULTS: Final = 500
-"""The smallest status that says that the server failed, and refused nothing."""
-
 
 class EventReader:
     """Opens the event channel of a PABX, hands on its events, and opens it again.
@@ -66,7 +54,9 @@ class EventReader:
             it raises ends nothing.
         chance: Returns a number from 0 to 1: the jitter of back-offs.
         wall: Returns the Unix time.
-        on_raw: Called before ``sink`` with each event as it came, for recordings.
+        on_raw: Called before ``sink`` with each event as it came.
+        on_piece: Called with all bytes as they come, and with none where a channel
+            begins, for recordings.
 
     Attributes:
         pabx: The PABX.
@@ -82,6 +72,7 @@ class EventReader:
         chance: Callable[[], float] = random.random,
         wall: Callable[[], float] = time.time,
         on_raw: OnRawEvent | None = None,
+        on_piece: Callable[[bytes], object] | None = None,
     ) -> None:
         self.pabx = pabx
         self._settings = settings
@@ -90,6 +81,7 @@ class EventReader:
         self._chance = chance
         self._wall = wall
         self._on_raw = on_raw
+        self._on_piece = on_piece
         self._reading = EventReading(settings, pabx.name)
         self._course = ChannelCourse(settings, chance)
         self._task: asyncio.Task[object] | None = None
@@ -130,7 +122,7 @@ class EventReader:
                 error = await self._hold_channel()
                 wait = self._course.end(
                     asyncio.get_running_loop().time(),
-                    is_refused=_is_refusal(error),
+                    is_refused=is_refusal(error.reason, error.status),
                     retry_after=error.retry_after,
                 )
                 LOGGER.info(
@@ -229,6 +221,7 @@ class EventReader:
             until: Time by which the opening event must have come.
         """
         parser = EventParser(self._settings.max_event_bytes)
+        self._record(b"")
         while not self._ending:
             is_open = self._course.state is ChannelState.OPEN
             piece = b""
@@ -243,6 +236,7 @@ class EventReader:
                 self._silence = None
             if not piece:
                 return
+            self._record(piece)
             now = self._heard_at = self._wall()
             for raw in parser.feed(piece):
                 await self._take(raw, now)
@@ -250,6 +244,10 @@ class EventReader:
                     return
             if parser.retry is not None:
                 self._course.retry = parser.retry / 1000
+
+    def _record(self, piece: bytes) -> None:
+        if self._on_piece is not None:
+            self._on_piece(piece)
 
     def _limit(self, until: float | None) -> asyncio.Timeout:
         if until is not None:
@@ -384,10 +382,3 @@ class EventReader:
                     self.pabx.name,
                     type(error).__name__,
                 )
-
-
-def _is_refusal(error: StreamError) -> bool:
-    """Whether the PABX, or what is set, stands against a channel."""
-    if error.status is not None:
-        return error.status < _SERVER_FAULTS
-    return error.reason in _REFUSALS

@@ -7,7 +7,6 @@ from digitro_async.ledger._call_ends_port import (
     AwaitedEnd,
     CallEnds,
     EndCounts,
-    UnknownCall,
 )
 from digitro_async.ledger._ledger_port import Ledger, LedgerReader, OnDone
 from digitro_async.ledger._new_owner import new_owner
@@ -50,7 +49,6 @@ __all__ = [
     "SQLiteLedgerReader",
     "State",
     "Step",
-    "UnknownCall",
     "check_place",
     "holder_of",
     "new_owner",

@@ -13,7 +13,6 @@ import attrs
 from digitro_async._common.text import iso_time, printable
 from digitro_async.call_events import CallEnd, CallSeen, Disposition
 from digitro_async.ledger._records import ClaimOwner, Reconciliation, storable
-from digitro_async.privacy import Personal
 
 __all__ = [
     "LONGEST_WORD",
@@ -21,7 +20,6 @@ __all__ = [
     "CallEnds",
     "EndCounts",
     "OnEndRecorded",
-    "UnknownCall",
     "evidence_of",
     "kept_text",
     "may_replace",
@@ -84,23 +82,6 @@ class AwaitedEnd:
         return min(self.since + self.timeout - now, self.timeout)
 
 
-@attrs.frozen(kw_only=True)
-class UnknownCall:
-    """A call of which nobody knows whether it was made.
-
-    Attributes:
-        number: The ledger's number of the contact.
-        pabx: Name of the PABX.
-        destination: The number that was dialled.
-        sent_at: Unix time of its intent.
-    """
-
-    number: int
-    pabx: str
-    destination: Personal
-    sent_at: float
-
-
 @attrs.frozen
 class EndCounts:
     """How many calls ended how.
@@ -151,10 +132,6 @@ class CallEnds(Protocol):
 
     async def awaited(self) -> Sequence[AwaitedEnd]:
         """Return the calls that are to get an end and have none."""
-        ...
-
-    async def unknown_since(self, at: float) -> Sequence[UnknownCall]:
-        """Return the calls of unknown contacts that were begun at a time or later."""
         ...
 
     def settle_seen(

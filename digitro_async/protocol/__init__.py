@@ -8,7 +8,7 @@ from digitro_async.protocol._attempt import (
     error_of,
     repeated_call_id,
 )
-from digitro_async.protocol._channel_requests import (
+from digitro_async.protocol._channel_encoding import (
     OutgoingRequest,
     SubscriptionAnswer,
     build_channel_request,
@@ -45,7 +45,10 @@ from digitro_async.protocol._decoding import (
 )
 from digitro_async.protocol._encoding import encode_call, unstructure_call
 from digitro_async.protocol._event_fields import all_fields, first_text, members_of
+from digitro_async.protocol._event_fit import fit_events
 from digitro_async.protocol._event_reading import EventReading, channel_id_of
+from digitro_async.protocol._event_survey import EventSurvey, events_in
+from digitro_async.protocol._fitted_settings import FittedSettings, KnownCall
 from digitro_async.protocol._names import WIRE_NAMES
 from digitro_async.protocol._request import Request, build_headers, build_request
 from digitro_async.protocol._sse import EventParser, RawEvent
@@ -68,8 +71,11 @@ __all__ = [
     "Connection",
     "EventParser",
     "EventReading",
+    "EventSurvey",
     "Evidence",
     "Failure",
+    "FittedSettings",
+    "KnownCall",
     "Observation",
     "OutgoingRequest",
     "RawEvent",
@@ -92,7 +98,9 @@ __all__ = [
     "doubtful_answer",
     "encode_call",
     "error_of",
+    "events_in",
     "first_text",
+    "fit_events",
     "is_answer",
     "members_of",
     "path_of",

@@ -52,7 +52,15 @@ def decode_answer(body: bytes) -> CallAccepted:
             not an object with one text under ID_CHAMADA that is neither empty nor too
             long.
     """
-    if orjson is not None and _is_plain(body):
+    # A body of the documented shape, or no JSON at all: four quotes and no escape are
+    # one key with one text. Nothing can be nested or repeated, and orjson and the
+    # standard library read it alike.
+    if (
+        orjson is not None
+        and len(body) <= _PLAIN_BYTES
+        and body.count(_QUOTE) == _PLAIN_QUOTES
+        and _BACKSLASH not in body
+    ):
         try:
             answer = orjson.loads(body)
             call_id = answer[CALL_ID]
@@ -102,19 +110,6 @@ def decode_json(body: bytes) -> Any:
     if answer is _NOT_JSON:  # raised here, so that it has no other error as its context
         raise UnreadableBodyError(_code_of_no_json(body))
     return answer
-
-
-def _is_plain(body: bytes) -> bool:
-    """Whether a body is either of the documented shape or no JSON at all.
-
-    Four quotes and no escape are one key with one text: nothing can be nested or
-    repeated, and orjson and the standard library read it alike.
-    """
-    return (
-        len(body) <= _PLAIN_BYTES
-        and body.count(_QUOTE) == _PLAIN_QUOTES
-        and _BACKSLASH not in body
-    )
 
 
 _AcceptedDraft: Final = draft_of(CallAccepted)

@@ -13,8 +13,8 @@ from digitro_async.settings import UnsetFields
 __all__ = ["Request", "build_headers", "build_request"]
 
 
-# Not frozen: one is made for every call, and freezing triples the time for that.
-@attrs.define
+# Neither frozen nor with slots: one is made for every call, see ``Observation``.
+@attrs.define(slots=False)
 class Request:
     """One request to a PABX, ready to be sent: SECRETS AND PERSONAL DATA ARE OPEN.
 

@@ -1,6 +1,7 @@
 """Deadlines of attempts: one timer for all with the same limit, and a last look."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -73,18 +74,21 @@ class Deadlines:
     # order in which they began, so one timer, set for the oldest, is enough: this saves
     # 5 % of the instructions of a call.
 
-    __slots__ = ("_ends", "_loop", "_overdue", "_seconds", "_timer")
+    __slots__ = ("_clock", "_ends", "_loop", "_overdue", "_seconds", "_timer")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
+        # What that method of asyncio's returns, in a third of the instructions.
+        is_common = getattr(type(loop), "time", None) is asyncio.BaseEventLoop.time
+        self._clock = time.monotonic if is_common else loop.time
         self._ends: dict[_Task, float] = {}  # in the order of their deadlines
         self._overdue: dict[_Task, object] = {}  # the mark of the timer of each
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, task: _Task) -> None:
         """Start the time of a task, for which no other time is running."""
-        end = self._loop.time() + self._seconds
+        end = self._clock() + self._seconds
         self._ends[task] = end
         if self._timer is None:
             self._timer = self._loop.call_at(end, self._expire)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from http.cookies import SimpleCookie
 from typing import Final, TypeVar
 
@@ -22,6 +23,9 @@ __all__ = ["Endpoint", "PerPath", "open_endpoint"]
 
 MOST_PATHS: Final = 64
 """Most paths that one endpoint keeps: one for each command and channel."""
+
+MOST_LENGTHS: Final = 64
+"""Most lengths of bodies for which one head is kept."""
 
 SIGN_OF_TLS: Final = 2
 """Calls in plain text that are lost, and none answered, before TLS is guessed at."""
@@ -52,6 +56,28 @@ class PerPath(dict[str, _Made]):
         return made
 
 
+class PerLength(dict[int, bytes]):
+    """Keeps the head of a request for each length of its body, and makes a missing one.
+
+    Args:
+        head: The head, up to the length.
+    """
+
+    def __init__(self, head: bytes) -> None:
+        super().__init__()
+        self._head = head
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('***')"  # heads hold the api key
+
+    def __missing__(self, length: int) -> bytes:
+        made = b"%b%d\r\n\r\n" % (self._head, length)
+        if len(self) >= MOST_LENGTHS:
+            self.clear()
+        self[length] = made
+        return made
+
+
 # aiohttp rounds longer timeouts up to whole seconds, by default those above 5 s.
 _NEVER_ROUNDED: Final = float("inf")
 """Seconds above which aiohttp rounds timeouts up."""
@@ -71,6 +97,7 @@ class Endpoint:
         phases: Time limits for getting a connection.
         silence: Most seconds without a byte, None where the deadline comes first.
         deadlines: Deadlines of the attempts.
+        warm_seconds: Most seconds for a connection that is opened ahead of calls.
         is_hooked: Whether a tool has hooked into the session.
         address: Host and port of the PABX.
         is_tls: Whether it is spoken to over TLS.
@@ -87,10 +114,31 @@ class Endpoint:
     phases: aiohttp.ClientTimeout
     silence: float | None
     deadlines: Deadlines
+    warm_seconds: float
     is_hooked: bool
     address: str
     is_tls: bool
     note_lost_reuse: Callable[[], bool]
+
+    async def warm(self, most: int) -> int:
+        """Open connections ahead of their first calls, up to a number.
+
+        Args:
+            most: Connections that are enough, used ones included.
+
+        Returns:
+            Connections that were opened; fewer where one can't be.
+        """
+        opened = 0
+        make = partial(self.connector.make, self.target, [], self.phases)
+        try:
+            while True:
+                async with asyncio.timeout(self.warm_seconds):
+                    if not await self.pool.warm(most, make):
+                        return opened
+                opened += 1
+        except Exception:  # noqa: BLE001 - whatever it is, the first call says it
+            return opened
 
     def cause_of(self, error: BaseException | None) -> ConnectCause:
         """Return all that is known of a connection that could not be made.
@@ -154,6 +202,7 @@ def open_endpoint(
         phases,
         _below_total(pabx.timeouts, pabx.timeouts.sock_read),
         Deadlines(pabx.timeouts.total),
+        pabx.timeouts.connect,
         is_hooked(session),
         f"{root.host_subcomponent}:{root.port}",
         root.scheme == "https",
@@ -179,7 +228,10 @@ def _request_builders(
     def builder_for(url: URL) -> Composer:
         where = f"POST {url.raw_path_qs} HTTP/1.1\r\nHost: {url.host_port_subcomponent}"
         head = f"{where}\r\n{common}".encode("ascii")
-        return lambda body: b"%b%d\r\n\r\n%b" % (head, len(body), body)
+        # One head for each length of a body: to write the number takes four times the
+        # instructions of finding it written.
+        heads = PerLength(head)
+        return lambda body: heads[len(body)] + body
 
     return builder_for
 

@@ -1,6 +1,7 @@
 """SessionManager: one pooled connector per PABX host, one session per PABX."""
 
 import asyncio
+from asyncio import get_running_loop
 from collections.abc import Coroutine, Hashable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -64,6 +65,8 @@ class SessionManager:
         self._public = public
         self._connectors: dict[Hashable, CheckedConnector] = {}
         self._endpoints: dict[PABX, Endpoint] = {}
+        self._last_pabx: PABX | None = None  # of the last call, and its endpoint
+        self._last: Any = None
         self._own_loop = OwnLoop()
         self._tls: dict[TLSSettings, Any] = {}
         self._reuse: dict[URL, ReuseRule] = {}  # for each host
@@ -111,13 +114,12 @@ class SessionManager:
             ClientClosedError: If the manager was closed.
             asyncio.CancelledError: If the task is cancelled.
         """
-        loop = asyncio.get_running_loop()
-        endpoint = self._endpoints.get(pabx)
-        if endpoint is None or self._closed or self._loop is not loop:
-            endpoint = self._open(pabx)
-        is_public = self._public or endpoint.is_hooked or methods_are_replaced()
-        ask = ask_publicly if is_public else ask_directly
-        return exchange_once(ask, endpoint, request, evidence)
+        endpoint = self._last
+        if self._last_pabx is not pabx or self._loop is not get_running_loop():
+            endpoint = self._find(pabx)
+        if self._public or endpoint.is_hooked or methods_are_replaced():
+            return exchange_once(ask_publicly, endpoint, request, evidence)
+        return exchange_once(ask_directly, endpoint, request, evidence)
 
     async def open_stream(self, pabx: PABX, request: OutgoingRequest) -> ClientStream:
         """Send a request and return the stream that is the answer.
@@ -148,6 +150,26 @@ class SessionManager:
         self.check_usable()
         return await ask_once(pabx, request, self._tls_for(pabx, request))
 
+    async def warm(self, pabx: PABX, connections: int = 1) -> int:
+        """Open connections to a PABX ahead of its first calls; nothing is sent.
+
+        Args:
+            pabx: The PABX.
+            connections: Connections that are enough, with those that are open.
+
+        Returns:
+            Connections that were opened. Fewer where the PABX can't be reached, more
+            than ``max_connections`` would be open, or connections are not kept.
+
+        Raises:
+            ConfigurationError: If the file of the PABX's certificate authority can't be
+                read.
+            WrongLoopError: If the manager belongs to another event loop.
+            ClientClosedError: If the manager was closed.
+        """
+        self.check_usable()
+        return await self._open(pabx).warm(connections)
+
     async def aclose(self) -> None:
         """Close every connection, also those of calls on the wire: drain before.
 
@@ -158,6 +180,7 @@ class SessionManager:
             return
         self._own_loop.check(self)
         self._closed = True
+        self._last_pabx = self._last = None
         async with AsyncExitStack() as every:  # closes the rest if one fails
             for connector in self._connectors.values():
                 every.push_async_callback(connector.close)
@@ -167,6 +190,14 @@ class SessionManager:
             self._endpoints.clear()
             self._replaced.clear()
             self._connectors.clear()
+
+    def _find(self, pabx: PABX) -> Endpoint:
+        """Return the endpoint of a PABX, and keep it at hand for the next call."""
+        endpoint = self._endpoints.get(pabx)
+        if endpoint is None or self._closed or self._loop is not get_running_loop():
+            endpoint = self._open(pabx)
+        self._last_pabx, self._last = pabx, endpoint
+        return endpoint
 
     def _open(self, pabx: PABX) -> Endpoint:
         self.check_usable()
@@ -189,6 +220,7 @@ class SessionManager:
         From then on each call to that host has a new connection of its own. Calls that
         are on the wire keep theirs.
         """
+        self._last_pabx = self._last = None
         origin = _origin_of(pabx)
         if not self._reuse[origin].note_loss(monotonic()):
             return False

@@ -271,7 +271,6 @@ def acts(ledger: Ledger) -> list[Any]:
         lambda: ledger.ends.expect(OWNER, {"one": 1.0}),
         lambda: end_call(ledger, 1, END),
         ledger.ends.awaited,
-        lambda: ledger.ends.unknown_since(NOW),
         lambda: ledger.ends.settle_seen(1, seen_call(), now=NOW),
         ledger.ends.counts,
     ]

@@ -113,15 +113,3 @@ class TestSeen:
 
         assert entry.evidence is not None
         assert entry.evidence.isprintable()
-
-    async def test_candidates(self, ledger: Ledger) -> None:
-        """Unknown contacts are found whose calls were begun within a time."""
-        await open_intents(ledger, 2)
-        await lose(ledger, 1)
-        await accept(ledger, 2, "2")
-        (found,) = await ledger.ends.unknown_since(NOW)
-
-        assert (found.number, found.pabx, found.sent_at) == (1, "one", NOW)
-        assert found.destination.reveal() == "04832810001"
-        assert "0483281" not in repr(found)
-        assert await ledger.ends.unknown_since(NOW + 0.5) == []

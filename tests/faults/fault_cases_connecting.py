@@ -32,7 +32,7 @@ from digitro_async import (
 from digitro_async.testing import HostileConnection
 
 NAME = "http://pabx.invalid"
-LONG = 1.5
+LONG = 10.0
 """Seconds of the whole where a shorter limit must end it."""
 
 
@@ -121,7 +121,7 @@ async def _full_pool(scene: Scene) -> CallResult:
     server = await scene.serve()
     client = await scene.client(server)
     await client.dispatcher.submit(scene.call)
-    [connector] = client._sessions._connectors.values()
+    [connector] = client._parts.sessions._connectors.values()
     holder = object()
     held = connector.pool.take_now(holder)
     assert held is not None

@@ -27,7 +27,7 @@ if sys.platform != "win32":
 
 SLACK = 0.5
 """Seconds that an attempt may take beyond its total."""
-BUSY = 4
+BUSY = 16
 """How many times that on a machine that has other things to do."""
 NEVER = PauseSettings(unknown_run=10**9, unknown_budget=10**9, not_sent_run=10**9)
 GROWTH = 2 * 1024 * 1024

@@ -232,7 +232,7 @@ async def make_calls(
 ) -> Counter[Outcome]:
     """Make a spoilt call, then a good one, and so on, over one connection at a time."""
     found: Counter[Outcome] = Counter()
-    pabx = make_pabx(base_url=base_url, timeouts=TimeoutSettings(total=2.0))
+    pabx = make_pabx(base_url=base_url, timeouts=TimeoutSettings(total=20.0))
     retry = RetrySettings(max_attempts=1)
     async with (
         SessionManager() as sessions,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -44,11 +44,18 @@ async def dialling(
     campaign, client = scripted(
         ledger, transport or ScriptedTransport(), pabx=listening()
     )
-    async with client:
-        open_channel(client)
-        await asyncio.sleep(1)  # what was sent before it was open is seen by nobody
+    async with hearing(client):
         await campaign.add(contacts(count))
         yield campaign, client
+
+
+@asynccontextmanager
+async def hearing(client: DigitroClient) -> AsyncIterator[None]:
+    """Use a client that opens no channel itself: it is told what it hears."""
+    async with aclosing(client):
+        open_channel(client)
+        await asyncio.sleep(1)  # what was sent before it was open is seen by nobody
+        yield
 
 
 async def dial(run: CampaignRun) -> tuple[list[CallResult], float]:
@@ -307,8 +314,7 @@ class TestNextRun:
                 await dial(campaign.run(wait_for_ends=False))
             client = ScriptedClient(new, listening(max_in_progress=6))
             campaign = Campaign(ledger, client, call=CALL)
-            async with client:
-                open_channel(client)
+            async with hearing(client):
                 await campaign.add(contacts(9))
                 _, ended = await dial(campaign.run())
             counts = await ledger.ends.counts()
@@ -366,7 +372,7 @@ class TestNextRun:
         await shelf.lose_owner(killed)
         async with shelf.ledger() as ledger:
             campaign, client = scripted(ledger, ScriptedTransport(), pabx=listening())
-            async with client:
+            async with aclosing(client):
                 await dial(campaign.run())
             counts = await ledger.ends.counts()
             found = await states(ledger)

@@ -248,6 +248,33 @@ class TestOtherCommands:
         assert result.outcome is (Outcome.ACCEPTED if repeatable else Outcome.UNKNOWN)
         assert result.attempts == pabx.posts == (3 if repeatable else 1)
 
+    async def test_no_repeat_of_what_is_recorded(self) -> None:
+        """An outcome that a recorder has as unknown is never tried again."""
+        recorded: list[str] = []
+
+        class Notes:
+            async def record_intent(self, *_: Any) -> None:
+                recorded.append("intent")
+
+            def record_outcome(self, key: Any, _: str, result: Any, done: Any) -> None:
+                recorded.append(result.classification.outcome)
+                done(result)
+
+            def record_doubts(self, *_: Any) -> None: ...
+
+        plan = FaultPlan([Fault("lose_answer", at=1)])
+        async with (
+            FakePABX(answers={OTHER: {}}, faults=plan) as pabx,
+            DigitroClient(pabx.settings()) as client,
+            client.dispatch(
+                [OtherCommand(OTHER, {}, repeatable=True)], recorder=Notes()
+            ) as results,
+        ):
+            [result] = [result async for result in results]
+
+        assert result.outcome is Outcome.UNKNOWN
+        assert recorded == ["intent", Outcome.UNKNOWN]
+
     @pytest.mark.parametrize(
         "then",
         [

@@ -7,6 +7,7 @@ import pytest
 from config_files import MINIMAL, load, problem_of
 
 from digitro_async import (
+    CallEndSettings,
     CallPhase,
     ChannelRequest,
     ConfigurationError,
@@ -55,6 +56,15 @@ def test_a_whole_table(tmp_path: Path) -> None:
             expires_field="response.expires",
         ),
     )
+
+
+def test_calls_at_once(tmp_path: Path) -> None:
+    """The cap on calls in progress and the rules for their ends are settings, too."""
+    rules = "max_in_progress = 30\ncall_ends = { gap_timeout = 60.0 }\n"
+    [pabx] = load(tmp_path, ONE + rules + EVENTS).pabx
+
+    assert pabx.max_in_progress == 30
+    assert pabx.call_ends == CallEndSettings(gap_timeout=60.0)
 
 
 def test_a_preset_and_what_is_laid_over_it(tmp_path: Path) -> None:
@@ -189,7 +199,7 @@ def test_the_table_itself(tmp_path: Path) -> None:
 
 def test_presets_in_programs() -> None:
     """Programs load the presets, and their errors name the field."""
-    assert EVENT_PRESETS == ("pabx", "interact-cti", "neo")
+    assert EVENT_PRESETS == ("pabx", "interact-cti", "neo", "simulator")
     assert load_event_preset("pabx", open="/x").opened_names == (
         "EVENTO_DE_ABERTURA_DE_CANAL",
     )

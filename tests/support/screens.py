@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from run_views import ADDRESS, make_one, make_view, refused
 
-from digitro_async import Outcome, PauseStatus
+from digitro_async import Disposition, Outcome, PauseStatus
 from digitro_async.cli._counts import RunCounts, reasons_of, summary_of
 from digitro_async.cli._live_table import draw
 from digitro_async.cli._next_steps import next_steps
@@ -86,6 +86,19 @@ def _held_back() -> Iterator[Scene]:
         make_view(),
     )
     yield Scene(
+        "Running, where the ends of calls are heard",
+        "Beside the outcomes stand the calls in progress, and what became of those "
+        "that ended.",
+        _heard(),
+    )
+    full: dict[str, Any] = {"waiting": 27, "max_in_progress": 273, "in_flight": 0}
+    yield Scene(
+        "As many calls in progress as may be",
+        "A place is free when a call ends. Raise `max_in_progress`, if the PABX and "
+        "whoever answers can take more.",
+        _heard(one=full),
+    )
+    yield Scene(
         "Slow answers",
         "A call holds its rate slot until its answer, so a slow PABX lowers the rate. "
         "A larger `max_in_flight` would change nothing. Where it is known how soon the "
@@ -123,6 +136,22 @@ def _held_back() -> Iterator[Scene]:
         "The ledger is read for the next contacts.",
         make_view(idle, waits_for_source=True, time_left=581.0),
     )
+
+
+def _heard(**given: Any) -> RunView:
+    """Return a run in which the ends of calls are heard."""
+    told = {
+        Disposition.ANSWERED: 611,
+        Disposition.BUSY: 142,
+        Disposition.NO_ANSWER: 433,
+        Disposition.MACHINE: 207,
+        Disposition.NONE_SEEN: 12,
+    }
+    usual: dict[str, Any] = {
+        "dispositions": {**dict.fromkeys(Disposition, 0), **told},
+        "in_progress": 273,
+    }
+    return make_view(make_one(**{**usual, **given.pop("one", {})}), **given)
 
 
 def _stopped() -> Iterator[Scene]:
@@ -189,6 +218,17 @@ def _at_its_end() -> Iterator[Scene]:
             done=19698,
             outcomes={Outcome.ACCEPTED: 19684, Outcome.UNKNOWN: 14},
             time_left=0.1,
+        ),
+    )
+    yield Scene(
+        "Every call has its answer",
+        "What becomes of the last calls is waited for, until their `end_timeout` at "
+        "most. Ctrl-C ends the run at once: the next one records it.",
+        _heard(
+            phase=RunPhase.ENDING,
+            done=19701,
+            outcomes={Outcome.ACCEPTED: 19687, Outcome.UNKNOWN: 14},
+            one={"in_flight": 0, "waiting": 0, "average_rate": 12.1},
         ),
     )
     yield Scene(

@@ -159,6 +159,7 @@ def test_many_pabx_take_one_line() -> None:
         (RunPhase.STOPPING, 3, "stopping: waiting for 3 calls on the wire"),
         (RunPhase.STOPPING, 0, "stopping: no call is on the wire any more"),
         (RunPhase.FINISHING, 1, "waiting for 1 call on the wire"),
+        (RunPhase.ENDING, 0, "waiting for the ends of the last calls (Ctrl-C: not to)"),
     ],
 )
 def test_the_end(phase: RunPhase, calls: int, text: str) -> None:

@@ -145,6 +145,8 @@ def test_limit_is_true(load: Load) -> None:
         or (load.cap is None and load.in_flight == 0),
         Limit.SILENT: load.in_flight > load.recording and load.silent_for > 2,
         Limit.LEDGER: record > answers or load.recording >= load.in_flight > 0,
+        Limit.MAX_IN_PROGRESS: load.waiting > 0
+        and load.in_progress >= (load.max_in_progress or 99),
         Limit.PLACES: load.in_flight >= load.max_in_flight,
         Limit.SOURCE: load.in_flight < load.max_in_flight
         and (not load.waiting or load.cap is None),

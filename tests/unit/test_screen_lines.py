@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_views import make_one, make_view, refused
 
-from digitro_async import Outcome
+from digitro_async import Disposition, Outcome
 from digitro_async.cli._run_view import RunPhase
 from digitro_async.cli._screen_lines import Line, plain_line, screen_lines
 
@@ -129,3 +129,16 @@ def test_many_pabx_leave_room() -> None:
 
     assert len(shown) == 8
     assert shown[-1] == "and 6 more"
+
+
+def test_ends_of_calls() -> None:
+    """What became of calls is added over PABX, and calls in progress over addresses."""
+    heard = {**dict.fromkeys(Disposition, 0), Disposition.BUSY: 3}
+    view = make_view(
+        make_one("a", dispositions=heard, in_progress=7, address="x:1"),
+        make_one("b", dispositions=heard, in_progress=7, address="x:1"),
+        make_one("c", dispositions=heard, in_progress=2, address="y:1"),
+    )
+
+    assert "in progress 9   busy 9" in texts(screen_lines(view, 200))
+    assert "in progress" not in "".join(texts(screen_lines(make_view(), 200)))

@@ -12,7 +12,6 @@ from digitro_async.ledger._call_ends_port import (
     AwaitedEnd,
     EndCounts,
     OnEndRecorded,
-    UnknownCall,
     evidence_of,
     kept_text,
     may_replace,
@@ -69,23 +68,6 @@ class MemoryCallEnds:
         """Return the calls that are to get an end and have none."""
         self._check_open()
         return self._awaited()
-
-    async def unknown_since(self, at: float) -> Sequence[UnknownCall]:
-        """Return the calls of unknown contacts that were begun then or later."""
-        self._check_open()
-        return [
-            UnknownCall(
-                number=row.number,
-                pabx=row.pabx,
-                destination=row.contact.destination,
-                sent_at=row.sent_at,
-            )
-            for row in self._rows.values()
-            if row.state is State.UNKNOWN
-            and row.pabx is not None
-            and row.sent_at is not None
-            and row.sent_at >= at
-        ]
 
     def settle_seen(
         self, number: int, seen: CallSeen, *, now: float

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from digitro_async.call_events import CallEnd, CallPhase, EndEvidence
-from digitro_async.ledger._call_ends_port import AwaitedEnd, EndCounts, UnknownCall
+from digitro_async.ledger._call_ends_port import AwaitedEnd, EndCounts
 from digitro_async.ledger._state import State
 from digitro_async.ledger.sqlite._codes import DISPOSITIONS, STATE_CODES
 from digitro_async.ledger.sqlite._migrations import version_of
-from digitro_async.privacy import Personal
 
 __all__ = [
     "ENDED_STATES",
@@ -22,7 +21,6 @@ __all__ = [
     "end_of",
     "has_ends",
     "read_awaited",
-    "read_unknown_since",
 ]
 
 _KEEPS_ENDS = 6
@@ -109,26 +107,6 @@ def read_awaited(connection: sqlite3.Connection) -> list[AwaitedEnd]:
             timeout=timeout,
         )
         for number, pabx, call_id, timeout, since in rows
-    ]
-
-
-def read_unknown_since(connection: sqlite3.Connection, at: float) -> list[UnknownCall]:
-    """Return the calls of unknown contacts that were begun at a time or later."""
-    rows = connection.execute(
-        "SELECT number, contact.pabx, destination, sent_at"
-        "  FROM contact JOIN person USING (number)"
-        " WHERE state = ? AND sent_at >= ? AND contact.pabx IS NOT NULL"
-        " ORDER BY number",
-        (_UNKNOWN, at),
-    )
-    return [
-        UnknownCall(
-            number=number,
-            pabx=pabx,
-            destination=Personal(destination),
-            sent_at=sent_at,
-        )
-        for number, pabx, destination, sent_at in rows
     ]
 
 

@@ -11,13 +11,11 @@ from digitro_async.ledger._call_ends_port import (
     AwaitedEnd,
     EndCounts,
     OnEndRecorded,
-    UnknownCall,
 )
 from digitro_async.ledger._records import ClaimOwner, Reconciliation
 from digitro_async.ledger.sqlite._call_ends_queries import (
     count_ends,
     read_awaited,
-    read_unknown_since,
 )
 from digitro_async.ledger.sqlite._call_ends_sql import (
     expect_ends,
@@ -62,11 +60,6 @@ class SQLiteCallEnds:
         """Return the calls that are to get an end and have none."""
         awaited: list[AwaitedEnd] = await self._ask(read_awaited)
         return awaited
-
-    async def unknown_since(self, at: float) -> Sequence[UnknownCall]:
-        """Return the calls of unknown contacts that were begun then or later."""
-        calls: list[UnknownCall] = await self._ask(lambda c: read_unknown_since(c, at))
-        return calls
 
     def settle_seen(
         self, number: int, seen: CallSeen, *, now: float

@@ -76,7 +76,7 @@ class SQLiteLedger:
 
     Write-ahead log with ``synchronous=FULL``: a commit returns when it is on disk. One
     ledger owns the file while it is open; a ``SQLiteLedgerReader`` may read it
-    meanwhile. A ledger is entered once. ``ends`` has the ends of its calls.
+    meanwhile. A ledger is entered once.
 
     Args:
         path: The file; made if it isn't there.
@@ -122,7 +122,6 @@ class SQLiteLedger:
         self._writer: Writer | None = None
         self._own_loop = OwnLoop()
         self._imports = OpenImports()
-        self.ends = SQLiteCallEnds(self._put, self._call, self._read)
         check_settings(path, synchronous, busy_timeout)
 
     def __repr__(self) -> str:
@@ -157,6 +156,11 @@ class SQLiteLedger:
     def recovered(self) -> int:
         """Open intents of gone owners that became unknown. See ``Ledger``."""
         return self._file.recovered + self._recovered
+
+    @property
+    def ends(self) -> SQLiteCallEnds:
+        """The ends of its calls."""
+        return SQLiteCallEnds(self._put, self._call, self._read)
 
     def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
         """Choose who is told that the file is gone. See ``Ledger``."""
@@ -328,10 +332,8 @@ class SQLiteLedger:
 
     async def entries(self) -> AsyncIterator[ContactRecord]:
         """Yield every contact, in the order of import."""
-        last = 0
-        while page := await self._read(
-            partial(_queries.page_of_entries, after=last, size=PAGE)
-        ):
+        last, query = 0, _queries.page_of_entries
+        while page := await self._read(partial(query, after=last, size=PAGE)):
             for entry in page:
                 yield entry
             last = page[-1].number

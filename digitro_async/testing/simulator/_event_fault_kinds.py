@@ -1,7 +1,7 @@
 """PURE: the catalogue of what can go wrong at the simulator's event channel.
 
 A kind of fault is one member of ``EventFaultKind``, with its text and its traits. How
-it is injected stands in ``_event_injection.py`` and ``_channel_requests.py``.
+it is injected stands in ``_event_injection.py`` and ``_channel_handler.py``.
 """
 
 from collections.abc import Iterable

@@ -19,10 +19,10 @@ from digitro_async.testing.simulator._event_delivery import (
 
 __all__ = ["CallMoment", "EventWriting", "set_member"]
 
-_CALL_NAME: Final = "EVENTO_DE_CHAMADA"
+_CALL_NAME: Final = "CALL_EVENT"
 """Name of all events about calls where a field says how far the call is."""
 
-_UNKNOWN_NAME: Final = "EVENTO_SEM_SIGNIFICADO"
+_UNKNOWN_NAME: Final = "EVENT_WITHOUT_MEANING"
 _ANY: Final = "*"
 """What stands for any one name in the name of a field."""
 
@@ -30,7 +30,7 @@ _NO_ELEMENT: Final = "<event/>"
 _Values = list[tuple[tuple[str, ...], Any]]
 """The places for values, and the values; None for no value."""
 
-_UNKNOWN_WORD: Final = "PALAVRA_SEM_SIGNIFICADO"
+_UNKNOWN_WORD: Final = "WORD_WITHOUT_MEANING"
 
 
 @attrs.frozen(kw_only=True)

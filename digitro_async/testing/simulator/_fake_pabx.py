@@ -135,18 +135,14 @@ class FakePABX(ListeningServer):
         idle_timeout: float = 75.0,
         answers: Mapping[str, Any] | None = None,
     ) -> None:
-        if not is_seconds(idle_timeout) or not idle_timeout:
-            raise ConfigurationError("idle_timeout must be seconds above 0")
-        if throttle and rate is None:
-            raise ConfigurationError("throttle needs a rate")
+        _check(idle_timeout, rate, throttle=throttle)
         bodies = _bodies_of({} if answers is None else answers)
         super().__init__(host, port)
         self.rate = rate
         self._idle_timeout = idle_timeout
         self._listener: HTTPListener | None = None
-        self._received = ReceivedCalls(
-            keep=keep_record, path=None if record_path is None else Path(record_path)
-        )
+        record = None if record_path is None else Path(record_path)
+        self._received = ReceivedCalls(keep=keep_record, path=record)
         decisions = (faults or FaultPlan()).decisions()
         self._channel_id = channel_id
         self._event_settings = events
@@ -347,6 +343,13 @@ class FakePABX(ListeningServer):
         if self._listener is None:
             raise ConfigurationError("the simulator is not running; start it first")
         return self._listener
+
+
+def _check(idle_timeout: float, rate: RateLimit | None, *, throttle: bool) -> None:
+    if not is_seconds(idle_timeout) or not idle_timeout:
+        raise ConfigurationError("idle_timeout must be seconds above 0")
+    if throttle and rate is None:
+        raise ConfigurationError("throttle needs a rate")
 
 
 def _event_side(

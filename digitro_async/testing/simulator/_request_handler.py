@@ -138,13 +138,13 @@ class RequestHandler:
         request: ReceivedRequest,
         ordinal: int | None,
     ) -> bool:
-        """Record a request, wait, answer; return whether to keep the connection."""
-        if self._events is not None and self._events.is_meant(request):
-            refused = self.validator.refuse_key(request)
-            if refused is not None:
-                return _refuse(connection, refused, close=not request.keep_alive)
-            return await self._events.serve(connection, request)
-        return await self._answer_command(connection, request, ordinal)
+        """Answer a request, and return whether to keep the connection."""
+        if self._events is None or not self._events.is_meant(request):
+            return await self._answer_command(connection, request, ordinal)
+        refused = self.validator.refuse_key(request)
+        if refused is not None:
+            return _refuse(connection, refused, close=not request.keep_alive)
+        return await self._events.serve(connection, request)
 
     async def _answer_command(
         self,
@@ -152,6 +152,7 @@ class RequestHandler:
         request: ReceivedRequest,
         ordinal: int | None,
     ) -> bool:
+        """Record a request, wait, answer; return whether to keep the connection."""
         now = time.monotonic()
         if ordinal is None:
             self._arrived += 1

@@ -163,8 +163,8 @@ class RequestValidator:
         api_key: The only key that is valid.
         forbidden_keys: Keys that are known and may not make calls.
         device_passwords: Password of each device, or None to take any.
-        other_paths: Paths of commands that no page shows and that it takes.
         dead_id_status: Status of the refusal where the channel is not open.
+        other_paths: Paths of commands that no page shows and that it takes.
     """
 
     open_channels: Collection[int]

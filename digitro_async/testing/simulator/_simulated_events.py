@@ -8,7 +8,7 @@ from digitro_async.call_events import Disposition
 from digitro_async.event_settings import EventChannelSettings
 from digitro_async.testing.simulator._call_courses import CallCourse, CallCourses
 from digitro_async.testing.simulator._call_script import CallScript
-from digitro_async.testing.simulator._channel_requests import ChannelRequests
+from digitro_async.testing.simulator._channel_handler import ChannelHandler
 from digitro_async.testing.simulator._event_delivery import EventDelivery
 from digitro_async.testing.simulator._event_injection import EventSender
 from digitro_async.testing.simulator._event_writing import EventWriting
@@ -59,7 +59,7 @@ class SimulatedEvents:
         self._count_fault = count_fault
         writing = EventWriting(settings, delivery)
         self._channels = SimulatedChannels(delivery, writing, first_id)
-        self._requests = ChannelRequests(
+        self._requests = ChannelHandler(
             settings, delivery, self._channels, writing, self._fault_of_channel
         )
         self._sender = EventSender(

@@ -24,7 +24,7 @@ from digitro_async.testing.simulator._simulated_channels import (
 )
 from digitro_async.testing.simulator._tcp_connection import SimulatorConnection
 
-__all__ = ["ChannelRequests"]
+__all__ = ["ChannelHandler"]
 
 _STREAM_HEAD: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -63,7 +63,7 @@ class _Asked:
         return True
 
 
-class ChannelRequests:
+class ChannelHandler:
     """Serves the requests that the settings describe.
 
     Args:
