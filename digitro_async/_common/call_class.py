@@ -186,7 +186,8 @@ class CallMaker:
         self._keep = vars(Call)["_texts"].__set__  # past the freezing
         self._base = base._texts  # noqa: SLF001 - they are copied, masked as they are
         fields = attrs.fields(self._kind)  # type: ignore[arg-type]  # of attrs
-        self._names = frozenset(field.name for field in fields)
+        names = {one.name for one in fields if not _is_number(one)}
+        self._names = frozenset(names)
         self._optional = [one.name for one in fields if not _is_required(one)]
 
     def make(self, number: str, given: Mapping[str, str]) -> Any:

@@ -171,9 +171,8 @@ class Campaign:
             InvalidCallError: If the contact's fields make no call.
             ConfigurationError: If a field is missing, of every contact probably.
         """
-        fields = contact.fields
-        if self._missing.issubset(fields):
-            made = self._maker.make(contact.destination.reveal(), fields)
+        if self._missing.issubset(contact.fields):
+            made = self._maker.make(contact.destination.reveal(), contact.fields)
             if made is not None:  # nearly every one
                 call: PredictiveCall = made
                 return call
