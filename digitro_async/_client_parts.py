@@ -13,7 +13,7 @@ from digitro_async.events import EventChannels
 from digitro_async.models import PABX
 from digitro_async.observe import OnEvent
 from digitro_async.settings import PauseSettings, RetrySettings
-from digitro_async.transport import SessionManager, Transport
+from digitro_async.transport import SessionManager, Transport, warm_all
 
 __all__ = ["ClientParts"]
 
@@ -130,6 +130,21 @@ class ClientParts:
             loop.call_soon_threadsafe(self.dispatcher.resume, pabx)
         except RuntimeError:
             raise self._own_loop.wrong_loop_error(client) from None
+
+    async def warm(self, connections: int, pabx: str | None) -> dict[str, int]:
+        """Open connections ahead of the first calls; see ``DigitroClient.warm``.
+
+        Raises:
+            ConfigurationError: There is no PABX of that name, ``connections`` is no
+                whole number above zero, or the PABX can't be used as configured.
+        """
+        self.dispatcher.check_name(pabx)
+        if type(connections) is not int or connections < 1:
+            raise ConfigurationError("connections must be a whole number above 0")
+        several = [one for one in self.dispatcher.pabx if pabx in (None, one.name)]
+        if not self._opens_sessions:
+            return {one.name: 0 for one in several}
+        return await warm_all(self.sessions, several, connections)
 
     async def aclose(self, client: object) -> None:
         """Let the calls on the wire finish, then close what is the client's own.

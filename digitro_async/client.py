@@ -49,8 +49,7 @@ class _Limits(TypedDict, total=False):
 class DigitroClient:
     """Makes predictive calls over one or several PABX.
 
-    Use it as ``async with``, or call ``aclose()`` yourself. One client belongs to one
-    event loop and may be used by any number of tasks; all share the cap of a PABX.
+    One client belongs to one event loop and may be used by any number of tasks.
 
     Example::
 
@@ -134,8 +133,7 @@ class DigitroClient:
         Args:
             call: The call.
             pabx: Name of the PABX that must take it; None for the least loaded one.
-            max_wait: Most seconds to wait for a turn; None for no limit. Each attempt
-                has a turn of its own.
+            max_wait: Most seconds to wait for each attempt's turn; None for no limit.
             deadline: Seconds from now after which nothing new begins: no turn, no wait
                 for a channel or a throttle, no retry. None for no limit. A call that is
                 on the wire is not cut off: it ends by its PABX's ``TimeoutSettings``.
@@ -158,7 +156,7 @@ class DigitroClient:
             ConfigurationError: The PABX can't be used as configured, there is no PABX
                 of that name, or a limit is no number of seconds.
             asyncio.CancelledError: The task was cancelled. An attempt on the wire is
-                cut off and counts as unknown, also for the rules that pause a PABX.
+                cut off and counts as unknown.
         """
         sending = self.send(call, pabx=pabx, max_wait=max_wait, deadline=deadline)
         del call  # of any class; tools show the locals of an error's frames
@@ -196,7 +194,7 @@ class DigitroClient:
             call: The command.
             pabx: Name of the PABX that must take it; None for the least loaded one. A
                 command about a call belongs to the PABX that has the call.
-            max_wait: Most seconds to wait for a turn.
+            max_wait: As for ``make_predictive_call``, as is ``deadline``.
             deadline: Seconds from now after which nothing new begins.
 
         Returns:
@@ -229,8 +227,6 @@ class DigitroClient:
         **limits: Unpack[_Limits],
     ) -> CommandAnswer:
         """Send a command that this library knows by nothing but its path.
-
-        It is ``send(OtherCommand(...))``; the path of the predictive call is refused.
 
         Args:
             path: What follows ``/requests/{channel_id}/`` in the path; where it holds
@@ -277,10 +273,8 @@ class DigitroClient:
                 is an ``EndRecorder``, too, is told what became of calls.
             wait_for_end: Whether the result of a call that the PABX took, or may have
                 taken, waits until events tell what became of the call (``end``), or
-                until its ``end_timeout``. Meanwhile other calls go on: the result holds
-                no place. ``drain``, leaving the block and closing the client give what
-                waits at once, with ``end`` None. Results that wait are kept in memory:
-                as many as calls are in progress, which ``max_in_progress`` limits.
+                until its ``end_timeout``. Other calls go on meanwhile. What still waits
+                when the block is left or the client closes comes with ``end`` None.
 
         Raises:
             ClientClosedError: The client was closed.
@@ -292,16 +286,10 @@ class DigitroClient:
         return self._dispatcher.stream(calls, recorder, wait_for_end=wait_for_end)
 
     def call_events(self, *, queue_size: int = QUEUE_SIZE) -> CallEvents:
-        """Return the events of calls from now on, to be iterated over.
+        """Return the events of calls from now on, for ``async for``.
 
-        Also events of calls that others made are among them. Each iteration has a queue
-        of its own, and a slow one delays nothing: where its queue is full, events are
-        lost to it, and a ``Gap`` says how many. It ends when the client closes.
-
-        Example::
-
-            async for event in client.call_events():
-                print(event)
+        Events of others' calls are among them. A slow iteration delays nothing: where
+        its queue is full, a ``Gap`` says how many it lost. It ends with the client.
 
         Args:
             queue_size: Most events that wait.
@@ -333,12 +321,37 @@ class DigitroClient:
         self._parts.check_usable(self)
         return await self._dispatcher.call_end(call_id, pabx)
 
+    async def warm(
+        self, connections: int = 1, *, pabx: str | None = None
+    ) -> dict[str, int]:
+        """Open connections ahead of the first calls; nothing is sent on them.
+
+        Where there are many PABX, some connect at the same time, not all. A connection
+        that is not used in time is closed like every idle one (``idle_seconds``).
+
+        Args:
+            connections: Connections to each PABX that are enough, with those that are
+                open; never more than ``max_connections``.
+            pabx: Name of the PABX, None for every PABX.
+
+        Returns:
+            Connections opened, by name of the PABX: 0 where it can't be reached (its
+            first call says why), keeps no connections, or has a ``transport``.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name, ``connections`` is no
+                whole number above zero, or the PABX can't be used as configured.
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+        """
+        self._parts.check_usable(self)
+        return await self._parts.warm(connections, pabx)
+
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
         """Set the event channel of calls that start from now on.
 
-        Use it for a PABX that was made with ``channel_id=None``, or after a PABX closed
-        its event channel. Connections stay open, and calls that wait for a channel
-        start. A pause ends if its cause was that the PABX did not find the channel.
+        Connections stay open, and calls that wait for a channel start. A pause ends if
+        its cause was that the PABX did not find the channel.
 
         Args:
             channel_id: Id of the event channel. None says that an id will be given
@@ -354,24 +367,15 @@ class DigitroClient:
         self._dispatcher.set_channel_id(channel_id, pabx)
 
     def statistics(self) -> Statistics:
-        """Return the counts and the state of each PABX at this moment.
-
-        Any thread may ask.
-        """
+        """Return the counts and the state of each PABX now. Any thread may ask."""
         return self._dispatcher.statistics()
 
     def health(self) -> Health:
-        """Return whether calls can be made at this moment, and why not.
-
-        Any thread may ask.
-        """
+        """Return whether calls can be made now, and why not. Any thread may ask."""
         return self._dispatcher.health()
 
     def resume(self, pabx: str | None = None) -> None:
-        """Start calls again after a pause for any reason.
-
-        Any thread may ask; in another one than the event loop's the pause ends soon
-        after the return.
+        """Start calls again after a pause for any reason. Any thread may ask.
 
         Args:
             pabx: Name of the PABX, None for every PABX.

@@ -72,6 +72,7 @@ class CallInProgress:
         sent_at: Loop time when it was sent.
         call_id: Its call id, None while none is known.
         is_counted: Whether it counts as in progress.
+        is_doubted: Whether its answer may be another call's.
         is_over: Whether nothing more comes of it.
         is_told: Whether its owner was told of its end.
         end: What became of it, None where that is not known, or it was not placed.
@@ -83,7 +84,16 @@ class CallInProgress:
 
     __slots__ = (
         *("call_id", "destination", "end", "evidence", "history", "is_counted"),
-        *("is_over", "is_told", "key", "may_match", "owner", "pabx", "sent_at"),
+        *(
+            "is_doubted",
+            "is_over",
+            "is_told",
+            "key",
+            "may_match",
+            "owner",
+            "pabx",
+            "sent_at",
+        ),
     )
 
     def __init__(
@@ -97,7 +107,8 @@ class CallInProgress:
         self.owner, self.key, self.pabx = owner, key, pabx
         self.sent_at = now
         self.call_id: str | None = None
-        self.is_counted, self.is_over, self.is_told = True, False, False
+        self.is_counted, self.is_doubted = True, False
+        self.is_over, self.is_told = False, False
         self.end: CallEnd | None = None
         self.destination = destination
         self.history = CallHistory()
@@ -221,13 +232,14 @@ class CallsInProgress:
         """
         self._wait_for_its_end(call, now)
         window, begin = self._rules.match_window, self._rules.begin
+        may_match = may_match and not call.is_doubted
         if may_match and call.destination and window is not None and begin is not None:
             call.may_match = True
             self._look_later(call, max(call.sent_at + window, now))
 
     def doubt(self, call: CallInProgress) -> None:
         """Note that the call id of a call may be another call's."""
-        call.may_match = False
+        call.is_doubted, call.may_match = True, False
         if call.is_over or call.call_id is None:
             return
         self._take_id(call)
@@ -237,6 +249,11 @@ class CallsInProgress:
             self.count += 1
         if call.destination is not None:
             self._without_id.setdefault(call.destination, {})[call] = None
+
+    def withdraw(self, call: CallInProgress) -> None:
+        """Note that the answer to a call is not believed after all."""
+        if call.call_id is not None and call.evidence is EndEvidence.CALL_ID:
+            self.doubt(call)
 
     def see(self, call_id: str, seen: Sighting, destination: bytes | None) -> None:
         """Take an event into account.

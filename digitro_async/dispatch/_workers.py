@@ -17,6 +17,7 @@ from digitro_async.errors import (
     ConfigurationError,
     DigitroError,
     DrainedError,
+    Outcome,
     PABXPausedError,
 )
 from digitro_async.models import CallResult, DispatchItem
@@ -209,6 +210,9 @@ class Workers:
 
     def _deliver(self, result: CallResult, followed: CallInProgress | None) -> None:
         """Give the result of a call away, or hold it until the end of the call."""
+        if followed is not None and result.outcome is Outcome.UNKNOWN:
+            # Its record may have found what its answer does not show.
+            self._services.router.trackers[followed.pabx].calls.withdraw(followed)
         if followed is None:
             self._give(result)
         elif self._holds and not followed.is_told and not followed.was_not_placed:
@@ -226,7 +230,10 @@ class Workers:
 
     def _give(self, result: CallResult) -> None:
         self._open -= 1
-        self._results.put(result)
+        results = self._results  # what ``put`` does, told here to save a call
+        results.ready.append(result)
+        if results.takers:
+            results.wake()
         if not self._open and self._delivered is not None:
             self._delivered.set()
 

@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_common": {"errors", "privacy"},
     "settings": {"_common", "errors"},
     "call_events": {"privacy"},
-    "event_settings": {"_common", "call_events", "errors"},
+    "event_settings": {"_common", "call_events", "errors", "privacy"},
     "calls": {"_common", "errors", "privacy"},
     "control_commands": {"_common", "calls", "errors", "privacy"},
     "command_settings": {"_common", "calls", "control_commands", "errors"},

@@ -114,8 +114,8 @@ class TestRecord:
         """An end that is told after the deadline takes the place of none seen, once."""
         (number,) = await accepted(ledger)
         none_seen = an_end(Disposition.NONE_SEEN)
-        for _ in range(2):
-            await end_call(ledger, number, none_seen)
+        for end in (none_seen, an_end(Disposition.NONE_SEEN, rang_at=NOW)):
+            await end_call(ledger, number, end)
         before = await end_of(ledger, number)
         for told in (ANSWERED, an_end(Disposition.BUSY), none_seen):
             await end_call(ledger, number, told)
@@ -250,6 +250,19 @@ class TestAttempts:
 
         assert (before, late) == (None, None)
         assert await end_of(ledger, number) == busy
+
+    async def test_attempt_after_an_unknown_one(self, ledger: Ledger) -> None:
+        """What was seen of a call that was not placed is not told of the next one."""
+        (number,) = await open_intents(ledger, 1)
+        await lose(ledger, number)
+        await end_call(ledger, number, an_end(Disposition.NONE_SEEN, None))
+        await ledger.reconcile(number, accepted=False, evidence="x", now=NOW + 9)
+        pending = await end_of(ledger, number)
+        await claim(ledger, 1)
+        await intend(ledger, number, "one", NOW)
+        await lose(ledger, number)
+
+        assert (pending, await end_of(ledger, number)) == (None, None)
 
     async def test_doubt(self, ledger: Ledger) -> None:
         """Where the answer may be another call's, so may be the end of that call."""

@@ -131,8 +131,11 @@ class EndsMachine(LedgerMachine):
         one = self.model.get(number)
         seen = seen_call(call_id, pabx=pabx)
 
+        async def settled() -> Any:
+            return await self.ledger.ends.settle_seen(number, seen, now=self.now)
+
         def settle() -> Any:
-            return self.do(self.ledger.ends.settle_seen(number, seen, now=self.now))
+            return self.do(settled())
 
         if one is None or one.state is not State.UNKNOWN:
             error = LedgerError if one is None else IllegalTransitionError

@@ -14,7 +14,9 @@ import digitro_async
 from digitro_async import (
     PABX,
     CallAccepted,
+    CallEnd,
     CallResult,
+    CallSeen,
     Campaign,
     ClientEvent,
     Config,
@@ -22,6 +24,8 @@ from digitro_async import (
     DigitroError,
     Dispatcher,
     DispatchItem,
+    Disposition,
+    EndEvidence,
     EventKind,
     Outcome,
     PauseStatus,
@@ -160,6 +164,14 @@ MADE: dict[str, Callable[[], object]] = {
     "ClaimedContact": open_contact,
     "Reconciliation": lambda: Reconciliation(1, State.PENDING),
     "ClaimOwner": lambda: ClaimOwner("a1", "b2"),
+    "AwaitedEnd": lambda: ledger.AwaitedEnd(
+        number=1, pabx="a", call_id="1", since=1.0, timeout=2.0
+    ),
+    "EndCounts": lambda: ledger.EndCounts({Disposition.BUSY: 1}),
+    "CallEnd": lambda: CallEnd(
+        pabx="a", disposition=Disposition.BUSY, evidence=EndEvidence.CALL_ID
+    ),
+    "CallSeen": lambda: CallSeen(pabx="a", call_id="1", name="x", seen_at=1.0),
     "SQLiteLedger": lambda: open_ledger(Path("unused.db")),
     "Import": lambda: ledger.Import(number=1, began_at=0.0),
     "ImportSummary": campaign.ImportSummary,
@@ -196,6 +208,7 @@ KINDS = {
 }
 ELSEWHERE = {
     *("Ledger", "LedgerReader", "Recorder", "RowFile", "Transport"),  # only protocols
+    *("CallEnds", "EndRecorder"),  # these too
     *(
         "OccupiedSlots",
         "MemoryLedger",

@@ -1,7 +1,7 @@
 """A call whose answer was lost, and the events of a call to the same number."""
 
 import pytest
-from calls_scene import EndScene
+from calls_in_progress_scene import EndScene
 
 from digitro_async import CallEnd, CallSeen, Disposition, EndEvidence
 

@@ -1,7 +1,7 @@
 """Calls in progress: how each ends, once, and how a lost answer is made up for."""
 
 import pytest
-from calls_scene import EndScene
+from calls_in_progress_scene import EndScene
 
 from digitro_async import CallEnd, Disposition, EndEvidence
 
@@ -207,3 +207,60 @@ def test_many_events_of_one_call() -> None:
     scene.calls.accept(call, "id", scene.now)
 
     assert scene.ends() == [(Disposition.BUSY, EndEvidence.CALL_ID)]
+
+
+def test_answer_that_its_record_does_not_believe() -> None:
+    """An answer that the ledger knows to be another call's gives no end."""
+    scene = EndScene()
+    call = scene.accept("id")
+    scene.calls.withdraw(call)
+    scene.see("ended", "id")
+    scene.wait(100)
+
+    assert scene.ends() == [(Disposition.NONE_SEEN, EndEvidence.DEADLINE)]
+
+
+def test_withdrawn_without_an_answer() -> None:
+    """A call without an answer has none to withdraw, and may be found by its number."""
+    scene = EndScene()
+    call = scene.lose(A)
+    scene.calls.withdraw(call)
+    scene.see("started", "x", A)
+    scene.see("ended", "x", A)
+    scene.wait(20)
+
+    assert scene.ends() == [(Disposition.ENDED, EndEvidence.DESTINATION)]
+
+
+def test_doubted_before_its_answer_was_lost() -> None:
+    """A call that was doubted first is not found by its number either."""
+    scene = EndScene()
+    call = scene.send(A)
+    scene.calls.doubt(call)
+    scene.calls.lose(call, scene.now)
+    scene.see("started", "x", A)
+    scene.see("ended", "x", A)
+    scene.wait(100)
+
+    assert scene.ends() == [(Disposition.NONE_SEEN, EndEvidence.DEADLINE)]
+
+
+def test_memory_is_bounded() -> None:
+    """However many calls come and go, of ours and of others, little of them is kept."""
+    scene = EndScene(most_unmatched=50, most_calls=50)
+    for number in range(5000):
+        scene.see("started", f"theirs {number}", b"theirs")
+        scene.accept(f"ours {number}")
+        if number % 2:
+            scene.see("ended", f"ours {number}")
+        scene.wait(0.5)
+        scene.calls.news.clear()
+
+    assert len(scene.calls) <= 50
+    kept = [
+        value
+        for owner in (scene.calls, scene.calls._unmatched)
+        for value in vars(owner).values()
+        if hasattr(value, "__len__")
+    ]
+    assert sum(map(len, kept)) < 500

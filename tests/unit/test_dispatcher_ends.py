@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from dispatch_scene import make_dispatcher, now
@@ -12,8 +12,8 @@ from scripted_events import Course, ScriptedPABX, pabx_with_events
 from virtual_time import virtual_time
 
 from digitro_async import (
+    PABX,
     CallEnd,
-    CallEvent,
     CallPhase,
     CallResult,
     CallSeen,
@@ -24,9 +24,9 @@ from digitro_async import (
     DrainedError,
     EndEvidence,
     EventKind,
-    Gap,
     Outcome,
 )
+from digitro_async.protocol import Connection, Evidence, Observation, Request
 
 LOSES = Course(is_lost=True, answer=1.0)
 
@@ -288,50 +288,6 @@ async def test_stopped_while_waited_for() -> None:
 
 
 @virtual_time
-async def test_call_events() -> None:
-    """Each program that iterates gets every event; a slow one is told what it lost."""
-    scripted = ScriptedPABX()
-    dispatcher = scripted.connect(make_dispatcher(scripted, pabx_with_events()))
-    events, slow = dispatcher.call_events(), dispatcher.call_events(1)
-    await dispatcher.submit(make_call("1"))
-    await dispatcher.wait_for_ends()
-    scripted.drop()
-    dispatcher.stop_events()
-
-    got = [event async for event in events]
-    assert [event.phase for event in got if isinstance(event, CallEvent)] == [
-        *(CallPhase.STARTED, CallPhase.RINGING, CallPhase.ANSWERED, CallPhase.ENDED)
-    ]
-    assert isinstance(got[-1], Gap)
-    first, gap = [event async for event in slow]
-    assert isinstance(first, CallEvent)
-    assert isinstance(gap, Gap)
-    assert (gap.lost, gap.reason, gap.since) == (4, "not_taken", 1.0)
-    assert [event async for event in dispatcher.call_events()] == []
-
-
-@virtual_time
-async def test_gap_stands_where_events_are_lost() -> None:
-    """A gap for lost events stands between those before and those after."""
-    scripted = ScriptedPABX()
-    dispatcher = scripted.connect(make_dispatcher(scripted, pabx_with_events()))
-    events = dispatcher.call_events(2)
-    for number in range(4):
-        scripted.tell(CallPhase.STARTED, str(number))
-    first = await anext(events)
-    scripted.tell(CallPhase.STARTED, "4")
-    dispatcher.stop_events()
-
-    got = [first, *[event async for event in events]]
-    assert [one.call_id if isinstance(one, CallEvent) else one.lost for one in got] == [
-        "0",
-        "1",
-        2,
-        "4",
-    ]
-
-
-@virtual_time
 async def test_what_needs_events() -> None:
     """Without events a dispatcher says that ends can't be known."""
     dispatcher = make_dispatcher(ScriptedPABX(), make_pabx())
@@ -355,3 +311,49 @@ async def test_unknown_call_id() -> None:
         await dispatcher.call_end("id")
     with pytest.raises(ConfigurationError, match="queue_size"):
         dispatcher.call_events(0)
+
+
+class Doubted:
+    """A connection that tells after an answer that it may be another call's."""
+
+    is_retired = False
+
+    def __init__(self) -> None:
+        self.served: list[Evidence] = []
+
+    def distrust(self) -> None:
+        """Tell the owners of all attempts."""
+        for evidence in self.served:
+            evidence.tell_doubt()
+
+
+class DoubtedPABX(ScriptedPABX):
+    """A PABX whose calls go over such a connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection = Doubted()
+
+    async def exchange(
+        self, pabx: PABX, request: Request, evidence: Evidence
+    ) -> Observation:
+        """Make one attempt."""
+        evidence.connection = cast("Connection", self.connection)
+        self.connection.served.append(evidence)
+        return await super().exchange(pabx, request, evidence)
+
+
+@pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "not"])
+@virtual_time
+async def test_doubted_answers(*, is_recorded: bool) -> None:
+    """Where answers may have been another call's, no end is told by their call ids."""
+    scripted = DoubtedPABX()
+    dispatcher = scripted.connect(make_dispatcher(scripted, pabx_with_events()))
+    recorder = EndTeller() if is_recorded else None
+    async with dispatcher.stream(calls_to("12"), recorder, wait_for_end=True) as stream:
+        asyncio.get_running_loop().call_later(5, scripted.connection.distrust)
+        results = [result async for result in stream]
+
+    assert [result.disposition for result in results] == [Disposition.NONE_SEEN] * 2
+    assert {result.end.call_id for result in results if result.end} == {None}
+    assert dispatcher.statistics().pabx["one"].doubtful == 2
