@@ -34,6 +34,8 @@ from digitro_async.testing import HostileConnection
 NAME = "http://pabx.invalid"
 LONG = 10.0
 """Seconds of the whole where a shorter limit must end it."""
+BY_TOTAL = soon(connect=10 * LONG, sock_connect=10 * LONG)
+"""Limits of which the whole ends first, however late its timer is."""
 
 
 def unsent(name: str, does: str, play: Play, reason: str, **changes: Any) -> FaultCase:
@@ -75,7 +77,7 @@ def refused() -> Iterator[FaultCase]:
     for name, settings, reason in (
         ("a2-syn-connect", soon(LONG, connect=SHORT), "connect_timeout"),
         ("a2-syn-sock-connect", soon(LONG, sock_connect=SHORT), "connect_timeout"),
-        ("a3-syn-total", soon(), "timeout"),
+        ("a3-syn-total", BY_TOTAL, "timeout"),
     ):
         does = f"answers no SYN; limited by {name[7:]}"
         yield unsent(name, does, _syn_unanswered, reason, settings=settings)
@@ -106,7 +108,7 @@ def look_ups() -> Iterator[FaultCase]:
     )
     for name, settings, reason in (
         ("a4-resolver-hangs-connect", soon(LONG, connect=SHORT), "connect_timeout"),
-        ("a4-resolver-hangs-total", soon(), "timeout"),
+        ("a4-resolver-hangs-total", BY_TOTAL, "timeout"),
     ):
         does = "the resolver never answers"
         yield unsent(name, does, _named(_hangs), reason, settings=settings)
@@ -346,7 +348,7 @@ def handshakes() -> Iterator[FaultCase]:
         yield unsent(name, does, _plain(script), "tls_handshake_cut", **seen)
     for name, limits, reason in (
         ("a6-handshake-hangs-connect", soon(LONG, connect=SHORT), "connect_timeout"),
-        ("a6-handshake-hangs-total", soon(), "timeout"),
+        ("a6-handshake-hangs-total", BY_TOTAL, "timeout"),
     ):
         does = "reads the ClientHello and says nothing"
         play = _plain(_never_shakes_hands)

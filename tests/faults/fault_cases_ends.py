@@ -167,6 +167,17 @@ def _endless(data: bytes, pause: float) -> Script:
     return script
 
 
+def _some(data: bytes, times: int, pause: float) -> Script:
+    async def script(line: HostileConnection) -> None:
+        await line.read_request()
+        for _ in range(times):
+            line.send(data)
+            await asyncio.sleep(pause)
+        await line.stall()
+
+    return script
+
+
 async def _silent(line: HostileConnection) -> None:
     await line.read_request()
     await line.stall()
@@ -193,8 +204,8 @@ def slow() -> Iterator[FaultCase]:
             _slowly(body, head + b"\r\n\r\n"),
             1,
         ),
-        ("g5-some-100", "a 100 each tenth of the limit", _endless(continues, 0.04), 1),
-        ("g5-some-103", "a 103 each tenth of the limit", _endless(hints, 0.04), 1),
+        ("g5-some-100", "a 100 each tenth of the limit", _some(continues, 5, 0.04), 1),
+        ("g5-some-103", "a 103 each tenth of the limit", _some(hints, 5, 0.04), 1),
         (
             "g7-body-never-ends",
             "a chunk of blanks now and then",

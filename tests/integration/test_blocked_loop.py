@@ -50,6 +50,7 @@ LIMITS = {
     "sock_read": {"total": OTHER_LIMIT, "sock_read": 0.4},
 }
 TOO_LONG = 0.9
+TRIES = 4  # of a scene that a busy machine may miss
 
 every_loop = pytest.mark.parametrize("loop", LOOPS)
 every_manager = pytest.mark.parametrize("manager", WAYS)
@@ -138,16 +139,34 @@ def settings_of(url: str, limit: str) -> PABX:
 async def block_while_it_answers(
     pabx: PABX, threaded: ThreadedPABX, manager: str, calls: int
 ) -> list[CallResult]:
-    """Block the loop from the moment when all calls are on the wire."""
+    """Block the loop once all calls are on the wire; return none if that was late."""
+    threaded.may_answer.clear()
+    before = threaded.received
     async with (
         WAYS[manager]() as sessions,
         DigitroClient(pabx, sessions=sessions) as client,
         client.dispatch(calls_to(range(calls))) as results,
     ):
-        await until(lambda: threaded.received == calls)
+        while threaded.received - before < calls:
+            if sum(client.statistics().outcomes.values()):
+                threaded.may_answer.set()
+                return []
+            await asyncio.sleep(0.001)
         threaded.may_answer.set()
         time.sleep(TOO_LONG)  # noqa: ASYNC251 - that is what is tested
         return [result async for result in results]
+
+
+def answered_while_blocked(
+    loop: str, pabx: PABX, threaded: ThreadedPABX, manager: str, calls: int
+) -> list[CallResult]:
+    """Return the results of calls that were answered while the loop was blocked."""
+    for _ in range(TRIES):
+        main = block_while_it_answers(pabx, threaded, manager, calls)
+        results: list[CallResult] = run_on(loop, main)
+        if results:
+            return results
+    pytest.fail("the machine is too busy to send the calls within their limit")
 
 
 @every_loop
@@ -159,8 +178,7 @@ def test_an_answer_that_lies_ready(
 ) -> None:
     """Answers that came while the loop was blocked for too long are read first."""
     pabx = settings_of(threaded.url, limit)
-    main = block_while_it_answers(pabx, threaded, manager, calls)
-    results = run_on(loop, main)
+    results = answered_while_blocked(loop, pabx, threaded, manager, calls)
 
     assert [one.outcome for one in results] == [Outcome.ACCEPTED] * calls
 
@@ -172,8 +190,7 @@ def test_an_answer_in_pieces(loop: str, manager: str) -> None:
     threaded = ThreadedPABX(pieces=5)
     pabx = settings_of(threaded.url, "total")
     try:
-        main = block_while_it_answers(pabx, threaded, manager, 3)
-        results = run_on(loop, main)
+        results = answered_while_blocked(loop, pabx, threaded, manager, 3)
     finally:
         threaded.close()
 
@@ -194,9 +211,14 @@ def test_silence_is_a_time_out_all_the_same(
             WAYS[manager]() as sessions,
             DigitroClient(pabx, sessions=sessions) as client,
         ):
-            calling = asyncio.ensure_future(client.make_predictive_call(make_call()))
-            before = threaded.received
-            await until(lambda: threaded.received > before)
+            for _ in range(TRIES):
+                making = client.make_predictive_call(make_call())
+                calling, before = asyncio.ensure_future(making), threaded.received
+                while threaded.received == before and not calling.done():  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
+                if not calling.done():
+                    break
+                calling.exception()  # the machine was too busy to send it in time
             began = time.monotonic()
             if blocks:
                 time.sleep(TOO_LONG)  # noqa: ASYNC251 - that is what is tested
