@@ -26,6 +26,7 @@ from digitro_async.control_commands import (
     QueueRedirect,
 )
 from digitro_async.dispatch import (
+    CallEvents,
     Dispatcher,
     DispatchResults,
     EndRecorder,
@@ -112,6 +113,7 @@ __all__ = [
     "CallEnd",
     "CallEndSettings",
     "CallEvent",
+    "CallEvents",
     "CallPhase",
     "CallResult",
     "CallSeen",

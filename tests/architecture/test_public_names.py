@@ -38,7 +38,14 @@ def test_public_names() -> None:
     values = {
         "AnyDestination",
         "CallAccepted",
-        *("CallEnd", "CallEndSettings", "CallSeen", "EndEvidence", "EndRecorder"),
+        *(
+            "CallEnd",
+            "CallEndSettings",
+            "CallEvents",
+            "CallSeen",
+            "EndEvidence",
+            "EndRecorder",
+        ),
         "CallEvent",
         "CallPhase",
         "ChannelClosed",

@@ -8,6 +8,9 @@ from digitro_async import (
     PABX,
     AnswerBody,
     CallAccepted,
+    CallEnd,
+    CallEndSettings,
+    CallEvent,
     CallResult,
     ClientEvent,
     CommandAccepted,
@@ -19,8 +22,11 @@ from digitro_async import (
     Dispatcher,
     DispatchItem,
     DispatchResults,
+    Disposition,
     DTMFDetection,
+    EventChannelSettings,
     EventKind,
+    Gap,
     HealthStatus,
     InvalidCallError,
     NotSentError,
@@ -250,3 +256,21 @@ def look_at_statistics(statistics: Statistics) -> None:
     assert_type(one, PABXStatistics)
     assert_type(one.paused, str)
     assert_type(one.resumes_in, float | None)
+
+
+async def ends(client: DigitroClient, settings: EventChannelSettings) -> None:
+    """What became of calls has a type of its own, at every way to it."""
+    heard = PABX(
+        *("matriz", "https://pabx.example", None, "key"),
+        max_in_progress=30,
+        call_ends=CallEndSettings(gap_timeout=60, match_window=None),
+        events=settings,
+    )
+    assert_type(heard.max_in_progress, int | None)
+    assert_type(await client.call_end("id"), CallEnd)
+    async with client.dispatch([call], wait_for_end=True) as results:
+        async for result in results:
+            assert_type(result.disposition, Disposition | None)
+            assert_type(result.end, CallEnd | None)
+    async for event in client.call_events(queue_size=10):
+        assert_type(event, CallEvent | Gap)

@@ -133,6 +133,24 @@ async def test_cancelled_waiter_takes_no_place() -> None:
 
 
 @virtual_time
+async def test_cancelled_as_its_turn_comes() -> None:
+    """A call that is cancelled just as a place is free gives the place back."""
+    scripted = ScriptedPABX(lambda _: Course(steps=()))
+    pabx = pabx_with_events(max_in_progress=1)
+    dispatcher = scripted.connect(make_dispatcher(scripted, pabx))
+    await dispatcher.submit(make_call("1"))
+    waiting = asyncio.ensure_future(dispatcher.submit(make_call("2")))
+    await asyncio.sleep(1)
+    scripted.tell(CallPhase.ENDED, scripted.placed["1"][0])
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+    assert waiting.cancelled()
+    assert dispatcher.statistics().pabx["one"].in_progress == 0
+    await dispatcher.submit(make_call("3"))
+
+
+@virtual_time
 async def test_gap_timeout() -> None:
     """Places of calls whose end a gap hid are free after the time set for that."""
     scripted = ScriptedPABX(lambda _: Course(steps=()))
