@@ -3,11 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Self, TypedDict, Unpack, overload
 
-import anyio
-
-from digitro_async._common.base_url import address_of
-from digitro_async._common.own_loop import OwnLoop
-from digitro_async._common.unclosed import warn_unclosed
+from digitro_async._client_parts import ClientParts
 from digitro_async.call_events import CallEnd
 from digitro_async.control_commands import (
     DTMFDetection,
@@ -25,12 +21,7 @@ from digitro_async.dispatch import (
     Recorder,
     Statistics,
 )
-from digitro_async.errors import (
-    ClientClosedError,
-    ConfigurationError,
-    OutcomeUnknownError,
-)
-from digitro_async.events import EventChannels
+from digitro_async.errors import OutcomeUnknownError
 from digitro_async.models import (
     PABX,
     Call,
@@ -58,8 +49,7 @@ class _Limits(TypedDict, total=False):
 class DigitroClient:
     """Makes predictive calls over one or several PABX.
 
-    Use it as ``async with``, or call ``aclose()`` yourself. One client belongs to one
-    event loop and may be used by any number of tasks; all share the cap of a PABX.
+    One client belongs to one event loop and may be used by any number of tasks.
 
     Example::
 
@@ -95,35 +85,18 @@ class DigitroClient:
         transport: Transport | None = None,
         on_event: OnEvent | None = None,
     ) -> None:
-        if sessions is not None and transport is not None:
-            raise ConfigurationError("give sessions or transport, not both")
-        if sessions is not None and not isinstance(sessions, SessionManager):
-            raise ConfigurationError("sessions must be a SessionManager, or None")
-        self._own_loop = OwnLoop()
-        self._sessions = sessions or SessionManager()  # beside a transport, it is idle
-        self._owns_sessions = sessions is None
-        self._opens_sessions = transport is None
-        used = self._sessions if transport is None else transport
-        self._dispatcher = Dispatcher(
-            pabx, used, retry=retry, pause=pause, on_event=on_event
+        self._parts = ClientParts(
+            pabx,
+            retry=retry,
+            pause=pause,
+            sessions=sessions,
+            transport=transport,
+            on_event=on_event,
         )
-        if transport is None:
-            for one in self._dispatcher.pabx:
-                self._sessions.load_tls(one)
-        self._channels = EventChannels(
-            self._dispatcher.pabx,
-            self._sessions,
-            self._dispatcher.set_channel_id,
-            [self._dispatcher.take_event],
-        )
-        self._was_entered = self._closed = False
+        self._dispatcher = self._parts.dispatcher
 
     async def __aenter__(self) -> Self:
-        self._check_usable()
-        if not self._was_entered:
-            self._channels.start(self._dispatcher.follow_channel)
-        self._was_entered = True
-        anyio.CancelScope()  # loads anyio's backend, before any call
+        self._parts.open(self)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -131,24 +104,12 @@ class DigitroClient:
 
     def __repr__(self) -> str:
         names = ", ".join(pabx.name for pabx in self._dispatcher.pabx)
-        return f"<DigitroClient {'closed ' if self._closed else ''}{names}>"
+        state = "closed " if self._parts.is_closed else ""
+        return f"<DigitroClient {state}{names}>"
 
     def __del__(self) -> None:
-        if getattr(self, "_closed", True):  # or its settings were refused
-            return
-        if self._sessions.closed or not self._opens_sessions:
-            return  # whoever shares the manager, or made the transport, closes it
-        if not (self._was_entered or (self._owns_sessions and self._sessions.hosts)):
-            return  # nothing was opened
-        several = {address_of(pabx.base_url): 0 for pabx in self._dispatcher.pabx}
-        first, *others = several
-        where = f" for {first}" + (f" and {len(others)} more" if others else "")
-        warn_unclosed(
-            self,
-            self._own_loop.place,
-            'use it as "async with", or await its aclose()',
-            where,
-        )
+        if hasattr(self, "_dispatcher"):  # else its settings were refused
+            self._parts.warn_unclosed(self)
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -172,8 +133,7 @@ class DigitroClient:
         Args:
             call: The call.
             pabx: Name of the PABX that must take it; None for the least loaded one.
-            max_wait: Most seconds to wait for a turn; None for no limit. Each attempt
-                has a turn of its own.
+            max_wait: Most seconds to wait for a turn of each attempt; None for no limit.
             deadline: Seconds from now after which nothing new begins: no turn, no wait
                 for a channel or a throttle, no retry. None for no limit. A call that is
                 on the wire is not cut off: it ends by its PABX's ``TimeoutSettings``.
@@ -196,7 +156,7 @@ class DigitroClient:
             ConfigurationError: The PABX can't be used as configured, there is no PABX
                 of that name, or a limit is no number of seconds.
             asyncio.CancelledError: The task was cancelled. An attempt on the wire is
-                cut off and counts as unknown, also for the rules that pause a PABX.
+                cut off and counts as unknown.
         """
         sending = self.send(call, pabx=pabx, max_wait=max_wait, deadline=deadline)
         del call  # of any class; tools show the locals of an error's frames
@@ -234,7 +194,7 @@ class DigitroClient:
             call: The command.
             pabx: Name of the PABX that must take it; None for the least loaded one. A
                 command about a call belongs to the PABX that has the call.
-            max_wait: Most seconds to wait for a turn.
+            max_wait: As for ``make_predictive_call``, as is ``deadline``.
             deadline: Seconds from now after which nothing new begins.
 
         Returns:
@@ -244,7 +204,7 @@ class DigitroClient:
             DigitroError: As ``make_predictive_call`` raises it, of the same classes.
             asyncio.CancelledError: The task was cancelled.
         """
-        self._check_usable()
+        self._parts.check_usable(self)
         result = await self._dispatcher.submit(
             call, pabx=pabx, max_wait=max_wait, deadline=deadline
         )
@@ -267,8 +227,6 @@ class DigitroClient:
         **limits: Unpack[_Limits],
     ) -> CommandAnswer:
         """Send a command that this library knows by nothing but its path.
-
-        It is ``send(OtherCommand(...))``; the path of the predictive call is refused.
 
         Args:
             path: What follows ``/requests/{channel_id}/`` in the path; where it holds
@@ -315,10 +273,8 @@ class DigitroClient:
                 is an ``EndRecorder``, too, is told what became of calls.
             wait_for_end: Whether the result of a call that the PABX took, or may have
                 taken, waits until events tell what became of the call (``end``), or
-                until its ``end_timeout``. Meanwhile other calls go on: the result holds
-                no place. ``drain``, leaving the block and closing the client give what
-                waits at once, with ``end`` None. Results that wait are kept in memory:
-                as many as calls are in progress, which ``max_in_progress`` limits.
+                until its ``end_timeout``. Other calls go on meanwhile. What still waits
+                when the block is left or the client closes comes with ``end`` None.
 
         Raises:
             ClientClosedError: The client was closed.
@@ -326,20 +282,15 @@ class DigitroClient:
             ConfigurationError: The recorder is none, or the end is waited for and no
                 PABX has ``events``.
         """
-        self._check_usable()
+        self._parts.check_usable(self)
         return self._dispatcher.stream(calls, recorder, wait_for_end=wait_for_end)
 
     def call_events(self, *, queue_size: int = QUEUE_SIZE) -> CallEvents:
-        """Return the events of calls from now on, to be iterated over.
+        """Return the events of calls from now on, for ``async for``.
 
-        Also events of calls that others made are among them. Each iteration has a queue
-        of its own, and a slow one delays nothing: where its queue is full, events are
-        lost to it, and a ``Gap`` says how many. It ends when the client closes.
-
-        Example::
-
-            async for event in client.call_events():
-                print(event)
+        Events of calls that others made are among them. A slow iteration delays
+        nothing: where its queue is full, a ``Gap`` says how many events it lost. It
+        ends when the client closes.
 
         Args:
             queue_size: Most events that wait.
@@ -349,7 +300,7 @@ class DigitroClient:
             WrongLoopError: The client belongs to another event loop.
             ConfigurationError: No PABX has ``events``, or the size is below 1.
         """
-        self._check_usable()
+        self._parts.check_usable(self)
         return self._dispatcher.call_events(queue_size)
 
     async def call_end(self, call_id: str, *, pabx: str | None = None) -> CallEnd:
@@ -368,15 +319,40 @@ class DigitroClient:
             ConfigurationError: The PABX has no ``events``, or no call with that id is
                 in progress, or ended lately.
         """
-        self._check_usable()
+        self._parts.check_usable(self)
         return await self._dispatcher.call_end(call_id, pabx)
+
+    async def warm(
+        self, connections: int = 1, *, pabx: str | None = None
+    ) -> dict[str, int]:
+        """Open connections ahead of the first calls; nothing is sent on them.
+
+        Where there are many PABX, some connect at the same time, not all. A connection
+        that is not used in time is closed like every idle one (``idle_seconds``).
+
+        Args:
+            connections: Connections to each PABX that are enough, with those that are
+                open; never more than ``max_connections``.
+            pabx: Name of the PABX, None for every PABX.
+
+        Returns:
+            Connections opened, by name of the PABX: 0 where it can't be reached (its
+            first call says why), keeps no connections, or has a ``transport``.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name, ``connections`` is no
+                whole number above zero, or the PABX can't be used as configured.
+            ClientClosedError: The client was closed.
+            WrongLoopError: The client belongs to another event loop.
+        """
+        self._parts.check_usable(self)
+        return await self._parts.warm(connections, pabx)
 
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
         """Set the event channel of calls that start from now on.
 
-        Use it for a PABX that was made with ``channel_id=None``, or after a PABX closed
-        its event channel. Connections stay open, and calls that wait for a channel
-        start. A pause ends if its cause was that the PABX did not find the channel.
+        Connections stay open, and calls that wait for a channel start. A pause ends if
+        its cause was that the PABX did not find the channel.
 
         Args:
             channel_id: Id of the event channel. None says that an id will be given
@@ -388,28 +364,19 @@ class DigitroClient:
             ConfigurationError: If there is no PABX of that name, or ``channel_id`` is
                 no id.
         """
-        self._check_open()
+        self._parts.check_open(self)
         self._dispatcher.set_channel_id(channel_id, pabx)
 
     def statistics(self) -> Statistics:
-        """Return the counts and the state of each PABX at this moment.
-
-        Any thread may ask.
-        """
+        """Return the counts and the state of each PABX now. Any thread may ask."""
         return self._dispatcher.statistics()
 
     def health(self) -> Health:
-        """Return whether calls can be made at this moment, and why not.
-
-        Any thread may ask.
-        """
+        """Return whether calls can be made now, and why not. Any thread may ask."""
         return self._dispatcher.health()
 
     def resume(self, pabx: str | None = None) -> None:
-        """Start calls again after a pause for any reason.
-
-        Any thread may ask; in another one than the event loop's the pause ends soon
-        after the return.
+        """Start calls again after a pause for any reason. Any thread may ask.
 
         Args:
             pabx: Name of the PABX, None for every PABX.
@@ -419,16 +386,8 @@ class DigitroClient:
             ClientClosedError: The client was closed.
             WrongLoopError: The event loop of the client was closed.
         """
-        self._check_open()
-        self._dispatcher.check_name(pabx)
-        loop = self._own_loop.loop
-        if loop is None or self._own_loop.is_running_here:
-            self._dispatcher.resume(pabx)
-            return
-        try:
-            loop.call_soon_threadsafe(self._dispatcher.resume, pabx)
-        except RuntimeError:
-            raise self._own_loop.wrong_loop_error(self) from None
+        self._parts.check_open(self)
+        self._parts.resume(self, pabx)
 
     async def aclose(self) -> None:
         """Start no further call, let the calls on the wire finish, then close.
@@ -439,29 +398,4 @@ class DigitroClient:
         Raises:
             WrongLoopError: The client belongs to another event loop.
         """
-        if self._closed:
-            return
-        self._own_loop.check(self)
-        self._closed = True
-        # An anyio scope that was cancelled would not let anything on the wire finish.
-        with anyio.CancelScope(shield=True):
-            try:
-                await self._dispatcher.drain()
-            finally:
-                await self._channels.aclose()
-                self._dispatcher.stop_events()
-                if self._owns_sessions:
-                    await self._sessions.aclose()
-
-    def _check_usable(self) -> None:
-        if self._closed:
-            self._check_open()
-        self._own_loop.check(self)
-        if not self._owns_sessions:
-            self._sessions.check_usable()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClientClosedError(
-                f"{self!r} was closed and makes no further call: make another client"
-            )
+        await self._parts.aclose(self)

@@ -21,9 +21,11 @@ from digitro_async._common.validators import (
     positive,
     positive_seconds,
     quiet_init,
+    secret,
 )
 from digitro_async.call_events import CallPhase, Disposition
 from digitro_async.errors import ConfigurationError
+from digitro_async.privacy import Secret
 
 __all__ = ["CHANNEL_ID_MARK", "ChannelRequest", "EventChannelSettings", "Subscription"]
 
@@ -50,13 +52,20 @@ def _method(_: object, field: Any, value: Any) -> None:
         raise ConfigurationError(f"{field.name} must be one of {', '.join(_METHODS)}")
 
 
+def _secret_texts(value: Any) -> Any:
+    """Return headers whose texts are wrapped: one of them may be a key."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: secret(text) for name, text in value.items()}
+
+
 def _headers(_: object, field: Any, value: Any) -> None:
     if not isinstance(value, Mapping) or not all(
         isinstance(name, str)
-        and isinstance(text, str)
+        and isinstance(text, Secret)
         and name
         and all("!" <= char <= "~" and char != ":" for char in name)
-        and all(" " <= char <= "~" for char in text)
+        and all(" " <= char <= "~" for char in text.reveal())
         for name, text in value.items()
     ):
         raise ConfigurationError(
@@ -185,9 +194,9 @@ class ChannelRequest:
         path: Path after the base URL, with a query where there is one;
             ``{channel_id}`` in it stands for the id.
         method: Method of HTTP. INFERRED: the sister products open by GET (N3, I1).
-        headers: Headers beside the api key's. They are not shown.
+        headers: Headers beside the api key's; their texts are wrapped in a ``Secret``.
         body: Members of the JSON body, None for no body; a text ``{channel_id}`` in it
-            stands for the id, as a number.
+            stands for the id, as a number. It is no place for secrets.
 
     Raises:
         ConfigurationError: If a value can't be used; the text names the field.
@@ -195,8 +204,8 @@ class ChannelRequest:
 
     path: str = attrs.field(validator=_path)
     method: str = attrs.field(default="GET", validator=_method)
-    headers: Mapping[str, str] = attrs.field(
-        factory=dict, validator=_headers, repr=False
+    headers: Mapping[str, Secret] = attrs.field(
+        factory=dict, converter=_secret_texts, validator=_headers, repr=False
     )
     body: Mapping[str, Any] | None = attrs.field(
         default=None, validator=_members, repr=False

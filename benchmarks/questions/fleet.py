@@ -21,6 +21,12 @@ from benchmarks.servers.fleet_server import serving_fleet
 SIZES = (1, 10, 100, 1000)
 DELAY = 0.005
 """Seconds from a whole request to its answer."""
+FORMS: dict[str, dict[str, bool]] = {
+    "named": {},
+    "any": {"named": False},
+    "named, warm": {"warm": True},
+}
+"""Ways to dial a fleet: see ``FleetJob``."""
 MOST_RATIO = 1.5
 """Largest cost allowed of a call through a fleet, by one through a single PABX."""
 
@@ -37,6 +43,7 @@ class Row:
         highest: Highest ratio of a round.
         used: Share of the cap that was used, from the start to the last answer.
         late_p99_ms: Lateness after the turn that 99 of 100 calls did not exceed.
+        warm_ms: Time in which connections were opened ahead.
     """
 
     label: str
@@ -46,6 +53,7 @@ class Row:
     highest: float
     used: float
     late_p99_ms: float
+    warm_ms: float
 
 
 def compare(rounds: list[dict[str, dict[str, float]]]) -> list[Row]:
@@ -60,7 +68,7 @@ def compare(rounds: list[dict[str, dict[str, float]]]) -> list[Row]:
         ratios = [one[label]["cpu_us"] / one[first]["cpu_us"] for one in rounds]
         medians = {
             measure: statistics.median(one[label][measure] for one in rounds)
-            for measure in ("cpu_us", "used", "late_p99_ms")
+            for measure in ("cpu_us", "used", "late_p99_ms", "warm_ms")
         }
         rows.append(
             Row(
@@ -84,7 +92,10 @@ def kib_each(
 def cpu_table(rows: list[Row]) -> str:
     """Return what a call costs in each fleet, as text."""
     cells: list[Any] = [
-        ("fleet", "CPU us/call", "ratio", "lowest-highest", "used", "late p99 ms")
+        (
+            *("fleet", "CPU us/call", "ratio", "lowest-highest"),
+            *("used", "late p99 ms", "warm ms"),
+        )
     ]
     cells += [
         (
@@ -94,6 +105,7 @@ def cpu_table(rows: list[Row]) -> str:
             f"{one.lowest:.2f}-{one.highest:.2f}",
             f"{one.used:.1%}",
             f"{one.late_p99_ms:.1f}",
+            f"{one.warm_ms:.0f}",
         )
         for one in rows
     ]
@@ -108,7 +120,12 @@ def run(options: argparse.Namespace) -> bool:
     with serving_fleet(largest, DELAY, server_core) as port:
 
         def measure(
-            size: int, calls: int, transport: str, *, named: bool = True
+            size: int,
+            calls: int,
+            transport: str,
+            *,
+            named: bool = True,
+            warm: bool = False,
         ) -> Any:
             job = FleetJob(
                 port=port,
@@ -117,6 +134,7 @@ def run(options: argparse.Namespace) -> bool:
                 named=named,
                 transport=transport,
                 idle=options.idle,
+                warm=warm,
                 core=client_core,
             )
             return run_module("questions.fleet_client", job)
@@ -126,10 +144,10 @@ def run(options: argparse.Namespace) -> bool:
             for _ in range(options.rounds):
                 rounds.append({})
                 for size in options.sizes:
-                    for named in (True, False):
-                        label = f"{size} PABX, {'named' if named else 'any'}"
+                    for form, given in FORMS.items():
                         calls = round(RATE * options.seconds)
-                        rounds[-1][label] = measure(size, calls, transport, named=named)
+                        found = measure(size, calls, transport, **given)
+                        rounds[-1][f"{size} PABX, {form}"] = found
             rows = compare(rounds)
             within = within and all(one.ratio <= MOST_RATIO for one in rows)
             print(f"\n{transport} transport\n\n{cpu_table(rows)}", flush=True)

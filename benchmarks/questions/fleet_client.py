@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 
 import attrs
 
@@ -55,6 +56,7 @@ class FleetJob:
         named: Whether each call names its PABX.
         transport: One of ``TRANSPORTS``.
         idle: Seconds after which an unused connection is dropped; for memory alone.
+        warm: Whether connections are opened ahead of the first calls.
         core: Core to run on, None for any.
     """
 
@@ -64,6 +66,7 @@ class FleetJob:
     named: bool = True
     transport: str = "default"
     idle: float = IDLE_SECONDS
+    warm: bool = False
     core: int | None = None
 
 
@@ -94,6 +97,10 @@ async def dial(job: FleetJob) -> dict[str, float]:
         TRANSPORTS[job.transport]() as sessions,
         DigitroClient(make_fleet(job.port, job.size), sessions=sessions) as client,
     ):
+        began = time.monotonic()
+        if job.warm:
+            await client.warm()
+        warming = time.monotonic() - began
         with Stopwatch() as watch:
             async with client.dispatch(calls) as results:
                 async for result in results:
@@ -111,6 +118,7 @@ async def dial(job: FleetJob) -> dict[str, float]:
         "cpu_us": 1e6 * watch.cpu / job.calls,
         "used": (job.calls - job.size) / (RATE * watch.wall),
         "late_p99_ms": 1000 * percentile(late, 0.99),
+        "warm_ms": 1000 * warming,
     }
 
 

@@ -106,6 +106,7 @@ def call_class(kind: _CallType) -> _CallType:
     init.__annotations__ = made.__init__.__annotations__
     init.__qualname__, init.__module__ = made.__init__.__qualname__, kind.__module__
     made.__init__ = init
+    texts.copied = known["copied"]  # type: ignore[attr-defined]  # of a class just made
     for field in fields:
         setattr(kind, field.name, _view(field))
     return kind
@@ -161,8 +162,67 @@ def _source_of(fields: "tuple[attrs.Attribute[Any], ...]") -> str:
         f"        del self, texts, together, number, {', '.join(names)}",
         "        raise InvalidCallError(problem, reason='invalid_field')",
         f"    texts.{WHICH_UNSET} = None",
+        "def copied(self):",
+        "    texts = Texts()",
+        *(f"    texts.{name} = self.{name}" for name in (*names, WHICH_UNSET)),
+        "    return texts",
     ]
     return "\n".join([*lines, ""])
+
+
+class CallMaker:
+    """Makes calls of one class that have most texts in common.
+
+    Args:
+        base: A call with the texts that they have in common, as plain texts.
+    """
+
+    # A campaign makes a call for each contact: all texts were checked before, but for
+    # the two or three that are the contact's own. That takes a third of the
+    # instructions of the constructor (python -m benchmarks.questions.instructions).
+    def __init__(self, base: Call) -> None:
+        self._kind = type(base)
+        self._keep: Callable[[object, Any], None]
+        self._keep = vars(Call)["_texts"].__set__  # past the freezing
+        self._base = base._texts  # noqa: SLF001 - they are copied, masked as they are
+        fields = attrs.fields(self._kind)  # type: ignore[arg-type]  # of attrs
+        self._names = frozenset(field.name for field in fields)
+        self._optional = [one.name for one in fields if not _is_required(one)]
+
+    def make(self, number: str, given: Mapping[str, str]) -> Any:
+        """Return a call; None where the constructor has to look at it.
+
+        Args:
+            number: The number to dial.
+            given: Texts of its own, which stand over those of the base.
+        """
+        try:
+            together = "".join(given.values())
+        except (TypeError, AttributeError):
+            return None
+        if not (
+            together.isprintable()
+            and number.isdigit()
+            and number.isascii()
+            and len(number) <= MAX_NUMBER
+            and len(together) <= MAX_TEXT
+            and "" not in given.values()
+            and self._names.issuperset(given)
+        ):
+            return None
+        texts = self._base.copied()
+        texts.destination = number
+        for name, text in given.items():
+            setattr(texts, name, text)
+        unset = getattr(texts, WHICH_UNSET)
+        if '"' in together or "\\" in together:
+            setattr(texts, WHICH_UNSET, None)
+        elif unset:
+            unset = tuple([getattr(texts, name) is None for name in self._optional])
+            setattr(texts, WHICH_UNSET, unset if True in unset else ())
+        call = object.__new__(self._kind)
+        self._keep(call, texts)
+        return call
 
 
 def _join_opened(names: Iterable[str], wrapped: Iterable[str], texts: Any) -> str:

@@ -1,9 +1,10 @@
 """Campaign: a list in a ledger, dialled by a client, each contact once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from digitro_async._common.validators import masked_fields
+from digitro_async._common.call_class import CallMaker
+from digitro_async._common.validators import masked_fields, opened
 from digitro_async.calls import (
     NEEDED_FIELDS,
     OPTIONAL_FIELDS,
@@ -68,6 +69,8 @@ class Campaign:
         # With every name in it, a call's fields keep these names' own objects, by which
         # they are found at once; of text that was read, each would be compared.
         self._defaults: dict[str, Any] = {**OPTIONAL_FIELDS, **call}
+        self._missing = frozenset(NEEDED_FIELDS).difference(call)
+        self._maker = _maker_over(self._defaults, self._missing)
         self._max_attempts = max_attempts
         self._partial = partial
 
@@ -168,6 +171,12 @@ class Campaign:
             InvalidCallError: If the contact's fields make no call.
             ConfigurationError: If a field is missing, of every contact probably.
         """
+        fields = contact.fields
+        if self._missing.issubset(fields):
+            made = self._maker.make(contact.destination.reveal(), fields)
+            if made is not None:  # nearly every one
+                call: PredictiveCall = made
+                return call
         try:
             return PredictiveCall(  # unnamed before: errors show locals
                 **{
@@ -188,3 +197,11 @@ class Campaign:
                 "gives it"
             )
         raise InvalidCallError("its fields are damaged", reason="damaged_fields")
+
+
+def _maker_over(defaults: Mapping[str, Any], missing: Iterable[str]) -> CallMaker:
+    """Return what makes the calls of contacts, of whom each gives what is missing."""
+    texts = {**defaults, **dict.fromkeys((*missing, "destination"), "0")}
+    return CallMaker(
+        PredictiveCall(**{name: opened(value) for name, value in texts.items()})
+    )

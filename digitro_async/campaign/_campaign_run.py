@@ -127,6 +127,9 @@ class CampaignRun:
         return self
 
     async def __anext__(self) -> CallResult:
+        ready = self._results.take_ready()
+        if ready is not None:
+            return ready
         try:
             return await anext(self._results)
         except StopAsyncIteration:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
+from digitro_async._common.drafts import draft_of
 from digitro_async.errors import InvalidCallError
 from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimedContact, ClaimOwner
@@ -18,6 +19,8 @@ and no ledger yet lets two runs dial at once."""
 
 LARGEST_PAGE = 50_000
 """Most contacts that are claimed at once, however many may be on the wire."""
+
+_ItemDraft = draft_of(DispatchItem)
 
 
 class Claims:
@@ -67,7 +70,11 @@ class Claims:
         except InvalidCallError:
             return None
         del self._page[0]
-        return DispatchItem(call=call, pabx=contact.pabx, key=contact.number)
+        draft = _ItemDraft()
+        draft.call, draft.pabx, draft.key = call, contact.pabx, contact.number
+        draft.__class__ = DispatchItem
+        item: DispatchItem = draft
+        return item
 
     def __aiter__(self) -> Self:
         return self

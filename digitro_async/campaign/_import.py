@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 import attrs
 
+from digitro_async._common.drafts import draft_of
 from digitro_async._common.text import printable
+from digitro_async._common.validators import opened, personal
 from digitro_async.campaign._import_summary import ImportSummary, add_page
 from digitro_async.campaign._row_pages import RowFile, RowPages, Rows
 from digitro_async.contacts import ContactRow, RejectedRow
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import AddResult, Import, NewContact
-from digitro_async.privacy import Personal
 
 __all__ = ["ImportingLedger", "count_rows", "import_rows", "nth_identity"]
 
@@ -181,22 +182,23 @@ async def _facts_of(ledger: ImportingLedger, rows: Rows) -> dict[str, Any]:
     }
 
 
+_NewDraft = draft_of(NewContact)
+
+
 def _new_contact(row: ContactRow, times: Counter[int] | None) -> NewContact:
     own = row.id
     if own == "":  # all of them would be one contact, and be called once
         raise ConfigurationError("the id of a contact is empty: give None instead")
     identity = f"number {row.destination.reveal()}" if own is None else f"id {own}"
-    return NewContact(
-        line=row.line,
-        identity=Personal(nth_identity(identity, times)),
-        id=None if own is None else Personal(own),
-        destination=row.destination,
-        pabx=row.pabx,
-        fields={
-            name: value if isinstance(value, str) else value.reveal()
-            for name, value in row.fields.items()
-        },
-    )
+    draft = _NewDraft()
+    draft.line, draft.pabx = row.line, row.pabx
+    draft.identity = personal(nth_identity(identity, times))
+    draft.id = None if own is None else personal(own)
+    draft.destination = row.destination
+    draft.fields = {name: opened(value) for name, value in row.fields.items()}
+    draft.__class__ = NewContact
+    contact: NewContact = draft
+    return contact
 
 
 def nth_identity(identity: str, times: Counter[int] | None) -> str:

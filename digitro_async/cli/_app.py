@@ -52,6 +52,8 @@ _DISK_FAULTS: Final = frozenset(
 _MODULES: Final = {
     "init": "_init_config",
     "check": "_check_setup",
+    "events": "_event_commands",
+    "fit": "_fit_events",
     "command": "_send_command",
 }
 """Modules of commands whose names alone say too little, or too much."""

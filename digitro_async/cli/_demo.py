@@ -38,10 +38,13 @@ _CONFIG = """\
 [[pabx]]
 name = "demo"
 base_url = "{base_url}"
-channel_id = 1
 api_key = "demo-key"
 rate = {{ calls = {rate}, per = 1.0 }}
 max_in_flight = 100
+
+[events]
+preset = "simulator"
+end_timeout = 3.0 # calls take 2 s at most
 
 [call]
 device = "1125000"
@@ -128,6 +131,7 @@ def _simulator(record: Path, rate: int, faults: Path | None) -> Iterator[str]:
     """
     latency = "0.02" if faults is None else "0.1"  # then some are on the wire
     words = ["simulate", "--port", "0", "--latency", latency, "--rate", str(rate)]
+    words += ["--events", "simulator", "--ring", "0.1-0.5", "--talk", "0.2-1"]
     words += ["--record", str(record), "--while-stdin"]
     if faults is not None:
         words += ["--faults", str(faults)]

@@ -42,7 +42,7 @@ api_key_env = "DIGITRO_API_KEY"
 rate = { calls = 10, per = 1.0 }
 # Where it is known that the PABX counts a call soon after it was sent (seconds, the
 # network included), slow answers hold the rate back no more:
-# rate = { calls = 10, per = 1.0, counted_within = 0.1 }
+#     rate = { calls = 10, per = 1.0, counted_within = 0.1 }
 # The most calls on the wire at once: calls a second, times the seconds of an answer.
 # max_in_flight = 100
 # How fields of a call that are not given are written: "null" or "omit".
@@ -52,6 +52,12 @@ rate = { calls = 10, per = 1.0 }
 # For a PABX whose certificate a private authority signed: the PEM file of that
 # authority (or "fingerprint", the SHA-256 of the PABX's own certificate).
 # tls = { ca_file = "authority.pem" }
+# How the event channel is opened and read, in place of channel_id: docs/first-day.md.
+# events = { preset = "pabx", open = "/FILL-IN", id_fields = ["FILL-IN"] }
+# The most calls in progress at once; only events tell when a call ends.
+# max_in_progress = 100
+# How the ends of calls are told from events.
+# call_ends = { grace = 1.0 }
 """
 
 _CALL: Final = """

@@ -93,7 +93,7 @@ def print_ends(ends: EndCounts) -> None:
     if ends.dispositions or ends.awaited:
         print_line(f"ends of calls: {sum(ends.dispositions.values())} known")
     for disposition, count in ends.dispositions.items():
-        print_line(f"  {disposition:<14}{count}")
+        print_line(f"  {disposition:<16}{count}")
     if ends.awaited:
         print_line(f"  {'to come':<14}{ends.awaited}")
 

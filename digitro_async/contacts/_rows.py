@@ -8,7 +8,12 @@ from digitro_async.calls import NEEDED_FIELDS, check_defaults
 from digitro_async.contacts._characters import drop_invisible, without_text_mark
 from digitro_async.contacts._cleaning import Cleaning
 from digitro_async.contacts._columns import Columns
-from digitro_async.contacts._contact_row import ContactRow, Problem, RejectCode
+from digitro_async.contacts._contact_row import (
+    ContactRow,
+    Problem,
+    RejectCode,
+    row_of_cells,
+)
 from digitro_async.contacts._csv_records import CSVRecord
 from digitro_async.contacts._numbers import read_number
 from digitro_async.errors import ConfigurationError, InvalidCallError
@@ -120,13 +125,7 @@ class RowReader:
             if name not in fields:
                 return Problem(RejectCode.INVALID_FIELD, "is empty", name)
         try:
-            row = ContactRow(
-                line=line,
-                id=own_id or None,
-                destination=number,
-                pabx=pabx or None,
-                fields=fields,
-            )
+            row = row_of_cells(line, own_id, number, pabx, fields)
         except InvalidCallError as error:
             # Its text is "<field> <problem>" and holds no value.
             field, _, reason = str(error.args[0]).partition(" ")
@@ -225,6 +224,8 @@ def _are_blank(cells: Sequence[str]) -> bool:
 
 
 def _own_problem(field: str, text: str, longest: int) -> Problem | None:
+    if len(text) <= longest and text.isprintable():  # nearly always
+        return None
     if len(text) > longest:
         return Problem(
             RejectCode.INVALID_FIELD, f"is longer than {longest} characters", field

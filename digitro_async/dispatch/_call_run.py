@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Hashable
 from functools import partial
 from math import inf
+from typing import Any
 
 from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._answer import (
@@ -32,10 +33,9 @@ from digitro_async.errors import (
     OutcomeUnknownError,
     RateWaitTimeoutError,
 )
-from digitro_async.models import Call, CallResult, CommandAccepted
+from digitro_async.models import Call, CallResult
 from digitro_async.protocol import (
     AttemptResult,
-    Command,
     Connection,
     Failure,
     Observation,
@@ -77,12 +77,7 @@ class CallRun:
         is_doubtful: Whether the answer to the last attempt may belong to another call.
     """
 
-    __slots__ = (
-        *("_command", "_connection", "_deliver", "_doubts", "_ends", "_is_last"),
-        *("_key", "_last_error", "_pabx", "_problem", "_recorder", "_services"),
-        *("_sink", "attempts", "began", "call", "clock", "ended", "followed"),
-        *("is_doubtful", "phase", "result", "sent_at", "started"),
-    )
+    # Without slots: since 3.12 they make objects more slowly, and each call has one.
 
     def __init__(  # noqa: PLR0917 - all of it is known at the start
         self,
@@ -106,11 +101,11 @@ class CallRun:
         self._key, self._recorder = key, recorder
         self._deliver, self._sink = deliver, sink
         self.followed: CallInProgress | None = None  # its last attempt, where it is
-        self._command: Command  # the row of its command, once it runs
+        self._command: Any = None  # the row of its command, once it runs
         self._connection: Connection | None = None  # of its last attempt
         self._doubts: Doubts | None = None  # of the PABX of its last attempt
         self._problem: ConfigurationError | None = None  # of its PABX
-        self._ends: float  # loop time of its deadline, once it runs
+        self._ends = inf  # loop time of its deadline, once it runs
         self._last_error: DigitroError | None = None  # of an attempt before others
 
     async def run(
@@ -183,11 +178,7 @@ class CallRun:
                 self._doubts.add(self._recorder, self._key, self.followed)
 
     def end(
-        self,
-        now: float,
-        error: DigitroError | None,
-        pabx: str | None = None,
-        accepted: CommandAccepted | None = None,
+        self, now: float, error: DigitroError | None, pabx: str | None = None
     ) -> CallResult:
         """Return the result of a call that ends without a further attempt.
 
@@ -195,7 +186,6 @@ class CallRun:
             now: Loop time.
             error: Why it was not accepted.
             pabx: Name of the PABX that had it last.
-            accepted: The acceptance, where there is one.
         """
         if error is not None and isinstance(self._last_error, OutcomeUnknownError):
             error = self._last_error  # an attempt before may have been carried out
@@ -207,7 +197,7 @@ class CallRun:
             pabx,
             self.attempts,
             error,
-            accepted,
+            None,
             self.sent_at,
             started - self.began,
             now - started,
@@ -368,9 +358,17 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> CallResult:
         """Return the result of a call by its last attempt, and count it."""
-        name, accepted = admission.pabx.name, result.accepted
-        error = None if accepted else self._error_of(admission, observation, result)
-        call_result = self.end(self.ended, error, name, accepted)
+        name, accepted, started = admission.pabx.name, result.accepted, self.started
+        if accepted is None:
+            error = self._error_of(admission, observation, result)
+            call_result = self.end(self.ended, error, name)
+        else:
+            call, key = self.call, self._key
+            attempts, sent_at = self.attempts, self.sent_at
+            waited, latency = started - self.began, self.ended - started
+            call_result = make_call_result(
+                call, key, name, attempts, None, accepted, sent_at, waited, latency
+            )
         admission.standing.counters.outcomes[call_result.outcome] += 1
         return call_result
 

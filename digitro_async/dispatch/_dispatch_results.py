@@ -88,12 +88,19 @@ class DispatchResults:
         return self
 
     async def __anext__(self) -> CallResult:
-        while not self._buffer.ready:
+        buffer = self._buffer
+        while not buffer.ready:
             if self._workers.are_done:
                 self._raise_fault()
                 raise StopAsyncIteration
-            await self._buffer.wait()
-        return self._buffer.take()
+            await buffer.wait()
+        if buffer.room is None:  # nobody waits until this one is taken
+            return buffer.ready.popleft()
+        return buffer.take()
+
+    def take_ready(self) -> CallResult | None:
+        """Take the next result where it is there."""
+        return self._buffer.take() if self._buffer.ready else None
 
     @property
     def exhausted(self) -> bool:

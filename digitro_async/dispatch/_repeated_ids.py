@@ -24,11 +24,15 @@ class RepeatedIds:
     def is_repeated(self, call_id: str) -> bool:
         """Whether that call id was given lately; remember it."""
         key = call_id if len(call_id) <= LONGEST_REMEMBERED else _digest_of(call_id)
-        if key in self._ids or key in self._older_ids:
+        ids, older = self._ids, self._older_ids
+        if older and key in older:
             return True
-        self._ids.add(key)
-        if len(self._ids) >= REMEMBERED_IDS:
-            self._older_ids, self._ids = self._ids, set()
+        known = len(ids)
+        ids.add(key)
+        if len(ids) == known:  # told by that, to look it up once
+            return True
+        if known + 1 >= REMEMBERED_IDS:
+            self._older_ids, self._ids = ids, set()
         return False
 
 

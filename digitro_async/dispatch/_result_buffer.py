@@ -18,25 +18,27 @@ class ResultBuffer:
     Attributes:
         ready: The results that nobody took yet.
         size: Number of results at which workers begin to wait.
+        takers: Those who wait for a result.
+        room: Set once there is room; None where no worker waits for it.
     """
 
     def __init__(self, size: int) -> None:
         self.ready: deque[CallResult] = deque()
         self.size = size
         self._room_below = (size + 1) // 2
-        self._takers: dict[asyncio.Future[None], None] = {}
-        self._room: asyncio.Event | None = None  # where somebody waits for it
+        self.takers: dict[asyncio.Future[None], None] = {}
+        self.room: asyncio.Event | None = None  # where somebody waits for it
 
     def put(self, result: CallResult) -> None:
         """Add a result."""
         self.ready.append(result)
-        if self._takers:
+        if self.takers:
             self.wake()
 
     def take(self) -> CallResult:
         """Take the first result; there must be one."""
         result = self.ready.popleft()
-        if self._room is not None and len(self.ready) < self._room_below:
+        if self.room is not None and len(self.ready) < self._room_below:
             self.make_room()
         return result
 
@@ -50,27 +52,27 @@ class ResultBuffer:
     async def wait(self) -> None:
         """Wait for ``wake``: a result came, or none will come any more."""
         taker = asyncio.get_running_loop().create_future()
-        self._takers[taker] = None
+        self.takers[taker] = None
         try:
             await taker
         finally:
-            self._takers.pop(taker, None)
+            self.takers.pop(taker, None)
 
     def wake(self) -> None:
         """End the wait of everybody who wants a result."""
-        for taker in self._takers:
+        for taker in self.takers:
             if not taker.done():
                 taker.set_result(None)
-        self._takers.clear()
+        self.takers.clear()
 
     async def wait_for_room(self) -> None:
         """Wait for ``make_room``, or until enough results were taken."""
-        if self._room is None:
-            self._room = asyncio.Event()
-        await self._room.wait()
+        if self.room is None:
+            self.room = asyncio.Event()
+        await self.room.wait()
 
     def make_room(self) -> None:
         """End the wait of every worker that waits for room."""
-        if self._room is not None:
-            self._room.set()
-            self._room = None
+        if self.room is not None:
+            self.room.set()
+            self.room = None

@@ -51,11 +51,7 @@ class Ticket(Generic[_Issuer]):
         needs: What the call holds beside its place in flight.
     """
 
-    __slots__ = (
-        *("admission", "channel_id", "followed", "is_over", "is_probe"),
-        *("needs", "recorded", "started"),
-    )
-
+    # Without slots: since 3.12 they make objects more slowly, and each call has one.
     def __init__(
         self, admission: _Issuer, now: float, needs: Needs = NEEDS_OF_A_CALL
     ) -> None:

@@ -4,14 +4,27 @@ import enum
 from collections.abc import Callable
 from typing import Final
 
+from digitro_async.call_events import ChannelReason
 from digitro_async.event_settings import EventChannelSettings
 
-__all__ = ["ChannelCourse", "ChannelState", "renewal_times"]
+__all__ = ["ChannelCourse", "ChannelState", "is_refusal", "renewal_times"]
 
 SHORTEST_BACKOFF: Final = 0.1
 """Seconds that are waited at least, whatever the server says."""
 
 _MOST_DOUBLINGS: Final = 40
+
+_REFUSALS: Final = frozenset(
+    {
+        ChannelReason.NO_CHANNEL_ID,
+        ChannelReason.SUBSCRIPTION_REFUSED,
+        ChannelReason.BAD_SETTINGS,
+    }
+)
+"""Reasons after which the next channel would end as this one."""
+
+_SERVER_FAULTS: Final = 500
+"""The smallest status that says that the server failed, and refused nothing."""
 
 
 class ChannelState(enum.StrEnum):
@@ -133,3 +146,15 @@ def renewal_times(expires: float, share: float) -> tuple[float, ...]:
     """
     left = expires * (1 - share)
     return tuple(expires - left * part for part in (1.0, 0.5, 0.2))
+
+
+def is_refusal(reason: str, status: int | None) -> bool:
+    """Whether the PABX, or what is set, stands against a channel.
+
+    Args:
+        reason: Why the channel ended.
+        status: Status of the answer, None where none came.
+    """
+    if status is not None:
+        return status < _SERVER_FAULTS
+    return reason in _REFUSALS

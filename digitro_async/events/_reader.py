@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from typing import Final
 
 from digitro_async.call_events import (
     ChannelClosed,
@@ -19,6 +18,7 @@ from digitro_async.event_settings import EventChannelSettings
 from digitro_async.events._channel_course import (
     ChannelCourse,
     ChannelState,
+    is_refusal,
     renewal_times,
 )
 from digitro_async.events._channel_requests import ChannelRequests
@@ -37,18 +37,6 @@ __all__ = ["EventReader", "OnRawEvent"]
 
 OnRawEvent = Callable[[RawEvent, ChannelEvent], object]
 """Takes an event as it came and what it means: PERSONAL DATA ARE OPEN."""
-
-_REFUSALS: Final = frozenset(
-    {
-        ChannelReason.NO_CHANNEL_ID,
-        ChannelReason.SUBSCRIPTION_REFUSED,
-        ChannelReason.BAD_SETTINGS,
-    }
-)
-"""Reasons after which the next channel would end as this one."""
-
-_SERVER_FAULTS: Final = 500
-"""The smallest status that says that the server failed, and refused nothing."""
 
 
 class EventReader:
@@ -134,7 +122,7 @@ class EventReader:
                 error = await self._hold_channel()
                 wait = self._course.end(
                     asyncio.get_running_loop().time(),
-                    is_refused=_is_refusal(error),
+                    is_refused=is_refusal(error.reason, error.status),
                     retry_after=error.retry_after,
                 )
                 LOGGER.info(
@@ -394,10 +382,3 @@ class EventReader:
                     self.pabx.name,
                     type(error).__name__,
                 )
-
-
-def _is_refusal(error: StreamError) -> bool:
-    """Whether the PABX, or what is set, stands against a channel."""
-    if error.status is not None:
-        return error.status < _SERVER_FAULTS
-    return error.reason in _REFUSALS

@@ -100,11 +100,10 @@ def build_channel_request(
         body = json.dumps(filled, ensure_ascii=False).encode("utf-8", "replace")
     else:
         del headers["Content-Type"]
-    given = {name.lower() for name in request.headers}
+    own = {name: text.reveal() for name, text in request.headers.items()}
+    given = {name.lower() for name in own}
     kept = {name: text for name, text in headers.items() if name.lower() not in given}
-    return OutgoingRequest(
-        request.method, base + path, {**kept, **request.headers}, body
-    )
+    return OutgoingRequest(request.method, base + path, {**kept, **own}, body)
 
 
 def read_subscription(

@@ -30,6 +30,7 @@ from digitro_async.privacy import Personal
 from digitro_async.protocol._connect_cause import ConnectCause
 
 __all__ = [
+    "ACCEPTED",
     "ACCEPTED_STATUS",
     "OWN_FAULTS",
     "PABX_REASONS",
@@ -171,7 +172,8 @@ _SUCCESSES: Final = range(200, 300)
 _REDIRECTS: Final = range(300, 400)
 _SERVER_FAULTS: Final = range(500, 600)
 
-_ACCEPTED: Final = Classification(Outcome.ACCEPTED)
+ACCEPTED: Final = Classification(Outcome.ACCEPTED)
+"""The classification of an answer of the documented status, before it is decoded."""
 
 _NOT_SENT: Final = {
     Failure.POOL_TIMEOUT: errors.PoolTimeoutError,
@@ -237,7 +239,7 @@ def classify_evidence(observation: Observation) -> Classification:
             protocol_violation=True,
         )
     if observation.status == ACCEPTED_STATUS and observation.failure is None:
-        return _ACCEPTED
+        return ACCEPTED
     return _classify_status(observation.status, observation.failure)
 
 

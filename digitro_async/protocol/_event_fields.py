@@ -71,7 +71,8 @@ def text_of(value: object) -> str | None:
         except ValueError:  # a number of thousands of digits
             return None
     if isinstance(value, dict):
-        return value.get(_OWN_TEXT)
+        own = value.get(_OWN_TEXT)
+        return own if isinstance(own, str) else None
     return None
 
 
@@ -112,12 +113,12 @@ def _values(value: Any, path: FieldPath, depth: int) -> Iterator[Any]:
 
 
 def all_fields(members: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of every field, however deep."""
+    """Yield the name and the text of every field that can be named, however deep."""
     pending: list[tuple[str, Any, int]] = [("", members, 0)]
     while pending:
         name, value, depth = pending.pop()
         text = text_of(value)
-        if text is not None:
+        if text is not None and name:
             yield name, text
         if depth == MAX_EVENT_DEPTH:
             continue
@@ -127,7 +128,7 @@ def all_fields(members: dict[str, Any]) -> Iterator[tuple[str, str]]:
             inner = [
                 (f"{name}.{key}" if name else key, one, depth + 1)
                 for key, one in value.items()
-                if key != _OWN_TEXT
+                if key.strip() and "." not in key
             ]
             pending += reversed(inner)
 

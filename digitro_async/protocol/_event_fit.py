@@ -283,6 +283,11 @@ class _Fit:
             return
         self.fitted.put("disposition_fields", [field], "the ends of calls differ in it")
         meanings = {word: disposition_of_word(word) for word in values[field]}
+        of_calls = self._survey.values(event for one in self._calls for event in one)
+        for word in of_calls[field]:  # "answered" may be told before the end
+            meaning = disposition_of_word(word)
+            if meaning is not None:
+                meanings[word] = meaning
         known = self._known.disposition
         told = self._word_of_known_call(endings, field)
         if known is not None and told is not None:

@@ -66,7 +66,7 @@ def phase_of_word(word: str) -> CallPhase | None:
     if folded.startswith(("nao", "not", "no")):
         return None
     found = _first(_PHASES, folded.replace("atend", ""))  # which holds an "end"
-    return _first(_PHASES, folded) if found is None else found
+    return CallPhase.ANSWERED if found is None and "atend" in folded else found
 
 
 def _first(table: Mapping[_Meaning, tuple[str, ...]], folded: str) -> _Meaning | None:

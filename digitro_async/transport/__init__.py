@@ -9,6 +9,7 @@ from digitro_async.transport._streams import (
 )
 from digitro_async.transport._tls import context_of
 from digitro_async.transport._transport import Transport
+from digitro_async.transport._warming import warm_all
 
 __all__ = [
     "ByteStream",
@@ -18,4 +19,5 @@ __all__ = [
     "Transport",
     "context_of",
     "handshake_words",
+    "warm_all",
 ]

@@ -88,9 +88,7 @@ class CheckedConnector(aiohttp.TCPConnector):
         async def make() -> TrackedProtocol:
             nonlocal made
             made = True
-            self.tried.clear()
-            raw = await super(CheckedConnector, self).connect(request, traces, timeout)
-            return self._track(raw)
+            return await self.make(request, traces, timeout)
 
         connection = self.pool.take_now(holder)
         if connection is None:
@@ -103,6 +101,25 @@ class CheckedConnector(aiohttp.TCPConnector):
                 connection.give_up(holder)
                 raise
         return connection
+
+    async def make(
+        self,
+        request: aiohttp.ClientRequest,
+        traces: "list[Trace]",
+        timeout: aiohttp.ClientTimeout,
+    ) -> TrackedProtocol:
+        """Return a new connection.
+
+        Args:
+            request: A request that tells where to connect; it is not sent.
+            traces: Hooks to call.
+            timeout: Time limits for getting a connection.
+
+        Raises:
+            aiohttp.ClientConnectionError: If the new connection can be read.
+        """
+        self.tried.clear()
+        return self._track(await super().connect(request, traces, timeout))
 
     async def close(self, *, abort_ssl: bool = False) -> None:
         """Close all connections, and drop the data that they still buffer."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from http.cookies import SimpleCookie
 from typing import Final, TypeVar
 
@@ -96,6 +97,7 @@ class Endpoint:
         phases: Time limits for getting a connection.
         silence: Most seconds without a byte, None where the deadline comes first.
         deadlines: Deadlines of the attempts.
+        warm_seconds: Most seconds for a connection that is opened ahead of calls.
         is_hooked: Whether a tool has hooked into the session.
         address: Host and port of the PABX.
         is_tls: Whether it is spoken to over TLS.
@@ -112,10 +114,31 @@ class Endpoint:
     phases: aiohttp.ClientTimeout
     silence: float | None
     deadlines: Deadlines
+    warm_seconds: float
     is_hooked: bool
     address: str
     is_tls: bool
     note_lost_reuse: Callable[[], bool]
+
+    async def warm(self, most: int) -> int:
+        """Open connections ahead of their first calls, up to a number.
+
+        Args:
+            most: Connections that are enough, used ones included.
+
+        Returns:
+            Connections that were opened; fewer where one can't be.
+        """
+        opened = 0
+        make = partial(self.connector.make, self.target, [], self.phases)
+        try:
+            while True:
+                async with asyncio.timeout(self.warm_seconds):
+                    if not await self.pool.warm(most, make):
+                        return opened
+                opened += 1
+        except Exception:  # noqa: BLE001 - whatever it is, the first call says it
+            return opened
 
     def cause_of(self, error: BaseException | None) -> ConnectCause:
         """Return all that is known of a connection that could not be made.
@@ -179,6 +202,7 @@ def open_endpoint(
         phases,
         _below_total(pabx.timeouts, pabx.timeouts.sock_read),
         Deadlines(pabx.timeouts.total),
+        pabx.timeouts.connect,
         is_hooked(session),
         f"{root.host_subcomponent}:{root.port}",
         root.scheme == "https",

@@ -48,6 +48,8 @@ class ConnectionPool:
         self._rest = self._spare = 0.0
         # The one that rested longest stands first.
         self._idle: deque[TrackedProtocol] = deque()
+        # They served nobody whose answer may be late, so they need no rest.
+        self._warm: deque[TrackedProtocol] = deque()
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._loop = asyncio.get_running_loop()
         self._expiry: asyncio.TimerHandle | None = None
@@ -57,6 +59,11 @@ class ConnectionPool:
     def ever_answered(self) -> bool:
         """Whether an answer was ever read to its end on one of its connections."""
         return self.state.slowest > 0
+
+    @property
+    def count(self) -> int:
+        """Connections that are used, opened now or idle."""
+        return self.used + len(self._idle) + len(self._warm)
 
     def serve(self, rate: RateLimit | None, rest: float | None) -> None:
         """Set the rest of connections for one more PABX at this host.
@@ -121,6 +128,39 @@ class ConnectionPool:
             await self._wait_for_place(evidence)
             return await self._take(holder, make)
 
+    async def warm(
+        self, most: int, make: Callable[[], Awaitable[TrackedProtocol]]
+    ) -> bool:
+        """Open a connection ahead of its first call, if it may be kept.
+
+        Args:
+            most: Connections that are enough, used ones included.
+            make: Opens a connection, and keeps its limit of time itself.
+
+        Returns:
+            Whether one was opened.
+        """
+        if self._limit is not None:
+            most = min(most, self._limit)
+        if not self._reuse or self._closed or self.count >= most:
+            return False
+        self.used += 1
+        try:
+            connection = await make()
+        except BaseException:
+            self._leave()
+            raise
+        if self._closed:
+            connection.abort()
+        else:
+            # What it says unasked, or its loss under a call, count as on a used one.
+            connection.was_used, connection.since = True, monotonic()
+            self._warm.append(connection)
+            if self._expiry is None:
+                self._expire_at(connection.since + self._idle_seconds)
+        self._leave()
+        return not self._closed
+
     def take_back(self, connection: TrackedProtocol, usable: bool) -> None:  # noqa: FBT001 - the hot path
         """Take a connection that no attempt uses any more. See ``Home``."""
         if usable and not self._closed:
@@ -137,12 +177,13 @@ class ConnectionPool:
 
     def forget(self, connection: TrackedProtocol) -> None:
         """Forget an idle connection, which has ended. See ``Home``."""
-        if connection in self._idle:
-            self._idle.remove(connection)
+        for queue in (self._idle, self._warm):
+            if connection in queue:
+                queue.remove(connection)
 
     def retire_idle(self) -> None:
         """Let no idle connection serve a further call."""
-        for connection in self._idle:
+        for connection in (*self._idle, *self._warm):
             connection.retire()
         self._sweep()
 
@@ -154,6 +195,7 @@ class ConnectionPool:
         for connection in list(self.state.open):
             connection.abort()
         self._idle.clear()
+        self._warm.clear()
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_exception(aiohttp.ClientConnectionError("the pool closed"))
@@ -204,9 +246,12 @@ class ConnectionPool:
         while True:
             if self.state.must_sweep:
                 self._sweep()
-            if not self._idle or self._must_rest(self._idle[0]):
+            if self._warm:
+                connection = self._warm.popleft()
+            elif not self._idle or self._must_rest(self._idle[0]):
                 return None
-            connection = self._idle.popleft()
+            else:
+                connection = self._idle.popleft()
             if _is_quiet(connection):
                 if monotonic() - connection.since <= self._idle_seconds:
                     return connection
@@ -221,16 +266,18 @@ class ConnectionPool:
         if not rest or monotonic() - first.since >= rest:
             return False
         resting, busy = len(self._idle), self.used - 1
-        if self._limit is not None and resting + busy >= self._limit:
+        open_now = resting + busy + len(self._warm)
+        if self._limit is not None and open_now >= self._limit:
             return False
         return self.state.was_breached or resting < max(self._spare, busy)
 
     def _sweep(self) -> None:
         """Take retired connections out of the pool; each closes after its watch."""
         self.state.must_sweep = False
-        kept = [one for one in self._idle if not one.is_retired]
-        self._idle.clear()
-        self._idle.extend(kept)
+        for queue in (self._idle, self._warm):
+            kept = [one for one in queue if not one.is_retired]
+            queue.clear()
+            queue.extend(kept)
 
     def _expire_at(self, moment: float) -> None:
         delay = max(0.0, moment - monotonic())
@@ -239,10 +286,13 @@ class ConnectionPool:
     def _expire(self) -> None:
         self._expiry = None
         last = monotonic() - self._idle_seconds
-        while self._idle and self._idle[0].since <= last:
-            self._idle.popleft().abort()
-        if self._idle:
-            self._expire_at(self._idle[0].since + self._idle_seconds)
+        queues = (self._idle, self._warm)
+        for queue in queues:
+            while queue and queue[0].since <= last:
+                queue.popleft().abort()
+        if any(queues):
+            oldest = min(queue[0].since for queue in queues if queue)
+            self._expire_at(oldest + self._idle_seconds)
 
 
 async def _let_it_read(connection: TrackedProtocol) -> None:

@@ -150,6 +150,26 @@ class SessionManager:
         self.check_usable()
         return await ask_once(pabx, request, self._tls_for(pabx, request))
 
+    async def warm(self, pabx: PABX, connections: int = 1) -> int:
+        """Open connections to a PABX ahead of its first calls; nothing is sent.
+
+        Args:
+            pabx: The PABX.
+            connections: Connections that are enough, with those that are open.
+
+        Returns:
+            Connections that were opened. Fewer where the PABX can't be reached, more
+            than ``max_connections`` would be open, or connections are not kept.
+
+        Raises:
+            ConfigurationError: If the file of the PABX's certificate authority can't be
+                read.
+            WrongLoopError: If the manager belongs to another event loop.
+            ClientClosedError: If the manager was closed.
+        """
+        self.check_usable()
+        return await self._open(pabx).warm(connections)
+
     async def aclose(self) -> None:
         """Close every connection, also those of calls on the wire: drain before.
 

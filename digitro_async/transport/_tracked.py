@@ -48,8 +48,8 @@ class TrackedProtocol(asyncio.Protocol):
     Attributes:
         is_idle: Whether no attempt is on it, so that nothing may arrive.
         is_retired: Whether it serves no further call.
-        was_used: Whether an attempt is or was on it.
-        was_reused: Whether another attempt was on it before the last one.
+        was_used: Whether an attempt is or was on it, or it waited for its first one.
+        was_reused: Whether that was so before the last attempt.
         poll_readable: Function that tells, within a number of ms, if it can be read.
         heard: The bytes that came last.
         raw: aiohttp's connection.

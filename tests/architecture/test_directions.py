@@ -14,10 +14,11 @@ BASE = {
 CORE = {
     *BASE,
     *("process", "protocol", "transport", "observe", "dispatch", "client"),
+    *("_client_parts", "events"),
 }
 LOADED = {
     *CORE,
-    *("config", "contacts", "ledger", "campaign", "_start", "_public_names"),
+    *("events", "config", "contacts", "ledger", "campaign", "_start", "_public_names"),
 }
 
 # Each part of the package and the other parts that it may import.
@@ -30,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_common": {"errors", "privacy"},
     "settings": {"_common", "errors"},
     "call_events": {"privacy"},
-    "event_settings": {"_common", "call_events", "errors"},
+    "event_settings": {"_common", "call_events", "errors", "privacy"},
     "calls": {"_common", "errors", "privacy"},
     "control_commands": {"_common", "calls", "errors", "privacy"},
     "command_settings": {"_common", "calls", "control_commands", "errors"},
@@ -39,7 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "transport": {*BASE, "protocol"},
     "observe": {"errors"},
     "dispatch": {*BASE, "observe", "protocol", "transport"},
-    "client": {*BASE, "observe", "protocol", "transport", "dispatch", "events"},
+    "_client_parts": {*BASE, "observe", "transport", "dispatch", "events"},
+    "client": {*BASE, "_client_parts", "observe", "transport", "dispatch"},
     "_public_names": LOADED - {"_start", "_public_names"},
     "contacts": BASE,
     "events": {*BASE, "observe", "protocol", "transport"},

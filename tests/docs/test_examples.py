@@ -154,6 +154,24 @@ async def test_several_pabx(tour: Tour, fake_pabx: FakePABX, filial: FakePABX) -
     assert fake_pabx.posts + filial.posts == 3
 
 
+async def test_connections_ahead(
+    tour: Tour,
+    fake_pabx: FakePABX,
+    filial: FakePABX,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Connections are opened, and nothing is sent on them."""
+    await tour("README", "One call")
+    await tour("dispatch", "Several PABX")
+    before = fake_pabx.posts, filial.posts, fake_pabx.connections
+    capsys.readouterr()
+    await tour("dispatch", "Connections ahead of calls")
+
+    assert capsys.readouterr().out == "1 1\n"
+    assert (fake_pabx.posts, filial.posts) == before[:2]
+    assert fake_pabx.connections == before[2] + 5
+
+
 async def test_pauses(
     tour: Tour, fake_pabx: FakePABX, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -121,7 +121,7 @@ async def _full_pool(scene: Scene) -> CallResult:
     server = await scene.serve()
     client = await scene.client(server)
     await client.dispatcher.submit(scene.call)
-    [connector] = client._sessions._connectors.values()
+    [connector] = client._parts.sessions._connectors.values()
     holder = object()
     held = connector.pool.take_now(holder)
     assert held is not None

@@ -141,7 +141,7 @@ class TestQuietPool:
                 with pytest.raises(ConnectFailedError) as caught:
                     await client.make_predictive_call(make_call())
 
-                [connector] = client._sessions._connectors.values()
+                [connector] = client._parts.sessions._connectors.values()
                 assert connector.pool.used == 0
             await asyncio.sleep(0.01)
 
@@ -178,7 +178,7 @@ class TestQuietPool:
                     sock = server.lines[-1].sock
                     with socket.socket(fileno=socket.dup(sock.fileno())) as same:
                         same.shutdown(socket.SHUT_WR)
-                [connector] = client._sessions._connectors.values()
+                [connector] = client._parts.sessions._connectors.values()
 
                 assert isinstance(connector, CheckedConnector)
                 assert connector.pool.used == 0

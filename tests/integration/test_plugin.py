@@ -3,10 +3,11 @@ import sys
 
 import aiohttp
 import pytest
+from simulated_events import DIALECT
 
-from digitro_async import DigitroClient, PredictiveCall
+from digitro_async import DigitroClient, Disposition, PredictiveCall
 from digitro_async.protocol._names import DOCUMENTED_CALL
-from digitro_async.testing import FakePABX, Fault, FaultPlan
+from digitro_async.testing import CallScript, FakePABX, Fault, FaultPlan
 
 pytest_plugins = ["pytester"]
 
@@ -180,3 +181,16 @@ def test_names() -> None:
 
     assert set(package.__all__) <= set(dir(package))
     assert all(getattr(package, name) is not None for name in package.__all__)
+
+
+@pytest.mark.fake_pabx(
+    events=DIALECT, call_script=CallScript(shares={"busy": 1}, setup=0, dial=0)
+)
+async def test_events(fake_pabx: FakePABX, digitro_client: DigitroClient) -> None:
+    """The client of the fixtures opens the event channel of their simulator."""
+    call = PredictiveCall(device="1", device_password="2", destination="3")
+    accepted = await digitro_client.make_predictive_call(call)
+    end = await digitro_client.call_end(accepted.call_id)
+
+    assert end.disposition is Disposition.BUSY
+    assert fake_pabx.event_side.channels.opened == 1

@@ -86,7 +86,7 @@ class TestLife:
                 await client.make_predictive_call(make_call())
             await client.aclose()
 
-            assert client._sessions.closed
+            assert client._parts.sessions.closed
 
     async def test_closed_manager(self) -> None:
         """A closed manager makes no call, through a client or not."""

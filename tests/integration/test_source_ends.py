@@ -346,4 +346,4 @@ async def test_many_waits_for_a_result_leave_nothing() -> None:
                 async with asyncio.timeout(0.01):
                     await anext(results)
 
-        assert not results._buffer._takers
+        assert not results._buffer.takers

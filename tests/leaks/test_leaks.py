@@ -189,7 +189,7 @@ async def test_cut_off(what: str, reuse: bool) -> None:
         watch.take_tasks()
         watch.take("client", client)
         if what == "close":
-            await client._sessions.aclose()
+            await client._parts.sessions.aclose()
         elif what != "time out":
             task.cancel("the reason")
         await asyncio.wait([task])

@@ -74,7 +74,7 @@ def test_compare() -> None:
     """Ratios are taken within a round, to the first of that round."""
 
     def figures(cpu: float) -> dict[str, float]:
-        return {"cpu_us": cpu, "used": 1.0, "late_p99_ms": 2.0}
+        return {"cpu_us": cpu, "used": 1.0, "late_p99_ms": 2.0, "warm_ms": 0.0}
 
     rounds = [
         {"one": figures(100.0), "all": figures(120.0)},
@@ -131,11 +131,12 @@ async def test_pools_of_their_own(port: int) -> None:
     assert len(set(accepted)) == 7
 
 
-@pytest.mark.parametrize("named", [True, False])
-async def test_dial(port: int, *, named: bool) -> None:
+@pytest.mark.parametrize("form", list(module("questions.fleet").FORMS))
+async def test_dial(port: int, form: str) -> None:
     """A fleet makes its calls and says what they cost."""
     fleet = module("questions.fleet_client")
-    job = fleet.FleetJob(port=port, size=7, calls=100, named=named)
+    given = module("questions.fleet").FORMS[form]
+    job = fleet.FleetJob(port=port, size=7, calls=100, **given)
     found = await fleet.dial(job)
 
     assert found["cpu_us"] > 0

@@ -62,7 +62,8 @@ PASSWORD = "canary-password"
 USER_DATA = "canary-user-data"
 CANARIES = ("canary", "Fulan", "048990")
 
-SECONDS = 30
+SECONDS = 60
+"""A command that takes longer hangs, however busy the machine is."""
 
 
 @pytest.fixture
@@ -332,7 +333,7 @@ def states_of(capsys: Capture) -> Counter[str]:
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Return once something is true."""
-    for _ in range(2000):
+    for _ in range(6000):
         if condition():
             return
         time.sleep(0.01)

@@ -1,29 +1,38 @@
 """A transport of event channels that follows a script, in virtual time."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any
 
 import attrs
 from helpers import make_pabx
 
 from digitro_async import (
+    ChannelClosed,
     ChannelEvent,
+    ChannelOpened,
     EventChannelSettings,
+    Gap,
     load_event_preset,
 )
-from digitro_async.events import EventReader
+from digitro_async.events import ChannelState, EventReader
 from digitro_async.models import PABX
 from digitro_async.protocol import OutgoingRequest
 from digitro_async.transport import StreamError
 
 __all__ = [
+    "CALL_ENDED",
+    "HEARTBEAT",
     "OPENED",
     "Channel",
     "ScriptedChannels",
     "make_reader",
     "make_settings",
     "opened",
+    "read_for",
+    "running",
+    "told",
 ]
 
 Step = bytes | float | StreamError
@@ -36,6 +45,8 @@ def opened(channel_id: int | str = 17) -> bytes:
 
 
 OPENED = opened()
+HEARTBEAT = b"data: {}\n\n"
+CALL_ENDED = b'event: ended\ndata: {"call": "a"}\n\n'
 
 
 @attrs.define
@@ -156,3 +167,44 @@ def make_reader(
         wall=lambda: asyncio.get_running_loop().time(),
         **options,
     )
+
+
+@contextlib.asynccontextmanager
+async def running(reader: EventReader) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a reader, and close it."""
+    task = asyncio.create_task(reader.run())
+    try:
+        yield task
+    finally:
+        await reader.aclose()
+        await task
+
+
+def told(events: list[ChannelEvent]) -> list[str]:
+    """Return what was told, one word for each event."""
+    words = []
+    for event in events:
+        if isinstance(event, ChannelOpened):
+            words.append(f"opened {event.channel_id}")
+        elif isinstance(event, ChannelClosed):
+            words.append(f"closed {event.channel_id} {event.reason}")
+        elif isinstance(event, Gap):
+            words.append(f"gap {event.reason}")
+        else:
+            words.append(type(event).__name__)
+    return words
+
+
+async def read_for(
+    seconds: float, channels: ScriptedChannels, **options: Any
+) -> list[ChannelEvent]:
+    """Run a reader for some seconds and return what it told."""
+    events: list[ChannelEvent] = []
+    settings = make_settings(**options)
+    reader = make_reader(channels, settings, events.append)
+    async with running(reader):
+        await asyncio.sleep(seconds)
+    assert channels.open_now == 0
+    assert channels.most_open <= 1
+    assert reader.state is ChannelState.CLOSED
+    return events

@@ -18,13 +18,20 @@ from digitro_async.errors import (
     DigitroError,
     IllegalTransitionError,
 )
+from digitro_async.ledger._records import storable
 from digitro_async.ledger._state import TRANSITIONS, State, Step, next_state
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
-from digitro_async.ledger.sqlite._jobs import BatchConflictError, Job
+from digitro_async.ledger.sqlite._jobs import (
+    ACCEPTANCES,
+    OUTCOMES,
+    BatchConflictError,
+    Job,
+    OnDone,
+)
 from digitro_async.ledger.sqlite._queries import OF_THE_CONTACT
 
-__all__ = ["PADDING", "write_intents", "write_outcomes"]
+__all__ = ["PADDING", "job_of_outcome", "write_intents"]
 
 _SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 """Rows of one statement; rows that are left open are filled with ``PADDING``. There is
@@ -44,6 +51,9 @@ _ENDS: Final = {
     if state is State.INTENT
 }
 
+_END_CODES: Final = {step: code for step, code in STEP_CODES.items() if code in _ENDS}
+_ACCEPTED: Final = State.ACCEPTED
+
 
 @attrs.frozen
 class _Statements:
@@ -51,8 +61,13 @@ class _Statements:
 
     Attributes:
         insert_events: Number of rows to the statement that inserts as many events.
-        update_contacts: Updates the contacts of all events after a sequence number.
+        update_contacts: Updates the contacts of all events after a sequence number; it
+            puts contacts in that are not there, with an empty hash.
     """
+
+    # An insertion that finds its contact there and updates it takes two thirds of what
+    # ``UPDATE ... FROM`` does, which keeps whole rows in a table of its own first. So
+    # it would where its SELECT read contacts.
 
     insert_events: dict[int, str]
     update_contacts: str
@@ -73,15 +88,30 @@ _INTENTS: Final = _Statements(
         f"column1, column2, column3, column4, {STEP_CODES[Step.INTEND]}",
     ),
     f"""
-    UPDATE contact
+    INSERT INTO contact (number, owner, pabx, sent_at, intent, hash, line)
+    SELECT contact, owner, pabx, at, sequence, x'', 0 FROM event WHERE sequence > ?
+        ON CONFLICT (number) DO UPDATE
        SET state = {STATE_CODES[next_state(State.CLAIMED, Step.INTEND)]},
-           attempts = attempts + 1, pabx = event.pabx, sent_at = event.at,
-           intent = event.sequence,
-           call_id = NULL, reason = NULL, settled_at = NULL
-      FROM event
-     WHERE event.sequence > ?
-       AND contact.number = event.contact AND contact.state = {_CLAIMED}
-       AND contact.owner = event.owner
+           attempts = attempts + 1, pabx = excluded.pabx, sent_at = excluded.sent_at,
+           intent = excluded.intent, call_id = NULL, reason = NULL, settled_at = NULL
+     WHERE state = {_CLAIMED} AND owner = excluded.owner
+    """,  # noqa: S608 - numbers of our own
+)
+
+# Nearly all outcomes: with two values less to hand over, and nothing to decide.
+_ACCEPTANCES: Final = _Statements(
+    _insertions(
+        "contact, owner, at, call_id, pabx, step",
+        "(?, ?, ?, ?, ?)",
+        f"column1, column2, column3, column4, column5, {_ACCEPT}",
+    ),
+    f"""
+    INSERT INTO contact (number, owner, call_id, settled_at, hash, line)
+    SELECT contact, owner, call_id, at, x'', 0 FROM event WHERE sequence > ?
+        ON CONFLICT (number) DO UPDATE
+       SET state = {STATE_CODES[_ENDS[_ACCEPT]]}, call_id = excluded.call_id,
+           reason = NULL, settled_at = excluded.settled_at
+     WHERE state = {_INTENT} AND owner = excluded.owner
     """,  # noqa: S608 - numbers of our own
 )
 
@@ -93,19 +123,25 @@ _OUTCOMES: Final = _Statements(
         " column7",
     ),
     f"""
-    UPDATE contact
-       SET state = CASE event.step
+    INSERT INTO contact (number, owner, state, call_id, reason, settled_at, failures,
+                         hash, line)
+    SELECT contact, owner,
+           CASE step
            {" ".join(f"WHEN {end} THEN {STATE_CODES[to]}" for end, to in _ENDS.items())}
            END,
-           call_id = iif(event.step = {_ACCEPT}, event.call_id, NULL),
-           reason = event.reason, settled_at = event.at,
-           failures = failures + (event.step = {_NOT_PLACED} AND {OF_THE_CONTACT})
-      FROM event
-     WHERE event.sequence > ?
-       AND contact.number = event.contact AND contact.state = {_INTENT}
-       AND contact.owner = event.owner
+           iif(step = {_ACCEPT}, call_id, NULL), reason, at,
+           CASE step WHEN {_NOT_PLACED} THEN {OF_THE_CONTACT} ELSE 0 END, x'', 0
+      FROM event WHERE sequence > ?
+        ON CONFLICT (number) DO UPDATE
+       SET state = excluded.state, call_id = excluded.call_id,
+           reason = excluded.reason, settled_at = excluded.settled_at,
+           failures = failures + excluded.failures
+     WHERE state = {_INTENT} AND owner = excluded.owner
     """,  # noqa: S608 - numbers of our own
 )
+
+_WAS_ADDED: Final = "SELECT 1 FROM contact WHERE hash = x''"
+"""Whether an update found no contact of a number, and put one in."""
 
 _KNOWN_ID: Final = "SELECT 1 FROM contact WHERE pabx = ? AND call_id = ?"
 
@@ -115,13 +151,47 @@ def write_intents(connection: sqlite3.Connection, jobs: list[Job]) -> None:
     _write(connection, jobs, _INTENTS, _write_intent)
 
 
-def write_outcomes(connection: sqlite3.Connection, jobs: list[Job]) -> None:
-    """Write outcomes: rows of number, owner, step, time, call id, reason, PABX.
-
-    The call id and the reason are empty where there is none.
+def job_of_outcome(  # noqa: PLR0917 - the values of one row
+    number: int,
+    owner: int,
+    step: Step,
+    pabx: str,
+    at: float,
+    call_id: str | None,
+    reason: str | None,
+    on_done: OnDone,
+) -> Job:
+    """Return the job that writes an outcome.
 
     An acceptance with a call id that the PABX gave before becomes unknown; the id
     stands in its event.
+
+    Raises:
+        IllegalTransitionError: If no call ends in that step.
+    """
+    code = _END_CODES.get(step)
+    if code is None:
+        next_state(State.INTENT, step)  # raises
+    if code == _ACCEPT and call_id and not reason:
+        row: tuple[Any, ...] = (number, owner, at, storable(call_id), pabx)
+        return Job(ACCEPTANCES, _write_acceptances, row, on_done)
+    kept_id = "" if call_id is None else storable(call_id)
+    row = (number, owner, code, at, kept_id, reason or "", pabx)
+    return Job(OUTCOMES, _write_outcomes, row, on_done)
+
+
+def _write_acceptances(connection: sqlite3.Connection, jobs: list[Job]) -> None:
+    """Write acceptances: rows of number, owner, time, call id, PABX."""
+    _write(connection, jobs, _ACCEPTANCES, _write_acceptance)
+    for job in jobs:
+        if job.error is None and job.result is None:
+            job.result = _ACCEPTED
+
+
+def _write_outcomes(connection: sqlite3.Connection, jobs: list[Job]) -> None:
+    """Write outcomes: rows of number, owner, step, time, call id, reason, PABX.
+
+    The call id and the reason are empty where there is none.
     """
     _write(connection, jobs, _OUTCOMES, _write_outcome)
     for job in jobs:
@@ -174,12 +244,22 @@ def _write_intent(connection: sqlite3.Connection, job: Job) -> DigitroError | No
     )
 
 
+def _write_acceptance(connection: sqlite3.Connection, job: Job) -> DigitroError | None:
+    number, owner, at, call_id, pabx = job.row
+    if not connection.execute(_KNOWN_ID, (pabx, call_id)).fetchone():
+        return (
+            None if _write_rows(connection, [job.row], _ACCEPTANCES) else _no_intent()
+        )
+    row = (number, owner, _UNKNOWN, at, call_id, "repeated_call_id", pabx)
+    job.result = _ENDS[_UNKNOWN]
+    return None if _write_rows(connection, [row], _OUTCOMES) else _no_intent()
+
+
 def _write_outcome(connection: sqlite3.Connection, job: Job) -> DigitroError | None:
-    number, owner, step, at, call_id, _, pabx = job.row
-    if step == _ACCEPT and connection.execute(_KNOWN_ID, (pabx, call_id)).fetchone():
-        job.row = (number, owner, _UNKNOWN, at, call_id, "repeated_call_id", pabx)
-    if _write_rows(connection, [job.row], _OUTCOMES):
-        return None
+    return None if _write_rows(connection, [job.row], _OUTCOMES) else _no_intent()
+
+
+def _no_intent() -> DigitroError:
     return IllegalTransitionError(
         "the contact has no open intent of this owner", reason="no_intent"
     )
@@ -199,6 +279,7 @@ def _write_rows(
         return False
     # One statement numbers its rows without a gap: the greatest number there is, and 1.
     before = (inserted.lastrowid or 0) - len(rows)
-    return connection.execute(statements.update_contacts, (before,)).rowcount == len(
-        rows
-    )
+    updated = connection.execute(statements.update_contacts, (before,))
+    if updated.rowcount != len(rows):
+        return False
+    return connection.execute(_WAS_ADDED).fetchone() is None

@@ -4,10 +4,11 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
-from itertools import count
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, count
 from typing import Any
 
+from digitro_async._common.drafts import draft_of
 from digitro_async.errors import IllegalTransitionError
 from digitro_async.ledger._differences import (
     NamedContacts,
@@ -34,11 +35,18 @@ from digitro_async.ledger.sqlite._call_ends_sql import forget_end
 from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger.sqlite._queries import read_fields
 
+dumps: Callable[[Any], bytes] | None
+try:
+    from orjson import dumps
+except ImportError:
+    dumps = None
+
 __all__ = [
     "add_contacts",
     "doubt_contacts",
     "hash_of",
     "hashes_of",
+    "insert_rows",
     "invalidate_contact",
     "write_setting",
 ]
@@ -51,11 +59,29 @@ _ABSENT = 0
 _MOST_VALUES = 1_000
 """Values that are asked for in one statement; 32,766 are allowed."""
 
+_SIZES = (100, 10, 1)
+"""Rows of one statement, which has fewer steps than as many statements."""
+
+_INSERT_CONTACTS = {
+    rows: f"INSERT INTO contact (number, hash, line) VALUES {', '.join([mark] * rows)}"  # noqa: S608 - ours
+    for mark in ("(?, ?, ?)",)
+    for rows in _SIZES
+}
+_INSERT_PEOPLE = {
+    rows: "INSERT INTO person (number, id, destination, pabx, fields)"  # noqa: S608 - ours
+    f" VALUES {', '.join([mark] * rows)}"
+    for mark in ("(?, nullif(?, 0), ?, nullif(?, 0), nullif(?, 0))",)
+    for rows in _SIZES
+}
+
 _DOUBTED = ", ".join(
     str(STATE_CODES[state]) for state, step in TRANSITIONS if step is Step.DOUBT
 )
 
 _CLAIMED = STATE_CODES[State.CLAIMED]
+
+
+_AddedDraft = draft_of(AddResult)
 
 
 def hashes_of(contacts: Sequence[NewContact], key: bytes) -> list[bytes]:
@@ -77,13 +103,17 @@ def add_contacts(
     last = last or 0
     named.begin_page(last)
     numbers = count(last + 1)
-    added, new = [], []
+    added: list[AddResult] = []
+    new = []
     for contact, digest in zip(contacts, hashes, strict=True):
         found = known.get(digest)
         if found is None:
             known[digest] = number, _ = next(numbers), contact.line
             new.append((number, digest, contact))
-            added.append(AddResult(new=True, line=contact.line))
+            draft = _AddedDraft()
+            draft.new, draft.line, draft.difference = True, contact.line, None
+            draft.__class__ = AddResult
+            added.append(draft)
             continue
         number, line = found[:2]
         difference = None
@@ -202,7 +232,7 @@ def _compare(
             (
                 contact.destination.reveal(),
                 contact.pabx,
-                json.dumps(dict(contact.fields)) if contact.fields else None,
+                _text_of(contact.fields) if contact.fields else None,
                 number,
             ),
         )
@@ -229,24 +259,56 @@ def _compare(
 def _insert(
     connection: sqlite3.Connection, contacts: list[tuple[int, bytes, NewContact]]
 ) -> None:
-    connection.executemany(
-        "INSERT INTO contact (number, hash, line) VALUES (?, ?, ?)",
+    insert_rows(
+        connection,
+        _INSERT_CONTACTS,
         [
             (number, bytearray(digest), contact.line)
             for number, digest, contact in contacts
         ],
     )
-    connection.executemany(
-        "INSERT INTO person (number, id, destination, pabx, fields)"
-        " VALUES (?, nullif(?, 0), ?, nullif(?, 0), nullif(?, 0))",
+    insert_rows(
+        connection,
+        _INSERT_PEOPLE,
         [
             (
                 number,
                 _ABSENT if contact.id is None else contact.id.reveal(),
                 contact.destination.reveal(),
                 _ABSENT if contact.pabx is None else contact.pabx,
-                json.dumps(dict(contact.fields)) if contact.fields else _ABSENT,
+                _text_of(contact.fields) if contact.fields else _ABSENT,
             )
             for number, _, contact in contacts
         ],
     )
+
+
+def insert_rows(
+    connection: sqlite3.Connection,
+    statements: Mapping[int, str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """Insert rows, many in one statement.
+
+    Args:
+        connection: The ledger's.
+        statements: Number of rows to the statement that inserts as many, the largest
+            number first and 1 last.
+        rows: The values.
+    """
+    done = 0
+    for size, statement in statements.items():
+        while len(rows) - done >= size:
+            values = list(chain.from_iterable(rows[done : done + size]))
+            connection.execute(statement, values)
+            done += size
+
+
+def _text_of(fields: Mapping[str, str]) -> str:
+    """Return a contact's own fields as JSON."""
+    if dumps is not None:
+        try:
+            return str(dumps(dict(fields)), "utf-8")
+        except TypeError:  # half a surrogate pair
+            pass
+    return json.dumps(dict(fields))

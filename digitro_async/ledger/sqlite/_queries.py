@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from digitro_async._common.drafts import draft_of
 from digitro_async._common.reasons import PABX_REASONS
 from digitro_async._common.validators import personal
 from digitro_async.ledger._ledger_clock import CLOCK, latest_by
@@ -81,6 +82,9 @@ CLAIMABLE = (
 )
 """SQL: whether a contact is pending, or claimed under a lease that is over; takes the
 time."""
+
+
+_ClaimedDraft = draft_of(ClaimedContact)
 
 
 def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
@@ -187,16 +191,20 @@ def read_claimable(
         f" WHERE number > ? AND {CLAIMABLE} AND {MAY_TRY} ORDER BY number LIMIT ?",
         (last, now, max_attempts, limit),
     )
-    return [
-        ClaimedContact(
-            number=number,
-            attempts=attempts,
-            destination=personal(destination),
-            pabx=pabx,
-            fields=read_fields(fields) if fields else {},
-        )
-        for number, attempts, destination, pabx, fields in rows
-    ]
+    return [_claimed(*row) for row in rows]
+
+
+def _claimed(
+    number: int, attempts: int, destination: str, pabx: str | None, fields: str | None
+) -> ClaimedContact:
+    """Return a contact as it is claimed."""
+    draft = _ClaimedDraft()
+    draft.number, draft.attempts, draft.pabx = number, attempts, pabx
+    draft.destination = personal(destination)
+    draft.fields = read_fields(fields) if fields else {}
+    draft.__class__ = ClaimedContact
+    claimed: ClaimedContact = draft
+    return claimed
 
 
 def read_setting(connection: sqlite3.Connection, name: str) -> str | None:

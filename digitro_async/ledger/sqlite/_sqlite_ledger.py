@@ -31,17 +31,15 @@ from digitro_async.ledger._records import (
     Import,
     NewContact,
     Reconciliation,
-    storable,
 )
 from digitro_async.ledger._single_run import SingleRun
-from digitro_async.ledger._state import State, Step, next_state
+from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.sqlite import _queries
 from digitro_async.ledger.sqlite._batch_sql import (
     PADDING,
+    job_of_outcome,
     write_intents,
-    write_outcomes,
 )
-from digitro_async.ledger.sqlite._codes import STEP_CODES
 from digitro_async.ledger.sqlite._connections import check_settings
 from digitro_async.ledger.sqlite._contacts_sql import (
     doubt_contacts,
@@ -50,7 +48,7 @@ from digitro_async.ledger.sqlite._contacts_sql import (
 )
 from digitro_async.ledger.sqlite._database import LedgerDatabase, Opening
 from digitro_async.ledger.sqlite._imports_sql import read_imports
-from digitro_async.ledger.sqlite._jobs import CALLS, INTENTS, OUTCOMES, Job, run_calls
+from digitro_async.ledger.sqlite._jobs import CALLS, INTENTS, Job, run_calls
 from digitro_async.ledger.sqlite._open_imports import OpenImports
 from digitro_async.ledger.sqlite._owners_sql import (
     begin_lease,
@@ -70,7 +68,6 @@ __all__ = ["SQLiteLedger"]
 
 _Result = TypeVar("_Result")
 
-_INTENT = State.INTENT
 _NO_LIMIT = 2**62
 
 
@@ -282,7 +279,7 @@ class SQLiteLedger:
         if self._writer is None:
             raise self._not_open()
         row = (number, self._owners.get(owner.id, PADDING), pabx, at)
-        return self._writer.write(INTENTS, write_intents, row)
+        return self._writer.write_awaited(INTENTS, write_intents, row)
 
     def settle(
         self,
@@ -297,12 +294,10 @@ class SQLiteLedger:
         reason: str | None = None,
     ) -> None:
         """Record the outcome of a call. See ``Ledger``."""
-        next_state(_INTENT, step)  # raises where no call can end so
-        row = (
-            *(number, self._owners.get(owner.id, PADDING), STEP_CODES[step], at),
-            *("" if call_id is None else storable(call_id), reason or "", pabx),
+        known = self._owners.get(owner.id, PADDING)
+        self._put(
+            job_of_outcome(number, known, step, pabx, at, call_id, reason, on_done)
         )
-        self._put(Job(OUTCOMES, write_outcomes, row, on_done))
 
     async def doubt(self, numbers: Sequence[int], pabx: str, at: float) -> int:
         """Make contacts unknown whose last answer may be another's. See ``Ledger``."""

@@ -16,7 +16,9 @@ from typing import Any, Protocol
 from digitro_async.errors import DigitroError, LedgerError
 from digitro_async.ledger.sqlite._connections import problem_of, write_failed
 from digitro_async.ledger.sqlite._jobs import (
+    ACCEPTANCES,
     OUTCOMES,
+    AwaitedJob,
     Job,
     Write,
     by_phase,
@@ -128,6 +130,16 @@ class Writer:
         self.put(Job(phase, write, row, done))
         return done
 
+    def write_awaited(self, phase: int, write: Write, row: Any) -> AwaitedJob:
+        """Hand a job over that one task awaits, as ``write`` does.
+
+        Raises:
+            LedgerError: If it is closed; to who awaits it, if it can't be written.
+        """
+        job = AwaitedJob(phase, write, row, self._loop)
+        self.put(job)
+        return job
+
     def put(self, job: Job) -> None:
         """Hand a job over, as ``write`` does.
 
@@ -233,7 +245,7 @@ class Writer:
 
     def _write_to_copy(self, jobs: list[Job]) -> None:
         """Keep the outcomes of calls that are on the wire, if there is a copy."""
-        outcomes = [job for job in jobs if job.phase == OUTCOMES]
+        outcomes = [job for job in jobs if job.phase in (ACCEPTANCES, OUTCOMES)]
         copy = self._file.copy
         if copy is None or not outcomes:
             return
@@ -278,21 +290,20 @@ def _named(error: Exception) -> str:
 
 
 def _answer(jobs: list[Job]) -> None:
-    for job in jobs:
-        done = job.on_done
-        if not isinstance(done, asyncio.Future):
+    """Tell everybody what came of their jobs."""
+    waiting = iter(jobs)
+    loop = asyncio.get_running_loop()
+    try:
+        for job in waiting:
             try:
-                done(job.error, job.result)
+                job.answer()
             except Exception as error:  # noqa: BLE001 - the others wait for theirs
-                asyncio.get_running_loop().call_exception_handler(
+                loop.call_exception_handler(
                     {"message": "a job's answer was not taken", "exception": error}
                 )
-        elif done.done():  # whoever waited was cancelled
-            pass
-        elif job.error is None:
-            done.set_result(job.result)
-        else:
-            done.set_exception(job.error)
+    except BaseException:  # the process is told to end
+        loop.call_soon(_answer, list(waiting))
+        raise
 
 
 def _set(future: asyncio.Future[None], error: DigitroError | None = None) -> None:

@@ -44,7 +44,7 @@ class RequestTemplate:
             MismatchError: If headers or body are not what the settings say.
         """
         for name, value in self._request.headers.items():
-            if request.headers.get(name) != value:
+            if request.headers.get(name) != value.reveal():
                 raise MismatchError(f"the header {name} is missing or wrong")
         match = self._path.fullmatch(request.path)
         found = set() if match is None else set(map(int, match.groups()))

@@ -270,14 +270,16 @@ class TestLedger:
         """A run that goes on is named, and not disturbed."""
         write_contacts(folder / "c.csv", 40)
         words = ("dial", "c.csv", "--ledger", "c.db")
-        with fake_pabx(latency=1.0) as slow:
-            write_config(folder / "digitro.toml", slow.base_url)
+        with fake_pabx() as slow:
+            write_config(folder / "digitro.toml", slow.base_url, rate=1)
             with start(*words, cwd=folder) as running:
                 wait_for(lambda: slow.posts > 0)
                 ran = check(capsys, "--ledger", "c.db")
+                assert running.process.poll() is None
+                running.process.terminate()
                 ended = running.end()
 
-        assert ended.code == 0
+        assert ended.code == 130
         assert line_of(ran, "ledger").startswith("warning")
         assert f"process {running.process.pid} has it open" in ran.out
 

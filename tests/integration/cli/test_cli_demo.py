@@ -39,6 +39,7 @@ class TestDemo:
         } <= set(made)
         assert "rejects.csv" not in made
         assert re.search(r"^accepted +60$", out, re.MULTILINE)
+        assert re.search(r"^ends of calls: 60 known\n  answered ", out, re.MULTILINE)
         assert "60 calls received, 0 numbers called twice, at most 60 in any" in out
         assert out.endswith("results in new/d/results.csv\n")
         assert len(read_rows(folder / "new/d/results.csv")) == 60

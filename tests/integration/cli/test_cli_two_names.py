@@ -138,6 +138,10 @@ def test_in_a_container(
     assert words[place] in done.stderr
 
 
+BUSY = 10.0
+"""Seconds by which a busy machine may be late."""
+
+
 def test_taken_away(dialling: tuple[Path, SimulatorHere, Running]) -> None:
     """Nobody is called a second time where the ledger was taken away meanwhile."""
     folder, simulator, running = dialling
@@ -154,7 +158,7 @@ def test_taken_away(dialling: tuple[Path, SimulatorHere, Running]) -> None:
         ended = third.end()
 
     assert (first.code, refused.code, ended.code) == (3, 2, 0)
-    assert max(call["at"] for call in calls) < at + 1.0
+    assert max(call["at"] for call in calls) < at + 1.0 + BUSY
     assert first.err.count("was removed or renamed while it was open") == 2
     assert "there is no c.db" not in first.err
     assert "c.db.rescued holds what was recorded in it" in refused.err

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cpu_time import cpu_seconds
 from ledgers import (
     accept,
     claim,
@@ -145,8 +146,10 @@ async def test_it_is_dialled_on(path: Path) -> None:
 async def test_a_large_one(path: Path) -> None:
     """Many repeated ids take no long time."""
     old_ledger(path, [("one", str(number // 2)) for number in range(20_000)])
-    began = time.monotonic()
-    found = await states(path)
+    found: list[State] = []
 
-    assert time.monotonic() - began < 20
+    async def open_it() -> None:
+        found.extend(await states(path))
+
+    assert await cpu_seconds(open_it) < 20
     assert found.count(State.ACCEPTED) == found.count(State.UNKNOWN) == 10_000

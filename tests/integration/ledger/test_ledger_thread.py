@@ -296,14 +296,17 @@ class TestThread:
         with contextlib.closing(sqlite3.connect(path)) as connection:
             for before in ("SELECT 1", "ANALYZE"):
                 connection.execute(before)
-                for statements in (_batch_sql._INTENTS, _batch_sql._OUTCOMES):
+                for statements in (
+                    _batch_sql._INTENTS,
+                    _batch_sql._ACCEPTANCES,
+                    _batch_sql._OUTCOMES,
+                ):
                     plan = connection.execute(
                         f"EXPLAIN QUERY PLAN {statements.update_contacts}", (1,)
                     ).fetchall()
 
                     assert [step[-1] for step in plan] == [
                         "SEARCH event USING INTEGER PRIMARY KEY (rowid>?)",
-                        "SEARCH contact USING INTEGER PRIMARY KEY (rowid=?)",
                     ]
 
     async def test_reading_holds_up_no_writing(self, path: Path) -> None:
