@@ -133,7 +133,7 @@ class DigitroClient:
         Args:
             call: The call.
             pabx: Name of the PABX that must take it; None for the least loaded one.
-            max_wait: Most seconds to wait for a turn of each attempt; None for no limit.
+            max_wait: Most seconds to wait for each attempt's turn; None for no limit.
             deadline: Seconds from now after which nothing new begins: no turn, no wait
                 for a channel or a throttle, no retry. None for no limit. A call that is
                 on the wire is not cut off: it ends by its PABX's ``TimeoutSettings``.
@@ -288,9 +288,8 @@ class DigitroClient:
     def call_events(self, *, queue_size: int = QUEUE_SIZE) -> CallEvents:
         """Return the events of calls from now on, for ``async for``.
 
-        Events of calls that others made are among them. A slow iteration delays
-        nothing: where its queue is full, a ``Gap`` says how many events it lost. It
-        ends when the client closes.
+        Events of others' calls are among them. A slow iteration delays nothing: where
+        its queue is full, a ``Gap`` says how many it lost. It ends with the client.
 
         Args:
             queue_size: Most events that wait.

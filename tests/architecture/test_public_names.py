@@ -15,6 +15,12 @@ COMMANDS = {
     *("AnswerBody", "CommandAccepted", "CommandAnswer", "CommandSettings"),
     *("DTMFDetection", "OtherCommand", "PasswordChange", "QueueRedirect"),
 }
+EVENTS = {
+    *("CallEnd", "CallEndSettings", "CallEvent", "CallEvents", "CallPhase", "CallSeen"),
+    *("ChannelClosed", "ChannelEvent", "ChannelOpened", "ChannelRequest"),
+    *("Disposition", "EndEvidence", "EndRecorder", "EventChannelSettings", "Gap"),
+    *("OtherEvent", "Subscription", "load_event_preset"),
+}
 EXPORTING = [name for name in importable() if name not in SILENT]
 
 
@@ -38,23 +44,7 @@ def test_public_names() -> None:
     values = {
         "AnyDestination",
         "CallAccepted",
-        *(
-            "CallEnd",
-            "CallEndSettings",
-            "CallEvents",
-            "CallSeen",
-            "EndEvidence",
-            "EndRecorder",
-        ),
-        "CallEvent",
-        "CallPhase",
-        "ChannelClosed",
-        "ChannelEvent",
-        "ChannelOpened",
-        "ChannelRequest",
         "ClientEvent",
-        "Disposition",
-        "EventChannelSettings",
         "EventKind",
         "Health",
         "HealthStatus",
@@ -65,9 +55,7 @@ def test_public_names() -> None:
         "CallResult",
         *("DispatchItem", "DispatchResults", "Dispatcher"),
         "DigitroClient",
-        "Gap",
         "Limit",
-        "OtherEvent",
         "PABX",
         "PABXStatistics",
         "PauseSettings",
@@ -81,19 +69,19 @@ def test_public_names() -> None:
         "Secret",
         "SessionManager",
         "Statistics",
-        "Subscription",
         "TLSSettings",
         "TimeoutSettings",
         "Timings",
         "Transport",
         "UnsetFields",
         "load_config",
-        "load_event_preset",
         "open_ledger",
         "tune_process",
     }
 
-    assert set(digitro_async.__all__) == values | COMMANDS | set(errors.__all__)
+    assert set(digitro_async.__all__) == values | COMMANDS | EVENTS | set(
+        errors.__all__
+    )
     assert {
         name for name in vars(digitro_async) if name.isidentifier() and name[0] != "_"
     } - {*digitro_async.__all__, "TYPE_CHECKING"} <= {

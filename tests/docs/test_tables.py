@@ -312,7 +312,7 @@ def test_long_checks() -> None:
     rows = [line.strip("| ").split(" | ") for line in first.splitlines() if "`" in line]
     commands = " ".join(row[0] for row in rows)
 
-    assert len(rows) == 11
+    assert len(rows) == 12
     assert missing_files(commands) == []
     assert all(re.fullmatch(r"\d+( to \d+ each)?", row[1]) for row in rows)
     for module in re.findall(r"-m (benchmarks[.\w]*)", commands):
