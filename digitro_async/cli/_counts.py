@@ -28,6 +28,7 @@ class RunCounts:
         rejected_rows: Rows of the file that are no contact.
         began: When it began, as ``time.monotonic()``.
         ended: When its last result came, likewise; None where it goes on.
+        last: When a result came last, likewise; None before the first one.
     """
 
     outcomes: Counter[Outcome] = attrs.field(factory=Counter)
@@ -36,17 +37,19 @@ class RunCounts:
     rejected_rows: int = 0
     began: float = attrs.field(factory=time.monotonic)
     ended: float | None = None
+    last: float | None = None
 
     def restart(self) -> None:
         """Count seconds from now on."""
-        self.began = time.monotonic()
+        self.began, self.last = time.monotonic(), None
 
     def stop(self) -> None:
-        """Count no further seconds."""
-        self.ended = time.monotonic()
+        """Count no further seconds, nor those since the last result."""
+        self.ended = time.monotonic() if self.last is None else self.last
 
     def count(self, result: CallResult) -> None:
         """Count the result of one contact."""
+        self.last = time.monotonic()
         self.outcomes[result.outcome] += 1
         error = result.error
         if error is None:

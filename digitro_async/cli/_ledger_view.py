@@ -95,7 +95,7 @@ def print_ends(ends: EndCounts) -> None:
     for disposition, count in ends.dispositions.items():
         print_line(f"  {disposition:<16}{count}")
     if ends.awaited:
-        print_line(f"  {'to come':<14}{ends.awaited}")
+        print_line(f"  {'to come':<16}{ends.awaited}")
 
 
 def unfinished(imports: Iterable[Import]) -> list[Import]:

@@ -137,7 +137,7 @@ class CallTracker:
         ago: float,
     ) -> None:
         """Follow a call of before; see ``Dispatcher.follow_earlier``."""
-        known = None if call_id is None else self.calls.find(call_id)
+        known = None if call_id is None else self.calls.by_id.get(call_id)
         if known is not None:  # of a stream of this client, whose recorder is gone
             known.owner = sink
             return
@@ -202,7 +202,7 @@ class CallTracker:
             if call_id is None:
                 return
             to = event.destination
-            if to is not None and self._matches and not calls.knows(call_id):
+            if to is not None and self._matches and call_id not in calls.by_id:
                 number = self._mark_of(to.reveal())
             seen = Sighting(
                 event.phase,
@@ -235,7 +235,7 @@ class CallTracker:
             DrainedError: If the events are read no more before it is known.
         """
         end = self._ends.get(call_id)
-        if end is not None or not self.calls.knows(call_id):
+        if end is not None or call_id not in self.calls.by_id:
             return end
         asked: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
         self._asked.setdefault(call_id, []).append(asked)

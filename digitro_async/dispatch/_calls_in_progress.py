@@ -104,6 +104,7 @@ class CallsInProgress:
 
     Attributes:
         count: Calls in progress that count: those sent, and turns given for one.
+        by_id: Those that wait for their end and have a call id, by that.
         news: The ends of calls, and calls of unknown outcome that an event shows, in
             order; whoever hands them on clears it.
     """
@@ -115,7 +116,7 @@ class CallsInProgress:
         self._rules = rules
         self._most_calls = max(rules.most_calls, most or 0)
         self._sent: dict[CallInProgress, None] = {}  # not answered; oldest first
-        self._by_id: dict[str, CallInProgress] = {}
+        self.by_id: dict[str, CallInProgress] = {}
         # Each is in the order of its times: what is added is later than all before.
         self._deadlines: dict[CallInProgress, float] = {}
         self._ending: dict[CallInProgress, float] = {}
@@ -142,14 +143,6 @@ class CallsInProgress:
         if self._after_gaps:
             due = min(due, self._after_gaps[0][0])
         return min(due, self._matches[0][0]) if self._matches else due
-
-    def find(self, call_id: str) -> CallInProgress | None:
-        """Return the call with an id, None where none is in progress."""
-        return self._by_id.get(call_id)
-
-    def knows(self, call_id: str) -> bool:
-        """Whether a call with that id waits for its end: its number is not asked."""
-        return call_id in self._by_id
 
     def has_room(self) -> bool:
         """Whether one more call may be in progress."""
@@ -237,7 +230,7 @@ class CallsInProgress:
             seen: What is kept of it.
             destination: What stands for the number called, None where it tells none.
         """
-        call = self._by_id.get(call_id)
+        call = self.by_id.get(call_id)
         if call is None:
             self._unmatched.add(call_id, seen, destination)
         else:
@@ -287,12 +280,12 @@ class CallsInProgress:
 
     def _give(self, call: CallInProgress, call_id: str, now: float) -> None:
         """Give a call its id, and the events that came before."""
-        before = self._by_id.get(call_id)
+        before = self.by_id.get(call_id)
         if before is not None:  # the PABX used its id again: it has ended
             self._end(before, EndEvidence.DEADLINE)
         self._leave_those_without_id(call)
         call.call_id = call_id
-        self._by_id[call_id] = call
+        self.by_id[call_id] = call
         for seen in self._unmatched.take(call_id, call.sent_at):
             self._add(call, seen, now)
 
@@ -362,7 +355,7 @@ class CallsInProgress:
     def _take_id(self, call: CallInProgress) -> None:
         call_id, call.call_id = call.call_id, None
         if call_id is not None:
-            self._by_id.pop(call_id, None)
+            self.by_id.pop(call_id, None)
             self._unmatched.close(call_id)
 
     def _leave_those_without_id(self, call: CallInProgress) -> None:
