@@ -295,10 +295,7 @@ class Admission:
         if not waiter.turn.done():
             name, reason, text = self.pabx.name, "rate_wait_timeout", None
             if self.standing.channel.id is None:
-                reason, text = (
-                    NO_CHANNEL,
-                    "No event channel opened in the time allowed.",
-                )
+                reason, text = NO_CHANNEL, self.standing.channel.late_text
             error = RateWaitTimeoutError(text, pabx=name, reason=reason)
             waiter.turn.set_exception(error)
             self._waiters.leave(waiter)
