@@ -291,8 +291,7 @@ class CallRun:  # without slots: since 3.12 they make objects more slowly
             self.phase = _WAITING
             ticket.cancel(self.clock(), sent=evidence.request_started)
             raise
-        self.ended = now = self.clock()
-        self._connection = evidence.connection
+        self.ended, self._connection = self.clock(), evidence.connection
         result = classify_answer(
             standing,
             self._command,
@@ -303,11 +302,11 @@ class CallRun:  # without slots: since 3.12 they make objects more slowly
         )
         self.phase = _WAITING
         if cancelled is None:
-            ticket.release(result, now)
+            ticket.release(result, self.ended)
             if self._problem:
                 ticket.admission.pause(Failure.CONFIGURATION)
             return observation, result
-        ticket.cancel(now, sent=observation.request_started)
+        ticket.cancel(self.ended, sent=observation.request_started)
         self.result = self._conclude(ticket.admission, observation, result)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
 
