@@ -113,7 +113,8 @@ def _chosen_pabx(config: Path, name: str | None) -> PABX:
     if not with_events:
         raise ConfigurationError(
             f"{config}: there is no [events] table, which says how the event channel is"
-            " opened and read"
+            " opened and read; docs/first-day.md has one, and --preset names one to"
+            " replay by"
         )
     if len(with_events) > 1:
         names = ", ".join(one.name for one in with_events)
