@@ -66,7 +66,7 @@ def events(
             what came, such as ``curl --no-buffer``.
         config: Configuration file.
         pabx: Name of the PABX, where the configuration has several.
-        preset: Replay by this preset alone: pabx, interact-cti or neo.
+        preset: Replay by this preset alone: pabx, interact-cti, neo or simulator.
         record: New file for everything that comes, byte for byte. It holds numbers and
             names of people, and only you may read it.
         call: Make one call to this number, your own phone's, over the channel once it
