@@ -23,6 +23,7 @@ from digitro_async import (
     Gap,
     PABXPausedError,
     RateWaitTimeoutError,
+    RejectedError,
     SessionManager,
     load_event_preset,
 )
@@ -307,3 +308,17 @@ async def test_observers_are_told_in_order(caplog: pytest.LogCaptureFixture) -> 
     assert ids == [3]
     assert caplog.text.count("raised KeyError") == 1
     assert "canary" not in caplog.text
+
+
+async def test_mistyped_path_says_nothing_of_the_channel() -> None:
+    """A path that is not there is rejected, and the channel stays as it is."""
+    async with (
+        FakePABX(events=DIALECT) as fake,
+        DigitroClient(fake.settings()) as client,
+    ):
+        await client.make_predictive_call(make_call(1))
+        with pytest.raises(RejectedError, match="no_such_command"):
+            await client.command("finaliza", {})
+        await client.make_predictive_call(make_call(2))
+
+    assert fake.event_side.channels.opened == 1
