@@ -291,6 +291,10 @@ class Admission:
             self._waiters.leave(waiter)
             self._notify()
 
+    def _is_full(self) -> bool:
+        tracker = self.standing.tracker
+        return tracker is not None and not tracker.calls.has_room()
+
     def _expire(self, waiter: Waiter) -> None:
         if not waiter.turn.done():
             name, reason, text = self.pabx.name, "rate_wait_timeout", None
@@ -298,6 +302,11 @@ class Admission:
                 reason, text = (
                     NO_CHANNEL,
                     "No event channel opened in the time allowed.",
+                )
+            elif waiter.needs.place_in_progress and self._is_full():
+                text = (
+                    "As many calls as may be in progress (max_in_progress) were, for"
+                    " the time allowed."
                 )
             error = RateWaitTimeoutError(text, pabx=name, reason=reason)
             waiter.turn.set_exception(error)

@@ -257,7 +257,10 @@ class CallTracker:
         asked, self._asked = self._asked, {}
         for future in (one for several in asked.values() for one in several):
             if not future.done():
-                future.set_exception(DrainedError(reason="drained"))
+                text = (
+                    "The client was closed before it was known what became of the call."
+                )
+                future.set_exception(DrainedError(text, reason="drained"))
         self._wake_idle()
 
     def _mark_of(self, number: object) -> bytes | None:
