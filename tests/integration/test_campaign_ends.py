@@ -1,6 +1,7 @@
 """What became of the calls of a campaign, by the events of their PABX."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -15,7 +16,15 @@ from call_event_scenes import (
 )
 from campaigns import CALL, ScriptedClient, contacts, number_of, scripted
 from helpers import LOST, ScriptedTransport, accepted, take_into
-from ledgers import NOW, OWNER, SQLiteShelf, accept, entry_of, open_intents, states
+from ledgers import (
+    NOW,
+    OWNER,
+    SQLiteShelf,
+    accept,
+    entry_of,
+    open_intents,
+    states,
+)
 from virtual_time import virtual_time
 
 from digitro_async import (
@@ -29,7 +38,7 @@ from digitro_async import (
     LedgerError,
 )
 from digitro_async.campaign import CampaignRun
-from digitro_async.ledger import EndCounts, Ledger, MemoryLedger, State
+from digitro_async.ledger import ClaimOwner, EndCounts, Ledger, MemoryLedger, State
 
 IDS = [f"one {number}" for number in range(1, 6)]
 GRACE = 1.0
@@ -324,6 +333,27 @@ class TestNextRun:
         assert min(others) - first == pytest.approx(END_TIMEOUT, abs=1.5)
         assert ended == pytest.approx(2 * END_TIMEOUT, abs=2.0)
         assert counts == EndCounts({Disposition.NONE_SEEN: 9})
+
+    @virtual_time
+    async def test_runs_with_other_deadlines(self) -> None:
+        """Each gets its end in time, though the runs before had other deadlines."""
+        now = time.time()
+        async with MemoryLedger() as ledger:
+            for owner, most, timeout, answered in (
+                (OWNER, 2, 600.0, now - 200),
+                (ClaimOwner("other"), 4, 250.0, now - 20),
+            ):
+                await ledger.ends.expect(owner, {"one": timeout})
+                for number in await open_intents(ledger, most, owner):
+                    await accept(ledger, number, f"{number}", at=answered, owner=owner)
+            campaign, client = scripted(ledger, ScriptedTransport(), pabx=listening())
+            async with hearing(client):
+                run = asyncio.create_task(dial(campaign.run()))
+                await asyncio.sleep(150)  # and not 280, when the later ones end
+                counts = await ledger.ends.counts()
+                await run
+
+        assert counts == EndCounts({Disposition.NONE_SEEN: 2}, 2)
 
     @virtual_time
     async def test_without_events(self) -> None:
