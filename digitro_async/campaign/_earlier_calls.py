@@ -35,9 +35,7 @@ class EarlierCalls:
         self._ends = ends
         self._dispatcher = dispatcher
         self._recorder = recorder
-        self._followed = frozenset(
-            pabx.name for pabx in dispatcher.pabx if are_followed and pabx.events
-        )
+        self._followed = frozenset(dispatcher.end_timeouts if are_followed else ())
         self._timers: set[asyncio.TimerHandle] = set()
         self._all_told = asyncio.Event()
         self._all_told.set()
