@@ -221,11 +221,7 @@ class CampaignRun:
 
     async def _expect_ends(self) -> None:
         """Note in the ledger whose calls get an end, by events or by the deadline."""
-        timeouts = {
-            pabx.name: pabx.events.end_timeout
-            for pabx in self._client.dispatcher.pabx
-            if pabx.events is not None
-        }
+        timeouts = self._client.dispatcher.end_timeouts
         if timeouts:
             await self._ledger.ends.expect(self._owner, timeouts)
 

@@ -35,9 +35,7 @@ class EarlierCalls:
         self._ends = ends
         self._dispatcher = dispatcher
         self._recorder = recorder
-        self._followed = frozenset(
-            pabx.name for pabx in dispatcher.pabx if are_followed and pabx.events
-        )
+        self._followed = frozenset(dispatcher.end_timeouts if are_followed else ())
         self._timers: set[asyncio.TimerHandle] = set()
         self._all_told = asyncio.Event()
         self._all_told.set()
@@ -50,11 +48,12 @@ class EarlierCalls:
         """
         awaited, now = await self._ends.awaited(), time.time()
         awaited = [one for one in awaited if one.pabx not in self._followed]
-        for one in sorted(awaited, key=lambda one: one.seconds_left(now)):
+        # Runs may have had different deadlines: what counts is the order of answers.
+        for one in sorted(awaited, key=lambda one: one.seconds_ago(now), reverse=True):
             left = one.seconds_left(now)
             if left <= 0:
                 self._tell(one)
-            elif not self._follow(one, one.timeout - left):
+            elif not self._follow(one, one.seconds_ago(now)):
                 self._tell_later(one, left)
 
     async def wait(self) -> None:

@@ -1,6 +1,7 @@
 """Dials a list through its ledger, so that the list survives any end of the process."""
 
 import contextlib
+import time
 
 from digitro_async.campaign import Campaign, CampaignRun
 from digitro_async.cli._chosen_ledger import ChosenLedger
@@ -8,6 +9,7 @@ from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course, Exit, exit_after_dial
 from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._ledger_view import print_counts, print_ends
+from digitro_async.cli._limit_words import clock
 from digitro_async.cli._next_steps import next_steps
 from digitro_async.cli._open_client import open_client
 from digitro_async.cli._output import print_error, print_line
@@ -81,6 +83,23 @@ def _say_recovered(ledger: Ledger) -> None:
         )
 
 
+async def _say_awaited(ledger: Ledger, plan: Plan) -> None:
+    """Print how many calls of earlier runs may go on, and how long that matters."""
+    now = time.time()
+    left = [one.seconds_left(now) for one in await ledger.ends.awaited()]
+    going_on = [seconds for seconds in left if seconds > 0]
+    if not going_on:
+        return
+    longest = clock(max(going_on))
+    text = (
+        f"{len(going_on):,} calls of earlier runs may still go on: they count as in "
+        f"progress until they are heard to end, or for {longest}"
+    )
+    if plan.wait_for_ends:
+        text += "; this run waits for that (--no-wait-for-ends: not to)"
+    print_error(text)
+
+
 async def _run(
     campaign: Campaign,
     client: DigitroClient,
@@ -95,6 +114,7 @@ async def _run(
     pending = states[State.PENDING] - await ledger.count_exhausted(plan.max_attempts)
     if plan.max_calls is not None:
         pending = min(pending, plan.max_calls)
+    await _say_awaited(ledger, plan)
     counts.restart()
     run = campaign.run(max_calls=plan.max_calls, wait_for_ends=plan.wait_for_ends)
     code = await take_results(client, run, counts, course, total=pending)

@@ -43,6 +43,7 @@ REMEMBERED_ENDS = 10_000
 # Looked up once: a member of an enumeration takes long to look up.
 _UNKNOWN, _ENDED = Outcome.UNKNOWN, CallPhase.ENDED
 _DOUBTFUL = doubtful_answer().classification.reason
+_CLOSED = "The client was closed before it was known what became of the call."
 
 
 class EndSink:
@@ -257,7 +258,7 @@ class CallTracker:
         asked, self._asked = self._asked, {}
         for future in (one for several in asked.values() for one in several):
             if not future.done():
-                future.set_exception(DrainedError(reason="drained"))
+                future.set_exception(DrainedError(_CLOSED, reason="drained"))
         self._wake_idle()
 
     def _mark_of(self, number: object) -> bytes | None:

@@ -104,6 +104,8 @@ class CallsInProgress:
 
     Attributes:
         count: Calls in progress that count: those sent, and turns given for one.
+        end_timeout: Seconds from an answer within which the call ends, as far as is
+            waited for it.
         by_id: Those that wait for their end and have a call id, by that.
         news: The ends of calls, and calls of unknown outcome that an event shows, in
             order; whoever hands them on clears it.
@@ -114,6 +116,7 @@ class CallsInProgress:
         self.most = most
         self.news: list[tuple[CallInProgress, CallEnd | CallSeen]] = []
         self._rules = rules
+        self.end_timeout = rules.end_timeout
         self._most_calls = max(rules.most_calls, most or 0)
         self._sent: dict[CallInProgress, None] = {}  # not answered; oldest first
         self.by_id: dict[str, CallInProgress] = {}

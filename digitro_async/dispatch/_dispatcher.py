@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 
 import attrs
 
@@ -95,6 +95,15 @@ class Dispatcher:
     def needs_resume(self) -> bool:
         """Whether every PABX is paused until ``resume``."""
         return self._router.needs_resume
+
+    @property
+    def end_timeouts(self) -> Mapping[str, float]:
+        """The PABX whose calls are followed, and within how many seconds they end.
+
+        Those are the PABX with ``events``, and those beside them at their addresses.
+        """
+        trackers = self._router.trackers.items()
+        return {name: tracker.calls.end_timeout for name, tracker in trackers}
 
     async def submit(
         self,

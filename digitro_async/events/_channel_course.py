@@ -12,6 +12,9 @@ __all__ = ["ChannelCourse", "ChannelState", "is_refusal", "renewal_times"]
 SHORTEST_BACKOFF: Final = 0.1
 """Seconds that are waited at least, whatever the server says."""
 
+SHORTEST_RENEWAL: Final = 1.0
+"""Seconds until a subscription is renewed at least, however soon it is said to end."""
+
 _MOST_DOUBLINGS: Final = 40
 
 _REFUSALS: Final = frozenset(
@@ -125,6 +128,7 @@ class ChannelCourse:
             asked = min(retry_after or 0.0, most)
             return max(settings.refused_backoff, asked) * (1 + self._chance() / 4)
         first = settings.first_backoff if self.retry is None else self.retry
+        first = max(first, SHORTEST_BACKOFF)  # doubled, 0 would stay 0
         longest: float = min(first * 2.0**self._failures, settings.max_backoff)
         self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
         wait = longest * (1 + self._chance()) / 2
@@ -145,7 +149,8 @@ def renewal_times(expires: float, share: float) -> tuple[float, ...]:
         share: The share of them after which it is renewed.
     """
     left = expires * (1 - share)
-    return tuple(expires - left * part for part in (1.0, 0.5, 0.2))
+    times = (expires - left * part for part in (1.0, 0.5, 0.2))
+    return tuple(max(time, SHORTEST_RENEWAL) for time in times)
 
 
 def is_refusal(reason: str, status: int | None) -> bool:

@@ -36,6 +36,9 @@ from digitro_async.transport import ByteStream, ChannelTransport, StreamError
 
 __all__ = ["EventReader", "OnRawEvent"]
 
+# A flood of events must not delay calls: after so many, other tasks run.
+MOST_EVENTS_AT_ONCE, MOST_BYTES_AT_ONCE = 50, 4096
+
 OnRawEvent = Callable[[RawEvent, ChannelEvent], object]
 """Takes an event as it came and what it means: PERSONAL DATA ARE OPEN."""
 
@@ -242,13 +245,25 @@ class EventReader:
             if not piece:
                 return
             self._record(piece)
-            now = self._heard_at = self._wall()
-            for raw in parser.feed(piece):
-                await self._take(raw, now)
-                if self._ending:
-                    return
+            self._heard_at = self._wall()
+            await self._take_all(parser, piece)
+            if self._ending:
+                return
             if parser.retry is not None:
                 self._course.retry = parser.retry / 1000
+
+    async def _take_all(self, parser: EventParser, piece: bytes) -> None:
+        """Act on the events that end in a piece; other tasks run in between."""
+        for start in range(0, len(piece), MOST_BYTES_AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            events = parser.feed(piece[start : start + MOST_BYTES_AT_ONCE])
+            for number, raw in enumerate(events, 1):
+                await self._take(raw, self._heard_at)
+                if self._ending:
+                    return
+                if number % MOST_EVENTS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     def _record(self, piece: bytes) -> None:
         if self._on_piece is not None:

@@ -79,7 +79,15 @@ class AwaitedEnd:
         Args:
             now: The time.
         """
-        return min(self.since + self.timeout - now, self.timeout)
+        return self.timeout - self.seconds_ago(now)
+
+    def seconds_ago(self, now: float) -> float:
+        """Return for how long its end has been waited for, 0 at least.
+
+        Args:
+            now: The time.
+        """
+        return max(now - self.since, 0.0)
 
 
 @attrs.frozen

@@ -1,71 +1,31 @@
 """What became of the calls of a campaign, by the events of their PABX."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
 from call_event_scenes import (
     END_TIMEOUT,
     listening,
-    open_channel,
     tell,
     tell_later,
 )
-from campaigns import CALL, ScriptedClient, contacts, number_of, scripted
-from helpers import LOST, ScriptedTransport, accepted, take_into
-from ledgers import NOW, OWNER, SQLiteShelf, accept, entry_of, open_intents, states
+from campaigns import contacts, number_of, scripted
+from heard_campaigns import GRACE, IDS, dial, dialling, hearing
+from helpers import LOST, ScriptedTransport, make_pabx
+from ledgers import (
+    entry_of,
+)
 from virtual_time import virtual_time
 
 from digitro_async import (
     CallEnd,
     CallPhase,
-    CallResult,
-    Campaign,
-    DigitroClient,
     Disposition,
     EndEvidence,
     LedgerError,
 )
-from digitro_async.campaign import CampaignRun
 from digitro_async.ledger import EndCounts, Ledger, MemoryLedger, State
-
-IDS = [f"one {number}" for number in range(1, 6)]
-GRACE = 1.0
-"""Seconds after the event of an end until the end is told."""
-
-
-@asynccontextmanager
-async def dialling(
-    ledger: Ledger, transport: ScriptedTransport | None = None, count: int = 5
-) -> AsyncIterator[tuple[Campaign, DigitroClient]]:
-    """Open a campaign of five contacts whose client hears events."""
-    campaign, client = scripted(
-        ledger, transport or ScriptedTransport(), pabx=listening()
-    )
-    async with hearing(client):
-        await campaign.add(contacts(count))
-        yield campaign, client
-
-
-@asynccontextmanager
-async def hearing(client: DigitroClient) -> AsyncIterator[None]:
-    """Use a client that opens no channel itself: it is told what it hears."""
-    async with aclosing(client):
-        open_channel(client)
-        await asyncio.sleep(1)  # what was sent before it was open is seen by nobody
-        yield
-
-
-async def dial(run: CampaignRun) -> tuple[list[CallResult], float]:
-    """Take all results; return them, and how many seconds later it ended."""
-    loop, taken = asyncio.get_running_loop(), list[CallResult]()
-    began = loop.time()
-    async with run as results:
-        await take_into(taken, results)
-        ended = loop.time()
-    return taken, ended - began
 
 
 async def ends(ledger: Ledger) -> list[CallEnd | None]:
@@ -140,6 +100,22 @@ class TestRun:
         assert not run.is_waiting_for_ends
         assert len(results) == 5
         assert ended == pytest.approx(20.0, abs=0.1)
+
+    @virtual_time
+    async def test_beside_a_pabx_with_events(self) -> None:
+        """At an address with events every call is to get an end, of whichever PABX."""
+        beside = make_pabx(name="two", max_in_flight=10)
+        async with MemoryLedger() as ledger:
+            campaign, client = scripted(
+                ledger, ScriptedTransport(), pabx=[listening(), beside]
+            )
+            async with hearing(client):
+                await campaign.add(contacts(6))
+                results, _ = await dial(campaign.run(wait_for_ends=False))
+                counts = await ledger.ends.counts()
+
+        assert {result.pabx for result in results} == {"one", "two"}
+        assert counts == EndCounts({}, 6)
 
     @virtual_time
     async def test_left_early(self) -> None:
@@ -264,118 +240,3 @@ class TestUnknown:
         assert entry.state is State.UNKNOWN
         assert entry.end is not None
         assert entry.end.disposition is Disposition.NONE_SEEN
-
-
-class TestNextRun:
-    """Calls that were in progress when a run ended get their ends in the next one."""
-
-    @virtual_time
-    async def test_followed(self) -> None:
-        """They are followed by their call ids, and are none seen by their deadline."""
-        async with MemoryLedger() as ledger:
-            async with dialling(ledger) as (campaign, _):
-                await dial(campaign.run(wait_for_ends=False))
-            new = ScriptedTransport(decide=lambda _: accepted("new"))
-            async with dialling(ledger, new, count=6) as (campaign, client):
-                told = tell_later(client, 5.0, IDS[:2], Disposition.BUSY)
-                new_told = tell_later(client, 9.0, ["new"], Disposition.FAX)
-                *_, (results, ended) = await asyncio.gather(
-                    told, new_told, dial(campaign.run())
-                )
-                counts = await ledger.ends.counts()
-
-        assert len(results) == 1
-        assert ended == pytest.approx(END_TIMEOUT, abs=1.0)
-        assert counts == EndCounts(
-            {Disposition.BUSY: 2, Disposition.FAX: 1, Disposition.NONE_SEEN: 3}
-        )
-
-    @virtual_time
-    async def test_of_the_same_client(self) -> None:
-        """A client that follows them already follows each once."""
-        async with MemoryLedger() as ledger, dialling(ledger) as (campaign, client):
-            await dial(campaign.run(wait_for_ends=False))
-            told = tell_later(client, 5.0, IDS, Disposition.BUSY)
-            _, (results, ended) = await asyncio.gather(told, dial(campaign.run()))
-            counts = await ledger.ends.counts()
-            (statistics,) = client.statistics().pabx.values()
-
-        assert results == []
-        assert ended == pytest.approx(5.0 + GRACE, abs=0.1)
-        assert counts == EndCounts({Disposition.BUSY: 5})
-        assert statistics.in_progress == 0
-
-    @virtual_time
-    async def test_they_are_in_progress(self) -> None:
-        """They count among the calls in progress, so that the cap holds for all."""
-        new = ScriptedTransport(decide=lambda one: accepted(f"new {one.number}"))
-        async with MemoryLedger() as ledger:
-            async with dialling(ledger) as (campaign, _):
-                await dial(campaign.run(wait_for_ends=False))
-            client = ScriptedClient(new, listening(max_in_progress=6))
-            campaign = Campaign(ledger, client, call=CALL)
-            async with hearing(client):
-                await campaign.add(contacts(9))
-                _, ended = await dial(campaign.run())
-            counts = await ledger.ends.counts()
-        first, *others = new.times
-
-        assert len(others) == 3
-        assert min(others) - first == pytest.approx(END_TIMEOUT, abs=1.5)
-        assert ended == pytest.approx(2 * END_TIMEOUT, abs=2.0)
-        assert counts == EndCounts({Disposition.NONE_SEEN: 9})
-
-    @virtual_time
-    async def test_without_events(self) -> None:
-        """Where their events are read no more, they are none seen by the deadline."""
-        async with MemoryLedger() as ledger:
-            async with dialling(ledger) as (campaign, _):
-                await dial(campaign.run(wait_for_ends=False))
-            campaign, client = scripted(ledger, ScriptedTransport())
-            async with client:
-                first = await dial(campaign.run(wait_for_ends=False))
-                before = await ledger.ends.counts()
-                _, ended = await dial(campaign.run())
-            after = await ledger.ends.counts()
-
-        assert first[1] == pytest.approx(0.0, abs=0.1)
-        assert before == EndCounts({}, 5)
-        assert ended == pytest.approx(END_TIMEOUT, abs=1.0)
-        assert after == EndCounts({Disposition.NONE_SEEN: 5})
-
-    @virtual_time
-    async def test_unknown_of_before(self) -> None:
-        """An unknown call of an earlier run is not settled by a call to its number."""
-        transport = ScriptedTransport([LOST])
-        async with MemoryLedger() as ledger:
-            async with dialling(ledger, transport, count=1) as (campaign, _):
-                await dial(campaign.run(wait_for_ends=False))
-            async with dialling(ledger, count=1) as (campaign, client):
-                open_channel(client)
-                tell(client, "7", CallPhase.STARTED, destination=number_of(1))
-                tell(client, "7", CallPhase.ENDED, Disposition.ANSWERED)
-                await dial(campaign.run())
-            entry = await entry_of(ledger, 1)
-
-        assert entry.state is State.UNKNOWN
-        assert entry.end is not None
-        assert entry.end.disposition is Disposition.NONE_SEEN
-
-    async def test_killed(self, tmp_path: Any) -> None:
-        """Over a file, what a killed run left open is closed at once after its time."""
-        shelf = SQLiteShelf(tmp_path)
-        killed = shelf.ledger()
-        await killed.__aenter__()
-        await killed.ends.expect(OWNER, {"one": 10.0})
-        for number in await open_intents(killed, 3):
-            await accept(killed, number, f"old {number}", at=NOW - 1e9)
-        await shelf.lose_owner(killed)
-        async with shelf.ledger() as ledger:
-            campaign, client = scripted(ledger, ScriptedTransport(), pabx=listening())
-            async with aclosing(client):
-                await dial(campaign.run())
-            counts = await ledger.ends.counts()
-            found = await states(ledger)
-
-        assert counts == EndCounts({Disposition.NONE_SEEN: 3})
-        assert set(found.values()) == {State.ACCEPTED}

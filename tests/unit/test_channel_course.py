@@ -12,7 +12,11 @@ from hypothesis.stateful import (
 from scripted_channels import make_settings
 
 from digitro_async.events import ChannelCourse, ChannelState
-from digitro_async.events._channel_course import SHORTEST_BACKOFF, renewal_times
+from digitro_async.events._channel_course import (
+    SHORTEST_BACKOFF,
+    SHORTEST_RENEWAL,
+    renewal_times,
+)
 
 SETTINGS = make_settings(
     first_backoff=1.0, max_backoff=60.0, refused_backoff=120.0, read_timeout=30.0
@@ -120,7 +124,20 @@ def test_the_servers_word_counts_within_bounds() -> None:
     assert course.end(0.0) == 60
     course.begin()
     course.retry = 0.0
-    assert course.end(0.0) == SHORTEST_BACKOFF
+    assert SHORTEST_BACKOFF <= course.end(0.0) < 1.0
+
+
+def test_a_server_that_wants_no_pause() -> None:
+    """Where the server asks for no pause at all, the back-off doubles as any other."""
+    course = ChannelCourse(SETTINGS, lambda: 1.0)
+    course.retry = 0.0
+    waits = []
+    for _ in range(12):
+        course.begin()
+        waits.append(course.end(0.0))
+
+    assert waits[:3] == pytest.approx([0.1, 0.2, 0.4])
+    assert waits[-1] == SETTINGS.max_backoff
 
 
 def test_a_closed_channel_is_never_opened() -> None:
@@ -132,7 +149,12 @@ def test_a_closed_channel_is_never_opened() -> None:
         course.begin()
 
 
-@given(st.floats(0.01, 1e6), st.floats(0.01, 0.99))
+def test_a_subscription_that_ends_at_once() -> None:
+    """However soon a subscription is said to end, renewals are a second apart."""
+    assert renewal_times(1e-9, 0.5) == (SHORTEST_RENEWAL,) * 3
+
+
+@given(st.floats(100 * SHORTEST_RENEWAL, 1e6), st.floats(0.01, 0.99))
 def test_renewals_come_before_the_end(expires: float, share: float) -> None:
     """A subscription is renewed, and tried again, before it ends."""
     times = renewal_times(expires, share)

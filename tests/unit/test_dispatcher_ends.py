@@ -280,7 +280,7 @@ async def test_stopped_while_waited_for() -> None:
     result = await dispatcher.submit(make_call("1"))
     asyncio.get_running_loop().call_later(1, dispatcher.stop_events)
     ends = asyncio.ensure_future(dispatcher.wait_for_ends())
-    with pytest.raises(DrainedError):
+    with pytest.raises(DrainedError, match="what became of the call"):
         await dispatcher.call_end(result.call_id or "")
     await ends
 

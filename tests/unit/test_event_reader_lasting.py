@@ -4,9 +4,11 @@ import asyncio
 import gc
 import json
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from scripted_channels import (
     CALL_ENDED,
     HEARTBEAT,
@@ -170,3 +172,34 @@ async def test_a_day_with_200_reconnects() -> None:
     assert tasks[0] == tasks[1]
     assert growth[1] - growth[0] < 20_000
     assert channels.most_open == 1
+
+
+@pytest.mark.parametrize("flood", [HEARTBEAT, CALL_ENDED, b":\n", b"\r"])
+def test_a_flood_lets_other_tasks_run(flood: bytes) -> None:
+    """However much comes at once, other tasks run while it is read."""
+
+    @virtual_time
+    async def run() -> None:
+        turns = 0
+        turns_seen: list[int] = []
+
+        async def other_task() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        channels = ScriptedChannels([Channel([OPENED, flood * 20_000, OPENED, 99.0])])
+        reader = make_reader(
+            channels, None, lambda _: turns_seen.append(turns), on_piece=pieces.append
+        )
+        other = asyncio.create_task(other_task())
+        async with running(reader):
+            while len(pieces) < 4:  # noqa: ASYNC110 - each turn is one of the loop's
+                await asyncio.sleep(0)
+        other.cancel()
+        assert turns - turns_seen[0] >= len(flood) * 20_000 // 4096
+        assert max(Counter(turns_seen).values()) <= 64
+
+    pieces: list[bytes] = []
+    run()

@@ -107,6 +107,7 @@ async def test_waiting_ends() -> None:
     assert one.max_in_progress == 1
     result = await waiting
     assert isinstance(result.error, RateWaitTimeoutError)
+    assert "max_in_progress" in str(result.error)
     assert now() == pytest.approx(5.1)
 
 

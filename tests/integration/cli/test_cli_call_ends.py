@@ -128,6 +128,9 @@ def test_no_wait(folder: Path, capsys: Capture) -> None:
     dispositions = Counter(row["disposition"] for row in rows_of(capsys))
 
     assert (first.code, second.code) == (0, 0)
+    assert "earlier runs" not in first.err
+    assert " calls of earlier runs may still go on: " in second.err
+    assert "(--no-wait-for-ends: not to)" in second.err
     assert " to come " in words_of(first.out)
     assert "ends of calls: 4 known " in words_of(second.out)
     assert "to come" not in second.out
