@@ -67,8 +67,8 @@ class Limit:
 
 
 LIMITS = (
-    Limit("digitro", "aiohttp-by-hand+hooks", 0.4),
-    Limit("digitro", "aiohttp-by-hand", 0.46),
+    Limit("digitro", "aiohttp-by-hand+hooks", 0.36),
+    Limit("digitro", "aiohttp-by-hand", 0.4),
     Limit("digitro-public", "aiohttp-by-hand", 1.3),
 )
 """The limits that CI checks: the whole dispatch against aiohttp used by hand, with the

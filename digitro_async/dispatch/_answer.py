@@ -47,7 +47,7 @@ def classify_answer(
         sent_at: Unix time when the attempt began.
         is_recorded: Whether attempts of this call are recorded.
     """
-    settings = standing.settings_of(command)
+    settings = standing.settings_of(command) if standing.has_settings else None
     result = classify(observation, command, now=sent_at, settings=settings)
     connection, accepted = evidence.connection, result.accepted
     call_id = None if accepted is None else accepted.call_id

@@ -33,10 +33,11 @@ from digitro_async.errors import (
     OutcomeUnknownError,
     RateWaitTimeoutError,
 )
-from digitro_async.models import Call, CallResult
+from digitro_async.models import Call, CallResult, CommandAccepted
 from digitro_async.protocol import (
     AttemptResult,
     Connection,
+    Evidence,
     Failure,
     Observation,
     build_request,
@@ -52,7 +53,7 @@ _WAITING, _ON_WIRE, _RECORDING = Phase.WAITING, Phase.ON_WIRE, Phase.RECORDING
 _NOT_SENT, _UNKNOWN = Outcome.NOT_SENT, Outcome.UNKNOWN
 
 
-class CallRun:
+class CallRun:  # without slots: since 3.12 they make objects more slowly
     """One call on its way. Its owner may look at it, and make its attempt the last.
 
     Args:
@@ -76,8 +77,6 @@ class CallRun:
         result: The result of a call that was cancelled during an attempt.
         is_doubtful: Whether the answer to the last attempt may belong to another call.
     """
-
-    # Without slots: since 3.12 they make objects more slowly, and each call has one.
 
     def __init__(  # noqa: PLR0917 - all of it is known at the start
         self,
@@ -178,7 +177,11 @@ class CallRun:
                 self._doubts.add(self._recorder, self._key, self.followed)
 
     def end(
-        self, now: float, error: DigitroError | None, pabx: str | None = None
+        self,
+        now: float,
+        error: DigitroError | None,
+        pabx: str | None = None,
+        accepted: CommandAccepted | None = None,
     ) -> CallResult:
         """Return the result of a call that ends without a further attempt.
 
@@ -186,6 +189,7 @@ class CallRun:
             now: Loop time.
             error: Why it was not accepted.
             pabx: Name of the PABX that had it last.
+            accepted: The acceptance, where there is one.
         """
         if error is not None and isinstance(self._last_error, OutcomeUnknownError):
             error = self._last_error  # an attempt before may have been carried out
@@ -197,7 +201,7 @@ class CallRun:
             pabx,
             self.attempts,
             error,
-            None,
+            accepted,
             self.sent_at,
             started - self.began,
             now - started,
@@ -250,7 +254,8 @@ class CallRun:
     ) -> tuple[Observation, AttemptResult]:
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
-        self.phase, evidence = _ON_WIRE, ticket.make_evidence()
+        evidence = ticket.make_evidence() if standing.notes_sending else Evidence()
+        self.phase = _ON_WIRE
         self.attempts, self._doubts = self.attempts + 1, standing.doubts
         evidence.owner, evidence.attempt = self, self.attempts
         self.sent_at, self.started = time.time(), ticket.started
@@ -358,17 +363,10 @@ class CallRun:
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> CallResult:
         """Return the result of a call by its last attempt, and count it."""
-        name, accepted, started = admission.pabx.name, result.accepted, self.started
-        if accepted is None:
+        error = None
+        if result.accepted is None:
             error = self._error_of(admission, observation, result)
-            call_result = self.end(self.ended, error, name)
-        else:
-            call, key = self.call, self._key
-            attempts, sent_at = self.attempts, self.sent_at
-            waited, latency = started - self.began, self.ended - started
-            call_result = make_call_result(
-                call, key, name, attempts, None, accepted, sent_at, waited, latency
-            )
+        call_result = self.end(self.ended, error, admission.pabx.name, result.accepted)
         admission.standing.counters.outcomes[call_result.outcome] += 1
         return call_result
 

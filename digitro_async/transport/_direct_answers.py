@@ -29,12 +29,11 @@ def whole_answer(head: PlainHead, body: bytes) -> Observation:
         head: Its head.
         body: Its body.
     """
-    # All by position and none left out: Python calls such a constructor directly.
     failure = None if len(body) <= MAX_ANSWER_BYTES else Failure.OVERSIZED
     asked: Any = head.retry_after
     if asked is not None:
         asked = None if head.status == ACCEPTED_STATUS else Personal(asked)
-    return Observation(True, head.status, body, failure, asked, None, False)  # noqa: FBT003
+    return Observation(True, head.status, body, failure, asked)  # noqa: FBT003
 
 
 class ReadAnswer:

@@ -73,7 +73,8 @@ async def exchange_once(  # noqa: C901 - told in order
             if type(answer) is Observation:  # nearly always: a whole answer
                 connection: Any = evidence.connection
                 connection.give_back()
-                if endpoint.deadlines.stop(task):
+                deadlines = endpoint.deadlines
+                if deadlines.ends.pop(task, None) is None and deadlines.stop(task):
                     task.uncancel()
                 return answer
             body = await answer.read(MAX_ANSWER_BYTES)
