@@ -255,8 +255,8 @@ class CallRun:  # without slots: since 3.12 they make objects more slowly
         """Make one attempt, and give its turn back however it ends."""
         pabx, standing = ticket.admission.pabx, ticket.admission.standing
         evidence = ticket.make_evidence() if standing.notes_sending else Evidence()
-        self.phase = _ON_WIRE
-        self.attempts, self._doubts = self.attempts + 1, standing.doubts
+        self.phase, self._doubts = _ON_WIRE, standing.doubts
+        self.attempts += 1
         evidence.owner, evidence.attempt = self, self.attempts
         self.sent_at, self.started = time.time(), ticket.started
         if self._recorder is not None:
@@ -291,8 +291,7 @@ class CallRun:  # without slots: since 3.12 they make objects more slowly
             self.phase = _WAITING
             ticket.cancel(self.clock(), sent=evidence.request_started)
             raise
-        self.ended = now = self.clock()
-        self._connection = evidence.connection
+        self.ended, self._connection = self.clock(), evidence.connection
         result = classify_answer(
             standing,
             self._command,
@@ -303,11 +302,11 @@ class CallRun:  # without slots: since 3.12 they make objects more slowly
         )
         self.phase = _WAITING
         if cancelled is None:
-            ticket.release(result, now)
+            ticket.release(result, self.ended)
             if self._problem:
                 ticket.admission.pause(Failure.CONFIGURATION)
             return observation, result
-        ticket.cancel(now, sent=observation.request_started)
+        ticket.cancel(self.ended, sent=observation.request_started)
         self.result = self._conclude(ticket.admission, observation, result)
         raise asyncio.CancelledError(*cancelled)  # without the frames of the attempt
 

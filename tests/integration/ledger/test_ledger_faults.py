@@ -77,7 +77,9 @@ def bad_one() -> Any:
 class TestFaults:
     """When the disk fails, nothing is promised any more."""
 
-    @pytest.mark.parametrize("at", ["COMMIT", "BEGIN", "UPDATE contact", "INTO event"])
+    @pytest.mark.parametrize(
+        "at", ["COMMIT", "BEGIN", "INSERT INTO contact", "INTO event"]
+    )
     async def test_after_a_failed_write(
         self, path: Path, faulty: type[Faulty], at: str
     ) -> None:
