@@ -37,7 +37,9 @@ def classify_answer(
     sent_at: float,
     is_recorded: bool,
 ) -> AttemptResult:
-    """Return the result of an attempt, and close a connection that broke its order.
+    """Return the result of an attempt, and act on an answer that broke the protocol.
+
+    Such an answer is counted, and its connection is closed.
 
     Args:
         standing: The state of the PABX that answered.
@@ -65,14 +67,19 @@ def classify_answer(
                 evidence.owner = FollowedDoubt(standing.doubts, followed)
         return result
     result = _with_dead_channel(result, standing)
+    violates = result.classification.protocol_violation
+    # Where the connection was found out of step before, since the next answer came
+    # beside this one, it is the same breach, and the doubts count it.
+    is_new = violates and not evidence.was_doubted
     if connection is None:
         evidence.owner = None
-    elif result.classification.protocol_violation:
+    elif violates:
         connection.distrust()
     elif evidence.is_doubtful:
         return doubtful_answer()
     elif observation.status == ACCEPTED_STATUS:
         connection.retire()
+    standing.counters.alarms += is_new
     return result
 
 

@@ -223,7 +223,6 @@ class Standing:
             self.throttle.record(result.retry_after, now, self._chance())
         elif result.accepted is not None:
             self.throttle.run = 0
-        counters.alarms += classification.protocol_violation
         if (
             classification.error is ChannelNotFoundError
             and turn.channel_id != self.channel.id

@@ -98,6 +98,7 @@ class Evidence:
         connection: The connection of the attempt, None where it is not known.
         is_doubtful: Whether the answer may belong to another call; known before the
             answer was read.
+        was_doubted: Whether its owner was told of a doubt.
         owner: The part that made the attempt and is told of doubts; it sets this.
         attempt: The number of the attempt; the owner sets it.
     """
@@ -108,6 +109,7 @@ class Evidence:
     waiting_for_connection: bool = False
     connection: Connection | None = None
     is_doubtful: bool = False
+    was_doubted: bool = False
     owner: Any = None  # an Owner; Any is not looked up at every call
     attempt: int = 0
 
@@ -119,6 +121,7 @@ class Evidence:
     def tell_doubt(self) -> None:
         """Tell the owner that the answer may belong to another call."""
         if self.owner is not None:
+            self.was_doubted = True
             self.owner.doubt(self.attempt)
 
 

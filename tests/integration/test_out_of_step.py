@@ -149,6 +149,39 @@ async def test_an_answer_written_twice_misleads_no_call(
 
 
 @pytest.mark.parametrize("manager", TRANSPORTS)
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_breach_is_one_alarm(manager: MakeSessions, together: bool) -> None:
+    """An answer written twice is counted once, also where the true one is beside it."""
+
+    async def answers(line: Line) -> None:
+        await line.read_request()
+        line.send(answer("id 0"))
+        await line.read_request()
+        second = answer("id 0")
+        line.send(second + answer("id 1") if together else second)
+        await line.read_request()
+
+    async with RawServer(answers) as server:
+        pabx = make_pabx(base_url=server.base_url, pool=PoolSettings(rest=0))
+        async with (
+            manager() as sessions,
+            DigitroClient(pabx, sessions=sessions) as client,
+        ):
+            results = [
+                await client.dispatcher.submit(make_call(number)) for number in range(2)
+            ]
+            await until(lambda: client.statistics().pabx["one"].doubtful)
+
+    assert [(one.outcome, one.call_id) for one in results] == [
+        (Outcome.ACCEPTED, "id 0"),
+        (Outcome.UNKNOWN, None),
+    ]
+    assert server.received.count(b"POST") == 2
+    counted = client.statistics().pabx["one"]
+    assert (counted.alarms, counted.doubtful) == (1, 2)
+
+
+@pytest.mark.parametrize("manager", TRANSPORTS)
 @pytest.mark.parametrize("after", [0.0, 0.008, 0.04, 0.15])
 async def test_an_unasked_answer_misleads_one_call_at_most(
     manager: MakeSessions, after: float
