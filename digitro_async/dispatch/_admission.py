@@ -299,19 +299,12 @@ class Admission:
         if not waiter.turn.done():
             name, reason, text = self.pabx.name, "rate_wait_timeout", None
             if self.standing.channel.id is None:
-<<<<<<< HEAD
                 reason, text = NO_CHANNEL, self.standing.channel.late_text
-=======
-                reason, text = (
-                    NO_CHANNEL,
-                    "No event channel opened in the time allowed.",
-                )
             elif waiter.needs.place_in_progress and self._is_full():
                 text = (
                     "As many calls as may be in progress (max_in_progress) were, for"
                     " the time allowed."
                 )
->>>>>>> 8641231810fb86284599a195225b5bbdd07f1605
             error = RateWaitTimeoutError(text, pabx=name, reason=reason)
             waiter.turn.set_exception(error)
             self._waiters.leave(waiter)
