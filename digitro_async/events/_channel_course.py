@@ -7,7 +7,7 @@ from typing import Final
 from digitro_async.call_events import ChannelReason
 from digitro_async.event_settings import EventChannelSettings
 
-__all__ = ["ChannelCourse", "ChannelState", "is_refusal", "renewal_times"]
+__all__ = ["ChannelCourse", "ChannelState", "choose_id", "is_refusal", "renewal_times"]
 
 SHORTEST_BACKOFF: Final = 0.1
 """Seconds that are waited at least, whatever the server says."""
@@ -163,3 +163,18 @@ def is_refusal(reason: str, status: int | None) -> bool:
     if status is not None:
         return status < _SERVER_FAULTS
     return reason in _REFUSALS
+
+
+def choose_id(
+    settings: EventChannelSettings, chance: Callable[[], float]
+) -> int | None:
+    """Return a channel id for products that let the client choose it, else None.
+
+    Args:
+        settings: The settings of the event channel.
+        chance: Returns a number from 0 to 1.
+    """
+    if settings.chosen_ids is None:
+        return None
+    first, last = settings.chosen_ids
+    return first + min(int(chance() * (last - first + 1)), last - first)

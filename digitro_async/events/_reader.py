@@ -19,6 +19,7 @@ from digitro_async.event_settings import EventChannelSettings
 from digitro_async.events._channel_course import (
     ChannelCourse,
     ChannelState,
+    choose_id,
     is_refusal,
     renewal_times,
 )
@@ -174,7 +175,7 @@ class EventReader:
         self._course.begin()
         self._ending = ""
         self._heard_at = self._wall()
-        self._chosen_id = self._choose_id()
+        self._chosen_id = choose_id(self._settings, self._chance)
         reason: str = ChannelReason.CLOSED
         try:
             await self._open_and_read()
@@ -382,13 +383,6 @@ class EventReader:
         if self._renewal is not None:
             self._renewal.cancel()
             self._renewal = None
-
-    def _choose_id(self) -> int | None:
-        ids = self._settings.chosen_ids
-        if ids is None:
-            return None
-        first, last = ids
-        return first + min(int(self._chance() * (last - first + 1)), last - first)
 
     def _emit(self, event: ChannelEvent) -> None:
         try:
