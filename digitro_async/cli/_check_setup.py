@@ -58,9 +58,10 @@ def check(
     for pabx in loaded.pabx:
         for finding in probe(pabx, timeout):
             findings.add(finding)
-    print_line(
-        f"{findings.failed} failed, {findings.warnings} warnings; no call was made"
+    warnings = (
+        "1 warning" if findings.warnings == 1 else f"{findings.warnings} warnings"
     )
+    print_line(f"{findings.failed} failed, {warnings}; no call was made")
     return exit_after_check(findings.failed)
 
 

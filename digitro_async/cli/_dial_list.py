@@ -147,7 +147,8 @@ async def _say_next_steps(ledger: Ledger, chosen: ChosenLedger, plan: Plan) -> N
     with contextlib.suppress(LedgerError):  # what it can't tell was said before
         states = await ledger.counts()
         exhausted = await ledger.count_exhausted(plan.max_attempts)
-        for line in next_steps(chosen.path, plan.config, states, exhausted):
+        ends = (await ledger.ends.counts()).awaited
+        for line in next_steps(chosen.path, plan.config, states, exhausted, ends):
             print_line(line)
 
 

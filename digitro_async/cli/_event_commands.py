@@ -66,7 +66,7 @@ def events(
             what came, such as ``curl --no-buffer``.
         config: Configuration file.
         pabx: Name of the PABX, where the configuration has several.
-        preset: Replay by this preset alone: pabx, interact-cti or neo.
+        preset: Replay by this preset alone: pabx, interact-cti, neo or simulator.
         record: New file for everything that comes, byte for byte. It holds numbers and
             names of people, and only you may read it.
         call: Make one call to this number, your own phone's, over the channel once it
@@ -113,7 +113,8 @@ def _chosen_pabx(config: Path, name: str | None) -> PABX:
     if not with_events:
         raise ConfigurationError(
             f"{config}: there is no [events] table, which says how the event channel is"
-            " opened and read"
+            " opened and read; docs/first-day.md has one, and --preset names one to"
+            " replay by"
         )
     if len(with_events) > 1:
         names = ", ".join(one.name for one in with_events)

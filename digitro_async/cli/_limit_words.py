@@ -113,7 +113,8 @@ def _of_pabx(view: RunView, one: PABXStatistics) -> str:  # noqa: C901 - a table
         return _places(one)
     if limit is Limit.MAX_IN_PROGRESS:
         most = one.max_in_progress or 0
-        return f"all {most:,} calls that may be in progress are (max_in_progress)"
+        begun = _calls(one.in_progress)
+        return f"{begun} in progress, at most {most:,} may be (max_in_progress)"
     if limit is Limit.CAP:
         return f"at the cap of {_cap(one)}"
     if limit is Limit.LATENCY:

@@ -10,7 +10,11 @@ __all__ = ["next_steps"]
 
 
 def next_steps(
-    ledger: Path, config: Path, states: Mapping[State, int], exhausted: int
+    ledger: Path,
+    config: Path,
+    states: Mapping[State, int],
+    exhausted: int,
+    ends: int = 0,
 ) -> list[str]:
     """Return a line for each command that makes sense now, ready to be typed.
 
@@ -19,6 +23,7 @@ def next_steps(
         config: The configuration file.
         states: State to how many contacts of the ledger are in it.
         exhausted: Pending contacts that had their last attempt.
+        ends: Calls whose ends are to come.
     """
     name = f"--ledger {_quoted(ledger)}"
     given = "" if str(config) == "digitro.toml" else f" --config {_quoted(config)}"
@@ -27,6 +32,8 @@ def next_steps(
     steps = []
     if pending > 0:
         steps.append(f"dial the {pending:,} pending: digitro dial {name}{given}")
+    elif ends:
+        steps.append(f"record the {ends:,} ends to come: digitro dial {name}{given}")
     if withheld:
         shown = f"digitro results {name} --state withheld"
         steps.append(f"list the {withheld:,} withheld: {shown}")

@@ -82,7 +82,7 @@ def reconcile(
 
 
 def _there(ledger: Path) -> Path:
-    problem = f"there is no {printable(ledger.name)}"
+    problem = f"there is no {printable(ledger.name)}: name a ledger that was dialled"
     try:
         if ledger.is_file():
             return ledger

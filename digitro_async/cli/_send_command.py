@@ -74,9 +74,8 @@ def command(
         words.insert(0, name)
     if path is None and name not in _KINDS:
         problem = "is missing" if name is None else "is no command"
-        raise ConfigurationError(
-            f"NAME {problem}{one_of(name or '', _KINDS)}, or --path"
-        )
+        valid = one_of(name or "", _KINDS)
+        raise ConfigurationError(f"NAME {problem}{valid}; --path sends any other")
     if path is None and repeatable:
         raise ConfigurationError("--repeatable goes with --path alone")
     given = _values(words, env or [], file or [], ask or [])

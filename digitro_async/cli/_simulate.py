@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import sys
 import threading
@@ -126,6 +127,8 @@ async def _start(pabx: FakePABX) -> None:
     except OSError as error:
         what = "write the record" if error.filename else f"listen on {pabx.base_url}"
         problem = f"can't {what}: {words_of_os_error(error)}"
+        if error.errno == errno.EADDRINUSE:
+            problem += "; --port 0 takes a free port"
     except ConfigurationError:
         raise
     except ValueError:

@@ -137,10 +137,7 @@ def _end(taking: _Taking, pauses: Mapping[str, PauseStatus]) -> Exit | None:
     if course.failure:
         print_error(f"stopped: {course.failure}; the rest was not dialled")
     if taking.left_ends:
-        print_error(
-            "interrupted: what became of the last calls is not known yet; the next run "
-            "records that"
-        )
+        print_error("interrupted: what became of the last calls is not known yet")
     elif course.interrupted:
         print_error("interrupted: the rest was not dialled")
     if course.failure or course.interrupted:

@@ -62,7 +62,7 @@ def _look_up(where: ConfigLocation, place: Place, value: str) -> str:
     source = str(place[-1])
     if source.endswith("_env"):
         text = os.environ.get(value, "") if value.isascii() else ""
-        problem = "the environment variable it names is not set or empty"
+        problem = "the environment variable it names is not set or empty: export it"
     elif source.endswith("_file"):
         try:
             text = read_text(where.path.parent / value).strip()

@@ -299,10 +299,7 @@ class Admission:
         if not waiter.turn.done():
             name, reason, text = self.pabx.name, "rate_wait_timeout", None
             if self.standing.channel.id is None:
-                reason, text = (
-                    NO_CHANNEL,
-                    "No event channel opened in the time allowed.",
-                )
+                reason, text = NO_CHANNEL, self.standing.channel.late_text
             elif waiter.needs.place_in_progress and self._is_full():
                 text = (
                     "As many calls as may be in progress (max_in_progress) were, for"

@@ -8,6 +8,7 @@ from digitro_async.dispatch._standing import Standing
 from digitro_async.errors import ChannelNotFoundError, ConfigurationError, Outcome
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
+    NO_SUCH_COMMAND,
     AttemptResult,
     Classification,
     Command,
@@ -77,9 +78,11 @@ def classify_answer(
 
 def _with_dead_channel(result: AttemptResult, standing: Standing) -> AttemptResult:
     """Return the result, as that of a channel not found where its status says so."""
+    # Of a path that no page shows, nobody knows whether it or the channel is missing.
     events = standing.pabx.events
     if (
         events is None
+        or result.classification.reason == NO_SUCH_COMMAND
         or result.status not in events.dead_id_statuses
         or result.classification.outcome not in {Outcome.REJECTED, Outcome.REFUSED}
     ):

@@ -48,6 +48,16 @@ class Channel:
             return "waits for its event channel to open"
         return "waits for a channel id" if self.is_expected else "has no channel id"
 
+    @property
+    def late_text(self) -> str:
+        """What a call is told that waited for an id in vain."""
+        if self.on_dead is not None:
+            return (
+                "No event channel opened in the time allowed; the log and"
+                ' "digitro events listen" say why.'
+            )
+        return "No channel id was given in the time allowed: call set_channel_id."
+
     def set(self, channel_id: int | None) -> None:
         """Take another id; None says that there is none now, and one will be given."""
         self.id = channel_id

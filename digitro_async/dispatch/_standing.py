@@ -249,7 +249,11 @@ class Standing:
     def _is_dead_channel(self, result: AttemptResult) -> bool:
         """Whether an answer says that the id of the event channel is not valid."""
         events = self.pabx.events
-        return events is not None and result.status in events.dead_id_statuses
+        return (
+            events is not None
+            and result.status in events.dead_id_statuses
+            and result.classification.error is ChannelNotFoundError
+        )
 
     def _hold_fewer(self, reason: str, now: float) -> None:
         """Let no more calls be in flight than this machine holds."""

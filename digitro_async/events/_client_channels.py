@@ -32,7 +32,8 @@ class EventChannels:
         pabx: The PABX of the client.
         transport: Makes the requests.
         set_channel_id: Told the id of a channel that opened, and None for one that
-            ended, with the name of each PABX whose commands go over it.
+            ended before ``aclose``, with the name of each PABX whose commands go over
+            it.
         observers: Told each event but heartbeats, in order, in the event loop. What
             they raise ends nothing.
     """
@@ -47,6 +48,7 @@ class EventChannels:
         self._set_channel_id = set_channel_id
         self._observers = list(observers)
         self._complained: set[str] = set()
+        self._is_closing = False
         self._readers: list[EventReader] = []
         self._followers: dict[str, list[str]] = {}  # by the PABX that is read
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,6 +79,7 @@ class EventChannels:
 
     async def aclose(self) -> None:
         """Close every channel."""
+        self._is_closing = True
         await asyncio.gather(*(reader.aclose() for reader in self._readers))
 
     def _reader_beside(self, pabx: PABX) -> EventReader | None:
@@ -95,7 +98,8 @@ class EventChannels:
     def _take(self, event: ChannelEvent) -> None:
         if isinstance(event, Heartbeat):
             return
-        if isinstance(event, ChannelClosed):
+        # No call is left to wait for another one when the client closes its channels.
+        if isinstance(event, ChannelClosed) and not self._is_closing:
             self._set_ids(event.pabx, None)
         for observer in self._observers:
             try:

@@ -1,6 +1,7 @@
 """EventReader: keeps the event channel of one PABX open, and reads its events."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -84,7 +85,7 @@ class EventReader:
         self._chance = chance
         self._wall = wall
         self._on_raw = on_raw
-        self._on_piece = on_piece
+        self._record = on_piece or bytes  # which does nothing
         self._reading = EventReading(settings, pabx.name)
         self._course = ChannelCourse(settings, chance)
         self._task: asyncio.Task[object] | None = None
@@ -96,6 +97,7 @@ class EventReader:
         self._chosen_id: int | None = None
         self._is_closing = False
         self._complained = False
+        self._is_failing = False
 
     def __repr__(self) -> str:
         return f"<EventReader {self.pabx.name}: {self._course.state}>"
@@ -123,18 +125,13 @@ class EventReader:
         try:
             while not self._is_closing:
                 error = await self._hold_channel()
+                was_open = self._course.state is ChannelState.OPEN
                 wait = self._course.end(
                     asyncio.get_running_loop().time(),
                     is_refused=is_refusal(error.reason, error.status),
                     retry_after=error.retry_after,
                 )
-                LOGGER.info(
-                    "PABX %s: its event channel ended (%s), and is opened again in"
-                    " %.1f s",
-                    self.pabx.name,
-                    error.reason,
-                    wait,
-                )
+                self._log_end(error.reason, wait, was_open=was_open)
                 await asyncio.sleep(wait)
         except asyncio.CancelledError:
             if not self._is_closing or self._task is None:
@@ -154,6 +151,14 @@ class EventReader:
             return
         task.cancel()
         await asyncio.wait({task})
+
+    def _log_end(self, reason: str, wait: float, *, was_open: bool) -> None:
+        """Log why a channel ended; warn of the first that could not be opened."""
+        level = logging.INFO if was_open or self._is_failing else logging.WARNING
+        self._is_failing = not was_open
+        what = "ended" if was_open else "could not be opened"
+        text = "PABX %s: its event channel %s (%s); it is tried again in %.1f s"
+        LOGGER.log(level, text, self.pabx.name, what, reason, wait)
 
     def reopen(self, channel_id: int) -> None:
         """End the channel because commands over its id fail, and open it again.
@@ -259,10 +264,6 @@ class EventReader:
                     return
                 if number % MOST_EVENTS_AT_ONCE == 0:
                     await asyncio.sleep(0)
-
-    def _record(self, piece: bytes) -> None:
-        if self._on_piece is not None:
-            self._on_piece(piece)
 
     def _limit(self, until: float | None) -> asyncio.Timeout:
         if until is not None:

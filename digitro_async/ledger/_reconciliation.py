@@ -1,6 +1,6 @@
 """PURE: whether an unknown contact may be settled by evidence, and how."""
 
-from digitro_async.errors import LedgerError
+from digitro_async.errors import IllegalTransitionError, LedgerError
 from digitro_async.ledger._ledger_clock import Clock, clock_to_keep
 from digitro_async.ledger._state import State, Step, next_state
 
@@ -83,7 +83,11 @@ def step_by_evidence(
             reason="no_evidence",
         )
     step = Step.RECONCILE_ACCEPTED if accepted else Step.RECONCILE_NOT_PLACED
-    return step, next_state(state, step)
+    try:
+        return step, next_state(state, step)
+    except IllegalTransitionError:
+        text = f"the contact is {state}; only an unknown one is settled"
+    raise IllegalTransitionError(text, reason="illegal_step")
 
 
 def _latest(sent_at: float, setting: str | None, read: Clock) -> tuple[float, bool]:
@@ -101,7 +105,10 @@ def check_found(contacts: int) -> None:
         LedgerError: If there was none, or more than one.
     """
     if contacts == 0:
-        raise LedgerError("there is no such contact", reason="no_such_contact")
+        raise LedgerError(
+            'there is no such contact: "digitro results" shows how each is named',
+            reason="no_such_contact",
+        )
     if contacts > 1:
         raise LedgerError(
             "several contacts can be meant: name one by the ledger's number alone, "

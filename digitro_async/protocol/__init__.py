@@ -2,6 +2,7 @@
 
 from digitro_async.protocol._attempt import (
     MAX_RETRY_AFTER,
+    NO_SUCH_COMMAND,
     AttemptResult,
     classify,
     doubtful_answer,
@@ -60,6 +61,7 @@ __all__ = [
     "MAX_ANSWER_BYTES",
     "MAX_ANSWER_DEPTH",
     "MAX_RETRY_AFTER",
+    "NO_SUCH_COMMAND",
     "OWN_FAULTS",
     "PABX_REASONS",
     "SECRET_WIRE_NAMES",

@@ -32,12 +32,16 @@ from digitro_async.protocol._connect_cause import CAUSES, ConnectCause, cause_te
 from digitro_async.protocol._decoding import UnreadableBodyError
 
 __all__ = [
+    "NO_SUCH_COMMAND",
     "AttemptResult",
     "classify",
     "doubtful_answer",
     "error_of",
     "repeated_call_id",
 ]
+
+NO_SUCH_COMMAND: Final = "no_such_command"
+"""Code of the answer to a path that no page shows, which is not there."""
 
 MAX_DETAIL_BYTES: Final = 2048
 
@@ -132,7 +136,7 @@ def classify(
         and not command.is_path_known
     ):
         classification = Classification(
-            Outcome.REJECTED, RejectedError, "no_such_command"
+            Outcome.REJECTED, RejectedError, NO_SUCH_COMMAND
         )
     return AttemptResult(
         classification, cause=observation.cause, status=observation.status

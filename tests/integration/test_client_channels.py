@@ -1,6 +1,7 @@
 """A client opens the event channel of its PABX, uses its id and follows it."""
 
 import asyncio
+import logging
 from typing import Any
 
 import attrs
@@ -22,6 +23,7 @@ from digitro_async import (
     Gap,
     PABXPausedError,
     RateWaitTimeoutError,
+    RejectedError,
     SessionManager,
     load_event_preset,
 )
@@ -130,6 +132,43 @@ async def test_a_dropped_channel_is_followed() -> None:
 D = Disposition
 
 
+async def test_a_run_without_trouble_warns_of_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Neither the opening of a channel nor its closing with the client is an event."""
+    caplog.set_level(logging.INFO, "digitro_async")
+    kinds: list[str] = []
+    async with FakePABX(events=DIALECT) as fake:
+        async with DigitroClient(
+            fake.settings(), on_event=lambda event: kinds.append(event.kind)
+        ) as client:
+            await client.make_predictive_call(make_call())
+        await asyncio.sleep(0)
+
+    assert kinds == []
+    assert [one.getMessage() for one in caplog.records] == []
+
+
+async def test_a_channel_that_can_not_be_opened_warns_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The first failure is a warning with its reason, and further ones are not."""
+    caplog.set_level(logging.INFO, "digitro_async")
+    refusing = FaultPlan([Fault(EventFaultKind.REFUSE_CHANNEL)])
+
+    def told() -> list[tuple[int, str]]:
+        texts = [(one.levelno, one.getMessage()) for one in caplog.records]
+        return [one for one in texts if "could not be opened (status_" in one[1]]
+
+    async with (
+        FakePABX(events=quick(), faults=refusing) as fake,
+        DigitroClient(fake.settings()),
+    ):
+        await until(lambda: len(told()) >= 3)
+
+    assert [level for level, _ in told()[:3]] == [logging.WARNING, *[logging.INFO] * 2]
+
+
 async def test_calls_wait_for_a_channel_and_fail_clearly() -> None:
     """Without a channel a call fails after ``max_wait``, and says why."""
     refusing = FaultPlan([Fault(EventFaultKind.REFUSE_CHANNEL)])
@@ -147,6 +186,7 @@ async def test_calls_wait_for_a_channel_and_fail_clearly() -> None:
 
         assert caught.value.reason == "no_channel"
         assert "No event channel opened" in str(caught.value)
+        assert "digitro events listen" in str(caught.value)
         assert accepted.call_id
         assert fake.posts == 1
         assert fake.event_side.channels.refused >= 1
@@ -265,6 +305,20 @@ async def test_observers_are_told_in_order(caplog: pytest.LogCaptureFixture) -> 
         await channels.aclose()
 
     assert isinstance(told[0], ChannelOpened)
-    assert ids == [3, None]
+    assert ids == [3]
     assert caplog.text.count("raised KeyError") == 1
     assert "canary" not in caplog.text
+
+
+async def test_mistyped_path_says_nothing_of_the_channel() -> None:
+    """A path that is not there is rejected, and the channel stays as it is."""
+    async with (
+        FakePABX(events=DIALECT) as fake,
+        DigitroClient(fake.settings()) as client,
+    ):
+        await client.make_predictive_call(make_call(1))
+        with pytest.raises(RejectedError, match="no_such_command"):
+            await client.command("finaliza", {})
+        await client.make_predictive_call(make_call(2))
+
+    assert fake.event_side.channels.opened == 1

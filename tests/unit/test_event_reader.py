@@ -292,5 +292,5 @@ async def test_what_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
     [line] = caplog.messages
     assert line == (
-        "PABX one: its event channel ended (stream_ended), and is opened again in 1.0 s"
+        "PABX one: its event channel ended (stream_ended); it is tried again in 1.0 s"
     )

@@ -64,7 +64,7 @@ SLOW = {"latency": 2.0, "in_flight": 33, "average_rate": 16.6}
         ),
         (
             {"in_progress": 30, "max_in_progress": 30},
-            "all 30 calls that may be in progress are (max_in_progress)",
+            "30 calls in progress, at most 30 may be (max_in_progress)",
         ),
         ({"waiting": 0}, "starting calls"),
         ({"waiting": 0, "in_flight": 0}, "no call to start"),

@@ -15,12 +15,16 @@ RESULTS = "each result: digitro results --ledger 'my list.db'"
 
 
 def steps(
-    pending: int = 0, unknown: int = 0, exhausted: int = 0, config: Path = CONFIG
+    pending: int = 0,
+    unknown: int = 0,
+    exhausted: int = 0,
+    config: Path = CONFIG,
+    ends: int = 0,
 ) -> list[str]:
     """Return the steps of a ledger with so many contacts."""
     states = {**dict.fromkeys(State, 0), State.ACCEPTED: 9}
     states |= {State.PENDING: pending, State.UNKNOWN: unknown}
-    return next_steps(LEDGER, config, states, exhausted)
+    return next_steps(LEDGER, config, states, exhausted, ends)
 
 
 def test_all_accepted() -> None:
@@ -38,6 +42,14 @@ def test_pending() -> None:
     assert steps(pending=1, config=Path("a b.toml"))[0].endswith(" --config 'a b.toml'")
 
 
+def test_ends_to_come() -> None:
+    """Ends that nobody heard yet are recorded by a run, which pending ones need too."""
+    record = "record the 44 ends to come: digitro dial --ledger 'my list.db'"
+
+    assert steps(ends=44) == [record, STATUS, RESULTS]
+    assert steps(pending=1, ends=44)[0].startswith("dial the 1 pending: ")
+
+
 def test_unknown() -> None:
     """Unknown contacts are listed, and settled one by one."""
     listed, settled, *rest = steps(unknown=3)
@@ -49,7 +61,9 @@ def test_unknown() -> None:
     assert rest == [STATUS, RESULTS]
 
 
-@pytest.mark.parametrize("line", steps(pending=5, unknown=3, config=Path("x.toml")))
+@pytest.mark.parametrize(
+    "line", [*steps(pending=5, unknown=3, config=Path("x.toml")), *steps(ends=2)]
+)
 def test_commands_are_as_they_are_typed(line: str) -> None:
     """Each is a command that the program takes."""
     name, *words = shlex.split(line.partition(": ")[2])

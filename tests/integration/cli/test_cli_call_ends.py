@@ -154,5 +154,6 @@ def test_interrupted(folder: Path) -> None:
 
     assert ran.code == 130
     assert "what became of the last calls is not known yet" in ran.err
+    assert "record the 3 ends to come: digitro dial --ledger c.db" in ran.out
     assert "was not dialled" not in ran.err
     assert " to come 3 " in words_of(ran.out)

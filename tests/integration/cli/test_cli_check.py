@@ -124,7 +124,7 @@ def test_what_is_odd_in_a_configuration_is_said(
     assert line_of(read, "config").startswith("warning  config  digitro.toml: PABX")
     assert "chmod 600" in line_of(read, "config")
     assert "1 without a cap (rate)" in line_of(uncapped, "config")
-    assert "0 failed, 1 warnings" in uncapped.out
+    assert "0 failed, 1 warning; no call" in uncapped.out
 
 
 @pytest.mark.parametrize(

@@ -211,14 +211,14 @@ BAD = {
         MINIMAL.replace("api_key", "api_key_env"),
         (
             "digitro.toml:5: pabx[0].api_key_env: the environment variable it names is "
-            "not set or empty"
+            "not set or empty: export it"
         ),
     ),
     "variable without a name": (
         MINIMAL.replace("api_key", "api_key_env").replace(CANARY, f"{CANARY}é\\u0000"),
         (
             "digitro.toml:5: pabx[0].api_key_env: the environment variable it names is "
-            "not set or empty"
+            "not set or empty: export it"
         ),
     ),
     "file missing": (

@@ -175,6 +175,7 @@ class TestListen:
 
         assert ran.code == 2
         assert "there is no [events] table" in ran.err
+        assert "docs/first-day.md has one" in ran.err
 
 
 class TestReplay:

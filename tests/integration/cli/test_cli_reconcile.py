@@ -78,7 +78,7 @@ class TestReconcile:
         ran = self.reconcile(capsys, "#99", "accepted")
 
         assert ran.code == 2
-        assert ran.err.startswith("digitro: there is no such contact ")
+        assert ran.err.startswith("digitro: there is no such contact: ")
 
     @pytest.mark.parametrize(
         ("verdict", "state", "posts"),

@@ -110,6 +110,7 @@ class TestSimulate:
             f"digitro: the simulator can't listen on {pabx.base_url}: "
         )
         assert "address already in use" in ran.err.lower()
+        assert "; --port 0 takes a free port" in ran.err
 
     @pytest.mark.parametrize(
         ("words", "problem"),
