@@ -86,7 +86,7 @@ class EventReader:
         self._chance = chance
         self._wall = wall
         self._on_raw = on_raw
-        self._on_piece = on_piece
+        self._record = on_piece or bytes  # which does nothing
         self._reading = EventReading(settings, pabx.name)
         self._course = ChannelCourse(settings, chance)
         self._task: asyncio.Task[object] | None = None
@@ -265,10 +265,6 @@ class EventReader:
                     return
                 if number % MOST_EVENTS_AT_ONCE == 0:
                     await asyncio.sleep(0)
-
-    def _record(self, piece: bytes) -> None:
-        if self._on_piece is not None:
-            self._on_piece(piece)
 
     def _limit(self, until: float | None) -> asyncio.Timeout:
         if until is not None:
