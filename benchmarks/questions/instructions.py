@@ -67,7 +67,7 @@ class Limit:
 
 
 LIMITS = (
-    Limit("digitro", "aiohttp-by-hand+hooks", 0.36),
+    Limit("digitro", "aiohttp-by-hand+hooks", 0.34),
     Limit("digitro", "aiohttp-by-hand", 0.4),
     Limit("digitro-public", "aiohttp-by-hand", 1.3),
 )

@@ -255,15 +255,15 @@ class TestInstructions:
         """A ratio up to its limit is fine, and what was not counted is not judged."""
         exceeded_limits = module("questions.instructions").exceeded_limits
 
-        assert exceeded_limits({"digitro": 40.0, "aiohttp-by-hand+hooks": 100.0}) == []
+        assert exceeded_limits({"digitro": 34.0, "aiohttp-by-hand+hooks": 100.0}) == []
         assert exceeded_limits({"digitro": 900.0}) == []
 
     def test_too_many(self) -> None:
         """A larger ratio is told with its limit."""
         exceeded_limits = module("questions.instructions").exceeded_limits
 
-        assert exceeded_limits({"digitro": 41.0, "aiohttp-by-hand+hooks": 100.0}) == [
-            "digitro / aiohttp-by-hand+hooks is 0.410, allowed are 0.4"
+        assert exceeded_limits({"digitro": 35.0, "aiohttp-by-hand+hooks": 100.0}) == [
+            "digitro / aiohttp-by-hand+hooks is 0.350, allowed are 0.34"
         ]
 
     def test_limits_are_of_contenders(self) -> None:
