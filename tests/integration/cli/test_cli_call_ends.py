@@ -53,7 +53,9 @@ KNOWN = "ends of calls: 4 known answered 3 busy 1"
 
 
 @contextlib.contextmanager
-def listened(folder: Path, talk: float = 0.05) -> Iterator[FakePABX]:
+def listened(
+    folder: Path, *, ring: float = 0.02, talk: float = 0.05
+) -> Iterator[FakePABX]:
     """Run a PABX that tells of its calls, with a configuration that hears it."""
     path = write_config(folder / "digitro.toml", "http://127.0.0.1:1", more=EVENTS)
     settings = load_config(path).pabx[0].events
@@ -62,7 +64,7 @@ def listened(folder: Path, talk: float = 0.05) -> Iterator[FakePABX]:
         numbers={number(0): Disposition.BUSY},
         setup=0.01,
         dial=0.01,
-        ring=0.02,
+        ring=ring,
         talk=talk,
     )
     with fake_pabx(events=settings, call_script=script) as pabx:
@@ -120,7 +122,7 @@ def test_results(folder: Path, capsys: Capture) -> None:
 
 def test_no_wait(folder: Path, capsys: Capture) -> None:
     """A dial that does not wait says what is to come; the next one closes it."""
-    with listened(folder, talk=500.0):
+    with listened(folder, ring=500.0):  # nobody answers, however slow the machine is
         first = dial(folder, capsys, "--no-wait-for-ends")
         config = folder / "digitro.toml"
         config.write_text(config.read_text().replace("600.0", "0.5"))
