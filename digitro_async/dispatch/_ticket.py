@@ -62,6 +62,7 @@ class Ticket(Generic[_Issuer]):
         self.is_over, self.needs = False, needs
         self.is_probe = standing.start(now, needs)
         self.followed: CallInProgress | None = None
+        self._tracker = standing.tracker if needs.place_in_progress else None
 
     async def record_intent(self, recorder: Recorder, key: Hashable) -> None:
         """Return once it is recorded that the call is about to be sent.
@@ -89,9 +90,9 @@ class Ticket(Generic[_Issuer]):
             key: The key of its ``DispatchItem``.
             sink: Whoever wants to know its end, None for nobody.
         """
-        tracker, name = self.admission.standing.tracker, self.admission.pabx.name
-        if tracker is not None and self.needs.place_in_progress:
-            self.followed = tracker.send(call, key, name, sink)
+        if self._tracker is not None:
+            pabx = self.admission.pabx.name
+            self.followed = self._tracker.send(call, key, pabx, sink)
         return self.followed
 
     def make_evidence(self) -> Evidence:
@@ -110,9 +111,8 @@ class Ticket(Generic[_Issuer]):
         admission = self.admission
         self.is_over = True
         admission.standing.record(result, now, self)
-        tracker = admission.standing.tracker
-        if tracker is not None and self.needs.place_in_progress:
-            tracker.finish(self.followed, result, now)
+        if self._tracker is not None:
+            self._tracker.finish(self.followed, result, now)
         if result.accepted is None or self.is_probe:
             cause = result.classification.reason
             admission.watch.look(cause=cause, probe=self.is_probe)
@@ -128,16 +128,14 @@ class Ticket(Generic[_Issuer]):
         admission = self.admission
         self.is_over = True
         admission.standing.record_cut_off(now, self, sent=sent)
-        tracker = admission.standing.tracker
-        if tracker is not None and self.needs.place_in_progress:
-            tracker.cut_off(self.followed, now, sent=sent)
+        if self._tracker is not None:
+            self._tracker.cut_off(self.followed, now, sent=sent)
         admission.watch.look(cause=Failure.CANCELLED, probe=self.is_probe)
         admission.admit_next()
 
     def take_back(self, now: float) -> None:
         """Give the turn back that no attempt was made with."""
-        standing = self.admission.standing
-        standing.take_back(now, self)
-        if standing.tracker is not None and self.needs.place_in_progress:
-            standing.tracker.calls.leave()
+        self.admission.standing.take_back(now, self)
+        if self._tracker is not None:
+            self._tracker.calls.leave()
         self.admission.admit_next()
