@@ -58,16 +58,8 @@ class CallInProgress:
 
     __slots__ = (
         *("call_id", "destination", "end", "evidence", "history", "is_counted"),
-        *(
-            "is_doubted",
-            "is_over",
-            "is_told",
-            "key",
-            "may_match",
-            "owner",
-            "pabx",
-            "sent_at",
-        ),
+        *("is_doubted", "is_over", "is_told", "key", "may_match", "owner", "pabx"),
+        "sent_at",
     )
 
     def __init__(
