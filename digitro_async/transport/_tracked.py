@@ -135,19 +135,7 @@ class TrackedProtocol(asyncio.Protocol):
         Returns:
             The observation of a whole answer, or an answer that began to come.
         """
-        # What ``begin`` does, told again: one call less for each that is sent.
-        now, served = monotonic(), self._served
-        if now - self.since >= 2 * self._state.slowest:
-            served.clear()
-        self.is_idle = False
-        self.was_reused = self.was_used
-        self.was_used = True
-        self.since = now
-        evidence.connection = self
-        served.append(evidence)
-        if silence is not None:
-            self._silence = silence
-            self._restart_silence()
+        self.begin(evidence, silence)
         self._answer = answer = self._make_future()
         evidence.request_started = True
         self._write(request)
