@@ -268,7 +268,7 @@ class Worker:
                 self._engine,
                 campaign,
                 owner=new_owner(self._label),
-                pabx=[one.name for one in self._client.dispatcher.pabx],
+                client=self._client,
                 settings=self._settings,
                 max_attempts=self._max_attempts,
                 take_result=self._take,
