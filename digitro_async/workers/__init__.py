@@ -30,6 +30,7 @@ __all__ = [
     "SlicingSettings",
     "StalledSlice",
     "Worker",
+    "WorkerDatabase",
 ]
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         EngineSettings,
         ProcrastinateEngine,
     )
+    from digitro_async.workers._worker_database import WorkerDatabase
 else:
     # Loaded when it is asked for: it needs the libraries of the extra ``postgres``.
-    __getattr__ = lazy_names(__name__, "_procrastinate_engine")
+    __getattr__ = lazy_names(__name__, "_procrastinate_engine", "_worker_database")
