@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Self
 
 from digitro_async._common.drafts import draft_of
-from digitro_async.errors import InvalidCallError
+from digitro_async.errors import IllegalTransitionError, InvalidCallError
 from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.models import DispatchItem, PredictiveCall
@@ -91,7 +91,11 @@ class Claims:
             else:
                 number, pabx = contact.number, contact.pabx
                 return DispatchItem(call=call, pabx=pabx, key=number)
-            await self._ledger.invalidate(contact.number, self._owner, reason)
+            try:
+                await self._ledger.invalidate(contact.number, self._owner, reason)
+            except IllegalTransitionError as lost:
+                if lost.reason != "not_claimed":  # withdrawn meanwhile, perhaps
+                    raise
 
     async def _turn_page(self) -> None:
         size = self._size if self._left is None else min(self._size, self._left)
