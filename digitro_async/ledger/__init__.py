@@ -25,6 +25,7 @@ from digitro_async.ledger._records import (
     NewContact,
     Reconciliation,
 )
+from digitro_async.ledger._slices_port import SlicedLedger
 from digitro_async.ledger._state import State, Step
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Reconciliation",
     "SQLiteLedger",
     "SQLiteLedgerReader",
+    "SlicedLedger",
     "State",
     "Step",
     "check_place",
