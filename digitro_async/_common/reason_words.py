@@ -34,6 +34,7 @@ _UNSENT: Final[dict[str, str]] = {
     Failure.THREADS: "no thread left on this machine",
     Failure.BLOCKED: "blocked on this machine",
     Failure.POOL_TIMEOUT: "no free connection in time",
+    Failure.LEASE_ENDED: "this worker had lost touch with its database",
 }
 
 UNSENT: Final = "could not be sent: "

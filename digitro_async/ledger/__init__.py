@@ -25,7 +25,7 @@ from digitro_async.ledger._records import (
     NewContact,
     Reconciliation,
 )
-from digitro_async.ledger._slices_port import SlicedLedger
+from digitro_async.ledger._slices_port import LedgerSlice, SlicedLedger
 from digitro_async.ledger._state import State, Step
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "LedgerAddress",
     "LedgerReader",
     "LedgerRehearsal",
+    "LedgerSlice",
     "MemoryLedger",
     "MemoryLedgerReader",
     "NewContact",
