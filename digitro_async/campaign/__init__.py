@@ -9,6 +9,7 @@ from digitro_async.campaign._evidence_file import (
 )
 from digitro_async.campaign._import import count_rows, import_rows
 from digitro_async.campaign._import_summary import ImportSummary
+from digitro_async.campaign._later_results import read_later_results
 from digitro_async.campaign._reconcile_rows import EvidenceSummary, reconcile_rows
 from digitro_async.campaign._row_pages import RowFile
 
@@ -23,5 +24,6 @@ __all__ = [
     "count_rows",
     "import_rows",
     "read_evidence",
+    "read_later_results",
     "reconcile_rows",
 ]

@@ -1,0 +1,64 @@
+"""Opens both ends of a copy, copies, and opens the copy once as it will be dialled."""
+
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from digitro_async.errors import ConfigurationError
+from digitro_async.ledger.transfer._copy_ledger import CopySummary, copy_tables
+from digitro_async.ledger.transfer._sqlite_copy import opened_end, snapshot_end
+
+__all__ = ["copy_ledger"]
+
+
+def copy_ledger(
+    source: Path,
+    target: Path,
+    *,
+    keep_source: bool = False,
+    any_file_system: bool = False,
+    progress: Callable[[str, int], None] = lambda _table, _rows: None,
+) -> CopySummary:
+    """Copy a ledger to another place, and compare both, table by table.
+
+    Everything is carried: contacts with their people and states, events in their order,
+    imports, owners, ends of calls, settings and the key by which a contact is known
+    again. The source is not dialled any more then, and says where it went. A copy that
+    stops is no ledger; it is finished, or begun anew, by the same copy.
+
+    Args:
+        source: The ledger. Nobody may have it open, unless it is kept.
+        target: Where there is none yet.
+        keep_source: Whether the source is the one that is dialled on. The copy is its
+            backup then, and may not be dialled before ``digitro ledger restored``.
+        any_file_system: Whether a file may stand on a file system that is not known to
+            be on a disk of this machine.
+        progress: Called with a table's name and its rows that were carried so far.
+
+    Raises:
+        ConfigurationError: If both are the same.
+        LedgerInUseError: If one is in use.
+        LedgerError: If the copy can't be made; the text says why and the way out.
+    """
+    if source.resolve() == target.resolve():
+        raise ConfigurationError("SOURCE and TARGET are the same ledger")
+    with contextlib.ExitStack() as stack:
+        one = stack.enter_context(
+            snapshot_end(source)
+            if keep_source
+            else opened_end(source, any_file_system=any_file_system, is_there=True)
+        )
+        other = stack.enter_context(opened_end(target, any_file_system=any_file_system))
+        summary = copy_tables(
+            one,
+            other,
+            token=secrets.token_hex(8),
+            now=time.time(),
+            keep_source=keep_source,
+            progress=progress,
+        )
+    # Once more, by its own key: so the file beside it knows the ledger that it is now.
+    with opened_end(target, any_file_system=any_file_system):
+        return summary
