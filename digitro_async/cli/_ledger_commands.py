@@ -1,14 +1,15 @@
 """``digitro ledger``: copy a ledger, and settle one that came back from a backup."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from digitro_async._common.text import printable
 from digitro_async.campaign import read_later_results
-from digitro_async.cli._arguments import LEDGER, Switch
+from digitro_async.cli._arguments import Switch
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import LedgerAddress, ledger_address
 from digitro_async.ledger.transfer import (
     CopySummary,
     RestoreSummary,
@@ -23,10 +24,11 @@ _MOST_PROBLEMS = 20
 
 def ledger(
     action: Literal["copy", "restored"],
-    ledger: Annotated[Path, LEDGER],
-    target: Annotated[Path | None, LEDGER] = None,
+    ledger: str,
+    target: str | None = None,
     /,
     *,
+    campaign: str | None = None,
     keep_source: Switch = False,
     nobody_dialled_since: Switch = False,
     all_unknown: Switch = False,
@@ -42,8 +44,11 @@ def ledger(
 
     Args:
         action: Copy, or settle what was restored.
-        ledger: The ledger.
-        target: With ``copy``: where to; there must be none yet.
+        ledger: The ledger: a file's path, or the address of its database,
+            ``postgresql://user@host/database``. A password is better left to
+            PGPASSFILE: every user of a machine can read the words of a process.
+        target: With ``copy``: where to, a path or an address; there must be none yet.
+        campaign: Name of the campaign in a database, which may hold several.
         keep_source: With ``copy``: make a backup. LEDGER is dialled on, and may be in
             use; the copy is not dialled before it was settled.
         nobody_dialled_since: With ``restored``: nothing was dialled since the backup,
@@ -64,7 +69,12 @@ def ledger(
             )
         if target is None:
             raise ConfigurationError("TARGET is missing: say where to copy it")
-        return _copy(ledger, target, keep_source, any_file_system)
+        return _copy(
+            _address(ledger, campaign),
+            _address(target, campaign),
+            keep_source=keep_source,
+            any_file_system=any_file_system,
+        )
     if target is not None or keep_source:
         raise ConfigurationError(
             'TARGET and --keep-source are about "digitro ledger copy"'
@@ -75,19 +85,40 @@ def ledger(
             "say what was dialled since the backup, once: --all-unknown, --results "
             "FILE, or --nobody-dialled-since"
         )
-    return _settle(ledger, results, nobody_dialled_since, any_file_system)
+    return _settle(
+        _address(ledger, campaign),
+        results,
+        nobody_dialled=nobody_dialled_since,
+        any_file_system=any_file_system,
+    )
 
 
-def _copy(source: Path, target: Path, keep_source: bool, any_file_system: bool) -> Exit:
+def _address(text: str, campaign: str | None) -> LedgerAddress:
+    """Return where a ledger is.
+
+    Raises:
+        ConfigurationError: If the text means no ledger.
+    """
+    found = ledger_address(text)
+    return found if found.server is None else ledger_address(found, campaign=campaign)
+
+
+def _copy(
+    source: LedgerAddress,
+    target: LedgerAddress,
+    *,
+    keep_source: bool,
+    any_file_system: bool,
+) -> Exit:
     summary = copy_ledger(
         source, target, keep_source=keep_source, any_file_system=any_file_system
     )
-    for line in _lines_of_copy(summary, keep_source):
+    for line in _lines_of_copy(summary, keep_source=keep_source):
         print_line(line)
     return Exit.DONE
 
 
-def _lines_of_copy(summary: CopySummary, keep_source: bool) -> list[str]:
+def _lines_of_copy(summary: CopySummary, *, keep_source: bool) -> list[str]:
     lines = [
         f"{'table':<14}{'rows':>12}  digest, equal in both",
         *(
@@ -114,7 +145,11 @@ def _in_groups(digest: str) -> str:
 
 
 def _settle(
-    ledger: Path, results: Path | None, nobody_dialled: bool, any_file_system: bool
+    ledger: LedgerAddress,
+    results: Path | None,
+    *,
+    nobody_dialled: bool,
+    any_file_system: bool,
 ) -> Exit:
     later = None if results is None else read_later_results(results)
     name = "" if results is None else printable(results.name)

@@ -8,6 +8,7 @@ from digitro_async.ledger._call_ends_port import (
     CallEnds,
     EndCounts,
 )
+from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
 from digitro_async.ledger._ledger_port import Ledger, LedgerReader, OnDone
 from digitro_async.ledger._new_owner import new_owner
 from digitro_async.ledger._occupied_slots import OccupiedSlots
@@ -37,6 +38,7 @@ __all__ = [
     "EndCounts",
     "Import",
     "Ledger",
+    "LedgerAddress",
     "LedgerReader",
     "LedgerRehearsal",
     "MemoryLedger",
@@ -51,6 +53,7 @@ __all__ = [
     "Step",
     "check_place",
     "holder_of",
+    "ledger_address",
     "new_owner",
     "open_ledger",
     "open_ledger_reader",

@@ -111,6 +111,7 @@ PURE = [
     "ledger._call_ends_port",
     "ledger._differences",
     "ledger._import_marks",
+    "ledger._ledger_address",
     "ledger._ledger_clock",
     "ledger._ledger_port",
     "ledger._occupied_slots",

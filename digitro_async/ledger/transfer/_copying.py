@@ -7,15 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from digitro_async.errors import ConfigurationError
+from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
 from digitro_async.ledger.transfer._copy_ledger import CopySummary, copy_tables
-from digitro_async.ledger.transfer._sqlite_copy import opened_end, snapshot_end
+from digitro_async.ledger.transfer._open_ends import opened_source_of, opened_target_of
 
 __all__ = ["copy_ledger"]
 
 
 def copy_ledger(
-    source: Path,
-    target: Path,
+    source: str | Path | LedgerAddress,
+    target: str | Path | LedgerAddress,
     *,
     keep_source: bool = False,
     any_file_system: bool = False,
@@ -29,7 +30,8 @@ def copy_ledger(
     stops is no ledger; it is finished, or begun anew, by the same copy.
 
     Args:
-        source: The ledger. Nobody may have it open, unless it is kept.
+        source: The ledger, as for ``open_ledger``. Nobody may dial it, unless it is
+            kept.
         target: Where there is none yet.
         keep_source: Whether the source is the one that is dialled on. The copy is its
             backup then, and may not be dialled before ``digitro ledger restored``.
@@ -42,23 +44,30 @@ def copy_ledger(
         LedgerInUseError: If one is in use.
         LedgerError: If the copy can't be made; the text says why and the way out.
     """
-    if source.resolve() == target.resolve():
+    one, other = ledger_address(source), ledger_address(target)
+    if _is_same(one, other):
         raise ConfigurationError("SOURCE and TARGET are the same ledger")
     with contextlib.ExitStack() as stack:
-        one = stack.enter_context(
-            snapshot_end(source)
-            if keep_source
-            else opened_end(source, any_file_system=any_file_system, is_there=True)
+        opened_source = stack.enter_context(
+            opened_source_of(one, keep=keep_source, any_file_system=any_file_system)
         )
-        other = stack.enter_context(opened_end(target, any_file_system=any_file_system))
+        opened_target = stack.enter_context(
+            opened_target_of(other, any_file_system=any_file_system)
+        )
         summary = copy_tables(
-            one,
-            other,
+            opened_source,
+            opened_target,
             token=secrets.token_hex(8),
             now=time.time(),
             keep_source=keep_source,
             progress=progress,
         )
     # Once more, by its own key: so the file beside it knows the ledger that it is now.
-    with opened_end(target, any_file_system=any_file_system):
+    with opened_target_of(other, any_file_system=any_file_system):
         return summary
+
+
+def _is_same(one: LedgerAddress, other: LedgerAddress) -> bool:
+    if one.path is not None and other.path is not None:
+        return one.path.resolve() == other.path.resolve()
+    return one == other

@@ -4,18 +4,19 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
+from digitro_async.ledger.transfer._open_ends import opened_restored_of
 from digitro_async.ledger.transfer._restored_ledger import (
     LaterOutcome,
     RestoreSummary,
     settle_restored,
 )
-from digitro_async.ledger.transfer._sqlite_restored import opened_restored
 
 __all__ = ["settle_ledger"]
 
 
 def settle_ledger(
-    ledger: Path,
+    ledger: str | Path | LedgerAddress,
     *,
     later: Mapping[int, LaterOutcome] | None = None,
     nobody_dialled: bool = False,
@@ -29,7 +30,7 @@ def settle_ledger(
     was called: nothing in an older state tells who was.
 
     Args:
-        ledger: The ledger. Nobody may have it open.
+        ledger: The ledger, as for ``open_ledger``. Nobody may dial it.
         later: See ``settle_restored``.
         nobody_dialled: See ``settle_restored``.
         evidence: See ``settle_restored``.
@@ -39,7 +40,9 @@ def settle_ledger(
         LedgerInUseError: If it is in use.
         LedgerError: If it can't be read or written. Nothing is changed then.
     """
-    with opened_restored(ledger, any_file_system=any_file_system) as restored:
+    with opened_restored_of(
+        ledger_address(ledger), any_file_system=any_file_system
+    ) as restored:
         return settle_restored(
             restored,
             later=later,
