@@ -120,7 +120,8 @@ PURE = [
     "ledger._records",
     "ledger._single_run",
     "ledger._state",
-    "ledger.sqlite._codes",
+    "ledger._codes",
+    "ledger._stored_ends",
 ]
 IMPURE = {
     "aiohttp",
