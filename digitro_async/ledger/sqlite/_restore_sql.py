@@ -5,10 +5,10 @@ import sqlite3
 from collections.abc import Collection
 from typing import Final
 
+from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._records import storable
 from digitro_async.ledger._state import RESTORED, TRANSITIONS, State, Step, next_state
 from digitro_async.ledger._written_ids import ids_written_as
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.privacy import Personal
 
 __all__ = ["accept_unknown", "doubt_restored", "finish_pending", "is_same_contact"]
