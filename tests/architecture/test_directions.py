@@ -10,6 +10,7 @@ from package_imports import MODULES, Module, imported, own_imports
 BASE = {
     *("errors", "privacy", "settings", "models", "calls", "_common"),
     *("call_events", "event_settings", "control_commands", "command_settings"),
+    "numbers",
 }
 CORE = {
     *BASE,
@@ -43,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_client_parts": {*BASE, "observe", "transport", "dispatch", "events"},
     "client": {*BASE, "_client_parts", "observe", "transport", "dispatch"},
     "_public_names": LOADED - {"_start", "_public_names"},
+    "numbers": {"_common", "errors", "privacy"},
     "contacts": BASE,
     "events": {*BASE, "observe", "protocol", "transport"},
     "exporters": CORE,
@@ -79,6 +81,7 @@ PURE = [
     "_common.call_class",
     "_common.cell_marks",
     "_common.drafts",
+    "_common.extras",
     "_common.lazy_names",
     "_common.number_form",
     "_common.reason_words",
@@ -120,6 +123,7 @@ PURE = [
     "ledger._single_run",
     "ledger._state",
     "ledger.sqlite._codes",
+    "numbers",
 ]
 IMPURE = {
     "aiohttp",
