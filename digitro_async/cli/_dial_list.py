@@ -10,6 +10,7 @@ from digitro_async.cli._exit import Course, Exit, exit_after_dial
 from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._ledger_view import print_counts, print_ends
 from digitro_async.cli._limit_words import clock
+from digitro_async.cli._named_ledger import ledger_words
 from digitro_async.cli._next_steps import next_steps
 from digitro_async.cli._open_client import open_client
 from digitro_async.cli._output import print_error, print_line
@@ -142,13 +143,14 @@ async def _run(
 
 async def _say_next_steps(ledger: Ledger, chosen: ChosenLedger, plan: Plan) -> None:
     """Print the commands to go on with, where the ledger outlives the process."""
-    if chosen.path is None or plan.config is None:
+    if chosen.address is None or plan.config is None:
         return
     with contextlib.suppress(LedgerError):  # what it can't tell was said before
         states = await ledger.counts()
         exhausted = await ledger.count_exhausted(plan.max_attempts)
         ends = (await ledger.ends.counts()).awaited
-        for line in next_steps(chosen.path, plan.config, states, exhausted, ends):
+        named = ledger_words(chosen.address)
+        for line in next_steps(named, plan.config, states, exhausted, ends):
             print_line(line)
 
 

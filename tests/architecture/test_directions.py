@@ -114,6 +114,7 @@ PURE = [
     "ledger._call_ends_port",
     "ledger._differences",
     "ledger._import_marks",
+    "ledger._ledger_address",
     "ledger._ledger_clock",
     "ledger._ledger_port",
     "ledger._occupied_slots",
@@ -124,6 +125,8 @@ PURE = [
     "ledger._state",
     "ledger.sqlite._codes",
     "numbers",
+    "ledger._codes",
+    "ledger._stored_ends",
 ]
 IMPURE = {
     "aiohttp",

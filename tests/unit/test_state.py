@@ -6,6 +6,7 @@ from places import ROOT
 
 from digitro_async import IllegalTransitionError, LedgerError, Outcome
 from digitro_async.ledger import State, Step
+from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._state import (
     DOUBTFUL,
     FINAL,
@@ -15,7 +16,6 @@ from digitro_async.ledger._state import (
     next_state,
     step_for,
 )
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
 
 PAGE = ROOT / "docs" / "campaigns.md"
 MARKED = re.compile(

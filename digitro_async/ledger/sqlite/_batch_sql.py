@@ -18,17 +18,17 @@ from digitro_async.errors import (
     DigitroError,
     IllegalTransitionError,
 )
+from digitro_async.ledger._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger._records import storable
 from digitro_async.ledger._state import TRANSITIONS, State, Step, next_state
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
-from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
-from digitro_async.ledger.sqlite._jobs import (
+from digitro_async.ledger._write_jobs import (
     ACCEPTANCES,
     OUTCOMES,
     BatchConflictError,
     Job,
     OnDone,
 )
+from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
 from digitro_async.ledger.sqlite._queries import OF_THE_CONTACT
 
 __all__ = ["PADDING", "job_of_outcome", "write_intents"]

@@ -4,9 +4,9 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from digitro_async.ledger._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.ledger._state import State, Step, next_state
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger.sqlite._queries import (
     CLAIMABLE,
     EXPIRED,

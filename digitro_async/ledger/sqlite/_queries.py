@@ -2,39 +2,31 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
-from digitro_async._common.drafts import draft_of
 from digitro_async._common.reasons import PABX_REASONS
-from digitro_async._common.validators import personal
-from digitro_async.ledger._ledger_clock import CLOCK, latest_by
-from digitro_async.ledger._machine_clock import read_clock
-from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
-from digitro_async.ledger._records import ClaimedContact, ContactRecord
-from digitro_async.ledger._state import State, Step
-from digitro_async.ledger.sqlite._call_ends_queries import (
-    END_COLUMNS,
-    JOINED_ENDS,
-    NO_END_COLUMNS,
-    end_of,
-    has_ends,
-)
-from digitro_async.ledger.sqlite._codes import (
+from digitro_async.ledger._codes import (
     STATE_CODES,
     STATES,
     STEP_CODES,
     STEPS,
 )
+from digitro_async.ledger._ledger_clock import CLOCK, latest_by
+from digitro_async.ledger._machine_clock import read_clock
+from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
+from digitro_async.ledger._records import ClaimedContact, ContactRecord
+from digitro_async.ledger._state import State, Step
+from digitro_async.ledger._stored_contacts import claimed_contact
+from digitro_async.ledger._stored_ends import end_of
+from digitro_async.ledger.sqlite._call_ends_queries import (
+    END_COLUMNS,
+    JOINED_ENDS,
+    NO_END_COLUMNS,
+    has_ends,
+)
 from digitro_async.ledger.sqlite._migrations import version_of
 from digitro_async.privacy import Personal
 from digitro_async.settings import RateLimit
-
-loads: Callable[[str], Any]
-try:
-    from orjson import loads
-except ImportError:
-    loads = json.loads
 
 __all__ = [
     "CLAIMABLE",
@@ -46,7 +38,6 @@ __all__ = [
     "count_states",
     "page_of_entries",
     "read_claimable",
-    "read_fields",
     "read_occupied_slots",
     "read_setting",
 ]
@@ -82,9 +73,6 @@ CLAIMABLE = (
 )
 """SQL: whether a contact is pending, or claimed under a lease that is over; takes the
 time."""
-
-
-_ClaimedDraft = draft_of(ClaimedContact)
 
 
 def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
@@ -166,17 +154,6 @@ def page_of_entries(
     ]
 
 
-def read_fields(text: str) -> dict[str, str]:
-    """Return a contact's own fields; damaged ones have a name that no field has."""
-    try:
-        fields = loads(text)
-    except ValueError:
-        # The standard library reads some texts that orjson refuses, such as NaN. Of
-        # what neither reads it says so by the same kind of error.
-        fields = json.loads(text)
-    return fields if isinstance(fields, dict) else {"": ""}
-
-
 def read_claimable(
     connection: sqlite3.Connection,
     limit: int,
@@ -191,20 +168,7 @@ def read_claimable(
         f" WHERE number > ? AND {CLAIMABLE} AND {MAY_TRY} ORDER BY number LIMIT ?",
         (last, now, max_attempts, limit),
     )
-    return [_claimed(*row) for row in rows]
-
-
-def _claimed(
-    number: int, attempts: int, destination: str, pabx: str | None, fields: str | None
-) -> ClaimedContact:
-    """Return a contact as it is claimed."""
-    draft = _ClaimedDraft()
-    draft.number, draft.attempts, draft.pabx = number, attempts, pabx
-    draft.destination = personal(destination)
-    draft.fields = read_fields(fields) if fields else {}
-    draft.__class__ = ClaimedContact
-    claimed: ClaimedContact = draft
-    return claimed
+    return [claimed_contact(*row) for row in rows]
 
 
 def read_setting(connection: sqlite3.Connection, name: str) -> str | None:

@@ -5,6 +5,7 @@ import sqlite3
 
 from digitro_async.call_events import CallSeen
 from digitro_async.ledger._call_ends_port import evidence_of
+from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._ledger_clock import CLOCK
 from digitro_async.ledger._machine_clock import read_clock
 from digitro_async.ledger._reconciliation import (
@@ -16,7 +17,6 @@ from digitro_async.ledger._reconciliation import (
 )
 from digitro_async.ledger._records import Reconciliation, storable
 from digitro_async.ledger._written_ids import readings_of
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger.sqlite._queries import read_setting
 from digitro_async.privacy import Personal
 

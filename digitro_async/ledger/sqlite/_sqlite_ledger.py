@@ -34,6 +34,7 @@ from digitro_async.ledger._records import (
 )
 from digitro_async.ledger._single_run import SingleRun
 from digitro_async.ledger._state import State, Step
+from digitro_async.ledger._write_jobs import CALLS, INTENTS, Job
 from digitro_async.ledger.sqlite import _queries
 from digitro_async.ledger.sqlite._batch_sql import (
     PADDING,
@@ -48,7 +49,7 @@ from digitro_async.ledger.sqlite._contacts_sql import (
 )
 from digitro_async.ledger.sqlite._database import LedgerDatabase, Opening
 from digitro_async.ledger.sqlite._imports_sql import read_imports
-from digitro_async.ledger.sqlite._jobs import CALLS, INTENTS, Job, run_calls
+from digitro_async.ledger.sqlite._jobs import run_calls
 from digitro_async.ledger.sqlite._open_imports import OpenImports
 from digitro_async.ledger.sqlite._owners_sql import (
     begin_lease,

@@ -1,0 +1,60 @@
+"""The port of a ledger whose contacts are dialled in slices, by many workers."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from digitro_async.ledger._ledger_port import Ledger
+from digitro_async.ledger._records import ClaimedContact, ClaimOwner
+
+__all__ = ["SlicedLedger"]
+
+
+class SlicedLedger(Ledger, Protocol):
+    """A ledger that several owners dial at once, each of them slices of it."""
+
+    async def claim(
+        self,
+        limit: int,
+        owner: ClaimOwner,
+        lease: float,
+        *,
+        after: int = 0,
+        max_attempts: int | None = None,
+        within: range | None = None,
+        pabx: Collection[str | None] | None = None,
+    ) -> Sequence[ClaimedContact]:
+        """Claim contacts. See ``Ledger``.
+
+        Args:
+            limit: Most contacts.
+            owner: The owner.
+            lease: Seconds from now in which nobody else may have the owner's claims.
+            after: Only contacts with numbers above this one.
+            max_attempts: Leave out contacts of which this number of attempts failed.
+            within: Only contacts with these numbers; None for all.
+            pabx: Only contacts that one of these PABX must take, None in it for those
+                that any may take; None for all.
+        """
+        ...
+
+    async def pending_slices(
+        self,
+        size: int,
+        most: int,
+        *,
+        pabx: str | None,
+        after: int = 0,
+        max_attempts: int | None = None,
+    ) -> Sequence[range]:
+        """Return slices in which contacts are pending, in order.
+
+        Args:
+            size: Contacts of a slice at most. Slices begin after a multiple of it, so
+                that whoever asks finds the same ones.
+            most: Most slices.
+            pabx: Name of the PABX that must take the contacts; None for those that any
+                may take.
+            after: Only slices whose contacts all have numbers above this one.
+            max_attempts: Leave out contacts of which this number of attempts failed.
+        """
+        ...
