@@ -27,7 +27,7 @@ def _form(value: Any) -> NumberForm | None:
     raise ConfigurationError('number_form must be a text, such as "0ddd"')
 
 
-def _area_code(_: object, __: object, value: object) -> None:
+def _area_code(_: object, __: object, value: Any) -> None:
     if value is not None and value not in AREA_CODES:
         raise ConfigurationError('area_code must be a text of two digits, such as "48"')
 

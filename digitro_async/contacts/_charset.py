@@ -2,8 +2,9 @@
 
 A byte order mark says UTF-8 or UTF-16; else a file that is UTF-8 from end to end is
 UTF-8, and so is one with a few wrong bytes: their rows are rejected, and no other row
-is spoilt. Any other file is cp1252, which spreadsheets in Brazil write. Statistical guessers were
-tried and take cp1252 for cp1250. The file is read twice for this, a piece at a time.
+is spoilt. Any other file is cp1252, which spreadsheets in Brazil write. Statistical
+guessers were tried and take cp1252 for cp1250. The file is read twice for this, a piece
+at a time.
 """
 
 import codecs

@@ -56,13 +56,13 @@ def number_rules(
     form = NumberForm.of(form)
     if form is None:
         if area_code is not None:
-            raise ConfigurationError("--area-code is of use only beside --number-form")
+            raise ConfigurationError("area_code is of use only beside number_form")
         return NumberRules(strip_punctuation=strip_punctuation)
     if area_code is not None and area_code not in AREA_CODES:
-        raise ConfigurationError("--area-code must be an area code (DDD), such as 48")
+        raise ConfigurationError("area_code must be an area code (DDD), such as 48")
     if form.area_code is not None and area_code not in {None, form.area_code}:
         raise ConfigurationError(
-            "--area-code must be that of the local form, or be left out"
+            "area_code must be that of the local form, or be left out"
         )
     check_numbering_plan()
     return NumberRules(

@@ -91,7 +91,7 @@ class NumberForm:
             return cls(text=text, prefix=None)
         if not sign and name in _PREFIXES:
             return cls(text=text, prefix=_PREFIXES[_Kind(name)])
-        raise ConfigurationError(f"--number-form: there is no such form; {_VALID}")
+        raise ConfigurationError(f"number_form must be {_VALID}")
 
     def write(self, number: PhoneNumber, written: str) -> str | NumberProblem:
         """Return the number in this form, or why it has none.
@@ -128,9 +128,9 @@ def number_form(text: str) -> NumberForm:
 
 
 _VALID = (
-    "forms are as-written, 0ddd, ddd, 55ddd, e164, carrier:NN (NN one of "
-    f"{', '.join(sorted(CARRIERS))}), local:DDD (DDD an area code) and "
-    "local:DDD,FORM for the numbers of other areas"
+    "as-written, 0ddd, ddd, 55ddd, e164, carrier:NN (NN one of "
+    f"{', '.join(sorted(CARRIERS))}), local:DDD (DDD an area code) or local:DDD,FORM "
+    "(FORM for the numbers of other areas)"
 )
 _OTHER_AREA = NumberProblem(
     NumberReason.OTHER_AREA,

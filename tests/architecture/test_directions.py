@@ -10,7 +10,7 @@ from package_imports import MODULES, Module, imported, own_imports
 BASE = {
     *("errors", "privacy", "settings", "models", "calls", "_common"),
     *("call_events", "event_settings", "control_commands", "command_settings"),
-    "numbers",
+    *("numbers", "contact_settings"),
 }
 CORE = {
     *BASE,
@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {*BASE, "_client_parts", "observe", "transport", "dispatch"},
     "_public_names": LOADED - {"_start", "_public_names"},
     "numbers": {"_common", "errors", "privacy"},
+    "contact_settings": {"_common", "errors", "numbers"},
     "contacts": BASE,
     "events": {*BASE, "observe", "protocol", "transport"},
     "exporters": CORE,
@@ -123,10 +124,9 @@ PURE = [
     "ledger._records",
     "ledger._single_run",
     "ledger._state",
-    "ledger.sqlite._codes",
-    "numbers",
     "ledger._codes",
     "ledger._stored_ends",
+    "numbers",
 ]
 IMPURE = {
     "aiohttp",
