@@ -10,6 +10,7 @@ from package_imports import MODULES, Module, imported, own_imports
 BASE = {
     *("errors", "privacy", "settings", "models", "calls", "_common"),
     *("call_events", "event_settings", "control_commands", "command_settings"),
+    *("numbers", "contact_settings"),
 }
 CORE = {
     *BASE,
@@ -43,6 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_client_parts": {*BASE, "observe", "transport", "dispatch", "events"},
     "client": {*BASE, "_client_parts", "observe", "transport", "dispatch"},
     "_public_names": LOADED - {"_start", "_public_names"},
+    "numbers": {"_common", "errors", "privacy"},
+    "contact_settings": {"_common", "errors", "numbers"},
     "contacts": BASE,
     "events": {*BASE, "observe", "protocol", "transport"},
     "exporters": CORE,
@@ -79,6 +82,7 @@ PURE = [
     "_common.call_class",
     "_common.cell_marks",
     "_common.drafts",
+    "_common.extras",
     "_common.lazy_names",
     "_common.number_form",
     "_common.reason_words",
@@ -123,6 +127,7 @@ PURE = [
     "ledger._state",
     "ledger._codes",
     "ledger._stored_ends",
+    "numbers",
 ]
 IMPURE = {
     "aiohttp",
