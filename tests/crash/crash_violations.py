@@ -13,7 +13,7 @@ import attrs
 
 from digitro_async import RateLimit
 from digitro_async.ledger import State, Step
-from digitro_async.ledger.sqlite._codes import STATES, STEP_CODES
+from digitro_async.ledger._codes import STATES, STEP_CODES
 
 MAX_ATTEMPTS: Final = 5
 """Attempts after which a campaign leaves a contact pending."""
