@@ -90,6 +90,7 @@ class WorkerBeat:
         self._sequence, self._is_moving = 0, False
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        self._answered: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.beat()
@@ -113,6 +114,12 @@ class WorkerBeat:
     def is_cut_off(self) -> bool:
         """Whether so many reports had no answer that others take over."""
         return self.missed >= self.settings.misses
+
+    async def next_answer(self) -> None:
+        """Wait for the next report that the database answers: a round trip."""
+        if self._answered is None:
+            self._answered = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._answered)
 
     def shares(self, address: str) -> Mapping[str, int]:
         """Return this worker's slots at an address by campaign, of the scarcest cap."""
@@ -143,6 +150,9 @@ class WorkerBeat:
             self.missed += 1
             return
         self.missed, self.problem = 0, ""
+        answered, self._answered = self._answered, None
+        if answered is not None:
+            answered.set_result(None)
         if self._on_orders is not None:
             self._on_orders()
 
