@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
 
 from helpers import make_call
 
@@ -16,6 +16,7 @@ from digitro_async import (
     RateLimit,
 )
 from digitro_async.dispatch import CapKey
+from digitro_async.protocol import AttemptResult
 from digitro_async.workers import PostgresBeats, WorkerBeat, WorkerSettings
 
 __all__ = ["QUICK", "SharingWorker", "endless_calls", "sharing_worker"]
@@ -29,6 +30,36 @@ def endless_calls() -> Iterator[PredictiveCall]:
     return (make_call() for _ in itertools.count())
 
 
+class NamedRecorder:
+    """Records nothing but how many calls of a campaign were sent.
+
+    Attributes:
+        campaign: Name of the campaign.
+        intents: Calls that were about to be sent.
+    """
+
+    def __init__(self, campaign: str) -> None:
+        self.campaign = campaign
+        self.intents = 0
+
+    async def record_intent(self, key: Hashable, pabx: str) -> None:
+        """Count a call."""
+        self.intents += 1
+
+    def record_outcome(
+        self,
+        key: Hashable,
+        pabx: str,
+        result: AttemptResult,
+        on_recorded: Callable[[AttemptResult], None],
+    ) -> None:
+        """Record nothing."""
+        asyncio.get_running_loop().call_soon(on_recorded, result)
+
+    def record_doubts(self, keys: Sequence[Hashable], pabx: str) -> None:
+        """Record nothing."""
+
+
 class SharingWorker:
     """A client that shares its caps.
 
@@ -39,7 +70,7 @@ class SharingWorker:
 
     def __init__(self, client: DigitroClient, beat: WorkerBeat) -> None:
         self.client, self.beat = client, beat
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def slots(self, address: str, per: float = 1.0) -> int:
         """Return the slots that it has of a cap."""
@@ -50,19 +81,22 @@ class SharingWorker:
         """Return why a PABX is paused, empty where it is not."""
         return self.client.statistics().pabx[pabx].paused
 
-    def dial(self) -> None:
-        """Send calls until the worker ends."""
-        self._task = asyncio.create_task(self._dial())
+    def dial(self, campaign: str = "") -> NamedRecorder:
+        """Send calls of a campaign until the worker ends; return what counts them."""
+        recorder = NamedRecorder(campaign)
+        self._tasks.append(asyncio.create_task(self._dial(recorder)))
+        return recorder
 
     async def stop(self) -> None:
         """Send no further call."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-            self._task = None
+        for task in self._tasks:
+            task.cancel()
+            await asyncio.wait({task})
+        self._tasks.clear()
 
-    async def _dial(self) -> None:
-        async with self.client.dispatch(endless_calls()) as results:
+    async def _dial(self, recorder: NamedRecorder) -> None:
+        calls = endless_calls()
+        async with self.client.dispatch(calls, recorder=recorder) as results:
             async for _ in results:
                 pass
 
@@ -74,11 +108,10 @@ async def sharing_worker(
     *,
     settings: WorkerSettings = QUICK,
     pause: PauseSettings | None = None,
-    campaign: str = "",
+    campaigns: tuple[str, ...] = (),
 ) -> AsyncIterator[SharingWorker]:
     """Yield a worker that shares the caps of a PABX."""
     pause = pause or PauseSettings(wait_for_resume=True)
-    address = pabx.base_url.partition("://")[2].rstrip("/")
     store = PostgresBeats(url, timeout=settings.timeout)
     async with DigitroClient(pabx, pause=pause) as client:
         beat = WorkerBeat(
@@ -86,8 +119,7 @@ async def sharing_worker(
             client.dispatcher,
             settings,
             name="worker",
-            campaigns=(campaign,) if campaign else (),
-            needs=(lambda: {address: {campaign: 1}}) if campaign else None,
+            campaigns=campaigns,
         )
         async with beat:
             worker = SharingWorker(client, beat)

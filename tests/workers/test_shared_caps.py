@@ -53,6 +53,14 @@ async def ask(url: str, statement: bytes, *values: object) -> list[tuple[object,
         return [] if cursor.description is None else await cursor.fetchall()
 
 
+async def add_campaigns(url: str) -> None:
+    """Add two campaigns, "small" with weight 1 and "large" with weight 3."""
+    statement = b"INSERT INTO digitro.campaign (name, identity_key) VALUES (%s, 'k')"
+    await ask(url, statement, "small")
+    await ask(url, statement, "large")
+    await ask(url, b"SELECT digitro.set_weight('large', 3)")
+
+
 async def alive(url: str) -> list[int]:
     """Return the numbers of the workers whose lease lasts."""
     rows = await ask(url, b"SELECT number FROM digitro.workers() WHERE is_alive")
@@ -64,6 +72,17 @@ async def until_alive(url: str, condition: Callable[[list[int]], bool]) -> None:
     async with asyncio.timeout(60):
         while not condition(await alive(url)):  # noqa: ASYNC110 - a database tells nobody
             await asyncio.sleep(0.02)
+
+
+@contextlib.contextmanager
+def child_of(url: str, pabx: FakePABX) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process that sends at most 60 calls a second together with others."""
+    script = [sys.executable, str(SUPPORT / "sharing.py"), url, pabx.base_url, "60"]
+    with subprocess.Popen(script) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 async def test_hungry_workers_get_equal_parts(url: str) -> None:
@@ -87,11 +106,7 @@ async def test_hungry_workers_get_equal_parts(url: str) -> None:
 async def test_a_killed_and_a_stopped_worker_keep_the_cap(url: str) -> None:
     """No second holds more than the cap while one is killed and one stands still."""
     async with FakePABX(rate=RateLimit(60)) as pabx, contextlib.AsyncExitStack() as end:
-        script = [sys.executable, str(SUPPORT / "sharing.py"), url, pabx.base_url, "60"]
-        children = [subprocess.Popen(script) for _ in range(3)]
-        for child in children:
-            end.callback(child.wait)
-            end.callback(child.kill)
+        children = [end.enter_context(child_of(url, pabx)) for _ in range(3)]
         await until_alive(url, lambda numbers: len(numbers) == 3)
         await pabx.wait_for_posts(80)
         first = set(await alive(url))
@@ -108,20 +123,15 @@ async def test_a_killed_and_a_stopped_worker_keep_the_cap(url: str) -> None:
 
 async def test_campaigns_share_by_weight(url: str) -> None:
     """Of two campaigns with weights 1 and 3 the second gets three quarters."""
-    for name in (b"small", b"large"):
-        statement = (
-            b"INSERT INTO digitro.campaign (name, identity_key) VALUES (%s, 'k')"
-        )
-        await ask(url, statement, name.decode())
-    await ask(url, b"SELECT digitro.set_weight('large', 3)")
+    await add_campaigns(url)
     async with FakePABX(rate=RateLimit(100)) as pabx:
         settings = pabx.settings(name="one", max_in_flight=50)
         async with (
-            sharing_worker(url, settings, campaign="small") as small,
-            sharing_worker(url, settings, campaign="large") as large,
+            sharing_worker(url, settings, campaigns=("small",)) as small,
+            sharing_worker(url, settings, campaigns=("large",)) as large,
         ):
-            small.dial()
-            large.dial()
+            small.dial("small")
+            large.dial("large")
             address = address_of(pabx)
             await until(
                 lambda: (small.slots(address), large.slots(address)) == (25, 75)
@@ -133,6 +143,23 @@ async def test_campaigns_share_by_weight(url: str) -> None:
             await until(lambda: small.beat.campaigns["small"].paused == "lunch")
 
         assert pabx.over_cap == []
+
+
+async def test_campaigns_of_one_worker_share_by_weight(url: str) -> None:
+    """Of two campaigns in one process that with weight 3 gets three turns in four."""
+    await add_campaigns(url)
+    async with FakePABX(rate=RateLimit(100)) as pabx:
+        settings = pabx.settings(name="one", max_in_flight=50)
+        names = ("small", "large")
+        async with sharing_worker(url, settings, campaigns=names) as worker:
+            small, large = worker.dial("small"), worker.dial("large")
+            beats = worker.beat.count
+            await until(lambda: worker.beat.count > beats + 3)
+            before = small.intents, large.intents
+            await until(lambda: small.intents >= before[0] + 25)
+            grown = large.intents - before[1]
+
+    assert 70 <= grown <= 80
 
 
 async def test_a_changed_rate_reaches_every_worker(url: str) -> None:
