@@ -39,6 +39,7 @@ __all__ = [
     "StalledSlice",
     "Worker",
     "WorkerBeat",
+    "WorkerDatabase",
     "WorkerSettings",
 ]
 
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
         EngineSettings,
         ProcrastinateEngine,
     )
+    from digitro_async.workers._worker_database import WorkerDatabase
 else:
     # Loaded when they are asked for: they need the libraries of the extra ``postgres``.
-    __getattr__ = lazy_names(__name__, "_procrastinate_engine", "_postgres_beats")
+    __getattr__ = lazy_names(
+        __name__, "_procrastinate_engine", "_postgres_beats", "_worker_database"
+    )
