@@ -39,7 +39,7 @@ SELECT DISTINCT found.slice, p.pabx
 
 
 def pending_slices_query(
-    size: int, most: int, *, after: int, max_attempts: int | None
+    size: int, most: int, after: int, max_attempts: int | None
 ) -> Query[list[LedgerSlice]]:
     """Return the query of slices in which contacts are pending.
 
