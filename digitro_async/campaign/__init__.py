@@ -2,6 +2,7 @@
 
 from digitro_async.campaign._campaign import Campaign
 from digitro_async.campaign._campaign_run import CampaignRun
+from digitro_async.campaign._contact_queue import BuildCall
 from digitro_async.campaign._evidence_file import (
     EvidenceProblem,
     EvidenceRow,
@@ -12,8 +13,10 @@ from digitro_async.campaign._import_summary import ImportSummary
 from digitro_async.campaign._later_results import read_later_results
 from digitro_async.campaign._reconcile_rows import EvidenceSummary, reconcile_rows
 from digitro_async.campaign._row_pages import RowFile
+from digitro_async.campaign._slice_claims import SliceClaims
 
 __all__ = [
+    "BuildCall",
     "Campaign",
     "CampaignRun",
     "EvidenceProblem",
@@ -21,6 +24,7 @@ __all__ = [
     "EvidenceSummary",
     "ImportSummary",
     "RowFile",
+    "SliceClaims",
     "count_rows",
     "import_rows",
     "read_evidence",

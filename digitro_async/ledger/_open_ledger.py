@@ -4,7 +4,8 @@ from pathlib import Path
 
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
-from digitro_async.ledger._ledger_port import Ledger, LedgerReader
+from digitro_async.ledger._ledger_port import Ledger
+from digitro_async.ledger._reader_port import LedgerReader
 
 __all__ = ["open_ledger", "open_ledger_reader"]
 

@@ -21,16 +21,19 @@ where the answer turns out to have come out of step: it may be another call's.
 import enum
 from typing import Final
 
-from digitro_async.errors import IllegalTransitionError, Outcome
+from digitro_async.errors import ClaimLostError, IllegalTransitionError, Outcome
 
 __all__ = [
+    "CLAIM_LOST",
     "DOUBTFUL",
     "FINAL",
     "OTHER_DATA",
     "RESTORED",
     "TRANSITIONS",
+    "WITHDRAWN",
     "State",
     "Step",
+    "claim_lost",
     "diagram",
     "next_state",
     "step_for",
@@ -58,7 +61,7 @@ class State(enum.StrEnum):
     INVALID = "invalid"
     """It can't be called as it is."""
     SKIPPED = "skipped"
-    """A rule forbade the call. No step leads here yet: it waits for rules."""
+    """Nobody calls it: it was withdrawn, or a rule forbade its call."""
 
 
 class Step(enum.StrEnum):
@@ -75,7 +78,7 @@ class Step(enum.StrEnum):
     """Provably not placed: not sent, or refused for a reason that is not its fault."""
     INVALIDATE = "invalidate"
     SKIP = "skip"
-    """A rule forbids the call for good. Nobody takes it yet: it waits for rules."""
+    """It is withdrawn, or a rule forbids its call for good."""
     RECOVER = "recover"
     """Its owner is gone."""
     RECONCILE_ACCEPTED = "reconcile_accepted"
@@ -100,6 +103,7 @@ TRANSITIONS: Final = {
     (State.PENDING, Step.UPDATE): State.PENDING,
     (State.WITHHELD, Step.UPDATE): State.PENDING,
     (State.WITHHELD, Step.CONFIRM): State.PENDING,
+    (State.WITHHELD, Step.SKIP): State.SKIPPED,
     (State.CLAIMED, Step.RELEASE): State.PENDING,
     (State.CLAIMED, Step.RECOVER): State.PENDING,
     (State.CLAIMED, Step.INVALIDATE): State.INVALID,
@@ -135,6 +139,12 @@ OTHER_DATA: Final = "other_data"
 RESTORED: Final = "restored"
 """Reason of a contact that may have been called after its ledger was backed up."""
 
+WITHDRAWN: Final = "withdrawn"
+"""Reason of an intent that fails because its contact was withdrawn."""
+
+CLAIM_LOST: Final = "claim_lost"
+"""Reason of any other intent of an owner who has no claim on the contact."""
+
 _STEPS: Final = {
     Outcome.ACCEPTED: Step.ACCEPT,
     Outcome.REJECTED: Step.REJECT,
@@ -157,6 +167,17 @@ def next_state(state: State, step: Step) -> State:
     raise IllegalTransitionError(
         f"{step} is not legal for a contact that is {state}", reason="illegal_step"
     )
+
+
+def claim_lost(state: State | None) -> ClaimLostError:
+    """Return the error of an intent whose owner has no claim on the contact.
+
+    Args:
+        state: Where the contact is; None where there is none.
+    """
+    if state is State.SKIPPED:
+        return ClaimLostError("the contact was withdrawn", reason=WITHDRAWN)
+    return ClaimLostError("the contact is not claimed by this owner", reason=CLAIM_LOST)
 
 
 def step_for(outcome: Outcome) -> Step:

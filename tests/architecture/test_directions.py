@@ -116,6 +116,7 @@ PURE = [
     "ledger._ledger_port",
     "ledger._occupied_slots",
     "ledger._pabx_addresses",
+    "ledger._reader_port",
     "ledger._reconciliation",
     "ledger._records",
     "ledger._single_run",

@@ -32,6 +32,7 @@ LEGAL = {
     ("pending", "update"): "pending",
     ("withheld", "update"): "pending",
     ("withheld", "confirm"): "pending",
+    ("withheld", "skip"): "skipped",
     ("claimed", "release"): "pending",
     ("claimed", "recover"): "pending",
     ("claimed", "invalidate"): "invalid",
