@@ -68,48 +68,30 @@ def ledger(
             )
         if target is None:
             raise ConfigurationError("TARGET is missing: say where to copy it")
-        return _copy(
-            ledger,
-            target,
-            campaign=campaign,
-            keep_source=keep_source,
-            any_file_system=any_file_system,
-        )
+        return _copy(ledger, target, campaign, keep_source, any_file_system)
     if target is not None or keep_source:
         raise ConfigurationError(
             'TARGET and --keep-source are about "digitro ledger copy"'
         )
-    given = [nobody_dialled_since, all_unknown, results is not None]
-    if sum(given) != 1:
+    if nobody_dialled_since + all_unknown + (results is not None) != 1:
         raise ConfigurationError(
             "say what was dialled since the backup, once: --all-unknown, --results "
             "FILE, or --nobody-dialled-since"
         )
-    return _settle(
-        ledger,
-        results,
-        campaign=campaign,
-        nobody_dialled=nobody_dialled_since,
-        any_file_system=any_file_system,
-    )
+    return _settle(ledger, campaign, results, nobody_dialled_since, any_file_system)
 
 
 def _copy(
-    source: str,
-    target: str,
-    *,
-    campaign: str | None,
-    keep_source: bool,
-    any_file_system: bool,
+    source: str, target: str, campaign: str | None, keep: bool, any_file_system: bool
 ) -> Exit:
     summary = copy_ledger(
         source,
         target,
         campaign=campaign,
-        keep_source=keep_source,
+        keep_source=keep,
         any_file_system=any_file_system,
     )
-    for line in _lines_of_copy(summary, keep_source=keep_source):
+    for line in _lines_of_copy(summary, keep_source=keep):
         print_line(line)
     return Exit.DONE
 
@@ -142,9 +124,8 @@ def _in_groups(digest: str) -> str:
 
 def _settle(
     ledger: str,
-    results: Path | None,
-    *,
     campaign: str | None,
+    results: Path | None,
     nobody_dialled: bool,
     any_file_system: bool,
 ) -> Exit:

@@ -319,6 +319,9 @@ def _connected(place: ServerAddress) -> _Connection:
     """
     try:
         connection = psycopg.connect(place.conninfo.reveal(), autocommit=True)
+        # One end rests while the other one is compared, however long that takes.
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        connection.execute("SET statement_timeout = 0")
     except psycopg.Error as error:
         problem = problem_of(error)
     else:
