@@ -11,6 +11,7 @@ from digitro_async._common.base_url import address_of
 from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._allotted_pacing import AllottedPacer, SharedCap
 from digitro_async.dispatch._counted_pacing import CountedPacer
+from digitro_async.dispatch._needs import Needs
 from digitro_async.dispatch._pacing import Pacer, quarantine_of
 from digitro_async.dispatch._shared_places import SharedPlaces
 from digitro_async.settings import RateLimit
@@ -43,7 +44,7 @@ class CapReport:
         most: Slots that there are over all workers, as this one is configured.
         holds: Slots that this worker has.
         used: Most of them that calls held at once since the last report.
-        waiting: Calls that wait for a turn at the address.
+        waiting: Calls that wait, and would start if there were more slots.
         after: Seconds from the end of this worker's lease until its slots are free.
     """
 
@@ -94,7 +95,6 @@ class SharedAddress:
 
     def report(self, now: float) -> list[CapReport]:
         """Return what this worker has and does of each cap, and begin a period."""
-        waiting = sum(one.waiting for one in self.admissions)
         reports = []
         for key, cap in self._caps.items():
             report = CapReport(
@@ -102,7 +102,7 @@ class SharedAddress:
                 most=cap.most,
                 holds=cap.holds(now),
                 used=cap.used,
-                waiting=waiting,
+                waiting=self._waiting_for(key, now),
                 after=self._after(cap),
             )
             reports.append(report)
@@ -134,6 +134,17 @@ class SharedAddress:
             key: [until - now for until in cap.taken_until(now)]
             for key, cap in self._caps.items()
         }
+
+    def _waiting_for(self, key: CapKey, now: float) -> int:
+        """Return the number of calls that nothing but a cap holds back."""
+        needs = Needs(
+            rate_slot=key.per == IN_PROGRESS, place_in_progress=key.per != IN_PROGRESS
+        )
+        return sum(
+            one.waiting
+            for one in self.admissions
+            if one.waiting and one.standing.earliest(now, needs) <= now
+        )
 
     def _after(self, cap: SharedCap | SharedPlaces) -> float:
         if isinstance(cap, SharedPlaces):

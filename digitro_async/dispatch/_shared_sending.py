@@ -63,8 +63,12 @@ class SharedSending:
         """Return what there is to tell of pauses, by the names of the PABX."""
         now, reports = live_time(), {}
         for name, pause in self._pauses.items():
-            status = self._admissions[name].snapshot(now).pause
-            report = pause.report(now, "" if status is None else status.text)
+            admission = self._admissions[name]
+            if not pause.has_news(now):
+                continue
+            status = admission.snapshot(now).pause
+            words = "" if status is None else status.text
+            report = pause.report(now, words, admission.waiting)
             if report is not None:
                 reports[name] = report
         return reports

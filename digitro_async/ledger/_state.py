@@ -136,14 +136,14 @@ DOUBTFUL: Final = "doubtful_answer"
 OTHER_DATA: Final = "other_data"
 """Reason of a withheld contact."""
 
-RESTORED: Final = "restored"
-"""Reason of a contact that may have been called after its ledger was backed up."""
-
 WITHDRAWN: Final = "withdrawn"
 """Reason of an intent that fails because its contact was withdrawn."""
 
 CLAIM_LOST: Final = "claim_lost"
 """Reason of any other intent of an owner who has no claim on the contact."""
+
+RESTORED: Final = "restored"
+"""Reason of a contact that may have been called after its ledger was backed up."""
 
 _STEPS: Final = {
     Outcome.ACCEPTED: Step.ACCEPT,
