@@ -244,8 +244,8 @@ OTHERS = [
         habit="rows of cells without anything in them below the contacts",
         content=raw_xlsx(
             '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>'
-            '<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2"><v>4.8932817001E10</v></c>'
-            "</row>"
+            '<row r="2"><c r="A2" t="s"><v>2</v></c>'
+            '<c r="B2"><v>4.8932817001E10</v></c></row>'
             + "".join(f'<row r="{n}"><c r="B{n}"/></row>' for n in range(3, 40)),
             strings=["id", "destination", "G1"],
         ),

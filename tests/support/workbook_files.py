@@ -19,7 +19,7 @@ __all__ = [
     "xlsx_file",
 ]
 
-HEADER = ["id", "destination", "user_data"]
+HEADER: list[Any] = ["id", "destination", "user_data"]
 Rows = Sequence[Sequence[Any]]
 
 
