@@ -25,6 +25,7 @@ from digitro_async.rules import (
     ContactQueue,
     Counted,
     DialNow,
+    Gate,
     Gates,
     HoursGate,
     MemoryAttemptHistory,
@@ -84,7 +85,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def make_queue(self) -> ContactQueue:
         """Return a queue over what is written down."""
-        gates = [
+        gates: list[Gate] = [
             BlockGate([self.blocks]),
             HoursGate([HOURS]),
             AttemptGate(

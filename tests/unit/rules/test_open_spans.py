@@ -4,9 +4,10 @@ import datetime as dt
 import zoneinfo
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rule_values import planned
+from rule_values import moment, planned, wall
 
 from digitro_async.rules import (
     ALLOW,
@@ -90,6 +91,22 @@ def is_open(
     return any(start <= minute < end for start, end in of_day(today)) or any(
         minute + 1440 < end for _, end in before
     )
+
+
+@pytest.mark.parametrize("area", AREAS[-2:])
+@pytest.mark.parametrize(
+    "day", ["2018-03-11", "2018-11-04", "2018-04-01", "2018-10-07"]
+)
+def test_clocks_that_change_in_mid_day(area: DiallingArea, day: str) -> None:
+    """Hours after a change of the clocks are those of the new time."""
+    [zone] = area.zones
+    hours = CallingHours(name="ten", week=(((600, 660),),) * 7)
+    call = PlannedCall(contact=1, number=CalledNumber(1, area))
+    when = moment(f"{day} 00:30", zone)
+
+    answer = HoursGate([hours]).ask(call, when)
+    assert isinstance(answer, Defer)
+    assert wall(answer.until, zone) == f"{day} 10:00:00"
 
 
 @settings(max_examples=100, deadline=None)
