@@ -27,6 +27,7 @@
     │   ├── ServerFaultError                   any 5xx
     │   ├── UnreadableAnswerError              an answer that breaks the contract
     │   └── UnexpectedRedirectError            any 3xx
+    ├── EngineError                            what moves slices to workers
     └── LedgerError                            the record of a campaign
         ├── IllegalTransitionError             a step that the contact's state forbids
         ├── ClaimLostError                     the contact is no longer this owner's
@@ -54,6 +55,7 @@ __all__ = [
     "ConnectionLostError",
     "DigitroError",
     "DrainedError",
+    "EngineError",
     "GateRefusedError",
     "IllegalTransitionError",
     "InvalidCallError",
@@ -334,6 +336,14 @@ class UnexpectedRedirectError(OutcomeUnknownError):
     """The PABX answered with a redirect, which is never followed."""
 
     text: ClassVar[str] = "The PABX answered with a redirect, which is never followed."
+
+
+class EngineError(DigitroError):
+    """The engine that moves slices to workers can't be reached, or did not answer."""
+
+    text: ClassVar[str] = (
+        "The engine that moves slices to workers can't be reached, or did not answer."
+    )
 
 
 class LedgerError(DigitroError):

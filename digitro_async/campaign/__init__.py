@@ -2,6 +2,7 @@
 
 from digitro_async.campaign._campaign import Campaign
 from digitro_async.campaign._campaign_run import CampaignRun
+from digitro_async.campaign._contact_queue import BuildCall
 from digitro_async.campaign._evidence_file import (
     EvidenceProblem,
     EvidenceRow,
@@ -9,10 +10,13 @@ from digitro_async.campaign._evidence_file import (
 )
 from digitro_async.campaign._import import count_rows, import_rows
 from digitro_async.campaign._import_summary import ImportSummary
+from digitro_async.campaign._later_results import read_later_results
 from digitro_async.campaign._reconcile_rows import EvidenceSummary, reconcile_rows
 from digitro_async.campaign._row_pages import RowFile
+from digitro_async.campaign._slice_claims import SliceClaims
 
 __all__ = [
+    "BuildCall",
     "Campaign",
     "CampaignRun",
     "EvidenceProblem",
@@ -20,8 +24,10 @@ __all__ = [
     "EvidenceSummary",
     "ImportSummary",
     "RowFile",
+    "SliceClaims",
     "count_rows",
     "import_rows",
     "read_evidence",
+    "read_later_results",
     "reconcile_rows",
 ]

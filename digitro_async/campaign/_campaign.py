@@ -12,19 +12,31 @@ from digitro_async.calls import (
     check_defaults,
 )
 from digitro_async.campaign._campaign_run import CampaignRun
+from digitro_async.campaign._claims import Claims
+from digitro_async.campaign._contact_queue import BuildCall
 from digitro_async.campaign._import import import_rows
 from digitro_async.campaign._import_summary import ImportSummary
 from digitro_async.campaign._row_pages import Rows
 from digitro_async.client import DigitroClient
 from digitro_async.contacts import ContactRow, RejectedRow
+from digitro_async.dispatch import Calls
 from digitro_async.errors import ConfigurationError, InvalidCallError
-from digitro_async.ledger import AddResult, ClaimedContact, Ledger
+from digitro_async.ledger import (
+    AddResult,
+    ClaimedContact,
+    ClaimOwner,
+    Ledger,
+    new_owner,
+)
 from digitro_async.models import PredictiveCall
 from digitro_async.privacy import Personal, Secret
 
 __all__ = ["Campaign"]
 
 Defaults = Mapping[str, str | Secret | Personal]
+
+SMALLEST_PAGE = 500
+"""Fewest contacts that are claimed at once."""
 
 _FIELDS = {*NEEDED_FIELDS, *OPTIONAL_FIELDS, "destination"}
 
@@ -154,13 +166,41 @@ class Campaign:
             wait_for_ends: Whether the results end only once every call has its end, or
                 its ``end_timeout`` is over. Without ``events`` nothing is waited for.
         """
+        owner = new_owner()
+
+        def make_claims(build_call: BuildCall) -> Claims:
+            return Claims(
+                self._ledger,
+                owner,
+                build_call,
+                page=max(SMALLEST_PAGE, self._client.dispatcher.capacity),
+                max_attempts=self._max_attempts,
+                most=max_calls,
+            )
+
+        return self.run_claims(owner, make_claims, wait_for_ends=wait_for_ends)
+
+    def run_claims(
+        self,
+        owner: ClaimOwner,
+        make_claims: Callable[[BuildCall], Calls],
+        *,
+        wait_for_ends: bool = True,
+    ) -> CampaignRun:
+        """Dial contacts that the caller claims, as ``run`` does those of its own.
+
+        Args:
+            owner: The owner of the claims.
+            make_claims: Takes what makes the call of a claimed contact, and returns the
+                calls. The key of each is the ledger's number of its contact.
+            wait_for_ends: See ``run``.
+        """
         return CampaignRun(
             self._ledger,
             self._client,
-            self._build_call,
-            self._max_attempts,
+            owner,
+            make_claims(self._build_call),
             partial=self._partial,
-            max_calls=max_calls,
             wait_for_ends=wait_for_ends,
         )
 

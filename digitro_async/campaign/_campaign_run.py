@@ -2,32 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 import anyio
 
-from digitro_async.campaign._claims import Claims
 from digitro_async.campaign._earlier_calls import EarlierCalls
 from digitro_async.campaign._import_summary import check_whole
 from digitro_async.campaign._ledger_recorder import LedgerRecorder
 from digitro_async.client import DigitroClient
-from digitro_async.dispatch import at_one_address, quarantine_of
+from digitro_async.dispatch import Calls, at_one_address, quarantine_of
 from digitro_async.errors import ConfigurationError, LedgerError, Outcome
 from digitro_async.ledger._ledger_clock import CLOCK, Clock
 from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._machine_clock import read_clock
-from digitro_async.ledger._new_owner import new_owner
 from digitro_async.ledger._pabx_addresses import PABX_ADDRESSES, PABXAddresses
 from digitro_async.ledger._reconciliation import QUARANTINE, seconds_of
-from digitro_async.ledger._records import ClaimedContact, ClaimOwner
-from digitro_async.models import CallResult, PredictiveCall
+from digitro_async.ledger._records import ClaimOwner
+from digitro_async.models import CallResult
 
 __all__ = ["CampaignRun"]
-
-SMALLEST_PAGE = 500
-"""Fewest contacts that are claimed at once."""
 
 
 class CampaignRun:
@@ -47,17 +42,24 @@ class CampaignRun:
       what became of these calls, by its own events or by the deadline.
 
     A contact that can't be called as it is becomes invalid and gives no result.
+
+    Args:
+        ledger: An open ledger.
+        client: An open client.
+        owner: The owner of its claims.
+        claims: The calls of the contacts that this owner claims.
+        partial: Whether a ledger is dialled that lacks contacts.
+        wait_for_ends: Whether the results end only once every call has its end.
     """
 
     def __init__(
         self,
         ledger: Ledger,
         client: DigitroClient,
-        build_call: Callable[[ClaimedContact], PredictiveCall],
-        max_attempts: int,
+        owner: ClaimOwner,
+        claims: Calls,
         *,
         partial: bool = False,
-        max_calls: int | None = None,
         wait_for_ends: bool = True,
     ) -> None:
         self._ledger = ledger
@@ -65,20 +67,12 @@ class CampaignRun:
         self._partial = partial
         self._fault: LedgerError | None = None
         self._fault_was_raised = False
-        self._owner = new_owner()
+        self._owner = owner
         self._holds_slots = self._was_entered = False
         self._waits_for_ends = wait_for_ends
         self._waiting: asyncio.Task[None] | None = None
         self._earlier: EarlierCalls | None = None
         self._recorder = LedgerRecorder(ledger, self._owner, self._stop_for)
-        claims = Claims(
-            ledger,
-            self._owner,
-            build_call,
-            page=max(SMALLEST_PAGE, client.dispatcher.capacity),
-            max_attempts=max_attempts,
-            most=max_calls,
-        )
         self._results = client.dispatch(claims, recorder=self._recorder)
 
     async def __aenter__(self) -> Self:

@@ -1,26 +1,21 @@
-"""Claims: claims the contacts of a run, each of them once."""
+"""Claims: the contacts that a run claims in the order of import, each of them once."""
 
-from collections import deque
-from collections.abc import Callable
 from typing import Self
 
-from digitro_async._common.drafts import draft_of
-from digitro_async.errors import InvalidCallError
+from digitro_async.campaign._contact_queue import BuildCall, ContactQueue
 from digitro_async.ledger._ledger_port import Ledger
-from digitro_async.ledger._records import ClaimedContact, ClaimOwner
-from digitro_async.models import DispatchItem, PredictiveCall
+from digitro_async.ledger._records import ClaimOwner
+from digitro_async.models import DispatchItem
 
 __all__ = ["Claims"]
 
 LEASE = 3_600.0
 """Seconds in which no other run may have the claims of one that shows no life. Only a
 run that was stopped for longer loses them: each page that is claimed is a sign of life,
-and no ledger yet lets two runs dial at once."""
+and no ledger that is dialled so lets two runs dial at once."""
 
 LARGEST_PAGE = 50_000
 """Most contacts that are claimed at once, however many may be on the wire."""
-
-_ItemDraft = draft_of(DispatchItem)
 
 
 class Claims:
@@ -42,7 +37,7 @@ class Claims:
         self,
         ledger: Ledger,
         owner: ClaimOwner,
-        build_call: Callable[[ClaimedContact], PredictiveCall],
+        build_call: BuildCall,
         *,
         page: int,
         max_attempts: int,
@@ -50,31 +45,12 @@ class Claims:
     ) -> None:
         self._ledger = ledger
         self._owner = owner
-        self._build_call = build_call
         self._size = min(page, LARGEST_PAGE)
         self._max_attempts = max_attempts
-        self._page: deque[ClaimedContact] = deque()
+        self._page = ContactQueue(ledger, owner, build_call)
         self._last = 0
         self._left = most
-
-    def next_ready(self) -> DispatchItem | None:
-        """Return the next call where its contact is claimed already and can be called.
-
-        The rest is left to iteration, which may wait.
-        """
-        if not self._page:
-            return None
-        contact = self._page[0]
-        try:
-            call = self._build_call(contact)
-        except InvalidCallError:
-            return None
-        del self._page[0]
-        draft = _ItemDraft()
-        draft.call, draft.pabx, draft.key = call, contact.pabx, contact.number
-        draft.__class__ = DispatchItem
-        item: DispatchItem = draft
-        return item
+        self.next_ready = self._page.take_ready
 
     def __aiter__(self) -> Self:
         return self
@@ -83,15 +59,9 @@ class Claims:
         while True:
             if not self._page:
                 await self._turn_page()
-            contact = self._page.popleft()
-            try:
-                call = self._build_call(contact)
-            except InvalidCallError as error:
-                reason = error.reason
-            else:
-                number, pabx = contact.number, contact.pabx
-                return DispatchItem(call=call, pabx=pabx, key=number)
-            await self._ledger.invalidate(contact.number, self._owner, reason)
+            item = await self._page.take()
+            if isinstance(item, DispatchItem):
+                return item
 
     async def _turn_page(self) -> None:
         size = self._size if self._left is None else min(self._size, self._left)
@@ -109,4 +79,4 @@ class Claims:
         if self._left is not None:
             self._left -= len(claimed)
         self._last = claimed[-1].number
-        self._page.extend(claimed)
+        self._page.put(claimed)

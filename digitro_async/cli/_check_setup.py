@@ -12,16 +12,21 @@ from cyclopts.validators import Number
 
 from digitro_async._common.private_files import create_own
 from digitro_async._common.text import printable, words_of_os_error
-from digitro_async.cli._arguments import LEDGER
 from digitro_async.cli._exit import Exit, exit_after_check
 from digitro_async.cli._findings import Finding, Findings, Level
 from digitro_async.cli._ledger_view import say_unfinished, unfinished
+from digitro_async.cli._named_ledger import NO_LEDGER_NAMED, LedgerOptions
 from digitro_async.cli._open_files import TOO_MANY_FILES, allow_descriptors
 from digitro_async.cli._output import print_line
 from digitro_async.cli._probe_pabx import probe
 from digitro_async.config import Config, load_config
 from digitro_async.errors import LedgerError
-from digitro_async.ledger import check_place, holder_of, open_ledger_reader
+from digitro_async.ledger import (
+    LedgerAddress,
+    check_place,
+    holder_of,
+    open_ledger_reader,
+)
 
 __all__ = ["check"]
 
@@ -37,24 +42,26 @@ _TOO_LITTLE: Final = 16
 def check(
     *,
     config: Path = Path("digitro.toml"),
-    ledger: Annotated[Path | None, LEDGER] = None,
+    ledger: LedgerOptions = NO_LEDGER_NAMED,
     timeout: Annotated[float, Parameter(validator=Number(gt=0, lte=600))] = 5.0,
 ) -> Exit:
     """Check configuration, PABX, files and ledger, and make no call.
 
     Args:
         config: Configuration file.
-        ledger: File of a ledger, there already or to be made; by default the folder
-            that the command runs in is looked at.
+        ledger: The ledger, there already or to be made; by default the folder that the
+            command runs in is looked at.
         timeout: Most seconds that one step may take.
     """
+    address = ledger.address_if_named()
     loaded = load_config(config, can_resume=False)
     findings = Findings()
     findings.add(_config(config, loaded))
     findings.add(_files(loaded))
-    findings.add(_disk(Path() if ledger is None else ledger))
-    if ledger is not None:
-        findings.add(_ledger(ledger))
+    path = None if address is None else address.path
+    findings.add(_disk(Path() if path is None else path))
+    if address is not None:
+        findings.add(_ledger(address))
     for pabx in loaded.pabx:
         for finding in probe(pabx, timeout):
             findings.add(finding)
@@ -137,15 +144,16 @@ def _write_in(folder: Path) -> None:
         path.unlink()
 
 
-def _ledger(path: Path) -> Finding:
-    name = printable(str(path))
-    if not path.exists():
+def _ledger(address: LedgerAddress) -> Finding:
+    name, path, held = address.shown, address.path, None
+    if path is not None and not path.exists():
         text = f"{name} is not there: digitro dial makes it"
         return Finding(Level.OK, "ledger", text)
     try:
-        with open_ledger_reader(path) as reader:
+        with open_ledger_reader(address) as reader:
             counts, missing = reader.counts(), unfinished(reader.imports())
-        held = holder_of(path)
+        if path is not None:
+            held = holder_of(path)
     except LedgerError as error:
         return Finding(Level.FAILED, "ledger", str(error.args[0]))
     states = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)

@@ -11,7 +11,7 @@ from digitro_async._common.text import words_of_os_error
 from digitro_async.cli._ledger_options import Insisting, opened_ledger
 from digitro_async.cli._output import print_error
 from digitro_async.errors import ConfigurationError, LedgerError
-from digitro_async.ledger import Ledger, MemoryLedger
+from digitro_async.ledger import Ledger, LedgerAddress, MemoryLedger
 
 __all__ = ["ChosenLedger", "choose_ledger", "default_ledger"]
 
@@ -44,17 +44,29 @@ class ChosenLedger:
     """The ledger of a dial.
 
     Attributes:
-        path: The file; None for a ledger in memory.
+        address: Where it is; None for a ledger in memory.
         is_default: Whether it was chosen because none was named.
     """
 
-    path: Path | None
+    address: LedgerAddress | None
     is_default: bool = False
 
     @property
+    def path(self) -> Path | None:
+        """The file; None for a ledger in memory or in a database."""
+        return None if self.address is None else self.address.path
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the ledger outlives the process."""
+        return self.address is not None
+
+    @property
     def exists(self) -> bool:
-        """Whether the ledger was there before this run."""
-        return self.path is not None and _is_there(self.path)
+        """Whether the ledger may have been there before this run; a file was."""
+        if self.path is None:
+            return self.is_kept
+        return _is_there(self.path)
 
     def check_folder(self) -> None:
         """Refuse a default ledger whose folder can't be written to.
@@ -77,7 +89,7 @@ class ChosenLedger:
         Raises:
             LedgerError: If it can't be used; the text names the file and the way out.
         """
-        if self.path is None:
+        if self.address is None:
             async with MemoryLedger() as memory:
                 print_error("no ledger: a crash forgets who was called")
                 yield memory
@@ -86,7 +98,7 @@ class ChosenLedger:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 ledger = await stack.enter_async_context(
-                    opened_ledger(insist.open(self.path), self.path)
+                    opened_ledger(insist.open(self.address), self.address)
                 )
             except LedgerError as error:
                 # Who was called in a ledger that is there would be called again
@@ -97,7 +109,7 @@ class ChosenLedger:
             else:
                 is_continued = sum((await ledger.counts()).values()) > 0
                 which = "continuing" if is_continued else "new ledger"
-                print_error(f"{which}: {self.path}")
+                print_error(f"{which}: {self.address}")
                 yield ledger
                 return
         raise LedgerError(f"{problem}; or {_WAY_OUT}", reason=reason)
@@ -121,7 +133,7 @@ def _is_same(path: Path, other: Path) -> bool:
 
 
 def choose_ledger(
-    contacts: Path | None, ledger: Path | None, *, no_ledger: bool
+    contacts: Path | None, ledger: LedgerAddress | None, *, no_ledger: bool
 ) -> ChosenLedger:
     """Return the ledger of a dial.
 
@@ -145,8 +157,9 @@ def choose_ledger(
             "is a link: name one of them with --ledger"
         )
     if ledger is None and not no_ledger:
-        return ChosenLedger(default, is_default=True)
-    is_new = ledger is None or not _is_there(ledger)
+        return ChosenLedger(LedgerAddress(path=default), is_default=True)
+    # A database that is new to the list, or not: asking would take a connection.
+    is_new = ledger is None or ledger.path is None or not _is_there(ledger.path)
     if is_new and _is_there(default):
         name = "--no-ledger" if ledger is None else "--ledger"
         raise ConfigurationError(

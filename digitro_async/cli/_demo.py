@@ -29,6 +29,7 @@ from digitro_async.cli._results import write_results
 from digitro_async.config import load_config
 from digitro_async.contacts import RejectsFile, open_contacts
 from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import LedgerAddress
 from digitro_async.protocol import WIRE_NAMES
 from digitro_async.testing import write_sample_file
 
@@ -104,7 +105,11 @@ def _demo(
             RejectsFile(folder / "rejects.csv") as rejected,
         ):
             plan = Plan(insist=_NOBODY_RINGS, contacts=opened, rejects=rejected)
-            code = run_tuned(dial_list(config, ChosenLedger(ledger), plan, course))
+            code = run_tuned(
+                dial_list(
+                    config, ChosenLedger(LedgerAddress(path=ledger)), plan, course
+                )
+            )
     _say_record(record)
     write_results(ledger, folder / "results.csv")
     print_line(f"results in {folder / 'results.csv'}")

@@ -2,9 +2,8 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
 
-from digitro_async.cli._arguments import LEDGER, Limit, MaxAttempts, Switch
+from digitro_async.cli._arguments import Limit, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._dial_list import dial_list
@@ -15,6 +14,7 @@ from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
 )
+from digitro_async.cli._named_ledger import NO_LEDGER_TO_DIAL, LedgerToDialOptions
 from digitro_async.cli._reading_options import (
     READ_AS_FOUND,
     FileOptions,
@@ -34,7 +34,7 @@ def dial(
     contacts: Path | None = None,
     *,
     config: Path = Path("digitro.toml"),
-    ledger: Annotated[Path | None, LEDGER] = None,
+    ledger: LedgerToDialOptions = NO_LEDGER_TO_DIAL,
     no_ledger: Switch = False,
     rejects: Path | None = None,
     limit: Limit | None = None,
@@ -51,8 +51,7 @@ def dial(
         contacts: The file; its header names ``destination`` and the other columns.
             It may be left out where a ledger is continued.
         config: Configuration file.
-        ledger: File that remembers every call; made if it is not there, else
-            continued. By default it stands beside the contacts.
+        ledger: The ledger.
         no_ledger: Remember calls in memory only: after a crash nobody knows who was
             called.
         rejects: File for rows that are no contact; by default beside the contacts.
@@ -66,7 +65,7 @@ def dial(
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
         insist: Doubts about the ledger that are put aside.
     """
-    chosen = choose_ledger(contacts, ledger, no_ledger=no_ledger)
+    chosen = choose_ledger(contacts, ledger.address_if_named(), no_ledger=no_ledger)
     plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
     plan.wait_for_ends = not no_wait_for_ends
     _check_options(chosen, plan)
@@ -125,14 +124,15 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
             raise ConfigurationError(f"--{name} is about a contact file; name one")
     if not chosen.exists:
         raise ConfigurationError(
-            f"--ledger: {chosen.path} is not there; name a contact file too to make it"
+            f"--ledger: {chosen.address} is not there; name a contact file too to "
+            "make it"
         )
     loaded, course = load_run_config(config), Course()
     return to_its_end(course, lambda: _dial(loaded, chosen, plan, course))
 
 
 def _dial(config: Config, chosen: ChosenLedger, plan: Plan, course: Course) -> Exit:
-    plan.is_kept = chosen.path is not None
+    plan.is_kept = chosen.is_kept
     return run_tuned(dial_list(config, chosen, plan, course))
 
 
@@ -142,7 +142,7 @@ def _check_options(chosen: ChosenLedger, plan: Plan) -> None:
     Raises:
         ConfigurationError: If there are such options.
     """
-    if chosen.path is None:
+    if not chosen.is_kept:
         for name in ("partial", "edited", "update", "any_file_system", "accept_loss"):
             if getattr(plan.insist, name):
                 option = name.replace("_", "-")
@@ -170,13 +170,13 @@ def _rejects_of(
 ) -> RejectsFile:
     """Return the file for rejected rows: that of an import that stopped goes on."""
     path = rejects or contacts.with_name(f"{contacts.stem}.rejects.csv")
-    if chosen.path is not None and not chosen.exists:
+    if chosen.is_kept and not chosen.exists:
         return RejectsFile(path)
     if rejects is None:
         return ContinuedRejects(path, other_names=True)
-    if chosen.path is not None and path.exists():
+    if chosen.address is not None and path.exists():
         # Made by the import that stopped, perhaps: its rows tell.
-        with open_ledger_reader(chosen.path) as reader:
+        with open_ledger_reader(chosen.address) as reader:
             if not all(one.is_whole for one in reader.imports()):
                 return ContinuedRejects(path)
     return RejectsFile(path)

@@ -75,7 +75,8 @@ def check_dial(
     _say("time", estimate(config.pabx, to_dial))
     _say("dialled", "0 (dry run)")
     strangers = 0 if plan.rows is None else plan.rows.strangers
-    return exit_after_dry_run(counts.rejected_rows + strangers)
+    rejected = counts.rejected_rows + counts.rejected_numbers
+    return exit_after_dry_run(rejected + strangers)
 
 
 def _check_place(chosen: ChosenLedger, plan: Plan) -> None:
@@ -115,20 +116,22 @@ def _say(name: str, text: str) -> None:
 
 def _say_ledger(chosen: ChosenLedger, plan: Plan, new: int, known: int) -> None:
     """Print how the list stands to its ledger, and what waits there already."""
-    if chosen.path is None or not chosen.exists:
+    if chosen.address is None or not chosen.exists:
         return
-    with open_ledger_reader(chosen.path, accept_loss=plan.insist.accept_loss) as reader:
+    with open_ledger_reader(
+        chosen.address, accept_loss=plan.insist.accept_loss
+    ) as reader:
         states = reader.counts()
         # What a run that was killed had claimed is called by the next one.
         waiting = states[State.PENDING] + states[State.CLAIMED]
         pending = waiting - reader.count_exhausted(plan.max_attempts)
         missing = unfinished(reader.imports())
     _say("  new", f"{new:,}")
-    _say("  known", f"{known:,} in {chosen.path}")
+    _say("  known", f"{known:,} in {chosen.address}")
     for one in missing:
         print_error(say_unfinished(one))
     if pending:
-        _say("pending before", f"{pending:,} in {chosen.path}")
+        _say("pending before", f"{pending:,} in {chosen.address}")
 
 
 def _say_codes(codes: Counter[str]) -> None:

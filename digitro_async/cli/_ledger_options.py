@@ -1,17 +1,16 @@
 """Options of the commands that change a ledger, and how they open it."""
 
 import contextlib
-import shlex
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Annotated
 
 import attrs
 from cyclopts import Parameter
 
 from digitro_async.cli._arguments import Switch
-from digitro_async.errors import LedgerInUseError
-from digitro_async.ledger import Ledger, open_ledger
+from digitro_async.cli._named_ledger import ledger_words
+from digitro_async.errors import ConfigurationError, LedgerInUseError
+from digitro_async.ledger import Ledger, LedgerAddress, open_ledger
 
 __all__ = [
     "NOT_INSISTING",
@@ -38,10 +37,21 @@ class Insisting:
     any_file_system: Switch = False
     accept_loss: Switch = False
 
-    def open(self, path: Path) -> Ledger:
-        """Return the ledger at a path, not yet open."""
+    def open(self, address: LedgerAddress) -> Ledger:
+        """Return the ledger at an address, not yet open.
+
+        Raises:
+            ConfigurationError: If there are doubts about a file, and it is none.
+        """
+        if address.path is None:
+            for name in ("any_file_system", "accept_loss"):
+                if getattr(self, name):
+                    option = name.replace("_", "-")
+                    raise ConfigurationError(
+                        f"--{option} is about a ledger's file: this one is none"
+                    )
         return open_ledger(
-            path, any_file_system=self.any_file_system, accept_loss=self.accept_loss
+            address, any_file_system=self.any_file_system, accept_loss=self.accept_loss
         )
 
 
@@ -68,11 +78,13 @@ NOT_INSISTING_TO_DIAL = InsistingToDial()
 
 
 @contextlib.asynccontextmanager
-async def opened_ledger(ledger: Ledger, path: Path) -> AsyncIterator[Ledger]:
+async def opened_ledger(
+    ledger: Ledger, address: LedgerAddress
+) -> AsyncIterator[Ledger]:
     """Open a ledger while the block runs.
 
     Raises:
-        LedgerError: If it can't be used; the text names the file and the way out.
+        LedgerError: If it can't be used; the text names it and the way out.
     """
     async with contextlib.AsyncExitStack() as stack:
         in_use = False
@@ -82,9 +94,9 @@ async def opened_ledger(ledger: Ledger, path: Path) -> AsyncIterator[Ledger]:
             in_use = True
         if in_use:
             raise LedgerInUseError(
-                f"{path} is open already, here or in another process: wait until that "
-                "ends, or end it with Ctrl-C (digitro status --ledger "
-                f"{shlex.quote(str(path))} shows how far it is)",
+                f"{address} is open already, here or in another process: wait until "
+                "that ends, or end it with Ctrl-C (digitro status "
+                f"{ledger_words(address)} shows how far it is)",
                 reason="in_use",
             )
         yield ledger

@@ -10,7 +10,7 @@ __all__ = ["next_steps"]
 
 
 def next_steps(
-    ledger: Path,
+    ledger: str,
     config: Path,
     states: Mapping[State, int],
     exhausted: int,
@@ -19,14 +19,14 @@ def next_steps(
     """Return a line for each command that makes sense now, ready to be typed.
 
     Args:
-        ledger: The ledger.
+        ledger: The words that name the ledger, such as ``--ledger campaign.db``.
         config: The configuration file.
         states: State to how many contacts of the ledger are in it.
         exhausted: Pending contacts that had their last attempt.
         ends: Calls whose ends are to come.
     """
-    name = f"--ledger {_quoted(ledger)}"
-    given = "" if str(config) == "digitro.toml" else f" --config {_quoted(config)}"
+    name, file = ledger, shlex.quote(str(config))
+    given = "" if file == "digitro.toml" else f" --config {file}"
     pending, unknown = states[State.PENDING] - exhausted, states[State.UNKNOWN]
     withheld = states.get(State.WITHHELD, 0)
     steps = []
@@ -46,7 +46,3 @@ def next_steps(
     if steps:
         steps.append(f"see how it stands: digitro status {name}")
     return [*steps, f"each result: digitro results {name}"]
-
-
-def _quoted(path: Path) -> str:
-    return shlex.quote(str(path))

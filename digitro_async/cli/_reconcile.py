@@ -15,7 +15,7 @@ from digitro_async.campaign import (
     read_evidence,
     reconcile_rows,
 )
-from digitro_async.cli._arguments import LEDGER, Switch
+from digitro_async.cli._arguments import Switch
 from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._interrupts import current, ends_anyway
@@ -24,9 +24,10 @@ from digitro_async.cli._ledger_options import (
     InsistOptions,
     opened_ledger,
 )
+from digitro_async.cli._named_ledger import NO_LEDGER_NAMED, LedgerOptions
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.errors import ConfigurationError, LedgerError
-from digitro_async.ledger import Ledger, Reconciliation
+from digitro_async.ledger import Ledger, LedgerAddress, Reconciliation
 from digitro_async.ledger._written_ids import ids_written_as
 from digitro_async.privacy import Personal
 
@@ -45,7 +46,7 @@ def reconcile(
     own_id: Annotated[str | None, Parameter(name="--id")] = None,
     number: str | None = None,
     file: Path | None = None,
-    ledger: Annotated[Path, LEDGER],
+    ledger: LedgerOptions = NO_LEDGER_NAMED,
     evidence: str | None = None,
     dry_run: Switch = False,
     insist: InsistOptions = NOT_INSISTING,
@@ -58,7 +59,7 @@ def reconcile(
         own_id: Its id, in place of CONTACT, where that could be taken for a number.
         number: Its number, in place of CONTACT, where that could be taken for an id.
         file: CSV file with the columns id, outcome and evidence, in place of CONTACT.
-        ledger: File of the ledger; no campaign may be running on it.
+        ledger: The ledger; no campaign may be running on one that is a file.
         evidence: Source of the verdict; it is kept in the ledger. With ``--file``, that
             of rows that give none.
         dry_run: With ``--file``: check each row, and change nothing.
@@ -68,26 +69,38 @@ def reconcile(
         if any(one is not None for one in (contact, verdict, own_id, number)):
             raise ConfigurationError("--file names the contacts: give no other")
         rows = read_evidence(file)
-        opened = insist.open(_there(ledger))
+        address = _there(ledger.address())
         return run_tuned(
-            _reconcile_all(opened, ledger, file, rows, evidence or "", dry_run=dry_run)
+            _reconcile_all(
+                insist.open(address),
+                address,
+                file,
+                rows,
+                evidence or "",
+                dry_run=dry_run,
+            )
         )
     if dry_run:
         raise ConfigurationError("--dry-run is about a --file: name one")
     named, verdict = _meant(contact, verdict, own_id, number)
     if evidence is None:
         raise ConfigurationError("--evidence is missing: say how it is known")
-    opened = insist.open(_there(ledger))
-    return run_tuned(_reconcile(opened, ledger, named, verdict, evidence))
+    address = _there(ledger.address())
+    return run_tuned(
+        _reconcile(insist.open(address), address, named, verdict, evidence)
+    )
 
 
-def _there(ledger: Path) -> Path:
-    problem = f"there is no {printable(ledger.name)}: name a ledger that was dialled"
+def _there(ledger: LedgerAddress) -> LedgerAddress:
+    path = ledger.path
+    if path is None:
+        return ledger
+    problem = f"there is no {printable(path.name)}: name a ledger that was dialled"
     try:
-        if ledger.is_file():
+        if path.is_file():
             return ledger
     except OSError as error:
-        problem = f"{printable(ledger.name)} can't be reached: {error.strerror}"
+        problem = f"{printable(path.name)} can't be reached: {error.strerror}"
     raise LedgerError(problem, reason="no_ledger")
 
 
@@ -121,12 +134,12 @@ def _meant(
 
 async def _reconcile(
     opened: Ledger,
-    path: Path,
+    address: LedgerAddress,
     contact: str | int | Personal,
     verdict: _Verdict,
     evidence: str,
 ) -> Exit:
-    async with opened_ledger(opened, path) as ledger:
+    async with opened_ledger(opened, address) as ledger:
         ends_anyway()  # it is written in a moment, and then said
         done = await _settle(ledger, contact, verdict, evidence)
     print_line(f"#{done.number} is {done.state} now")
@@ -162,7 +175,7 @@ async def _settle(
 
 async def _reconcile_all(
     opened: Ledger,
-    path: Path,
+    address: LedgerAddress,
     file: Path,
     rows: Iterator[EvidenceRow | EvidenceProblem],
     evidence: str,
@@ -174,7 +187,7 @@ async def _reconcile_all(
     def say(problem: EvidenceProblem) -> None:
         print_error(f"{name}, line {problem.line}: {problem.reason}")
 
-    async with opened_ledger(opened, path) as ledger:
+    async with opened_ledger(opened, address) as ledger:
         ends_anyway()  # it stops between two rows, and says how far it came
         summary = await reconcile_rows(
             ledger,

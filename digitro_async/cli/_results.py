@@ -15,12 +15,18 @@ from digitro_async._common.csv_cells import csv_line
 from digitro_async._common.private_files import create_own
 from digitro_async._common.text import iso_time, printable, words_of_os_error
 from digitro_async.call_events import Disposition
-from digitro_async.cli._arguments import LEDGER, MaxAttempts, Switch
+from digitro_async.cli._arguments import MaxAttempts, Switch
 from digitro_async.cli._exit import Exit, exit_after_results
 from digitro_async.cli._ledger_view import LedgerView, say_unfinished
+from digitro_async.cli._named_ledger import NO_LEDGER_NAMED, LedgerOptions
 from digitro_async.cli._output import hand_out, print_error, print_line
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import ContactRecord, State, open_ledger_reader
+from digitro_async.ledger import (
+    ContactRecord,
+    LedgerAddress,
+    State,
+    open_ledger_reader,
+)
 
 __all__ = ["results", "write_results"]
 
@@ -45,7 +51,7 @@ Write = Callable[[Iterable[bytes]], OSError | None]
 
 def results(
     *,
-    ledger: Annotated[Path, LEDGER],
+    ledger: LedgerOptions = NO_LEDGER_NAMED,
     out: Path | None = None,
     form: Annotated[Form, Parameter(name=["--format"])] = "csv",
     state: Annotated[list[State] | None, Parameter(negative="")] = None,
@@ -57,7 +63,7 @@ def results(
     """Print one row for each contact: state, call id, end of its call.
 
     Args:
-        ledger: File of the ledger.
+        ledger: The ledger.
         out: New file for the rows, in place of the standard output.
         form: CSV or JSON lines.
         state: Only contacts in that state; may be given several times.
@@ -70,7 +76,7 @@ def results(
         accept_loss: Show the rest of a ledger that lost a part of its record.
     """
     read = _Reading(
-        *(ledger, set(state or State), set(disposition or ()), max_attempts),
+        *(ledger.address(), set(state or State), set(disposition or ()), max_attempts),
         accept_loss=accept_loss,
     )
     read.check()
@@ -117,14 +123,14 @@ class _Reading:
     """Reads the rows of a ledger, once or as they come.
 
     Attributes:
-        ledger: The file.
+        ledger: Where the ledger is.
         wanted: States of the contacts that are shown.
         ends: Dispositions of the calls whose contacts are shown; empty for any.
         max_attempts: Attempts after which a contact is out of attempts.
         accept_loss: Whether a ledger is read that lost a part of its record.
     """
 
-    ledger: Path
+    ledger: LedgerAddress
     wanted: set[State]
     ends: set[Disposition]
     max_attempts: int

@@ -1,15 +1,15 @@
 """``digitro status``: how many contacts of a ledger are in each state."""
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from digitro_async.cli._arguments import LEDGER, MaxAttempts, Switch
+from digitro_async.cli._arguments import MaxAttempts, Switch
 from digitro_async.cli._exit import Exit, exit_after_status
 from digitro_async.cli._ledger_view import LedgerView
+from digitro_async.cli._named_ledger import NO_LEDGER_NAMED, LedgerOptions
 from digitro_async.ledger import State, open_ledger_reader
 
 __all__ = ["status"]
@@ -17,7 +17,7 @@ __all__ = ["status"]
 
 def status(
     *,
-    ledger: Annotated[Path, LEDGER],
+    ledger: LedgerOptions = NO_LEDGER_NAMED,
     max_attempts: MaxAttempts = 5,
     watch: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
     accept_loss: Switch = False,
@@ -27,15 +27,16 @@ def status(
     It can be asked during a dial, too.
 
     Args:
-        ledger: File of the ledger.
+        ledger: The ledger.
         max_attempts: Attempts after which a contact counts as out of attempts.
         watch: Seconds after which it is printed again, until nothing is pending but
             contacts that are out of attempts, and no end of a call is to come.
         accept_loss: Show the rest of a ledger that lost a part of its record.
     """
+    address = ledger.address()
     before: LedgerView | None = None
     while True:
-        with open_ledger_reader(ledger, accept_loss=accept_loss) as reader:
+        with open_ledger_reader(address, accept_loss=accept_loss) as reader:
             view = LedgerView.read(reader, max_attempts)
         view.show()
         if watch is None or not view.may_change(before):

@@ -9,13 +9,19 @@ from digitro_async.dispatch._limits import Limit, allowed_rate
 from digitro_async.dispatch._pacing import quarantine_of
 from digitro_async.dispatch._pause_status import PauseStatus
 from digitro_async.dispatch._recorder import EndRecorder, Recorder
+from digitro_async.dispatch._shared_address import IN_PROGRESS, CapKey, CapReport
 from digitro_async.dispatch._shared_caps import at_one_address
+from digitro_async.dispatch._shared_pause import PauseOrder, PauseReport
+from digitro_async.dispatch._shared_sending import SharedSending
 from digitro_async.dispatch._statistics import PABXStatistics, Statistics
 
 __all__ = [
+    "IN_PROGRESS",
     "QUEUE_SIZE",
     "CallEvents",
     "Calls",
+    "CapKey",
+    "CapReport",
     "DispatchResults",
     "Dispatcher",
     "EndRecorder",
@@ -24,8 +30,11 @@ __all__ = [
     "Limit",
     "PABXHealth",
     "PABXStatistics",
+    "PauseOrder",
+    "PauseReport",
     "PauseStatus",
     "Recorder",
+    "SharedSending",
     "Statistics",
     "allowed_rate",
     "at_one_address",

@@ -98,6 +98,11 @@ class Admission:
         return busy / self.pabx.max_in_flight
 
     @property
+    def waiting(self) -> int:
+        """Calls that wait for their turn."""
+        return self._waiters.count
+
+    @property
     def needs_resume(self) -> bool:
         """Whether it is paused until ``resume`` or a channel id."""
         return self.standing.needs_resume
@@ -197,19 +202,20 @@ class Admission:
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""
         self.standing.breaker.pause_until_resume(reason)
-        self.watch.look()
-        self._admit_waiters()
+        self.note_change()
 
     def resume(self) -> None:
         """Start calls again."""
         self.standing.resume()
-        self.watch.look()
-        self._admit_waiters()
-        self._notify()
+        self.note_change()
 
     def set_channel(self, channel_id: int | None) -> None:
         """Start calls over another channel; None: let them wait for one."""
         self.standing.set_channel(channel_id)
+        self.note_change()
+
+    def note_change(self) -> None:
+        """Tell of what has changed in the standing, and start or reject calls by it."""
         self.watch.look()
         self._admit_waiters()
         self._notify()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 
 import attrs
 
+from digitro_async._common.boot_clock import boot_time
 from digitro_async.call_events import CallEnd, ChannelEvent
 from digitro_async.dispatch._argument_checks import (
     check_port,
@@ -30,6 +31,7 @@ from digitro_async.dispatch._health import Health, health_of
 from digitro_async.dispatch._live_clock import live_clock, live_time, time_anywhere
 from digitro_async.dispatch._recorder import EndRecorder, Recorder
 from digitro_async.dispatch._router import Router
+from digitro_async.dispatch._shared_sending import SharedSending
 from digitro_async.dispatch._statistics import Statistics
 from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.models import PABX, Call, CallResult
@@ -376,6 +378,10 @@ class Dispatcher:
             self._ledger_problem = code = problem.reason if is_code else "failed"
             text = f"the ledger can't be written ({code}): no further call begins"
             self._reporter.report(EventKind.LEDGER_FAILED, text, reason=code)
+
+    def share(self, clock: Callable[[], float] = boot_time) -> SharedSending:
+        """Share caps and pauses with other workers from now on; nothing starts yet."""
+        return SharedSending(self._router.admissions.values(), clock)
 
     def health(self) -> Health:
         """Return whether calls can be made now. Any thread may ask."""

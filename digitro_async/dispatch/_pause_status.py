@@ -81,7 +81,7 @@ def pause_status(
         return PauseStatus(code=NO_CHANNEL, text=channel.need, address=address)
     return PauseStatus(
         code=code,
-        text=_text_of(code, cause, address),
+        text=breaker.told or _text_of(code, cause, address),
         address=address,
         tries=breaker.tries,
         last_try=breaker.last_problem.removeprefix(UNSENT),

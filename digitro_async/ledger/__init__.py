@@ -8,10 +8,12 @@ from digitro_async.ledger._call_ends_port import (
     CallEnds,
     EndCounts,
 )
-from digitro_async.ledger._ledger_port import Ledger, LedgerReader, OnDone
+from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
+from digitro_async.ledger._ledger_port import Ledger, OnDone
 from digitro_async.ledger._new_owner import new_owner
 from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._open_ledger import open_ledger, open_ledger_reader
+from digitro_async.ledger._reader_port import LedgerReader
 from digitro_async.ledger._records import (
     AddResult,
     Change,
@@ -23,6 +25,7 @@ from digitro_async.ledger._records import (
     NewContact,
     Reconciliation,
 )
+from digitro_async.ledger._slices_port import LedgerSlice, SlicedLedger
 from digitro_async.ledger._state import State, Step
 
 __all__ = [
@@ -37,8 +40,10 @@ __all__ = [
     "EndCounts",
     "Import",
     "Ledger",
+    "LedgerAddress",
     "LedgerReader",
     "LedgerRehearsal",
+    "LedgerSlice",
     "MemoryLedger",
     "MemoryLedgerReader",
     "NewContact",
@@ -47,10 +52,12 @@ __all__ = [
     "Reconciliation",
     "SQLiteLedger",
     "SQLiteLedgerReader",
+    "SlicedLedger",
     "State",
     "Step",
     "check_place",
     "holder_of",
+    "ledger_address",
     "new_owner",
     "open_ledger",
     "open_ledger_reader",

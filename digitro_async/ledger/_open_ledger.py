@@ -1,82 +1,92 @@
 """Finds the ledger, or the reader of one, that an address means."""
 
-import re
 from pathlib import Path
-from urllib.parse import unquote
 
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger._ledger_port import Ledger, LedgerReader
+from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
+from digitro_async.ledger._ledger_port import Ledger
+from digitro_async.ledger._reader_port import LedgerReader
 
 __all__ = ["open_ledger", "open_ledger_reader"]
 
-# Taken for a path each would be a new ledger, which has called nobody yet.
-_LIKE_AN_ADDRESS = re.compile(
-    r".*://|\s*(sqlite3?|file|postgres(ql)?|mysql):", re.IGNORECASE | re.DOTALL
-)
-_ADDRESS = re.compile(r"sqlite:///([^?#\x00-\x1f\x7f]+)", re.IGNORECASE)
-_POSTGRESQL = re.compile(r"\s*postgres(ql)?(\+\w+)?:", re.IGNORECASE)
-
 
 def open_ledger(
-    url: str | Path, *, any_file_system: bool = False, accept_loss: bool = False
+    url: str | Path | LedgerAddress,
+    *,
+    campaign: str | None = None,
+    any_file_system: bool = False,
+    accept_loss: bool = False,
 ) -> Ledger:
     """Return the ledger at an address; use it as ``async with``.
 
     Args:
-        url: ``sqlite:///file.db`` (``sqlite:////absolute/file.db``) or a file's path.
-            Text that looks like half an address is refused; a ``Path`` is a path.
+        url: ``sqlite:///file.db`` (``sqlite:////absolute/file.db``), a file's path, or
+            ``postgresql://user@host/database``. Text that looks like half an address
+            is refused; a ``Path`` is a path.
+        campaign: Name of the campaign in a database; by default ``default``. A file
+            holds one campaign, without a name.
         any_file_system: See ``SQLiteLedger``.
         accept_loss: See ``SQLiteLedger``.
 
     Raises:
         ConfigurationError: If the address means no kind of ledger.
     """
-    found = url if isinstance(url, Path) else _path_at(url)
-    del url  # not even in the frame: other addresses have passwords in them
+    found = _address_of(url, campaign)
+    del url  # not even in the frame: it may have a password in it
     if isinstance(found, ConfigurationError):
         raise found
+    if found.path is None:
+        raise _planned()
     # Late, here and below: who reads a ledger loads no event loop.
     from digitro_async.ledger.sqlite._sqlite_ledger import SQLiteLedger  # noqa: PLC0415
 
-    return SQLiteLedger(found, any_file_system=any_file_system, accept_loss=accept_loss)
+    return SQLiteLedger(
+        found.path, any_file_system=any_file_system, accept_loss=accept_loss
+    )
 
 
-def open_ledger_reader(url: str | Path, *, accept_loss: bool = False) -> LedgerReader:
+def open_ledger_reader(
+    url: str | Path | LedgerAddress,
+    *,
+    campaign: str | None = None,
+    accept_loss: bool = False,
+) -> LedgerReader:
     """Return a reader of the ledger at an address; use it as ``with``.
 
     Args:
         url: As for ``open_ledger``.
+        campaign: As for ``open_ledger``.
         accept_loss: Whether a ledger is read that lost some of its record.
 
     Raises:
         ConfigurationError: If the address means no kind of ledger.
     """
-    found = url if isinstance(url, Path) else _path_at(url)
+    found = _address_of(url, campaign)
     del url  # as above
     if isinstance(found, ConfigurationError):
         raise found
+    if found.path is None:
+        raise _planned()
     from digitro_async.ledger.sqlite._sqlite_reader import (  # noqa: PLC0415
         SQLiteLedgerReader,
     )
 
-    return SQLiteLedgerReader(found, accept_loss=accept_loss)
+    return SQLiteLedgerReader(found.path, accept_loss=accept_loss)
 
 
-def _path_at(url: str) -> Path | ConfigurationError:
-    """Return the file that an address or a path means, or why it means none."""
-    if not _LIKE_AN_ADDRESS.match(url):
-        return Path(url)
-    address = _ADDRESS.fullmatch(url)
-    if address is not None:
-        return Path(unquote(address[1]))
-    if _POSTGRESQL.match(url):
-        return ConfigurationError(
-            "ledgers at postgresql:// are planned, but not there yet: give a file's "
-            "path or sqlite:///file.db",
-            reason="ledger_address",
-        )
+def _address_of(
+    url: str | Path | LedgerAddress, campaign: str | None
+) -> LedgerAddress | ConfigurationError:
+    """Return an address, or why there is none."""
+    try:
+        return ledger_address(url, campaign=campaign)
+    except ConfigurationError as error:
+        return error.with_traceback(None)
+
+
+def _planned() -> ConfigurationError:
     return ConfigurationError(
-        "a ledger is a file's path or sqlite:///file.db; a file whose name looks "
-        "like an address is given as a Path",
+        "ledgers at postgresql:// are planned, but not there yet: give a file's path "
+        "or sqlite:///file.db",
         reason="ledger_address",
     )

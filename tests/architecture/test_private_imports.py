@@ -120,13 +120,13 @@ def test_what_is_private_is_seen() -> None:
     """Each form of an import is seen, and each name that leads to a package."""
     tree = ast.parse(
         "from digitro_async.dispatch import _pacing, Dispatcher\n"
-        "from digitro_async.ledger.sqlite._codes import STATES\n"
+        "from digitro_async.ledger._codes import STATES\n"
         "import digitro_async._start, digitro_async.client\n"
         "def test():\n    from digitro_async.cli import _app\n"
     )
 
     assert set(private_imports(tree)) == {
-        *("dispatch._pacing", "ledger.sqlite._codes", "_start", "cli._app"),
+        *("dispatch._pacing", "ledger._codes", "_start", "cli._app"),
     }
     assert is_named_after("tests/unit/test_pacing.py", "dispatch")
     assert is_named_after("tests/unit/test_pacing_lost.py", "dispatch")

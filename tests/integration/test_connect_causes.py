@@ -165,7 +165,7 @@ def test_every_failure_before_sending_has_words() -> None:
     later = {
         *(Failure.POOL_TIMEOUT, Failure.MALFORMED, Failure.TRUNCATED),
         *(Failure.OVERSIZED, Failure.INTERIM, Failure.CANCELLED),
-        *(Failure.CONFIGURATION, Failure.UNEXPECTED),
+        *(Failure.CONFIGURATION, Failure.UNEXPECTED, Failure.LEASE_ENDED),
     }
 
     assert set(CAUSES) == set(Failure) - later

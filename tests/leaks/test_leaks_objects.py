@@ -150,6 +150,7 @@ MADE: dict[str, Callable[[], object]] = {
     "DigitroClient": lambda: DigitroClient(pabx()),
     "DispatchResults": lambda: DigitroClient(pabx()).dispatch([call_with_canaries()]),
     "PredictiveCall": call_with_canaries,
+    "LedgerAddress": lambda: ledger.ledger_address(f"postgresql://u:{API_KEY}@h/db"),
     "Personal": lambda: Personal(EVERYTHING),
     "Secret": lambda: Secret(API_KEY),
     "SessionManager": SessionManager,

@@ -273,7 +273,7 @@ def summary() -> str:
         }
     )
     states = {**dict.fromkeys(State, 0), State.PENDING: 500, State.UNKNOWN: 14}
-    ledger, config = Path("contacts.csv.ledger.db"), Path("digitro.toml")
+    ledger, config = "--ledger contacts.csv.ledger.db", Path("digitro.toml")
     lines = [*summary_of(counts, 19201), *reasons_of(counts)]
     return "\n".join([*lines, *next_steps(ledger, config, states, 0)])
 

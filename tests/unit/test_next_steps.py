@@ -9,7 +9,7 @@ from digitro_async.cli._app import app
 from digitro_async.cli._next_steps import next_steps
 from digitro_async.ledger import State
 
-LEDGER, CONFIG = Path("my list.db"), Path("digitro.toml")
+LEDGER, CONFIG = "--ledger 'my list.db'", Path("digitro.toml")
 STATUS = "see how it stands: digitro status --ledger 'my list.db'"
 RESULTS = "each result: digitro results --ledger 'my list.db'"
 

@@ -6,6 +6,7 @@ from places import ROOT
 
 from digitro_async import IllegalTransitionError, LedgerError, Outcome
 from digitro_async.ledger import State, Step
+from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._state import (
     DOUBTFUL,
     FINAL,
@@ -15,7 +16,6 @@ from digitro_async.ledger._state import (
     next_state,
     step_for,
 )
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
 
 PAGE = ROOT / "docs" / "campaigns.md"
 MARKED = re.compile(
@@ -32,6 +32,7 @@ LEGAL = {
     ("pending", "update"): "pending",
     ("withheld", "update"): "pending",
     ("withheld", "confirm"): "pending",
+    ("withheld", "skip"): "skipped",
     ("claimed", "release"): "pending",
     ("claimed", "recover"): "pending",
     ("claimed", "invalidate"): "invalid",
@@ -49,6 +50,9 @@ LEGAL = {
     ("pending", "doubt"): "unknown",
     ("claimed", "doubt"): "unknown",
     ("withheld", "doubt"): "unknown",
+    ("pending", "restore"): "unknown",
+    ("claimed", "restore"): "unknown",
+    ("withheld", "restore"): "unknown",
 }
 
 
@@ -155,7 +159,7 @@ def test_codes() -> None:
         "withheld": 9,
     }
     assert list(STEP_CODES) == list(Step)
-    assert list(STEP_CODES.values()) == list(range(1, 17))
+    assert list(STEP_CODES.values()) == list(range(1, 18))
     assert {STATES[code] for code in STATE_CODES.values()} == set(State)
 
 

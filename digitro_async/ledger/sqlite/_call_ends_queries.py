@@ -1,36 +1,26 @@
 """Queries of the ends of calls in a ledger's file."""
 
-import json
 import sqlite3
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from digitro_async.call_events import CallEnd, CallPhase, EndEvidence
 from digitro_async.ledger._call_ends_port import AwaitedEnd, EndCounts
+from digitro_async.ledger._codes import DISPOSITIONS, STATE_CODES
 from digitro_async.ledger._state import State
-from digitro_async.ledger.sqlite._codes import DISPOSITIONS, STATE_CODES
+from digitro_async.ledger._stored_ends import END_VALUES
 from digitro_async.ledger.sqlite._migrations import version_of
 
 __all__ = [
     "ENDED_STATES",
     "END_COLUMNS",
-    "END_VALUES",
     "JOINED_ENDS",
     "NO_END_COLUMNS",
     "count_ends",
-    "end_of",
     "has_ends",
     "read_awaited",
 ]
 
 _KEEPS_ENDS = 6
 _ACCEPTED, _UNKNOWN = STATE_CODES[State.ACCEPTED], STATE_CODES[State.UNKNOWN]
-
-END_VALUES: Final = (
-    *("disposition", "word", "started_at", "rang_at", "answered_at", "ended_at"),
-    *("pabx_times", "evidence"),
-)
-"""Columns of an end, in the order in which it is written and read."""
 
 ENDED_STATES: Final = f"({_ACCEPTED}, {_UNKNOWN})"
 """SQL: the states of contacts whose calls get an end."""
@@ -58,37 +48,6 @@ _AWAITED: Final = (
 def has_ends(connection: sqlite3.Connection) -> bool:
     """Whether the ledger is of a version that keeps the ends of calls."""
     return version_of(connection) >= _KEEPS_ENDS
-
-
-def end_of(
-    values: Sequence[Any], number: int, pabx: str | None, call_id: str | None
-) -> CallEnd | None:
-    """Return the end that ``END_COLUMNS`` hold, None where there is none.
-
-    Args:
-        values: The values of the columns.
-        number: The contact.
-        pabx: Name of the PABX that has its call.
-        call_id: The call id.
-    """
-    code, word, started_at, rang_at, answered_at, ended_at, times, evidence = values
-    if code is None:
-        return None
-    return CallEnd(
-        pabx=pabx or "",
-        disposition=DISPOSITIONS[code],
-        evidence=EndEvidence(evidence),
-        call_id=call_id,
-        key=number,
-        word=word,
-        started_at=started_at,
-        rang_at=rang_at,
-        answered_at=answered_at,
-        ended_at=ended_at,
-        pabx_times={
-            CallPhase(phase): str(at) for phase, at in json.loads(times or "{}").items()
-        },
-    )
 
 
 def read_awaited(connection: sqlite3.Connection) -> list[AwaitedEnd]:

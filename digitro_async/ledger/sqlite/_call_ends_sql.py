@@ -4,7 +4,6 @@ Ends are handed to SQLite many in one statement, as intents and outcomes are; se
 ``_batch_sql``.
 """
 
-import json
 import sqlite3
 import time
 from bisect import bisect_left
@@ -12,16 +11,16 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any, Final
 
-from digitro_async.call_events import CallEnd, Disposition
-from digitro_async.ledger._call_ends_port import kept_text
-from digitro_async.ledger._records import ClaimOwner, storable
+from digitro_async.call_events import Disposition
+from digitro_async.ledger._codes import DISPOSITION_CODES
+from digitro_async.ledger._records import ClaimOwner
+from digitro_async.ledger._stored_ends import END_VALUES
+from digitro_async.ledger._write_jobs import BatchConflictError, Job
 from digitro_async.ledger.sqlite._batch_sql import PADDING
-from digitro_async.ledger.sqlite._call_ends_queries import END_VALUES, ENDED_STATES
-from digitro_async.ledger.sqlite._codes import DISPOSITION_CODES
+from digitro_async.ledger.sqlite._call_ends_queries import ENDED_STATES
 from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
-from digitro_async.ledger.sqlite._jobs import BatchConflictError, Job
 
-__all__ = ["expect_ends", "forget_end", "row_of_end", "write_ends"]
+__all__ = ["expect_ends", "forget_end", "write_ends"]
 
 _SIZES: Final = (1, 4, 16, 64, 256)
 """Rows of one statement; rows that are left open are filled with ``PADDING``."""
@@ -48,18 +47,6 @@ _INSERT: Final = {
     """  # noqa: S608 - numbers and names of our own
     for rows in _SIZES
 }
-
-
-def row_of_end(number: int, end: CallEnd) -> tuple[Any, ...]:
-    """Return the values that ``write_ends`` takes for one end."""
-    times = {phase: kept_text(at) for phase, at in end.pabx_times.items()}
-    return (
-        *(number, end.pabx, storable(end.call_id or "")),
-        *(DISPOSITION_CODES[end.disposition], kept_text(end.word)),
-        *(end.started_at or 0.0, end.rang_at or 0.0),
-        *(end.answered_at or 0.0, end.ended_at or 0.0),
-        *(json.dumps(times) if times else "", end.evidence.value),
-    )
 
 
 def write_ends(connection: sqlite3.Connection, jobs: list[Job]) -> None:

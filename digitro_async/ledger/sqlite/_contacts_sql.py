@@ -1,15 +1,14 @@
 """SQL that adds contacts and changes them, apart from claims and from each call."""
 
-import hashlib
-import json
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, count
 from typing import Any
 
 from digitro_async._common.drafts import draft_of
 from digitro_async.errors import IllegalTransitionError
+from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._differences import (
     NamedContacts,
     difference_of,
@@ -31,21 +30,12 @@ from digitro_async.ledger._state import (
     Step,
     next_state,
 )
+from digitro_async.ledger._stored_contacts import read_fields, text_of_fields
 from digitro_async.ledger.sqlite._call_ends_sql import forget_end
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STATES, STEP_CODES
-from digitro_async.ledger.sqlite._queries import read_fields
-
-dumps: Callable[[Any], bytes] | None
-try:
-    from orjson import dumps
-except ImportError:
-    dumps = None
 
 __all__ = [
     "add_contacts",
     "doubt_contacts",
-    "hash_of",
-    "hashes_of",
     "insert_rows",
     "invalidate_contact",
     "write_setting",
@@ -82,11 +72,6 @@ _CLAIMED = STATE_CODES[State.CLAIMED]
 
 
 _AddedDraft = draft_of(AddResult)
-
-
-def hashes_of(contacts: Sequence[NewContact], key: bytes) -> list[bytes]:
-    """Return the hash by which a ledger knows each contact."""
-    return [hash_of(contact.identity.reveal(), key) for contact in contacts]
 
 
 def add_contacts(
@@ -186,11 +171,6 @@ def write_setting(connection: sqlite3.Connection, name: str, value: str) -> None
     )
 
 
-def hash_of(identity: str, key: bytes) -> bytes:
-    """Return the hash by which a ledger knows an identity."""
-    return hashlib.blake2b(identity.encode(), digest_size=16, key=key).digest()
-
-
 def _known(
     connection: sqlite3.Connection, hashes: Sequence[bytes]
 ) -> dict[bytes, tuple[Any, ...]]:
@@ -232,7 +212,7 @@ def _compare(
             (
                 contact.destination.reveal(),
                 contact.pabx,
-                _text_of(contact.fields) if contact.fields else None,
+                text_of_fields(contact.fields) if contact.fields else None,
                 number,
             ),
         )
@@ -276,7 +256,7 @@ def _insert(
                 _ABSENT if contact.id is None else contact.id.reveal(),
                 contact.destination.reveal(),
                 _ABSENT if contact.pabx is None else contact.pabx,
-                _text_of(contact.fields) if contact.fields else _ABSENT,
+                text_of_fields(contact.fields) if contact.fields else _ABSENT,
             )
             for number, _, contact in contacts
         ],
@@ -302,13 +282,3 @@ def insert_rows(
             values = list(chain.from_iterable(rows[done : done + size]))
             connection.execute(statement, values)
             done += size
-
-
-def _text_of(fields: Mapping[str, str]) -> str:
-    """Return a contact's own fields as JSON."""
-    if dumps is not None:
-        try:
-            return str(dumps(dict(fields)), "utf-8")
-        except TypeError:  # half a surrogate pair
-            pass
-    return json.dumps(dict(fields))

@@ -6,10 +6,10 @@ from typing import Final
 
 import attrs
 
+from digitro_async.ledger._codes import STATE_CODES
 from digitro_async.ledger._import_marks import Beginning, ImportMark
 from digitro_async.ledger._records import AddResult, Import, NewContact
 from digitro_async.ledger._state import State
-from digitro_async.ledger.sqlite._codes import STATE_CODES
 
 __all__ = [
     "begin_import",

@@ -1,23 +1,15 @@
 """Numbered SQL files, each applied in one transaction with the record that it was."""
 
-import functools
 import sqlite3
-from importlib import resources
 
 from digitro_async.errors import SchemaMismatchError
+from digitro_async.ledger._sql_files import numbered_scripts
 
 __all__ = ["latest_version", "migrate", "version_of"]
 
 
-@functools.cache
 def _migrations() -> tuple[tuple[int, str], ...]:
-    folder = resources.files("digitro_async.ledger.sqlite") / "sql"
-    found = [
-        (int(file.name[:4]), file.read_text(encoding="utf-8"))
-        for file in folder.iterdir()
-        if file.name[:4].isdigit() and file.name.endswith(".sql")
-    ]
-    return tuple(sorted(found))
+    return numbered_scripts("digitro_async.ledger.sqlite")
 
 
 def latest_version() -> int:

@@ -9,11 +9,8 @@ from digitro_async._common.cell_marks import without_cell_mark
 from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._import_marks import Beginning, content_hash
 from digitro_async.ledger._records import AddResult, NewContact
-from digitro_async.ledger.sqlite._contacts_sql import (
-    add_contacts,
-    hash_of,
-    hashes_of,
-)
+from digitro_async.ledger._stored_contacts import hash_of, hashes_of
+from digitro_async.ledger.sqlite._contacts_sql import add_contacts
 from digitro_async.ledger.sqlite._imports_sql import (
     begin_import,
     count_page,

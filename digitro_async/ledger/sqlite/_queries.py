@@ -2,39 +2,31 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
-from digitro_async._common.drafts import draft_of
 from digitro_async._common.reasons import PABX_REASONS
-from digitro_async._common.validators import personal
-from digitro_async.ledger._ledger_clock import CLOCK, latest_by
-from digitro_async.ledger._machine_clock import read_clock
-from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
-from digitro_async.ledger._records import ClaimedContact, ContactRecord
-from digitro_async.ledger._state import State, Step
-from digitro_async.ledger.sqlite._call_ends_queries import (
-    END_COLUMNS,
-    JOINED_ENDS,
-    NO_END_COLUMNS,
-    end_of,
-    has_ends,
-)
-from digitro_async.ledger.sqlite._codes import (
+from digitro_async.ledger._codes import (
     STATE_CODES,
     STATES,
     STEP_CODES,
     STEPS,
 )
+from digitro_async.ledger._ledger_clock import CLOCK, latest_by
+from digitro_async.ledger._machine_clock import read_clock
+from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
+from digitro_async.ledger._records import ClaimedContact, ContactRecord
+from digitro_async.ledger._state import State, Step
+from digitro_async.ledger._stored_contacts import claimed_contact
+from digitro_async.ledger._stored_ends import end_of
+from digitro_async.ledger.sqlite._call_ends_queries import (
+    END_COLUMNS,
+    JOINED_ENDS,
+    NO_END_COLUMNS,
+    has_ends,
+)
 from digitro_async.ledger.sqlite._migrations import version_of
 from digitro_async.privacy import Personal
 from digitro_async.settings import RateLimit
-
-loads: Callable[[str], Any]
-try:
-    from orjson import loads
-except ImportError:
-    loads = json.loads
 
 __all__ = [
     "CLAIMABLE",
@@ -46,7 +38,6 @@ __all__ = [
     "count_states",
     "page_of_entries",
     "read_claimable",
-    "read_fields",
     "read_occupied_slots",
     "read_setting",
 ]
@@ -83,8 +74,11 @@ CLAIMABLE = (
 """SQL: whether a contact is pending, or claimed under a lease that is over; takes the
 time."""
 
-
-_ClaimedDraft = draft_of(ClaimedContact)
+_OF_PABX = (
+    "iif(person.pabx IS NOT NULL, person.pabx IN (SELECT value FROM json_each(?)), ?)"
+)
+"""SQL: whether one of some PABX must take a contact; takes their names, and whether
+contacts are meant that any may take."""
 
 
 def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
@@ -166,45 +160,39 @@ def page_of_entries(
     ]
 
 
-def read_fields(text: str) -> dict[str, str]:
-    """Return a contact's own fields; damaged ones have a name that no field has."""
-    try:
-        fields = loads(text)
-    except ValueError:
-        # The standard library reads some texts that orjson refuses, such as NaN. Of
-        # what neither reads it says so by the same kind of error.
-        fields = json.loads(text)
-    return fields if isinstance(fields, dict) else {"": ""}
-
-
 def read_claimable(
     connection: sqlite3.Connection,
     limit: int,
     last: int,
     max_attempts: int,
     now: float,
+    *,
+    end: int,
+    pabx: Collection[str | None] | None = None,
 ) -> list[ClaimedContact]:
-    """Return contacts with numbers above ``last`` that can be claimed, in order."""
+    """Return contacts with numbers above ``last`` that can be claimed, in order.
+
+    Args:
+        connection: To the ledger.
+        limit: Most contacts.
+        last: Only contacts with numbers above this one.
+        max_attempts: See ``MAY_TRY``.
+        now: The time by which leases are over.
+        end: Only contacts with numbers below this one.
+        pabx: See ``Ledger.claim``.
+    """
+    which, values = "", list[object]()
+    if pabx is not None:
+        which = f" AND {_OF_PABX}"
+        values = [json.dumps([one for one in pabx if one is not None]), None in pabx]
     rows = connection.execute(
         "SELECT number, attempts, destination, person.pabx, fields"  # noqa: S608 - ours
         "  FROM contact JOIN person USING (number)"
-        f" WHERE number > ? AND {CLAIMABLE} AND {MAY_TRY} ORDER BY number LIMIT ?",
-        (last, now, max_attempts, limit),
+        f" WHERE number > ? AND number < ? AND {CLAIMABLE} AND {MAY_TRY}{which}"
+        " ORDER BY number LIMIT ?",
+        (last, end, now, max_attempts, *values, limit),
     )
-    return [_claimed(*row) for row in rows]
-
-
-def _claimed(
-    number: int, attempts: int, destination: str, pabx: str | None, fields: str | None
-) -> ClaimedContact:
-    """Return a contact as it is claimed."""
-    draft = _ClaimedDraft()
-    draft.number, draft.attempts, draft.pabx = number, attempts, pabx
-    draft.destination = personal(destination)
-    draft.fields = read_fields(fields) if fields else {}
-    draft.__class__ = ClaimedContact
-    claimed: ClaimedContact = draft
-    return claimed
+    return [claimed_contact(*row) for row in rows]
 
 
 def read_setting(connection: sqlite3.Connection, name: str) -> str | None:

@@ -10,7 +10,8 @@ from typing import Self
 from digitro_async.errors import LedgerError
 from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._records import AddResult, Import, NewContact
-from digitro_async.ledger.sqlite._contacts_sql import add_contacts, hashes_of
+from digitro_async.ledger._stored_contacts import hashes_of
+from digitro_async.ledger.sqlite._contacts_sql import add_contacts
 from digitro_async.ledger.sqlite._imports_sql import pending_to
 from digitro_async.ledger.sqlite._migrations import migrate
 from digitro_async.ledger.sqlite._owners_sql import recover_all

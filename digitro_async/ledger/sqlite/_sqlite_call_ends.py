@@ -13,16 +13,17 @@ from digitro_async.ledger._call_ends_port import (
     OnEndRecorded,
 )
 from digitro_async.ledger._records import ClaimOwner, Reconciliation
+from digitro_async.ledger._stored_ends import row_of_end
+from digitro_async.ledger._write_jobs import CALLS, ENDS, Job
 from digitro_async.ledger.sqlite._call_ends_queries import (
     count_ends,
     read_awaited,
 )
 from digitro_async.ledger.sqlite._call_ends_sql import (
     expect_ends,
-    row_of_end,
     write_ends,
 )
-from digitro_async.ledger.sqlite._jobs import CALLS, ENDS, Job, run_calls
+from digitro_async.ledger.sqlite._jobs import run_calls
 from digitro_async.ledger.sqlite._reconcile_sql import settle_seen
 
 __all__ = ["SQLiteCallEnds"]

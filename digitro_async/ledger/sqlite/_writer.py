@@ -14,17 +14,17 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from digitro_async.errors import DigitroError, LedgerError
-from digitro_async.ledger.sqlite._connections import problem_of, write_failed
-from digitro_async.ledger.sqlite._jobs import (
+from digitro_async.ledger._write_jobs import (
     ACCEPTANCES,
     OUTCOMES,
     AwaitedJob,
     Job,
     Write,
+    answer_all,
     by_phase,
-    commit,
-    roll_back,
 )
+from digitro_async.ledger.sqlite._connections import problem_of, write_failed
+from digitro_async.ledger.sqlite._jobs import commit, roll_back
 
 __all__ = ["LedgerFile", "Writer"]
 
@@ -195,7 +195,7 @@ class Writer:
         jobs = [job for job in batch if job is not None]
         if jobs:
             self._write(connection, jobs)
-        return self._tell(_answer, jobs) and len(jobs) == len(batch)
+        return self._tell(answer_all, jobs) and len(jobs) == len(batch)
 
     def _wait_for_others(self) -> None:
         waiting = -1
@@ -272,7 +272,7 @@ class Writer:
             job = self._jobs.get_nowait()
             if job is not None:
                 job.error = write_failed(self._file.name, "it is closed")
-                _answer([job])
+                answer_all([job])
         _set(self._ended)
 
     def _tell(self, act: Callable[..., None], *values: Any) -> bool:
@@ -287,23 +287,6 @@ class Writer:
 def _named(error: Exception) -> str:
     """Return an error in words that hold no values."""
     return getattr(error, "strerror", None) or type(error).__name__
-
-
-def _answer(jobs: list[Job]) -> None:
-    """Tell everybody what came of their jobs."""
-    waiting = iter(jobs)
-    loop = asyncio.get_running_loop()
-    try:
-        for job in waiting:
-            try:
-                job.answer()
-            except Exception as error:  # noqa: BLE001 - the others wait for theirs
-                loop.call_exception_handler(
-                    {"message": "a job's answer was not taken", "exception": error}
-                )
-    except BaseException:  # the process is told to end
-        loop.call_soon(_answer, list(waiting))
-        raise
 
 
 def _set(future: asyncio.Future[None], error: DigitroError | None = None) -> None:

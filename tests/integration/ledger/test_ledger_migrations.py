@@ -26,9 +26,10 @@ from places import ROOT
 
 from digitro_async.ledger import SQLiteLedger, State
 from digitro_async.ledger._differences import NamedContacts
+from digitro_async.ledger._stored_contacts import hashes_of
 from digitro_async.ledger.sqlite import _migrations
 from digitro_async.ledger.sqlite._connections import connect
-from digitro_async.ledger.sqlite._contacts_sql import add_contacts, hashes_of
+from digitro_async.ledger.sqlite._contacts_sql import add_contacts
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 
@@ -185,7 +186,7 @@ class TestMigrations:
             cwd=source,
             check=True,
             capture_output=True,
-            timeout=50,
+            timeout=110,
         )
         (wheel,) = tmp_path.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:

@@ -18,8 +18,8 @@ from ledgers import (
 )
 
 from digitro_async.ledger import SQLiteLedger, State
+from digitro_async.ledger._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger._state import Step
-from digitro_async.ledger.sqlite._codes import STATE_CODES, STEP_CODES
 
 ACCEPTED, PENDING = STATE_CODES[State.ACCEPTED], STATE_CODES[State.PENDING]
 AT = 1_700_000_000.0

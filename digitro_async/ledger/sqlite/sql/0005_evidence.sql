@@ -13,7 +13,7 @@ UPDATE contact
         'status_421', 'status_426', 'status_431', 'throttled', 'timeout', 'tls_failed',
         'too_many_interim_answers', 'truncated_answer');
 
--- Finds the evidence of a reconciled contact (steps 11 and 12: see ledger/sqlite/_codes.py).
+-- Finds the evidence of a reconciled contact (steps 11 and 12: see ledger/_codes.py).
 CREATE INDEX event_evidence ON event (contact) WHERE step IN (11, 12);
 
 -- Until now files gave ids with the sign by which a spreadsheet marks text; these contacts

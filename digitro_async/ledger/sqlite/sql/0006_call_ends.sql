@@ -7,7 +7,7 @@ ALTER TABLE contact ADD COLUMN intent INTEGER;
 CREATE TABLE call_end (
     intent      INTEGER PRIMARY KEY,    -- sequence of the attempt's intent
     contact     INTEGER NOT NULL,
-    disposition INTEGER NOT NULL,       -- see ledger/sqlite/_codes.py; 12 is none seen
+    disposition INTEGER NOT NULL,       -- see ledger/_codes.py; 12 is none seen
     word        TEXT,                   -- the PABX's own
     started_at  REAL,                   -- Unix times at which events were read
     rang_at     REAL,

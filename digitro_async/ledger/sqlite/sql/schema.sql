@@ -90,7 +90,7 @@ CREATE INDEX event_evidence ON event (contact) WHERE step IN (11, 12);
 CREATE TABLE call_end (
     intent      INTEGER PRIMARY KEY,    -- sequence of the attempt's intent
     contact     INTEGER NOT NULL,
-    disposition INTEGER NOT NULL,       -- see ledger/sqlite/_codes.py; 12 is none seen
+    disposition INTEGER NOT NULL,       -- see ledger/_codes.py; 12 is none seen
     word        TEXT,                   -- the PABX's own
     started_at  REAL,                   -- Unix times at which events were read
     rang_at     REAL,
