@@ -47,17 +47,17 @@ from digitro_async.rules._calling_hours import (
     spans_of,
     week_of,
 )
-from digitro_async.rules._calling_rules import CallingRules, PresetSource
-from digitro_async.rules._contact_queue import (
+from digitro_async.rules._calling_queue import (
+    CallingQueue,
     ContactClosed,
     ContactKind,
     ContactMix,
-    ContactQueue,
     DialNow,
     NothingUntil,
     QueuedContact,
     QueueStep,
 )
+from digitro_async.rules._calling_rules import CallingRules, PresetSource
 from digitro_async.rules._day_calendar import DayCalendar, OwnHoliday
 from digitro_async.rules._dialling_areas import (
     ANYWHERE,
@@ -127,13 +127,13 @@ __all__ = [
     "CalledNumber",
     "CalledPlace",
     "CallingHours",
+    "CallingQueue",
     "CallingRules",
     "CampaignCounts",
     "CapClock",
     "ContactClosed",
     "ContactKind",
     "ContactMix",
-    "ContactQueue",
     "Counted",
     "DayCalendar",
     "DayCounts",

@@ -20,9 +20,9 @@ from digitro_async.rules import (
     Callback,
     CalledNumber,
     CallingHours,
+    CallingQueue,
     CapClock,
     ContactClosed,
-    ContactQueue,
     Counted,
     DialNow,
     Gate,
@@ -83,7 +83,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.unknown: set[int] = set()
         self.queue = self.make_queue()
 
-    def make_queue(self) -> ContactQueue:
+    def make_queue(self) -> CallingQueue:
         """Return a queue over what is written down."""
         gates: list[Gate] = [
             BlockGate([self.blocks]),
@@ -98,7 +98,7 @@ class QueueMachine(RuleBasedStateMachine):
             ),
         ]
         self.gates = Gates(gates)
-        return ContactQueue(self.gates, self.history, recall=RECALL)
+        return CallingQueue(self.gates, self.history, recall=RECALL)
 
     @rule(
         numbers=st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=3, unique=True)

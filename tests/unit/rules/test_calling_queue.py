@@ -14,10 +14,10 @@ from digitro_async.rules import (
     Callback,
     CallbackRule,
     CallingHours,
+    CallingQueue,
     ContactClosed,
     ContactKind,
     ContactMix,
-    ContactQueue,
     DialNow,
     Gates,
     HoursGate,
@@ -48,13 +48,13 @@ class Desk:
     history: MemoryAttemptHistory = attrs.Factory(MemoryAttemptHistory)
     blocks: OwnBlocks = attrs.Factory(lambda: OwnBlocks("own"))
     mix: ContactMix | None = None
-    queue: ContactQueue = attrs.field(init=False)
+    queue: CallingQueue = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make the queue."""
         self.queue = self.made()
 
-    def made(self) -> ContactQueue:
+    def made(self) -> CallingQueue:
         """Return a queue over the same history, as after a restart."""
         gates = Gates(
             [
@@ -63,7 +63,7 @@ class Desk:
                 AttemptGate(self.history, spacings=[Spacing(name="10 min", least=600)]),
             ]
         )
-        return ContactQueue(
+        return CallingQueue(
             gates,
             self.history,
             recall=RECALL,
