@@ -44,6 +44,7 @@ from digitro_async.rules._called_number import (
 from digitro_async.rules._calling_hours import (
     CallingHours,
     HolidayScope,
+    MinuteSpan,
     spans_of,
     week_of,
 )
@@ -78,6 +79,7 @@ from digitro_async.rules._gate_answers import (
     combine,
 )
 from digitro_async.rules._hours_gate import HoursGate
+from digitro_async.rules._open_spans import time_zone
 from digitro_async.rules._originating_numbers import OriginatingNumber, OriginatingPool
 from digitro_async.rules._recall_rules import (
     NextNumber,
@@ -148,6 +150,7 @@ __all__ = [
     "HolidayScope",
     "HoursGate",
     "MemoryAttemptHistory",
+    "MinuteSpan",
     "MissedCallback",
     "NextNumber",
     "NoRecall",
@@ -182,5 +185,6 @@ __all__ = [
     "combine",
     "dialling_areas",
     "spans_of",
+    "time_zone",
     "week_of",
 ]
