@@ -38,12 +38,8 @@ from digitro_async.testing import FakePABX
 from digitro_async.transport._deadlines import Deadlines, LastLook
 
 HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
-LOOPS = [
-    "asyncio",
-    pytest.param(
-        "uvloop", marks=pytest.mark.skipif(not HAS_UVLOOP, reason="no uvloop")
-    ),
-]
+needs_uvloop = pytest.mark.skipif(not HAS_UVLOOP, reason="no uvloop")
+LOOPS = ["asyncio", pytest.param("uvloop", marks=needs_uvloop)]
 OTHER_LIMIT = 30.0
 LIMITS = {
     "total": {"total": 0.4, "sock_read": OTHER_LIMIT},
@@ -66,8 +62,7 @@ class ThreadedPABX:
 
     def __init__(self, pieces: int = 1) -> None:
         self.received = 0
-        self.may_answer = threading.Event()
-        self._counting = threading.Lock()
+        self.may_answer, self._counting = threading.Event(), threading.Lock()
         self._pieces = pieces
         self._sock = socket.create_server(("127.0.0.1", 0))
         self._lines: list[socket.socket] = []
