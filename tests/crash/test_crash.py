@@ -99,7 +99,7 @@ def ran(request: pytest.FixtureRequest) -> Iterator[Program]:
     "words",
     [
         pytest.param(CAPPED, id="the cap holds over restarts"),
-        pytest.param(("--kills", 25, "--faults"), id="25 kills"),
+        pytest.param(("--kills", 25, "--faults", "--rate", 150), id="25 kills"),
         pytest.param(("--gently", "--kills", 5), id="told to stop 5 times"),
         pytest.param(
             ("--kills", 300, "--faults"),
