@@ -9,6 +9,8 @@ import pytest
 from package_imports import PACKAGE, ROOT, importable
 from test_directions import CORE, LOADED
 
+IMPORT_BUDGET = 0.25
+"""Part of the time that the libraries take; the package takes a hundredth."""
 TRIES = 5
 LONGEST = 600
 """Seconds that a process may take; two are enough where nothing else runs."""
@@ -120,10 +122,10 @@ def test_import_time() -> None:
             timeout=LONGEST,
         )
         shares.append(float(done.stdout))
-        if shares[-1] < 1:
+        if shares[-1] < IMPORT_BUDGET:
             break
 
-    assert min(shares) < 1
+    assert min(shares) < IMPORT_BUDGET
 
 
 @pytest.mark.timeout(2 * LONGEST)

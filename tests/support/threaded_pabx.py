@@ -72,7 +72,7 @@ class ThreadedPABX:
                 with self._counting:
                     self.received += 1
                     number = self.received
-                self.may_answer.wait(60)
+                self.may_answer.wait(200)
                 whole = answer(f"call {number}")
                 size = len(whole) // self._pieces + 1
                 for begin in range(0, len(whole), size):
