@@ -152,6 +152,11 @@ class PostgresLedger:
         return self._address.campaign
 
     @property
+    def statements(self) -> int:
+        """Statements that its writing connection sent to the server."""
+        return self._access.writer.statements
+
+    @property
     def recovered(self) -> int:
         """Open intents of gone owners that became unknown. See ``Ledger``."""
         return self._recovered
