@@ -123,6 +123,7 @@ PURE = [
     "ledger._state",
     "ledger._codes",
     "ledger._stored_ends",
+    "ledger.postgres._stored_texts",
 ]
 IMPURE = {
     "aiohttp",

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -151,7 +150,7 @@ class SQLiteShelf(Shelf):
 
 
 class PostgresShelf(Shelf):
-    """A campaign in a database of its own, which is deleted with the folder's test.
+    """A campaign in a database of its own, which is deleted after the test.
 
     What a killed process leaves behind is a database in which nobody holds a lease.
     """
@@ -163,7 +162,6 @@ class PostgresShelf(Shelf):
 
         self.server = shared_server()
         self.name = self.server.create_database()
-        weakref.finalize(self, self.server.drop_database, self.name)
 
     @property
     def address(self) -> str:
