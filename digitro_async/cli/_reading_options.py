@@ -6,8 +6,10 @@ from typing import Annotated
 import attrs
 from cyclopts import Parameter
 
+from digitro_async.calls import NEEDED_FIELDS
 from digitro_async.cli._arguments import AtLeastOne, Switch
 from digitro_async.config import Config
+from digitro_async.contact_settings import ContactSettings
 from digitro_async.contacts import ContactFile, open_contacts
 from digitro_async.errors import ConfigurationError
 
@@ -24,8 +26,14 @@ class FileOptions:
         header_line: Number of the line that names the columns, where titles above it
             are taken for something else.
         ignore_unknown_columns: Pass over columns with unknown names.
+        sheet: Name of the workbook's sheet, or its number from 1, where several hold
+            something.
         strip_punctuation: Take blanks, dashes, dots, parentheses, slashes and invisible
             characters out of numbers.
+        number_form: Check numbers, and write them as as-written, 0ddd, ddd, 55ddd,
+            e164, carrier:NN, local:DDD or local:DDD,FORM; without it, nothing is
+            checked by the numbering plan or rewritten.
+        area_code: The area code (DDD) of numbers that have none.
         allow_open_end: Take the last row although its line has no end.
     """
 
@@ -34,24 +42,36 @@ class FileOptions:
         factory=list
     )
     header_line: AtLeastOne | None = None
+    sheet: str | None = None
     ignore_unknown_columns: Switch = False
     strip_punctuation: Switch = False
+    number_form: str | None = None
+    area_code: str | None = None
     allow_open_end: Switch = False
 
-    def open(self, contacts: Path, config: Config) -> ContactFile:
-        """Return the open file.
+    def open(self, contacts: Path, config: Config | None) -> ContactFile:
+        """Return the open file; an option counts before what the configuration says.
+
+        Args:
+            contacts: The file.
+            config: The configuration; without one, fields that every call needs are
+                not looked for.
 
         Raises:
             ConfigurationError: If it can't be opened or has no usable header.
         """
+        kept = ContactSettings() if config is None else config.contacts
         return open_contacts(
             contacts,
-            defaults=config.call,
+            defaults=_NOT_LOOKED_FOR if config is None else config.call,
             encoding=self.encoding,
-            columns=self._columns(),
+            columns={**kept.map, **self._columns()},
             header_line=self.header_line,
+            sheet=self.sheet,
             ignore_unknown_columns=self.ignore_unknown_columns,
-            strip_punctuation=self.strip_punctuation,
+            strip_punctuation=self.strip_punctuation or kept.strip_punctuation,
+            number_form=self.number_form or kept.number_form,
+            area_code=self.area_code or kept.area_code,
             allow_open_end=self.allow_open_end,
         )
 
@@ -71,4 +91,5 @@ class FileOptions:
 
 
 ReadingOptions = Annotated[FileOptions, Parameter(name="*")]
+_NOT_LOOKED_FOR = dict.fromkeys(NEEDED_FIELDS, "-")
 READ_AS_FOUND = FileOptions()

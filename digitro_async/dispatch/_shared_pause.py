@@ -35,6 +35,8 @@ class PauseReport:
             ``resume``; None where none did.
         rest: Seconds that the PABX asked this worker to rest, from now on; 0 for none.
         rest_ago: Seconds since it asked.
+        for_others: Whether others began the pause that it tries to end.
+        waiting: Calls that wait while the PABX is paused.
     """
 
     code: str = ""
@@ -46,6 +48,8 @@ class PauseReport:
     ended_ago: float | None = None
     rest: float = 0.0
     rest_ago: float = 0.0
+    for_others: bool = False
+    waiting: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -92,12 +96,22 @@ class SharedPause:
         self._rest_began = 0.0
         self._rested = False  # reported with the last report
 
-    def report(self, now: float, words: str) -> PauseReport | None:
+    def has_news(self, now: float) -> bool:
+        """Whether there may be something to tell: nearly never."""
+        return (
+            self._breaker.state is not BreakerState.CLOSED
+            or self._is_shared
+            or self._was_paused
+            or self._throttle.until > now
+        )
+
+    def report(self, now: float, words: str, waiting: int) -> PauseReport | None:
         """Return what there is to tell, None where there is nothing.
 
         Args:
             now: The time.
             words: Why the PABX is paused, in words.
+            waiting: Calls that wait for it.
         """
         report = PauseReport()
         breaker = self._breaker
@@ -121,6 +135,8 @@ class SharedPause:
             report = attrs.evolve(
                 report, rest=until - now, rest_ago=now - self._rest_began
             )
+        if not is_closed:
+            return attrs.evolve(report, waiting=waiting)
         return None if report == PauseReport() else report
 
     def obey(self, order: PauseOrder | None, now: float) -> bool:
@@ -145,6 +161,7 @@ class SharedPause:
             needs_resume=breaker.state is BreakerState.PAUSED_BY_HAND,
             next_try=breaker.seconds_left(now),
             is_probing=breaker.state is BreakerState.PROBING,
+            for_others=bool(breaker.told),
         )
 
     def _pause(self, order: PauseOrder, now: float) -> bool:

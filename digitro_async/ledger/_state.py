@@ -11,6 +11,9 @@ A list may say something else of a contact that it knows: another number, other 
 Nobody may be called by what is no longer true, so a pending contact is ``withheld``
 until somebody says which is right.
 
+A ledger that was restored from a backup does not know who was called since: whoever may
+have been becomes unknown, too.
+
 What rests on an answer (accepted, rejected, pending after a refusal) becomes unknown
 where the answer turns out to have come out of step: it may be another call's.
 """
@@ -25,6 +28,7 @@ __all__ = [
     "DOUBTFUL",
     "FINAL",
     "OTHER_DATA",
+    "RESTORED",
     "TRANSITIONS",
     "WITHDRAWN",
     "State",
@@ -87,6 +91,8 @@ class Step(enum.StrEnum):
     """It has what a list says of it now."""
     CONFIRM = "confirm"
     """A list says of it what the ledger does."""
+    RESTORE = "restore"
+    """The ledger is an older copy: it may have been called since."""
 
 
 TRANSITIONS: Final = {
@@ -115,6 +121,9 @@ TRANSITIONS: Final = {
     (State.PENDING, Step.DOUBT): State.UNKNOWN,
     (State.CLAIMED, Step.DOUBT): State.UNKNOWN,
     (State.WITHHELD, Step.DOUBT): State.UNKNOWN,
+    (State.PENDING, Step.RESTORE): State.UNKNOWN,
+    (State.CLAIMED, Step.RESTORE): State.UNKNOWN,
+    (State.WITHHELD, Step.RESTORE): State.UNKNOWN,
 }
 """Every legal step; any other one raises."""
 
@@ -132,6 +141,9 @@ WITHDRAWN: Final = "withdrawn"
 
 CLAIM_LOST: Final = "claim_lost"
 """Reason of any other intent of an owner who has no claim on the contact."""
+
+RESTORED: Final = "restored"
+"""Reason of a contact that may have been called after its ledger was backed up."""
 
 _STEPS: Final = {
     Outcome.ACCEPTED: Step.ACCEPT,

@@ -16,7 +16,13 @@ from digitro_async.ledger.postgres._postgres_session import PostgresSession, Row
 from digitro_async.ledger.postgres._stored_texts import original_text, stored_text
 from digitro_async.privacy import Personal
 
-__all__ = ["add_contacts", "doubt_contacts", "find_contact", "withdraw_contact"]
+__all__ = [
+    "add_contacts",
+    "doubt_contacts",
+    "find_contact",
+    "withdraw_contact",
+    "write_setting",
+]
 
 _LAST: Final = """
 SELECT contacts FROM digitro.campaign WHERE number = %s FOR NO KEY UPDATE
@@ -199,6 +205,17 @@ async def find_contact(
     rows = await session.execute(_FIND, values)
     check_found(len(rows))
     return rows[0]
+
+
+async def write_setting(
+    session: PostgresSession, campaign: int, *, name: str, value: str
+) -> None:
+    """Keep a setting of the campaign."""
+    await session.execute(
+        "INSERT INTO digitro.setting (campaign, name, value) VALUES (%s, %s, %s)"
+        " ON CONFLICT (campaign, name) DO UPDATE SET value = excluded.value",
+        (campaign, name, value),
+    )
 
 
 async def withdraw_contact(

@@ -11,7 +11,7 @@ from collections.abc import (
 )
 from functools import partial
 from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import Self
 
 from digitro_async._common.unclosed import warn_unclosed
 from digitro_async.errors import ConfigurationError, LedgerError
@@ -28,6 +28,7 @@ from digitro_async.ledger._records import (
     NewContact,
     Reconciliation,
 )
+from digitro_async.ledger._slices_port import LedgerSlice
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.postgres import _postgres_queries as queries
 from digitro_async.ledger.postgres._call_batches import NOBODY, outcome_job
@@ -37,6 +38,7 @@ from digitro_async.ledger.postgres._postgres_call_ends import PostgresCallEnds
 from digitro_async.ledger.postgres._postgres_contacts import (
     doubt_contacts,
     withdraw_contact,
+    write_setting,
 )
 from digitro_async.ledger.postgres._postgres_imports import PostgresImports
 from digitro_async.ledger.postgres._postgres_owners import (
@@ -51,15 +53,11 @@ from digitro_async.ledger.postgres._postgres_reader import PostgresLedgerReader
 from digitro_async.ledger.postgres._postgres_reconcile import reconcile_contact
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
 from digitro_async.ledger.postgres._server_address import server_address
+from digitro_async.ledger.postgres._slice_queries import pending_slices_query
 from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import RateLimit
 
 __all__ = ["PostgresLedger"]
-
-_SET: Final = """
-INSERT INTO digitro.setting (campaign, name, value) VALUES (%s, %s, %s)
-    ON CONFLICT (campaign, name) DO UPDATE SET value = excluded.value
-"""
 
 
 class PostgresLedger:
@@ -261,6 +259,13 @@ class PostgresLedger:
         self._owners[owner.id] = number
         return claimed
 
+    async def pending_slices(
+        self, size: int, most: int, *, after: int = 0, max_attempts: int | None = None
+    ) -> Sequence[LedgerSlice]:
+        """Return slices in which contacts are pending. See ``SlicedLedger``."""
+        query = pending_slices_query(size, most, after, max_attempts)
+        return await self._access.read(query)
+
     async def renew(self, owner: ClaimOwner, lease: float) -> None:
         """Begin an owner's lease anew. See ``Ledger``."""
         now = self._now()
@@ -374,8 +379,7 @@ class PostgresLedger:
 
     async def set_setting(self, name: str, value: str) -> None:
         """Keep a setting of the campaign."""
-        values = (self._access.campaign.number, name, value)
-        await self._access.change(lambda session: session.execute(_SET, values))
+        await self._access.do(write_setting, name=name, value=value)
 
     async def get_setting(self, name: str) -> str | None:
         """Return a setting of the campaign."""

@@ -155,12 +155,12 @@ BEGIN
     RETURN given;
 END $$;
 
--- Slots that a worker can make use of: all, where calls wait for slots alone; else some
--- more than were used, so that it can begin to need more.
+-- Slots that a worker can make use of: all, where calls wait for slots and for nothing
+-- else; else some more than were used, so that it can begin to need more.
 CREATE FUNCTION digitro.useful_slots(
-    total integer, holds integer, used integer, waiting integer
+    total integer, used integer, waiting integer
 ) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN waiting > 0 AND used >= holds - 1 THEN total
+    SELECT CASE WHEN waiting > 0 THEN total
                 ELSE least(total, ceil(used * 1.1)::integer + 1) END
 $$;
 
@@ -257,7 +257,7 @@ BEGIN
      WHERE number = the_cap.number AND configured <> the_cap.configured;
     total := coalesce(the_cap.ordered, the_cap.configured);
     UPDATE digitro.allotment
-       SET wants = digitro.useful_slots(total, holds, (told->>'used')::integer,
+       SET wants = digitro.useful_slots(total, (told->>'used')::integer,
                                         (told->>'waiting')::integer)
      WHERE cap = the_cap.number AND worker = me
     RETURNING * INTO mine;
@@ -278,7 +278,7 @@ BEGIN
      WHERE cap = the_cap.number AND worker = me;
     RETURN jsonb_build_object(
         'address', the_cap.address, 'per', the_cap.per, 'slots', slots,
-        'calls', total, 'shares', mine.shares);
+        'target', mine.target, 'calls', total, 'shares', mine.shares);
 END $$;
 
 -- Takes what a worker tells of the pause of one PABX.
