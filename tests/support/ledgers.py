@@ -170,7 +170,7 @@ class PostgresShelf(Shelf):
         from postgres_server import shared_server
 
         self.server = shared_server()
-        self.name = self.server.create_database()
+        self.name = self.server.create_database(for_test=True)
 
     @property
     def address(self) -> str:

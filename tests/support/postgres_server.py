@@ -122,11 +122,12 @@ class PostgresServer:
         """Return a connection in autocommit mode."""
         return psycopg.connect(self.address(name, user), autocommit=True)
 
-    def create_database(self, *, migrated: bool = True) -> str:
+    def create_database(self, *, migrated: bool = True, for_test: bool = False) -> str:
         """Make a database and return its name.
 
         Args:
             migrated: Whether it has the schema of the ledger already.
+            for_test: Whether it is deleted after the test that runs.
         """
         self._databases += 1
         name = f"test_{self._databases}"
@@ -137,11 +138,12 @@ class PostgresServer:
                     sql.Identifier("migrated" if migrated else "template1"),
                 )
             )
-        self._left.append(name)
+        if for_test:
+            self._left.append(name)
         return name
 
     def drop_databases(self) -> None:
-        """Delete the databases that were made and not deleted since."""
+        """Delete the databases that were made for a test that is over."""
         for name in list(self._left):
             self.drop_database(name)
 
