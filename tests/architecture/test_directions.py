@@ -127,6 +127,7 @@ PURE = [
     "ledger._state",
     "ledger._codes",
     "ledger._stored_ends",
+    "ledger.postgres._stored_texts",
     "numbers",
     "rules._attempt_caps",
     "rules._attempt_history",
