@@ -268,7 +268,7 @@ async def test_a_lost_connection_is_made_anew() -> None:
             " WHERE usename = 'digitro' AND datname = %s",
             (url.rpartition("/")[2],),
         ).connection.close()
-        report = {"caps": [], "pauses": [], "campaigns": []}
+        report: dict[str, Any] = {"caps": [], "pauses": [], "campaigns": []}
         with pytest.raises(BeatLostError):
             await store.beat(number, 1, report)
         assert (await store.beat(number, 2, report))["state"] == "ok"
