@@ -64,12 +64,15 @@ def server_process(module: str, options: list[str], core: int | None) -> Iterato
         server.communicate()  # closes its stdin, which ends it
 
 
-def run_module(module: str, job: Any) -> dict[str, Any]:
+def run_module(
+    module: str, job: Any, *, seconds: float = LONGEST_RUN
+) -> dict[str, Any]:
     """Run a module with a job and return the figures that it hands in.
 
     Args:
         module: Its name within the benchmarks.
         job: An attrs value; it is passed on as JSON.
+        seconds: Most that it may take.
 
     Raises:
         WrongRunError: If it failed; what it wrote stands in the text.
@@ -80,7 +83,7 @@ def run_module(module: str, job: Any) -> dict[str, Any]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=LONGEST_RUN,
+        timeout=seconds,
         check=False,
     )
     if done.returncode:

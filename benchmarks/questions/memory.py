@@ -15,7 +15,7 @@ import attrs
 
 from benchmarks.contenders.digitro import make_call, make_pabx
 from benchmarks.harness.machine import pin
-from benchmarks.harness.processes import run_module, serving
+from benchmarks.harness.processes import LONGEST_RUN, run_module, serving
 from benchmarks.harness.work import (
     Stopwatch,
     WrongRunError,
@@ -38,6 +38,9 @@ SQLITE_CACHE = 32.0
 
 LIMITS = {"dispatch": MOST_GROWTH, "campaign": MOST_GROWTH + SQLITE_CACHE}
 """The forms, and the most that each may grow by."""
+
+LONGEST_LIST = 4 * LONGEST_RUN
+"""Most seconds that a list may take."""
 
 SAMPLES = 10
 IN_FLIGHT = 100
@@ -189,7 +192,8 @@ def run_memory(
             for size in sizes:
                 print(f"memory: {form}, {size:,} contacts", flush=True)
                 job = MemoryJob(form=form, port=port, contacts=size, core=client_core)
-                runs.append(run_module("questions.memory", job))
+                figures = run_module("questions.memory", job, seconds=LONGEST_LIST)
+                runs.append(figures)
     growth = {
         form: peaks[-1] - peaks[0]
         for form in forms

@@ -159,7 +159,8 @@ class RowPage:
             added: The result of each contact.
             repeated: Takes a row whose contact was put in from another line, and that
                 line.
-            rejected: Takes a row that is no contact.
+            rejected: Takes a row that is no contact, and each number of a contact that
+                is none.
             changed: Takes a row of whose contact the ledger kept something else.
         """
         results = iter(added)
@@ -169,6 +170,9 @@ class RowPage:
                     rejected(row)
                 continue
             one = next(results)
+            if rejected is not None and row.rejected_numbers:
+                for number in row.rejected_numbers:
+                    rejected(number)
             if repeated is not None and is_repeated(row, one):
                 repeated(row, one.line)
             if changed is not None and is_changed(one):

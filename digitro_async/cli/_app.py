@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
     "fit": "Write the events table of digitro.toml out of captured streams of events.",
     "reconcile": "Record the outcome of an unknown contact, with evidence for it.",
+    "ledger": "Copy a ledger elsewhere, or settle one that came back from a backup.",
 }
 """Name of each command to its purpose."""
 
@@ -56,6 +57,7 @@ _MODULES: Final = {
     "events": "_event_commands",
     "fit": "_fit_events",
     "command": "_send_command",
+    "ledger": "_ledger_commands",
 }
 """Modules of commands whose names alone say too little, or too much."""
 

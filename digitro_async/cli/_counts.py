@@ -26,6 +26,7 @@ class RunCounts:
         reasons: Reason and words of each contact that was neither accepted nor put
             back, to how often that came.
         rejected_rows: Rows of the file that are no contact.
+        rejected_numbers: Numbers that are none, of contacts that have another one.
         began: When it began, as ``time.monotonic()``.
         ended: When its last result came, likewise; None where it goes on.
         last: When a result came last, likewise; None before the first one.
@@ -35,6 +36,7 @@ class RunCounts:
     put_back: int = 0
     reasons: Counter[tuple[str, str]] = attrs.field(factory=Counter)
     rejected_rows: int = 0
+    rejected_numbers: int = 0
     began: float = attrs.field(factory=time.monotonic)
     ended: float | None = None
     last: float | None = None

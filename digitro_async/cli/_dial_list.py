@@ -160,7 +160,7 @@ async def _run(
         return exit_after_dial(
             states[State.ACCEPTED],
             sum(states.values()),
-            rejected_rows=counts.rejected_rows,
+            rejected_rows=counts.rejected_rows + counts.rejected_numbers,
             is_whole=is_whole,
         )
     # It was whole when the run began, and calls were made since.

@@ -75,7 +75,8 @@ def check_dial(
     _say("time", estimate(config.pabx, to_dial))
     _say("dialled", "0 (dry run)")
     strangers = 0 if plan.rows is None else plan.rows.strangers
-    return exit_after_dry_run(counts.rejected_rows + strangers)
+    rejected = counts.rejected_rows + counts.rejected_numbers
+    return exit_after_dry_run(rejected + strangers)
 
 
 def _check_place(chosen: ChosenLedger, plan: Plan) -> None:

@@ -106,6 +106,7 @@ async def import_file(
         f"{contacts.name}: {imported.new} new contacts, {imported.known} known before, "
         f"{updated}{counts.rejected_rows} rejected rows"
     )
+    _say_numbers(contacts.name, imported, counts)
     _say_changed(contacts.name, imported.changed)
     if imported.elsewhere:
         print_error(
@@ -145,6 +146,7 @@ async def count_file(
         allow_duplicates=plan.allow_duplicates,
         update=plan.insist.update,
     )
+    _say_numbers(contacts.name, counted, counts)
     _say_changed(contacts.name, counted.changed)
     return counted
 
@@ -163,6 +165,21 @@ async def _add(
         update=plan.insist.update,
         finish=None if plan.rejects is None else plan.rejects.finish,
     )
+
+
+def _say_numbers(file: str, imported: ImportSummary, counts: RunCounts) -> None:
+    """Print what becomes of contacts with several numbers."""
+    if counts.rejected_numbers:
+        print_error(
+            f"{file}: {counts.rejected_numbers} numbers are rejected of contacts that "
+            "have another one"
+        )
+    if imported.unused_numbers:
+        print_error(
+            f"{file}: {imported.unused_numbers} further numbers are not dialled: only "
+            "the first good number of a contact is, in the order destination, "
+            "destination2 and so on"
+        )
 
 
 def _say_changed(file: str, changed: int) -> None:
@@ -187,8 +204,11 @@ class _RejectTaker:
     changed: int = 0
 
     def take(self, row: RejectedRow) -> None:
-        """Take a row that is no contact."""
-        self.counts.rejected_rows += 1
+        """Take a row that is no contact, or a number of a contact that is none."""
+        if row.is_number:
+            self.counts.rejected_numbers += 1
+        else:
+            self.counts.rejected_rows += 1
         self.plan.codes[row.code.value] += 1
         if self.plan.rejects is not None:
             self.plan.rejects.write(row)

@@ -24,8 +24,14 @@ class FileOptions:
         header_line: Number of the line that names the columns, where titles above it
             are taken for something else.
         ignore_unknown_columns: Pass over columns with unknown names.
+        sheet: Name of the workbook's sheet, or its number from 1, where several hold
+            something.
         strip_punctuation: Take blanks, dashes, dots, parentheses, slashes and invisible
             characters out of numbers.
+        number_form: Check numbers, and write them as as-written, 0ddd, ddd, 55ddd,
+            e164, carrier:NN, local:DDD or local:DDD,FORM; without it, nothing is
+            checked by the numbering plan or rewritten.
+        area_code: The area code (DDD) of numbers that have none.
         allow_open_end: Take the last row although its line has no end.
     """
 
@@ -34,24 +40,31 @@ class FileOptions:
         factory=list
     )
     header_line: AtLeastOne | None = None
+    sheet: str | None = None
     ignore_unknown_columns: Switch = False
     strip_punctuation: Switch = False
+    number_form: str | None = None
+    area_code: str | None = None
     allow_open_end: Switch = False
 
     def open(self, contacts: Path, config: Config) -> ContactFile:
-        """Return the open file.
+        """Return the open file; an option counts before what the configuration says.
 
         Raises:
             ConfigurationError: If it can't be opened or has no usable header.
         """
+        kept = config.contacts
         return open_contacts(
             contacts,
             defaults=config.call,
             encoding=self.encoding,
-            columns=self._columns(),
+            columns={**kept.map, **self._columns()},
             header_line=self.header_line,
+            sheet=self.sheet,
             ignore_unknown_columns=self.ignore_unknown_columns,
-            strip_punctuation=self.strip_punctuation,
+            strip_punctuation=self.strip_punctuation or kept.strip_punctuation,
+            number_form=self.number_form or kept.number_form,
+            area_code=self.area_code or kept.area_code,
             allow_open_end=self.allow_open_end,
         )
 

@@ -25,6 +25,7 @@ from digitro_async.config._building import KEYS, build
 from digitro_async.config._event_tables import build_events
 from digitro_async.config._location import ConfigLocation, Place, read_text
 from digitro_async.config._secrets import WRONG_TEXT, resolve_secrets, with_sources
+from digitro_async.contact_settings import ContactSettings
 from digitro_async.control_commands import COMMAND_NAMES
 from digitro_async.errors import ConfigurationError
 from digitro_async.models import PABX
@@ -57,6 +58,7 @@ class Config:
             and personal data are wrapped.
         retry: The rule when a call that was not placed is sent again.
         pause: The rule when a PABX is paused.
+        contacts: The ways in which contact files are read.
     """
 
     pabx: tuple[PABX, ...]
@@ -65,6 +67,7 @@ class Config:
     )
     retry: RetrySettings
     pause: PauseSettings
+    contacts: ContactSettings = attrs.field(factory=ContactSettings)
 
 
 _TABLES: Mapping[str, type[Any]] = {
@@ -75,7 +78,7 @@ _TABLES: Mapping[str, type[Any]] = {
     "tls": TLSSettings,
 }
 _PASSWORDS = ("device_password", "account_password")
-_TOP = ("pabx", "call", "retry", "pause", "events")
+_TOP = ("pabx", "call", "retry", "pause", "events", "contacts")
 # tomllib's texts are shown unless they may quote what stands in the file.
 _HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
 
@@ -154,6 +157,7 @@ def _build_config(
         call=_build_call(where, data.get("call", {})),
         retry=build(where, ("retry",), RetrySettings, data.get("retry", {})),
         pause=pause,
+        contacts=build(where, ("contacts",), ContactSettings, data.get("contacts", {})),
     )
 
 

@@ -1,9 +1,10 @@
 """Chooses the encoding that a contact file is read with.
 
-A byte order mark says UTF-8; else a file that is UTF-8 from end to end is UTF-8, and
-so is one with a few wrong bytes: their rows are rejected, and no other row is spoilt.
-Any other file is cp1252, which spreadsheets in Brazil write. Statistical guessers were
-tried and take cp1252 for cp1250. The file is read twice for this, a piece at a time.
+A byte order mark says UTF-8 or UTF-16; else a file that is UTF-8 from end to end is
+UTF-8, and so is one with a few wrong bytes: their rows are rejected, and no other row
+is spoilt. Any other file is cp1252, which spreadsheets in Brazil write. Statistical
+guessers were tried and take cp1252 for cp1250. The file is read twice for this, a piece
+at a time.
 """
 
 import codecs
@@ -27,15 +28,17 @@ ENCODINGS = (
     "cp850",
     "cp860",
     "mac-roman",
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
 )
-"""Values of ``encoding``: supersets of ASCII whose bad bytes stay countable."""
+"""Values of ``encoding``: those whose bad bytes stay countable."""
 
 _PIECE = 1 << 18
-_UTF_16_OR_32 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+_MARKS_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_MARKS_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 _OTHER_FORMATS = (
-    (re.compile(rb"PK\x03\x04"), "a workbook or an archive (xlsx, ods, zip)"),
-    (re.compile(rb"\xd0\xcf\x11\xe0"), "a workbook (xls)"),
     (re.compile(rb"\x1f\x8b"), "compressed (gzip)"),
     (re.compile(rb"%PDF"), "a PDF"),
     (
@@ -90,20 +93,19 @@ def choose_encoding(
         encoding: The name that the caller gives, or None to find out.
 
     Raises:
-        ConfigurationError: If it is UTF-16 or UTF-32, or no CSV at all, if ``encoding``
-            is not one of ``ENCODINGS``, or if the byte order mark contradicts it.
+        ConfigurationError: If it is UTF-32, UTF-16 without a byte order mark, or no
+            CSV at all, if ``encoding`` is not one of ``ENCODINGS``, or if the mark
+            contradicts it.
     """
     named = None if encoding is None else _canonical(encoding)
     head = stream.read(_HEAD)
     stream.seek(0)
     _check_is_no_other_format(file, head)
-    if head.startswith(_UTF_16_OR_32) or _is_every_other_byte_zero(head[:4]):
-        raise ConfigurationError(
-            f"{file} is UTF-16 or UTF-32; save it as CSV UTF-8 and try again"
-        )
     is_marked = head.startswith(codecs.BOM_UTF8)
     if is_marked and named not in {None, "utf-8", "utf-8-sig"}:
         raise ConfigurationError(f"{file} is marked as UTF-8, not as {named}")
+    if found := _codec_of_two_bytes(file, head, named):
+        return ChosenEncoding(found)
     if named is not None:
         return ChosenEncoding("utf-8-sig" if is_marked else named)
     twice = 0
@@ -135,6 +137,37 @@ def _check_is_no_other_format(file: str, head: bytes) -> None:
             raise ConfigurationError(
                 f"{file} is {kind}; save it as CSV UTF-8 and try again"
             )
+
+
+def _codec_of_two_bytes(file: str, head: bytes, named: str | None) -> str | None:
+    """Return the codec of a file whose characters have two bytes, else None.
+
+    Raises:
+        ConfigurationError: If it has four, or its byte order mark contradicts the name,
+            or two are likely and nothing says which comes first.
+    """
+    if head.startswith(_MARKS_32) and named is None:
+        raise ConfigurationError(
+            f"{file} is UTF-32; save it as CSV UTF-8 and try again"
+        )
+    marked = _MARKS_16.get(head[:2])
+    if marked is not None:
+        if named not in {None, "utf-16", marked}:
+            raise ConfigurationError(f"{file} is marked as UTF-16, not as {named}")
+        return "utf-16"
+    if named == "utf-16":
+        raise ConfigurationError(
+            f"{file} has no byte order mark: --encoding must be utf-16-le or utf-16-be"
+        )
+    if named is not None and named.startswith("utf-16"):
+        return named
+    if _is_every_other_byte_zero(head[:4]):
+        order = "le" if head[1] == 0 else "be"
+        raise ConfigurationError(
+            f"{file} is UTF-16 or UTF-32 without a byte order mark; --encoding "
+            f"utf-16-{order} may read it, or save it as CSV UTF-8 and try again"
+        )
+    return None
 
 
 def _canonical(encoding: str) -> str:

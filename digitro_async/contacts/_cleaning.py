@@ -5,6 +5,7 @@ import attrs
 from digitro_async.contacts._characters import (
     BLANKS,
     drop_invisible,
+    drop_punctuation,
     without_text_mark,
 )
 from digitro_async.privacy import Personal
@@ -40,14 +41,18 @@ class CleaningCounts:
         invisible: Numbers that lost invisible characters.
         text_marks: Cells, of numbers or of other columns, that lost the sign by which
             a spreadsheet says that they are text: an apostrophe, or ``="..."``.
+        rewritten: Numbers that were written in another form, which was asked for.
     """
 
     punctuation: int = 0
     invisible: int = 0
     text_marks: int = 0
+    rewritten: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.punctuation or self.invisible or self.text_marks)
+        return bool(
+            self.punctuation or self.invisible or self.text_marks or self.rewritten
+        )
 
     def __str__(self) -> str:
         parts = (
@@ -56,7 +61,10 @@ class CleaningCounts:
             ("the apostrophe before a text", self.text_marks),
         )
         taken = ", ".join(f"{text}: {count}" for text, count in parts if count)
-        return f"taken away: {taken or 'nothing'}"
+        text = f"taken away: {taken or 'nothing'}"
+        if self.rewritten:
+            text += f"; numbers written in another form: {self.rewritten}"
+        return text
 
 
 class Cleaning:
@@ -67,6 +75,7 @@ class Cleaning:
         self._punctuation = 0
         self._invisible = 0
         self._text_marks = 0
+        self._rewritten = 0
 
     @property
     def counts(self) -> CleaningCounts:
@@ -75,6 +84,7 @@ class Cleaning:
             punctuation=self._punctuation,
             invisible=self._invisible,
             text_marks=self._text_marks,
+            rewritten=self._rewritten,
         )
 
     def note_text_marks(self, count: int) -> None:
@@ -90,7 +100,9 @@ class Cleaning:
         self._invisible += seen != written
         bare = without_text_mark(seen.strip(BLANKS)).strip(BLANKS)
         self._text_marks += bare != seen.strip(BLANKS)
-        self._punctuation += bare != number
+        plain = drop_punctuation(bare)
+        self._punctuation += bare != plain
+        self._rewritten += plain != number
         if len(self.samples) < MOST_SAMPLES:
             self.samples.append(
                 CleanedNumber(line=line, before=Personal(cell), after=Personal(number))

@@ -8,13 +8,32 @@ import attrs
 
 from digitro_async._common.text import did_you_mean
 from digitro_async.calls import OWN_FIELDS
+from digitro_async.contacts._column_words import field_meant, is_showable
+from digitro_async.contacts._contact_number import MOST_NUMBERS
 from digitro_async.contacts._header import Header
 from digitro_async.errors import ConfigurationError
 
-__all__ = ["GENERAL_WORDS", "KNOWN_FIELDS", "Columns", "checked_map", "find_columns"]
+__all__ = [
+    "GENERAL_WORDS",
+    "KNOWN_FIELDS",
+    "Columns",
+    "NumberColumn",
+    "checked_map",
+    "find_columns",
+]
 
-KNOWN_FIELDS: Final = ("id", "pabx", "destination", *OWN_FIELDS)
+_PLACES: Final = ("", *map(str, range(2, MOST_NUMBERS + 1)))
+_OF_NUMBERS: Final = tuple(
+    f"{name}{place}" for name in ("destination", "kind", "hours") for place in _PLACES
+)
+KNOWN_FIELDS: Final = ("id", "pabx", "area_code", *_OF_NUMBERS, *OWN_FIELDS)
 """The fields that a column may be."""
+
+_NAMED: Final = ("id", "pabx", "destination", *OWN_FIELDS)
+_SAID: Final = (
+    f"{', '.join(_NAMED)}; of contacts with several numbers destination2 to "
+    f"destination{MOST_NUMBERS}, and kind, hours, kind2, hours2 and so on; area_code"
+)
 
 GENERAL_WORDS: Final = ("account", "device", "route")
 """Fields whose name means something else in many programs: they are taken where a
@@ -22,9 +41,29 @@ column has the very name, in small letters, and otherwise only where they are ma
 
 _OMITTING: Final = "--ignore-unknown-columns passes over it"
 
-# Only what looks like a name is shown: a row of a person may stand in its place.
-_LOOKS_LIKE_A_NAME = re.compile(r"[^\W\d][\w .?!/()#&'+-]{0,39}")
-_MANY_DIGITS = re.compile(r"\d{4}")
+
+@attrs.frozen(kw_only=True)
+class NumberColumn:
+    """The place of one of the numbers of a contact.
+
+    Attributes:
+        field: ``destination``, ``destination2`` and so on.
+        at: Index of the number.
+        name: The column's name where it has another one than the field.
+        kind_at: Index of its kind, if that has a column.
+        hours_at: Index of its hours, if these have a column.
+    """
+
+    field: str
+    at: int
+    name: str | None = None
+    kind_at: int | None = None
+    hours_at: int | None = None
+
+    @property
+    def hours_field(self) -> str:
+        """The field of its hours."""
+        return self.field.replace("destination", "hours")
 
 
 @attrs.frozen(kw_only=True)
@@ -37,6 +76,8 @@ class Columns:
         destination: Index of the number.
         id: Index of the caller's id, if there is one.
         pabx: Index of the PABX's name, if there is one.
+        area_code: Index of the area code of numbers without one, if there is one.
+        numbers: The place of each number, in the order in which they are rung.
         fields: Index and name of every other field of the call.
         taken: Name of each column that is used, as it may be shown, and its field.
         passed_over: Names of the other columns, as they may be shown.
@@ -47,9 +88,25 @@ class Columns:
     destination: int
     id: int | None
     pabx: int | None
+    area_code: int | None
+    numbers: tuple[NumberColumn, ...]
     fields: tuple[tuple[int, str], ...]
     taken: tuple[tuple[str, str], ...]
     passed_over: tuple[str, ...]
+
+    @property
+    def used(self) -> dict[int, str]:
+        """Index of each column that is used, and its field."""
+        used = dict(self.fields)
+        own = {"id": self.id, "pabx": self.pabx, "area_code": self.area_code}
+        used.update({at: field for field, at in own.items() if at is not None})
+        for number in self.numbers:
+            used[number.at] = number.field
+            if number.kind_at is not None:
+                used[number.kind_at] = number.field.replace("destination", "kind")
+            if number.hours_at is not None:
+                used[number.hours_at] = number.hours_field
+        return used
 
 
 def checked_map(columns: Mapping[str, str]) -> dict[str, str]:
@@ -65,7 +122,7 @@ def checked_map(columns: Mapping[str, str]) -> dict[str, str]:
         if field not in KNOWN_FIELDS:
             raise ConfigurationError(
                 f"--map: {field!r} is no field{did_you_mean(field, KNOWN_FIELDS)} "
-                f"(fields are {', '.join(KNOWN_FIELDS)})"
+                f"(fields are {_SAID})"
             )
         if not name.strip():
             raise ConfigurationError(f"--map: the column for {field} has no name")
@@ -113,12 +170,15 @@ def find_columns(
         else:
             index[field] = position
     taken = sorted((position, field) for field, position in index.items())
+    numbers = _number_columns(where, names, index)
     return Columns(
         delimiter=header.delimiter,
         width=len(names),
-        destination=index.pop("destination"),
+        destination=numbers[0].at,
         id=index.pop("id", None),
         pabx=index.pop("pabx", None),
+        area_code=index.pop("area_code", None),
+        numbers=numbers,
         fields=tuple((position, field) for field, position in index.items()),
         taken=tuple((_name_of(at, names[at]), field) for at, field in taken),
         passed_over=tuple(
@@ -127,6 +187,34 @@ def find_columns(
             if at not in {position for position, _ in taken}
         ),
     )
+
+
+def _number_columns(
+    where: str, names: Sequence[str], index: dict[str, int]
+) -> tuple[NumberColumn, ...]:
+    """Take the columns of numbers out of the places, and return them in their order.
+
+    Raises:
+        ConfigurationError: If a kind or hours are there without their number.
+    """
+    numbers = []
+    for place in _PLACES:
+        field = f"destination{place}"
+        kind, hours = index.pop(f"kind{place}", None), index.pop(f"hours{place}", None)
+        at = index.pop(field, None)
+        if at is not None:
+            name = None if names[at].casefold() == field else names[at] or None
+            numbers.append(
+                NumberColumn(
+                    field=field, at=at, name=name, kind_at=kind, hours_at=hours
+                )
+            )
+        elif kind is not None or hours is not None:
+            what = "kind" if hours is None else "hours"
+            raise ConfigurationError(
+                f"{where}: a column is {what}{place} of a number, and none is {field}"
+            )
+    return tuple(numbers)
 
 
 def _field_named(name: str) -> str | None:
@@ -172,27 +260,25 @@ def _unknown(where: str, position: int, name: str) -> str:
         )
     like = re.sub(r"[\W_]+", "_", small).strip("_")
     hint = did_you_mean(like, KNOWN_FIELDS)
+    if not hint and is_showable(name) and (meant := field_meant(name)):
+        hint = f"; it may be {meant}: --map {meant}={name}"
     return (
         f"{shown} is unknown{hint} (--map FIELD=COLUMN takes a column for a field: "
-        f"{', '.join(KNOWN_FIELDS)}; {_OMITTING})"
+        f"{_SAID}; {_OMITTING})"
     )
 
 
-def _is_showable(name: str) -> bool:
-    return bool(_LOOKS_LIKE_A_NAME.fullmatch(name)) and not _MANY_DIGITS.search(name)
-
-
 def _showable(names: Sequence[str]) -> list[str]:
-    return [name for name in names if _is_showable(name)]
+    return [name for name in names if is_showable(name)]
 
 
 def _shown(position: int, name: str) -> str:
     """Return how errors name a column."""
     if not name:
         return f"column {position + 1} (without a name)"
-    return f"column {position + 1}" + (f" {name!r}" if _is_showable(name) else "")
+    return f"column {position + 1}" + (f" {name!r}" if is_showable(name) else "")
 
 
 def _name_of(position: int, name: str) -> str:
     """Return how the operator is told of a column."""
-    return name if _is_showable(name) else f"column {position + 1}"
+    return name if is_showable(name) else f"column {position + 1}"

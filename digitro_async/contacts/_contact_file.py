@@ -1,6 +1,5 @@
 """Reads a contact file of any size, a row at a time."""
 
-import io
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -10,8 +9,8 @@ from typing import Any, BinaryIO, Self
 
 from digitro_async._common.text import words_of_os_error
 from digitro_async._common.validators import masked_fields
-from digitro_async.contacts._charset import choose_encoding
 from digitro_async.contacts._cleaning import CleanedNumber, CleaningCounts
+from digitro_async.contacts._column_words import suggestions
 from digitro_async.contacts._columns import KNOWN_FIELDS, checked_map, find_columns
 from digitro_async.contacts._contact_row import (
     ContactRow,
@@ -21,13 +20,16 @@ from digitro_async.contacts._contact_row import (
     file_name,
     one_line_name,
 )
-from digitro_async.contacts._csv_records import BLANK, CSVRecord, read_records
+from digitro_async.contacts._csv_records import BLANK, CSVRecord
+from digitro_async.contacts._csv_source import CSVSource
 from digitro_async.contacts._file_reading import FileReading
-from digitro_async.contacts._header import find_header
+from digitro_async.contacts._number_cells import NumberRules, number_rules
+from digitro_async.contacts._row_source import RowSource, SourceOptions
 from digitro_async.contacts._rows import Defaults, RowReader, needed_of_rows
-from digitro_async.contacts._text_lines import Lines
+from digitro_async.contacts._workbook_source import WorkbookSource, is_workbook
 from digitro_async.errors import ConfigurationError, DigitroError
 from digitro_async.models import PredictiveCall
+from digitro_async.numbers import NumberForm
 
 __all__ = ["ContactFile", "open_contacts"]
 
@@ -49,6 +51,7 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         reading: How it is read, for the operator to check.
         read: Rows read so far, rejected ones included.
         rejected: Rows rejected so far.
+        rejected_numbers: Numbers rejected so far, of rows that are contacts by another.
         open_end: The line of a last row that was rejected because its line has no end.
 
     Raises:
@@ -64,8 +67,9 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         encoding: str | None,
         columns: Mapping[str, str],
         header_line: int | None,
+        sheet: str | None,
         ignore_unknown_columns: bool,
-        strip_punctuation: bool,
+        numbers: NumberRules,
         allow_open_end: bool,
     ) -> None:
         columns = checked_map(columns)
@@ -73,48 +77,53 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         self._shown = shown = file_name(name)
         self._stat = os.fstat(stream.fileno())
         self.total_bytes = self._stat.st_size
-        chosen = choose_encoding(stream, shown, encoding)
-        self.encoding = chosen.codec
         self.read = 0
         self.rejected = 0
+        self.rejected_numbers = 0
         self._bytes = stream
         self._failure: str | None = None
-        # Line ends are left as they are: they may stand inside a quoted cell.
-        self._text = io.TextIOWrapper(
-            stream, self.encoding, errors="surrogateescape", newline=""
-        )
-        lines = Lines(self._text)
-        header = find_header(
+        self._source = source = _open_source(
+            stream,
             shown,
-            lines,
-            known={*KNOWN_FIELDS, *map(str.casefold, columns.values())},
-            destination=columns.get("destination", "destination").casefold(),
-            header_line=header_line,
+            SourceOptions(
+                encoding=encoding,
+                columns=columns,
+                header_line=header_line,
+                sheet=sheet,
+                known=frozenset({*KNOWN_FIELDS, *map(str.casefold, columns.values())}),
+            ),
         )
         found = find_columns(
-            shown, header, columns=columns, ignore_unknown=ignore_unknown_columns
+            shown, source.header, columns=columns, ignore_unknown=ignore_unknown_columns
         )
-        self.delimiter = header.delimiter
+        if found.area_code is not None and numbers.form is None:
+            raise ConfigurationError(
+                "a column is area_code, which is of use only beside --number-form"
+            )
+        self.encoding = source.format
+        self.delimiter = source.header.delimiter
+        meant = suggestions(found.passed_over, (field for _, field in found.taken))
         self.reading = FileReading(
             encoding=self.encoding,
             delimiter=self.delimiter,
-            header_line=header.line,
+            header_line=source.header.line,
             columns=found.taken,
             passed_over=found.passed_over,
-            doubts=chosen.doubts,
+            doubts=(*source.doubts, *meant),
+            sheet=source.sheet,
         )
         self._rows = RowReader(
-            found,
-            needed_of_rows(shown, found, defaults),
-            strip_punctuation=strip_punctuation,
+            found, needed_of_rows(shown, found, defaults), rules=numbers, file=name
         )
         self._allow_open_end = allow_open_end
         self.open_end: int | None = None
-        self._records = read_records(lines, self.delimiter, self._rows.is_whole_row)
+        self._records = source.records(found.used, self._rows.is_whole_row)
 
     @property
     def bytes_read(self) -> int:
         """Bytes taken from the file so far, a buffer ahead of the rows."""
+        if self._source.share is not None:
+            return int(self.total_bytes * self._source.share)
         return self.total_bytes if self._bytes.closed else self._bytes.tell()
 
     @property
@@ -187,6 +196,7 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
             return None
         self.read += 1
         if isinstance(row, ContactRow):
+            self.rejected_numbers += len(row.rejected_numbers)
             return row
         self.rejected += 1
         return self._rejected(record, row)
@@ -196,10 +206,10 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
 
     def close(self) -> None:
         """Close the file; nothing can be read afterwards."""
-        self._text.close()
+        self._source.close()
 
     def _next_record(self) -> CSVRecord:
-        if self._text.closed:
+        if self._source.is_closed:
             raise ConfigurationError(f"{self._shown} was closed")
         if self._failure is None:
             try:
@@ -258,11 +268,14 @@ def open_contacts(
     encoding: str | None = None,
     columns: Mapping[str, str] = _NO_COLUMNS,
     header_line: int | None = None,
+    sheet: str | None = None,
     ignore_unknown_columns: bool = False,
     strip_punctuation: bool = False,
+    number_form: NumberForm | str | None = None,
+    area_code: str | None = None,
     allow_open_end: bool = False,
 ) -> ContactFile:
-    r"""Open a CSV file of contacts.
+    r"""Open a file of contacts: CSV, or a workbook (XLSX, XLS, ODS).
 
     The header names the columns, in any order and case: ``destination``, which must be
     there, ``id``, ``pabx`` and any field of ``PredictiveCall``. Of these ``account``,
@@ -270,7 +283,11 @@ def open_contacts(
     Rows of titles may stand above the header. Cells are set apart by ``;``, ``,``,
     ``|`` or a tab; a first line may say ``sep=;``. Lines end with ``\n``, ``\r\n`` or
     ``\r``; rows without a filled cell are skipped. Every other row comes out either as
-    a contact or as a rejected row.
+    a contact or as a rejected row. A workbook's lines are the rows of its sheet.
+
+    A contact may have several numbers, in ``destination``, ``destination2`` and so on.
+    The row is a contact if one of them is good; the others that are not are its
+    ``rejected_numbers``.
 
     A cell that is not empty overrides the default of its field; an empty one leaves the
     field to the default. ``destination``, ``id`` and ``pabx`` lose blanks around them,
@@ -288,9 +305,16 @@ def open_contacts(
             is not that of their field.
         header_line: Number of the header's line. By default the header is the first row
             with a ``destination`` among the first ten that are not blank.
+        sheet: Name of a workbook's sheet, or its number from 1. By default the only one
+            that holds anything.
         ignore_unknown_columns: Whether columns with other names are passed over.
         strip_punctuation: Whether blanks, dashes, dots, parentheses, slashes and
             invisible characters are taken out of numbers instead of rejecting the row.
+        number_form: The form in which numbers are written; see ``number_form``. Numbers
+            that are no person's in Brazil are rejected then. By default numbers are
+            neither checked against the numbering plan nor rewritten.
+        area_code: The area code (DDD) of numbers without one, beside ``number_form``.
+            By default that of a local form, and else such numbers are rejected.
         allow_open_end: Whether a last row without a line end is taken; by default it is
             rejected, as a file may be read while it is written.
 
@@ -298,8 +322,9 @@ def open_contacts(
         The open file, to be used in a ``with`` statement.
 
     Raises:
-        ConfigurationError: If the file can't be opened or has no usable header, or a
-            field every call needs is neither a column nor a default.
+        ConfigurationError: If the file can't be opened or has no usable header, a
+            field every call needs is neither a column nor a default, or the extra
+            ``contacts`` is needed and not installed.
     """
     return _open_file(
         path,
@@ -307,10 +332,20 @@ def open_contacts(
         encoding=encoding,
         columns=columns,
         header_line=header_line,
+        sheet=sheet,
         ignore_unknown_columns=ignore_unknown_columns,
-        strip_punctuation=strip_punctuation,
+        numbers=number_rules(strip_punctuation, number_form, area_code),
         allow_open_end=allow_open_end,
     )
+
+
+def _open_source(stream: BinaryIO, shown: str, options: SourceOptions) -> RowSource:
+    """Return the rows of a file, by what its first bytes say that it is."""
+    head = stream.read(len(b"PK\x03\x04"))
+    stream.seek(0)
+    if is_workbook(head):
+        return WorkbookSource(stream, shown, options)
+    return CSVSource(stream, shown, options)
 
 
 def _open_file(path: str | os.PathLike[str], **options: Any) -> ContactFile:

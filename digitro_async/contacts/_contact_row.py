@@ -25,6 +25,7 @@ from digitro_async.calls import (
     check_field_names,
     problem_of_fields,
 )
+from digitro_async.contacts._contact_number import ContactNumber, DayHours
 from digitro_async.errors import ConfigurationError, InvalidCallError
 from digitro_async.privacy import Personal, Secret
 
@@ -64,6 +65,44 @@ class RejectCode(enum.StrEnum):
     """The destination holds characters that nobody sees, as U+200B."""
     NUMBER_TOO_LONG = "number_too_long"
     """The destination is longer than any number."""
+    INTERNAL_CODE = "internal_code"
+    """The destination holds ``*`` or ``#``: a code, where public numbers are wanted."""
+    SAME_DIGITS = "same_digits"
+    """The destination is one digit repeated."""
+    TOO_SHORT = "too_short"
+    """The destination has fewer digits than any public number."""
+    TOO_LONG = "too_long"
+    """The destination has more digits than its prefix leaves room for."""
+    NO_AREA_CODE = "no_area_code"
+    """The destination is a local number, and no area code was given for such."""
+    INVALID_AREA_CODE = "invalid_area_code"
+    """The destination's area code (DDD) is none."""
+    MISSING_NINTH_DIGIT = "missing_ninth_digit"
+    """The destination is a mobile number of eight digits."""
+    INVALID_SUBSCRIBER = "invalid_subscriber"
+    """No number begins like the destination behind its area code."""
+    UNKNOWN_CARRIER = "unknown_carrier"
+    """The destination has two digits of no carrier behind its 0."""
+    SERVICE_NUMBER = "service_number"
+    """The destination is a public service's or a carrier's own: 190, 10315."""
+    FREEPHONE = "freephone"
+    """The destination is a company's number: 0800."""
+    SHARED_COST = "shared_cost"
+    """The destination is a company's number: 0300, 4004, 3003."""
+    TELEMARKETING_CODE = "telemarketing_code"
+    """The destination is one that telemarketing calls from: 0303."""
+    PREMIUM_RATE = "premium_rate"
+    """The destination is paid for, or a donation: 0900, 0500."""
+    COLLECT_CALL = "collect_call"
+    """The destination would be called at its own cost: 90 or 9090 before it."""
+    FOREIGN = "foreign"
+    """The destination is in another country."""
+    OTHER_AREA = "other_area"
+    """The destination is in another area than the local form is for."""
+    CELL_TYPE = "cell_type"
+    """A cell of a workbook holds a date, a time, a boolean, an error or no value."""
+    MERGED_CELL = "merged_cell"
+    """A cell of a workbook is merged with another one, which holds the value."""
     CONTROL_CHARACTER = "control_character"
     """The destination, id or pabx holds a control character."""
     TOO_FEW_COLUMNS = "too_few_columns"
@@ -129,6 +168,10 @@ class ContactRow:
         pabx: Name of the PABX that must take it, or None for any.
         fields: Fields of ``PredictiveCall`` but ``destination``, and their texts; only
             what differs from one contact to another belongs here.
+        kind: The kind that the list gives the number.
+        hours: The times of a day at which the number may be rung.
+        further: The contact's other numbers, in the order in which they are rung.
+        rejected_numbers: Numbers of the row that are none, with their reasons.
 
     Raises:
         InvalidCallError: If a text can't stand in a call; the error names the field.
@@ -142,11 +185,23 @@ class ContactRow:
     fields: Mapping[str, str | Secret | Personal] = attrs.field(
         factory=dict, converter=_own_fields, repr=False
     )
+    kind: str | None = attrs.field(default=None, repr=False)
+    hours: DayHours = attrs.field(default=(), repr=False)
+    further: tuple[ContactNumber, ...] = attrs.field(default=(), repr=False)
+    rejected_numbers: tuple["RejectedRow", ...] = attrs.field(default=(), repr=False)
 
     def __attrs_post_init__(self) -> None:
         problem = problem_of_fields({**self.fields, "destination": self.destination})
         if problem:
             raise InvalidCallError(problem, reason="invalid_field")
+
+    @property
+    def numbers(self) -> tuple[ContactNumber, ...]:
+        """All numbers of the contact, in the order in which they are rung."""
+        first = ContactNumber(
+            destination=self.destination, kind=self.kind, hours=self.hours
+        )
+        return first, *self.further
 
     @classmethod
     def from_call(
@@ -234,6 +289,8 @@ def row_of_cells(
         name: text if (wrap := _WRAP[name]) is None else wrap(text)
         for name, text in fields.items()
     }
+    draft.kind, draft.hours = None, ()
+    draft.further = draft.rejected_numbers = ()
     draft.__class__ = ContactRow
     row: ContactRow = draft
     return row
@@ -249,6 +306,7 @@ class RejectedRow:
         field: The column that is wrong, or None where it is the row.
         reason: For a person to read.
         code: For a program to count.
+        is_number: Whether it is one number of a row that is a contact by another one.
     """
 
     file: str
@@ -256,6 +314,7 @@ class RejectedRow:
     field: str | None = None
     reason: str
     code: RejectCode
+    is_number: bool = False
 
     def __str__(self) -> str:
         column = f"{self.field}: " if self.field else ""

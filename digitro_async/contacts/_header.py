@@ -1,43 +1,24 @@
-"""Finds the header row of a contact file, and how its cells are set apart."""
+"""Finds the header row of a contact file among its first rows."""
 
-import csv
-import itertools
-import re
-from collections.abc import Collection, Iterator, Sequence
+import abc
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
 
 import attrs
 
 from digitro_async._common.text import did_you_mean
-from digitro_async.contacts._characters import drop_invisible
-from digitro_async.contacts._csv_records import text_problem
+from digitro_async.contacts._column_words import is_phone_word
 from digitro_async.contacts._numbers import read_number
-from digitro_async.contacts._text_lines import Line, Lines
 from digitro_async.errors import ConfigurationError
 
-__all__ = ["DELIMITERS", "PHONE_WORDS", "Header", "find_header"]
+__all__ = ["Header", "HeaderFinder"]
 
-DELIMITERS = (";", ",", "\t", "|")
-
-PHONE_WORDS = frozenset(
-    {
-        *("celular", "contato", "destino", "destinatario", "destinatário", "fone"),
-        *("numero", "número", "numero de telefone", "número de telefone", "tel"),
-        *("tel.", "telefone", "cellphone", "mobile", "mobile phone", "phone"),
-        *("phone number", "telephone", "whatsapp"),
-    }
-)
-"""Names of columns that programs give to phone numbers, in small letters."""
+_Row = TypeVar("_Row")
 
 _MOST_LOOKED_AT = 10
 """Most lines, blank ones left out, among which the header is looked for."""
 
-_MOST_JOINED = 5
-"""Most lines of a header whose names hold line breaks."""
-
 _SHORTEST_NUMBER = 8
-_SEPARATOR = re.compile(r'"?sep ?= ?(\\t|.)?"?([;,\t| ]*)', re.IGNORECASE)
-_OF_BLANK_ROWS = ' \t\r\n;,|"'
-"""Signs of a row in which no cell is filled in."""
 
 
 @attrs.frozen
@@ -46,7 +27,7 @@ class Header:
 
     Attributes:
         line: Number of its first line.
-        delimiter: The character between cells.
+        delimiter: The character between cells, empty where cells are no text.
         names: The names of the columns, each on one line, as they are written.
     """
 
@@ -55,63 +36,62 @@ class Header:
     names: list[str]
 
 
-def find_header(
-    file: str,
-    lines: Lines,
-    *,
-    known: Collection[str],
-    destination: str,
-    header_line: int | None,
-) -> Header:
-    """Return the header, and leave the lines at the first row below it.
+class HeaderFinder(abc.ABC, Generic[_Row]):
+    """Finds the header, and leaves the rows at the first one below it.
 
     Args:
         file: Name of the file, for errors.
-        lines: The lines of the file.
         known: Names of columns by which a header is told, in small letters.
         destination: The one of these that a header must have.
-        header_line: Number of the header's line, if the caller gives it.
-
-    Raises:
-        ConfigurationError: If there is none; the text names the file and the line.
     """
-    finder = _HeaderFinder(file, lines, frozenset(known), destination)
-    return finder.find() if header_line is None else finder.take(header_line)
 
-
-class _HeaderFinder:
-    def __init__(
-        self, file: str, lines: Lines, known: frozenset[str], destination: str
-    ) -> None:
+    def __init__(self, file: str, known: frozenset[str], destination: str) -> None:
         self._file = file
-        self._lines = lines
         self._known = known
         self._destination = destination
-        self._delimiters: tuple[str, ...] = DELIMITERS
 
-    def take(self, header_line: int) -> Header:
+    @abc.abstractmethod
+    def _filled(self) -> Iterator[tuple[int, _Row]]:
+        """Yield the rows that hold something, with the numbers of their lines."""
+
+    @abc.abstractmethod
+    def _read(self, line: int, row: _Row) -> Header | str:
+        """Return a row as if it were the header, or why it can't be."""
+
+    def find_header(self, header_line: int | None) -> Header:
+        """Return the header.
+
+        Args:
+            header_line: Number of its line, if the caller gives it.
+
+        Raises:
+            ConfigurationError: If there is none; the text names the file and the line.
+        """
+        return self._find() if header_line is None else self._take(header_line)
+
+    def _take(self, header_line: int) -> Header:
         """Return the header in the line that the caller gives."""
         last = 0
-        for line in self._filled():
-            if line[0] == header_line:
-                return self._usable(line[0], self._read(line))
-            if line[0] > header_line:
+        for line, row in self._filled():
+            if line == header_line:
+                return self._usable(line, self._read(line, row))
+            if line > header_line:
                 break
-            last = line[0]
+            last = line
         raise ConfigurationError(
             f"{self._file}: line {header_line} is blank or not there"
             + (f"; the line with text before it is {last}" if last else "")
         )
 
-    def find(self) -> Header:
+    def _find(self) -> Header:
         """Return the first row that names the column of the destination."""
         above: list[tuple[int, Header | str]] = []
-        for line in self._filled():
-            found = self._read(line)
+        for line, row in self._filled():
+            found = self._read(line, row)
             if isinstance(found, Header) and self._has_destination(found):
                 self._check_above(above, found)
                 return found
-            above.append((line[0], found))
+            above.append((line, found))
             if len(above) == _MOST_LOOKED_AT:
                 break
         if not above:
@@ -157,86 +137,7 @@ class _HeaderFinder:
         return self._destination in map(str.casefold, header.names)
 
     def _is_known(self, name: str) -> bool:
-        return name.casefold() in self._known or name.casefold() in PHONE_WORDS
-
-    def _filled(self) -> Iterator[Line]:
-        """Yield the lines that hold text; a first one may name the delimiter."""
-        is_first = True
-        for number, text in self._lines:
-            seen = None if text is None else drop_invisible(text).strip("\r\n ")
-            if seen is not None and not seen.strip().strip(_OF_BLANK_ROWS):
-                continue
-            if is_first and seen is not None and (found := _SEPARATOR.fullmatch(seen)):
-                sign = self._named_delimiter(number, found[1])
-                # A program that saved the line as a cell has delimiters of its own.
-                if not found[2].strip(sign):
-                    self._delimiters = (sign,)
-            else:
-                yield number, text
-            is_first = False
-
-    def _named_delimiter(self, line: int, sign: str) -> str:
-        sign = "\t" if sign == "\\t" else sign
-        if sign not in DELIMITERS:
-            raise ConfigurationError(
-                f"{self._file}, line {line}: sep= must name ; or , or | or a tab"
-            )
-        return sign
-
-    def _read(self, line: Line) -> Header | str:
-        """Return the row of a line as if it were the header, or why it can't be."""
-        number, text = line
-        if text is None or "\0" in text:
-            return _UNREADABLE
-        header = self._split(number, text)
-        if text_problem(text):  # wrong bytes in other names do no harm
-            is_header = header is not None and self._has_destination(header)
-            return header if header is not None and is_header else _UNREADABLE
-        if '"' not in text or (header is not None and self._has_destination(header)):
-            return _OPEN_QUOTE if header is None else header
-        # The name of a column may hold line breaks.
-        taken: list[Line] = []
-        joined = text
-        for line_below in itertools.islice(self._lines, _MOST_JOINED - 1):
-            taken.append(line_below)
-            if line_below[1] is None or text_problem(line_below[1]):
-                break
-            joined += line_below[1]
-            whole = self._split(number, joined)
-            if whole is not None and self._has_destination(whole):
-                return whole
-        self._lines.put_back(taken)
-        return _OPEN_QUOTE if header is None else header
-
-    def _split(self, line: int, text: str) -> Header | None:
-        """Split a row by the delimiter that gives most known names."""
-
-        def score(header: Header) -> tuple[int, int]:
-            names = {name.casefold() for name in header.names}
-            return len(names & self._known), len(header.names)
-
-        headers = [
-            Header(line, delimiter, names)
-            for delimiter in self._delimiters
-            if (names := _names(text, delimiter))
-        ]
-        return max(headers, key=score, default=None)
-
-
-_UNREADABLE = (
-    "the header row can't be read (too long, or not text in the file's encoding)"
-)
-_OPEN_QUOTE = "a quote in the header row is not closed"
-
-
-def _names(text: str, delimiter: str) -> list[str]:
-    try:
-        cells = next(
-            csv.reader([text.rstrip("\r\n")], delimiter=delimiter, strict=True), []
-        )
-    except csv.Error:
-        return []
-    return [" ".join(drop_invisible(cell).split()) for cell in cells]
+        return name.casefold() in self._known or is_phone_word(name)
 
 
 def _is_number(cell: str) -> bool:
@@ -247,8 +148,9 @@ def _is_number(cell: str) -> bool:
 def _close_to_destination(names: Sequence[str]) -> str:
     """Return a hint at the column that may be meant; it shows no other text."""
     for position, name in enumerate(names, 1):
-        if name.casefold() in PHONE_WORDS:
-            return f" (column {position} {name!r} may be it)"
+        if is_phone_word(name):
+            option = f"--map destination={name}"
+            return f" (column {position} {name!r} may be it: {option})"
         if hint := did_you_mean(name.casefold(), ["destination"]):
             return f" (column {position}{hint})"
     return ""

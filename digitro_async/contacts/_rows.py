@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+import attrs
+
 from digitro_async._common.cell_marks import without_cell_mark
 from digitro_async.calls import NEEDED_FIELDS, check_defaults
 from digitro_async.contacts._characters import drop_invisible, without_text_mark
@@ -12,9 +14,11 @@ from digitro_async.contacts._contact_row import (
     ContactRow,
     Problem,
     RejectCode,
+    RejectedRow,
     row_of_cells,
 )
 from digitro_async.contacts._csv_records import CSVRecord
+from digitro_async.contacts._number_cells import NumberCells, NumberRules
 from digitro_async.contacts._numbers import read_number
 from digitro_async.errors import ConfigurationError, InvalidCallError
 from digitro_async.privacy import Personal, Secret
@@ -61,7 +65,8 @@ class RowReader:
     Args:
         columns: The place of each field.
         needed: Fields that each row must give.
-        strip_punctuation: Whether numbers lose their punctuation.
+        rules: The rules by which numbers are read.
+        file: Name of the file, for numbers that are rejected.
 
     Attributes:
         cleaning: What was taken away from cells so far.
@@ -72,11 +77,18 @@ class RowReader:
         columns: Columns,
         needed: Sequence[str],
         *,
-        strip_punctuation: bool,
+        rules: NumberRules,
+        file: str,
     ) -> None:
         self._columns = columns
         self._needed = needed
-        self._strip = strip_punctuation
+        self._file = file
+        self._numbers = NumberCells(columns, rules)
+        self._has_several = len(columns.numbers) > 1 or (
+            columns.numbers[0].kind_at is not None
+            or columns.numbers[0].hours_at is not None
+        )
+        self._number_places = {one.at for one in columns.numbers}
         self._last = max(
             [
                 columns.destination,
@@ -106,11 +118,49 @@ class RowReader:
 
     def _read_cells(self, line: int, cells: list[str]) -> ContactRow | Problem | None:
         """Return the row of as many cells as the header has."""
-        columns = self._columns
-        written = cells[columns.destination]
-        number = read_number(written, strip_punctuation=self._strip)
+        if self._has_several:
+            return self._read_several(line, cells)
+        written = cells[self._columns.destination]
+        number = self._numbers.read(cells)
         if isinstance(number, Problem):
             return None if _are_blank(cells) or self._is_only_mark(cells) else number
+        row = self._row_of(line, cells, number)
+        if number is not written and isinstance(row, ContactRow):
+            self.cleaning.note_number(line, written, number)
+        return row
+
+    def _read_several(self, line: int, cells: list[str]) -> ContactRow | Problem | None:
+        """Return the row of a contact that may have several numbers."""
+        numbers, problems = self._numbers.read_all(line, cells, self.cleaning)
+        if not numbers:
+            if _are_blank(cells) or self._is_only_mark(cells):
+                return None
+            return problems[0] if problems else NO_NUMBER
+        row = self._row_of(line, cells, numbers[0].destination.reveal())
+        if not isinstance(row, ContactRow):
+            return row
+        rejected = tuple(
+            RejectedRow(
+                file=self._file,
+                line=line,
+                field=field,
+                reason=reason,
+                code=code,
+                is_number=True,
+            )
+            for code, reason, field in problems
+        )
+        return attrs.evolve(
+            row,
+            kind=numbers[0].kind,
+            hours=numbers[0].hours,
+            further=tuple(numbers[1:]),
+            rejected_numbers=rejected,
+        )
+
+    def _row_of(self, line: int, cells: list[str], number: str) -> ContactRow | Problem:
+        """Return the row with this number, or the problem of its other cells."""
+        columns = self._columns
         if len(number) <= _LONGEST_TOTAL and self._is_total(cells):
             return _IS_TOTAL
         own_id = "" if columns.id is None else cells[columns.id].strip()
@@ -125,14 +175,11 @@ class RowReader:
             if name not in fields:
                 return Problem(RejectCode.INVALID_FIELD, "is empty", name)
         try:
-            row = row_of_cells(line, own_id, number, pabx, fields)
+            return row_of_cells(line, own_id, number, pabx, fields)
         except InvalidCallError as error:
             # Its text is "<field> <problem>" and holds no value.
             field, _, reason = str(error.args[0]).partition(" ")
             return Problem(RejectCode.INVALID_FIELD, reason, field)
-        if number is not written:
-            self.cleaning.note_number(line, written, number)
-        return row
 
     def is_whole(self, cells: Sequence[str]) -> bool:
         """Whether a blank row is written to its end, as far as can be told."""
@@ -172,7 +219,7 @@ class RowReader:
         others = (
             cell
             for index, cell in enumerate(cells)
-            if index != self._columns.destination and cell.strip()
+            if index not in self._number_places and cell.strip()
         )
         return _TOTAL.fullmatch(next(others, "")) is not None
 
@@ -188,7 +235,7 @@ class RowReader:
         The number loses its own when it is read.
         """
         bare = [
-            cell if index == self._columns.destination else without_cell_mark(cell)
+            cell if index in self._number_places else without_cell_mark(cell)
             for index, cell in enumerate(cells)
         ]
         return bare, sum(map(str.__ne__, cells, bare))
@@ -211,6 +258,7 @@ def _width_problem(cells: int, width: int) -> Problem:
     )
 
 
+NO_NUMBER = Problem(RejectCode.NO_NUMBER, "is empty", "destination")
 _IS_TOTAL = Problem(
     RejectCode.NOT_A_PHONE,
     "is in a row that counts other rows, and no number to dial",

@@ -264,7 +264,7 @@ class CallRun:  # without slots: since 3.12 they make objects more slowly
             try:
                 await ticket.record_intent(self._recorder, self._key)
             except BaseException:  # nothing is sent that is not recorded
-                self.phase = _WAITING
+                self.phase, self.attempts = _WAITING, self.attempts - 1
                 ticket.cancel(self.clock(), sent=False)
                 raise
         if standing.tracker is not None:  # a ticket knows whether it is a call's

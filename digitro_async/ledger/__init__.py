@@ -9,10 +9,11 @@ from digitro_async.ledger._call_ends_port import (
     EndCounts,
 )
 from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
-from digitro_async.ledger._ledger_port import Ledger, LedgerReader, OnDone
+from digitro_async.ledger._ledger_port import Ledger, OnDone
 from digitro_async.ledger._new_owner import new_owner
 from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._open_ledger import open_ledger, open_ledger_reader
+from digitro_async.ledger._reader_port import LedgerReader
 from digitro_async.ledger._records import (
     AddResult,
     Change,

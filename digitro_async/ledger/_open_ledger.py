@@ -8,7 +8,8 @@ from digitro_async.ledger._ledger_address import (
     LedgerAddress,
     ledger_address,
 )
-from digitro_async.ledger._ledger_port import Ledger, LedgerReader
+from digitro_async.ledger._ledger_port import Ledger
+from digitro_async.ledger._reader_port import LedgerReader
 from digitro_async.ledger.postgres import check_driver
 
 __all__ = ["open_ledger", "open_ledger_reader"]

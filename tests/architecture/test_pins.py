@@ -130,7 +130,7 @@ async def test_nothing_leaves_before_the_body_is_asked() -> None:
     async with RawServer(handler) as server, aiohttp.ClientSession() as session:
         body = Hesitant(b'{"a": 1}', evidence)
         posting = asyncio.create_task(session.post(server.base_url, data=body)._coro)
-        await asyncio.wait_for(asked.wait(), 5)
+        await asyncio.wait_for(asked.wait(), 60)
         await asyncio.sleep(0.05)
 
         assert server.received == b""
@@ -300,7 +300,7 @@ async def test_connection_is_given_back_at_its_end() -> None:
         raw: Any = await connector.connect(request, [], aiohttp.ClientTimeout())
         raw.transport.set_protocol(Own())
         assert raw.transport.get_protocol() is not raw.protocol
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await connector.close()
         await session.close()
 

@@ -261,6 +261,7 @@ def acts(ledger: Ledger) -> list[Any]:
         lambda: ledger.invalidate(1, OWNER, "x"),
         intending,
         lambda: accept(ledger, 1, "1"),
+        lambda: ledger.withdraw("#1", reason="x", now=NOW),
         lambda: ledger.reconcile("#1", accepted=True, evidence="x", now=NOW),
         ledger.counts,
         lambda: ledger.count_exhausted(1),

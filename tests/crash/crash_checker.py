@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -32,10 +32,13 @@ import crash_child
 from crash_child import BUGS, Job
 from crash_processes import FAULTS, LATENCY, Child, simulate
 from crash_violations import (
+    MAX_ATTEMPTS,
+    OPEN,
     Received,
     Row,
     Violation,
     check,
+    leaves_contacts,
     look_inside,
     read_ledger,
     read_record,
@@ -127,7 +130,7 @@ class Report:
 
 
 class TooFewContactsError(Exception):
-    """The list was dialled to its end before the last stop."""
+    """The list was dialled to its end before half of the stops."""
 
 
 def run(plan: Plan, folder: Path) -> Report:
@@ -144,11 +147,7 @@ def run(plan: Plan, folder: Path) -> Report:
         _put_in(job, contacts, random.Random(plan.seed))
         found = list(_stop_again_and_again(plan, job))
         dialled = time.monotonic() - began
-        last = Child(partial(crash_child.dial, job))
-        last.hear()
-        if last.wait():
-            found.append(Violation("failed", "the last run"))
-        found += _look(job.ledger)
+        found += _dial_to_the_end(job)
     finally:
         simulator.signal(signal.SIGTERM)
         ambiguous = int(simulator.hear() or 0)
@@ -192,7 +191,7 @@ def _put_in(job: Job, contacts: Path, chance: random.Random) -> None:
 
 
 def _stop_again_and_again(plan: Plan, job: Job) -> Iterator[Violation]:
-    for moment in plan.moments():
+    for number, moment in enumerate(plan.moments()):
         child = Child(partial(crash_child.dial, job))
         if moment > 0:
             child.hear()
@@ -200,14 +199,28 @@ def _stop_again_and_again(plan: Plan, job: Job) -> Iterator[Violation]:
         child.signal(signal.SIGTERM if plan.gently else signal.SIGKILL)
         code = child.wait()
         if code != (0 if plan.gently else -signal.SIGKILL):
-            if code == 0:
+            if code == 0 and 2 * number < plan.stops:
                 raise TooFewContactsError("the list is too short: --contacts more")
+            if code == 0:
+                return  # the moment came late, and the list was dialled before it
             yield Violation("failed", f"a child ended with {code}")
         # What it sent is read by now, as after any start of an interpreter.
         time.sleep(0.01)
         yield from _look(job.ledger)
         if plan.gently:
             yield from _look_for_the_open(job.ledger)
+
+
+def _dial_to_the_end(job: Job) -> Iterator[Violation]:
+    """Dial until a run leaves no contact to the next; each of them is one attempt."""
+    for _ in range(MAX_ATTEMPTS):
+        child = Child(partial(crash_child.dial, job))
+        child.hear()
+        if child.wait():
+            yield Violation("failed", "the last run")
+        yield from _look(job.ledger)
+        if not leaves_contacts(job.ledger):
+            break
 
 
 def _look(ledger: Path) -> Iterator[Violation]:
@@ -219,7 +232,7 @@ def _look(ledger: Path) -> Iterator[Violation]:
 def _look_for_the_open(ledger: Path) -> Iterator[Violation]:
     """Nothing is left open by a child that ended by itself."""
     _, counts = look_inside(ledger)
-    for state in (State.CLAIMED, State.INTENT):
+    for state in OPEN:
         if counts[state]:
             yield Violation("left_open", f"{counts[state]} {state}")
 
@@ -259,6 +272,31 @@ def show(name: str, figure: object) -> None:
     sys.stdout.flush()
 
 
+def report_on(act: Callable[[Path], Report], *, keep: bool, is_spoilt: bool) -> int:
+    """Do something in a new folder, and print what came of it.
+
+    Args:
+        act: What is done, given the folder.
+        keep: Whether its files stay.
+        is_spoilt: Whether a mistake was put in. Without one, the files of a run in
+            which something is wrong stay in any case.
+
+    Returns:
+        The program's exit code.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="crash-"))
+    is_well = is_spoilt
+    try:
+        code = act(folder).show()
+        is_well |= not code
+        return code
+    finally:
+        if keep or not is_well:
+            show("files", folder)
+        else:
+            shutil.rmtree(folder)
+
+
 def main() -> int:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(
@@ -287,17 +325,10 @@ def main() -> int:
         return crash_world.main({"kills": given.pop("stops"), **given}, keep=keep)
     plan = Plan(**given)
     show("seed", plan.seed)
-    folder = Path(tempfile.mkdtemp(prefix="crash-"))
     try:
-        report = run(plan, folder)
+        return report_on(partial(run, plan), keep=keep, is_spoilt=plan.bug is not None)
     except TooFewContactsError as error:
         parser.error(str(error))
-    finally:
-        if not keep:
-            shutil.rmtree(folder)
-    if keep:
-        show("files", folder)
-    return report.show()
 
 
 if __name__ == "__main__":

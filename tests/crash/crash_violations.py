@@ -17,6 +17,8 @@ from digitro_async.ledger._codes import STATES, STEP_CODES
 
 MAX_ATTEMPTS: Final = 5
 """Attempts after which a campaign leaves a contact pending."""
+OPEN: Final = (State.CLAIMED, State.INTENT)
+"""States in which no run that ends by itself leaves a contact."""
 
 
 @attrs.frozen(kw_only=True)
@@ -159,7 +161,7 @@ def _check_row(row: Row, received: _Received) -> Iterator[Violation]:
             yield Violation("unexplained", f"{who}: without an attempt")
     elif placed:
         yield Violation(f"{row.state}_but_placed", who)
-    if row.state in (State.CLAIMED, State.INTENT):
+    if row.state in OPEN:
         yield Violation("not_terminal", who)
     if row.state is State.PENDING and row.attempts < MAX_ATTEMPTS:
         yield Violation("unexplained", f"{who} after {row.attempts} attempts")
@@ -268,6 +270,17 @@ def read_ledger(path: Path) -> tuple[list[Row], list[Event]]:
             "SELECT contact, step, at FROM event ORDER BY sequence"
         )
         return found, [Event(one, steps[step], at) for one, step, at in events]
+
+
+def leaves_contacts(path: Path) -> bool:
+    """Whether the last run left contacts to the next one, and nothing open.
+
+    A contact that is throttled several times in one run is left to the next.
+    """
+    rows, _ = read_ledger(path)
+    return not any(row.state in OPEN for row in rows) and any(
+        row.state is State.PENDING and row.attempts < MAX_ATTEMPTS for row in rows
+    )
 
 
 def look_inside(ledger: Path) -> tuple[str, Counter[State]]:

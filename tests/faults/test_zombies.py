@@ -29,7 +29,7 @@ LINGER = 2.0
 
 def ip(*words: str) -> None:
     """Run ``ip``."""
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=20)
+    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=60)
 
 
 @attrs.frozen
@@ -87,7 +87,7 @@ class Child:
     async def hear(self, word: str = "") -> str:
         """Return the next word, which must be that one if one is given."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             line = (await self.process.stdout.readline()).decode().strip()
         self.said.append(line)
         assert word in {"", line}

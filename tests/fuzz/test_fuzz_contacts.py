@@ -81,7 +81,7 @@ def check_file(path: Path, content: bytes, options: dict[str, Any]) -> Counter[s
         return Counter({"refused": 1})
     with file:
         rows = list(file)
-    text = content.removeprefix(MARK).decode(file.encoding, "surrogateescape")
+    text = text_of(content, file.encoding)
     lines = LINE.findall(text)
     check_lines(lines, rows, file.delimiter, header=file.reading.header_line)
     for row in rows:
@@ -94,6 +94,15 @@ def check_file(path: Path, content: bytes, options: dict[str, Any]) -> Counter[s
     assert file.read == len(rows)
     assert file.rejected == len(rows) - found["contact"]
     return found
+
+
+def text_of(content: bytes, encoding: str) -> str:
+    """Return the text of a file as a reader finds it."""
+    if not encoding.startswith("utf-16"):
+        return content.removeprefix(MARK).decode(encoding, "surrogateescape")
+    whole = content[: len(content) // 2 * 2]
+    text = whole.decode(encoding, "surrogatepass").removeprefix("\ufeff")
+    return text + "\udcff" * (len(content) % 2)
 
 
 def check_lines(

@@ -86,7 +86,7 @@ class TestAbortiveSockets:
                 call.cancel()
             elif how == "closed":
                 await sessions.aclose()
-            end = await asyncio.wait_for(ended, 20)
+            end = await asyncio.wait_for(ended, 60)
             await asyncio.wait([call])
             await sessions.aclose()
 
@@ -132,7 +132,7 @@ class TestAbortiveSockets:
                 request = make_request(b"x" * size)
                 seen = await sessions.exchange(pabx, request, Evidence())
                 go.set()
-                await asyncio.wait_for(reading, 20)
+                await asyncio.wait_for(reading, 60)
 
         assert seen.request_started
         assert read < size

@@ -103,7 +103,7 @@ class ThreadedPABX:
                 data = b""
                 self.received += 1
                 number = self.received
-                self.may_answer.wait(20)
+                self.may_answer.wait(60)
                 whole = answer(f"call {number}")
                 size = len(whole) // self._pieces + 1
                 for begin in range(0, len(whole), size):
@@ -249,7 +249,7 @@ async def test_a_process_that_was_stopped(loop: str, manager: str, limit: str) -
             child.send_signal(signal.SIGSTOP)
             await asyncio.sleep(TOO_LONG)
             child.send_signal(signal.SIGCONT)
-            said, _ = await asyncio.wait_for(child.communicate(), 20)
+            said, _ = await asyncio.wait_for(child.communicate(), 60)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
@@ -394,7 +394,7 @@ class TestLastLook:
                 tasks.append(asyncio.create_task(work))
                 if number % 50 == 0:
                     await asyncio.sleep(0.001)
-            await asyncio.wait(tasks, timeout=20)
+            await asyncio.wait(tasks, timeout=60)
             return len(ended)
 
         assert run_on(loop, main()) == 5000

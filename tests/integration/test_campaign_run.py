@@ -155,7 +155,7 @@ class TestRun:
             client.dispatcher.pause("two")
             rows = [contact(line, pabx="two") for line in range(1, 251)]
             await campaign.add([*rows, contact(300)])
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 results = await run(campaign)
             counts = await ledger.counts()
             client.dispatcher.resume("two")

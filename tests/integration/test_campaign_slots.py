@@ -77,7 +77,7 @@ class TestSlots:
             admission = client.dispatcher._router.admissions["one"]
             admission.standing.pacer = Unspaced(RateLimit(20, per=3600))
             await campaign.add(contacts(12))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await run(campaign)
                 await campaign.add(contacts(20))
                 await run(campaign)

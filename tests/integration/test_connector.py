@@ -85,7 +85,7 @@ class TestReuse:
             async with DigitroClient(pabx) as client:
                 await client.make_predictive_call(make_call(1))
                 await client.make_predictive_call(make_call(2))
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     await server.lines[0].ended.wait()
                 await client.make_predictive_call(make_call(3))
 

@@ -151,20 +151,56 @@ def test_wrong_bytes_in_a_name_of_a_column(path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("mark", [True, False])
-def test_unicode_text_of_spreadsheets(path: Path, codec: str, mark: bool) -> None:
-    """UTF-16 is refused with the way out, with a byte order mark or without."""
-    text = ("\ufeff" if mark else "") + f"id\tdestination\nC1\t{NUMBER}\n"
-    said = refusal(path, text.encode(codec))
+def test_unicode_text_of_spreadsheets(path: Path, codec: str) -> None:
+    """UTF-16 is read by its byte order mark, or as it is called."""
+    text = f"id\tdestination\tuser_data\r\nC1\t{NUMBER}\t{NAME}\r\n"
+    marked, found = read_bytes(path, f"\ufeff{text}".encode(codec))
+    path.write_bytes(text.encode(codec))
+    with open_contacts(path, defaults=DEFAULTS, encoding=codec) as file:
+        named = list(file)
 
-    assert said == "leads.csv is UTF-16 or UTF-32; save it as CSV UTF-8 and try again"
+    assert (marked.encoding, file.encoding) == ("utf-16", codec)
+    assert [shown(row) for row in found] == [shown(row) for row in named]
+    assert shown(found[0]) == ("C1", NUMBER, NAME)
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark(path: Path, codec: str) -> None:
+    """Where nothing says which byte comes first, the error says what to type."""
+    said = refusal(path, f"id;destination\nC1;{NUMBER}\n".encode(codec))
+
+    assert f"--encoding {codec} may read it" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "problem"),
+    [
+        (b"\xff\xfei\0d\0", "utf-16-be", "is marked as UTF-16, not as utf-16-be"),
+        (b"\xff\xfei\0d\0", "cp1252", "is marked as UTF-16, not as cp1252"),
+        (b"i\0d\0", "utf-16", "has no byte order mark"),
+        (codecs.BOM_UTF8 + b"id", "utf-16-le", "is marked as UTF-8, not as utf-16-le"),
+    ],
+)
+def test_marks_against_names_of_utf_16(
+    path: Path, content: bytes, encoding: str, problem: str
+) -> None:
+    """A name that the byte order mark contradicts is refused."""
+    assert problem in refusal(path, content, encoding=encoding)
+
+
+def test_half_characters_of_utf_16(path: Path) -> None:
+    """Half a pair of surrogates spoils its row, and half a character the last one."""
+    lines = f"id;destination\nC1;{NUMBER}\nC2;".encode("utf-16-le")
+    broken = b"\x00\xd8" + f"{NUMBER}\nC3;{NUMBER}\nC4;1".encode("utf-16-le") + b"2"
+    _, found = read_bytes(path, codecs.BOM_UTF16_LE + lines + broken)
+
+    assert numbers(found)[:3] == [NUMBER, "unreadable_bytes", NUMBER]
+    assert numbers(found)[3] in {"unreadable_bytes", "open_end"}
 
 
 @pytest.mark.parametrize(
     ("begin", "kind"),
     [
-        (b"PK\x03\x04\x14\0\6\0", "a workbook or an archive (xlsx, ods, zip)"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "a workbook (xls)"),
         (b"\x1f\x8b\x08\0", "compressed (gzip)"),
         (b"%PDF-1.7\n", "a PDF"),
         (b"\xef\xbb\xbf\r\n<HTML xmlns:o='x'><table>", "HTML or XML"),

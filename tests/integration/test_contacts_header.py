@@ -230,7 +230,7 @@ class TestColumns:
         """Where a column is called as phone numbers are, the error names it."""
         text = refusal(path, f"nome;Celular\nAna;{NUMBER}\n")
 
-        assert "(column 2 'Celular' may be it)" in text
+        assert "(column 2 'Celular' may be it: --map destination=Celular)" in text
         assert "--map destination=COLUMN" in text
 
     def test_names_that_may_be_a_person_are_not_shown(self, path: Path) -> None:

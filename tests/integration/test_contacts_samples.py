@@ -16,6 +16,7 @@ from digitro_async.contacts import (
     open_contacts,
 )
 from digitro_async.errors import ConfigurationError
+from digitro_async.numbers import NumberReason
 from digitro_async.privacy import Personal
 from digitro_async.testing import _sample_contacts, sample_contacts, write_sample_file
 
@@ -44,9 +45,11 @@ class TestSamples:
         assert (file.encoding, file.read) == (encoding, 10_000)
         assert file.rejected == 150 - len(doubles)
         assert [row.line for row in good if row.id == good[0].id] == [2, *doubles]
+        of_options = {RejectCode(code) for code in NumberReason}
         assert {code for _, code in bad} == set(RejectCode) - {
-            RejectCode.OPEN_END,
-            RejectCode.CHANGED,
+            *(of_options - {RejectCode.BAD_CHARACTER}),
+            *(RejectCode.CELL_TYPE, RejectCode.MERGED_CELL),
+            *(RejectCode.OPEN_END, RejectCode.CHANGED),
             *([RejectCode.UNREADABLE_BYTES] if encoding == "utf-8" else []),
         }
         everyone = {row["id"]: row for row in sample_contacts(10_000)}

@@ -36,7 +36,7 @@ async def test_a_call_is_made_before_the_last_is_answered(way: MakeSessions) -> 
         DigitroClient(
             make_pabx(base_url=server.base_url, rate=cap), sessions=sessions
         ) as client,
-        asyncio.timeout(20),
+        asyncio.timeout(60),
     ):
         calls = [client.dispatcher.submit(make_call(number)) for number in range(2)]
         results = await asyncio.gather(*calls)

@@ -85,7 +85,7 @@ async def test_a_number_works_or_is_refused(
                 dispatcher = client.dispatcher
                 dispatcher.reserve_slots("one", [0.0])
                 results = client.dispatch([make_call(1)])
-                async with asyncio.timeout(20), results:
+                async with asyncio.timeout(60), results:
                     [result] = [one async for one in results]
             if name == "channel_id":  # the simulator knows one
                 assert result.error is not None

@@ -314,7 +314,7 @@ class TestPlans:
                     await pabx.wait_for_posts(1)
                     assert pabx.calls[0].fault is kind
                     assert pabx.calls[0].placed is fault.places
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await pabx.aclose()
 
     def test_every_kind_is_injected(self) -> None:

@@ -43,7 +43,7 @@ class Peer:
 
     async def rest(self) -> bytes:
         """Return all that comes until the end."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await self.reader.read()
 
 

@@ -323,7 +323,7 @@ class TestClosing:
             yield make_call(1)
             await asyncio.get_running_loop().create_future()
 
-        async with FakePABX() as pabx, asyncio.timeout(10):
+        async with FakePABX() as pabx, asyncio.timeout(60):
             client = DigitroClient(pabx.settings())
             async with client, client.dispatch(waits()) as results:
                 first = await anext(results)

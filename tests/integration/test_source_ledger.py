@@ -50,7 +50,7 @@ async def _dial(ledger: MemoryLedger, count: int = 3) -> tuple[list[CallResult],
     except DigitroError as error:
         end = error
     assert not results.exhausted
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await client.dispatcher.drain()
     return taken, end
 

@@ -168,7 +168,7 @@ async def test_one_that_is_not_used_is_closed_in_time() -> None:
         pabx = make_pabx(base_url=server.base_url, pool=PoolSettings(idle_seconds=0.1))
         async with DigitroClient(pabx) as client:
             await client.warm()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await until(lambda: server.lines)
                 await server.lines[0].ended.wait()
 

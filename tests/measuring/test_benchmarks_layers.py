@@ -178,3 +178,18 @@ class TestMemory:
         for run in record["runs"][1::2]:
             dialled = [rss for step, _, rss in run["along"] if step == "dial"]
             assert dialled[-1] - dialled[4] < 4  # flat, once every cache is full
+
+    @pytest.mark.long
+    @pytest.mark.timeout(20_000)
+    @pytest.mark.parametrize(
+        ("form", "contacts"), [("dispatch", 10_000_000), ("campaign", 3_000_000)]
+    )
+    def test_millions(self, form: str, contacts: int) -> None:
+        """Ten million calls streamed, or three million dialled, take no memory more."""
+        memory = module("questions.memory")
+        record = memory.run_memory([10_000, contacts], None, None, (form,))
+        print(memory.memory_report(record))  # noqa: T201 - seen with -s
+
+        assert record["within"]
+        dialled = [rss for step, _, rss in record["runs"][1]["along"] if step == "dial"]
+        assert dialled[-1] - dialled[4] < 4  # flat, once every cache is full

@@ -142,7 +142,7 @@ class TestNginx:
         """A body that comes after the answer is read, and the next call is answered."""
         work = module("harness.work")
         head = f"POST {work.PATH} HTTP/1.1\r\nHost: a\r\nx-api-key: {work.API_KEY}\r\n"
-        with socket.create_connection(("127.0.0.1", nginx.port), timeout=10) as line:
+        with socket.create_connection(("127.0.0.1", nginx.port), timeout=60) as line:
             for _ in range(3):
                 line.sendall(f"{head}Content-Length: 4\r\n\r\n".encode())
                 answer = line.recv(4096)

@@ -62,7 +62,7 @@ PASSWORD = "canary-password"
 USER_DATA = "canary-user-data"
 CANARIES = ("canary", "Fulan", "048990")
 
-SECONDS = 60
+SECONDS = 100
 """A command that takes longer hangs, however busy the machine is."""
 
 
@@ -213,7 +213,7 @@ def fake_pabx(**options: Any) -> Iterator[FakePABX]:
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(60)
         yield pabx
     finally:
         loops[0].call_soon_threadsafe(stops[0].set)
@@ -303,9 +303,9 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def refuses_connections(base_url: str) -> bool:
     """Whether nobody listens any more, soon."""
     host, _, port = base_url.removeprefix("http://").rpartition(":")
-    for _ in range(200):
+    for _ in range(2400):
         try:
-            socket.create_connection((host, int(port)), 1).close()
+            socket.create_connection((host, int(port)), 60).close()
         except ConnectionRefusedError:
             return True
         time.sleep(0.025)

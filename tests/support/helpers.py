@@ -214,7 +214,7 @@ async def take_into(
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until something is so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - a server's reading tells no event
             await asyncio.sleep(0.001)
 

@@ -138,6 +138,15 @@ class SQLiteShelf(Shelf):
         """Return a reader of the ledger as it is now, not open."""
         return open_ledger_reader(self.path)
 
+    def ledger_at(self, path: Path) -> Ledger:
+        """Return the ledger at another place, not open."""
+        return SQLiteLedger(path, synchronous=self._synchronous, clock=self.clock)
+
+    def move(self) -> Path:
+        """Let the ledger stand at another place from now on; return that."""
+        self._lives += 1
+        return self.path
+
     async def lose_owner(self, ledger: Ledger) -> None:
         """End the owner without a chance to say anything."""
         old = self.path

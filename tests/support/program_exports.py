@@ -95,9 +95,12 @@ EXCEL = [
     Export(
         writer="Excel, Unicode text",
         habit="UTF-16 with tabs",
-        content=b"\xff\xfe" + "id\tdestination\r\n".encode("utf-16-le"),
-        refused=True,
-        said=("UTF-16 or UTF-32; save it as CSV UTF-8",),
+        content=b"\xff\xfe"
+        + crlf("id\tdestination\tuser_data", "U1\t48932817001\tJoão").encode(
+            "utf-16-le"
+        ),
+        dialled=["48932817001"],
+        said=("read as utf-16, split at tabs",),
     ),
     Export(
         writer="Excel, CSV (MS-DOS)",
@@ -263,7 +266,7 @@ CRM = [
         habit="another name for the number, not mapped",
         content=b"Nome,Telefone\r\nAna,48932817001\r\n",
         refused=True,
-        said=("column 2 'Telefone' may be it", "--map destination=COLUMN"),
+        said=("column 2 'Telefone' may be it: --map destination=Telefone",),
     ),
     Export(
         writer="Pipedrive",

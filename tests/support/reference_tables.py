@@ -30,6 +30,7 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "reference.md"
 _TAKERS: Final = {
     "InvalidCallError": Outcome.INVALID,
     "DrainedError": Outcome.NOT_SENT,
+    "NotSentError": Outcome.NOT_SENT,
     "UnreadableBodyError": Outcome.UNKNOWN,
     "ConfigurationError": Outcome.NOT_SENT,
 }

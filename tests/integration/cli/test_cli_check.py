@@ -47,7 +47,7 @@ def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> Iterator[int]
             while not over.is_set():
                 connection, _ = server.accept()
                 with contextlib.suppress(OSError), connection as plain:
-                    plain.settimeout(5)
+                    plain.settimeout(60)
                     wrapped = tls.wrap_socket(plain, server_side=True) if tls else plain
                     with wrapped as speaking:
                         if answer:

@@ -124,7 +124,7 @@ class TestDial:
             (f"{number(1)};x\n", "c.csv, line 1: no column 'destination'"),
             ("destination;colour\n", "c.csv, line 1: column 2 'colour' is unknown"),
             ("", "c.csv, line 1: the file is empty"),
-            ("\ufeffdestination\n".encode("utf-16"), "c.csv is UTF-16 or UTF-32"),
+            ("\ufeffdestination\n".encode("utf-32"), "c.csv is UTF-32"),
             (None, "c.csv can't be opened: No such file or directory"),
         ],
     )

@@ -181,7 +181,7 @@ def test_nohup_is_respected(tmp_path: Path) -> None:
         wait_for(lambda: len(simulator.calls()) >= 5)
         process.send_signal(signal.SIGHUP)
 
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert len(simulator.calls()) == 30
 
 

@@ -131,7 +131,7 @@ class TestProgress:
         seen = []
 
         def stand_still(*_: object) -> None:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while pabx.accepted < 60 and time.monotonic() < deadline:
                 time.sleep(0.01)
             seen.append(pabx.accepted)
@@ -188,7 +188,7 @@ def on_a_terminal(contacts: Path, env: dict[str, str]) -> tuple[str, int]:
     with start("dial", contacts, stdout=theirs, stderr=theirs, **terminal) as running:
         os.close(theirs)
         with contextlib.suppress(OSError):  # how a terminal's end shows itself
-            while select.select([ours], [], [], 10)[0]:
+            while select.select([ours], [], [], 60)[0]:
                 seen += os.read(ours, 65536)
         code = running.end().code
     os.close(ours)

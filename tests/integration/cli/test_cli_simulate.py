@@ -54,7 +54,7 @@ class TestSimulate:
         reading, writing = os.pipe()
 
         def call_twice() -> None:
-            for _ in range(500):
+            for _ in range(6000):
                 with contextlib.suppress(OSError):
                     socket.create_connection(("127.0.0.1", port)).close()
                     break
@@ -146,4 +146,4 @@ class TestSimulate:
             asyncio.run(begin())
             os.close(writing)
             for thread in set(threading.enumerate()) - before:
-                thread.join(5)
+                thread.join(60)

@@ -42,7 +42,7 @@ def simulate(
         return self
 
     async def make_call() -> None:
-        async with ChannelReader(started.get(timeout=30), path) as channel:
+        async with ChannelReader(started.get(timeout=60), path) as channel:
             await channel.event()
             await channel.call(1)
             while "ENDED" not in ((await channel.event())[0] or ""):

@@ -174,7 +174,7 @@ class TestFaults:
             raise KeyError("canary")
 
         async with SQLiteLedger(path) as ledger:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 with pytest.raises(LedgerError, match="KeyError") as caught:
                     await ledger._call(break_down)
                 with pytest.raises(LedgerError):
@@ -234,7 +234,7 @@ class TestFaults:
 
     async def test_another_writer_that_ends(self, path: Path) -> None:
         """A program that writes to the file for a while is waited for."""
-        async with SQLiteLedger(path, busy_timeout=20) as ledger:
+        async with SQLiteLedger(path, busy_timeout=60) as ledger:
             await ledger.add(contacts(1))
             with contextlib.closing(sqlite3.connect(path)) as other:
                 other.execute("BEGIN IMMEDIATE")

@@ -186,7 +186,7 @@ class TestMigrations:
             cwd=source,
             check=True,
             capture_output=True,
-            timeout=50,
+            timeout=110,
         )
         (wheel,) = tmp_path.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:

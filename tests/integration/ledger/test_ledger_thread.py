@@ -99,7 +99,7 @@ class TestThread:
         going_on = threading.Event()
 
         def slow(*given: Any) -> sqlite3.Connection:
-            going_on.wait(10)
+            going_on.wait(60)
             return connect(*given)
 
         monkeypatch.setattr(_database, "connect", slow)
@@ -120,7 +120,7 @@ class TestThread:
         ledger = SQLiteLedger(path)
         await ledger.__aenter__()
         going_on = threading.Event()
-        waiting = ledger._call(lambda _: going_on.wait(10))
+        waiting = ledger._call(lambda _: going_on.wait(60))
         task = asyncio.ensure_future(waiting)
         closing = asyncio.ensure_future(ledger.__aexit__(None, None, None))
         await asyncio.sleep(0.01)
@@ -148,7 +148,7 @@ class TestThread:
             asyncio.run(leave_it_open())
         going_on.set()
         for thread in ledger_threads():
-            thread.join(10)
+            thread.join(60)
 
         async def open_again() -> int:
             async with SQLiteLedger(path) as again:
@@ -224,7 +224,7 @@ class TestThread:
                     on_done=then,
                 )
             waiting = accept(ledger, numbers[2], "c")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 state = await waiting
 
         assert told == [(None, State.ACCEPTED)]
@@ -314,9 +314,9 @@ class TestThread:
         async with SQLiteLedger(path) as ledger:
             await ledger.add(contacts(10))
             going_on = threading.Event()
-            busy = asyncio.ensure_future(ledger._call(lambda _: going_on.wait(10)))
+            busy = asyncio.ensure_future(ledger._call(lambda _: going_on.wait(60)))
             await asyncio.sleep(0)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 counts = await ledger.counts()
                 shown = [entry async for entry in ledger.entries()]
             going_on.set()
@@ -325,7 +325,7 @@ class TestThread:
         assert (counts[State.PENDING], len(shown)) == (10, 10)
 
 
-def _wait_for(event: threading.Event, seconds: float = 10) -> Any:
+def _wait_for(event: threading.Event, seconds: float = 60) -> Any:
     def wait(_: sqlite3.Connection, __: list[Any]) -> None:
         event.wait(seconds)
 

@@ -245,14 +245,14 @@ class TestOwner:
             "async def main():\n"
             "    async with SQLiteLedger(Path(sys.argv[1])):\n"
             "        print('open', flush=True)\n"
-            "        await asyncio.sleep(60)\n"
+            "        await asyncio.sleep(600)\n"
             "asyncio.run(main())\n"
         )
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", program, str(path)), stdout=subprocess.PIPE
         )
         assert child.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await child.stdout.readline() == b"open\n"
         error = await fails_to_open(path)
         child.kill()
