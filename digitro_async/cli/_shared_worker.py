@@ -79,7 +79,10 @@ async def shared_worker(
 
     url, slicing = address.server.reveal(), working.slicing
     engine = ProcrastinateEngine(
-        url, EngineSettings(stalled=slicing.lease, heartbeat=slicing.renew)
+        url,
+        EngineSettings(
+            poll=slicing.look, stalled=slicing.lease, heartbeat=slicing.renew
+        ),
     )
     database = WorkerDatabase(url, answer=working.liveness.answer)
     del url  # tools show the locals of an error's frames

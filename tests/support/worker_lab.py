@@ -19,9 +19,8 @@ from mute_proxy import MuteProxy
 from postgres_server import PostgresServer
 from worker_child import run_worker
 
-from digitro_async.ledger import State
+from digitro_async.ledger import PostgresLedger, State
 from digitro_async.ledger._codes import STATES
-from digitro_async.ledger.postgres._postgres_ledger import PostgresLedger
 from digitro_async.testing import FakePABX
 
 __all__ = ["IN_FLIGHT", "Times", "WorkerLab", "WorkerProcess"]
