@@ -58,6 +58,7 @@ _MODULES: Final = {
     "events": "_event_commands",
     "fit": "_fit_events",
     "command": "_send_command",
+    "worker": "_run_worker",
     "ledger": "_ledger_commands",
     "contacts": "_contact_commands",
 }
