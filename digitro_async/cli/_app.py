@@ -35,6 +35,10 @@ COMMANDS: Final[Mapping[str, str]] = {
     "dial": "Call every contact of a CSV file once and record each outcome.",
     "worker": "Dial the campaigns of a database, beside any number of other workers.",
     "status": "Print how many contacts are in each state, and what became of calls.",
+    "pause": "Begin no call any more, on one PABX or all, until ``digitro resume``.",
+    "resume": "Begin calls again after a pause, whatever it came of.",
+    "rate": "Keep another cap than that of the settings, for all that dial.",
+    "campaign": "Add or withdraw contacts, list campaigns or weigh one, while dialled.",
     "results": "Print one row for each contact: state, call id, end of its call.",
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
     "fit": "Write the events table of digitro.toml out of captured streams of events.",
@@ -58,6 +62,10 @@ _MODULES: Final = {
     "fit": "_fit_events",
     "command": "_send_command",
     "ledger": "_ledger_commands",
+    "pause": "_order_commands",
+    "resume": "_order_commands",
+    "rate": "_order_commands",
+    "campaign": "_campaign_commands",
 }
 """Modules of commands whose names alone say too little, or too much."""
 

@@ -33,7 +33,6 @@ class RunControl:
         add: Adds a list to it; None where no list is taken.
 
     Attributes:
-        added: Lists that were added so far.
         is_ending: Whether no list is taken any more, because the process is about to
             end.
     """
@@ -45,7 +44,7 @@ class RunControl:
         self._since = time.time()
         self._adding = asyncio.Lock()
         self._rates: dict[str, tuple[int, float]] = {}  # that were ordered
-        self.added = 0
+        self._added = 0
         self.is_ending = False
         self._orders: dict[str, Callable[[Mapping[str, Any]], Awaitable[object]]] = {
             "workers": self._workers,
@@ -73,10 +72,20 @@ class RunControl:
             raise ConfigurationError("there is no such order")
         return {"value": await act(order)}
 
-    async def wait_added(self) -> None:
-        """Wait until no list is being added."""
+    async def end(self) -> int:
+        """Take no list any more; return how many were added since the last time.
+
+        One that is being added is waited for.
+        """
         async with self._adding:
             pass
+        self.is_ending = True  # before the next one in the line looks
+        added, self._added = self._added, 0
+        return added
+
+    def go_on(self) -> None:
+        """Take lists again."""
+        self.is_ending = False
 
     async def _workers(self, _: Mapping[str, Any]) -> object:
         pabx = self._client.statistics().pabx.values()
@@ -164,7 +173,7 @@ class RunControl:
                     reason="nobody_dials",
                 )
             added = await self._add(values)
-            self.added += 1
+            self._added += 1
         return added
 
 
