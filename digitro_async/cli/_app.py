@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "command": "Send one command that is no call, and print the answer of the PABX.",
     "dial": "Call every contact of a CSV file once and record each outcome.",
     "worker": "Dial the campaigns of a database, beside any number of other workers.",
+    "contacts": "Look at a list: which numbers would be dialled, which not, and why.",
     "status": "Print how many contacts are in each state, and what became of calls.",
     "pause": "Begin no call any more, on one PABX or all, until ``digitro resume``.",
     "resume": "Begin calls again after a pause, whatever it came of.",
@@ -66,6 +67,7 @@ _MODULES: Final = {
     "resume": "_order_commands",
     "rate": "_order_commands",
     "campaign": "_campaign_commands",
+    "contacts": "_contact_commands",
 }
 """Modules of commands whose names alone say too little, or too much."""
 

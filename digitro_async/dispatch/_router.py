@@ -154,6 +154,7 @@ class Router:
         ends: float = math.inf,
         command: Command | None = None,
         is_listed: bool = False,
+        recorder: object = None,
     ) -> Ticket[Admission]:
         """Wait for a call's turn, and start it.
 
@@ -165,6 +166,7 @@ class Router:
             ends: Loop time at which the wait is over.
             command: The row of its command, None for one that counts against the cap.
             is_listed: Whether it is a call of a list, which lets single calls go first.
+            recorder: Whoever records its attempts, None where nobody does.
 
         Raises:
             NotSentError: If the call's turn won't come: the class says why.
@@ -191,6 +193,7 @@ class Router:
                     max_wait=None if until == math.inf else max(0.0, until - now),
                     command=command,
                     is_listed=is_listed,
+                    recorder=recorder,
                 )
             except (PABXPausedError, ConfigurationError) as error:
                 refusal: NotSentError | ConfigurationError = error.with_traceback(None)

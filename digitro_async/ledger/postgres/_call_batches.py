@@ -7,7 +7,7 @@ from digitro_async._common.reasons import PABX_REASONS, Failure
 from digitro_async.errors import ClaimLostError, IllegalTransitionError
 from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._records import storable
-from digitro_async.ledger._state import State, Step, next_state
+from digitro_async.ledger._state import State, Step, claim_lost, next_state
 from digitro_async.ledger._stored_ends import END_VALUES
 from digitro_async.ledger._write_jobs import OUTCOMES, Job, OnDone
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
@@ -22,6 +22,11 @@ SELECT intended, settled, repeated FROM digitro.record_calls(
     %s, %s::bigint[], %s::integer[], %s::text[], %s::float8[],
     %s::bigint[], %s::integer[], %s::smallint[], %s::smallint[], %s::smallint[],
     %s::float8[], %s::text[], %s::text[], %s::text[])
+"""
+
+_FIND_STATES: Final = """
+SELECT number, state FROM digitro.contact
+ WHERE campaign = %s AND number = ANY (%s::bigint[])
 """
 
 _FIND_OUTCOMES: Final = """
@@ -141,10 +146,9 @@ class CallBatch:
         values = [campaign, *_columns(self.intents, 4), *_columns(self.outcomes, 9)]
         (found,) = await session.run(_RECORD, values)
         intended, settled, repeated = (set(places or ()) for places in found)
-        for place, job in enumerate(self.intents, 1):
-            if place not in intended:
-                text = "the contact is not claimed by this owner"
-                job.error = ClaimLostError(text, reason="claim_lost")
+        lost = [job for n, job in enumerate(self.intents, 1) if n not in intended]
+        if lost:
+            await _tell_why(session, campaign, lost)
         for place, job in enumerate(self.outcomes, 1):
             if place in repeated:
                 job.result = State.UNKNOWN
@@ -198,6 +202,17 @@ class EndBatch:
     async def find_out(self, session: PostgresSession, campaign: int) -> bool:  # noqa: ARG002
         """Return True: to write them once more changes nothing."""
         return True
+
+
+async def _tell_why(
+    session: PostgresSession, campaign: int, lost: Sequence[Job]
+) -> None:
+    """Leave in each intent that could not be recorded why that is so."""
+    numbers = [job.row[0] for job in lost]
+    codes: dict[int, int] = dict(await session.run(_FIND_STATES, (campaign, numbers)))
+    for job in lost:
+        code = codes.get(job.row[0])
+        job.error = claim_lost(None if code is None else STATES[code])
 
 
 def _columns(jobs: Sequence[Job], count: int) -> list[list[Any]]:
