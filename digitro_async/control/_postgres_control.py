@@ -20,6 +20,7 @@ from digitro_async.control._control_port import (
 from digitro_async.dispatch import ORDERED
 from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.ledger import LedgerAddress, State, open_ledger
+from digitro_async.ledger.postgres._postgres_errors import problem_of
 from digitro_async.privacy import Personal
 
 __all__ = ["PostgresControl"]
@@ -90,7 +91,11 @@ class PostgresControl:
         self._connection: _Connection | None = None
 
     async def __aenter__(self) -> Self:
-        await self._ask("SELECT 1 FROM digitro.schema_version")
+        try:
+            await self._ask("SELECT 1 FROM digitro.schema_version")
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(
@@ -99,9 +104,7 @@ class PostgresControl:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        await self._close()
 
     async def workers(self) -> Sequence[WorkerStatus]:
         """Return the workers, dead ones too. See ``Control``."""
@@ -191,6 +194,11 @@ class PostgresControl:
             raise ConfigurationError("lists are added to the ledger in the database")
         return await self._add(values)
 
+    async def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
     async def _order(self, function: str, *values: object) -> int:
         """Call a function that gives an order, and return its number."""
         places = ", ".join(f"%s::{kind}" for kind in _ORDERS[function])
@@ -220,7 +228,7 @@ class PostgresControl:
                 problem = "the database holds no ledger, or one of another version"
                 reason = "no_ledger"
             else:
-                problem = f"PostgreSQL's error {code}" if code else "no connection"
+                problem = problem_of(error)
         if is_refused:
             raise ConfigurationError(problem)
         raise LedgerError(f"{self._address}: {problem}", reason=reason)
