@@ -95,8 +95,9 @@ class PostgresLedger:
         shares_caps: bool = False,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._address = server_address(url, campaign)
+        given = url if isinstance(url, Secret) else Secret(url)
         del url  # tools show the locals of an error's frames
+        self._address = server_address(given, campaign)
         if not (2 <= timeout <= 3600 and 0 <= patience <= 3600):  # noqa: PLR2004 - sane
             raise ConfigurationError(
                 "timeout of a ledger must be seconds, 2 to 3600, and patience 0 to 3600"
@@ -149,6 +150,11 @@ class PostgresLedger:
     def campaign(self) -> str:
         """Name of the campaign."""
         return self._address.campaign
+
+    @property
+    def statements(self) -> int:
+        """Statements that its writing connection sent to the server."""
+        return self._access.writer.statements
 
     @property
     def recovered(self) -> int:
