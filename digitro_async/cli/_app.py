@@ -57,6 +57,7 @@ _MODULES: Final = {
     "events": "_event_commands",
     "fit": "_fit_events",
     "command": "_send_command",
+    "worker": "_run_worker",
     "ledger": "_ledger_commands",
 }
 """Modules of commands whose names alone say too little, or too much."""

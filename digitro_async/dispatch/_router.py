@@ -154,6 +154,7 @@ class Router:
         ends: float = math.inf,
         command: Command | None = None,
         is_listed: bool = False,
+        recorder: object = None,
     ) -> Ticket[Admission]:
         """Wait for a call's turn, and start it.
 
@@ -165,6 +166,7 @@ class Router:
             ends: Loop time at which the wait is over.
             command: The row of its command, None for one that counts against the cap.
             is_listed: Whether it is a call of a list, which lets single calls go first.
+            recorder: Whoever records its attempts, None where nobody does.
 
         Raises:
             NotSentError: If the call's turn won't come: the class says why.
@@ -191,19 +193,26 @@ class Router:
                     max_wait=None if until == math.inf else max(0.0, until - now),
                     command=command,
                     is_listed=is_listed,
+                    recorder=recorder,
                 )
             except (PABXPausedError, ConfigurationError) as error:
                 refusal: NotSentError | ConfigurationError = error.with_traceback(None)
             other = self._unpaused() if may_fail_over else None
             if other is None and may_fail_over and admission.needs_resume:
-                other = self._first_without_resume()
-                if other is not None:
-                    refused = other.refusal_of(wait_while_paused=wait_while_paused)
-                    if refused is not None:
-                        refusal, other = refused, None
+                other, refusal = self._instead(refusal, waits=wait_while_paused)
             if other is None and (admission.needs_resume or not wait_while_paused):
                 raise refusal
             admission = other or admission
+
+    def _instead(
+        self, refusal: NotSentError | ConfigurationError, *, waits: bool
+    ) -> tuple[Admission | None, NotSentError | ConfigurationError]:
+        """Return where a refused call may wait instead, or why it may nowhere."""
+        other = self._first_without_resume()
+        refused = None
+        if other is not None:
+            refused = other.refusal_of(wait_while_paused=waits)
+        return (other, refusal) if refused is None else (None, refused)
 
     def _first_without_resume(self) -> Admission | None:
         """Return the admission whose pause ends first without ``resume``, or None."""

@@ -28,6 +28,7 @@ from digitro_async.ledger._records import (
     NewContact,
     Reconciliation,
 )
+from digitro_async.ledger._slices_port import LedgerSlice
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.postgres import _postgres_queries as queries
 from digitro_async.ledger.postgres._call_batches import NOBODY, outcome_job
@@ -51,6 +52,7 @@ from digitro_async.ledger.postgres._postgres_reader import PostgresLedgerReader
 from digitro_async.ledger.postgres._postgres_reconcile import reconcile_contact
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
 from digitro_async.ledger.postgres._server_address import server_address
+from digitro_async.ledger.postgres._slice_queries import pending_slices_query
 from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import RateLimit
 
@@ -260,6 +262,13 @@ class PostgresLedger:
         )
         self._owners[owner.id] = number
         return claimed
+
+    async def pending_slices(
+        self, size: int, most: int, *, after: int = 0, max_attempts: int | None = None
+    ) -> Sequence[LedgerSlice]:
+        """Return slices in which contacts are pending. See ``SlicedLedger``."""
+        query = pending_slices_query(size, most, after, max_attempts)
+        return await self._access.read(query)
 
     async def renew(self, owner: ClaimOwner, lease: float) -> None:
         """Begin an owner's lease anew. See ``Ledger``."""
