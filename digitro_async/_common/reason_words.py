@@ -34,6 +34,7 @@ _UNSENT: Final[dict[str, str]] = {
     Failure.THREADS: "no thread left on this machine",
     Failure.BLOCKED: "blocked on this machine",
     Failure.POOL_TIMEOUT: "no free connection in time",
+    Failure.LEASE_ENDED: "this worker had lost touch with its database",
 }
 
 UNSENT: Final = "could not be sent: "
@@ -78,6 +79,8 @@ REASON_WORDS: Final[dict[str, str]] = {
     "deadline": "got no turn before the deadline",
     "drained": "put back, as the run was stopped",
     "ledger_failed": "put back, as the ledger failed",
+    "withdrawn": "met a withdrawal of the contact",
+    "claim_lost": "lost the contact to another run",
     "invalid_field": "met a field that can't be sent",
     "damaged_fields": "met damaged fields",
     "not_a_call": "could not be read as a call",

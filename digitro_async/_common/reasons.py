@@ -53,6 +53,7 @@ class Failure(enum.StrEnum):
     OVERSIZED = "oversized_answer"
     INTERIM = "too_many_interim_answers"
     CANCELLED = "cancelled"
+    LEASE_ENDED = "lease_ended"
     CONFIGURATION = "configuration"
     UNEXPECTED = "unexpected_error"
 

@@ -10,6 +10,7 @@ from digitro_async.campaign._evidence_file import (
 )
 from digitro_async.campaign._import import count_rows, import_rows
 from digitro_async.campaign._import_summary import ImportSummary
+from digitro_async.campaign._later_results import read_later_results
 from digitro_async.campaign._reconcile_rows import EvidenceSummary, reconcile_rows
 from digitro_async.campaign._row_pages import RowFile
 from digitro_async.campaign._slice_claims import SliceClaims
@@ -27,5 +28,6 @@ __all__ = [
     "count_rows",
     "import_rows",
     "read_evidence",
+    "read_later_results",
     "reconcile_rows",
 ]

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from digitro_async._common.drafts import draft_of
-from digitro_async.errors import InvalidCallError
+from digitro_async.errors import IllegalTransitionError, InvalidCallError
 from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.models import DispatchItem, PredictiveCall
@@ -58,7 +58,7 @@ class ContactQueue:
         return item
 
     async def take(self) -> DispatchItem | int:
-        """Take the first call; the number of its contact where that became invalid.
+        """Take the first call; the number of its contact where it can't be called.
 
         Raises:
             LedgerError: If that can't be recorded.
@@ -70,5 +70,9 @@ class ContactQueue:
             reason = error.reason
         else:
             return DispatchItem(call=call, pabx=contact.pabx, key=contact.number)
-        await self._ledger.invalidate(contact.number, self._owner, reason)
+        try:
+            await self._ledger.invalidate(contact.number, self._owner, reason)
+        except IllegalTransitionError as lost:
+            if lost.reason != "not_claimed":  # withdrawn meanwhile, perhaps
+                raise
         return contact.number

@@ -7,10 +7,21 @@ from functools import partial
 from typing import Any
 
 from digitro_async.call_events import CallEnd, CallSeen
-from digitro_async.errors import DrainedError, LedgerError, Outcome
+from digitro_async.errors import (
+    ClaimLostError,
+    DrainedError,
+    LedgerError,
+    NotSentError,
+    Outcome,
+)
 from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimOwner, Reconciliation
-from digitro_async.ledger._state import State, Step, step_for
+from digitro_async.ledger._state import (
+    WITHDRAWN,
+    State,
+    Step,
+    step_for,
+)
 from digitro_async.protocol import AttemptResult, repeated_call_id
 
 __all__ = ["LedgerRecorder"]
@@ -30,6 +41,7 @@ class LedgerRecorder:
         stop: Called with the error where the ledger can't be written.
 
     Attributes:
+        campaign: Name of the campaign, empty where the ledger is of one alone.
         unrecorded: Contacts whose outcome is not in the ledger, and the outcomes.
     """
 
@@ -37,6 +49,7 @@ class LedgerRecorder:
         self, ledger: Ledger, owner: ClaimOwner, stop: Callable[[LedgerError], None]
     ) -> None:
         self._ledger = ledger
+        self.campaign: str = getattr(ledger, "campaign", "")
         self._owner = owner
         self._stop = stop
         self._taking_back: set[asyncio.Future[None]] = set()
@@ -53,11 +66,14 @@ class LedgerRecorder:
         except asyncio.CancelledError:
             self._take_back(key, pabx)
             raise
+        except ClaimLostError as error:  # of this contact alone
+            refusal = _refusal_of(error, pabx)
         except LedgerError as error:
             self._stop(error)
+            refusal = DrainedError(pabx=pabx, reason="ledger_failed")
         else:
             return
-        raise DrainedError(pabx=pabx, reason="ledger_failed")
+        raise refusal
 
     def record_outcome(
         self,
@@ -206,3 +222,18 @@ class LedgerRecorder:
         """Wait until all is written that somebody waits for."""
         waited: list[asyncio.Future[Any]] = [*self._taking_back, *self._doubting]
         await asyncio.gather(*waited, *self._settling, return_exceptions=True)
+
+
+def _refusal_of(lost: ClaimLostError, pabx: str) -> NotSentError:
+    """Return the error of the one call that is not made as its claim is lost."""
+    if lost.reason == WITHDRAWN:
+        return NotSentError(
+            "The contact was withdrawn before its call began.",
+            pabx=pabx,
+            reason="withdrawn",
+        )
+    return NotSentError(
+        "The contact is another run's by now, so this one does not call it.",
+        pabx=pabx,
+        reason="claim_lost",
+    )

@@ -33,12 +33,14 @@ COMMANDS: Final[Mapping[str, str]] = {
     "call": "Make one predictive call and print the call id that the PABX gave it.",
     "command": "Send one command that is no call, and print the answer of the PABX.",
     "dial": "Call every contact of a CSV file once and record each outcome.",
+    "worker": "Dial the campaigns of a database, beside any number of other workers.",
     "contacts": "Look at a list: which numbers would be dialled, which not, and why.",
     "status": "Print how many contacts are in each state, and what became of calls.",
     "results": "Print one row for each contact: state, call id, end of its call.",
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
     "fit": "Write the events table of digitro.toml out of captured streams of events.",
     "reconcile": "Record the outcome of an unknown contact, with evidence for it.",
+    "ledger": "Copy a ledger elsewhere, or settle one that came back from a backup.",
 }
 """Name of each command to its purpose."""
 
@@ -56,6 +58,7 @@ _MODULES: Final = {
     "events": "_event_commands",
     "fit": "_fit_events",
     "command": "_send_command",
+    "ledger": "_ledger_commands",
     "contacts": "_contact_commands",
 }
 """Modules of commands whose names alone say too little, or too much."""

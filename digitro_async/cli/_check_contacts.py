@@ -11,7 +11,7 @@ from digitro_async._common.csv_cells import csv_line
 from digitro_async.cli._dial_list import say_how_it_is_read, say_what_was_cleaned
 from digitro_async.cli._exit import Exit, exit_after_check
 from digitro_async.cli._masking import masked
-from digitro_async.cli._number_checks import CheckAnswer, NumberCheck, checks_of
+from digitro_async.cli._number_checks import CheckAnswer, Gate, NumberCheck, checks_of
 from digitro_async.cli._output import hand_out, print_error
 from digitro_async.cli._reading_options import FileOptions
 from digitro_async.config import load_config
@@ -32,10 +32,19 @@ def check_contacts(
     config: Path,
     read: FileOptions,
     *,
+    gate: Gate | None = None,
     form: str,
     show_numbers: bool,
 ) -> Exit:
     """Read a list to its end, and print what would become of each number.
+
+    Args:
+        file: The list.
+        config: The configuration file.
+        read: The ways in which it is read.
+        gate: Asked about every number that would be dialled.
+        form: How the numbers are printed.
+        show_numbers: Whether they are shown in full.
 
     Raises:
         ConfigurationError: If the file or the configuration can't be used.
@@ -50,7 +59,7 @@ def check_contacts(
         say_how_it_is_read(opened)
         view = _View(opened.name, str(opened.reading), is_shown=show_numbers)
         counts = _Counts()
-        checks = _counted(opened, counts)
+        checks = _counted(opened, counts, gate)
         try:
             problem = hand_out(_LINES[form](view, checks, counts))
         except KeyboardInterrupt:
@@ -93,12 +102,14 @@ class _Counts:
                 lines.append(check.line)
 
 
-def _counted(file: ContactFile, counts: _Counts) -> Iterator[NumberCheck]:
+def _counted(
+    file: ContactFile, counts: _Counts, gate: Gate | None
+) -> Iterator[NumberCheck]:
     """Yield what becomes of each number, and count it."""
     known: set[int] = set()
     for row in file:
         counts.contacts += isinstance(row, ContactRow)
-        for check in checks_of(row, known):
+        for check in checks_of(row, known, gate):
             counts.take(check)
             yield check
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import AsyncIterator
 
 from digitro_async.campaign import Campaign, CampaignRun
 from digitro_async.cli._chosen_ledger import ChosenLedger
@@ -14,12 +15,15 @@ from digitro_async.cli._named_ledger import ledger_words
 from digitro_async.cli._next_steps import next_steps
 from digitro_async.cli._open_client import open_client
 from digitro_async.cli._output import print_error, print_line
+from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
 from digitro_async.contacts import ContactFile
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import Ledger, State
+from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN
+from digitro_async.workers import Worker
 
 __all__ = ["dial_list", "say_how_it_is_read", "say_what_was_cleaned"]
 
@@ -50,9 +54,10 @@ async def dial_list(
                 return course.code(Exit.INCOMPLETE)
             say_what_was_cleaned(plan.contacts)
         whole = await is_whole(ledger, plan)
-        code = await _run(
-            campaign, client, ledger, counts, plan=plan, course=course, is_whole=whole
-        )
+        async with _run_of(campaign, client, config, chosen, plan) as run:
+            code = await _run(
+                run, client, ledger, counts, plan=plan, course=course, is_whole=whole
+            )
         await _say_next_steps(ledger, chosen, plan)
         return code
 
@@ -101,8 +106,32 @@ async def _say_awaited(ledger: Ledger, plan: Plan) -> None:
     print_error(text)
 
 
-async def _run(
+@contextlib.asynccontextmanager
+async def _run_of(
     campaign: Campaign,
+    client: DigitroClient,
+    config: Config,
+    chosen: ChosenLedger,
+    plan: Plan,
+) -> AsyncIterator[CampaignRun | Worker]:
+    """Return the run of a ledger; a whole list in a database is dialled with others."""
+    address = chosen.address
+    if address is None or address.server is None or plan.max_calls is not None:
+        yield campaign.run(max_calls=plan.max_calls, wait_for_ends=plan.wait_for_ends)
+        return
+    working = Working(
+        campaigns=[address.campaign or DEFAULT_CAMPAIGN],
+        max_attempts=plan.max_attempts,
+        partial=plan.insist.partial,
+        until_done=True,
+        wait_for_ends=plan.wait_for_ends,
+    )
+    async with shared_worker(address, config, client, working) as worker:
+        yield worker
+
+
+async def _run(
+    run: CampaignRun | Worker,
     client: DigitroClient,
     ledger: Ledger,
     counts: RunCounts,
@@ -117,7 +146,6 @@ async def _run(
         pending = min(pending, plan.max_calls)
     await _say_awaited(ledger, plan)
     counts.restart()
-    run = campaign.run(max_calls=plan.max_calls, wait_for_ends=plan.wait_for_ends)
     code = await take_results(client, run, counts, course, total=pending)
     _say_unrecorded(run)
     try:
@@ -154,7 +182,7 @@ async def _say_next_steps(ledger: Ledger, chosen: ChosenLedger, plan: Plan) -> N
             print_line(line)
 
 
-def _say_unrecorded(run: CampaignRun) -> None:
+def _say_unrecorded(run: CampaignRun | Worker) -> None:
     """Print the contacts whose calls the ledger does not know of."""
     unrecorded = run.unrecorded
     for number, outcome in unrecorded[:_MOST_SHOWN]:

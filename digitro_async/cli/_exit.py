@@ -32,6 +32,9 @@ class Exit(enum.IntEnum):
     """Stopped until somebody has looked: every PABX is paused, or a file failed in
     mid-run; the reason is printed, and the rest was not dialled. Or the output of a
     command that came to its end could not be written."""
+    DATABASE_LOST = 75
+    """The database of a worker did not answer any more; whoever started it may start
+    it again at once. Its calls on the wire are unknown, others have its contacts."""
     INTERRUPTED = 130
     """Interrupted: calls on the wire finished, the rest was not dialled."""
 

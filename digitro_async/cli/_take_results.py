@@ -1,11 +1,12 @@
 """Takes the results of a run, and ends well after any error or signal."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, Protocol
 
 import attrs
 
-from digitro_async.campaign import CampaignRun
 from digitro_async.cli._command_loop import cut_off, on_interrupt
 from digitro_async.cli._counts import RunCounts, reasons_of, summary_of
 from digitro_async.cli._exit import Course, Exit
@@ -17,8 +18,42 @@ from digitro_async.cli._run_view import RunPhase
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import PauseStatus, Statistics
 from digitro_async.errors import DigitroError, PABXPausedError
+from digitro_async.models import CallResult
 
-__all__ = ["take_results"]
+__all__ = ["Run", "take_results"]
+
+
+class Run(Protocol):
+    """The results of a run, or of a worker."""
+
+    async def __aenter__(self) -> Any: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def __aiter__(self) -> AsyncIterator[CallResult]: ...
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left to be begun."""
+        ...
+
+    @property
+    def is_waiting_for_ends(self) -> bool:
+        """Whether nothing but the ends of calls is waited for."""
+        ...
+
+    def drain(self) -> None:
+        """Start no further call."""
+        ...
+
+    def unread(self) -> list[CallResult]:
+        """Take the results that nobody took by iterating."""
+        ...
 
 
 @attrs.define
@@ -33,7 +68,7 @@ class _Taking:
         left_ends: Whether it was stopped while nothing but ends was waited for.
     """
 
-    run: CampaignRun
+    run: Run
     counts: RunCounts
     course: Course
     is_stopped: bool = False
@@ -68,7 +103,7 @@ class _Taking:
 
 async def take_results(
     client: DigitroClient,
-    run: CampaignRun,
+    run: Run,
     counts: RunCounts,
     course: Course,
     *,

@@ -14,7 +14,7 @@ from digitro_async.errors import ConfigurationError
 __all__ = ["ConfigLocation", "Place", "read_text"]
 
 Place = tuple[str | int, ...]
-"""Names from the outermost table to the field, an index after ``pabx``."""
+"""Names from the outermost table to the field, an index after an array of tables."""
 
 MOST_BYTES = 1 << 20
 """Largest file that is read: a configuration, or the file of one secret."""
@@ -108,7 +108,7 @@ class ConfigLocation:
 def _places(text: str) -> Iterator[tuple[int, Place]]:
     """Yield the lines with a table's or a field's name. It need not be valid TOML."""
     table: Place = ()
-    tables = -1
+    indexes: dict[tuple[str, ...], int] = {}
     in_text = False
     for number, line in enumerate(text.split("\n"), 1):
         was_in_text = in_text
@@ -117,11 +117,23 @@ def _places(text: str) -> Iterator[tuple[int, Place]]:
             continue
         if header := _HEADER.match(line[:_LONGEST_NAME]):
             names = _names(header[2])
-            tables += header[1] == "[[" and names == ("pabx",)
-            table = ("pabx", tables, *names[1:]) if names[0] == "pabx" else names
+            if header[1] == "[[":
+                indexes[names] = indexes.get(names, -1) + 1
+            table = _indexed(names, indexes)
             yield number, table
         elif key := _KEY.match(line[:_LONGEST_NAME]):
             yield number, (*table, *_names(key[1]))
+
+
+def _indexed(names: tuple[str, ...], indexes: dict[tuple[str, ...], int]) -> Place:
+    """Return a place with the index of each array of tables that it is in."""
+    place: Place = ()
+    for count, name in enumerate(names, 1):
+        place += (name,)
+        index = indexes.get(names[:count])
+        if index is not None:
+            place += (index,)
+    return place
 
 
 def _names(dotted: str) -> tuple[str, ...]:

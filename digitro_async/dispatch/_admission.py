@@ -6,6 +6,7 @@ calls before those of lists, and keeps one timer for all of them.
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -21,6 +22,7 @@ from digitro_async.dispatch._statistics import PABXStatistics
 from digitro_async.dispatch._ticket import Ticket
 from digitro_async.dispatch._turns import Turns
 from digitro_async.dispatch._waiters import TurnShare, Waiter, Waiting
+from digitro_async.dispatch._weighted_queue import WeightedQueue, campaign_of
 from digitro_async.errors import (
     ConfigurationError,
     DrainedError,
@@ -98,6 +100,20 @@ class Admission:
         return busy / self.pabx.max_in_flight
 
     @property
+    def waiting(self) -> int:
+        """Calls that wait for their turn."""
+        return self._waiters.count
+
+    def share_turns(self, weight_of: Callable[[str], float]) -> None:
+        """Give turns to the calls of lists by the weights of their campaigns."""
+        self._waiters.queue_lists(partial(WeightedQueue, weight_of=weight_of))
+
+    def waiting_by_campaign(self) -> dict[str, int]:
+        """Return the number of calls that wait, by campaign; that of others is ""."""
+        counts: Counter[str] = Counter(map(campaign_of, self._waiters))
+        return dict(counts)
+
+    @property
     def needs_resume(self) -> bool:
         """Whether it is paused until ``resume`` or a channel id."""
         return self.standing.needs_resume
@@ -141,6 +157,7 @@ class Admission:
         max_wait: float | None = None,
         command: Command | None = None,
         is_listed: bool = False,
+        recorder: object = None,
     ) -> "Ticket[Admission]":
         """Wait for a call's turn, and start it.
 
@@ -149,6 +166,7 @@ class Admission:
             max_wait: Most seconds to wait, None for no limit.
             command: The row of its command, None for one that counts against the cap.
             is_listed: Whether it is a call of a list, which lets single calls go first.
+            recorder: Whoever records its attempts, None where nobody does.
 
         Raises:
             ConfigurationError: If the PABX has no channel and none is expected.
@@ -162,7 +180,11 @@ class Admission:
             raise refusal
         loop = asyncio.get_running_loop()
         needs = self.standing.needs_of(command)
-        waiter = Waiter(loop.create_future(), wait_while_paused, is_listed, needs=needs)
+        waiter = Waiter(
+            *(loop.create_future(), wait_while_paused, is_listed),
+            needs=needs,
+            recorder=recorder,
+        )
         limit = None
         if max_wait is not None:
             limit = loop.call_later(max_wait, self._expire, waiter)
@@ -197,19 +219,20 @@ class Admission:
     def pause(self, reason: str) -> None:
         """Start no call until ``resume``."""
         self.standing.breaker.pause_until_resume(reason)
-        self.watch.look()
-        self._admit_waiters()
+        self.note_change()
 
     def resume(self) -> None:
         """Start calls again."""
         self.standing.resume()
-        self.watch.look()
-        self._admit_waiters()
-        self._notify()
+        self.note_change()
 
     def set_channel(self, channel_id: int | None) -> None:
         """Start calls over another channel; None: let them wait for one."""
         self.standing.set_channel(channel_id)
+        self.note_change()
+
+    def note_change(self) -> None:
+        """Tell of what has changed in the standing, and start or reject calls by it."""
         self.watch.look()
         self._admit_waiters()
         self._notify()
@@ -253,7 +276,7 @@ class Admission:
             return _PATIENT
         state = self.standing.breaker.state
         if state is _PAUSED_BY_HAND and not self._wait_for_resume:
-            return _PATIENT
+            return _IMPATIENT if self.standing.breaker.is_ordered else _PATIENT
         return _NOBODY if state is _CLOSED else _IMPATIENT
 
     def _admit_waiters(self) -> None:

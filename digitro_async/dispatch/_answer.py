@@ -107,7 +107,7 @@ def doubted_attempt() -> tuple[Observation, AttemptResult]:
 
 def cut_short(evidence: Evidence, failure: Failure) -> Observation:
     """Return the observation of an attempt that was cut off."""
-    return Observation(evidence.request_started, failure=failure)
+    return Observation(evidence.request_started, failure=evidence.refused or failure)
 
 
 def without_frames(

@@ -21,7 +21,7 @@ import enum
 import math
 from collections import Counter, deque
 from collections.abc import Iterable
-from typing import Self
+from typing import Final, Self
 
 import attrs
 
@@ -30,7 +30,7 @@ from digitro_async.errors import Outcome, OutcomeUnknownError
 from digitro_async.protocol import Classification, Failure
 from digitro_async.settings import PauseSettings
 
-__all__ = ["Breaker", "BreakerState", "PauseCause"]
+__all__ = ["ORDERED", "Breaker", "BreakerState", "PauseCause"]
 
 CALLS_FOR_ONE_UNKNOWN = 3
 """The brief pause is as long as so many calls take, for each unknown of its budget.
@@ -77,6 +77,9 @@ class PauseCause:
         return cls(total, total, since, tuple(counted.most_common()))
 
 
+ORDERED: Final = "ordered"
+"""Reason of a pause by an operator of the running process, who can resume it."""
+
 _OPEN = BreakerState.OPEN
 _CUT_OFF = Classification(Outcome.UNKNOWN, OutcomeUnknownError, Failure.CANCELLED)
 
@@ -94,6 +97,10 @@ class Breaker:
         pauses: Pauses that ended or end by themselves, so far.
         past: Code and cause of the last of them, None before the first.
         ended: When a good probe ended it, None while it lasts or where nothing tells.
+        told: Why others that send to the PABX paused it, in words; empty where its
+            answers to this process did.
+        tried_at: When one of them tries it, where this process waits for that; None
+            where it doesn't.
     """
 
     __slots__ = (
@@ -115,6 +122,8 @@ class Breaker:
         "pauses",
         "reason",
         "state",
+        "told",
+        "tried_at",
         "tries",
         "until",
     )
@@ -126,8 +135,26 @@ class Breaker:
         self._attempts = self.pauses = 0
         self.past: tuple[str, PauseCause] | None = None
         self.ended: float | None = None
-        self.state = BreakerState.CLOSED
+        self.tried_at: float | None = None
+        self.state, self.told = BreakerState.CLOSED, ""
         self.resume()
+
+    @property
+    def first_pause(self) -> float:
+        """Seconds of the first pause."""
+        return self._settings.first_pause
+
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether others paused the PABX, and this process doesn't try it."""
+        return bool(self.told) and (
+            self.tried_at is not None or self.state is BreakerState.PAUSED_BY_HAND
+        )
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether an operator paused it who will resume it: calls of lists wait."""
+        return self.reason == ORDERED and self.state is BreakerState.PAUSED_BY_HAND
 
     def start(self) -> bool:
         """Note that a call starts; True where it is the probe."""
@@ -136,11 +163,31 @@ class Breaker:
         self.state, self.until = BreakerState.PROBING, math.inf
         return True
 
-    def pause_until_resume(self, reason: str, cause: PauseCause | None = None) -> None:
-        """Pause the PABX until ``resume``."""
+    def pause_until_resume(
+        self, reason: str, cause: PauseCause | None = None, told: str = ""
+    ) -> None:
+        """Pause the PABX until ``resume``; ``told`` are the words of others why."""
         self.cause, self.tries = cause, 0
+        self.told, self.tried_at = told, None
         self.reason, self.until = reason, math.inf
         self.state = BreakerState.PAUSED_BY_HAND  # last: any thread may ask for it
+
+    def wait_for_others(self, reason: str, words: str, tried_at: float) -> None:
+        """Pause the PABX until another process has tried it, and says ``resume``.
+
+        Args:
+            reason: Why it is paused, as a code.
+            words: The same in words.
+            tried_at: When that process tries it.
+        """
+        self.cause, self.tries, self.last_problem = None, 0, ""
+        self.reason, self.told, self.tried_at = reason, words, tried_at
+        self.until, self.state = math.inf, _OPEN
+
+    def try_for_others(self, at: float) -> None:
+        """Try the PABX here, at a moment, where another process was waited for."""
+        if self.tried_at is not None:
+            self.until, self.tried_at = at, None
 
     def resume(self) -> None:
         """Take calls again, and forget all answers and pauses."""
@@ -168,7 +215,8 @@ class Breaker:
         """
         if self.state is BreakerState.PROBING:
             return self._pause
-        return None if self.until == math.inf else max(0.0, self.until - now)
+        until = self.until if self.tried_at is None else self.tried_at
+        return None if until == math.inf else max(0.0, until - now)
 
     def record_accepted(self) -> None:
         """Take an accepted call into account that was no probe: nearly every call."""
@@ -290,6 +338,7 @@ class Breaker:
         """Take calls again, and forget what they met before."""
         self.state, self.reason, self.until = BreakerState.CLOSED, "", -math.inf
         self.cause, self.tries, self.last_problem = None, 0, ""
+        self.told, self.tried_at = "", None
         self._pause = self._first()
         self._unknown = self._not_sent = self._rejected = 0
         self._closed_at = self._attempts

@@ -219,6 +219,7 @@ class CallRun:  # without slots: since 3.12 they make objects more slowly
             ends=self._ends,
             command=self._command,
             is_listed=self._deliver is not None,
+            recorder=self._recorder,
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile
@@ -263,7 +264,7 @@ class CallRun:  # without slots: since 3.12 they make objects more slowly
             try:
                 await ticket.record_intent(self._recorder, self._key)
             except BaseException:  # nothing is sent that is not recorded
-                self.phase = _WAITING
+                self.phase, self.attempts = _WAITING, self.attempts - 1
                 ticket.cancel(self.clock(), sent=False)
                 raise
         if standing.tracker is not None:  # a ticket knows whether it is a call's

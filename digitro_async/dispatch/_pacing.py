@@ -28,6 +28,10 @@ N + 1 calls fell within one window, then when the last was started none of the o
 had its slot back. That the PABX keeps to S is the user's word, the network's delay
 included; that the request was not written later than noted is this library's.
 
+The number of slots may change while calls go on, for a cap that several processes share
+(``_allotted_pacing``): slots that are added count at once, and only those are taken
+away that no call holds.
+
 So that the PABX is ever asked again, the last slot is kept for a call that finds nobody
 else on the wire: as long as answers come quickly that costs nothing, since then most
 slots are waiting for their window to end, and those don't count.
@@ -131,6 +135,55 @@ class Pacer:
         """Slots that are kept for calls that were sent and never answered."""
         return max(0, self._calls - self._left)
 
+    @property
+    def slots(self) -> int:
+        """The slots that it has, free and taken."""
+        return self._calls
+
+    @property
+    def taken(self) -> int:
+        """The slots that calls held when they were last looked at."""
+        return self._calls - self._left + self._held + len(self._cooling)
+
+    def add_slots(self, count: int, now: float) -> None:
+        """Have more slots from now on."""
+        self._calls += count
+        self._left += count
+        self._set_spacing()
+        self._next = min(self._next, now + self._spacing)
+
+    def drop_slots(self, most: int, now: float) -> int:
+        """Have fewer slots, as far as no call holds them; return how many are gone.
+
+        Args:
+            most: Drop no more than so many.
+            now: The time.
+        """
+        self.earliest(now)  # lets those go whose time is over
+        free = self._left - self._held - len(self._cooling)
+        dropped = max(0, min(most, free))
+        self._left -= dropped
+        lost = self._lost
+        while lost and dropped < most and lost[0].until <= now:
+            lost.popleft()
+            dropped += 1
+        self._calls -= dropped
+        if dropped:
+            self._set_spacing()
+        return dropped
+
+    def taken_until(self, now: float) -> list[float]:
+        """Return for each slot that is taken when it is free at the latest.
+
+        A slot whose call goes on counts as that of a call given up now.
+        """
+        goes_on = now + self._quarantine + self._window
+        ends = [*self._cooling, *(one.until for one in self._lost)]
+        return [*(one for one in ends if one > now), *[goes_on] * self._held]
+
+    def _set_spacing(self) -> None:
+        self._spacing = self._window / max(1, self._calls)
+
     def earliest(self, now: float) -> float:
         """Return when a call may start: a time up to now, a later one, or inf.
 
@@ -155,6 +208,8 @@ class Pacer:
         if held >= self._left and held:
             return math.inf
         while self._left < 1:
+            if not lost:  # it has no slots at all
+                return math.inf
             # A quarantine went by without an answer: one call at a time, then.
             if lost[0].until > now:
                 return max(when, lost[0].until)

@@ -74,6 +74,7 @@ class Standing:
         pacer: When a rate slot is free, None where there is no cap.
         tracker: Knows how many calls are in progress; None where no events are read.
         notes_sending: Whether it is to be noted when requests were written.
+        may_send: Tells whether a request may be written now, None where it always may.
         has_settings: Whether there are settings of any command.
         is_repeated: Tells whether it gave a call id lately, and remembers it.
         uses_fresh_connections: Whether each call has a connection of its own, because
@@ -83,8 +84,8 @@ class Standing:
     __slots__ = (
         *("_address", "_chance", "_lack", "_places", "_settings", "breaker"),
         *("channel", "counters", "doubts", "has_settings", "is_repeated"),
-        *("notes_sending", "on_fewer_places", "pabx", "pacer", "quota", "throttle"),
-        *("tracker", "uses_fresh_connections"),
+        *("may_send", "notes_sending", "on_fewer_places", "pabx", "pacer", "quota"),
+        *("throttle", "tracker", "uses_fresh_connections"),
     )
 
     def __init__(  # noqa: PLR0917 - the parts that calls share
@@ -107,6 +108,7 @@ class Standing:
         self.pacer = pacer or make_pacer([pabx], pause.first_pause)
         limits = () if self.pacer is None else self.pacer.limits
         self.notes_sending = any(one.counted_within is not None for one in limits)
+        self.may_send: Callable[[], bool] | None = None
         self.is_repeated = RepeatedIds().is_repeated
         self.uses_fresh_connections = False
         self._settings = {one.command: one for one in pabx.commands}
@@ -124,8 +126,9 @@ class Standing:
 
     @property
     def needs_resume(self) -> bool:
-        """Whether it is paused until ``resume`` or a channel id."""
-        return self.breaker.state is _PAUSED_BY_HAND or self.lacks_channel
+        """Whether it is paused until ``resume`` or a channel id, and no order."""
+        is_paused = self.breaker.state is _PAUSED_BY_HAND
+        return (is_paused and not self.breaker.is_ordered) or self.lacks_channel
 
     @property
     def is_paused(self) -> bool:

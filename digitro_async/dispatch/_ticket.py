@@ -98,7 +98,7 @@ class Ticket(Generic[_Issuer]):
     def make_evidence(self) -> Evidence:
         """Return the evidence of an attempt; it notes the sending where that counts."""
         if self.admission.standing.notes_sending:
-            return NotedEvidence(self.note_sent)
+            return NotedEvidence(self.note_sent, self.admission.standing.may_send)
         return Evidence()
 
     def note_sent(self) -> None:
@@ -110,7 +110,12 @@ class Ticket(Generic[_Issuer]):
         """Give the turn back with the result of its attempt."""
         admission = self.admission
         self.is_over = True
-        admission.standing.record(result, now, self)
+        if result.accepted is None and (
+            result.classification.reason == Failure.LEASE_ENDED
+        ):
+            admission.standing.take_back(now, self)  # that says nothing of the PABX
+        else:
+            admission.standing.record(result, now, self)
         if self._tracker is not None:
             self._tracker.finish(self.followed, result, now)
         if result.accepted is None or self.is_probe:

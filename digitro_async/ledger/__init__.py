@@ -9,10 +9,11 @@ from digitro_async.ledger._call_ends_port import (
     EndCounts,
 )
 from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
-from digitro_async.ledger._ledger_port import Ledger, LedgerReader, OnDone
+from digitro_async.ledger._ledger_port import Ledger, OnDone
 from digitro_async.ledger._new_owner import new_owner
 from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._open_ledger import open_ledger, open_ledger_reader
+from digitro_async.ledger._reader_port import LedgerReader
 from digitro_async.ledger._records import (
     AddResult,
     Change,
@@ -24,7 +25,7 @@ from digitro_async.ledger._records import (
     NewContact,
     Reconciliation,
 )
-from digitro_async.ledger._slices_port import SlicedLedger
+from digitro_async.ledger._slices_port import LedgerSlice, SlicedLedger
 from digitro_async.ledger._state import State, Step
 
 __all__ = [
@@ -42,11 +43,14 @@ __all__ = [
     "LedgerAddress",
     "LedgerReader",
     "LedgerRehearsal",
+    "LedgerSlice",
     "MemoryLedger",
     "MemoryLedgerReader",
     "NewContact",
     "OccupiedSlots",
     "OnDone",
+    "PostgresLedger",
+    "PostgresLedgerReader",
     "Reconciliation",
     "SQLiteLedger",
     "SQLiteLedgerReader",
@@ -64,6 +68,8 @@ __all__ = [
 if TYPE_CHECKING:
     from digitro_async.ledger.memory._memory_ledger import MemoryLedger
     from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
+    from digitro_async.ledger.postgres._postgres_ledger import PostgresLedger
+    from digitro_async.ledger.postgres._postgres_reader import PostgresLedgerReader
     from digitro_async.ledger.sqlite._holder import check_place, holder_of
     from digitro_async.ledger.sqlite._rehearsal import LedgerRehearsal
     from digitro_async.ledger.sqlite._sqlite_ledger import SQLiteLedger
@@ -79,4 +85,6 @@ else:
         "sqlite._sqlite_ledger",
         "memory._memory_reader",
         "memory._memory_ledger",
+        "postgres._postgres_reader",
+        "postgres._postgres_ledger",
     )

@@ -46,6 +46,7 @@ STEP_CODES: Final = {
     Step.WITHHOLD: 14,
     Step.UPDATE: 15,
     Step.CONFIRM: 16,
+    Step.RESTORE: 17,
 }
 """Never change one: files outlive versions."""
 

@@ -1,11 +1,10 @@
-"""The ports of the ledger: one for its owners, one for readers."""
+"""The port of the ledger for its owners; readers have ``_reader_port``."""
 
 from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
     Collection,
-    Iterator,
     Mapping,
     Sequence,
 )
@@ -13,7 +12,7 @@ from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 from digitro_async.errors import LedgerError
-from digitro_async.ledger._call_ends_port import CallEnds, EndCounts
+from digitro_async.ledger._call_ends_port import CallEnds
 from digitro_async.ledger._occupied_slots import OccupiedSlots
 from digitro_async.ledger._records import (
     AddResult,
@@ -28,7 +27,7 @@ from digitro_async.ledger._state import State, Step
 from digitro_async.privacy import Personal
 from digitro_async.settings import RateLimit
 
-__all__ = ["Ledger", "LedgerReader", "OnDone"]
+__all__ = ["Ledger", "OnDone"]
 
 OnDone = Callable[[BaseException | None, State | None], None]
 """Takes why an outcome could not be recorded, or the state that it led to."""
@@ -184,6 +183,8 @@ class Ledger(Protocol):
         *,
         after: int = 0,
         max_attempts: int | None = None,
+        within: range | None = None,
+        pabx: Collection[str | None] | None = None,
     ) -> Sequence[ClaimedContact]:
         """Claim contacts, in the order of import, and begin the owner's lease anew.
 
@@ -198,6 +199,9 @@ class Ledger(Protocol):
             max_attempts: Leave out contacts of which this number of attempts failed.
                 One that was not placed for a reason of the PABX or the way to it
                 (``PABX_REASONS``) never counts against a contact.
+            within: Only contacts with numbers in this range, whose step is 1.
+            pabx: Only contacts that one of these PABX must take; None among them means
+                contacts that any may take. None for all contacts.
         """
         ...
 
@@ -246,7 +250,8 @@ class Ledger(Protocol):
         """Record that a claimed contact is about to be called.
 
         Raises:
-            ClaimLostError: If the owner has no claim on it: it must not be called.
+            ClaimLostError: If the owner has no claim on it: it must not be called. The
+                reason is ``withdrawn`` where it was withdrawn.
         """
         ...
 
@@ -288,6 +293,25 @@ class Ledger(Protocol):
 
         Returns:
             How many contacts became unknown.
+        """
+        ...
+
+    async def withdraw(
+        self, contact: str | int | Personal, *, reason: str, now: float
+    ) -> State:
+        """Let nobody begin the call of a contact any more, and return where it is.
+
+        A contact that is pending, withheld or claimed is skipped; who claimed it learns
+        that by a ``ClaimLostError`` from ``intend``. One with a call on the wire, or
+        whose call is over, stays as it is.
+
+        Args:
+            contact: As for ``reconcile``.
+            reason: Why, as a code; nothing personal.
+            now: The time.
+
+        Raises:
+            LedgerError: If there is no such contact, or text may mean two of them.
         """
         ...
 
@@ -353,40 +377,4 @@ class Ledger(Protocol):
 
     async def get_setting(self, name: str) -> str | None:
         """Return a setting of the campaign."""
-        ...
-
-
-class LedgerReader(Protocol):
-    """Reads a ledger without claiming anything, also while others dial it.
-
-    Every method, entering too, raises ``LedgerError`` where the ledger can't be read.
-    """
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
-
-    def counts(self) -> Mapping[State, int]:
-        """Return how many contacts are in each state."""
-        ...
-
-    def count_exhausted(self, max_attempts: int) -> int:
-        """Return how many pending contacts ``Ledger.claim`` leaves out."""
-        ...
-
-    def count_ends(self) -> EndCounts:
-        """Return how many calls ended how; of each contact the last call counts."""
-        ...
-
-    def imports(self) -> Sequence[Import]:
-        """Return every import that was begun, in order."""
-        ...
-
-    def entries(self) -> Iterator[ContactRecord]:
-        """Yield every contact, in the order of import."""
         ...

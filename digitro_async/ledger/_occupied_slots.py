@@ -93,6 +93,9 @@ def occupied_slots(
         at = latest(told_at)
         if look_back.is_over(place, at):
             break
+        if step is Step.RESTORE:  # nobody knows by which PABX it was called, if it was
+            look_back.take_end(contact, _end_of(step, place, at, reason or ""))
+            continue
         if pabx is None or pabx in elsewhere:
             continue
         if step in _ENDS:
@@ -188,6 +191,8 @@ class _LookBack:
 
 def _end_of(step: Step, place: int, at: float, reason: str) -> _End | None:
     """Return the end of an attempt; None where nothing was sent."""
+    if step is Step.RESTORE:
+        return _End(place, at, is_answered=False, is_lost=True)
     if step in (Step.MARK_UNKNOWN, Step.RECOVER):
         is_answered = is_answer(Outcome.UNKNOWN, reason)
         return _End(place, at, is_answered, not is_answered)

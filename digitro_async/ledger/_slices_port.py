@@ -3,10 +3,25 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+import attrs
+
 from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 
-__all__ = ["SlicedLedger"]
+__all__ = ["LedgerSlice", "SlicedLedger"]
+
+
+@attrs.frozen
+class LedgerSlice:
+    """A range of contacts of which some are pending.
+
+    Attributes:
+        numbers: The numbers of the contacts.
+        pabx: Name of the PABX that must take those meant; None for those any may take.
+    """
+
+    numbers: range
+    pabx: str | None
 
 
 class SlicedLedger(Ledger, Protocol):
@@ -42,19 +57,17 @@ class SlicedLedger(Ledger, Protocol):
         size: int,
         most: int,
         *,
-        pabx: str | None,
         after: int = 0,
         max_attempts: int | None = None,
-    ) -> Sequence[range]:
+    ) -> Sequence[LedgerSlice]:
         """Return slices in which contacts are pending, in order.
 
         Args:
             size: Contacts of a slice at most. Slices begin after a multiple of it, so
                 that whoever asks finds the same ones.
-            most: Most slices.
-            pabx: Name of the PABX that must take the contacts; None for those that any
-                may take.
-            after: Only slices whose contacts all have numbers above this one.
+            most: Most ranges of numbers. One in which several PABX are named is as many
+                slices.
+            after: Only contacts with numbers above this one.
             max_attempts: Leave out contacts of which this number of attempts failed.
         """
         ...

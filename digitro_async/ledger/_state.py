@@ -11,6 +11,9 @@ A list may say something else of a contact that it knows: another number, other 
 Nobody may be called by what is no longer true, so a pending contact is ``withheld``
 until somebody says which is right.
 
+A ledger that was restored from a backup does not know who was called since: whoever may
+have been becomes unknown, too.
+
 What rests on an answer (accepted, rejected, pending after a refusal) becomes unknown
 where the answer turns out to have come out of step: it may be another call's.
 """
@@ -18,15 +21,19 @@ where the answer turns out to have come out of step: it may be another call's.
 import enum
 from typing import Final
 
-from digitro_async.errors import IllegalTransitionError, Outcome
+from digitro_async.errors import ClaimLostError, IllegalTransitionError, Outcome
 
 __all__ = [
+    "CLAIM_LOST",
     "DOUBTFUL",
     "FINAL",
     "OTHER_DATA",
+    "RESTORED",
     "TRANSITIONS",
+    "WITHDRAWN",
     "State",
     "Step",
+    "claim_lost",
     "diagram",
     "next_state",
     "step_for",
@@ -54,7 +61,7 @@ class State(enum.StrEnum):
     INVALID = "invalid"
     """It can't be called as it is."""
     SKIPPED = "skipped"
-    """A rule forbade the call. No step leads here yet: it waits for rules."""
+    """Nobody calls it: it was withdrawn, or a rule forbade its call."""
 
 
 class Step(enum.StrEnum):
@@ -71,7 +78,7 @@ class Step(enum.StrEnum):
     """Provably not placed: not sent, or refused for a reason that is not its fault."""
     INVALIDATE = "invalidate"
     SKIP = "skip"
-    """A rule forbids the call for good. Nobody takes it yet: it waits for rules."""
+    """It is withdrawn, or a rule forbids its call for good."""
     RECOVER = "recover"
     """Its owner is gone."""
     RECONCILE_ACCEPTED = "reconcile_accepted"
@@ -84,6 +91,8 @@ class Step(enum.StrEnum):
     """It has what a list says of it now."""
     CONFIRM = "confirm"
     """A list says of it what the ledger does."""
+    RESTORE = "restore"
+    """The ledger is an older copy: it may have been called since."""
 
 
 TRANSITIONS: Final = {
@@ -94,6 +103,7 @@ TRANSITIONS: Final = {
     (State.PENDING, Step.UPDATE): State.PENDING,
     (State.WITHHELD, Step.UPDATE): State.PENDING,
     (State.WITHHELD, Step.CONFIRM): State.PENDING,
+    (State.WITHHELD, Step.SKIP): State.SKIPPED,
     (State.CLAIMED, Step.RELEASE): State.PENDING,
     (State.CLAIMED, Step.RECOVER): State.PENDING,
     (State.CLAIMED, Step.INVALIDATE): State.INVALID,
@@ -111,6 +121,9 @@ TRANSITIONS: Final = {
     (State.PENDING, Step.DOUBT): State.UNKNOWN,
     (State.CLAIMED, Step.DOUBT): State.UNKNOWN,
     (State.WITHHELD, Step.DOUBT): State.UNKNOWN,
+    (State.PENDING, Step.RESTORE): State.UNKNOWN,
+    (State.CLAIMED, Step.RESTORE): State.UNKNOWN,
+    (State.WITHHELD, Step.RESTORE): State.UNKNOWN,
 }
 """Every legal step; any other one raises."""
 
@@ -122,6 +135,15 @@ DOUBTFUL: Final = "doubtful_answer"
 
 OTHER_DATA: Final = "other_data"
 """Reason of a withheld contact."""
+
+WITHDRAWN: Final = "withdrawn"
+"""Reason of an intent that fails because its contact was withdrawn."""
+
+CLAIM_LOST: Final = "claim_lost"
+"""Reason of any other intent of an owner who has no claim on the contact."""
+
+RESTORED: Final = "restored"
+"""Reason of a contact that may have been called after its ledger was backed up."""
 
 _STEPS: Final = {
     Outcome.ACCEPTED: Step.ACCEPT,
@@ -145,6 +167,17 @@ def next_state(state: State, step: Step) -> State:
     raise IllegalTransitionError(
         f"{step} is not legal for a contact that is {state}", reason="illegal_step"
     )
+
+
+def claim_lost(state: State | None) -> ClaimLostError:
+    """Return the error of an intent whose owner has no claim on the contact.
+
+    Args:
+        state: Where the contact is; None where there is none.
+    """
+    if state is State.SKIPPED:
+        return ClaimLostError("the contact was withdrawn", reason=WITHDRAWN)
+    return ClaimLostError("the contact is not claimed by this owner", reason=CLAIM_LOST)
 
 
 def step_for(outcome: Outcome) -> Step:

@@ -101,6 +101,8 @@ class Evidence:
         was_doubted: Whether its owner was told of a doubt.
         owner: The part that made the attempt and is told of doubts; it sets this.
         attempt: The number of the attempt; the owner sets it.
+        refused: Why the request may not be written after all, None where it may. To set
+            ``request_started`` then raises an error, and nothing is written.
     """
 
     # One object is made for every call: with the first values in the class, the class
@@ -112,6 +114,7 @@ class Evidence:
     was_doubted: bool = False
     owner: Any = None  # an Owner; Any is not looked up at every call
     attempt: int = 0
+    refused: Failure | None = None
 
     # Test tools copy the arguments of a request. A copy of the evidence would never be
     # set, and the owner would be copied with it, event loop included.
@@ -181,6 +184,7 @@ ACCEPTED: Final = Classification(Outcome.ACCEPTED)
 _NOT_SENT: Final = {
     Failure.POOL_TIMEOUT: errors.PoolTimeoutError,
     Failure.CANCELLED: errors.NotSentError,
+    Failure.LEASE_ENDED: errors.NotSentError,
     Failure.UNEXPECTED: errors.NotSentError,
 }
 """Errors where nothing left; after any other failure, no connection could be made."""

@@ -130,6 +130,8 @@ def _explain(
     error: Exception, endpoint: Any, evidence: Evidence
 ) -> tuple[Failure, ConnectCause | None]:
     """Return the failure, and what is known where no connection could be made."""
+    if evidence.refused is not None:
+        return evidence.refused, None
     was_sent = evidence.request_started
     failure = _ended_here(evidence) or failure_of(
         error,

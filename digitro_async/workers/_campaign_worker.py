@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from digitro_async._common.waiting import settled_of
 from digitro_async.campaign import BuildCall, Campaign, CampaignRun, SliceClaims
+from digitro_async.client import DigitroClient
 from digitro_async.errors import DigitroError, EngineError, LedgerError
 from digitro_async.ledger import ClaimOwner, SlicedLedger, State
 from digitro_async.models import CallResult
-from digitro_async.workers._engine_port import Engine, Slice, queue_of
+from digitro_async.observe import LOGGER
+from digitro_async.workers._engine_port import Engine, Slice
 from digitro_async.workers._slice_feeder import SliceFeeder
 from digitro_async.workers._slicing_settings import SlicingSettings
 
@@ -31,7 +33,7 @@ class CampaignWorker:
         engine: The engine, open.
         campaign: The campaign over that ledger.
         owner: The owner of the claims.
-        pabx: Names of the PABX that this process dials through.
+        client: The client that it is dialled through, open.
         settings: Sizes and times.
         max_attempts: Attempts after which a contact is left out.
         take_result: Takes each result.
@@ -46,7 +48,7 @@ class CampaignWorker:
         campaign: Campaign,
         *,
         owner: ClaimOwner,
-        pabx: list[str],
+        client: DigitroClient,
         settings: SlicingSettings,
         max_attempts: int,
         take_result: TakeResult,
@@ -55,19 +57,19 @@ class CampaignWorker:
     ) -> None:
         self._name = name
         self._ledger = ledger
+        self._client = client
         self._engine = engine
         self._owner = owner
         self._settings = settings
         self._max_attempts = max_attempts
         self._take_result = take_result
         self._until_done = until_done
-        names = [None, *pabx]
-        self._queues = [queue_of(name, one) for one in names]
+        self._working: dict[str, asyncio.Future[None]] = {}  # by their queues
         self._feeder = SliceFeeder(
             engine,
             name,
             ledger,
-            pabx=names,
+            pabx={None, *(one.name for one in client.dispatcher.pabx)},
             settings=settings,
             max_attempts=max_attempts,
         )
@@ -98,29 +100,28 @@ class CampaignWorker:
             DigitroError: If the ledger or the engine can't be used, or the run ends for
                 another reason.
         """
-        taking: asyncio.Future[None] | None = None
         renewing = asyncio.ensure_future(self._renew())
         try:
             async with self._run:
-                taking = asyncio.ensure_future(self._take_slices())
-                await self._take_results(taking)
+                await self._take_results()
         finally:
-            renewing.cancel()
             self._stop.set()
             for result in self._run.unread():
                 await self._take_result(result)
             self._claims.abandon()  # the run gave every claim back
-            if taking is not None:
-                await settled_of(taking)
+            for working in self._working.values():
+                await settled_of(working)
+            renewing.cancel()
         if self._fault is not None:
             raise self._fault
 
-    async def _take_results(self, taking: "asyncio.Future[None]") -> None:
+    async def _take_results(self) -> None:
         helping = [
             asyncio.ensure_future(self._feed()),
             asyncio.ensure_future(self._clean_up()),
+            asyncio.ensure_future(self._end()),
         ]
-        for one in (taking, *helping):
+        for one in helping:
             one.add_done_callback(self._look_for_fault)
         if self._is_draining:
             self._run.drain()
@@ -132,14 +133,29 @@ class CampaignWorker:
             for one in helping:
                 one.cancel()
 
-    async def _take_slices(self) -> None:
-        await self._engine.run_worker(
-            self._dial,
-            queues=self._queues,
-            concurrency=self._settings.concurrency,
-            stop=self._stop,
-        )
+    async def _end(self) -> None:
+        """End the run once no slice is wanted any more and all are handled."""
+        await self._stop.wait()
+        for working in self._working.values():
+            await settled_of(working)
         self._claims.end()
+
+    def _begin(self, slices: Iterable[Slice]) -> None:
+        """Take slices from each queue in which there are some.
+
+        Each PABX has its own, so that one that is paused holds no other up.
+        """
+        for queue in {one.queue for one in slices} - self._working.keys():
+            working = asyncio.ensure_future(
+                self._engine.run_worker(
+                    self._dial,
+                    queues=[queue],
+                    concurrency=self._settings.concurrency,
+                    stop=self._stop,
+                )
+            )
+            working.add_done_callback(self._look_for_fault)
+            self._working[queue] = working
 
     async def _dial(self, one: Slice) -> None:
         """Have the contacts of a slice called; it comes again where some were not."""
@@ -147,6 +163,7 @@ class CampaignWorker:
         if self._feeder.note(one):
             self._hungry.set()
         try:
+            await self._until_usable(one.pabx)
             if await self._claims.dial(one.numbers, one.pabx):
                 after = 0.0 if self._stop.is_set() else self._settings.come_again
                 await self._engine.submit([one], after=after)
@@ -165,22 +182,31 @@ class CampaignWorker:
             is_idle = self._handled < self._settings.concurrency
             self._hungry.clear()
             try:
-                fed = await self._feeder.feed(is_idle=is_idle)
-            except EngineError:
-                fed = 0
-            if not fed and not self._handled and self._until_done:
+                self._begin(await self._feeder.feed(is_idle=is_idle))
+            except EngineError as error:
+                LOGGER.info("slices could not be put in: %s", error)
+            if self._until_done and self._feeder.found_nothing and not self._handled:
                 await self._end_if_done()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.look):
-                    await self._hungry.wait()
+            await self._rest(self._hungry)
+
+    async def _until_usable(self, pabx: str | None) -> None:
+        """Wait while the PABX of a slice is paused until it is resumed."""
+        while pabx is not None and not self._stop.is_set():
+            pause = self._client.statistics().pabx[pabx].pause
+            if pause is None or pause.next_try_in is not None:
+                return
+            await self._rest(self._stop)
+
+    async def _rest(self, event: asyncio.Event) -> None:
+        """Wait until it is time to look again, or something happened."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.look):
+                await event.wait()
 
     async def _end_if_done(self) -> None:
         """Stop where no contact of the campaign is left to be dialled by anybody."""
         counts = await self._ledger.counts()
-        open_ = sum(counts[one] for one in (State.CLAIMED, State.INTENT, State.PENDING))
-        if open_ and open_ == counts[State.PENDING]:
-            open_ -= await self._ledger.count_exhausted(self._max_attempts)
-        if not open_:
+        if not counts[State.CLAIMED] and not counts[State.INTENT]:
             self._stop.set()
 
     async def _renew(self) -> None:

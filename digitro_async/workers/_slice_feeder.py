@@ -1,31 +1,14 @@
 """SliceFeeder: puts the pending contacts of a campaign into the engine, as slices."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from math import inf
-
-import attrs
 
 from digitro_async.ledger import SlicedLedger
 from digitro_async.workers._engine_port import Engine, Slice
 from digitro_async.workers._slicing_settings import SlicingSettings
 
 __all__ = ["SliceFeeder"]
-
-
-@attrs.define
-class _Place:
-    """The place in the ledger up to which slices were put in, for one PABX.
-
-    Attributes:
-        after: Number of the last contact that was put in.
-        restarted: Time of the last look from the first contact on.
-        is_near: Whether the slices that wait are nearly used up.
-    """
-
-    after: int = 0
-    restarted: float = -inf
-    is_near: bool = True
 
 
 class SliceFeeder:
@@ -43,6 +26,9 @@ class SliceFeeder:
         settings: Sizes and times.
         max_attempts: Attempts after which a contact is left out.
         clock: Tells the seconds since any moment.
+
+    Attributes:
+        found_nothing: Whether the last look found no contact from the first one on.
     """
 
     def __init__(
@@ -51,31 +37,32 @@ class SliceFeeder:
         campaign: str,
         ledger: SlicedLedger,
         *,
-        pabx: Sequence[str | None],
+        pabx: Collection[str | None],
         settings: SlicingSettings,
         max_attempts: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.found_nothing = False
         self._engine = engine
         self._campaign = campaign
         self._ledger = ledger
+        self._pabx = pabx
         self._settings = settings
         self._max_attempts = max_attempts
         self._clock = clock
-        self._places = {name: _Place() for name in pabx}
+        self._after = 0  # number of the last contact that was put in
+        self._restarted = -inf  # when it began from the first contact last
+        self._is_near = True  # whether the slices that wait are nearly used up
         self._half = settings.size * settings.ahead // 2
 
     def note(self, taken: Slice) -> bool:
         """Note that a slice was taken; tell whether it is time to feed."""
-        place = self._places.get(taken.pabx)
-        if place is None:
-            return False
-        place.is_near = place.is_near or taken.last + self._half > place.after
-        place.after = max(place.after, taken.last)
-        return place.is_near
+        self._is_near = self._is_near or taken.last + self._half > self._after
+        self._after = max(self._after, taken.last)
+        return self._is_near
 
-    async def feed(self, *, is_idle: bool) -> int:
-        """Put slices in where few wait; return how many there were.
+    async def feed(self, *, is_idle: bool) -> Collection[Slice]:
+        """Put slices in where few wait, and return them.
 
         Args:
             is_idle: Whether the engine has no slice left for this worker.
@@ -84,32 +71,36 @@ class SliceFeeder:
             LedgerError: If the ledger can't be read.
             EngineError: If the engine's store can't be written.
         """
-        count = 0
-        for pabx, place in self._places.items():
-            if is_idle or place.is_near:
-                count += await self._feed(pabx, place)
-        return count
-
-    async def _feed(self, pabx: str | None, place: _Place) -> int:
-        place.is_near = False
-        found = await self._look(pabx, place.after)
+        if not is_idle and not self._is_near:
+            return ()
+        self._is_near = self.found_nothing = False
+        found = await self._look(self._after)
         now = self._clock()
-        if not found and now - place.restarted >= self._settings.come_again:
-            place.restarted = now
-            found = await self._look(pabx, 0) if place.after else ()
+        if not found and now - self._restarted >= self._settings.come_again:
+            self._restarted = now
+            found = await self._look(0)
+            self.found_nothing = not found
         if found:
-            place.after = found[-1].stop - 1
-            await self._engine.submit(
-                [Slice(self._campaign, one.start, one.stop - 1, pabx) for one in found]
-            )
-        return len(found)
+            await self._engine.submit(found)
+        return found
 
-    async def _look(self, pabx: str | None, after: int) -> Sequence[range]:
+    async def _look(self, after: int) -> list[Slice]:
+        """Return the next slices that are dialled here, and move on behind them."""
         settings = self._settings
-        return await self._ledger.pending_slices(
-            settings.size,
-            settings.ahead,
-            pabx=pabx,
-            after=after,
-            max_attempts=self._max_attempts,
-        )
+        while True:
+            slices = await self._ledger.pending_slices(
+                settings.size,
+                settings.ahead,
+                after=after,
+                max_attempts=self._max_attempts,
+            )
+            if slices:
+                after = slices[-1].numbers.stop - 1
+            found = [
+                Slice(self._campaign, one.numbers.start, one.numbers.stop - 1, one.pabx)
+                for one in slices
+                if one.pabx in self._pabx
+            ]
+            if found or len(slices) < settings.ahead:
+                self._after = max(after, self._after) if not found else after
+                return found

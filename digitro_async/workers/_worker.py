@@ -101,6 +101,7 @@ class Worker:
         self._workers: dict[str, CampaignWorker] = {}
         self._unrecorded: list[tuple[int, Outcome]] = []
         self._problems: set[str] = set()
+        self._finished: set[str] = set()
         self._main: asyncio.Future[None] | None = None
         self._was_raised = False
 
@@ -179,7 +180,7 @@ class Worker:
         try:
             while not self._stopping.is_set():
                 for name in await self._listed():
-                    if name not in self._working:
+                    if name not in self._working and name not in self._finished:
                         self._begin(name)
                 if self._until_done and not self._working:
                     return
@@ -194,9 +195,6 @@ class Worker:
 
     async def _listed(self) -> Sequence[str]:
         if not callable(self._campaigns):
-            if self._until_done:
-                names, self._campaigns = self._campaigns, ()
-                return names
             return self._campaigns
         try:
             return await self._campaigns()
@@ -230,6 +228,8 @@ class Worker:
             if working.done():
                 del self._working[name]
                 working.result()
+                if self._until_done:
+                    self._finished.add(name)
 
     async def _keep_working(self, name: str) -> None:
         """Dial a campaign, again after each failure of ledger or engine.
@@ -268,7 +268,7 @@ class Worker:
                 self._engine,
                 campaign,
                 owner=new_owner(self._label),
-                pabx=[one.name for one in self._client.dispatcher.pabx],
+                client=self._client,
                 settings=self._settings,
                 max_attempts=self._max_attempts,
                 take_result=self._take,

@@ -202,6 +202,7 @@ class TestClaim:
 class TestOpening:
     """One owner, while it is open."""
 
+    @pytest.mark.parametrize("shelf", ["memory", "sqlite"], indirect=True)
     async def test_two_owners(self, shelf: Shelf, ledger: Ledger) -> None:
         """A ledger that is open is not opened again."""
         with pytest.raises(LedgerInUseError) as caught:
@@ -260,6 +261,7 @@ def acts(ledger: Ledger) -> list[Any]:
         lambda: ledger.invalidate(1, OWNER, "x"),
         intending,
         lambda: accept(ledger, 1, "1"),
+        lambda: ledger.withdraw("#1", reason="x", now=NOW),
         lambda: ledger.reconcile("#1", accepted=True, evidence="x", now=NOW),
         ledger.counts,
         lambda: ledger.count_exhausted(1),

@@ -123,14 +123,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(lines=st.lists(st.integers(1, 12), max_size=6))
     def add(self, lines: list[int]) -> None:
         """Put contacts in, some of them known."""
-        expected = []
-        known = len(self.model)
+        expected, known = [], len(self.model)
         for line in lines:
-            new = line not in self.lines
-            if new:
+            expected.append(line not in self.lines)
+            if expected[-1]:
                 self.model[len(self.model) + 1] = Model()
                 self.lines.append(line)
-            expected.append(new)
         added = self.do(self.ledger.add([new_contact(line) for line in lines]))
 
         assert [one.new for one in added] == expected
@@ -162,14 +160,21 @@ class LedgerMachine(RuleBasedStateMachine):
         limit=st.integers(1, 5),
         after=st.integers(0, 4),
         most=st.one_of(st.none(), st.integers(1, 3)),
+        within=st.sampled_from([None, range(1, 4), range(3, 9)]),
     )
     def claim(
-        self, owner: ClaimOwner, limit: int, after: int, most: int | None
+        self,
+        owner: ClaimOwner,
+        limit: int,
+        after: int,
+        most: int | None,
+        within: range | None,
     ) -> None:
         """Claim contacts, also those of an owner whose lease is over."""
+        ledger, lease = self.ledger, LEASE_SECONDS
         claimed = self.do(
-            self.ledger.claim(
-                limit, owner, LEASE_SECONDS, after=after, max_attempts=most
+            ledger.claim(
+                limit, owner, lease, after=after, max_attempts=most, within=within
             )
         )
         self.leases[owner] = self.now + LEASE_SECONDS
@@ -178,6 +183,7 @@ class LedgerMachine(RuleBasedStateMachine):
             for number, one in self.model.items()
             if self.can_be_claimed(one)
             and number > after
+            and (within is None or number in within)
             and (most is None or one.attempts < most)
         ][:limit]
 
@@ -223,14 +229,24 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data(), owner=st.sampled_from(OWNERS))
     def invalidate(self, data: st.DataObject, owner: ClaimOwner) -> None:
         """Note that a contact can't be called."""
-        number = self.known(data)
-        one = self.model.get(number)
+        one = self.model.get(number := self.known(data))
         if one is not None and one.is_claimed_by(owner):
             self.do(self.ledger.invalidate(number, owner, "x"))
             one.state = State.INVALID
         else:
             with pytest.raises(IllegalTransitionError):
                 self.do(self.ledger.invalidate(number, owner, "x"))
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        """Let nobody begin the call of a contact any more, whoever has it."""
+        one = self.model[number := data.draw(st.integers(1, len(self.model)))]
+        if one.state in {State.PENDING, State.CLAIMED}:
+            one.state, one.allowed = State.SKIPPED, one.intents
+
+        act = self.ledger.withdraw(number, reason="operator", now=self.now)
+        assert self.do(act) is one.state
 
     @rule(data=st.data(), owners=st.lists(st.sampled_from(OWNERS), min_size=1))
     def intend(self, data: st.DataObject, owners: list[ClaimOwner]) -> None:
@@ -268,8 +284,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self, data: st.DataObject, owner: ClaimOwner, step: Step, call_id: str
     ) -> None:
         """Record what a call came to."""
-        number = self.known(data)
-        one = self.model.get(number)
+        one = self.model.get(number := self.known(data))
         given = call_id if step is Step.ACCEPT else None
 
         async def settled() -> State:
@@ -307,8 +322,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data(), accepted=st.booleans(), later=st.sampled_from([0, 60, -3600]))
     def reconcile(self, data: st.DataObject, accepted: bool, later: int) -> None:
         """Settle by evidence."""
-        number = self.known(data)
-        one = self.model.get(number)
+        one = self.model.get(number := self.known(data))
         act = self.ledger.reconcile(
             f"#{number}", accepted=accepted, evidence="seen", now=self.now + later
         )
@@ -362,9 +376,16 @@ class SQLiteMachine(LedgerMachine):
     kind = "sqlite"
 
 
+class PostgresMachine(LedgerMachine):
+    """A ledger in a database."""
+
+    kind = "postgres"
+
+
 MACHINES: list[tuple[type[LedgerMachine], int]] = [
     (MemoryMachine, 100),
     (SQLiteMachine, 40),
+    (PostgresMachine, 5),
 ]
 
 
@@ -378,9 +399,10 @@ def test_random_lives(machine: type[LedgerMachine], examples: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("machine", "_"), MACHINES)
-def test_many_random_lives(machine: type[LedgerMachine], _: int) -> None:
-    """Whatever happens in 1,500 long lives, a ledger holds what the model says."""
+@pytest.mark.parametrize(("machine", "examples"), MACHINES)
+def test_many_random_lives(machine: type[LedgerMachine], examples: int) -> None:
+    """Whatever happens in long lives, a ledger holds what the model says."""
+    many = min(1_500, examples * 40)
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=1_500, stateful_step_count=50)
+        machine, settings=settings(max_examples=many, stateful_step_count=50)
     )

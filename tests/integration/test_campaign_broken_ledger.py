@@ -190,20 +190,25 @@ class TestBrokenLedger:
                     raise ZeroDivisionError
 
     async def test_a_claim_that_somebody_took(self, shelf: Shelf) -> None:
-        """A contact that is not claimed any more is not called, and the run ends."""
+        """A contact that is not claimed any more is not called, and others are."""
         transport = ScriptedTransport(latency=0.01)
         async with shelf.ledger() as ledger:
             campaign, _ = scripted(ledger, transport)
-            await campaign.add(contacts(100))
+            await campaign.add(contacts(700))
             async with campaign.run() as results:
-                await anext(results)
+                taken = [await anext(results)]
                 await ledger.release(results.owner)
-                with pytest.raises(LedgerError) as caught:
-                    await take_into([], results)
+                await take_into(taken, results)
             counts = await ledger.counts()
 
-        assert caught.value.reason == "claim_lost"
+        lost = [one for one in taken if one.error is not None]
+        assert {one.error.reason for one in lost if one.error} == {"claim_lost"}
+        assert {one.outcome for one in lost} == {Outcome.NOT_SENT}
+        assert {one.attempts for one in lost} == {0}
+        assert not any(one.was_put_back for one in lost)
+        assert len({one.key for one in taken}) == len(taken) == 700
         assert some(counts) == {
             State.ACCEPTED: len(transport.attempts),
-            State.PENDING: 100 - len(transport.attempts),
+            State.PENDING: len(lost),
         }
+        assert len(transport.attempts) == 700 - len(lost) >= 200

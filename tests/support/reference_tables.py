@@ -30,6 +30,7 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "reference.md"
 _TAKERS: Final = {
     "InvalidCallError": Outcome.INVALID,
     "DrainedError": Outcome.NOT_SENT,
+    "NotSentError": Outcome.NOT_SENT,
     "UnreadableBodyError": Outcome.UNKNOWN,
     "ConfigurationError": Outcome.NOT_SENT,
 }
@@ -39,6 +40,7 @@ _BY_TLS: Final = {Failure.TLS_EXPECTED, Failure.CLIENT_CERTIFICATE}
 _NEVER_SENT: Final = {
     *(reason for reason in CAUSES if reason not in _OFTEN | _BY_TLS),
     *(Failure.POOL_TIMEOUT, Failure.CONFIGURATION, "rate_wait_timeout", "deadline"),
+    Failure.LEASE_ENDED,
 }
 _EITHER: Final = {*_OFTEN, Failure.CANCELLED, Failure.UNEXPECTED}
 _NEVER_UNSENT: Final = {

@@ -3,7 +3,13 @@
 from collections.abc import Collection, Sequence
 from typing import Self
 
-from digitro_async.ledger import ClaimedContact, ClaimOwner, MemoryLedger, State
+from digitro_async.ledger import (
+    ClaimedContact,
+    ClaimOwner,
+    LedgerSlice,
+    MemoryLedger,
+    State,
+)
 
 __all__ = ["SlicedMemoryLedger"]
 
@@ -52,15 +58,19 @@ class SlicedMemoryLedger(MemoryLedger):
         size: int,
         most: int,
         *,
-        pabx: str | None,
         after: int = 0,
         max_attempts: int | None = None,
-    ) -> Sequence[range]:
+    ) -> Sequence[LedgerSlice]:
         """Return slices in which contacts are pending, in order."""
-        found: dict[range, None] = {}
+        found: dict[LedgerSlice, None] = {}
         for number, row in self._rows.items():
-            is_meant = row.state is State.PENDING and row.contact.pabx == pabx
-            if number > after and is_meant and row.may_try(max_attempts):
+            if (
+                number > after
+                and row.state is State.PENDING
+                and row.may_try(max_attempts)
+            ):
                 first = (number - 1) // size * size + 1
-                found[range(first, first + size)] = None
-        return [one for one in found if one.start > after][:most]
+                one = LedgerSlice(range(first, first + size), row.contact.pabx)
+                found[one] = None
+        ranges = list(dict.fromkeys(one.numbers for one in found))[:most]
+        return [one for one in found if one.numbers in ranges]

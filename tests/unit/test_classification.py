@@ -96,6 +96,7 @@ FAILURES: Final[dict[Failure, tuple[type[DigitroError], type[DigitroError]]]] = 
         errors.ConnectionLostError,
     ),
     Failure.CANCELLED: (errors.NotSentError, errors.OutcomeUnknownError),
+    Failure.LEASE_ENDED: (errors.NotSentError, errors.OutcomeUnknownError),
     Failure.CONFIGURATION: (errors.ConnectFailedError, errors.OutcomeUnknownError),
     Failure.UNEXPECTED: (errors.NotSentError, errors.OutcomeUnknownError),
 }
@@ -384,6 +385,7 @@ def test_failure_codes() -> None:
         "OVERSIZED": "oversized_answer",
         "INTERIM": "too_many_interim_answers",
         "CANCELLED": "cancelled",
+        "LEASE_ENDED": "lease_ended",
         "CONFIGURATION": "configuration",
         "UNEXPECTED": "unexpected_error",
     }

@@ -32,6 +32,7 @@ LEGAL = {
     ("pending", "update"): "pending",
     ("withheld", "update"): "pending",
     ("withheld", "confirm"): "pending",
+    ("withheld", "skip"): "skipped",
     ("claimed", "release"): "pending",
     ("claimed", "recover"): "pending",
     ("claimed", "invalidate"): "invalid",
@@ -49,6 +50,9 @@ LEGAL = {
     ("pending", "doubt"): "unknown",
     ("claimed", "doubt"): "unknown",
     ("withheld", "doubt"): "unknown",
+    ("pending", "restore"): "unknown",
+    ("claimed", "restore"): "unknown",
+    ("withheld", "restore"): "unknown",
 }
 
 
@@ -155,7 +159,7 @@ def test_codes() -> None:
         "withheld": 9,
     }
     assert list(STEP_CODES) == list(Step)
-    assert list(STEP_CODES.values()) == list(range(1, 17))
+    assert list(STEP_CODES.values()) == list(range(1, 18))
     assert {STATES[code] for code in STATE_CODES.values()} == set(State)
 
 

@@ -13,7 +13,6 @@ from digitro_async.errors import (
     LedgerError,
     LedgerInUseError,
 )
-from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._ledger_clock import CLOCK, clock_to_keep, latest_by
 from digitro_async.ledger._ledger_port import OnDone
 from digitro_async.ledger._machine_clock import read_clock
@@ -22,11 +21,7 @@ from digitro_async.ledger._occupied_slots import (
     SlotEvent,
     occupied_slots,
 )
-from digitro_async.ledger._reconciliation import (
-    QUARANTINE,
-    check_found,
-    decide,
-)
+from digitro_async.ledger._reconciliation import QUARANTINE, decide
 from digitro_async.ledger._records import (
     AddResult,
     ClaimedContact,
@@ -39,8 +34,8 @@ from digitro_async.ledger._records import (
 )
 from digitro_async.ledger._single_run import SingleRun
 from digitro_async.ledger._state import State, Step, next_state
-from digitro_async.ledger._written_ids import readings_of
 from digitro_async.ledger.memory._memory_call_ends import MemoryCallEnds
+from digitro_async.ledger.memory._memory_contacts import MemoryContacts
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
 from digitro_async.ledger.memory._memory_rows import MemoryRow, pending_to
@@ -64,8 +59,8 @@ class MemoryLedger:
         self._clock = clock
         self._run = SingleRun()
         self._leases: dict[str, float] = {}  # ids of owners to when they end
-        self._rows: dict[int, MemoryRow] = {}
-        self._by_identity: dict[Personal, MemoryRow] = {}
+        self._contacts = MemoryContacts()
+        self._rows = self._contacts.rows
         self._call_ids: set[tuple[str, str]] = set()
         self._events: list[SlotEvent] = []
         self._settings: dict[str, str] = {}
@@ -116,7 +111,7 @@ class MemoryLedger:
         """Put contacts in that are not there yet. See ``Ledger``."""
         self._check_open()
         with self._imports.page_of(importing, len(self._rows)) as named:
-            added = [self._add(one, named, update=update) for one in contacts]
+            added = [self._contacts.add(one, named, update=update) for one in contacts]
         if importing is not None:
             self._imports.count(importing, contacts, added, rejected)
         return added
@@ -164,14 +159,17 @@ class MemoryLedger:
         *,
         after: int = 0,
         max_attempts: int | None = None,
+        within: range | None = None,
+        pabx: Collection[str | None] | None = None,
     ) -> Sequence[ClaimedContact]:
         """Claim contacts. See ``Ledger``."""
         await self.renew(owner, lease)
         claimed: list[ClaimedContact] = []
-        for number in range(after + 1, len(self._rows) + 1):
-            row = self._rows[number]
+        for row in self._contacts.above(after, within):
             if len(claimed) == limit:
                 break
+            if pabx is not None and row.contact.pabx not in pabx:
+                continue
             if self._is_claimable(row) and row.may_try(max_attempts):
                 row.claim(owner.id)
                 claimed.append(row.as_open())
@@ -202,7 +200,7 @@ class MemoryLedger:
     async def invalidate(self, number: int, owner: ClaimOwner, reason: str) -> None:
         """Record that a claimed contact can't be called. See ``Ledger``."""
         self._check_open()
-        row = self._row(number, IllegalTransitionError)
+        row = self._contacts.get(number, IllegalTransitionError)
         row.invalidate(owner.id, reason, self._clock())
 
     async def intend(
@@ -210,7 +208,7 @@ class MemoryLedger:
     ) -> None:
         """Record that a claimed contact is about to be called. See ``Ledger``."""
         self._check_open()
-        row = self._row(number, ClaimLostError)
+        row = self._contacts.get(number, ClaimLostError)
         row.intend(owner.id, pabx, at)
         self._note(row, Step.INTEND, at)
 
@@ -233,7 +231,7 @@ class MemoryLedger:
         error: LedgerError | None = None
         state: State | None = None
         try:
-            row = self._row(number, IllegalTransitionError)
+            row = self._contacts.get(number, IllegalTransitionError)
             row.check_intent(owner.id)
             state = self._settle(row, step, given, at, reason)
         except LedgerError as failure:
@@ -250,6 +248,13 @@ class MemoryLedger:
             row.doubt(at)
         return len(doubted)
 
+    async def withdraw(
+        self, contact: str | int | Personal, *, reason: str, now: float
+    ) -> State:
+        """Let nobody begin the call of a contact any more. See ``Ledger``."""
+        self._check_open()
+        return self._contacts.find(contact).withdraw(reason, now)
+
     async def reconcile(
         self,
         contact: str | int | Personal,
@@ -260,7 +265,7 @@ class MemoryLedger:
     ) -> Reconciliation:
         """Settle an unknown contact by evidence. See ``Ledger``."""
         self._check_open()
-        row = self._find(contact)
+        row = self._contacts.find(contact)
         read = read_clock()
         clock = clock_to_keep(self._settings.get(CLOCK), read)
         if clock is not None:
@@ -372,27 +377,3 @@ class MemoryLedger:
     def _check_open(self) -> None:
         if not self._is_open:
             raise LedgerError("the ledger is not open", reason="closed")
-
-    def _row(self, number: int, error: type[LedgerError]) -> MemoryRow:
-        if number not in self._rows:
-            raise error("there is no such contact", reason="no_such_contact")
-        return self._rows[number]
-
-    def _add(
-        self, contact: NewContact, named: NamedContacts, *, update: bool
-    ) -> AddResult:
-        known = self._by_identity.get(contact.identity)
-        if known is not None:
-            difference = None
-            if named.is_first(known.number):
-                difference = known.compare(contact, update=update)
-            return AddResult(new=False, line=known.contact.line, difference=difference)
-        row = MemoryRow(len(self._rows) + 1, contact)
-        self._rows[row.number] = self._by_identity[contact.identity] = row
-        return AddResult(new=True, line=contact.line)
-
-    def _find(self, contact: str | int | Personal) -> MemoryRow:
-        names = readings_of(contact)
-        found = [row for row in self._rows.values() if row.is_named(*names)]
-        check_found(len(found))
-        return found[0]

@@ -6,7 +6,7 @@ import attrs
 
 from digitro_async._common.reasons import PABX_REASONS
 from digitro_async.call_events import CallEnd
-from digitro_async.errors import ClaimLostError, IllegalTransitionError
+from digitro_async.errors import IllegalTransitionError
 from digitro_async.ledger._differences import (
     difference_of,
     differing_fields,
@@ -24,6 +24,7 @@ from digitro_async.ledger._state import (
     TRANSITIONS,
     State,
     Step,
+    claim_lost,
     next_state,
 )
 
@@ -144,6 +145,13 @@ class MemoryRow:
         self.step(Step.INVALIDATE)
         self.reason, self.settled_at = reason, at
 
+    def withdraw(self, reason: str, at: float) -> State:
+        """Note that nobody calls it any more, where that is still to be prevented."""
+        if (self.state, Step.SKIP) in TRANSITIONS:
+            self.step(Step.SKIP)
+            self.reason, self.settled_at = reason, at
+        return self.state
+
     def intend(self, owner: str, pabx: str, at: float) -> None:
         """Note that it is about to be called.
 
@@ -151,9 +159,7 @@ class MemoryRow:
             ClaimLostError: If the owner has no claim on it.
         """
         if not self.is_claimed_by(owner):
-            raise ClaimLostError(
-                "the contact is not claimed by this owner", reason="claim_lost"
-            )
+            raise claim_lost(self.state)
         self.step(Step.INTEND)
         self.attempts += 1
         self.pabx, self.sent_at, self.settled_at = pabx, at, None

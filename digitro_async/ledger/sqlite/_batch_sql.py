@@ -13,14 +13,16 @@ from typing import Any, Final
 
 import attrs
 
-from digitro_async.errors import (
-    ClaimLostError,
-    DigitroError,
-    IllegalTransitionError,
-)
-from digitro_async.ledger._codes import STATE_CODES, STEP_CODES
+from digitro_async.errors import DigitroError, IllegalTransitionError
+from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._records import storable
-from digitro_async.ledger._state import TRANSITIONS, State, Step, next_state
+from digitro_async.ledger._state import (
+    TRANSITIONS,
+    State,
+    Step,
+    claim_lost,
+    next_state,
+)
 from digitro_async.ledger._write_jobs import (
     ACCEPTANCES,
     OUTCOMES,
@@ -143,6 +145,8 @@ _OUTCOMES: Final = _Statements(
 _WAS_ADDED: Final = "SELECT 1 FROM contact WHERE hash = x''"
 """Whether an update found no contact of a number, and put one in."""
 
+_STATE: Final = "SELECT state FROM contact WHERE number = ? AND hash <> x''"
+
 _KNOWN_ID: Final = "SELECT 1 FROM contact WHERE pabx = ? AND call_id = ?"
 
 
@@ -239,9 +243,9 @@ def _all_fit(
 def _write_intent(connection: sqlite3.Connection, job: Job) -> DigitroError | None:
     if _write_rows(connection, [job.row], _INTENTS):
         return None
-    return ClaimLostError(
-        "the contact is not claimed by this owner", reason="claim_lost"
-    )
+    # The update may have put in a row of its own, in a state that says nothing.
+    found = connection.execute(_STATE, (job.row[0],)).fetchone()
+    return claim_lost(None if found is None else STATES.get(found[0]))
 
 
 def _write_acceptance(connection: sqlite3.Connection, job: Job) -> DigitroError | None:

@@ -10,6 +10,7 @@ import attrs
 
 from digitro_async._common.text import printable, words_of_os_error
 from digitro_async.errors import LedgerError, LedgerInUseError
+from digitro_async.ledger._provenance import PROVENANCE, Provenance, check_provenance
 from digitro_async.ledger.sqlite._connections import connect, connect_to_read
 from digitro_async.ledger.sqlite._descriptors import (
     Descriptor,
@@ -29,6 +30,7 @@ from digitro_async.ledger.sqlite._ledger_files import (
 )
 from digitro_async.ledger.sqlite._migrations import migrate
 from digitro_async.ledger.sqlite._owner_lock import Mark, OwnerLock
+from digitro_async.ledger.sqlite._queries import read_setting
 from digitro_async.ledger.sqlite._rescue import rescue
 from digitro_async.ledger.sqlite._watch import Loss, Watch
 from digitro_async.ledger.sqlite._wholeness import (
@@ -52,12 +54,15 @@ class Opening:
         busy_timeout: Seconds to wait for another program that is writing to it.
         any_file_system: Whether it may stand on a file system that is not known.
         accept_loss: Whether it is opened though something of its record is missing.
+        any_provenance: Whether it is opened though it may not be dialled: to be copied,
+            or settled.
     """
 
     synchronous: str
     busy_timeout: float
     any_file_system: bool = False
     accept_loss: bool = False
+    any_provenance: bool = False
 
 
 class LedgerDatabase:
@@ -205,6 +210,9 @@ class LedgerDatabase:
         if not opening.accept_loss:
             check_whole(connection, self.path, mark, had_log=had_log)
         migrate(connection)
+        if not opening.any_provenance:
+            setting = read_setting(connection, PROVENANCE)
+            check_provenance(Provenance.of_setting(setting), self.name)
         self.key = _key_of(connection)
         return connection
 

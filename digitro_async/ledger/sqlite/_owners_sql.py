@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from digitro_async.ledger._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger._records import ClaimedContact, ClaimOwner
@@ -16,13 +16,14 @@ from digitro_async.ledger.sqlite._queries import (
 
 __all__ = [
     "begin_lease",
-    "claim_contacts",
+    "claim_under_lease",
     "recover_all",
     "recover_contacts",
     "release_contacts",
 ]
 
 _CLAIMED, _INTENT = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
+_NO_LIMIT = 2**62
 _OF_OWNER = "owner = (SELECT number FROM owner WHERE id = ?)"
 
 
@@ -39,36 +40,54 @@ def begin_lease(
     return int(number)
 
 
-def claim_contacts(
+def claim_under_lease(
     connection: sqlite3.Connection,
-    owner: int,
+    owner: ClaimOwner,
+    lease: float,
     *,
-    limit: int,
-    last: int,
-    max_attempts: int,
     now: float,
-) -> list[ClaimedContact]:
-    """Claim contacts with numbers above ``last``, in the order of import.
+    limit: int,
+    after: int,
+    max_attempts: int | None,
+    within: range | None,
+    pabx: Collection[str | None] | None,
+) -> tuple[int, list[ClaimedContact]]:
+    """Begin an owner's lease anew, and claim contacts; see ``Ledger.claim``.
 
     Args:
         connection: To the ledger.
-        owner: The ledger's number of the owner, whose lease has just begun.
-        limit: Most contacts.
-        last: Number of the contact after which to begin.
-        max_attempts: See ``MAY_TRY``.
+        owner: The owner.
+        lease: Seconds from now.
         now: The time by which leases are over.
+        limit: See ``Ledger.claim``, as for the others.
+        after: Only contacts with numbers above this one.
+        max_attempts: Attempts after which a contact is left out.
+        within: Only contacts with numbers in this range.
+        pabx: Only contacts of these PABX.
+
+    Returns:
+        The ledger's number of the owner, and the contacts.
     """
-    claimed = read_claimable(connection, limit, last, max_attempts, now)
-    if claimed:
-        connection.execute(
-            "UPDATE contact SET state = ?, owner = ?"  # noqa: S608 - our own texts
-            f" WHERE number > ? AND number <= ? AND {CLAIMABLE} AND {MAY_TRY}",
-            (
-                STATE_CODES[next_state(State.PENDING, Step.CLAIM)],
-                *(owner, last, claimed[-1].number, now, max_attempts),
-            ),
-        )
-    return claimed
+    number = begin_lease(connection, owner, lease, now)
+    most = _NO_LIMIT if max_attempts is None else max_attempts
+    last, end = after, _NO_LIMIT
+    if within is not None:
+        last, end = max(after, within.start - 1), within.stop
+    claimed = read_claimable(connection, limit, last, most, now, end=end, pabx=pabx)
+    if not claimed:
+        return number, claimed
+    becomes = STATE_CODES[next_state(State.PENDING, Step.CLAIM)]
+    if pabx is None:
+        which = f"number > ? AND number <= ? AND {CLAIMABLE} AND {MAY_TRY}"
+        values: tuple[object, ...] = (last, claimed[-1].number, now, most)
+    else:
+        which = "number IN (SELECT value FROM json_each(?))"
+        values = (json.dumps([one.number for one in claimed]),)
+    connection.execute(
+        f"UPDATE contact SET state = ?, owner = ? WHERE {which}",  # noqa: S608 - ours
+        (becomes, number, *values),
+    )
+    return number, claimed
 
 
 def release_contacts(

@@ -74,6 +74,12 @@ CLAIMABLE = (
 """SQL: whether a contact is pending, or claimed under a lease that is over; takes the
 time."""
 
+_OF_PABX = (
+    "iif(person.pabx IS NOT NULL, person.pabx IN (SELECT value FROM json_each(?)), ?)"
+)
+"""SQL: whether one of some PABX must take a contact; takes their names, and whether
+contacts are meant that any may take."""
+
 
 def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
     """Return how many contacts are in each state."""
@@ -160,13 +166,31 @@ def read_claimable(
     last: int,
     max_attempts: int,
     now: float,
+    *,
+    end: int,
+    pabx: Collection[str | None] | None = None,
 ) -> list[ClaimedContact]:
-    """Return contacts with numbers above ``last`` that can be claimed, in order."""
+    """Return contacts with numbers above ``last`` that can be claimed, in order.
+
+    Args:
+        connection: To the ledger.
+        limit: Most contacts.
+        last: Only contacts with numbers above this one.
+        max_attempts: See ``MAY_TRY``.
+        now: The time by which leases are over.
+        end: Only contacts with numbers below this one.
+        pabx: See ``Ledger.claim``.
+    """
+    which, values = "", list[object]()
+    if pabx is not None:
+        which = f" AND {_OF_PABX}"
+        values = [json.dumps([one for one in pabx if one is not None]), None in pabx]
     rows = connection.execute(
         "SELECT number, attempts, destination, person.pabx, fields"  # noqa: S608 - ours
         "  FROM contact JOIN person USING (number)"
-        f" WHERE number > ? AND {CLAIMABLE} AND {MAY_TRY} ORDER BY number LIMIT ?",
-        (last, now, max_attempts, limit),
+        f" WHERE number > ? AND number < ? AND {CLAIMABLE} AND {MAY_TRY}{which}"
+        " ORDER BY number LIMIT ?",
+        (last, end, now, max_attempts, *values, limit),
     )
     return [claimed_contact(*row) for row in rows]
 

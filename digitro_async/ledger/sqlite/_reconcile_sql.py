@@ -1,4 +1,4 @@
-"""Settles an unknown contact in a ledger's file by evidence."""
+"""Changes one contact that somebody names: settles it by evidence, or withdraws it."""
 
 import json
 import sqlite3
@@ -16,11 +16,12 @@ from digitro_async.ledger._reconciliation import (
     step_by_evidence,
 )
 from digitro_async.ledger._records import Reconciliation, storable
+from digitro_async.ledger._state import TRANSITIONS, State, Step
 from digitro_async.ledger._written_ids import readings_of
 from digitro_async.ledger.sqlite._queries import read_setting
 from digitro_async.privacy import Personal
 
-__all__ = ["reconcile_contact", "settle_seen"]
+__all__ = ["reconcile_contact", "settle_seen", "withdraw_contact"]
 
 
 def reconcile_contact(
@@ -59,6 +60,33 @@ def reconcile_contact(
         (number, STEP_CODES[step], now, pabx, evidence),
     )
     return Reconciliation(number, becomes)
+
+
+def withdraw_contact(
+    connection: sqlite3.Connection,
+    contact: str | int | Personal,
+    *,
+    reason: str,
+    now: float,
+) -> State:
+    """Let nobody begin the call of a contact any more; see ``Ledger.withdraw``.
+
+    Raises:
+        LedgerError: If there is no such contact, or text may mean two of them.
+    """
+    number, code, _, _ = _find(connection, contact)
+    becomes = TRANSITIONS.get((STATES[code], Step.SKIP))
+    if becomes is None:
+        return STATES[code]
+    connection.execute(
+        "UPDATE contact SET state = ?, reason = ?, settled_at = ? WHERE number = ?",
+        (STATE_CODES[becomes], reason, now, number),
+    )
+    connection.execute(
+        "INSERT INTO event (contact, step, at, reason) VALUES (?, ?, ?, ?)",
+        (number, STEP_CODES[Step.SKIP], now, reason),
+    )
+    return becomes
 
 
 def settle_seen(

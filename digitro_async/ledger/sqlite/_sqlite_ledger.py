@@ -53,12 +53,15 @@ from digitro_async.ledger.sqlite._jobs import run_calls
 from digitro_async.ledger.sqlite._open_imports import OpenImports
 from digitro_async.ledger.sqlite._owners_sql import (
     begin_lease,
-    claim_contacts,
+    claim_under_lease,
     recover_all,
     recover_contacts,
     release_contacts,
 )
-from digitro_async.ledger.sqlite._reconcile_sql import reconcile_contact
+from digitro_async.ledger.sqlite._reconcile_sql import (
+    reconcile_contact,
+    withdraw_contact,
+)
 from digitro_async.ledger.sqlite._sqlite_call_ends import SQLiteCallEnds
 from digitro_async.ledger.sqlite._sqlite_reader import PAGE, SQLiteLedgerReader
 from digitro_async.ledger.sqlite._writer import Writer
@@ -68,8 +71,6 @@ from digitro_async.settings import RateLimit
 __all__ = ["SQLiteLedger"]
 
 _Result = TypeVar("_Result")
-
-_NO_LIMIT = 2**62
 
 
 class SQLiteLedger:
@@ -236,19 +237,15 @@ class SQLiteLedger:
         *,
         after: int = 0,
         max_attempts: int | None = None,
+        within: range | None = None,
+        pabx: Collection[str | None] | None = None,
     ) -> Sequence[ClaimedContact]:
         """Claim contacts. See ``Ledger``."""
-        most = _NO_LIMIT if max_attempts is None else max_attempts
-
-        def claim(connection: sqlite3.Connection) -> tuple[int, list[ClaimedContact]]:
-            now = self._clock()
-            number = begin_lease(connection, owner, lease, now)
-            claimed = claim_contacts(
-                connection, number, limit=limit, last=after, max_attempts=most, now=now
-            )
-            return number, claimed
-
-        number, claimed = await self._call(claim)
+        claim = partial(claim_under_lease, owner=owner, lease=lease, limit=limit)
+        which = partial(
+            claim, after=after, max_attempts=max_attempts, within=within, pabx=pabx
+        )
+        number, claimed = await self._call(lambda c: which(c, now=self._clock()))
         # Only now: what was rolled back may be the next owner's number.
         self._owners[owner.id] = number
         return claimed
@@ -303,6 +300,14 @@ class SQLiteLedger:
     async def doubt(self, numbers: Sequence[int], pabx: str, at: float) -> int:
         """Make contacts unknown whose last answer may be another's. See ``Ledger``."""
         return await self._call(lambda c: doubt_contacts(c, numbers, pabx, at))
+
+    async def withdraw(
+        self, contact: str | int | Personal, *, reason: str, now: float
+    ) -> State:
+        """Let nobody begin the call of a contact any more. See ``Ledger``."""
+        return await self._call(
+            lambda c: withdraw_contact(c, contact, reason=reason, now=now)
+        )
 
     async def reconcile(
         self,
@@ -389,8 +394,5 @@ class SQLiteLedger:
         if self._writer is None or not self._writer.is_open:
             raise self._not_open()
         self._own_loop.check(self)
-        return await asyncio.to_thread(self._look, query)
-
-    def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        with SQLiteLedgerReader(self._file.path, is_owner=True) as reader:
-            return reader.ask(query)
+        reader = SQLiteLedgerReader(self._file.path, is_owner=True)
+        return await asyncio.to_thread(reader.look, query)

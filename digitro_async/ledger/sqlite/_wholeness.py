@@ -22,8 +22,9 @@ from digitro_async.ledger.sqlite._owner_lock import Mark
 __all__ = ["check_there", "check_whole", "mark_closed", "mark_of", "mark_open"]
 
 _ADVICE = (
-    "Put it back; or insist (accept_loss=True, --accept-loss): who is not final in "
-    "what is left may have been called already, and may then be called again"
+    'Put it back; or go on with what is left by "digitro ledger restored", which '
+    "leaves out who may have been called already. Or insist (accept_loss=True, "
+    "--accept-loss): who is not final in what is left may then be called again"
 )
 
 _SET = (

@@ -236,3 +236,181 @@ CREATE TRIGGER contact_changed AFTER UPDATE ON digitro.contact
     FOR EACH STATEMENT EXECUTE FUNCTION digitro.tally_changed();
 CREATE TRIGGER contact_is_kept BEFORE DELETE OR TRUNCATE ON digitro.contact
     FOR EACH STATEMENT EXECUTE FUNCTION digitro.refuse_change();
+
+-- Begins an owner's lease anew and returns its number. A time is given by tests alone,
+-- here and below; otherwise the clock of this server counts.
+CREATE FUNCTION digitro.begin_lease(
+    p_id text, p_label text, p_seconds double precision, p_now double precision
+) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    at timestamptz := coalesce(to_timestamp(p_now), clock_timestamp());
+    until timestamptz := at + p_seconds * interval '1 second';
+    found_number integer;
+BEGIN
+    -- First: an insertion that finds it there would use a number up each time.
+    UPDATE digitro.owner SET lease_until = until WHERE id = p_id
+    RETURNING number INTO found_number;
+    IF found_number IS NULL THEN
+        INSERT INTO digitro.owner AS o (id, label, began_at, lease_until)
+        VALUES (p_id, p_label, at, until)
+        ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until
+        RETURNING o.number INTO found_number;
+    END IF;
+    RETURN found_number;
+END $$;
+
+-- Begins an owner's lease anew and claims contacts for it, in the order of import:
+-- those that are pending, or claimed by an owner whose lease is over. Who claims at the
+-- same time gets others. The first row has the owner's number alone. Of a campaign that
+-- may not be dialled nobody gets any; that is looked at in the one statement that
+-- claims, which a copy that notes it has locked out till then.
+CREATE FUNCTION digitro.claim_contacts(
+    p_campaign integer, p_owner text, p_label text, p_lease double precision,
+    p_most integer, p_first bigint, p_last bigint, p_failures integer,
+    p_pabx text[], p_now double precision
+) RETURNS TABLE (
+    contact bigint, attempts integer, destination text, pabx text, fields text
+) LANGUAGE plpgsql AS $$
+DECLARE
+    claimer integer := digitro.begin_lease(p_owner, p_label, p_lease, p_now);
+    gone integer[] := ARRAY(
+        SELECT o.number FROM digitro.owner AS o
+         WHERE o.lease_until <= coalesce(to_timestamp(p_now), clock_timestamp())
+           AND EXISTS (SELECT 1 FROM digitro.contact AS c
+                        WHERE c.owner = o.number AND c.campaign = p_campaign
+                          AND c.state = 2));
+BEGIN
+    contact := claimer;
+    RETURN NEXT;
+    RETURN QUERY
+    WITH waiting AS MATERIALIZED (
+        SELECT c.number FROM digitro.contact AS c
+         WHERE c.campaign = p_campaign AND c.state = 1
+           AND NOT EXISTS (SELECT 1 FROM digitro.setting AS s
+                            WHERE s.campaign = p_campaign AND s.name = 'provenance')
+           AND c.number BETWEEN p_first AND p_last AND c.failures < p_failures
+           AND (p_pabx IS NULL OR EXISTS (
+                SELECT 1 FROM digitro.person AS p
+                 WHERE p.campaign = p_campaign AND p.number = c.number
+                   AND coalesce(p.pabx, '') = ANY (p_pabx)))
+         ORDER BY c.number LIMIT p_most FOR NO KEY UPDATE OF c SKIP LOCKED
+    ), left_over AS MATERIALIZED (
+        SELECT c.number FROM digitro.contact AS c
+         WHERE c.owner = ANY (gone) AND c.campaign = p_campaign
+           AND c.state = 2
+           AND NOT EXISTS (SELECT 1 FROM digitro.setting AS s
+                            WHERE s.campaign = p_campaign AND s.name = 'provenance')
+           AND c.number BETWEEN p_first AND p_last AND c.failures < p_failures
+           AND (p_pabx IS NULL OR EXISTS (
+                SELECT 1 FROM digitro.person AS p
+                 WHERE p.campaign = p_campaign AND p.number = c.number
+                   AND coalesce(p.pabx, '') = ANY (p_pabx)))
+         ORDER BY c.number LIMIT p_most FOR NO KEY UPDATE OF c SKIP LOCKED
+    ), chosen AS (
+        SELECT number FROM waiting UNION ALL SELECT number FROM left_over
+         ORDER BY number LIMIT p_most
+    ), claimed AS (
+        UPDATE digitro.contact AS c SET state = 2, owner = claimer
+          FROM chosen WHERE c.campaign = p_campaign AND c.number = chosen.number
+        RETURNING c.number, c.attempts
+    )
+    SELECT claimed.number, claimed.attempts, p.destination, p.pabx, p.fields
+      FROM claimed JOIN digitro.person AS p
+        ON p.campaign = p_campaign AND p.number = claimed.number
+     ORDER BY claimed.number;
+END $$;
+
+-- Closes what owners left open: claims are given back, intents become unknown. Returns
+-- how many became so. No owner means every one whose lease is over.
+CREATE FUNCTION digitro.recover_contacts(
+    p_campaign integer, p_owners integer[], p_now double precision
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    at timestamptz := coalesce(to_timestamp(p_now), clock_timestamp());
+    unix_time double precision := coalesce(p_now, extract(epoch FROM at));
+    meant integer[] := coalesce(p_owners, ARRAY(
+        SELECT number FROM digitro.owner WHERE lease_until <= at));
+    recovered bigint;
+BEGIN
+    WITH lost AS (
+        UPDATE digitro.contact AS c
+           SET state = 6, reason = 'owner_gone', settled_at = unix_time
+         WHERE c.owner = ANY (meant) AND c.campaign = p_campaign
+           AND c.state = 3
+        RETURNING c.number, c.owner, c.pabx
+    ), noted AS (
+        INSERT INTO digitro.event (contact, owner, step, at, pabx, reason, campaign)
+        SELECT number, owner, 10, unix_time, pabx, 'owner_gone', p_campaign FROM lost
+    )
+    SELECT count(*) INTO recovered FROM lost;
+    UPDATE digitro.contact AS c SET state = 1
+     WHERE c.owner = ANY (meant) AND c.campaign = p_campaign
+       AND c.state = 2;
+    RETURN recovered;
+END $$;
+
+-- Records intents and outcomes of calls, all in one statement. Returns the places of
+-- those that could be recorded, and of acceptances whose call id was given before:
+-- these are unknown. Who is not named has no claim, or no open intent.
+CREATE FUNCTION digitro.record_calls(
+    p_campaign integer,
+    p_intents bigint[], p_intending integer[], p_intended_by text[],
+    p_intended_at double precision[],
+    p_outcomes bigint[], p_settling integer[], p_steps smallint[],
+    p_states smallint[], p_failed smallint[], p_settled_at double precision[],
+    p_settled_by text[], p_call_ids text[], p_reasons text[]
+) RETURNS TABLE (intended bigint[], settled bigint[], repeated bigint[])
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF cardinality(p_intents) > 0 THEN
+        WITH begun AS (
+            UPDATE digitro.contact AS c
+               SET state = 3, attempts = c.attempts + 1, pabx = one.pabx,
+                   sent_at = one.at, intent = nextval('digitro.event_sequence_seq'),
+                   call_id = NULL, reason = NULL, settled_at = NULL
+              FROM unnest(p_intents, p_intending, p_intended_by, p_intended_at)
+                   WITH ORDINALITY AS one (contact, owner, pabx, at, place)
+             WHERE c.campaign = p_campaign AND c.number = one.contact
+               AND c.state = 2 AND c.owner = one.owner
+            RETURNING c.intent, one.*
+        ), noted AS (
+            INSERT INTO digitro.event
+                   (sequence, contact, owner, step, at, pabx, campaign)
+            SELECT intent, contact, owner, 3, at, pabx, p_campaign FROM begun
+        )
+        SELECT array_agg(place) INTO intended FROM begun;
+    END IF;
+    IF cardinality(p_outcomes) > 0 THEN
+        WITH told AS MATERIALIZED (
+            SELECT one.*, one.step = 4 AND one.call_id IS NOT NULL AND EXISTS (
+                       SELECT 1 FROM digitro.contact AS c
+                        WHERE c.campaign = p_campaign AND c.pabx = one.pabx
+                          AND c.call_id = one.call_id) AS is_repeated
+              FROM unnest(p_outcomes, p_settling, p_steps, p_states, p_failed,
+                          p_settled_at, p_settled_by, p_call_ids, p_reasons)
+                   WITH ORDINALITY AS one (contact, owner, step, becomes, failed, at,
+                                           pabx, call_id, reason, place)
+        ), ended AS (
+            UPDATE digitro.contact AS c
+               SET state = CASE WHEN is_repeated THEN 6 ELSE told.becomes END,
+                   call_id = CASE WHEN told.step = 4 AND NOT is_repeated
+                                  THEN told.call_id END,
+                   reason = CASE WHEN is_repeated THEN 'repeated_call_id'
+                                 ELSE told.reason END,
+                   settled_at = told.at, failures = c.failures + told.failed
+              FROM told
+             WHERE c.campaign = p_campaign AND c.number = told.contact
+               AND c.state = 3 AND c.owner = told.owner
+            RETURNING told.*, c.reason AS kept_reason
+        ), noted AS (
+            INSERT INTO digitro.event
+                   (contact, owner, step, at, pabx, call_id, reason, campaign)
+            SELECT contact, owner, CASE WHEN is_repeated THEN 6 ELSE step END, at, pabx,
+                   call_id, kept_reason, p_campaign
+              FROM ended ORDER BY place
+        )
+        SELECT array_agg(place), array_agg(place) FILTER (WHERE is_repeated)
+          INTO settled, repeated FROM ended;
+    END IF;
+    RETURN NEXT;
+END $$;

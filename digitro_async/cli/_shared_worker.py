@@ -1,0 +1,132 @@
+"""A worker over a database, with the watch over its link, as commands use it."""
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+import attrs
+
+from digitro_async.cli._output import print_error
+from digitro_async.client import DigitroClient
+from digitro_async.config import Config
+from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import LedgerAddress, SlicedLedger
+from digitro_async.workers import (
+    Liveness,
+    LivenessSettings,
+    ServiceManager,
+    SlicingSettings,
+    Worker,
+)
+
+__all__ = ["Working", "shared_worker"]
+
+_LIBRARIES = ("procrastinate", "psycopg", "psycopg.pool")
+"""Loggers of what is used; what they tell is told in words of ours."""
+
+
+@attrs.frozen(kw_only=True)
+class Working:
+    """The choices with which a worker dials.
+
+    Attributes:
+        campaigns: Names of the campaigns; empty for all with work.
+        max_attempts: Attempts after which a contact is left pending.
+        partial: Whether lists are dialled that were not put in to their end.
+        until_done: Whether it ends when nothing is left.
+        wait_for_ends: Whether it ends only once every call has its end.
+        slicing: Sizes and times of slices.
+        liveness: The watch over the link to the database.
+    """
+
+    campaigns: Sequence[str] = ()
+    max_attempts: int = 5
+    partial: bool = False
+    until_done: bool = False
+    wait_for_ends: bool = True
+    slicing: SlicingSettings = attrs.field(factory=SlicingSettings)
+    liveness: LivenessSettings = attrs.field(factory=LivenessSettings)
+
+
+@contextlib.asynccontextmanager
+async def shared_worker(
+    address: LedgerAddress, config: Config, client: DigitroClient, working: Working
+) -> AsyncIterator[Worker]:
+    """Make a worker for a block, not entered yet, while the link is watched.
+
+    Raises:
+        ConfigurationError: If the address is no database's.
+    """
+    if address.server is None:
+        raise ConfigurationError(
+            "workers share a ledger in a database: --ledger must be "
+            "postgresql://user@host/database; a file has one process that dials it"
+        )
+    # Late: they need the extra ``postgres``.
+    from digitro_async.ledger import PostgresLedger  # noqa: PLC0415
+    from digitro_async.workers import (  # noqa: PLC0415
+        EngineSettings,
+        ProcrastinateEngine,
+        WorkerDatabase,
+    )
+
+    server = address.server
+
+    def ledger_of(campaign: str) -> SlicedLedger:
+        return PostgresLedger(server, campaign, shares_caps=True)
+
+    url, slicing = address.server.reveal(), working.slicing
+    engine = ProcrastinateEngine(
+        url, EngineSettings(stalled=slicing.lease, heartbeat=slicing.renew)
+    )
+    database = WorkerDatabase(url, answer=working.liveness.answer)
+    del url  # tools show the locals of an error's frames
+    manager = ServiceManager()
+    _warn_of_a_short_watchdog(manager, working.liveness)
+    with _quiet_libraries():
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(database.close)
+            await database.ping()
+            stack.callback(manager.tell_stopping)
+            await stack.enter_async_context(
+                Liveness(database.ping, working.liveness, manager=manager)
+            )
+            manager.tell_ready()
+            yield Worker(
+                engine,
+                client,
+                ledger_of,
+                working.campaigns or database.campaigns_with_work,
+                call=config.call,
+                settings=slicing,
+                max_attempts=working.max_attempts,
+                partial=working.partial,
+                until_done=working.until_done,
+                wait_for_ends=working.wait_for_ends,
+                label=f"{socket.gethostname()}:{os.getpid()}",
+            )
+
+
+def _warn_of_a_short_watchdog(
+    manager: ServiceManager, liveness: LivenessSettings
+) -> None:
+    if manager.watchdog is not None and manager.watchdog <= liveness.longest:
+        print_error(
+            f"digitro: WatchdogSec is {manager.watchdog:g} s, which ends this process "
+            f"before it ends itself: make it more than {liveness.longest:g} s"
+        )
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Print nothing of the libraries' own logs, unless somebody takes them."""
+    silent = logging.NullHandler()
+    for name in _LIBRARIES:
+        logging.getLogger(name).addHandler(silent)
+    try:
+        yield
+    finally:
+        for name in _LIBRARIES:
+            logging.getLogger(name).removeHandler(silent)

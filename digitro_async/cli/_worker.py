@@ -1,0 +1,132 @@
+"""``digitro worker``: dials the campaigns of a database, beside as many as wanted."""
+
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from digitro_async.cli._arguments import AtLeastOne, MaxAttempts, Switch
+from digitro_async.cli._command_loop import run_tuned, to_its_end
+from digitro_async.cli._counts import RunCounts
+from digitro_async.cli._exit import Course, Exit
+from digitro_async.cli._named_ledger import NamedLedger
+from digitro_async.cli._open_client import open_client
+from digitro_async.cli._run_config import load_run_config
+from digitro_async.cli._shared_worker import Working, shared_worker
+from digitro_async.cli._take_results import take_results
+from digitro_async.config import Config
+from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import LedgerAddress
+from digitro_async.workers import LivenessSettings, SlicingSettings
+
+__all__ = ["worker"]
+
+Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
+
+
+@attrs.frozen(kw_only=True)
+class WorkOptions:
+    """The sizes and times of a worker, in seconds.
+
+    Attributes:
+        slice_size: Contacts that are taken at once; the same for every worker.
+        slices: Slices of a campaign that are dialled at once.
+        lease: After the last sign of life others may have its contacts.
+        come_again: Contacts that could not be called come up again after this.
+        look: Between two looks for work.
+        beat: Between two questions whether the database lives.
+        answer: Longest time of an answer to that.
+        misses: Answers missed in a row at which the process ends, with exit code 75.
+    """
+
+    slice_size: AtLeastOne = 100
+    slices: AtLeastOne = 4
+    lease: Seconds = 30.0
+    come_again: Seconds = 15.0
+    look: Seconds = 1.0
+    beat: Seconds = 2.0
+    answer: Seconds = 3.0
+    misses: AtLeastOne = 5
+
+    def slicing(self) -> SlicingSettings:
+        """Return the sizes and times of slices."""
+        return SlicingSettings(
+            size=self.slice_size,
+            concurrency=self.slices,
+            lease=self.lease,
+            renew=self.lease / 6,
+            look=self.look,
+            come_again=self.come_again,
+            clean_up=self.lease / 6,
+        )
+
+    def liveness(self) -> LivenessSettings:
+        """Return the watch over the link to the database."""
+        return LivenessSettings(every=self.beat, answer=self.answer, misses=self.misses)
+
+
+DEFAULTS = WorkOptions()
+
+
+def worker(
+    *,
+    ledger: str | None = None,
+    ledger_env: str | None = None,
+    campaign: list[str] | None = None,
+    config: Path = Path("digitro.toml"),
+    until_done: Switch = False,
+    max_attempts: MaxAttempts = 5,
+    partial: Switch = False,
+    no_wait_for_ends: Switch = False,
+    options: Annotated[WorkOptions, Parameter(name="*")] = DEFAULTS,
+) -> Exit:
+    """Dial the campaigns of a database, together with any number of other workers.
+
+    Args:
+        ledger: Address of the database: ``postgresql://user@host/database``.
+        ledger_env: Environment variable that holds what ``--ledger`` would say.
+        campaign: Name of a campaign; it may be given several times. By default every
+            one in which something is left to be dialled.
+        config: Configuration file.
+        until_done: End when nothing is left to be dialled, and not at SIGTERM alone.
+        max_attempts: Attempts over all runs after which a contact is left pending.
+        partial: Dial the contacts of lists whose import stopped, too.
+        no_wait_for_ends: With --until-done: end with the last answer.
+        options: Sizes and times.
+    """
+    address = NamedLedger(ledger=ledger, ledger_env=ledger_env).address()
+    if address.server is None:
+        raise ConfigurationError(
+            "--ledger must be postgresql://user@host/database: workers share a "
+            "database; a file has one process that dials it (digitro dial)"
+        )
+    loaded, course = load_run_config(config), Course()
+    working = Working(
+        campaigns=tuple(campaign or ()),
+        max_attempts=max_attempts,
+        partial=partial,
+        until_done=until_done,
+        wait_for_ends=not no_wait_for_ends,
+        slicing=options.slicing(),
+        liveness=options.liveness(),
+    )
+    return to_its_end(
+        course, lambda: run_tuned(_work(address, loaded, working, course))
+    )
+
+
+async def _work(
+    address: LedgerAddress, config: Config, working: Working, course: Course
+) -> Exit:
+    counts = RunCounts()
+    async with (
+        open_client(config) as client,
+        shared_worker(address, config, client, working) as results,
+    ):
+        code = await take_results(client, results, counts, course, total=0)
+    if not working.until_done and course.interrupted and not course.failure:
+        course.interrupted = False  # that is how it is told to end
+        return Exit.DONE
+    return Exit.DONE if code is None else code

@@ -1,0 +1,98 @@
+"""PURE: reads single values of ``rules.toml``: times, states, words."""
+
+import enum
+import re
+from typing import Final, TypeVar
+
+from digitro_async._common.text import one_of
+from digitro_async._common.validators import LONGEST_SECONDS, is_seconds
+from digitro_async.errors import ConfigurationError
+from digitro_async.rules import STATES, check_area_code
+
+__all__ = [
+    "areas_of",
+    "choice_of",
+    "choices_of",
+    "seconds_of",
+    "states_of",
+    "texts_of",
+]
+
+_Word = TypeVar("_Word", bound=enum.StrEnum)
+
+_TIME: Final = re.compile(r"(\d{1,10})\s*(s|m|h|d)", re.ASCII)
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def seconds_of(value: object) -> float:
+    """Return the seconds of a time such as ``15m``, or of a plain number.
+
+    Raises:
+        ConfigurationError: If it is no time.
+    """
+    if isinstance(value, int | float) and is_seconds(value):
+        return float(value)
+    found = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if found is not None:
+        seconds = int(found[1]) * _UNITS[found[2]]
+        if seconds <= LONGEST_SECONDS:
+            return seconds
+    raise ConfigurationError(
+        'must be a time such as "90s", "15m", "24h" or "2d", or a number of seconds'
+    )
+
+
+def texts_of(value: object) -> frozenset[str]:
+    """Return a list of texts as a set.
+
+    Raises:
+        ConfigurationError: If it is no list of texts, or empty.
+    """
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return frozenset(value)
+    raise ConfigurationError('must be a list of texts such as ["one", "two"]')
+
+
+def states_of(value: object) -> frozenset[str]:
+    """Return a list of states as a set.
+
+    Raises:
+        ConfigurationError: If one is no state.
+    """
+    states = texts_of(value)
+    for state in sorted(states - STATES):
+        raise ConfigurationError(f"no such state{one_of(state, sorted(STATES))}")
+    return states
+
+
+def areas_of(value: object) -> frozenset[str]:
+    """Return a list of area codes as a set.
+
+    Raises:
+        ConfigurationError: If one is no area code.
+    """
+    areas = texts_of(value)
+    for area in sorted(areas):
+        check_area_code("each", area or "-")
+    return areas
+
+
+def choice_of(kind: type[_Word], value: object) -> _Word:
+    """Return the member of an enumeration that a word names.
+
+    Raises:
+        ConfigurationError: If it names none.
+    """
+    words = [str(word) for word in kind]
+    if isinstance(value, str) and value in words:
+        return kind(value)
+    raise ConfigurationError(f"no such word{one_of(str(value), words)}")
+
+
+def choices_of(kind: type[_Word], value: object) -> frozenset[_Word]:
+    """Return the members of an enumeration that words name.
+
+    Raises:
+        ConfigurationError: If one names none.
+    """
+    return frozenset(choice_of(kind, one) for one in texts_of(value))

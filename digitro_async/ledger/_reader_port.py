@@ -1,0 +1,47 @@
+"""PURE: the port of the ledger for readers, who claim nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from digitro_async.ledger._call_ends_port import EndCounts
+from digitro_async.ledger._records import ContactRecord, Import
+from digitro_async.ledger._state import State
+
+__all__ = ["LedgerReader"]
+
+
+class LedgerReader(Protocol):
+    """Reads a ledger without claiming anything, also while others dial it.
+
+    Every method, entering too, raises ``LedgerError`` where the ledger can't be read.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def counts(self) -> Mapping[State, int]:
+        """Return how many contacts are in each state."""
+        ...
+
+    def count_exhausted(self, max_attempts: int) -> int:
+        """Return how many pending contacts ``Ledger.claim`` leaves out."""
+        ...
+
+    def count_ends(self) -> EndCounts:
+        """Return how many calls ended how; of each contact the last call counts."""
+        ...
+
+    def imports(self) -> Sequence[Import]:
+        """Return every import that was begun, in order."""
+        ...
+
+    def entries(self) -> Iterator[ContactRecord]:
+        """Yield every contact, in the order of import."""
+        ...

@@ -1,0 +1,94 @@
+"""WorkerDatabase: one connection by which a worker asks whether the database lives."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+import psycopg
+
+from digitro_async._common.waiting import within
+from digitro_async.errors import LedgerError
+
+__all__ = ["WorkerDatabase"]
+
+_WITH_WORK: Final = """
+SELECT c.name
+  FROM digitro.campaign AS c JOIN digitro.tally AS t ON t.campaign = c.number
+ GROUP BY c.number, c.name
+HAVING sum(t.pending) + sum(t.claimed) + sum(t.intent) > 0
+ ORDER BY c.number"""
+
+
+class WorkerDatabase:
+    """Asks the database for a sign of life, and for the campaigns with work.
+
+    Args:
+        url: ``postgresql://…``; its password is shown nowhere.
+        answer: Longest time of one question, in seconds.
+    """
+
+    def __init__(self, url: str, *, answer: float) -> None:
+        self._url = url
+        self._answer = answer
+        self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._asking = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        return "<WorkerDatabase>"
+
+    async def ping(self) -> None:
+        """Return once the database answered.
+
+        Raises:
+            LedgerError: If it did not in time.
+        """
+        await self._ask("SELECT 1")
+
+    async def campaigns_with_work(self) -> Sequence[str]:
+        """Return the names of the campaigns in which something is left to be dialled.
+
+        Raises:
+            LedgerError: If the database did not answer in time.
+        """
+        return [name for (name,) in await self._ask(_WITH_WORK)]
+
+    async def close(self) -> None:
+        """Leave the database, without waiting for it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error, TimeoutError):
+                await within(1.0, connection.close())
+
+    async def _ask(self, question: str) -> list[tuple[Any, ...]]:
+        async with self._asking:
+            # One that is still waited for when the time is over is used no more.
+            connection, self._connection = self._connection, None
+            problem = ""
+            try:
+                found = await within(self._answer, self._rows(connection, question))
+            except (psycopg.Error, TimeoutError, OSError) as error:
+                problem = type(error).__name__
+            else:
+                self._connection, rows = found
+                return rows
+        raise LedgerError(
+            f"the database did not answer in {self._answer:g} s ({problem})",
+            reason="no_answer",
+        )
+
+    async def _rows(
+        self,
+        connection: psycopg.AsyncConnection[tuple[Any, ...]] | None,
+        question: str,
+    ) -> tuple[psycopg.AsyncConnection[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        if connection is None:
+            connection = await psycopg.AsyncConnection.connect(
+                self._url, autocommit=True, application_name="digitro worker"
+            )
+        try:
+            cursor = await connection.execute(question.encode())
+            return connection, await cursor.fetchall()
+        except BaseException:
+            connection.pgconn.finish()  # at once, whoever is waited for
+            raise
