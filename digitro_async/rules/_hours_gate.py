@@ -21,7 +21,7 @@ from digitro_async.rules._open_spans import HORIZON, PlaceHours
 __all__ = ["HoursGate"]
 
 _KEPT: Final = 4
-"""Answers kept of each area: for now, and for the moments to which calls are put off."""
+"""Answers kept of each area: for now, and for moments that calls are put off to."""
 
 _CLOSED_FOR: Final = 86_400.0
 """Seconds for which an answer counts that hours are never open."""
