@@ -24,7 +24,7 @@ HEADING = "A rules file"
 @pytest.fixture
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Write the file that the page shows, and what it names."""
-    [text] = blocks_of("rules", HEADING, "toml")
+    [text] = blocks_of("rules", "A rules file", "toml")
     (tmp_path / "rules.toml").write_text(text, encoding="utf-8")
     (tmp_path / "opt-outs.txt").write_text("48987654321\n")
     monkeypatch.chdir(tmp_path)
@@ -35,7 +35,7 @@ def test_the_file_that_is_shown(
     shown: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The file loads, and the program beside it allows its call."""
-    for block in blocks_of("rules", HEADING, "python"):
+    for block in blocks_of("rules", "A rules file", "python"):
         exec(compile(block, HEADING, "exec"), {})
 
     assert capsys.readouterr().out.splitlines() == [
