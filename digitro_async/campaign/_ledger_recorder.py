@@ -41,6 +41,7 @@ class LedgerRecorder:
         stop: Called with the error where the ledger can't be written.
 
     Attributes:
+        campaign: Name of the campaign, empty where the ledger is of one alone.
         unrecorded: Contacts whose outcome is not in the ledger, and the outcomes.
     """
 
@@ -48,6 +49,7 @@ class LedgerRecorder:
         self, ledger: Ledger, owner: ClaimOwner, stop: Callable[[LedgerError], None]
     ) -> None:
         self._ledger = ledger
+        self.campaign: str = getattr(ledger, "campaign", "")
         self._owner = owner
         self._stop = stop
         self._taking_back: set[asyncio.Future[None]] = set()

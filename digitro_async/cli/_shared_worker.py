@@ -2,9 +2,9 @@
 
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import cast
 
 import attrs
 
@@ -12,7 +12,7 @@ from digitro_async.cli._output import print_error
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import LedgerAddress, SlicedLedger, open_ledger
+from digitro_async.ledger import LedgerAddress, SlicedLedger
 from digitro_async.workers import (
     Liveness,
     LivenessSettings,
@@ -65,15 +65,17 @@ async def shared_worker(
             "postgresql://user@host/database; a file has one process that dials it"
         )
     # Late: they need the extra ``postgres``.
+    from digitro_async.ledger import PostgresLedger  # noqa: PLC0415
     from digitro_async.workers import (  # noqa: PLC0415
         EngineSettings,
         ProcrastinateEngine,
         WorkerDatabase,
     )
 
+    server = address.server
+
     def ledger_of(campaign: str) -> SlicedLedger:
-        found = attrs.evolve(address, campaign=campaign)
-        return cast("SlicedLedger", open_ledger(found))
+        return PostgresLedger(server, campaign, shares_caps=True)
 
     url, slicing = address.server.reveal(), working.slicing
     engine = ProcrastinateEngine(
@@ -103,7 +105,7 @@ async def shared_worker(
                 partial=working.partial,
                 until_done=working.until_done,
                 wait_for_ends=working.wait_for_ends,
-                label=socket.gethostname(),
+                label=f"{socket.gethostname()}:{os.getpid()}",
             )
 
 

@@ -6,6 +6,7 @@ calls before those of lists, and keeps one timer for all of them.
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -21,6 +22,7 @@ from digitro_async.dispatch._statistics import PABXStatistics
 from digitro_async.dispatch._ticket import Ticket
 from digitro_async.dispatch._turns import Turns
 from digitro_async.dispatch._waiters import TurnShare, Waiter, Waiting
+from digitro_async.dispatch._weighted_queue import WeightedQueue, campaign_of
 from digitro_async.errors import (
     ConfigurationError,
     DrainedError,
@@ -102,6 +104,15 @@ class Admission:
         """Calls that wait for their turn."""
         return self._waiters.count
 
+    def share_turns(self, weight_of: Callable[[str], float]) -> None:
+        """Give turns to the calls of lists by the weights of their campaigns."""
+        self._waiters.queue_lists(partial(WeightedQueue, weight_of=weight_of))
+
+    def waiting_by_campaign(self) -> dict[str, int]:
+        """Return the number of calls that wait, by campaign; that of others is ""."""
+        counts: Counter[str] = Counter(map(campaign_of, self._waiters))
+        return dict(counts)
+
     @property
     def needs_resume(self) -> bool:
         """Whether it is paused until ``resume`` or a channel id."""
@@ -146,6 +157,7 @@ class Admission:
         max_wait: float | None = None,
         command: Command | None = None,
         is_listed: bool = False,
+        recorder: object = None,
     ) -> "Ticket[Admission]":
         """Wait for a call's turn, and start it.
 
@@ -154,6 +166,7 @@ class Admission:
             max_wait: Most seconds to wait, None for no limit.
             command: The row of its command, None for one that counts against the cap.
             is_listed: Whether it is a call of a list, which lets single calls go first.
+            recorder: Whoever records its attempts, None where nobody does.
 
         Raises:
             ConfigurationError: If the PABX has no channel and none is expected.
@@ -167,7 +180,11 @@ class Admission:
             raise refusal
         loop = asyncio.get_running_loop()
         needs = self.standing.needs_of(command)
-        waiter = Waiter(loop.create_future(), wait_while_paused, is_listed, needs=needs)
+        waiter = Waiter(
+            *(loop.create_future(), wait_while_paused, is_listed),
+            needs=needs,
+            recorder=recorder,
+        )
         limit = None
         if max_wait is not None:
             limit = loop.call_later(max_wait, self._expire, waiter)
@@ -259,7 +276,7 @@ class Admission:
             return _PATIENT
         state = self.standing.breaker.state
         if state is _PAUSED_BY_HAND and not self._wait_for_resume:
-            return _PATIENT
+            return _IMPATIENT if self.standing.breaker.is_ordered else _PATIENT
         return _NOBODY if state is _CLOSED else _IMPATIENT
 
     def _admit_waiters(self) -> None:

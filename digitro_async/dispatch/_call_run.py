@@ -219,6 +219,7 @@ class CallRun:  # without slots: since 3.12 they make objects more slowly
             ends=self._ends,
             command=self._command,
             is_listed=self._deliver is not None,
+            recorder=self._recorder,
         )
         if ticket.started > self._ends:
             ticket.take_back(ticket.started)  # the loop was busy meanwhile

@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable, Iterable
 
+from digitro_async.call_events import CallEnd
 from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._call_tracker import CallTracker, make_tracker
 from digitro_async.dispatch._live_clock import live_clock
@@ -122,6 +123,24 @@ class Router:
             raise ConfigurationError(f"there is no PABX of that name (valid: {names})")
         return [admission]
 
+    async def end_of(self, call_id: str, name: str | None) -> CallEnd:
+        """Return what became of a call, of the one PABX with events that is meant.
+
+        Raises:
+            ConfigurationError: If it is none, or several, or no such call is known.
+            DrainedError: If the client was closed meanwhile.
+        """
+        named = {one.pabx.name for one in self.named(name)}
+        trackers = {one for known, one in self.trackers.items() if known in named}
+        if len(trackers) != 1:
+            raise ConfigurationError("name a PABX that has events")
+        end = await trackers.pop().end_of(call_id)
+        if end is None:
+            raise ConfigurationError(
+                "no call with that id is in progress, or ended lately"
+            )
+        return end
+
     def _find(self, name: object) -> Admission | None:
         return self.admissions.get(name) if isinstance(name, str) else None
 
@@ -135,6 +154,7 @@ class Router:
         ends: float = math.inf,
         command: Command | None = None,
         is_listed: bool = False,
+        recorder: object = None,
     ) -> Ticket[Admission]:
         """Wait for a call's turn, and start it.
 
@@ -146,6 +166,7 @@ class Router:
             ends: Loop time at which the wait is over.
             command: The row of its command, None for one that counts against the cap.
             is_listed: Whether it is a call of a list, which lets single calls go first.
+            recorder: Whoever records its attempts, None where nobody does.
 
         Raises:
             NotSentError: If the call's turn won't come: the class says why.
@@ -172,6 +193,7 @@ class Router:
                     max_wait=None if until == math.inf else max(0.0, until - now),
                     command=command,
                     is_listed=is_listed,
+                    recorder=recorder,
                 )
             except (PABXPausedError, ConfigurationError) as error:
                 refusal: NotSentError | ConfigurationError = error.with_traceback(None)

@@ -1,7 +1,7 @@
 """SharedAddress: the caps of one address, where other workers send to it too."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -20,6 +20,9 @@ __all__ = ["IN_PROGRESS", "CapKey", "CapReport", "SharedAddress"]
 
 IN_PROGRESS: Final = 0.0
 """The window of a cap on calls in progress, which has none."""
+
+NEW_SHARE: Final = 0.1
+"""The share of a campaign for which no slots are meant, until it has told its needs."""
 
 
 @attrs.frozen
@@ -44,7 +47,7 @@ class CapReport:
         most: Slots that there are over all workers, as this one is configured.
         holds: Slots that this worker has.
         used: Most of them that calls held at once since the last report.
-        waiting: Calls that wait, and would start if there were more slots.
+        waiting: Calls that wait, and would start if there were more slots, by campaign.
         after: Seconds from the end of this worker's lease until its slots are free.
     """
 
@@ -52,7 +55,7 @@ class CapReport:
     most: int
     holds: int
     used: int
-    waiting: int
+    waiting: Mapping[str, int]
     after: float
 
 
@@ -79,6 +82,7 @@ class SharedAddress:
         rest = admissions[0].standing.breaker.first_pause
         self._quarantine = quarantine_of(total)
         self._caps: dict[CapKey, SharedCap | SharedPlaces] = {}
+        self._weights: Mapping[str, float] = {}
         caps: dict[RateLimit, SharedCap] = {}
         for limit in _one_a_window(pabx.rate for pabx in several):
             kind = Pacer if limit.counted_within is None else CountedPacer
@@ -92,6 +96,7 @@ class SharedAddress:
         for one in admissions:
             one.standing.pacer = self.pacer
             one.standing.may_send, one.standing.notes_sending = may_send, True
+            one.share_turns(self._weight_of)
 
     def report(self, now: float) -> list[CapReport]:
         """Return what this worker has and does of each cap, and begin a period."""
@@ -109,14 +114,22 @@ class SharedAddress:
             cap.begin_period()
         return reports
 
-    def allot(self, slots: Mapping[CapKey, int], now: float, ends: float) -> None:
+    def allot(
+        self,
+        slots: Mapping[CapKey, int],
+        weights: Mapping[str, float],
+        now: float,
+        ends: float,
+    ) -> None:
         """Have these slots of each cap, until the lease ends.
 
         Args:
             slots: The slots; of a cap that is not among them, none.
+            weights: The shares that campaigns have in them.
             now: The time.
             ends: When the lease ends.
         """
+        self._weights = weights
         for key, cap in self._caps.items():
             cap.allot(slots.get(key, 0), now)
         self.pacer.ends = ends
@@ -135,16 +148,21 @@ class SharedAddress:
             for key, cap in self._caps.items()
         }
 
-    def _waiting_for(self, key: CapKey, now: float) -> int:
-        """Return the number of calls that nothing but a cap holds back."""
+    def _waiting_for(self, key: CapKey, now: float) -> dict[str, int]:
+        """Return the calls that nothing but a cap holds back, by their campaigns."""
         needs = Needs(
             rate_slot=key.per == IN_PROGRESS, place_in_progress=key.per != IN_PROGRESS
         )
-        return sum(
-            one.waiting
-            for one in self.admissions
-            if one.waiting and one.standing.earliest(now, needs) <= now
-        )
+        waiting: Counter[str] = Counter()
+        for one in self.admissions:
+            if one.waiting and one.standing.earliest(now, needs) <= now:
+                waiting.update(one.waiting_by_campaign())
+        return dict(waiting)
+
+    def _weight_of(self, campaign: str) -> float:
+        # One that had nothing to send when slots were parted may send now and then.
+        others = sum(self._weights.values())
+        return self._weights.get(campaign) or max(1.0, NEW_SHARE * others)
 
     def _after(self, cap: SharedCap | SharedPlaces) -> float:
         if isinstance(cap, SharedPlaces):

@@ -78,6 +78,7 @@ class SharedSending:
         slots: Mapping[CapKey, int],
         pauses: Mapping[str, PauseOrder],
         *,
+        shares: Mapping[CapKey, Mapping[str, int]],
         asked_at: float,
         lease: float,
     ) -> None:
@@ -86,6 +87,7 @@ class SharedSending:
         Args:
             slots: The slots that this worker has, of each cap.
             pauses: The pauses that hold for all, by the names of the PABX.
+            shares: The shares that campaigns have in the slots of each cap.
             asked_at: When the database was asked, by the clock of leases.
             lease: Seconds that the lease lasts from then on.
         """
@@ -96,7 +98,11 @@ class SharedSending:
                 self._admissions[name].note_change()
         ends = now + self._ends - self._clock()
         for one in self._shared:
-            one.allot(slots, now, ends)
+            of_it = [
+                share for key, share in shares.items() if key.address == one.address
+            ]
+            scarcest = min(of_it, key=lambda share: sum(share.values()), default={})
+            one.allot(slots, scarcest, now, ends)
 
     def lose(self) -> None:
         """Start nothing any more, until ``obey``: others have the slots now."""

@@ -10,16 +10,16 @@ once would otherwise take a search each through all the others.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Literal, Protocol
 
 import attrs
 
 from digitro_async.dispatch._needs import NEEDS_OF_A_CALL, Needs
 from digitro_async.errors import DigitroError
 
-__all__ = ["TURNS_OF_LISTS", "TurnShare", "Waiter", "Waiting"]
+__all__ = ["TURNS_OF_LISTS", "ListQueue", "TurnShare", "Waiter", "Waiting"]
 
 TURNS_OF_LISTS: Final = 4
 """Where both wait, lists get at least one turn in so many."""
@@ -38,6 +38,7 @@ class Waiter:
         is_listed: Whether it is a call of a list.
         waits: Whether it still counts as waiting.
         needs: What it waits for.
+        recorder: Whoever records the attempts of its list, None where nobody does.
     """
 
     turn: asyncio.Future[Any]  # a Ticket, which this module doesn't know
@@ -45,6 +46,29 @@ class Waiter:
     is_listed: bool = False
     waits: bool = True
     needs: Needs = attrs.field(default=NEEDS_OF_A_CALL, kw_only=True)
+    recorder: object = attrs.field(default=None, kw_only=True)
+
+
+class ListQueue(Protocol):
+    """The part of a deque that the queue of lists' calls has."""
+
+    def append(self, waiter: Waiter, /) -> None:
+        """Put a waiter at the end."""
+        ...
+
+    def popleft(self) -> Waiter:
+        """Take the first."""
+        ...
+
+    def remove(self, waiter: Waiter, /) -> None:
+        """Take one that may stand anywhere."""
+        ...
+
+    def __getitem__(self, index: Literal[0], /) -> Waiter: ...
+
+    def __iter__(self) -> Iterator[Waiter]: ...
+
+    def __len__(self) -> int: ...
 
 
 class TurnShare:
@@ -78,12 +102,13 @@ class Waiting:
         count: Number of calls that wait.
     """
 
-    __slots__ = ("_commands", "_listed", "_single", "count")
+    __slots__ = ("_commands", "_listed", "_make_listed", "_single", "count")
 
     def __init__(self) -> None:
         self.count = self._commands = 0
         self._single: deque[Waiter] = deque()
-        self._listed: deque[Waiter] = deque()
+        self._make_listed: Callable[[Iterable[Waiter]], ListQueue] = deque
+        self._listed: ListQueue = deque()
 
     def __iter__(self) -> Iterator[Waiter]:
         return (one for one in chain(self._single, self._listed) if one.waits)
@@ -93,6 +118,11 @@ class Waiting:
         (self._listed if waiter.is_listed else self._single).append(waiter)
         self.count += 1
         self._commands += waiter.needs is not NEEDS_OF_A_CALL
+
+    def queue_lists(self, make: Callable[[Iterable[Waiter]], ListQueue]) -> None:
+        """Let the calls of lists wait in another kind of queue."""
+        self._make_listed = make
+        self._listed = make(self._listed)
 
     def first(self, *, is_lists_turn: bool = False) -> Waiter | None:
         """Return the next that still wants its turn, of a list where that has it."""
@@ -146,7 +176,7 @@ class Waiting:
 
     def _clear_places(self) -> None:
         self._single = deque(one for one in self._single if one.waits)
-        self._listed = deque(one for one in self._listed if one.waits)
+        self._listed = self._make_listed(one for one in self._listed if one.waits)
 
     def _count_out(self, waiter: Waiter) -> None:
         if waiter.waits:

@@ -49,6 +49,8 @@ __all__ = [
     "NewContact",
     "OccupiedSlots",
     "OnDone",
+    "PostgresLedger",
+    "PostgresLedgerReader",
     "Reconciliation",
     "SQLiteLedger",
     "SQLiteLedgerReader",
@@ -66,6 +68,8 @@ __all__ = [
 if TYPE_CHECKING:
     from digitro_async.ledger.memory._memory_ledger import MemoryLedger
     from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
+    from digitro_async.ledger.postgres._postgres_ledger import PostgresLedger
+    from digitro_async.ledger.postgres._postgres_reader import PostgresLedgerReader
     from digitro_async.ledger.sqlite._holder import check_place, holder_of
     from digitro_async.ledger.sqlite._rehearsal import LedgerRehearsal
     from digitro_async.ledger.sqlite._sqlite_ledger import SQLiteLedger
@@ -81,4 +85,6 @@ else:
         "sqlite._sqlite_ledger",
         "memory._memory_reader",
         "memory._memory_ledger",
+        "postgres._postgres_reader",
+        "postgres._postgres_ledger",
     )

@@ -3,9 +3,14 @@
 from pathlib import Path
 
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
+from digitro_async.ledger._ledger_address import (
+    DEFAULT_CAMPAIGN,
+    LedgerAddress,
+    ledger_address,
+)
 from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._reader_port import LedgerReader
+from digitro_async.ledger.postgres import check_driver
 
 __all__ = ["open_ledger", "open_ledger_reader"]
 
@@ -35,8 +40,14 @@ def open_ledger(
     del url  # not even in the frame: it may have a password in it
     if isinstance(found, ConfigurationError):
         raise found
-    if found.path is None:
-        raise _planned()
+    if found.server is not None:
+        check_driver()
+        from digitro_async.ledger.postgres._postgres_ledger import (  # noqa: PLC0415
+            PostgresLedger,
+        )
+
+        return PostgresLedger(found.server, found.campaign or DEFAULT_CAMPAIGN)
+    assert found.path is not None  # noqa: S101 - for the type checker
     # Late, here and below: who reads a ledger loads no event loop.
     from digitro_async.ledger.sqlite._sqlite_ledger import SQLiteLedger  # noqa: PLC0415
 
@@ -65,8 +76,14 @@ def open_ledger_reader(
     del url  # as above
     if isinstance(found, ConfigurationError):
         raise found
-    if found.path is None:
-        raise _planned()
+    if found.server is not None:
+        check_driver()
+        from digitro_async.ledger.postgres._postgres_reader import (  # noqa: PLC0415
+            PostgresLedgerReader,
+        )
+
+        return PostgresLedgerReader(found.server, found.campaign or DEFAULT_CAMPAIGN)
+    assert found.path is not None  # noqa: S101 - for the type checker
     from digitro_async.ledger.sqlite._sqlite_reader import (  # noqa: PLC0415
         SQLiteLedgerReader,
     )
@@ -82,11 +99,3 @@ def _address_of(
         return ledger_address(url, campaign=campaign)
     except ConfigurationError as error:
         return error.with_traceback(None)
-
-
-def _planned() -> ConfigurationError:
-    return ConfigurationError(
-        "ledgers at postgresql:// are planned, but not there yet: give a file's path "
-        "or sqlite:///file.db",
-        reason="ledger_address",
-    )

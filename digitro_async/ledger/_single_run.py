@@ -32,9 +32,13 @@ class SingleRun:
         self._slot_holder = weakref.ref(slot_holder)
         return self._last_holder is not None and self._last_holder() is slot_holder
 
+    def is_of(self, owner: ClaimOwner) -> bool:
+        """Whether it is this owner that dials."""
+        return self._owner == owner
+
     def end(self, owner: ClaimOwner, *, holds_slots: bool) -> None:
         """Note that an owner dials no more; see ``Ledger.end_run``."""
-        if self._owner != owner:
+        if not self.is_of(owner):
             return
         if holds_slots:
             self._last_holder = self._slot_holder

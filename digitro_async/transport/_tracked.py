@@ -136,8 +136,8 @@ class TrackedProtocol(asyncio.Protocol):
             The observation of a whole answer, or an answer that began to come.
         """
         self.begin(evidence, silence)
+        evidence.request_started = True  # raises where it may not be written any more
         self._answer = answer = self._make_future()
-        evidence.request_started = True
         self._write(request)
         return answer
 

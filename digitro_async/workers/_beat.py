@@ -24,9 +24,6 @@ __all__ = ["WorkerBeat"]
 MOVING: Final = 0.25
 """Part of the time between two reports while slots move: they are idle meanwhile."""
 
-Needs = Mapping[str, Mapping[str, int]]
-"""Calls that are ready to be sent, by address and campaign."""
-
 
 class WorkerBeat:
     """Shares the caps and pauses of a dispatcher's PABX with other workers.
@@ -45,8 +42,6 @@ class WorkerBeat:
         settings: The times of leases and signs of life.
         name: A name for people, such as host and process; nothing private.
         campaigns: Names of the campaigns that it dials.
-        needs: Returns the calls that are ready, by address and campaign; without it
-            those count that wait for a turn.
         on_orders: Called after each answer of the database.
         clock: Tells the time that leases go by.
 
@@ -56,6 +51,7 @@ class WorkerBeat:
         number: Its number in the database, None before the first answer.
         last_heard: When the last report was made that was answered, by ``clock``; None
             before the first answer.
+        count: Reports that were answered.
         missed: Reports in a row without an answer.
         problem: Why the last one had none, in words; empty where it had.
         campaigns: What is ordered for campaigns, by name.
@@ -70,7 +66,6 @@ class WorkerBeat:
         *,
         name: str,
         campaigns: tuple[str, ...] = (),
-        needs: Callable[[], Needs] | None = None,
         on_orders: Callable[[], object] | None = None,
         clock: Callable[[], float] = boot_time,
     ) -> None:
@@ -80,16 +75,17 @@ class WorkerBeat:
         self.owner: tuple[str, float] | None = None
         self.number: int | None = None
         self.last_heard: float | None = None
-        self.missed, self.problem = 0, ""
+        self.count = self.missed = 0
+        self.problem = ""
         self.campaigns: Mapping[str, CampaignOrders] = {}
         self.is_owner: bool | None = None
         self._store, self._name, self._clock = store, name, clock
-        self._needs, self._on_orders = needs, on_orders
+        self._on_orders = on_orders
         self._sharing = dispatcher.share(clock)
-        self._shares: Mapping[CapKey, Mapping[str, int]] = {}
         self._sequence, self._is_moving = 0, False
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        self._answered: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.beat()
@@ -114,10 +110,11 @@ class WorkerBeat:
         """Whether so many reports had no answer that others take over."""
         return self.missed >= self.settings.misses
 
-    def shares(self, address: str) -> Mapping[str, int]:
-        """Return this worker's slots at an address by campaign, of the scarcest cap."""
-        shares = [one for key, one in self._shares.items() if key.address == address]
-        return min(shares, key=lambda one: sum(one.values()), default={})
+    async def next_answer(self) -> None:
+        """Wait for the next report that the database answers: a round trip."""
+        if self._answered is None:
+            self._answered = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._answered)
 
     async def run(self) -> None:
         """Give signs of life until the block is left."""
@@ -142,7 +139,11 @@ class WorkerBeat:
         if orders is None or orders.state != "ok":
             self.missed += 1
             return
+        self.count += 1
         self.missed, self.problem = 0, ""
+        answered, self._answered = self._answered, None
+        if answered is not None:
+            answered.set_result(None)
         if self._on_orders is not None:
             self._on_orders()
 
@@ -186,7 +187,6 @@ class WorkerBeat:
         if orders.state == "ok":
             self.last_heard = asked_at
             self.campaigns, self.is_owner = orders.campaigns, orders.is_owner
-            self._shares = orders.shares
             self._is_moving = any(
                 target > orders.slots[key] or orders.slots[key] < held[key]
                 for key, target in orders.targets.items()
@@ -194,22 +194,18 @@ class WorkerBeat:
             self._sharing.obey(
                 orders.slots,
                 orders.pauses,
+                shares=orders.shares,
                 asked_at=asked_at,
                 lease=self.settings.lease,
             )
         return orders
 
     def _report(self) -> dict[str, Any]:
-        needs = {} if self._needs is None else self._needs()
         sharing = self._sharing
         report: dict[str, Any] = {
             "about": self.about,
             "caps": [
-                cap_of(
-                    one,
-                    needs.get(one.key.address, {}),
-                    is_first=self._sequence == 1,
-                )
+                cap_of(one, self.campaign_names, is_first=self._sequence == 1)
                 for one in sharing.caps()
             ],
             "pauses": [

@@ -1,6 +1,6 @@
 """PURE: what workers and their database say to each other, as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -55,16 +55,16 @@ class Orders:
 
 
 def cap_of(
-    report: CapReport, needs: Mapping[str, int], *, is_first: bool
+    report: CapReport, campaigns: Sequence[str], *, is_first: bool
 ) -> dict[str, Any]:
     """Return what is told of one cap.
 
     Args:
         report: What the worker has and does of it.
-        needs: Calls that are ready, by campaign.
+        campaigns: Names of the campaigns that it dials.
         is_first: Whether it is the first report: who comes has something to send.
     """
-    waiting = max(1, report.waiting) if is_first else report.waiting
+    waiting = sum(report.waiting.values()) or int(is_first)
     return {
         "address": report.key.address,
         "per": report.key.per,
@@ -73,7 +73,7 @@ def cap_of(
         "used": report.used,
         "waiting": waiting,
         "after": report.after,
-        "needs": dict(needs) or {"": waiting},
+        "needs": dict(report.waiting) or dict.fromkeys(campaigns or [""], 0),
     }
 
 

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from digitro_async._common.waiting import within
 from digitro_async.errors import LedgerError
+from digitro_async.ledger.postgres._postgres_errors import problem_of
 from digitro_async.privacy import Secret
 from digitro_async.workers._beat_port import BeatLostError
 
@@ -78,8 +79,7 @@ class PostgresBeats:
         except TimeoutError:
             pass
         except psycopg.Error as error:  # its text may hold the address
-            code = error.sqlstate
-            problem = f"PostgreSQL's error {code}" if code else "no connection"
+            problem = f"the database: {problem_of(error)}"
         except LedgerError as error:
             problem = str(error)
         self._cut_off()

@@ -1,9 +1,10 @@
-"""PURE: the settings of a worker's signs of life and of its leases."""
+"""The settings of a worker's signs of life and of its leases."""
 
 import attrs
 
 from digitro_async._common.validators import positive, positive_seconds, quiet_init
 from digitro_async.errors import ConfigurationError
+from digitro_async.workers._liveness import LivenessSettings
 
 __all__ = ["WorkerSettings"]
 
@@ -34,6 +35,13 @@ class WorkerSettings:
     timeout: float = attrs.field(default=3.0, validator=positive_seconds)
     lease: float = attrs.field(default=10.0, validator=positive_seconds)
     misses: int = attrs.field(default=5, validator=positive)
+
+    @property
+    def liveness(self) -> LivenessSettings:
+        """The same for ``Liveness``, which ends a process that is cut off."""
+        return LivenessSettings(
+            every=self.beat, answer=self.beat + self.timeout, misses=self.misses
+        )
 
     def __attrs_post_init__(self) -> None:
         if self.lease < 2 * (self.beat + self.timeout):

@@ -202,6 +202,7 @@ class TestClaim:
 class TestOpening:
     """One owner, while it is open."""
 
+    @pytest.mark.parametrize("shelf", ["memory", "sqlite"], indirect=True)
     async def test_two_owners(self, shelf: Shelf, ledger: Ledger) -> None:
         """A ledger that is open is not opened again."""
         with pytest.raises(LedgerInUseError) as caught:

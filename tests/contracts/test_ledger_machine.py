@@ -376,9 +376,16 @@ class SQLiteMachine(LedgerMachine):
     kind = "sqlite"
 
 
+class PostgresMachine(LedgerMachine):
+    """A ledger in a database."""
+
+    kind = "postgres"
+
+
 MACHINES: list[tuple[type[LedgerMachine], int]] = [
     (MemoryMachine, 100),
     (SQLiteMachine, 40),
+    (PostgresMachine, 5),
 ]
 
 
@@ -392,9 +399,10 @@ def test_random_lives(machine: type[LedgerMachine], examples: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("machine", "_"), MACHINES)
-def test_many_random_lives(machine: type[LedgerMachine], _: int) -> None:
-    """Whatever happens in 1,500 long lives, a ledger holds what the model says."""
+@pytest.mark.parametrize(("machine", "examples"), MACHINES)
+def test_many_random_lives(machine: type[LedgerMachine], examples: int) -> None:
+    """Whatever happens in long lives, a ledger holds what the model says."""
+    many = min(1_500, examples * 40)
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=1_500, stateful_step_count=50)
+        machine, settings=settings(max_examples=many, stateful_step_count=50)
     )

@@ -198,9 +198,16 @@ class SQLiteMachine(EndsMachine):
     kind = "sqlite"
 
 
+class PostgresMachine(EndsMachine):
+    """A ledger in a database."""
+
+    kind = "postgres"
+
+
 MACHINES: list[tuple[type[EndsMachine], int]] = [
     (MemoryMachine, 60),
     (SQLiteMachine, 20),
+    (PostgresMachine, 3),
 ]
 
 
@@ -214,9 +221,10 @@ def test_random_lives(machine: type[EndsMachine], examples: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("machine", "_"), MACHINES)
-def test_many_random_lives(machine: type[EndsMachine], _: int) -> None:
-    """Whatever is told in 1,000 long lives, each call has the end that it should."""
+@pytest.mark.parametrize(("machine", "examples"), MACHINES)
+def test_many_random_lives(machine: type[EndsMachine], examples: int) -> None:
+    """Whatever is told in long lives, each call has the end that it should."""
+    many = min(1_000, examples * 50)
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=1_000, stateful_step_count=60)
+        machine, settings=settings(max_examples=many, stateful_step_count=60)
     )

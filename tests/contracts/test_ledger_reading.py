@@ -12,12 +12,13 @@ from ledgers import (
     open_intents,
     release,
     settle,
+    shown_by,
 )
 
 from digitro_async import ConfigurationError, open_ledger
-from digitro_async.ledger import Ledger, State, Step, open_ledger_reader
+from digitro_async.ledger import Ledger, State, Step, open_ledger_reader, postgres
 
-ADDRESSES = ["postgresql://u:canary@h/db", "postgres:canary", "PostgreSQL+psycopg://x"]
+ADDRESSES = ["postgresql://u:canary@h/db", "PostgreSQL://u:canary@h:5432/db?x=y"]
 
 
 async def test_what_the_owner_sees(shelf: Shelf, ledger: Ledger) -> None:
@@ -64,14 +65,15 @@ async def test_after_the_owner(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_a_kind_that_is_planned(address: str) -> None:
-    """An address of PostgreSQL is refused, and its password not repeated."""
+def test_without_the_driver(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without PostgreSQL's driver its addresses are refused; no password is shown."""
+    monkeypatch.setattr(postgres, "find_spec", lambda _: None)
     for open_one in (open_ledger, open_ledger_reader):
-        with pytest.raises(ConfigurationError) as caught:
+        with pytest.raises(ConfigurationError, match=r"async\[postgres") as caught:
             open_one(address)
 
-        assert caught.value.reason == "ledger_address"
-        assert "canary" not in str(caught.value)
+        assert caught.value.reason == "no_driver"
+        assert "canary" not in shown_by(caught.value)
 
 
 @pytest.mark.parametrize("address", ["sqlite:a.db", "mysql://h/db", "sqlite://"])

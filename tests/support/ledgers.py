@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from digitro_async.ledger import (
     LedgerReader,
     MemoryLedger,
     NewContact,
+    PostgresLedger,
+    PostgresLedgerReader,
     SQLiteLedger,
     State,
     Step,
@@ -156,7 +159,49 @@ class SQLiteShelf(Shelf):
             Path(f"{old}{end}").unlink(missing_ok=True)  # noqa: ASYNC240 - it is small
 
 
-SHELVES: dict[str, type[Shelf]] = {"memory": MemoryShelf, "sqlite": SQLiteShelf}
+class PostgresShelf(Shelf):
+    """A campaign in a database of its own, which is deleted with the folder's test.
+
+    What a killed process leaves behind is a database in which nobody holds a lease.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(folder, clock)
+        # Late: who runs no test of it needs neither the driver nor the server.
+        from postgres_server import shared_server
+
+        self.server = shared_server()
+        self.name = self.server.create_database()
+        weakref.finalize(self, self.server.drop_database, self.name)
+
+    @property
+    def address(self) -> str:
+        """Where the database is."""
+        return self.server.address(self.name)
+
+    def ledger(self) -> Ledger:
+        """Return the ledger as it is now, not open."""
+        clock = None if self.clock is time.time else self.clock
+        return PostgresLedger(self.address, clock=clock)
+
+    def reader(self) -> LedgerReader:
+        """Return a reader of the ledger as it is now, not open."""
+        return PostgresLedgerReader(self.address)
+
+    async def lose_owner(self, ledger: Ledger) -> None:
+        """End the owner without a chance to say anything."""
+        assert isinstance(ledger, PostgresLedger)
+        await ledger.abort()
+        with self.server.connect(self.name) as connection:
+            connection.execute("UPDATE digitro.owner SET lease_until = '-infinity'")
+
+
+SHELVES: dict[str, type[Shelf]] = {
+    "memory": MemoryShelf,
+    "sqlite": SQLiteShelf,
+    "postgres": PostgresShelf,
+}
+"""Kinds of ledgers to where the ledger of a test stands."""
 
 
 OWNER = ClaimOwner("tests")

@@ -3,34 +3,28 @@
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from itertools import chain, count
+from itertools import chain
 from typing import Any
 
-from digitro_async._common.drafts import draft_of
 from digitro_async.errors import IllegalTransitionError
-from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
+from digitro_async.ledger._codes import STATE_CODES, STEP_CODES
+from digitro_async.ledger._contact_pages import ContactChange, changes_by_page
 from digitro_async.ledger._differences import (
     NamedContacts,
-    difference_of,
-    differing_fields,
-    step_of,
 )
 from digitro_async.ledger._records import (
     AddResult,
-    Change,
     ClaimOwner,
-    Difference,
     NewContact,
 )
 from digitro_async.ledger._state import (
     DOUBTFUL,
-    OTHER_DATA,
     TRANSITIONS,
     State,
     Step,
     next_state,
 )
-from digitro_async.ledger._stored_contacts import read_fields, text_of_fields
+from digitro_async.ledger._stored_contacts import text_of_fields
 from digitro_async.ledger.sqlite._call_ends_sql import forget_end
 
 __all__ = [
@@ -71,9 +65,6 @@ _DOUBTED = ", ".join(
 _CLAIMED = STATE_CODES[State.CLAIMED]
 
 
-_AddedDraft = draft_of(AddResult)
-
-
 def add_contacts(
     connection: sqlite3.Connection,
     hashes: Sequence[bytes],
@@ -85,31 +76,11 @@ def add_contacts(
     """Put contacts in that are not there yet, and compare the others."""
     known = _known(connection, hashes)
     (last,) = connection.execute("SELECT max(number) FROM contact").fetchone()
-    last = last or 0
-    named.begin_page(last)
-    numbers = count(last + 1)
-    added: list[AddResult] = []
-    new = []
-    for contact, digest in zip(contacts, hashes, strict=True):
-        found = known.get(digest)
-        if found is None:
-            known[digest] = number, _ = next(numbers), contact.line
-            new.append((number, digest, contact))
-            draft = _AddedDraft()
-            draft.new, draft.line, draft.difference = True, contact.line, None
-            draft.__class__ = AddResult
-            added.append(draft)
-            continue
-        number, line = found[:2]
-        difference = None
-        if named.is_first(number):
-            difference = _compare(connection, contact, found, update=update)
-            if difference is not None and difference.change is Change.UPDATED:
-                line = contact.line
-                known[digest] = number, line
-        added.append(AddResult(new=False, line=line, difference=difference))
-    _insert(connection, new)
-    return added
+    page = changes_by_page(contacts, hashes, known, last or 0, named, update=update)
+    for change in page.changed:
+        _change(connection, change)
+    _insert(connection, page.new)
+    return page.added
 
 
 def invalidate_contact(
@@ -189,23 +160,9 @@ def _known(
     return known
 
 
-def _compare(
-    connection: sqlite3.Connection,
-    contact: NewContact,
-    found: tuple[Any, ...],
-    *,
-    update: bool,
-) -> Difference | None:
-    """Return what a list says otherwise of a contact, and take or withhold that."""
-    number, _, code, destination, pabx, text = found
-    state = STATES[code]
-    fields = read_fields(text) if text else {}
-    names = differing_fields(contact, destination, pabx, fields)
-    difference = difference_of(state, names, update=update)
-    step = step_of(state, difference)
-    if step is None:
-        return difference
-    is_update = step is Step.UPDATE
+def _change(connection: sqlite3.Connection, change: ContactChange) -> None:
+    """Take over, withhold or confirm what a list says of a contact that is there."""
+    contact, is_update = change.contact, change.is_update
     if is_update:
         connection.execute(
             "UPDATE person SET destination = ?, pabx = ?, fields = ? WHERE number = ?",
@@ -213,7 +170,7 @@ def _compare(
                 contact.destination.reveal(),
                 contact.pabx,
                 text_of_fields(contact.fields) if contact.fields else None,
-                number,
+                change.number,
             ),
         )
     connection.execute(
@@ -221,19 +178,18 @@ def _compare(
         "       failures = iif(?, 0, failures)"
         " WHERE number = ?",
         (
-            STATE_CODES[next_state(state, step)],
-            OTHER_DATA if step is Step.WITHHOLD else None,
+            change.code,
+            change.reason,
             is_update,
             contact.line,
             is_update,
-            number,
+            change.number,
         ),
     )
     connection.execute(
         "INSERT INTO event (contact, step, at, reason) VALUES (?, ?, ?, ?)",
-        (number, STEP_CODES[step], time.time(), " ".join(names) or None),
+        (change.number, STEP_CODES[change.step], time.time(), change.fields),
     )
-    return difference
 
 
 def _insert(

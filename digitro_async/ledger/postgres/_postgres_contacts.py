@@ -1,0 +1,226 @@
+"""Statements that add contacts and change them, apart from claims and each call."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
+from digitro_async.ledger._contact_pages import ContactChange, changes_by_page
+from digitro_async.ledger._differences import NamedContacts
+from digitro_async.ledger._reconciliation import check_found
+from digitro_async.ledger._records import AddResult, NewContact, storable
+from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step
+from digitro_async.ledger._stored_contacts import text_of_fields
+from digitro_async.ledger._written_ids import readings_of
+from digitro_async.ledger.postgres._postgres_session import PostgresSession, Row
+from digitro_async.privacy import Personal
+
+__all__ = ["add_contacts", "doubt_contacts", "find_contact", "withdraw_contact"]
+
+_LAST: Final = """
+SELECT contacts FROM digitro.campaign WHERE number = %s FOR NO KEY UPDATE
+"""
+"""Whoever else adds contacts to the campaign waits for the end of the transaction."""
+
+_KNOWN: Final = """
+SELECT p.hash, c.number, c.line, c.state, p.destination, p.pabx, p.fields
+  FROM digitro.person AS p
+  JOIN digitro.contact AS c ON c.campaign = p.campaign AND c.number = p.number
+ WHERE p.campaign = %s AND p.hash = ANY (%s::bytea[])
+"""
+
+_INSERT: Final = """
+WITH counted AS (
+    UPDATE digitro.campaign SET contacts = contacts + %(count)s
+     WHERE number = %(campaign)s
+), people AS (
+    INSERT INTO digitro.person (campaign, number, hash, id, destination, pabx, fields)
+    SELECT %(campaign)s, %(last)s + place, hash, id, destination, pabx, fields
+      FROM unnest(%(hashes)s::bytea[], %(ids)s::text[], %(destinations)s::text[],
+                  %(pabx)s::text[], %(fields)s::text[])
+           WITH ORDINALITY AS one (hash, id, destination, pabx, fields, place)
+)
+INSERT INTO digitro.contact (campaign, number, line)
+SELECT %(campaign)s, %(last)s + place, line
+  FROM unnest(%(lines)s::bigint[]) WITH ORDINALITY AS one (line, place)
+"""
+
+_UPDATE_PERSON: Final = """
+UPDATE digitro.person SET destination = %s, pabx = %s, fields = %s
+ WHERE campaign = %s AND number = %s
+"""
+_CHANGE: Final = """
+WITH noted AS (
+    INSERT INTO digitro.event (campaign, contact, step, at, reason)
+    VALUES (%(campaign)s, %(number)s, %(step)s, %(at)s, %(fields)s)
+)
+UPDATE digitro.contact
+   SET state = %(state)s, reason = %(reason)s,
+       line = CASE WHEN %(is_update)s THEN %(line)s ELSE line END,
+       failures = CASE WHEN %(is_update)s THEN 0 ELSE failures END
+ WHERE campaign = %(campaign)s AND number = %(number)s
+"""
+
+_DOUBTED: Final = ", ".join(
+    str(STATE_CODES[state]) for state, step in TRANSITIONS if step is Step.DOUBT
+)
+_DOUBT: Final = f"""
+WITH meant AS (
+    SELECT number, intent FROM digitro.contact
+     WHERE campaign = %(campaign)s AND number = ANY (%(numbers)s::bigint[])
+       AND pabx = %(pabx)s AND sent_at IS NOT NULL AND state IN ({_DOUBTED})
+       AND reason IS DISTINCT FROM 'reconciled'
+       FOR NO KEY UPDATE
+), forgotten AS (
+    DELETE FROM digitro.call_end WHERE intent IN (SELECT intent FROM meant)
+), noted AS (
+    INSERT INTO digitro.event (campaign, contact, step, at, pabx, reason)
+    SELECT %(campaign)s, number, {STEP_CODES[Step.DOUBT]}, %(at)s, %(pabx)s,
+           '{DOUBTFUL}'
+      FROM meant
+)
+UPDATE digitro.contact AS c
+   SET state = {STATE_CODES[State.UNKNOWN]}, call_id = NULL, reason = '{DOUBTFUL}',
+       settled_at = %(at)s
+  FROM meant WHERE c.campaign = %(campaign)s AND c.number = meant.number
+RETURNING c.number
+"""  # noqa: S608 - our own numbers
+
+_FIND: Final = """
+SELECT c.number, c.state, c.sent_at, c.pabx
+  FROM digitro.contact AS c
+ WHERE c.campaign = %(campaign)s AND c.number IN (
+       SELECT %(number)s::bigint
+       UNION SELECT number FROM digitro.person
+              WHERE campaign = %(campaign)s AND id = ANY (%(ids)s::text[]))
+ ORDER BY c.number LIMIT 2 FOR NO KEY UPDATE
+"""
+
+_WITHDRAWN: Final = frozenset({State.PENDING, State.WITHHELD, State.CLAIMED})
+_WITHDRAW: Final = f"""
+WITH noted AS (
+    INSERT INTO digitro.event (campaign, contact, step, at, reason)
+    VALUES (%(campaign)s, %(number)s, {STEP_CODES[Step.SKIP]}, %(now)s, %(reason)s)
+)
+UPDATE digitro.contact
+   SET state = {STATE_CODES[State.SKIPPED]}, reason = %(reason)s, settled_at = %(now)s
+ WHERE campaign = %(campaign)s AND number = %(number)s
+"""  # noqa: S608 - our own numbers
+
+
+async def add_contacts(
+    session: PostgresSession,
+    campaign: int,
+    hashes: Sequence[bytes],
+    contacts: Sequence[NewContact],
+    named: NamedContacts,
+    *,
+    update: bool,
+) -> list[AddResult]:
+    """Put contacts in that are not there yet, and compare the others."""
+    ((last,),) = await session.execute(_LAST, (campaign,))
+    found = await session.execute(_KNOWN, (campaign, list(hashes)))
+    known: dict[bytes, tuple[Any, ...]] = {bytes(row[0]): row[1:] for row in found}
+    page = changes_by_page(contacts, hashes, known, last, named, update=update)
+    for change in page.changed:
+        await _change(session, campaign, change)
+    if page.new:
+        people = [one for _, _, one in page.new]
+        values = {
+            "campaign": campaign,
+            "last": last,
+            "count": len(people),
+            "hashes": [digest for _, digest, _ in page.new],
+            "lines": [one.line for one in people],
+            "ids": [_id_of(one) for one in people],
+            "destinations": [storable(one.destination.reveal()) for one in people],
+            "pabx": [one.pabx for one in people],
+            "fields": [_text_of(one) for one in people],
+        }
+        await session.execute(_INSERT, values)
+    return page.added
+
+
+async def _change(
+    session: PostgresSession, campaign: int, change: ContactChange
+) -> None:
+    """Take over, withhold or confirm what a list says of a contact that is there."""
+    contact = change.contact
+    if change.is_update:
+        values = (contact.destination.reveal(), contact.pabx, _text_of(contact))
+        await session.execute(_UPDATE_PERSON, (*values, campaign, change.number))
+    await session.execute(
+        _CHANGE,
+        {
+            "campaign": campaign,
+            "number": change.number,
+            "step": STEP_CODES[change.step],
+            "state": change.code,
+            "at": time.time(),
+            "fields": change.fields,
+            "reason": change.reason,
+            "is_update": change.is_update,
+            "line": contact.line,
+        },
+    )
+
+
+async def doubt_contacts(
+    session: PostgresSession,
+    campaign: int,
+    *,
+    numbers: Sequence[int],
+    pabx: str,
+    at: float,
+) -> int:
+    """Make contacts unknown whose last answer is doubtful, and count them."""
+    values = {"campaign": campaign, "numbers": list(numbers), "pabx": pabx, "at": at}
+    return len(await session.execute(_DOUBT, values))
+
+
+async def find_contact(
+    session: PostgresSession, campaign: int, contact: str | int | Personal
+) -> Row:
+    """Return number, code of the state, time of the last intent and PABX of a contact.
+
+    Nobody else changes it until the transaction ends.
+
+    Raises:
+        LedgerError: If there is none, or more than one.
+    """
+    ids, number = readings_of(contact)
+    values: dict[str, object] = {"campaign": campaign, "number": number}
+    values["ids"] = [storable(one) for one in ids]
+    rows = await session.execute(_FIND, values)
+    check_found(len(rows))
+    return rows[0]
+
+
+async def withdraw_contact(
+    session: PostgresSession,
+    campaign: int,
+    *,
+    contact: str | int | Personal,
+    reason: str,
+    now: float,
+) -> State:
+    """Let nobody begin a contact's call any more; see ``Ledger.withdraw``.
+
+    Raises:
+        LedgerError: If there is none, or more than one.
+    """
+    number, code, *_ = await find_contact(session, campaign, contact)
+    state = STATES[code]
+    if state not in _WITHDRAWN:
+        return state
+    values = {"campaign": campaign, "number": number, "reason": reason, "now": now}
+    await session.execute(_WITHDRAW, values)
+    return State.SKIPPED
+
+
+def _id_of(contact: NewContact) -> str | None:
+    return None if contact.id is None else storable(contact.id.reveal())
+
+
+def _text_of(contact: NewContact) -> str | None:
+    return text_of_fields(contact.fields) if contact.fields else None
