@@ -51,8 +51,9 @@ async def test_a_run_waits_for_the_whole_list() -> None:
         async with campaign.run(wait_for_ends=False) as results:
             adding = asyncio.create_task(add(campaign, rows))
             await rows.is_begun.wait()
-            while sum((await ledger.counts()).values()) == 600:
+            for _ in range(50):  # a page of them is there then
                 await asyncio.sleep(0)
+            assert sum((await ledger.counts()).values()) > 600
             taking = asyncio.create_task(take_into(taken, results))
             await until(lambda: len(taken) == 600)
             for _ in range(50):
