@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "command": "Send one command that is no call, and print the answer of the PABX.",
     "dial": "Call every contact of a CSV file once and record each outcome.",
     "worker": "Dial the campaigns of a database, beside any number of other workers.",
+    "contacts": "Look at a list: which numbers would be dialled, which not, and why.",
     "status": "Print how many contacts are in each state, and what became of calls.",
     "results": "Print one row for each contact: state, call id, end of its call.",
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
@@ -59,6 +60,7 @@ _MODULES: Final = {
     "command": "_send_command",
     "worker": "_run_worker",
     "ledger": "_ledger_commands",
+    "contacts": "_contact_commands",
 }
 """Modules of commands whose names alone say too little, or too much."""
 

@@ -15,6 +15,7 @@ from digitro_async.cli._estimate import estimate
 from digitro_async.cli._exit import Exit, exit_after_dry_run
 from digitro_async.cli._importing import Plan, count_file
 from digitro_async.cli._ledger_view import say_unfinished, unfinished
+from digitro_async.cli._masking import masked
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.config import Config
 from digitro_async.contacts import CleanedNumber, ContactFile, RejectsFile
@@ -28,7 +29,6 @@ from digitro_async.ledger import (
 __all__ = ["check_dial"]
 
 _WIDTH = 15
-_SHOWN_DIGITS = 2
 
 
 def check_dial(
@@ -149,19 +149,5 @@ def _say_samples(samples: Sequence[CleanedNumber]) -> None:
     for one in samples:
         before, after = one.before.reveal(), one.after.reveal()
         if not is_seen:
-            before, after = _masked(before), _masked(after)
+            before, after = masked(before), masked(after)
         _say(f"  line {one.line}", f"{before!r} is dialled as {after}")
-
-
-def _masked(text: str) -> str:
-    """Return a number of which the first and last two digits are shown."""
-    left = sum(char.isdigit() for char in text)
-    masked, seen = [], 0
-    for char in text:
-        if char.isdigit():
-            seen += 1
-            is_shown = seen <= _SHOWN_DIGITS or seen > left - _SHOWN_DIGITS
-            masked.append(char if is_shown else "x")
-        else:
-            masked.append(char)
-    return "".join(masked)

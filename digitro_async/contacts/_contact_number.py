@@ -28,11 +28,14 @@ class ContactNumber:
         destination: The number, exactly as the PABX shall get it.
         kind: The kind that the list gives it, such as ``Celular``.
         hours: The times of a day at which it may be rung.
+        field: The column that it stands in: ``destination``, ``destination2`` and so
+            on.
     """
 
     destination: Personal = attrs.field(converter=personal)
     kind: str | None = None
     hours: DayHours = ()
+    field: str = "destination"
 
 
 _TIME = r"([0-9]{1,2})(?:(?:[:h.]([0-9]{2}))|h)?"

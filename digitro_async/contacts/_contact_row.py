@@ -170,6 +170,7 @@ class ContactRow:
             what differs from one contact to another belongs here.
         kind: The kind that the list gives the number.
         hours: The times of a day at which the number may be rung.
+        number_field: The column that the number stands in.
         further: The contact's other numbers, in the order in which they are rung.
         rejected_numbers: Numbers of the row that are none, with their reasons.
 
@@ -187,6 +188,7 @@ class ContactRow:
     )
     kind: str | None = attrs.field(default=None, repr=False)
     hours: DayHours = attrs.field(default=(), repr=False)
+    number_field: str = attrs.field(default="destination", repr=False)
     further: tuple[ContactNumber, ...] = attrs.field(default=(), repr=False)
     rejected_numbers: tuple["RejectedRow", ...] = attrs.field(default=(), repr=False)
 
@@ -199,7 +201,10 @@ class ContactRow:
     def numbers(self) -> tuple[ContactNumber, ...]:
         """All numbers of the contact, in the order in which they are rung."""
         first = ContactNumber(
-            destination=self.destination, kind=self.kind, hours=self.hours
+            destination=self.destination,
+            kind=self.kind,
+            hours=self.hours,
+            field=self.number_field,
         )
         return first, *self.further
 
@@ -289,7 +294,7 @@ def row_of_cells(
         name: text if (wrap := _WRAP[name]) is None else wrap(text)
         for name, text in fields.items()
     }
-    draft.kind, draft.hours = None, ()
+    draft.kind, draft.hours, draft.number_field = None, (), "destination"
     draft.further = draft.rejected_numbers = ()
     draft.__class__ = ContactRow
     row: ContactRow = draft

@@ -120,6 +120,7 @@ class NumberCells:
                     destination=str(number),
                     kind=self._kind(cells, column),
                     hours=() if isinstance(hours, Problem) else hours,
+                    field=column.field,
                 )
             if number is not written:
                 cleaning.note_number(line, written, str(number))

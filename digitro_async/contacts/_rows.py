@@ -154,6 +154,7 @@ class RowReader:
             row,
             kind=numbers[0].kind,
             hours=numbers[0].hours,
+            number_field=numbers[0].field,
             further=tuple(numbers[1:]),
             rejected_numbers=rejected,
         )
