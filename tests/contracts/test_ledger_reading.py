@@ -69,7 +69,7 @@ def test_without_the_driver(address: str, monkeypatch: pytest.MonkeyPatch) -> No
     """Without PostgreSQL's driver its addresses are refused; no password is shown."""
     monkeypatch.setattr(postgres, "find_spec", lambda _: None)
     for open_one in (open_ledger, open_ledger_reader):
-        with pytest.raises(ConfigurationError, match=r"async.postgres") as caught:
+        with pytest.raises(ConfigurationError, match=r"async\[postgres") as caught:
             open_one(address)
 
         assert caught.value.reason == "no_driver"

@@ -53,7 +53,7 @@ def test_figures() -> None:
     for name, figure in shown.items():
         value = getattr(DEFAULTS, name.removeprefix("--").replace("-", "_"))
         assert float(figure) == value
-    slicing, liveness = DEFAULTS.slicing(), DEFAULTS.liveness()
+    slicing, liveness = DEFAULTS.slicing(), DEFAULTS.signs().liveness
     longest = slicing.lease + slicing.clean_up + 2 * slicing.look
 
     assert f"{longest:.0f} s. Signs of life" in page

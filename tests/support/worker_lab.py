@@ -89,6 +89,7 @@ class Times:
         return [
             *("--lease", f"{self.lease:g}", "--beat", f"{self.beat:g}"),
             *("--answer", f"{self.answer:g}", "--misses", str(self.misses)),
+            *("--cap-lease", f"{2 * (self.beat + self.answer):g}"),
             *("--slice-size", "20", "--slices", "3", "--look", "0.2"),
             *("--come-again", "1"),
         ]
