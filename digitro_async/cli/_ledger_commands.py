@@ -9,7 +9,6 @@ from digitro_async.cli._arguments import Switch
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import LedgerAddress, ledger_address
 from digitro_async.ledger.transfer import (
     CopySummary,
     RestoreSummary,
@@ -69,51 +68,30 @@ def ledger(
             )
         if target is None:
             raise ConfigurationError("TARGET is missing: say where to copy it")
-        return _copy(
-            _address(ledger, campaign),
-            _address(target, campaign),
-            keep_source=keep_source,
-            any_file_system=any_file_system,
-        )
+        return _copy(ledger, target, campaign, keep_source, any_file_system)
     if target is not None or keep_source:
         raise ConfigurationError(
             'TARGET and --keep-source are about "digitro ledger copy"'
         )
-    given = [nobody_dialled_since, all_unknown, results is not None]
-    if sum(given) != 1:
+    if nobody_dialled_since + all_unknown + (results is not None) != 1:
         raise ConfigurationError(
             "say what was dialled since the backup, once: --all-unknown, --results "
             "FILE, or --nobody-dialled-since"
         )
-    return _settle(
-        _address(ledger, campaign),
-        results,
-        nobody_dialled=nobody_dialled_since,
-        any_file_system=any_file_system,
-    )
-
-
-def _address(text: str, campaign: str | None) -> LedgerAddress:
-    """Return where a ledger is.
-
-    Raises:
-        ConfigurationError: If the text means no ledger.
-    """
-    found = ledger_address(text)
-    return found if found.server is None else ledger_address(found, campaign=campaign)
+    return _settle(ledger, campaign, results, nobody_dialled_since, any_file_system)
 
 
 def _copy(
-    source: LedgerAddress,
-    target: LedgerAddress,
-    *,
-    keep_source: bool,
-    any_file_system: bool,
+    source: str, target: str, campaign: str | None, keep: bool, any_file_system: bool
 ) -> Exit:
     summary = copy_ledger(
-        source, target, keep_source=keep_source, any_file_system=any_file_system
+        source,
+        target,
+        campaign=campaign,
+        keep_source=keep,
+        any_file_system=any_file_system,
     )
-    for line in _lines_of_copy(summary, keep_source=keep_source):
+    for line in _lines_of_copy(summary, keep_source=keep):
         print_line(line)
     return Exit.DONE
 
@@ -145,9 +123,9 @@ def _in_groups(digest: str) -> str:
 
 
 def _settle(
-    ledger: LedgerAddress,
+    ledger: str,
+    campaign: str | None,
     results: Path | None,
-    *,
     nobody_dialled: bool,
     any_file_system: bool,
 ) -> Exit:
@@ -155,6 +133,7 @@ def _settle(
     name = "" if results is None else printable(results.name)
     summary = settle_ledger(
         ledger,
+        campaign=campaign,
         later=later,
         nobody_dialled=nobody_dialled,
         evidence=f"results in {name}"[:200] if name else "",

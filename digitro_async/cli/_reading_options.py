@@ -6,8 +6,10 @@ from typing import Annotated
 import attrs
 from cyclopts import Parameter
 
+from digitro_async.calls import NEEDED_FIELDS
 from digitro_async.cli._arguments import AtLeastOne, Switch
 from digitro_async.config import Config
+from digitro_async.contact_settings import ContactSettings
 from digitro_async.contacts import ContactFile, open_contacts
 from digitro_async.errors import ConfigurationError
 
@@ -47,16 +49,21 @@ class FileOptions:
     area_code: str | None = None
     allow_open_end: Switch = False
 
-    def open(self, contacts: Path, config: Config) -> ContactFile:
+    def open(self, contacts: Path, config: Config | None) -> ContactFile:
         """Return the open file; an option counts before what the configuration says.
+
+        Args:
+            contacts: The file.
+            config: The configuration; without one, fields that every call needs are
+                not looked for.
 
         Raises:
             ConfigurationError: If it can't be opened or has no usable header.
         """
-        kept = config.contacts
+        kept = ContactSettings() if config is None else config.contacts
         return open_contacts(
             contacts,
-            defaults=config.call,
+            defaults=_NOT_LOOKED_FOR if config is None else config.call,
             encoding=self.encoding,
             columns={**kept.map, **self._columns()},
             header_line=self.header_line,
@@ -84,4 +91,5 @@ class FileOptions:
 
 
 ReadingOptions = Annotated[FileOptions, Parameter(name="*")]
+_NOT_LOOKED_FOR = dict.fromkeys(NEEDED_FIELDS, "-")
 READ_AS_FOUND = FileOptions()

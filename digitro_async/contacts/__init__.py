@@ -4,6 +4,7 @@ from digitro_async.contacts._charset import ENCODINGS
 from digitro_async.contacts._cleaning import CleanedNumber, CleaningCounts
 from digitro_async.contacts._columns import GENERAL_WORDS
 from digitro_async.contacts._contact_file import ContactFile, open_contacts
+from digitro_async.contacts._contact_number import ContactNumber, DayHours
 from digitro_async.contacts._contact_row import ContactRow, RejectCode, RejectedRow
 from digitro_async.contacts._continued_rejects import ContinuedRejects
 from digitro_async.contacts._file_reading import FileReading
@@ -15,8 +16,10 @@ __all__ = [
     "CleanedNumber",
     "CleaningCounts",
     "ContactFile",
+    "ContactNumber",
     "ContactRow",
     "ContinuedRejects",
+    "DayHours",
     "FileReading",
     "RejectCode",
     "RejectedRow",

@@ -3,7 +3,7 @@
 import enum
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -37,6 +37,7 @@ __all__ = [
     "file_name",
     "one_line_name",
     "row_of_cells",
+    "row_with_numbers",
 ]
 
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -170,6 +171,7 @@ class ContactRow:
             what differs from one contact to another belongs here.
         kind: The kind that the list gives the number.
         hours: The times of a day at which the number may be rung.
+        number_field: The column that the number stands in.
         further: The contact's other numbers, in the order in which they are rung.
         rejected_numbers: Numbers of the row that are none, with their reasons.
 
@@ -187,6 +189,7 @@ class ContactRow:
     )
     kind: str | None = attrs.field(default=None, repr=False)
     hours: DayHours = attrs.field(default=(), repr=False)
+    number_field: str = attrs.field(default="destination", repr=False)
     further: tuple[ContactNumber, ...] = attrs.field(default=(), repr=False)
     rejected_numbers: tuple["RejectedRow", ...] = attrs.field(default=(), repr=False)
 
@@ -199,7 +202,10 @@ class ContactRow:
     def numbers(self) -> tuple[ContactNumber, ...]:
         """All numbers of the contact, in the order in which they are rung."""
         first = ContactNumber(
-            destination=self.destination, kind=self.kind, hours=self.hours
+            destination=self.destination,
+            kind=self.kind,
+            hours=self.hours,
+            field=self.number_field,
         )
         return first, *self.further
 
@@ -289,11 +295,34 @@ def row_of_cells(
         name: text if (wrap := _WRAP[name]) is None else wrap(text)
         for name, text in fields.items()
     }
-    draft.kind, draft.hours = None, ()
+    draft.kind, draft.hours, draft.number_field = None, (), "destination"
     draft.further = draft.rejected_numbers = ()
     draft.__class__ = ContactRow
     row: ContactRow = draft
     return row
+
+
+def row_with_numbers(
+    row: ContactRow,
+    numbers: Sequence[ContactNumber],
+    rejected: Sequence["RejectedRow"],
+) -> ContactRow:
+    """Return a row with all its numbers.
+
+    Args:
+        row: The row, with the first of the numbers.
+        numbers: The numbers, in the order in which they are rung.
+        rejected: Those that are none.
+    """
+    first = numbers[0]
+    draft = _RowDraft()
+    draft.line, draft.id, draft.pabx = row.line, row.id, row.pabx
+    draft.destination, draft.fields = row.destination, row.fields
+    draft.kind, draft.hours, draft.number_field = first.kind, first.hours, first.field
+    draft.further, draft.rejected_numbers = tuple(numbers[1:]), tuple(rejected)
+    draft.__class__ = ContactRow
+    made: ContactRow = draft
+    return made
 
 
 @attrs.frozen(kw_only=True)

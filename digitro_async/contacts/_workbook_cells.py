@@ -94,6 +94,8 @@ class CellReader:
                 continue
             if what := _odd_type(value):
                 return _cell(field, column, line, what)
+            if value < 0 and field.startswith("destination"):
+                return _cell(field, column, line, "a negative number")
             if abs(value) >= _LARGEST_EXACT:
                 return _ROUNDED._replace(field=field)
         return None
@@ -140,7 +142,7 @@ def _odd_type(value: object) -> str | None:
 def _cell(field: str, column: int, line: int, what: str) -> Problem:
     return Problem(
         RejectCode.CELL_TYPE,
-        f"has {what} in cell {column_letters(column)}{line}, and no text or number",
+        f"has {what} in cell {column_letters(column)}{line}",
         field,
     )
 

@@ -57,16 +57,17 @@ class WorkbookSource:
         self.is_closed = False
         workbook = _opened(calamine, stream, file)
         self.format = _format_of(stream)
-        chosen = _choose_sheet(file, _Sheets(workbook, file), options.sheet)
+        sheets = _Sheets(calamine, workbook, file)
+        chosen = _choose_sheet(file, sheets, options.sheet)
         name = str(chosen.name)
         self.sheet: str | None = name
         marks = read_marks(stream, self.format, name)
         stream.seek(0, os.SEEK_END)
-        self.doubts = (*_hidden_sheets(workbook, name), *marks.doubts)
+        self.doubts = (*_hidden_sheets(sheets.hidden, name), *marks.doubts)
         self._marks = marks
         self._first_column = chosen.start[1] if chosen.start else 0
         self._merged = chosen.merged_cell_ranges or ()
-        self._count = max(1, int(chosen.total_height))
+        self._count = int(chosen.end[0]) + 1 if chosen.end else 1
         self._rows = enumerate(chosen.iter_rows(), 1)
         self._line = 0
         finder = _SheetHeaderFinder(file, options.known, options.destination)
@@ -118,10 +119,19 @@ class _SheetHeaderFinder(HeaderFinder[list[Any]]):
 class _Sheets:
     """The sheets of a workbook that hold cells, read when they are asked for."""
 
-    def __init__(self, workbook: Any, file: str) -> None:
+    def __init__(self, calamine: Any, workbook: Any, file: str) -> None:
         self._workbook = workbook
         self._file = file
         self.names: list[str] = list(workbook.sheet_names)
+        tables, shown = calamine.SheetTypeEnum, calamine.SheetVisibleEnum
+        self.hidden: list[str] = [
+            one.name for one in workbook.sheets_metadata if one.visible != shown.Visible
+        ]
+        self.visible: list[str] = [
+            one.name
+            for one in workbook.sheets_metadata
+            if one.typ == tables.WorkSheet and one.visible == shown.Visible
+        ]
 
     def read(self, name: str) -> Any:
         """Return a sheet.
@@ -140,15 +150,6 @@ class _Sheets:
         raise ConfigurationError(
             f"{self._file}: the sheet {printable(name)} can't be read: {problem}"
         )
-
-    def visible(self) -> list[str]:
-        """Return the names of those that are shown, or of all where none is."""
-        shown = [
-            one.name
-            for one in self._workbook.sheets_metadata
-            if one.visible.name == "Visible" and one.typ.name == "WorkSheet"
-        ]
-        return shown or self.names
 
 
 def _opened(calamine: Any, stream: BinaryIO, file: str) -> Any:
@@ -195,9 +196,9 @@ def _choose_sheet(file: str, sheets: _Sheets, wanted: str | None) -> Any:
     if wanted is not None:
         return sheets.read(_name_of(file, sheets.names, wanted))
     filled = []
-    for name in sheets.visible():
+    for name in sheets.visible:
         sheet = sheets.read(name)
-        if sheet.total_height:
+        if sheet.height:
             filled.append(sheet)
     if len(filled) > 1:
         names = ", ".join(repr(printable(one.name)) for one in filled[:_MOST_NAMED])
@@ -224,16 +225,11 @@ def _name_of(file: str, names: list[str], wanted: str) -> str:
     raise ConfigurationError(f"--sheet: {file} has no such sheet{hint}; it has {shown}")
 
 
-def _hidden_sheets(workbook: Any, chosen: str) -> tuple[str, ...]:
+def _hidden_sheets(hidden: list[str], chosen: str) -> tuple[str, ...]:
     """Return a text about sheets that nobody sees, or about the one that is read."""
-    hidden = [
-        printable(one.name)
-        for one in workbook.sheets_metadata
-        if one.visible.name != "Visible"
-    ]
     if not hidden:
         return ()
-    if printable(chosen) in hidden:
+    if chosen in hidden:
         return (f"the sheet {printable(chosen)} is hidden",)
-    names = ", ".join(hidden[:_MOST_NAMED])
+    names = ", ".join(map(printable, hidden[:_MOST_NAMED]))
     return (f"hidden sheets are not read ({names}); --sheet NAME reads one",)

@@ -1,5 +1,6 @@
 """Many calls at once: pace, retry, pause, and a stream of results."""
 
+from digitro_async.dispatch._breaker import ORDERED
 from digitro_async.dispatch._call_event_feed import QUEUE_SIZE, CallEvents
 from digitro_async.dispatch._call_source import Calls
 from digitro_async.dispatch._dispatch_results import DispatchResults
@@ -17,6 +18,7 @@ from digitro_async.dispatch._statistics import PABXStatistics, Statistics
 
 __all__ = [
     "IN_PROGRESS",
+    "ORDERED",
     "QUEUE_SIZE",
     "CallEvents",
     "Calls",

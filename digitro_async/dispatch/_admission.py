@@ -276,7 +276,7 @@ class Admission:
             return _PATIENT
         state = self.standing.breaker.state
         if state is _PAUSED_BY_HAND and not self._wait_for_resume:
-            return _PATIENT
+            return _IMPATIENT if self.standing.breaker.is_ordered else _PATIENT
         return _NOBODY if state is _CLOSED else _IMPATIENT
 
     def _admit_waiters(self) -> None:

@@ -21,7 +21,7 @@ import enum
 import math
 from collections import Counter, deque
 from collections.abc import Iterable
-from typing import Self
+from typing import Final, Self
 
 import attrs
 
@@ -30,7 +30,7 @@ from digitro_async.errors import Outcome, OutcomeUnknownError
 from digitro_async.protocol import Classification, Failure
 from digitro_async.settings import PauseSettings
 
-__all__ = ["Breaker", "BreakerState", "PauseCause"]
+__all__ = ["ORDERED", "Breaker", "BreakerState", "PauseCause"]
 
 CALLS_FOR_ONE_UNKNOWN = 3
 """The brief pause is as long as so many calls take, for each unknown of its budget.
@@ -76,6 +76,9 @@ class PauseCause:
         total = counted.total()
         return cls(total, total, since, tuple(counted.most_common()))
 
+
+ORDERED: Final = "ordered"
+"""Reason of a pause by an operator of the running process, who can resume it."""
 
 _OPEN = BreakerState.OPEN
 _CUT_OFF = Classification(Outcome.UNKNOWN, OutcomeUnknownError, Failure.CANCELLED)
@@ -147,6 +150,11 @@ class Breaker:
         return bool(self.told) and (
             self.tried_at is not None or self.state is BreakerState.PAUSED_BY_HAND
         )
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether an operator paused it who will resume it: calls of lists wait."""
+        return self.reason == ORDERED and self.state is BreakerState.PAUSED_BY_HAND
 
     def start(self) -> bool:
         """Note that a call starts; True where it is the probe."""

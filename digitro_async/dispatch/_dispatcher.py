@@ -29,13 +29,14 @@ from digitro_async.dispatch._call_tracker import sink_of
 from digitro_async.dispatch._dispatch_results import DispatchResults
 from digitro_async.dispatch._health import Health, health_of
 from digitro_async.dispatch._live_clock import live_clock, live_time, time_anywhere
+from digitro_async.dispatch._ordered_rate import order_rate
 from digitro_async.dispatch._recorder import EndRecorder, Recorder
 from digitro_async.dispatch._router import Router
 from digitro_async.dispatch._shared_sending import SharedSending
 from digitro_async.dispatch._statistics import Statistics
 from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.models import PABX, Call, CallResult
-from digitro_async.observe import EventKind, EventReporter, OnEvent
+from digitro_async.observe import EventReporter, OnEvent
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 from digitro_async.transport import Transport
 
@@ -202,18 +203,7 @@ class Dispatcher:
             ConfigurationError: If the PABX has no events, or no such call is known.
             DrainedError: If the client was closed meanwhile.
         """
-        named = {one.pabx.name for one in self._router.named(pabx)}
-        trackers = {
-            tracker for name, tracker in self._router.trackers.items() if name in named
-        }
-        if len(trackers) != 1:
-            raise ConfigurationError("name a PABX that has events")
-        end = await trackers.pop().end_of(call_id)
-        if end is None:
-            raise ConfigurationError(
-                "no call with that id is in progress, or ended lately"
-            )
-        return end
+        return await self._router.end_of(call_id, pabx)
 
     def follow_earlier(
         self,
@@ -318,6 +308,21 @@ class Dispatcher:
         for admission in self._router.named(pabx):
             admission.resume()
 
+    def set_rate(
+        self, calls: int | None, *, per: float = 1.0, pabx: str | None = None
+    ) -> None:
+        """Keep another cap than that of the settings from now on; see ``order_rate``.
+
+        Args:
+            calls: Most calls, over all PABX at one address; None: those of settings.
+            per: Seconds in which these are counted.
+            pabx: Name of the PABX, None for every one.
+
+        Raises:
+            ConfigurationError: If there is no PABX of that name, or no such cap.
+        """
+        order_rate(self._router.named(pabx), self._router.named(None), calls, per)
+
     def set_channel_id(self, channel_id: int | None, pabx: str | None = None) -> None:
         """Send calls over another event channel from now on; connections stay open.
 
@@ -371,13 +376,9 @@ class Dispatcher:
             problem: The error after which it is written no more; None where a run
                 begins to write to it.
         """
-        self._ledger_problem = ""
-        if problem is not None:
-            # A foreign ledger may raise it, so its texts are not ours to show.
-            is_code = problem.reason.replace("_", "").isalnum()
-            self._ledger_problem = code = problem.reason if is_code else "failed"
-            text = f"the ledger can't be written ({code}): no further call begins"
-            self._reporter.report(EventKind.LEDGER_FAILED, text, reason=code)
+        self._ledger_problem = (
+            "" if problem is None else self._reporter.report_ledger(problem)
+        )
 
     def share(self, clock: Callable[[], float] = boot_time) -> SharedSending:
         """Share caps and pauses with other workers from now on; nothing starts yet."""

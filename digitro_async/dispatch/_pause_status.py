@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import attrs
 
 from digitro_async._common.reason_words import UNSENT
-from digitro_async.dispatch._breaker import Breaker, BreakerState, PauseCause
+from digitro_async.dispatch._breaker import ORDERED, Breaker, BreakerState, PauseCause
 from digitro_async.dispatch._channel import NO_CHANNEL, Channel
 from digitro_async.protocol import MAX_RETRY_AFTER
 
@@ -22,6 +22,7 @@ THROTTLED = "throttled"
 
 _BY_HAND = {
     "operator": "paused by hand",
+    ORDERED: "paused by the operator",
     "configuration": "it can't be used as it is configured",
 }
 _SEVERAL = {

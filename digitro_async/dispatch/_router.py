@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable, Iterable
 
+from digitro_async.call_events import CallEnd
 from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._call_tracker import CallTracker, make_tracker
 from digitro_async.dispatch._live_clock import live_clock
@@ -121,6 +122,24 @@ class Router:
             names = ", ".join(self.admissions)
             raise ConfigurationError(f"there is no PABX of that name (valid: {names})")
         return [admission]
+
+    async def end_of(self, call_id: str, name: str | None) -> CallEnd:
+        """Return what became of a call, of the one PABX with events that is meant.
+
+        Raises:
+            ConfigurationError: If it is none, or several, or no such call is known.
+            DrainedError: If the client was closed meanwhile.
+        """
+        named = {one.pabx.name for one in self.named(name)}
+        trackers = {one for known, one in self.trackers.items() if known in named}
+        if len(trackers) != 1:
+            raise ConfigurationError("name a PABX that has events")
+        end = await trackers.pop().end_of(call_id)
+        if end is None:
+            raise ConfigurationError(
+                "no call with that id is in progress, or ended lately"
+            )
+        return end
 
     def _find(self, name: object) -> Admission | None:
         return self.admissions.get(name) if isinstance(name, str) else None

@@ -126,8 +126,9 @@ class Standing:
 
     @property
     def needs_resume(self) -> bool:
-        """Whether it is paused until ``resume`` or a channel id."""
-        return self.breaker.state is _PAUSED_BY_HAND or self.lacks_channel
+        """Whether it is paused until ``resume`` or a channel id, and no order."""
+        is_paused = self.breaker.state is _PAUSED_BY_HAND
+        return (is_paused and not self.breaker.is_ordered) or self.lacks_channel
 
     @property
     def is_paused(self) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import PurePath
 from typing import Any, Final
 
-from digitro_async.errors import ConfigurationError
+from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.observe._events import ClientEvent, EventKind
 from digitro_async.observe._logger import LOGGER
 
@@ -84,6 +84,19 @@ class EventReporter:
             self._context.copy().run(self._tell, event)
         else:
             loop.call_soon(self._tell, event, context=self._context)
+
+    def report_ledger(self, problem: LedgerError) -> str:
+        """Tell that the ledger of a campaign can't be written; return why, as a code.
+
+        Args:
+            problem: Its error.
+        """
+        # A foreign ledger may raise it, so its texts are not ours to show.
+        is_code = problem.reason.replace("_", "").isalnum()
+        code = problem.reason if is_code else "failed"
+        text = f"the ledger can't be written ({code}): no further call begins"
+        self.report(EventKind.LEDGER_FAILED, text, reason=code)
+        return code
 
     def complain(self, problem: str) -> None:
         """Log a problem of the program's own code once.

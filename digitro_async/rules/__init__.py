@@ -44,20 +44,21 @@ from digitro_async.rules._called_number import (
 from digitro_async.rules._calling_hours import (
     CallingHours,
     HolidayScope,
+    MinuteSpan,
     spans_of,
     week_of,
 )
-from digitro_async.rules._calling_rules import CallingRules, PresetSource
-from digitro_async.rules._contact_queue import (
+from digitro_async.rules._calling_queue import (
+    CallingQueue,
     ContactClosed,
     ContactKind,
     ContactMix,
-    ContactQueue,
     DialNow,
     NothingUntil,
     QueuedContact,
     QueueStep,
 )
+from digitro_async.rules._calling_rules import CallingRules, PresetSource
 from digitro_async.rules._day_calendar import DayCalendar, OwnHoliday
 from digitro_async.rules._dialling_areas import (
     ANYWHERE,
@@ -78,6 +79,7 @@ from digitro_async.rules._gate_answers import (
     combine,
 )
 from digitro_async.rules._hours_gate import HoursGate
+from digitro_async.rules._open_spans import time_zone
 from digitro_async.rules._originating_numbers import OriginatingNumber, OriginatingPool
 from digitro_async.rules._recall_rules import (
     NextNumber,
@@ -127,13 +129,13 @@ __all__ = [
     "CalledNumber",
     "CalledPlace",
     "CallingHours",
+    "CallingQueue",
     "CallingRules",
     "CampaignCounts",
     "CapClock",
     "ContactClosed",
     "ContactKind",
     "ContactMix",
-    "ContactQueue",
     "Counted",
     "DayCalendar",
     "DayCounts",
@@ -148,6 +150,7 @@ __all__ = [
     "HolidayScope",
     "HoursGate",
     "MemoryAttemptHistory",
+    "MinuteSpan",
     "MissedCallback",
     "NextNumber",
     "NoRecall",
@@ -182,5 +185,6 @@ __all__ = [
     "combine",
     "dialling_areas",
     "spans_of",
+    "time_zone",
     "week_of",
 ]

@@ -85,14 +85,21 @@ class BlockRows:
             pieces: The bytes of the file, cut anywhere.
         """
         rest = b""
+        is_long = False
         for piece in pieces:
             lines = (rest + piece).replace(b"\r\n", b"\n").split(b"\n")
             rest = lines.pop()
+            if is_long and lines:  # the first of them is the end of that line
+                is_long = False
+                lines[0] = b""
             yield from self._read_lines(lines)
             if len(rest) > _LONGEST_ROW:
-                yield self._bad("number", "the line is too long")
-                rest = rest[:1] + b"?"  # what goes on of it is no number either
-        if rest.strip():
+                if not is_long:
+                    problem = f"is longer than {_LONGEST_ROW} characters"
+                    line = self._line + 1
+                    yield BadBlockRow(line=line, field="number", problem=problem)
+                is_long, rest = True, b""
+        if rest.strip() and not is_long:
             yield from self._read_lines([rest])
 
     def _read_lines(self, lines: list[bytes]) -> Iterator[BadBlockRow]:

@@ -1,7 +1,6 @@
 """Which lists a ledger knows to be whole; held over every kind of ledger."""
 
 import asyncio
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -296,43 +295,8 @@ def test_beginning_is_known_however_it_is_read(
     assert found == (set() if other else {7})
 
 
-class TestSlices:
-    """Rows that are no contacts keep the loop no longer than others."""
-
-    async def longest_stop(self, campaign: Campaign, path: Path) -> float:
-        """Put a file in; return the longest time in which nothing else ran."""
-        longest, last, done = 0.0, time.process_time(), False
-
-        async def tick() -> None:
-            nonlocal longest, last
-            while not done:
-                await asyncio.sleep(0)
-                now = time.process_time()  # of a machine that has others, too
-                longest, last = max(longest, now - last), now
-
-        with open_contacts(path, defaults=CALL) as file:
-            ticking = asyncio.ensure_future(tick())
-            last = time.process_time()
-            await campaign.add(file)
-            done = True
-            await ticking
-        return longest
-
-    @pytest.mark.parametrize(
-        ("piece", "times"),
-        [("B;ramal\n", 300_000), ("\n", 3_000_000), ("xxxxx", 20_000_000)],
-        ids=["bad rows", "blank lines", "one line"],
-    )
-    async def test_import(self, tmp_path: Path, piece: str, times: int) -> None:
-        """Bad rows, blank lines and one endless line are passed over in slices."""
-        path = tmp_path / "c.csv"
-        path.write_text(f"id;destination\n{piece * times}\nC1;0483280\n")
-        async with SHELVES["memory"](tmp_path).ledger() as ledger:
-            longest = await self.longest_stop(campaign_of(ledger), path)
-            (found,) = await ledger.imports()
-
-        assert (found.new, found.is_whole) == (1, True)
-        assert longest < 1.0  # of ten seconds and more
+class TestFiles:
+    """Contact files that are read while something else goes on."""
 
     def test_file_that_failed_once_fails_again(self, tmp_path: Path) -> None:
         """A file that can't be read any further never looks like one at its end."""

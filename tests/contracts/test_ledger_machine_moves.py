@@ -1,5 +1,7 @@
 """Random lives of a ledger that is copied to another place now and then."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import rule, run_state_machine_as_test
@@ -15,6 +17,10 @@ class MovingMachine(LedgerMachine):
 
     kind = "sqlite"
 
+    def carry(self, source: Path, target: Path) -> None:
+        """Copy the ledger from one file to another."""
+        copy_ledger(source, target)
+
     @rule()
     def move(self) -> None:
         """Copy the ledger to another place, and go on there."""
@@ -22,7 +28,7 @@ class MovingMachine(LedgerMachine):
         assert isinstance(shelf, SQLiteShelf)
         self.do(self.ledger.__aexit__(None, None, None))
         source, target = shelf.path, shelf.move()
-        copy_ledger(source, target)
+        self.carry(source, target)
         self.close(list(self.model.values()))
         self.recovered = 0
         self.ledger = shelf.ledger()

@@ -193,6 +193,11 @@ class FaultCase:
         """Whether this machine can play it."""
         return not self.needs or NEEDS[self.needs]()
 
+    @property
+    def ends_by_time(self) -> bool:
+        """Whether a short limit ends it, which a machine that stands still may miss."""
+        return "timeouts" in self.settings
+
 
 @attrs.frozen(kw_only=True)
 class Played:

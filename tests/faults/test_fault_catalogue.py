@@ -27,12 +27,14 @@ if sys.platform != "win32":
 
 SLACK = 0.5
 """Seconds that an attempt may take beyond its total."""
-BUSY = 16
+BUSY = 120
 """How many times that on a machine that has other things to do."""
 NEVER = PauseSettings(unknown_run=10**9, unknown_budget=10**9, not_sent_run=10**9)
 GROWTH = 2 * 1024 * 1024
 """Bytes by which memory may rise, the server's own included."""
 
+TRIES = 4
+"""Of a case that ends by time: what is wrong by itself is wrong each time."""
 EACH = 3
 """The ordinary run plays one case in this number on uvloop too."""
 
@@ -92,7 +94,12 @@ def test_case(case: FaultCase, loop: str) -> None:
     async def main() -> None:
         check(case, await play(case))
 
-    run_on(loop, main)
+    for _ in range(TRIES if case.ends_by_time else 1):
+        try:
+            return run_on(loop, main)
+        except AssertionError as error:
+            missed = error
+    raise missed
 
 
 async def test_a_caller_brings_a_call_a_key_and_settings() -> None:

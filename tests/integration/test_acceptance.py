@@ -45,8 +45,8 @@ def dial_a_sample(folder: Path, *, rows: int, rate: int, bad_rows: int) -> float
     words = ("--latency", 0.005, "--rate", rate)
     with Simulator(folder / "record.jsonl", *words) as simulator:
         write_config(folder / "digitro.toml", simulator.base_url, rate=rate)
-        with start("dial", "contatos.csv", cwd=folder) as running:
-            code, out, err = running.end(seconds=20 + 2 * rows / rate)
+        with start("dial", "contatos.csv", cwd=folder, cold=True) as running:
+            code, out, err = running.end(seconds=100 + 2 * rows / rate)
         summary = simulator.stop().out
     calls = simulator.calls()
     results = results_in(folder / "contatos.csv.ledger.db")

@@ -64,7 +64,9 @@ async def test_nothing_answers() -> None:
         ):
             error = await failure_at(f"http://127.0.0.1:{port}", timeouts=limits)
 
-            assert (error.reason, error.errno) == (reason, None)
+            # Where the loop is late, the system gives the connection up before it.
+            by_system = ("connect_timeout", errno.ETIMEDOUT)
+            assert (error.reason, error.errno) in {(reason, None), by_system}
             assert error.address == f"127.0.0.1:{port}"
             assert error.tried == ("127.0.0.1",)
 

@@ -138,9 +138,9 @@ class TestLatency:
         async with FakePABX(latency=0.05) as pabx:
             begun = time.monotonic()
             await post(session, pabx)
+            ended = time.monotonic()
 
-        assert time.monotonic() - begun >= 0.05
-        assert pabx.calls[0].at - begun < 0.05
+        assert begun <= pabx.calls[0].at <= ended - 0.05
 
     async def test_drawn(self, session: aiohttp.ClientSession) -> None:
         """A function draws latencies from a generator with the given seed."""
@@ -217,7 +217,7 @@ class TestLife:
                 if isinstance(result, aiohttp.ClientResponse):
                     result.close()
 
-        assert took < 10  # the answers would take for ever
+        assert took < 60  # the answers would take for ever
         assert isinstance(results[0], aiohttp.ClientError)
         assert left == []
 

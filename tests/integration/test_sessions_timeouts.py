@@ -29,9 +29,9 @@ async def _quiet() -> AsyncIterator[None]:
         yield
 
 
-# The other limits are 5 s and more, and would end an attempt later than any machine is
+# The other limits are 100 s, and would end an attempt later than any machine is
 # late.
-SOON = 5.0
+SOON = 60.0
 
 
 class TestTimeouts:
@@ -63,7 +63,7 @@ class TestTimeouts:
                 await asyncio.sleep(0.02)
 
         async with RawServer(drip) as server:
-            seen, took = await self.limited(server, total=0.5, sock_read=20)
+            seen, took = await self.limited(server, total=0.5, sock_read=100)
 
         assert seen.failure is Failure.TIMEOUT
         assert took < SOON
@@ -71,7 +71,7 @@ class TestTimeouts:
     async def test_sock_read(self) -> None:
         """Silence ends an attempt before the total does."""
         async with RawServer(stall) as server:
-            seen, took = await self.limited(server, total=20, sock_read=0.15)
+            seen, took = await self.limited(server, total=100, sock_read=0.15)
 
         assert seen == Observation(request_started=True, failure=Failure.TIMEOUT)
         assert took < SOON
@@ -93,7 +93,7 @@ class TestTimeouts:
             pabx = make_pabx(
                 base_url=f"http://127.0.0.1:{port}",
                 timeouts=TimeoutSettings(
-                    **{"total": 30.0, "connect": 20.0, "sock_connect": 20.0, limit: 0.2}
+                    **{"total": 100, "connect": 100, "sock_connect": 100, limit: 0.2}
                 ),
             )
             async with SessionManager() as sessions:

@@ -26,7 +26,7 @@ NEVER = PauseSettings(not_sent_run=10**9)
 async def test_one_call_a_request() -> None:
     """A web backend without retries sends nothing while the PABX is throttled."""
     plan = FaultPlan([Fault(FaultKind.THROTTLE_429)])
-    retry = RetrySettings(max_attempts=1, base_delay=1.0)
+    retry = RetrySettings(max_attempts=1, base_delay=300.0, max_delay=300.0)
     async with (
         FakePABX(faults=plan) as pabx,
         DigitroClient(pabx.settings(rate=None), retry=retry) as client,

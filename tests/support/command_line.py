@@ -7,7 +7,6 @@ import json
 import re
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import pytest
+from warm_commands import start_command
 
 from digitro_async.cli._app import run
 from digitro_async.cli._results import write_results
@@ -118,11 +118,16 @@ def run_here(capsys: pytest.CaptureFixture[str], *words: object) -> Ran:
 
 
 class Running:
-    """A command in a process of its own."""
+    """A command in a process of its own.
+
+    Args:
+        words: The words behind ``digitro``.
+        options: Of ``start_command``.
+    """
 
     def __init__(self, *words: object, **options: Any) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "digitro_async", *map(str, words)],
+        self.process = start_command(
+            [str(word) for word in words],
             **{
                 "stdin": subprocess.DEVNULL,
                 "stdout": subprocess.PIPE,

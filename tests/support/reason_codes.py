@@ -140,6 +140,7 @@ def _of_statuses() -> set[str]:
 
 PAUSE_REASONS: Final = {
     *("unknown_run", "unknown_budget", "not_sent_run", "rejected_run", "operator"),
+    "ordered",
 }
 """Reasons of a ``PABXPausedError``, beside those of the answer that paused the PABX."""
 

@@ -10,6 +10,7 @@ import attrs
 import psycopg
 
 from digitro_async.errors import DigitroError, LedgerError, LedgerInUseError
+from digitro_async.ledger._provenance import PROVENANCE, Provenance, check_provenance
 from digitro_async.ledger.postgres._postgres_errors import no_server, problem_of
 from digitro_async.ledger.postgres._postgres_migrations import migrate
 from digitro_async.ledger.postgres._postgres_session import (
@@ -31,6 +32,10 @@ SELECT number, identity_key FROM digitro.campaign WHERE name = %s
 _ADD_CAMPAIGN: Final = """
 INSERT INTO digitro.campaign (name, identity_key) VALUES (%s, %s)
 ON CONFLICT (name) DO NOTHING
+"""
+
+_PROVENANCE: Final = """
+SELECT value FROM digitro.setting WHERE campaign = %s AND name = %s
 """
 
 _END_BACKEND: Final = """
@@ -159,6 +164,7 @@ class PostgresConnector:
             await session.run(_ADD_CAMPAIGN, (name, secrets.token_bytes(32)))
             rows = await session.run(_FIND_CAMPAIGN, (name,))
         ((number, key),) = rows
+        await self._check_provenance(session, number)
         self._campaign = OpenCampaign(number, bytes(key))
         return self._campaign
 
@@ -182,6 +188,7 @@ class PostgresConnector:
             rows = await session.run(_FIND_CAMPAIGN, (self._address.campaign,))
             known = [OpenCampaign(number, bytes(key)) for number, key in rows]
             self._check_same(known)
+            await self._check_provenance(session, known[0].number)
             if self.holds_lock:
                 await session.within(self.take_lock(session))
         except BaseException:
@@ -196,6 +203,17 @@ class PostgresConnector:
                 "opened: nothing more is recorded in it",
                 reason="ledger_gone",
             )
+
+    async def _check_provenance(self, session: PostgresSession, number: int) -> None:
+        """Refuse a campaign that may not be dialled.
+
+        Raises:
+            LedgerError: If it has moved, or its database came back from a backup.
+        """
+        await session.run("SELECT digitro.check_home()")
+        rows = await session.run(_PROVENANCE, (number, PROVENANCE))
+        found = Provenance.of_setting(rows[0][0] if rows else None)
+        check_provenance(found, self._address.name)
 
     async def _end(self, lost: PostgresSession, session: PostgresSession) -> None:
         """Wait until the server's side of a lost connection is gone.

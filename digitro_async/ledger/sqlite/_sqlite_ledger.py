@@ -394,8 +394,5 @@ class SQLiteLedger:
         if self._writer is None or not self._writer.is_open:
             raise self._not_open()
         self._own_loop.check(self)
-        return await asyncio.to_thread(self._look, query)
-
-    def _look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        with SQLiteLedgerReader(self._file.path, is_owner=True) as reader:
-            return reader.ask(query)
+        reader = SQLiteLedgerReader(self._file.path, is_owner=True)
+        return await asyncio.to_thread(reader.look, query)

@@ -135,6 +135,15 @@ class SQLiteLedgerReader:
             problem = type(error).__name__
         raise LedgerError(f"{self._name} can't be read: {problem}", reason="unreadable")
 
+    def look(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """Open the file for one query, and return the answer.
+
+        Raises:
+            LedgerError: If it can't be read.
+        """
+        with self:
+            return self.ask(query)
+
     def _connect(self) -> sqlite3.Connection:
         if self._closed:
             raise LedgerError(

@@ -43,19 +43,19 @@ class CopiedTable:
 
     Attributes:
         name: Its name.
-        columns: Its columns; the first ones order its rows.
-        keys: How many of the columns do.
+        columns: Its columns, the first of which order its rows.
     """
 
     name: str
     columns: tuple[str, ...]
-    keys: int = 1
 
 
 TABLES: Final = (
     CopiedTable("identity_key", ("single", "key")),
     CopiedTable("setting", ("name", "value")),
-    CopiedTable("owner", ("number", "id", "label", "began_at", "lease_until")),
+    # Those who ever had a claim. Their times are microseconds: a database keeps no
+    # smaller ones. In other tables an owner stands by its id.
+    CopiedTable("owner", ("id", "label", "began_at", "lease_until")),
     CopiedTable(
         "contact",
         (
@@ -85,7 +85,7 @@ TABLES: Final = (
             *("answered_at", "ended_at", "pabx_times", "evidence"),
         ),
     ),
-    CopiedTable("listening", ("owner", "pabx", "timeout"), keys=2),
+    CopiedTable("listening", ("owner", "pabx", "timeout")),
 )
 """All that a ledger knows, what others refer to first."""
 

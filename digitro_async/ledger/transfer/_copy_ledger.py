@@ -1,7 +1,8 @@
 """Copies a ledger to another place, whole or not at all."""
 
+import contextlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import attrs
@@ -37,8 +38,20 @@ class CopySource(Protocol):
         """Return why it may not be dialled; None where it may be."""
         ...
 
-    def pages(self, table: CopiedTable) -> Iterator[Page]:
-        """Yield a table's rows, in the order of its keys."""
+    def hold(self, provenance: Provenance) -> None:
+        """Keep everybody from dialling it, and show one moment of it from now on.
+
+        Raises:
+            LedgerInUseError: If somebody dials it.
+        """
+        ...
+
+    def let_go(self) -> None:
+        """Let it be dialled again."""
+        ...
+
+    def pages(self, table: CopiedTable) -> Generator[Page]:
+        """Yield a table's rows, in the order of its first columns."""
         ...
 
     def set_provenance(self, provenance: Provenance | None) -> None:
@@ -71,8 +84,12 @@ class CopyTarget(Protocol):
         """Write a table's rows."""
         ...
 
+    def finish(self) -> None:
+        """Put all that was written where it belongs."""
+        ...
+
     def pages(self, table: CopiedTable) -> Iterator[Page]:
-        """Yield a table's rows as they were written, in the order of its keys."""
+        """Yield a table's rows as they were written, in the order of its columns."""
         ...
 
     def commit(self, token: str, provenance: Provenance | None) -> None:
@@ -140,17 +157,21 @@ def copy_tables(
             "where there is none; name a new file, or a campaign that is not there yet",
             reason="target_not_empty",
         )
+    moved = Provenance(ProvenanceKind.MOVED, target.shown, now, token)
     target.begin(Provenance(ProvenanceKind.UNFINISHED, source.shown, now, token))
-    read = _carry(source, target, progress, key)
-    _compare(read, _digests(target, key))
     if keep_source:
-        target.commit(
-            token, Provenance(ProvenanceKind.BACKUP, source.shown, now, token)
-        )
+        read = _carry(source, target, progress, key)
+        backup = Provenance(ProvenanceKind.BACKUP, source.shown, now, token)
+        target.commit(token, backup)
     else:
-        source.set_provenance(
-            Provenance(ProvenanceKind.MOVED, target.shown, now, token)
-        )
+        source.hold(moved)
+        try:
+            read = _carry(source, target, progress, key)
+        except BaseException:
+            if not going_on:  # whether that one stopped before its end nobody knows
+                source.let_go()
+            raise
+        source.set_provenance(moved)
         target.commit(token, None)
     return CopySummary(source.shown, target.shown, read)
 
@@ -161,11 +182,18 @@ def _carry(
     progress: Callable[[str, int], None],
     key: bytes,
 ) -> list[Digested]:
-    """Write every table of the source to the target; return their digests."""
+    """Write every table of the source to the target; return their digests.
+
+    Raises:
+        LedgerError: If the target has not got what the source has.
+    """
     read: list[Digested] = []
     for table in TABLES:
-        pages = _counting(table, source.pages(table), progress)
-        target.write(table, noting(table, pages, read, key))
+        with contextlib.closing(source.pages(table)) as pages:
+            counted = _counting(table, pages, progress)
+            target.write(table, noting(table, counted, read, key))
+    target.finish()
+    _compare(read, _digests(target, key))
     return read
 
 

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
+from digitro_async.ledger._ledger_address import LedgerAddress
 from digitro_async.ledger.transfer._copy_ledger import CopySummary, copy_tables
-from digitro_async.ledger.transfer._open_ends import opened_source_of, opened_target_of
+from digitro_async.ledger.transfer._open_ends import (
+    named_address,
+    opened_source_of,
+    opened_target_of,
+)
 
 __all__ = ["copy_ledger"]
 
@@ -18,6 +22,7 @@ def copy_ledger(
     source: str | Path | LedgerAddress,
     target: str | Path | LedgerAddress,
     *,
+    campaign: str | None = None,
     keep_source: bool = False,
     any_file_system: bool = False,
     progress: Callable[[str, int], None] = lambda _table, _rows: None,
@@ -33,6 +38,7 @@ def copy_ledger(
         source: The ledger, as for ``open_ledger``. Nobody may dial it, unless it is
             kept.
         target: Where there is none yet.
+        campaign: Name of the campaign, for each of them that is in a database.
         keep_source: Whether the source is the one that is dialled on. The copy is its
             backup then, and may not be dialled before ``digitro ledger restored``.
         any_file_system: Whether a file may stand on a file system that is not known to
@@ -44,7 +50,8 @@ def copy_ledger(
         LedgerInUseError: If one is in use.
         LedgerError: If the copy can't be made; the text says why and the way out.
     """
-    one, other = ledger_address(source), ledger_address(target)
+    one, other = named_address(source, campaign), named_address(target, campaign)
+    del source, target  # tools show the locals of an error's frames
     if _is_same(one, other):
         raise ConfigurationError("SOURCE and TARGET are the same ledger")
     with contextlib.ExitStack() as stack:

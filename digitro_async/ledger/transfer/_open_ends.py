@@ -2,14 +2,42 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from digitro_async.ledger._ledger_address import LedgerAddress
+from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
 from digitro_async.ledger.transfer._copy_ledger import CopySource, CopyTarget
 from digitro_async.ledger.transfer._restored_ledger import RestoredLedger
 from digitro_async.ledger.transfer._sqlite_copy import opened_end, snapshot_end
 from digitro_async.ledger.transfer._sqlite_restored import opened_restored
 
-__all__ = ["opened_restored_of", "opened_source_of", "opened_target_of"]
+if TYPE_CHECKING:
+    from digitro_async.ledger.transfer._postgres_copy import PostgresEnd
+
+__all__ = [
+    "named_address",
+    "opened_restored_of",
+    "opened_source_of",
+    "opened_target_of",
+]
+
+
+def named_address(
+    given: str | Path | LedgerAddress, campaign: str | None
+) -> LedgerAddress:
+    """Return where a ledger is.
+
+    Args:
+        given: As for ``open_ledger``.
+        campaign: Name of the campaign, if it is in a database.
+
+    Raises:
+        ConfigurationError: If that means no ledger.
+    """
+    found = ledger_address(given)
+    if found.server is None or campaign is None:
+        return found
+    return ledger_address(found, campaign=campaign)
 
 
 @contextlib.contextmanager
@@ -27,15 +55,18 @@ def opened_source_of(
         LedgerError: If it can't be used.
     """
     if address.path is None:
-        raise NotImplementedError
-    if keep:
-        with snapshot_end(address.path) as end:
+        with _opened_campaign(address, is_there=True) as end:
+            if keep:
+                end.snapshot()
             yield end
+    elif keep:
+        with snapshot_end(address.path) as kept:
+            yield kept
     else:
         with opened_end(
             address.path, any_file_system=any_file_system, is_there=True
-        ) as end:
-            yield end
+        ) as file:
+            yield file
 
 
 @contextlib.contextmanager
@@ -52,9 +83,11 @@ def opened_target_of(
         LedgerError: If it can't be used.
     """
     if address.path is None:
-        raise NotImplementedError
-    with opened_end(address.path, any_file_system=any_file_system) as end:
-        yield end
+        with _opened_campaign(address) as end:
+            yield end
+    else:
+        with opened_end(address.path, any_file_system=any_file_system) as file:
+            yield file
 
 
 @contextlib.contextmanager
@@ -71,6 +104,23 @@ def opened_restored_of(
         LedgerError: If it can't be used.
     """
     if address.path is None:
-        raise NotImplementedError
-    with opened_restored(address.path, any_file_system=any_file_system) as restored:
-        yield restored
+        # Late, here and below: who copies files needs no driver of a database.
+        from digitro_async.ledger.transfer._postgres_restored import (  # noqa: PLC0415
+            PostgresRestored,
+        )
+
+        with _opened_campaign(address, is_there=True) as end:
+            yield PostgresRestored(end)
+    else:
+        with opened_restored(address.path, any_file_system=any_file_system) as file:
+            yield file
+
+
+def _opened_campaign(
+    address: LedgerAddress, *, is_there: bool = False
+) -> "contextlib.AbstractContextManager[PostgresEnd]":
+    from digitro_async.ledger.transfer._postgres_copy import (  # noqa: PLC0415
+        opened_campaign,
+    )
+
+    return opened_campaign(address, is_there=is_there)

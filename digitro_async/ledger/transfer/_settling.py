@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
-from digitro_async.ledger.transfer._open_ends import opened_restored_of
+from digitro_async.ledger._ledger_address import LedgerAddress
+from digitro_async.ledger.transfer._open_ends import named_address, opened_restored_of
 from digitro_async.ledger.transfer._restored_ledger import (
     LaterOutcome,
     RestoreSummary,
@@ -18,6 +18,7 @@ __all__ = ["settle_ledger"]
 def settle_ledger(
     ledger: str | Path | LedgerAddress,
     *,
+    campaign: str | None = None,
     later: Mapping[int, LaterOutcome] | None = None,
     nobody_dialled: bool = False,
     evidence: str = "",
@@ -31,6 +32,7 @@ def settle_ledger(
 
     Args:
         ledger: The ledger, as for ``open_ledger``. Nobody may dial it.
+        campaign: Name of the campaign, in a database.
         later: See ``settle_restored``.
         nobody_dialled: See ``settle_restored``.
         evidence: See ``settle_restored``.
@@ -40,9 +42,9 @@ def settle_ledger(
         LedgerInUseError: If it is in use.
         LedgerError: If it can't be read or written. Nothing is changed then.
     """
-    with opened_restored_of(
-        ledger_address(ledger), any_file_system=any_file_system
-    ) as restored:
+    address = named_address(ledger, campaign)
+    del ledger  # tools show the locals of an error's frames
+    with opened_restored_of(address, any_file_system=any_file_system) as restored:
         return settle_restored(
             restored,
             later=later,

@@ -3,9 +3,10 @@
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from operator import methodcaller
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from digitro_async._common.text import printable
 from digitro_async.errors import LedgerError
@@ -19,17 +20,15 @@ from digitro_async.ledger.sqlite._queries import read_setting
 from digitro_async.ledger.sqlite._sqlite_reader import SQLiteLedgerReader
 from digitro_async.ledger.transfer._copied_tables import (
     COPIED_FROM,
-    NOT_CARRIED,
     PAGE,
     CopiedTable,
     Page,
 )
+from digitro_async.ledger.transfer._sqlite_tables import EMPTY, READ, WRITE
 
 __all__ = ["SQLiteEnd", "opened_end", "snapshot_end"]
 
 _Result = TypeVar("_Result")
-
-_NOT_CARRIED: Final = ", ".join(f"'{name}'" for name in NOT_CARRIED)
 
 
 class SQLiteEnd:
@@ -69,15 +68,15 @@ class SQLiteEnd:
         )
         return int(rows)
 
-    def pages(self, table: CopiedTable) -> Iterator[Page]:
+    def hold(self, provenance: Provenance) -> None:
+        """Keep everybody from dialling it: its lock does. See ``CopySource``."""
+
+    def let_go(self) -> None:
+        """Let it be dialled again, once it is closed. See ``CopySource``."""
+
+    def pages(self, table: CopiedTable) -> Generator[Page]:
         """Yield a table's rows in order. See ``CopySource``."""
-        columns = ", ".join(f'"{name}"' for name in table.columns)
-        keys = ", ".join(str(place + 1) for place in range(table.keys))
-        which = (
-            f" WHERE name NOT IN ({_NOT_CARRIED})" if table.name == "setting" else ""
-        )
-        query = f'SELECT {columns} FROM "{table.name}"{which} ORDER BY {keys}'  # noqa: S608 - our own texts
-        cursor = self.ask(lambda c: c.execute(query))
+        cursor = self.ask(lambda c: c.execute(READ[table.name]))
         while page := self.ask(lambda _: cursor.fetchmany(PAGE)):
             yield page
 
@@ -90,22 +89,16 @@ class SQLiteEnd:
         """Note durably that it is no ledger yet. See ``CopyTarget``."""
         self.ask(lambda c: _write_provenance(c, provenance))
         self.ask(lambda c: c.execute("BEGIN IMMEDIATE"))
-        self.ask(lambda c: c.execute("DELETE FROM identity_key"))
-        self.ask(lambda c: c.execute("DELETE FROM owner"))
-        self.ask(lambda c: c.execute("DELETE FROM listening"))
-        self.ask(
-            lambda c: c.execute(
-                f"DELETE FROM setting WHERE name NOT IN ({_NOT_CARRIED})"  # noqa: S608 - ours
-            )
-        )
+        for statement in EMPTY:
+            self.ask(methodcaller("execute", statement))
 
     def write(self, table: CopiedTable, pages: Iterable[Page]) -> None:
         """Write a table's rows. See ``CopyTarget``."""
-        columns = ", ".join(f'"{name}"' for name in table.columns)
-        values = ", ".join("?" * len(table.columns))
-        statement = f'INSERT INTO "{table.name}" ({columns}) VALUES ({values})'  # noqa: S608 - our own texts
         for page in pages:
-            self._insert(statement, page)
+            self._insert(WRITE[table.name], page)
+
+    def finish(self) -> None:
+        """Put all where it belongs: it is there. See ``CopyTarget``."""
 
     def commit(self, token: str | None, provenance: Provenance | None) -> None:
         """Make all that was written a ledger. See ``CopyTarget``."""

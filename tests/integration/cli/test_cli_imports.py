@@ -1,15 +1,19 @@
 """``digitro dial --ledger`` after an import that was killed or interrupted."""
 
+import contextlib
+import os
 import shutil
 import signal
 import sqlite3
-import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import stopping_import
 from command_line import (
     Capture,
     Ran,
+    Running,
     folder,
     number,
     numbers_of,
@@ -17,8 +21,8 @@ from command_line import (
     read_rows,
     run_here,
     start,
-    wait_for,
 )
+from stopping_import import STOPS_AT
 
 from digitro_async import LedgerError
 from digitro_async.ledger import open_ledger_reader
@@ -26,8 +30,9 @@ from digitro_async.testing import FakePABX
 
 __all__ = ["folder", "pabx_with_config"]  # fixtures
 
-ROWS = 30_000
+ROWS = 2_400
 GOOD = 60
+HALF = GOOD // 2
 DIAL = ("dial", "c.csv", "--ledger", "c.db")
 CONTINUE = ("dial", "--ledger", "c.db")
 
@@ -35,7 +40,7 @@ CONTINUE = ("dial", "--ledger", "c.db")
 def write_list(path: Path, *, rows: int = ROWS, good: int = GOOD) -> Path:
     """Write a long list: a few contacts, some at its end, and rows that are none.
 
-    It takes a second to be put in, and no time to be dialled.
+    Of any 32 rows one is a contact at most.
     """
     every = rows // good
     lines = ["id;destination"]
@@ -66,24 +71,30 @@ def contacts_in(ledger: Path) -> int:
         return 0
 
 
+@contextlib.contextmanager
+def stopped_import(
+    folder: Path, contacts: int, words: Sequence[object] = DIAL
+) -> Iterator[Running]:
+    """Start an import that stops once the given number of contacts is in."""
+    env = {**os.environ, STOPS_AT: str(contacts)}
+    with start(*words, cwd=folder, env=env, first=stopping_import.__name__) as running:
+        process = running.process.pid
+        os.waitid(os.P_PID, process, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        assert contacts_in(folder / "c.db") == contacts
+        yield running
+
+
 def stop_import(
     folder: Path,
     how: signal.Signals,
     *,
-    contacts: int = 1,
-    words: object = DIAL,
-    with_rejects: bool = False,
+    contacts: int = HALF,
+    words: Sequence[object] = DIAL,
 ) -> Ran:
-    """Start an import and send a signal once the given number of contacts is in."""
-    rejects = folder / "c.rejects.csv"
-    with start(*words, cwd=folder) as running:  # type: ignore[misc]
-        for _ in range(4000):
-            if contacts_in(folder / "c.db") >= contacts and (
-                not with_rejects or (rejects.exists() and rejects.stat().st_size)
-            ):
-                break
-            time.sleep(0.005)
+    """Start an import, and send a signal once the given number of contacts is in."""
+    with stopped_import(folder, contacts, words) as running:
         running.process.send_signal(how)
+        running.process.send_signal(signal.SIGCONT)
         return running.end()
 
 
@@ -94,9 +105,9 @@ class TestKilledImport:
     def killed(self, folder: Path, pabx: FakePABX) -> None:
         """Kill an import when the first contacts are in."""
         write_list(folder / "c.csv")
-        ran = stop_import(folder, signal.SIGKILL, with_rejects=True)
+        ran = stop_import(folder, signal.SIGKILL)
         assert ran.code == -signal.SIGKILL
-        assert 0 < contacts_in(folder / "c.db") < GOOD
+        assert (folder / "c.rejects.csv").stat().st_size
 
     def test_is_not_dialled_without_its_file(
         self, pabx: FakePABX, capsys: Capture
@@ -225,8 +236,11 @@ def test_killed_at_any_moment(
     """However far an import got, nobody is called before it is whole."""
     write_list(folder / "c.csv")
     words = (*DIAL, "--rejects", "r.csv")
-    stop_import(folder, signal.SIGKILL, contacts=contacts, words=words)
-    missing = contacts_in(folder / "c.db") < GOOD
+    if contacts:
+        stop_import(folder, signal.SIGKILL, contacts=contacts, words=words)
+    else:
+        with start(*words, cwd=folder) as running:
+            running.process.kill()
     if not (folder / "c.db").exists():
         (folder / "c.db").touch()
     early = run_here(capsys, *CONTINUE)
@@ -235,7 +249,6 @@ def test_killed_at_any_moment(
     whole = run_here(capsys, *CONTINUE)
     lines = [int(row["line"]) for row in read_rows(folder / "r.csv")]
 
-    assert missing
     assert (early.code, early.out) == (2, "")
     assert (ran.code, whole.code) == (1, 0)
     assert lines == rejected_lines(folder / "c.csv")
@@ -331,10 +344,10 @@ def test_file_cut_off_while_it_is_read_is_not_whole(
     """A list that somebody cuts off in mid-import did not end."""
     write_list(folder / "c.csv")
 
-    with start(*DIAL, cwd=folder) as running:
-        wait_for(lambda: contacts_in(folder / "c.db") > 0)
+    with stopped_import(folder, HALF) as running:
         with (folder / "c.csv").open("r+b") as file:
             file.truncate(file.seek(0, 2) * 3 // 4)
+        running.process.send_signal(signal.SIGCONT)
         ran = running.end()
 
     assert (ran.code, pabx.posts) == (2, 0)

@@ -27,6 +27,11 @@ from digitro_async.cli._interrupts import Interrupts, current, hearing, raise_on
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 MOMENTS = (0.0, 0.15, 0.3, 0.6)
+LATE = [
+    pytest.param(moment, number, marks=[pytest.mark.long] * (moment > MOMENTS[1]))
+    for moment in MOMENTS
+    for number in (signal.SIGINT, signal.SIGHUP)
+]
 
 
 @pytest.fixture(autouse=True)
@@ -55,15 +60,17 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 
 @linux
-@pytest.mark.parametrize("number_of_signal", SIGNALS, ids=lambda one: one.name)
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    ("moment", "number_of_signal"),
+    [*((moment, signal.SIGTERM) for moment in MOMENTS), *LATE],
+)
 def test_first_moments(
     tmp_path: Path, moment: float, number_of_signal: signal.Signals
 ) -> None:
     """A command that is ended while it loads ends with 130, one line and no call."""
     words = ("status", "--ledger", "c.db", "--watch", 30)
     make_ledger(tmp_path / "c.db")
-    with start(*words, cwd=tmp_path) as running:
+    with start(*words, cwd=tmp_path, cold=True) as running:
         wait_until_heard(running.process)
         time.sleep(moment)
         running.process.send_signal(number_of_signal)
@@ -98,7 +105,7 @@ def test_while_a_long_file_is_looked_at(
         '[call]\ndevice = "1"\ndevice_password = "2"\n'
     )
     (tmp_path / "c.csv").write_text("destination\n" + "0483280\n" * 3_000_000)
-    with start("dial", "c.csv", "--dry-run", cwd=tmp_path) as running:
+    with start("dial", "c.csv", "--dry-run", cwd=tmp_path, cold=True) as running:
         assert running.process.stderr is not None
         assert "read as utf-8" in running.process.stderr.readline()
         running.process.send_signal(number_of_signal)
@@ -313,7 +320,7 @@ def test_waiting_loop_is_woken(
     if loop == "asyncio":
         (tmp_path / "uvloop.py").write_text("raise ImportError")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    running = Running("simulate", "--port", 0)
+    running = Running("simulate", "--port", 0, cold=True)
     assert running.process.stdout is not None
     assert "listening" in running.process.stdout.readline()
     time.sleep(0.3)

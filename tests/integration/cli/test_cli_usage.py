@@ -102,7 +102,7 @@ class TestUsage:
 
     def test_module_is_the_command(self) -> None:
         """The command also runs as python -m digitro_async."""
-        with start("--version") as running:
+        with start("--version", cold=True) as running:
             ran = running.end()
 
         assert ran == (0, importlib.metadata.version("digitro-async") + "\n", "")

@@ -261,7 +261,9 @@ END $$;
 
 -- Begins an owner's lease anew and claims contacts for it, in the order of import:
 -- those that are pending, or claimed by an owner whose lease is over. Who claims at the
--- same time gets others. The first row has the owner's number alone.
+-- same time gets others. The first row has the owner's number alone. Of a campaign that
+-- may not be dialled nobody gets any; that is looked at in the one statement that
+-- claims, which a copy that notes it has locked out till then.
 CREATE FUNCTION digitro.claim_contacts(
     p_campaign integer, p_owner text, p_label text, p_lease double precision,
     p_most integer, p_first bigint, p_last bigint, p_failures integer,
@@ -284,6 +286,8 @@ BEGIN
     WITH waiting AS MATERIALIZED (
         SELECT c.number FROM digitro.contact AS c
          WHERE c.campaign = p_campaign AND c.state = 1
+           AND NOT EXISTS (SELECT 1 FROM digitro.setting AS s
+                            WHERE s.campaign = p_campaign AND s.name = 'provenance')
            AND c.number BETWEEN p_first AND p_last AND c.failures < p_failures
            AND (p_pabx IS NULL OR EXISTS (
                 SELECT 1 FROM digitro.person AS p
@@ -294,6 +298,8 @@ BEGIN
         SELECT c.number FROM digitro.contact AS c
          WHERE c.owner = ANY (gone) AND c.campaign = p_campaign
            AND c.state = 2
+           AND NOT EXISTS (SELECT 1 FROM digitro.setting AS s
+                            WHERE s.campaign = p_campaign AND s.name = 'provenance')
            AND c.number BETWEEN p_first AND p_last AND c.failures < p_failures
            AND (p_pabx IS NULL OR EXISTS (
                 SELECT 1 FROM digitro.person AS p
@@ -322,8 +328,14 @@ CREATE FUNCTION digitro.recover_contacts(
 DECLARE
     at timestamptz := coalesce(to_timestamp(p_now), clock_timestamp());
     unix_time double precision := coalesce(p_now, extract(epoch FROM at));
+    -- Locked, so that none of them begins its lease anew meanwhile.
     meant integer[] := coalesce(p_owners, ARRAY(
-        SELECT number FROM digitro.owner WHERE lease_until <= at));
+        SELECT o.number FROM digitro.owner AS o
+         WHERE o.lease_until <= at AND EXISTS (
+               SELECT 1 FROM digitro.contact AS c
+                WHERE c.owner = o.number AND c.campaign = p_campaign
+                  AND c.state IN (2, 3))
+           FOR NO KEY UPDATE));
     recovered bigint;
 BEGIN
     WITH lost AS (

@@ -34,10 +34,10 @@ from digitro_async.rules._recall_rules import (
 )
 
 __all__ = [
+    "CallingQueue",
     "ContactClosed",
     "ContactKind",
     "ContactMix",
-    "ContactQueue",
     "DialNow",
     "NothingUntil",
     "QueueStep",
@@ -129,7 +129,7 @@ class NothingUntil:
 QueueStep = DialNow | ContactClosed | NothingUntil
 
 
-class ContactQueue:
+class CallingQueue:
     """Holds the contacts of a campaign that wait, and says who is dialled next.
 
     Args:

@@ -1,0 +1,126 @@
+"""``digitro contacts explain``: every gate's answer about one number."""
+
+import getpass
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from digitro_async.cli._exit import Exit, exit_after_check
+from digitro_async.cli._gated_numbers import local_time, said
+from digitro_async.cli._loaded_rules import moment_of, rules_of
+from digitro_async.cli._masking import masked
+from digitro_async.cli._output import hand_out
+from digitro_async.errors import ConfigurationError
+from digitro_async.rules import (
+    ALLOW,
+    CalledNumber,
+    CallingRules,
+    Defer,
+    GateAnswer,
+    GateExplanation,
+    MemoryAttemptHistory,
+    PlannedCall,
+    Refuse,
+)
+
+__all__ = ["explain_number"]
+
+_WIDTH = 24
+
+
+def explain_number(
+    number: str | None, rules: Path | None, at: str | None, *, as_json: bool
+) -> Exit:
+    """Print what each gate says to a call of one number at a moment.
+
+    Args:
+        number: The number; None to ask for it, so that it is in no list of processes.
+        rules: The rules file.
+        at: The moment as text; None for now.
+        as_json: Whether the answers are printed as JSON.
+
+    Raises:
+        ConfigurationError: If the rules, the number or the moment can't be used.
+    """
+    if rules is None:
+        raise ConfigurationError("explain needs --rules, such as --rules rules.toml")
+    when = moment_of(at)
+    loaded = rules_of(rules)
+    text = _asked() if number is None else number
+    called = loaded.called_number(text)
+    call = PlannedCall(contact=None, number=called)
+    gates = loaded.gates(MemoryAttemptHistory())
+    answers = gates.explain(call, when)
+    end = gates.next_moment(call, when)
+    if as_json:
+        hand_out([_json(called, when, answers, end)])
+    else:
+        shown = masked(text)
+        lines = _table(loaded, called, shown=shown, when=when, answers=answers, end=end)
+        hand_out(lines)
+    return exit_after_check(int(end is not ALLOW))
+
+
+def _asked() -> str:
+    """Ask for the number, which is not shown as it is typed."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        text = getpass.getpass("number: ")
+    else:
+        text = "" if sys.stdin is None else sys.stdin.readline()
+    if not text.strip():
+        raise ConfigurationError("explain: no number was given")
+    return text.strip()
+
+
+def _table(
+    rules: CallingRules,
+    called: CalledNumber,
+    *,
+    shown: str,
+    when: float,
+    answers: list[GateExplanation],
+    end: GateAnswer,
+) -> Iterator[bytes]:
+    zone = called.area.zones[0]
+    area = called.area
+    places = f"{', '.join(area.states)}; {', '.join(area.zones)}"
+    if not area.is_known:
+        places = "not known: the rules of every state hold, each by its own clock"
+    yield _line("number", shown)
+    yield _line("area code", f"{area.code or 'none'} ({places})")
+    yield _line("asked for", local_time(when, zone))
+    for one in answers:
+        yield _line(one.gate, said(one.answer, zone))
+    yield _line("so it is", said(end, zone))
+    yield _line("past attempts", "none are known here: caps are as if there were none")
+    for preset in rules.presets:
+        yield _line("preset", f"{preset.name} of {preset.date}; not legal advice")
+
+
+def _json(
+    called: CalledNumber, when: float, answers: list[GateExplanation], end: GateAnswer
+) -> bytes:
+    zone = called.area.zones[0]
+    document = {
+        "area_code": called.area.code,
+        "states": list(called.area.states) if called.area.is_known else [],
+        "asked_for": local_time(when, zone),
+        "gates": [{"gate": one.gate, **_fields(one.answer, zone)} for one in answers],
+        **_fields(end, zone),
+    }
+    return f"{json.dumps(document)}\n".encode()
+
+
+def _fields(answer: GateAnswer, zone: str) -> dict[str, str]:
+    if isinstance(answer, Refuse):
+        return {"answer": "refuse", "reason": answer.reason, "rule": answer.rule}
+    if isinstance(answer, Defer):
+        until = local_time(answer.until, zone)
+        fields = {"answer": "defer", "reason": answer.reason, "rule": answer.rule}
+        return {**fields, "until": until}
+    return {"answer": "allow"}
+
+
+def _line(name: str, text: str) -> bytes:
+    return f"{name:<{_WIDTH}} {text}\n".encode()
