@@ -585,6 +585,7 @@ BEGIN
         RAISE EXCEPTION 'a rate is a number of calls above 0 in seconds above 0'
             USING ERRCODE = 'DG003';
     END IF;
+    PERFORM digitro.pabx_named(set_rate.pabx);  -- also where there is no cap at all
     FOR one IN
         SELECT DISTINCT ON (c.address) c.* FROM digitro.cap AS c
          WHERE c.per > 0 AND c.address IN
