@@ -28,16 +28,27 @@ class Worker:
         self._connection, self._sequence = connection, 0
         statement = b"SELECT digitro.enroll(%s, 60, '{}', %s)"
         values = (name, json.dumps({"one": "there:1"}))
-        (self.number,) = connection.execute(statement, values).fetchone() or (0,)
+        found = connection.execute(statement, values).fetchone()
+        assert found is not None
+        self.number: int = found[0]
 
     def beat(self, **told: Any) -> dict[str, Any] | None:
         """Report a pause, and return the one that holds for all."""
         self._sequence += 1
         report = {
-            "code": "", "words": "", "ago": 0.0, "needs_resume": False,
-            "next_try": None, "is_probing": False, "ended_ago": None,
-            "rest": 0.0, "rest_ago": 0.0, "for_others": False, "waiting": 0,
-            "name": "one", "address": "there:1",
+            "code": "",
+            "words": "",
+            "ago": 0.0,
+            "needs_resume": False,
+            "next_try": None,
+            "is_probing": False,
+            "ended_ago": None,
+            "rest": 0.0,
+            "rest_ago": 0.0,
+            "for_others": False,
+            "waiting": 0,
+            "name": "one",
+            "address": "there:1",
         }
         pauses = [report | told] if told else []
         values = (
@@ -45,8 +56,9 @@ class Worker:
             json.dumps({"caps": [], "pauses": pauses, "campaigns": []}),
         )
         statement = b"SELECT digitro.beat(%s, %s, %s)"
-        (answer,) = self._connection.execute(statement, values).fetchone() or ({},)
-        return next(iter(answer["pauses"]), None)
+        found = self._connection.execute(statement, values).fetchone()
+        assert found is not None
+        return next(iter(found[0]["pauses"]), None)
 
     def die(self) -> None:
         """Let the lease be over."""
