@@ -13,8 +13,8 @@ from digitro_async.calls import (
     check_defaults,
 )
 from digitro_async.campaign._campaign_run import CampaignRun
+from digitro_async.campaign._claimed_contacts import BuildCall
 from digitro_async.campaign._claims import Claims
-from digitro_async.campaign._contact_queue import BuildCall
 from digitro_async.campaign._import import import_rows
 from digitro_async.campaign._import_gate import ImportGate
 from digitro_async.campaign._import_summary import ImportSummary

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from digitro_async.campaign._contact_queue import BuildCall, ContactQueue
+from digitro_async.campaign._claimed_contacts import BuildCall, ClaimedContacts
 from digitro_async.campaign._import_gate import ImportGate
 from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimOwner
@@ -50,7 +50,7 @@ class Claims:
         self._owner = owner
         self._size = min(page, LARGEST_PAGE)
         self._max_attempts = max_attempts
-        self._page = ContactQueue(ledger, owner, build_call)
+        self._page = ClaimedContacts(ledger, owner, build_call)
         self._last = 0
         self._left = most
         self._gate = ImportGate(ledger) if gate is None else gate

@@ -62,6 +62,7 @@ _MODULES: Final = {
     "events": "_event_commands",
     "fit": "_fit_events",
     "command": "_send_command",
+    "worker": "_run_worker",
     "ledger": "_ledger_commands",
     "pause": "_order_commands",
     "resume": "_order_commands",
