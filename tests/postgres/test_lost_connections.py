@@ -20,6 +20,7 @@ from ledgers import (
     states,
 )
 from lossy_proxy import LossyProxy
+from mute_proxy import MuteProxy
 from postgres_server import (
     PostgresServer,
     database,
@@ -249,3 +250,23 @@ async def test_a_cancelled_intent(address: str) -> None:
         await ledger.set_setting("a", "b")
 
         assert (await entry_of(ledger, 1)).state is State.INTENT
+
+
+async def test_a_server_that_is_mute(address: str) -> None:
+    """A connection that stays open and says nothing is cut off, and made again."""
+    port = shared_server().port
+    async with MuteProxy(port) as way:
+        url = address.replace(str(port), str(way.port))
+        async with PostgresLedger(url, timeout=2.0, patience=300) as ledger:
+            await ledger.add(contacts(2))
+            await claim(ledger, 2)
+            way.mute()
+            begun = asyncio.ensure_future(ledger.intend(1, OWNER, "one", NOW))
+            with pytest.raises(TimeoutError):  # longer than a statement may take
+                await asyncio.wait_for(asyncio.shield(begun), 3)
+            way.speak()
+            with pytest.raises(ClaimLostError):
+                await begun
+            await intend(ledger, 2, "one", NOW)
+
+            assert await states(ledger) == {1: State.PENDING, 2: State.INTENT}
