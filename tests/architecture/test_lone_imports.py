@@ -9,9 +9,10 @@ import pytest
 from package_imports import PACKAGE, ROOT, importable
 from test_directions import CORE, LOADED
 
-IMPORT_BUDGET = 0.5
-"""Seconds; about a tenth of it is used."""
-LONGEST = 150
+IMPORT_BUDGET = 0.25
+"""Part of the time that the libraries take; the package takes a hundredth."""
+TRIES = 5
+LONGEST = 600
 """Seconds that a process may take; two are enough where nothing else runs."""
 
 # Imports each module in a process of its own, forked where of ours only that is loaded
@@ -64,6 +65,7 @@ Loader = importlib.machinery.SourceFileLoader
 get_code = Loader.get_code
 Loader.get_code = lambda self, name: codes.get(self.path) or get_code(self, name)
 gc.freeze()
+gc.disable()  # nothing that is loaded is garbage
 pids = [fork(load_each, root, *group.split()) for group in groups]
 sys.exit(any([failed(pid) for pid in pids]))
 """
@@ -71,15 +73,23 @@ sys.exit(any([failed(pid) for pid in pids]))
 
 @pytest.mark.timeout(2 * LONGEST)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can fork")
-def test_every_module_imports_alone() -> None:
-    """Each module imports by itself in a fresh process, without a warning."""
-    names = importable()
+@pytest.mark.parametrize(
+    "is_bare",
+    [True, pytest.param(False, marks=pytest.mark.long)],
+    ids=["bare", "whole"],
+)
+def test_every_module_imports_alone(is_bare: bool) -> None:
+    """Each module imports by itself in a fresh process, without a warning.
+
+    In the ordinary run no module can lean on what the facade has imported, which is the
+    stricter of the two.
+    """
     groups = defaultdict(list)
-    for name in names:
+    for name in importable():
         part = f"{name}.".split(".")[1]
-        if part:
+        if is_bare and part:
             groups[f"bare:{PACKAGE}.{part}"].append(name)
-        if part not in CORE:
+        elif part not in CORE:
             groups[PACKAGE].append(name)
     given = [" ".join([first, *names]) for first, names in groups.items()]
     done = subprocess.run(
@@ -98,11 +108,12 @@ def test_every_module_imports_alone() -> None:
 def test_import_time() -> None:
     """Importing the package adds little to importing the libraries under it."""
     program = (
-        "import time, aiohttp, attrs, cattrs; t = time.process_time(); "
-        "import digitro_async; print(time.process_time() - t)"
+        "import time; began = time.process_time(); import aiohttp, attrs, cattrs; "
+        "t = time.process_time(); import digitro_async; "
+        "print((time.process_time() - t) / (t - began))"
     )
-    times = []
-    for _ in range(3):
+    shares = []
+    for _ in range(TRIES):
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", program],
             capture_output=True,
@@ -110,9 +121,11 @@ def test_import_time() -> None:
             check=True,
             timeout=LONGEST,
         )
-        times.append(float(done.stdout))
+        shares.append(float(done.stdout))
+        if shares[-1] < IMPORT_BUDGET:
+            break
 
-    assert min(times) < IMPORT_BUDGET
+    assert min(shares) < IMPORT_BUDGET
 
 
 @pytest.mark.timeout(2 * LONGEST)

@@ -113,7 +113,7 @@ def trace_calls(strace: str, folder: Path, *words: str) -> list[bool]:
         look += ["-e", "trace=" + ",".join(TRACED), "-e", "raw=pwrite64"]
         dial = [sys.executable, str(CHILD), str(ledger), pabx.base_url]
         dial += ["--contacts", str(contacts), "--marks", *words]
-        subprocess.run([*look, *dial], check=True, capture_output=True, timeout=110)
+        subprocess.run([*look, *dial], check=True, capture_output=True, timeout=280)
         assert pabx.posts == CALLS
     with closing(sqlite3.connect(ledger)) as connection:
         rows = connection.execute("SELECT destination, number FROM person")

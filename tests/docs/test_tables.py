@@ -200,6 +200,7 @@ def test_command_lines() -> None:
             *blocks_of("command-line", "Commands", "console"),
             *blocks_of("campaigns", "A campaign that survives", "console"),
             *blocks_of("backup", "A ledger in a file", "console"),
+            *blocks_of("workers", "Many machines", "console"),
             *blocks_of("first-day", "One call to your own phone", "console"),
         )
         for line in block.splitlines()

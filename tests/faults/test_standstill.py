@@ -34,7 +34,10 @@ async def test_stopped_processes() -> None:
     for case, figures in zip(SHORT, several, strict=True):
         assert figures["most"] <= case.cap, name_of(case)
         answered = figures["accepted"] + figures["unknown"]
-        assert answered == case.calls == figures["read"], name_of(case)
+        assert answered == case.calls, name_of(case)
+        # A kill may come between what was recorded and what was sent of it.
+        never_sent = case.calls - figures["read"]
+        assert 0 <= never_sent <= (case.cap if case.way == "killed" else 0)
 
 
 @pytest.mark.long

@@ -21,10 +21,10 @@ from places import SUPPORT
 CHILD = SUPPORT / "zombie_child.py"
 HERE, THERE, PORT = "10.213.77.1", "10.213.77.2", 8077
 NOWHERE = "02:00:00:00:00:99"
-TOTAL = 0.8
+TOTAL = 2.0
 """Seconds after which a client gives up."""
-LINGER = 2.0
-"""Seconds in which TCP surely sends again what it still holds (0.2, 0.4, 0.8, 1.6)."""
+LINGER = 4.0
+"""Seconds in which TCP surely sends again what it still holds (0.2, 0.4, ... 3.2)."""
 
 
 def ip(*words: str) -> None:

@@ -6,19 +6,17 @@ import importlib.util
 import json
 import logging
 import os
-import re
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from helpers import ScriptedTransport, answer, calls_to, make_call, make_pabx, until
+from helpers import ScriptedTransport, calls_to, make_call, make_pabx, until
 from places import ROOT, SUPPORT
+from threaded_pabx import ThreadedPABX
 from virtual_time import virtual_time
 from ways import WAYS
 
@@ -38,13 +36,9 @@ from digitro_async.testing import FakePABX
 from digitro_async.transport._deadlines import Deadlines, LastLook
 
 HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
-LOOPS = [
-    "asyncio",
-    pytest.param(
-        "uvloop", marks=pytest.mark.skipif(not HAS_UVLOOP, reason="no uvloop")
-    ),
-]
-OTHER_LIMIT = 30.0
+needs_uvloop = pytest.mark.skipif(not HAS_UVLOOP, reason="no uvloop")
+LOOPS = ["asyncio", pytest.param("uvloop", marks=needs_uvloop)]
+OTHER_LIMIT = 90.0
 LIMITS = {
     "total": {"total": 0.4, "sock_read": OTHER_LIMIT},
     "sock_read": {"total": OTHER_LIMIT, "sock_read": 0.4},
@@ -57,68 +51,11 @@ every_manager = pytest.mark.parametrize("manager", WAYS)
 every_limit = pytest.mark.parametrize("limit", LIMITS)
 
 
-class ThreadedPABX:
-    """Answers from a thread, when it may: whatever the loop of the test does.
-
-    Args:
-        pieces: In how many pieces it writes each answer.
-    """
-
-    def __init__(self, pieces: int = 1) -> None:
-        self.received = 0
-        self.may_answer = threading.Event()
-        self._counting = threading.Lock()
-        self._pieces = pieces
-        self._sock = socket.create_server(("127.0.0.1", 0))
-        self._lines: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._sock.getsockname()[1]}"
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._sock.close()
-        for line in self._lines:
-            line.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                line, _ = self._sock.accept()
-                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._lines.append(line)
-                threading.Thread(target=self._serve, args=[line], daemon=True).start()
-
-    def _serve(self, line: socket.socket) -> None:
-        data = b""
-        with contextlib.suppress(OSError):
-            while more := line.recv(65536):
-                data += more
-                head, _, body = data.partition(b"\r\n\r\n")
-                found = re.search(rb"(?i)content-length: (\d+)", head)
-                if found is None or len(body) < int(found[1]):
-                    continue
-                data = b""
-                with self._counting:
-                    self.received += 1
-                    number = self.received
-                self.may_answer.wait(60)
-                whole = answer(f"call {number}")
-                size = len(whole) // self._pieces + 1
-                for begin in range(0, len(whole), size):
-                    line.sendall(whole[begin : begin + size])
-                    time.sleep(0.02)
-
-
 @pytest.fixture
 def threaded() -> Iterator[ThreadedPABX]:
     """Return a PABX in a thread."""
     pabx = ThreadedPABX()
     yield pabx
-    pabx.may_answer.set()
     pabx.close()
 
 
@@ -238,11 +175,20 @@ def test_silence_is_a_time_out_all_the_same(
 @every_limit
 async def test_a_process_that_was_stopped(loop: str, manager: str, limit: str) -> None:
     """A process that is stopped and goes on later reads the answer that came."""
+    for _ in range(TRIES):  # a busy machine may answer too late
+        said = await said_by_a_stopped_child(loop, manager, json.dumps(LIMITS[limit]))
+        if said == ["accepted", "None"]:
+            return
+
+    pytest.fail(f"it says {said} each time")
+
+
+async def said_by_a_stopped_child(loop: str, manager: str, limits: str) -> list[str]:
+    """Stop a process that makes a call until it was answered; return what it says."""
     async with FakePABX(latency=0.2) as pabx:
-        url, limits = pabx.base_url, json.dumps(LIMITS[limit])
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, str(SUPPORT / "stopped_child.py"), loop, manager),
-            *(url, limits),
+            *(pabx.base_url, limits),
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": f"{SUPPORT}:{ROOT}"},
         )
@@ -255,8 +201,7 @@ async def test_a_process_that_was_stopped(loop: str, manager: str, limit: str) -
         finally:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
-
-    assert said.decode().split() == ["accepted", "None"]
+    return said.decode().split()
 
 
 class TestSlowSource:

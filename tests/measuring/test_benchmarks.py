@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_quick_run(tmp_path: Path) -> None:
     """One command measures contenders in processes of their own and saves it all."""
     path = tmp_path / "figures.json"
@@ -36,7 +36,7 @@ def test_quick_run(tmp_path: Path) -> None:
     command += ["--json", str(path)]
 
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=290, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=590, check=False
     )
 
     assert done.returncode == 0, done.stderr

@@ -221,7 +221,7 @@ class TestNginx:
             assert line.connect_ex(("127.0.0.1", address.port)) != 0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_run_over_all(tmp_path: Path) -> None:
     """One command runs https beside http and calls that are due, and saves it all."""
     if missing := module("servers.nginx").missing(tls=True):
@@ -232,7 +232,7 @@ def test_a_run_over_all(tmp_path: Path) -> None:
     command += ["--only", "gather", "digitro"]
 
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=290, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=590, check=False
     )
 
     assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ for that only a new interpreter can do, one is started as always.
 """
 
 import atexit
+import contextlib
 import ctypes
 import functools
 import json
@@ -55,7 +56,8 @@ def start_command(
         options: Of ``Popen``.
     """
     if not cold and _may_be_warm(options):
-        return _WarmCommand([first, *words], **options)
+        with contextlib.suppress(ChildProcessError):
+            return _WarmCommand([first, *words], **options)
     how = ["-c", FIRST.format(path=str(PROGRAM.parent), first=first)]
     how = how if first else ["-m", "digitro_async"]
     return subprocess.Popen([sys.executable, *how, *words], **options)
@@ -117,6 +119,8 @@ class _WarmProcess:
             try:
                 socket.send_fds(self._socket, [message], streams)
                 said = self._socket.recv(LONGEST)
+            except OSError as error:
+                raise ChildProcessError("the warm process has ended") from error
             finally:
                 self._prctl(SET_CHILD_SUBREAPER, 0, 0, 0, 0)
         if not said:

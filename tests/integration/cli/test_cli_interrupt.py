@@ -130,7 +130,7 @@ def test_second_signal_cuts_off_and_still_records(
     if loop == "asyncio":
         (tmp_path / "uvloop.py").write_text("raise ImportError")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    with Dialling(tmp_path, 2000, 25) as dialling:
+    with Dialling(tmp_path, 2000, 100) as dialling:
         dialling.signal_after(30, signal.SIGINT)
         said = dialling.wait_for_text("interrupted: finishing")
         began = time.monotonic()
@@ -141,7 +141,7 @@ def test_second_signal_cuts_off_and_still_records(
         received = len(dialling.simulator.calls())
 
     assert code == 130
-    assert seconds < 20  # an answer takes 25
+    assert seconds < 60  # an answer takes 100
     assert f"unknown         {states['unknown']}\n" in out
     assert states["unknown"] >= received >= 30
     assert set(states) == {"unknown", "pending"}

@@ -61,7 +61,7 @@ class TestProcesses:
         write_config(config, simulator.base_url, api_key=api_key)
         write_contacts(folder / "c.csv", contacts, bad=bad)
         before = len(simulator.calls())
-        with start("dial", *words.split(), cwd=folder, cold=True) as running:
+        with start("dial", *words.split(), cwd=folder) as running:
             ran = running.end()
         calls = simulator.calls()[before:]
         statuses = {call["status"] for call in calls}

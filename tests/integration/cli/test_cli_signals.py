@@ -27,6 +27,11 @@ from digitro_async.cli._interrupts import Interrupts, current, hearing, raise_on
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 MOMENTS = (0.0, 0.15, 0.3, 0.6)
+LATE = [
+    pytest.param(moment, number, marks=[pytest.mark.long] * (moment > MOMENTS[1]))
+    for moment in MOMENTS
+    for number in (signal.SIGINT, signal.SIGHUP)
+]
 
 
 @pytest.fixture(autouse=True)
@@ -55,8 +60,10 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 
 @linux
-@pytest.mark.parametrize("number_of_signal", SIGNALS, ids=lambda one: one.name)
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    ("moment", "number_of_signal"),
+    [*((moment, signal.SIGTERM) for moment in MOMENTS), *LATE],
+)
 def test_first_moments(
     tmp_path: Path, moment: float, number_of_signal: signal.Signals
 ) -> None:

@@ -31,7 +31,7 @@ def loaded_by(program: str, *words: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=280,
     )
     assert done.stderr == ""
     return done.stdout.strip()

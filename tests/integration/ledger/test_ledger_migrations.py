@@ -186,7 +186,7 @@ class TestMigrations:
             cwd=source,
             check=True,
             capture_output=True,
-            timeout=110,
+            timeout=280,
         )
         (wheel,) = tmp_path.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
