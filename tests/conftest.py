@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -112,3 +113,13 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             yield
     else:
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Delete the databases of a test, once all that it had open is closed."""
+    yield
+    # Whoever made one has loaded it.
+    made = sys.modules.get("postgres_server")
+    if made is not None and made.shared_server.cache_info().currsize:
+        made.shared_server().drop_databases()

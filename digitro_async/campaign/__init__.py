@@ -2,7 +2,7 @@
 
 from digitro_async.campaign._campaign import Campaign
 from digitro_async.campaign._campaign_run import CampaignRun
-from digitro_async.campaign._contact_queue import BuildCall
+from digitro_async.campaign._claimed_contacts import BuildCall
 from digitro_async.campaign._evidence_file import (
     EvidenceProblem,
     EvidenceRow,

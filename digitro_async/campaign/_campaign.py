@@ -1,5 +1,6 @@
 """Campaign: a list in a ledger, dialled by a client, each contact once."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,9 +13,10 @@ from digitro_async.calls import (
     check_defaults,
 )
 from digitro_async.campaign._campaign_run import CampaignRun
+from digitro_async.campaign._claimed_contacts import BuildCall
 from digitro_async.campaign._claims import Claims
-from digitro_async.campaign._contact_queue import BuildCall
 from digitro_async.campaign._import import import_rows
+from digitro_async.campaign._import_gate import ImportGate
 from digitro_async.campaign._import_summary import ImportSummary
 from digitro_async.campaign._row_pages import Rows
 from digitro_async.client import DigitroClient
@@ -85,6 +87,7 @@ class Campaign:
         self._maker = _maker_over(self._defaults, self._missing)
         self._max_attempts = max_attempts
         self._partial = partial
+        self._gate = ImportGate(ledger)
 
     async def add(
         self,
@@ -146,6 +149,14 @@ class Campaign:
             finish=finish,
         )
 
+    def holding_back(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Return a block for ``add`` while a run goes on.
+
+        The run calls no contact that is added in it before the block has ended, and
+        none of a list that is not added to its end then. Nobody else adds meanwhile.
+        """
+        return self._gate.adding()
+
     def run(
         self, *, max_calls: int | None = None, wait_for_ends: bool = True
     ) -> CampaignRun:
@@ -176,6 +187,7 @@ class Campaign:
                 page=max(SMALLEST_PAGE, self._client.dispatcher.capacity),
                 max_attempts=self._max_attempts,
                 most=max_calls,
+                gate=self._gate,
             )
 
         return self.run_claims(owner, make_claims, wait_for_ends=wait_for_ends)

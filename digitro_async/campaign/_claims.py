@@ -2,7 +2,8 @@
 
 from typing import Self
 
-from digitro_async.campaign._contact_queue import BuildCall, ContactQueue
+from digitro_async.campaign._claimed_contacts import BuildCall, ClaimedContacts
+from digitro_async.campaign._import_gate import ImportGate
 from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimOwner
 from digitro_async.models import DispatchItem
@@ -31,6 +32,7 @@ class Claims:
         page: Contacts that are claimed at once, ``LARGEST_PAGE`` at most.
         max_attempts: Attempts after which a contact is left out.
         most: Contacts after which it ends, None for no limit.
+        gate: Holds contacts back of lists that are being added.
     """
 
     def __init__(
@@ -42,14 +44,16 @@ class Claims:
         page: int,
         max_attempts: int,
         most: int | None = None,
+        gate: ImportGate | None = None,
     ) -> None:
         self._ledger = ledger
         self._owner = owner
         self._size = min(page, LARGEST_PAGE)
         self._max_attempts = max_attempts
-        self._page = ContactQueue(ledger, owner, build_call)
+        self._page = ClaimedContacts(ledger, owner, build_call)
         self._last = 0
         self._left = most
+        self._gate = ImportGate(ledger) if gate is None else gate
         self.next_ready = self._page.take_ready
 
     def __aiter__(self) -> Self:
@@ -67,15 +71,22 @@ class Claims:
         size = self._size if self._left is None else min(self._size, self._left)
         if not size:
             raise StopAsyncIteration
-        claimed = await self._ledger.claim(
-            size,
-            self._owner,
-            LEASE,
-            after=self._last,
-            max_attempts=self._max_attempts,
-        )
-        if not claimed:
-            raise StopAsyncIteration
+        is_final = False
+        while True:
+            is_final = not self._gate.is_adding
+            claimed = await self._ledger.claim(
+                size,
+                self._owner,
+                LEASE,
+                after=self._last,
+                max_attempts=self._max_attempts,
+                within=self._gate.within(),
+            )
+            if claimed:
+                break
+            if is_final:
+                raise StopAsyncIteration
+            await self._gate.wait()
         if self._left is not None:
             self._left -= len(claimed)
         self._last = claimed[-1].number

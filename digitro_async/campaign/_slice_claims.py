@@ -5,7 +5,7 @@ from typing import Self
 
 import attrs
 
-from digitro_async.campaign._contact_queue import BuildCall, ContactQueue
+from digitro_async.campaign._claimed_contacts import BuildCall, ClaimedContacts
 from digitro_async.errors import Outcome
 from digitro_async.ledger._records import ClaimOwner
 from digitro_async.ledger._slices_port import SlicedLedger
@@ -58,7 +58,7 @@ class SliceClaims:
         self._owner = owner
         self._lease = lease
         self._max_attempts = max_attempts
-        self._queue = ContactQueue(ledger, owner, build_call)
+        self._queue = ClaimedContacts(ledger, owner, build_call)
         self._claimed: dict[int, _Claimed] = {}  # by the numbers of open contacts
         self._came = asyncio.Event()
         self._is_ended = self._is_abandoned = False

@@ -36,6 +36,10 @@ COMMANDS: Final[Mapping[str, str]] = {
     "worker": "Dial the campaigns of a database, beside any number of other workers.",
     "contacts": "Look at a list: which numbers would be dialled, which not, and why.",
     "status": "Print how many contacts are in each state, and what became of calls.",
+    "pause": "Begin no call any more, on one PABX or all, until ``digitro resume``.",
+    "resume": "Begin calls again after a pause, whatever it came of.",
+    "rate": "Keep another cap than that of the settings, for all that dial.",
+    "campaign": "Add or withdraw contacts, list campaigns or weigh one, while dialled.",
     "results": "Print one row for each contact: state, call id, end of its call.",
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
     "fit": "Write the events table of digitro.toml out of captured streams of events.",
@@ -58,7 +62,12 @@ _MODULES: Final = {
     "events": "_event_commands",
     "fit": "_fit_events",
     "command": "_send_command",
+    "worker": "_run_worker",
     "ledger": "_ledger_commands",
+    "pause": "_order_commands",
+    "resume": "_order_commands",
+    "rate": "_order_commands",
+    "campaign": "_campaign_commands",
     "contacts": "_contact_commands",
 }
 """Modules of commands whose names alone say too little, or too much."""

@@ -11,7 +11,7 @@ from digitro_async._common.csv_cells import csv_line
 from digitro_async.cli._dial_list import say_how_it_is_read, say_what_was_cleaned
 from digitro_async.cli._exit import Exit, exit_after_check
 from digitro_async.cli._masking import masked
-from digitro_async.cli._number_checks import Answer, Gate, NumberCheck, checks_of
+from digitro_async.cli._number_checks import CheckAnswer, Gate, NumberCheck, checks_of
 from digitro_async.cli._output import hand_out, print_error
 from digitro_async.cli._reading_options import FileOptions
 from digitro_async.config import load_config
@@ -75,21 +75,21 @@ class _Counts:
 
     Attributes:
         answers: What becomes of numbers, to how often.
-        reasons: Answer, code and reason, to how often.
-        lines: Answer, code and reason, to the first lines.
+        reasons: CheckAnswer, code and reason, to how often.
+        lines: CheckAnswer, code and reason, to the first lines.
         contacts: Rows that are contacts.
     """
 
-    answers: Counter[Answer] = attrs.field(factory=Counter)
-    reasons: Counter[tuple[Answer, str, str]] = attrs.field(factory=Counter)
-    lines: dict[tuple[Answer, str, str], list[int]] = attrs.field(factory=dict)
+    answers: Counter[CheckAnswer] = attrs.field(factory=Counter)
+    reasons: Counter[tuple[CheckAnswer, str, str]] = attrs.field(factory=Counter)
+    lines: dict[tuple[CheckAnswer, str, str], list[int]] = attrs.field(factory=dict)
     contacts: int = 0
 
     @property
     def refused(self) -> int:
         """Numbers that would not be dialled, though somebody wanted it."""
-        wanted = self.answers.total() - self.answers[Answer.FURTHER]
-        return wanted - self.answers[Answer.DIAL]
+        wanted = self.answers.total() - self.answers[CheckAnswer.FURTHER]
+        return wanted - self.answers[CheckAnswer.DIAL]
 
     def take(self, check: NumberCheck) -> None:
         """Count a number."""
@@ -157,7 +157,7 @@ def _json(
         before = ",\n"
     tail = {
         "contacts": counts.contacts,
-        "answers": {one.value: counts.answers[one] for one in Answer},
+        "answers": {one.value: counts.answers[one] for one in CheckAnswer},
         "reasons": [
             {"answer": answer, "code": code, "reason": reason, "count": count}
             for (answer, code, reason), count in counts.reasons.most_common()
@@ -171,7 +171,7 @@ def _table(_: _View, checks: Iterator[NumberCheck], counts: _Counts) -> Iterator
     for _check in checks:
         pass
     yield _line("contacts", f"{counts.contacts:,}")
-    for answer in Answer:
+    for answer in CheckAnswer:
         if count := counts.answers[answer]:
             yield _line(_SAID[answer], f"{count:,}")
         of_answer = [key for key in counts.reasons if key[0] is answer]
@@ -186,12 +186,12 @@ def _table(_: _View, checks: Iterator[NumberCheck], counts: _Counts) -> Iterator
 _LINES: dict[str, Callable[[_View, Iterator[NumberCheck], _Counts], Iterator[bytes]]]
 _LINES = {"csv": _csv, "json": _json, "table": _table}
 _SAID = {
-    Answer.DIAL: "numbers to dial",
-    Answer.FURTHER: "further numbers",
-    Answer.REJECTED: "rejected",
-    Answer.DUPLICATE: "duplicates",
-    Answer.DEFERRED: "deferred",
-    Answer.BLOCKED: "blocked",
+    CheckAnswer.DIAL: "numbers to dial",
+    CheckAnswer.FURTHER: "further numbers",
+    CheckAnswer.REJECTED: "rejected",
+    CheckAnswer.DUPLICATE: "duplicates",
+    CheckAnswer.DEFERRED: "deferred",
+    CheckAnswer.BLOCKED: "blocked",
 }
 
 

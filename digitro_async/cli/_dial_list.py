@@ -15,11 +15,13 @@ from digitro_async.cli._named_ledger import ledger_words
 from digitro_async.cli._next_steps import next_steps
 from digitro_async.cli._open_client import open_client
 from digitro_async.cli._output import print_error, print_line
+from digitro_async.cli._run_orders import taking_orders
 from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
 from digitro_async.contacts import ContactFile
+from digitro_async.control import RunControl
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import Ledger, State
 from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN
@@ -54,12 +56,35 @@ async def dial_list(
                 return course.code(Exit.INCOMPLETE)
             say_what_was_cleaned(plan.contacts)
         whole = await is_whole(ledger, plan)
-        async with _run_of(campaign, client, config, chosen, plan) as run:
-            code = await _run(
-                run, client, ledger, counts, plan=plan, course=course, is_whole=whole
-            )
+        async with taking_orders(campaign, client, ledger, chosen, config) as orders:
+            while True:
+                async with _run_of(campaign, client, config, chosen, plan) as run:
+                    code = await _run(
+                        *(run, client, ledger, counts),
+                        plan=plan,
+                        course=course,
+                        is_whole=whole,
+                    )
+                if not await _has_more(orders, ledger, plan, course):
+                    break
         await _say_next_steps(ledger, chosen, plan)
         return code
+
+
+async def _has_more(
+    orders: RunControl, ledger: Ledger, plan: Plan, course: Course
+) -> bool:
+    """Whether lists were added to the end of a run, whose contacts are pending."""
+    added = await orders.end()
+    if not added or plan.max_calls is not None or course.interrupted or course.failure:
+        return False
+    with contextlib.suppress(LedgerError):  # it was said before
+        pending = (await ledger.counts())[State.PENDING]
+        if pending > await ledger.count_exhausted(plan.max_attempts):
+            orders.go_on()
+            print_error("lists were added meanwhile: going on")
+            return True
+    return False
 
 
 def say_how_it_is_read(contacts: ContactFile) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 
 import attrs
 
-from digitro_async.cli._number_checks import Answer, Gate, NumberCheck
+from digitro_async.cli._number_checks import CheckAnswer, Gate, NumberCheck
 from digitro_async.contacts import ContactNumber, ContactRow
 from digitro_async.rules import (
     ALLOW,
@@ -44,11 +44,13 @@ def gated_by(rules: CallingRules, when: float) -> Gate:
         if isinstance(answer, Refuse):
             code = answer.reason.value
             reason = said(answer)
-            return attrs.evolve(check, answer=Answer.BLOCKED, code=code, reason=reason)
+            return attrs.evolve(
+                check, answer=CheckAnswer.BLOCKED, code=code, reason=reason
+            )
         if isinstance(answer, Defer):
             return attrs.evolve(
                 check,
-                answer=Answer.DEFERRED,
+                answer=CheckAnswer.DEFERRED,
                 code=answer.reason.value,
                 reason=f"not now, by the rule {answer.rule}",
                 until=local_time(answer.until, called.area.zones[0]),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import attrs
@@ -27,7 +28,7 @@ from digitro_async.contacts import (
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import AddResult, Change, Import, Ledger, LedgerRehearsal
 
-__all__ = ["Plan", "count_file", "import_file", "is_whole"]
+__all__ = ["Plan", "add_contacts", "count_file", "import_file", "is_whole"]
 
 _MOST_SHOWN = 10
 """Rows that are printed, and not only written to the rejects file."""
@@ -79,7 +80,7 @@ async def import_file(
     course: Course,
 ) -> bool:
     """Add a file to the ledger; False where a signal ended that."""
-    adding = asyncio.ensure_future(_add(campaign, contacts, plan, counts))
+    adding = asyncio.ensure_future(add_contacts(campaign.add, contacts, plan, counts))
 
     def interrupt() -> None:
         course.interrupted = True
@@ -151,11 +152,22 @@ async def count_file(
     return counted
 
 
-async def _add(
-    campaign: Campaign, contacts: ContactFile, plan: Plan, counts: RunCounts
+async def add_contacts(
+    add: Callable[..., Awaitable[ImportSummary]],
+    contacts: ContactFile,
+    plan: Plan,
+    counts: RunCounts,
 ) -> ImportSummary:
+    """Add a file to a ledger, and write its rejected rows.
+
+    Args:
+        add: Adds rows, as ``Campaign.add``.
+        contacts: The file.
+        plan: The choices.
+        counts: Counts the rejected rows.
+    """
     taker = _RejectTaker(contacts.name, plan, counts)
-    return await campaign.add(
+    return await add(
         plan.rows or contacts,
         repeated=taker.take_repeated,
         rejected=taker.take,

@@ -77,6 +77,17 @@ device_password_env = "DIGITRO_DEVICE_PASSWORD"
 # reanswer_time = "10"
 # destination_detection = "1"
 # telemarketing_block = "NAO"
+
+# How contact files are read; options of the command line count before it.
+[contacts]
+# The form that numbers are written in; without it they are sent as they are written.
+# number_form = "0ddd"
+# The area code (DDD) of numbers that have none, beside a number_form.
+# area_code = "48"
+# Whether punctuation is taken out of numbers.
+# strip_punctuation = false
+# Columns with other names than their fields.
+# map = { destination = "Telefone", user_data = "Nome" }
 """
 
 _BEFORE_CALL: Final[_Parts] = (

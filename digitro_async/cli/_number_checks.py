@@ -7,10 +7,10 @@ import attrs
 
 from digitro_async.contacts import ContactNumber, ContactRow, RejectCode, RejectedRow
 
-__all__ = ["Answer", "Gate", "NumberCheck", "checks_of"]
+__all__ = ["CheckAnswer", "Gate", "NumberCheck", "checks_of"]
 
 
-class Answer(enum.StrEnum):
+class CheckAnswer(enum.StrEnum):
     """What becomes of a number."""
 
     DIAL = "dial"
@@ -46,7 +46,7 @@ class NumberCheck:
     id: str = ""
     field: str = ""
     number: str = ""
-    answer: Answer
+    answer: CheckAnswer
     code: str = ""
     reason: str = ""
     until: str = ""
@@ -75,12 +75,12 @@ def checks_of(
     is_known = key in known
     known.add(key)
     for place, number in enumerate(row.numbers):
-        answer, code, reason = Answer.DIAL, "", ""
+        answer, code, reason = CheckAnswer.DIAL, "", ""
         if is_known:
-            answer, code = Answer.DUPLICATE, RejectCode.DUPLICATE.value
+            answer, code = CheckAnswer.DUPLICATE, RejectCode.DUPLICATE.value
             reason = "an earlier row is the same contact"
         elif place:
-            answer, code = Answer.FURTHER, "further_number"
+            answer, code = CheckAnswer.FURTHER, "further_number"
             reason = "only the first good number of a contact is dialled so far"
         check = NumberCheck(
             line=row.line,
@@ -91,7 +91,7 @@ def checks_of(
             code=code,
             reason=reason,
         )
-        if gate is not None and answer is Answer.DIAL:
+        if gate is not None and answer is CheckAnswer.DIAL:
             check = gate(row, number, check)
         yield check
     for rejected in row.rejected_numbers:
@@ -102,7 +102,7 @@ def _rejected(row: RejectedRow) -> NumberCheck:
     return NumberCheck(
         line=row.line,
         field=row.field or "",
-        answer=Answer.REJECTED,
+        answer=CheckAnswer.REJECTED,
         code=row.code.value,
         reason=row.reason,
     )

@@ -1,6 +1,5 @@
 """``digitro reconcile``: record the outcome of an unknown contact, by evidence."""
 
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from digitro_async.campaign import (
 )
 from digitro_async.cli._arguments import Switch
 from digitro_async.cli._command_loop import run_tuned
+from digitro_async.cli._contact_names import contact_named
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._interrupts import current, ends_anyway
 from digitro_async.cli._ledger_options import (
@@ -32,8 +32,6 @@ from digitro_async.ledger._written_ids import ids_written_as
 from digitro_async.privacy import Personal
 
 __all__ = ["reconcile"]
-
-_WHOLE_NUMBER = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 
 _Verdict = Literal["accepted", "not-placed"]
 _VERDICTS: tuple[_Verdict, ...] = ("accepted", "not-placed")
@@ -120,16 +118,10 @@ def _meant(
         # The contact is named by the option: the one word that is left is the verdict.
         word, contact = contact, None
         verdict = next((known for known in _VERDICTS if known == word), None)
-    if len(options) + (contact is not None) != 1:
-        raise ConfigurationError("name the contact once: CONTACT, --id or --number")
+    named = contact_named(contact, own_id, number)
     if verdict is None:
         raise ConfigurationError(f"say the verdict: {' or '.join(_VERDICTS)}")
-    if number is not None:
-        digits = number.removeprefix("#")
-        if not _WHOLE_NUMBER.fullmatch(digits):
-            raise ConfigurationError("--number must be a whole number above 0")
-        return int(digits), verdict
-    return (contact if own_id is None else Personal(own_id)) or "", verdict
+    return named, verdict
 
 
 async def _reconcile(

@@ -19,6 +19,8 @@ from digitro_async.workers import (
     ServiceManager,
     SlicingSettings,
     Worker,
+    WorkerBeat,
+    WorkerSettings,
 )
 
 __all__ = ["Working", "shared_worker"]
@@ -38,7 +40,7 @@ class Working:
         until_done: Whether it ends when nothing is left.
         wait_for_ends: Whether it ends only once every call has its end.
         slicing: Sizes and times of slices.
-        liveness: The watch over the link to the database.
+        signs: The times of signs of life to the database.
     """
 
     campaigns: Sequence[str] = ()
@@ -47,7 +49,7 @@ class Working:
     until_done: bool = False
     wait_for_ends: bool = True
     slicing: SlicingSettings = attrs.field(factory=SlicingSettings)
-    liveness: LivenessSettings = attrs.field(factory=LivenessSettings)
+    signs: WorkerSettings = attrs.field(factory=WorkerSettings)
 
 
 @contextlib.asynccontextmanager
@@ -68,6 +70,7 @@ async def shared_worker(
     from digitro_async.ledger import PostgresLedger  # noqa: PLC0415
     from digitro_async.workers import (  # noqa: PLC0415
         EngineSettings,
+        PostgresBeats,
         ProcrastinateEngine,
         WorkerDatabase,
     )
@@ -79,34 +82,56 @@ async def shared_worker(
 
     url, slicing = address.server.reveal(), working.slicing
     engine = ProcrastinateEngine(
-        url, EngineSettings(stalled=slicing.lease, heartbeat=slicing.renew)
+        url,
+        EngineSettings(
+            poll=slicing.look, stalled=slicing.lease, heartbeat=slicing.renew
+        ),
     )
-    database = WorkerDatabase(url, answer=working.liveness.answer)
+    database = WorkerDatabase(url, answer=working.signs.timeout)
     del url  # tools show the locals of an error's frames
-    manager = ServiceManager()
-    _warn_of_a_short_watchdog(manager, working.liveness)
+    manager, label = ServiceManager(), f"{socket.gethostname()}:{os.getpid()}"
+    _warn_of_a_short_watchdog(manager, working.signs.liveness)
+
+    def is_paused(campaign: str) -> bool:
+        orders = beat.campaigns.get(campaign)
+        return orders is not None and orders.is_paused
+
+    def heed() -> None:
+        beat.campaign_names = worker.campaigns
+        worker.heed_pauses()
+
+    worker = Worker(
+        engine,
+        client,
+        ledger_of,
+        working.campaigns or database.campaigns_with_work,
+        call=config.call,
+        settings=slicing,
+        max_attempts=working.max_attempts,
+        partial=working.partial,
+        until_done=working.until_done,
+        wait_for_ends=working.wait_for_ends,
+        label=label,
+        is_paused=is_paused,
+    )
+    beat = WorkerBeat(
+        PostgresBeats(server, timeout=working.signs.timeout),
+        client.dispatcher,
+        working.signs,
+        name=label,
+        campaigns=tuple(working.campaigns),
+        on_orders=heed,
+    )
     with _quiet_libraries():
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(database.close)
-            await database.ping()
+            await database.prepare()
             stack.callback(manager.tell_stopping)
-            await stack.enter_async_context(
-                Liveness(database.ping, working.liveness, manager=manager)
-            )
+            await stack.enter_async_context(beat)
+            watch = Liveness(beat.next_answer, working.signs.liveness, manager=manager)
+            await stack.enter_async_context(watch)
             manager.tell_ready()
-            yield Worker(
-                engine,
-                client,
-                ledger_of,
-                working.campaigns or database.campaigns_with_work,
-                call=config.call,
-                settings=slicing,
-                max_attempts=working.max_attempts,
-                partial=working.partial,
-                until_done=working.until_done,
-                wait_for_ends=working.wait_for_ends,
-                label=f"{socket.gethostname()}:{os.getpid()}",
-            )
+            yield worker
 
 
 def _warn_of_a_short_watchdog(

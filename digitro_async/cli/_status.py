@@ -10,6 +10,7 @@ from digitro_async.cli._arguments import MaxAttempts, Switch
 from digitro_async.cli._exit import Exit, exit_after_status
 from digitro_async.cli._ledger_view import LedgerView
 from digitro_async.cli._named_ledger import NO_LEDGER_NAMED, LedgerOptions
+from digitro_async.cli._worker_lines import print_who_dials
 from digitro_async.ledger import State, open_ledger_reader
 
 __all__ = ["status"]
@@ -39,6 +40,7 @@ def status(
         with open_ledger_reader(address, accept_loss=accept_loss) as reader:
             view = LedgerView.read(reader, max_attempts)
         view.show()
+        print_who_dials(address)
         if watch is None or not view.may_change(before):
             break
         before = view

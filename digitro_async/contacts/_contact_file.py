@@ -39,9 +39,28 @@ _PIECE = 1 << 18
 
 
 class ContactFile(Iterator[ContactRow | RejectedRow]):
-    """An open contact file: a context manager, and an iterator to be used once.
+    r"""An open contact file: a context manager, and an iterator to be used once.
 
     Made by :func:`open_contacts`.
+
+    The header names the columns, in any order and case: ``destination``, which must be
+    there, ``id``, ``pabx`` and any field of ``PredictiveCall``. Of these ``account``,
+    ``device`` and ``route`` are general words, and must stand there in small letters.
+    Rows of titles may stand above the header. Cells are set apart by ``;``, ``,``,
+    ``|`` or a tab; a first line may say ``sep=;``. Lines end with ``\n``, ``\r\n`` or
+    ``\r``; rows without a filled cell are skipped. Every other row comes out either as
+    a contact or as a rejected row. A workbook's lines are the rows of its sheet.
+
+    A contact may have several numbers, in ``destination``, ``destination2`` and so on.
+    The row is a contact if one of them is good; the others that are not are its
+    ``rejected_numbers``.
+
+    A cell that is not empty overrides the default of its field; an empty one leaves the
+    field to the default. ``destination``, ``id`` and ``pabx`` lose blanks around them,
+    every cell a spreadsheet's sign that it is text; all else is sent as written.
+
+    A row comes out also where an earlier one is the same contact: duplicates are found
+    by the ledger, over all files that are added to it.
 
     Attributes:
         name: Name of the file, without its folder.
@@ -275,26 +294,9 @@ def open_contacts(
     area_code: str | None = None,
     allow_open_end: bool = False,
 ) -> ContactFile:
-    r"""Open a file of contacts: CSV, or a workbook (XLSX, XLS, ODS).
+    """Open a file of contacts: CSV, or a workbook (XLSX, XLS, ODS).
 
-    The header names the columns, in any order and case: ``destination``, which must be
-    there, ``id``, ``pabx`` and any field of ``PredictiveCall``. Of these ``account``,
-    ``device`` and ``route`` are general words, and must stand there in small letters.
-    Rows of titles may stand above the header. Cells are set apart by ``;``, ``,``,
-    ``|`` or a tab; a first line may say ``sep=;``. Lines end with ``\n``, ``\r\n`` or
-    ``\r``; rows without a filled cell are skipped. Every other row comes out either as
-    a contact or as a rejected row. A workbook's lines are the rows of its sheet.
-
-    A contact may have several numbers, in ``destination``, ``destination2`` and so on.
-    The row is a contact if one of them is good; the others that are not are its
-    ``rejected_numbers``.
-
-    A cell that is not empty overrides the default of its field; an empty one leaves the
-    field to the default. ``destination``, ``id`` and ``pabx`` lose blanks around them,
-    every cell a spreadsheet's sign that it is text; all else is sent as written.
-
-    A row comes out also where an earlier one is the same contact: duplicates are found
-    by the ledger, over all files that are added to it.
+    See ``ContactFile`` for what a file may hold.
 
     Args:
         path: A regular file.

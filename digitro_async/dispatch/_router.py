@@ -199,14 +199,20 @@ class Router:
                 refusal: NotSentError | ConfigurationError = error.with_traceback(None)
             other = self._unpaused() if may_fail_over else None
             if other is None and may_fail_over and admission.needs_resume:
-                other = self._first_without_resume()
-                if other is not None:
-                    refused = other.refusal_of(wait_while_paused=wait_while_paused)
-                    if refused is not None:
-                        refusal, other = refused, None
+                other, refusal = self._instead(refusal, waits=wait_while_paused)
             if other is None and (admission.needs_resume or not wait_while_paused):
                 raise refusal
             admission = other or admission
+
+    def _instead(
+        self, refusal: NotSentError | ConfigurationError, *, waits: bool
+    ) -> tuple[Admission | None, NotSentError | ConfigurationError]:
+        """Return where a refused call may wait instead, or why it may nowhere."""
+        other = self._first_without_resume()
+        refused = None
+        if other is not None:
+            refused = other.refusal_of(wait_while_paused=waits)
+        return (other, refusal) if refused is None else (None, refused)
 
     def _first_without_resume(self) -> Admission | None:
         """Return the admission whose pause ends first without ``resume``, or None."""

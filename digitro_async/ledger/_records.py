@@ -29,10 +29,7 @@ LONGEST_ID = 64
 
 def storable(text: str) -> str:
     """Return the text as any ledger can hold it."""
-    # Half a surrogate pair is no text, so no PABX can write it, and PostgreSQL holds no
-    # NUL; both become escapes.
-    if "\x00" in text:
-        text = text.replace("\x00", "\\x00")
+    # Half a surrogate pair is no text, so no PABX can write it; it becomes an escape.
     if text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode()

@@ -77,14 +77,14 @@ class GateExplanation:
 class Gates:
     """All gates of a campaign as one: the first refusal wins, or the latest deferral.
 
-    Args:
+    Attributes:
         gates: The gates, in the order in which they are asked.
     """
 
     name = "all gates"
 
     def __init__(self, gates: Sequence[Gate]) -> None:
-        self._gates = tuple(gates)
+        self.gates = tuple(gates)
         self._asks = tuple(gate.ask for gate in gates)
 
     def ask(self, call: PlannedCall, when: float) -> GateAnswer:
@@ -129,6 +129,4 @@ class Gates:
             call: The call.
             when: The moment, a Unix time.
         """
-        return [
-            GateExplanation(gate.name, gate.ask(call, when)) for gate in self._gates
-        ]
+        return [GateExplanation(gate.name, gate.ask(call, when)) for gate in self.gates]

@@ -20,6 +20,9 @@ from digitro_async.rules._open_spans import HORIZON, PlaceHours
 
 __all__ = ["HoursGate"]
 
+_KEPT: Final = 4
+"""Answers kept of each area: for now, and for moments that calls are put off to."""
+
 _CLOSED_FOR: Final = 86_400.0
 """Seconds for which an answer counts that hours are never open."""
 
@@ -53,7 +56,7 @@ class HoursGate:
         self._hours = tuple(hours)
         self._calendar = DayCalendar() if calendar is None else calendar
         self._places: dict[tuple[CallingHours, CalledPlace], PlaceHours] = {}
-        self._standing: dict[tuple[DiallingArea, str], StandingAnswer] = {}
+        self._standing: dict[tuple[DiallingArea, str], tuple[StandingAnswer, ...]] = {}
 
     def ask(self, call: PlannedCall, when: float) -> GateAnswer:
         """Return whether the hours of a call are open, or when they open next.
@@ -66,12 +69,13 @@ class HoursGate:
             ConfigurationError: If there are no time zones or holidays on this machine.
         """
         key = (call.number.area, call.campaign)
-        standing = self._standing.get(key)
-        if standing is None or not standing.since <= when < standing.until:
-            standing = self._look(self._hours, key, when)
-            self._standing[key] = standing
         if call.hours:
             return self._look((*self._hours, *call.hours), key, when).answer
+        for standing in self._standing.get(key, ()):
+            if standing.since <= when < standing.until:
+                return standing.answer
+        standing = self._look(self._hours, key, when)
+        self._standing[key] = (standing, *self._standing.get(key, ())[: _KEPT - 1])
         return standing.answer
 
     def _look(

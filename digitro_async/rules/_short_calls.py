@@ -58,10 +58,19 @@ class DayCounts:
     ended: int = 0
     short: int = 0
 
+    def plus(self, more: "DayCounts") -> "DayCounts":
+        """Return both together."""
+        return DayCounts(
+            self.calls + more.calls, self.ended + more.ended, self.short + more.short
+        )
+
     @property
     def share(self) -> float:
         """Share of short calls among those whose end is known, from 0 to 1."""
         return self.short / self.ended if self.ended else 0.0
+
+
+_NO_CALLS: Final = DayCounts()
 
 
 @attrs.frozen(kw_only=True)
@@ -135,6 +144,7 @@ class ShortCallCounter:
         self.rule = rule
         self._zone = time_zone(rule.zone)
         self._counts: dict[dt.date, dict[str | None, DayCounts]] = {}
+        self._totals: dict[dt.date, DayCounts] = {}
         self._today: tuple[float, float, dt.date] = (0.0, 0.0, dt.date.min)
 
     def begin(self, originating: str | None, at: float) -> None:
@@ -167,16 +177,11 @@ class ShortCallCounter:
 
     def of_day(self, originating: str | None, when: float) -> DayCounts:
         """Return the calls of an originating number on the day of a moment."""
-        return self._counts.get(self.day(when), {}).get(originating, DayCounts())
+        return self._counts.get(self.day(when), {}).get(originating, _NO_CALLS)
 
     def of_all(self, when: float) -> DayCounts:
         """Return the calls of all originating numbers on the day of a moment."""
-        found = self._counts.get(self.day(when), {}).values()
-        return DayCounts(
-            sum(one.calls for one in found),
-            sum(one.ended for one in found),
-            sum(one.short for one in found),
-        )
+        return self._totals.get(self.day(when), _NO_CALLS)
 
     def level(self, originating: str | None, when: float) -> ShortCallLevel:
         """Return how near the day of a moment is to too many short calls."""
@@ -210,15 +215,15 @@ class ShortCallCounter:
         day = self.day(at)
         if day not in self._counts:
             self._counts[day] = defaultdict(DayCounts)
+            self._totals[day] = _NO_CALLS
             for old in sorted(self._counts)[:-_DAYS_KEPT]:
-                del self._counts[old]
+                del self._counts[old], self._totals[old]
         of_day = self._counts.get(day)
         if of_day is None:
             return  # the day is over for long
-        was = of_day[originating]
-        of_day[originating] = DayCounts(
-            was.calls + calls, was.ended + ended, was.short + short
-        )
+        more = DayCounts(calls, ended, short)
+        of_day[originating] = of_day[originating].plus(more)
+        self._totals[day] = self._totals[day].plus(more)
 
 
 class ShortCallGate:

@@ -38,6 +38,10 @@ class CampaignWorker:
         max_attempts: Attempts after which a contact is left out.
         take_result: Takes each result.
         until_done: Whether it ends when nothing is left to be dialled by anybody.
+        wait_for_ends: Whether the end waits until every call has its end.
+
+    Attributes:
+        is_done: Whether it ends because nothing is left.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class CampaignWorker:
         self._hungry = asyncio.Event()
         self._handled = 0
         self._is_draining = False
+        self.is_done = False
         self._fault: DigitroError | None = None
         self._run = campaign.run_claims(
             owner, self._make_claims, wait_for_ends=wait_for_ends
@@ -207,6 +212,7 @@ class CampaignWorker:
         """Stop where no contact of the campaign is left to be dialled by anybody."""
         counts = await self._ledger.counts()
         if not counts[State.CLAIMED] and not counts[State.INTENT]:
+            self.is_done = True
             self._stop.set()
 
     async def _renew(self) -> None:

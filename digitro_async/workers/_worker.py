@@ -64,6 +64,7 @@ class Worker:
             ``resume``; else it waits for more.
         wait_for_ends: Whether the end waits until every call has its end.
         label: A name for people, kept in the ledger; nothing private.
+        is_paused: Whether nothing of a campaign is to be dialled, by its name.
 
     Raises:
         ConfigurationError: If a value can't be used.
@@ -83,6 +84,7 @@ class Worker:
         until_done: bool = False,
         wait_for_ends: bool = True,
         label: str = "",
+        is_paused: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._engine = engine
         self._client = client
@@ -95,6 +97,7 @@ class Worker:
         self._until_done = until_done
         self._wait_for_ends = wait_for_ends
         self._label = label
+        self._is_paused = is_paused
         self._results = ResultBuffer(2 * client.dispatcher.capacity)
         self._stopping = asyncio.Event()
         self._working: dict[str, asyncio.Future[None]] = {}
@@ -166,6 +169,17 @@ class Worker:
         for worker in self._workers.values():
             worker.drain()
 
+    def heed_pauses(self) -> None:
+        """Let calls of campaigns that are paused by now finish, and start none."""
+        for name, worker in self._workers.items():
+            if self._is_paused(name):
+                worker.drain()
+
+    @property
+    def campaigns(self) -> tuple[str, ...]:
+        """The names of the campaigns that it dials now."""
+        return tuple(self._working)
+
     def unread(self) -> list[CallResult]:
         """Take the results that nobody took by iterating."""
         return self._results.take_all()
@@ -185,6 +199,7 @@ class Worker:
                 if self._until_done and not self._working:
                     return
                 await self._any_end()
+                self.heed_pauses()
                 self._end_finished()
             await asyncio.gather(*self._working.values())
         finally:
@@ -238,8 +253,12 @@ class Worker:
             DigitroError: If it can't be dialled as it is.
         """
         while not self._stopping.is_set():
+            if self._is_paused(name):
+                await self._rest(self._settings.look)
+                continue
             try:
-                await self._work_on(name)
+                if await self._work_on(name):
+                    return
             except SchemaMismatchError:
                 raise
             except (LedgerError, EngineError) as error:
@@ -249,10 +268,9 @@ class Worker:
                 if self._until_done:
                     raise
                 await self._until_usable()
-            else:
-                return
 
-    async def _work_on(self, name: str) -> None:
+    async def _work_on(self, name: str) -> bool:
+        """Dial a campaign until it is drained; tell whether nothing is left of it."""
         ledger = self._open_ledger(name)
         async with ledger:
             campaign = Campaign(
@@ -276,7 +294,7 @@ class Worker:
                 wait_for_ends=self._wait_for_ends,
             )
             if self._stopping.is_set():
-                return
+                return False
             self._workers[name] = worker
             try:
                 await worker.work()
@@ -284,6 +302,7 @@ class Worker:
                 del self._workers[name]
                 self._unrecorded += worker.run.unrecorded
         self._problems.clear()
+        return worker.is_done
 
     async def _until_usable(self) -> None:
         """Wait until a PABX is there that is not paused until ``resume``."""

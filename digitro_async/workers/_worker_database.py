@@ -9,6 +9,7 @@ import psycopg
 
 from digitro_async._common.waiting import within
 from digitro_async.errors import LedgerError
+from digitro_async.ledger.postgres._postgres_migrations import migrate
 
 __all__ = ["WorkerDatabase"]
 
@@ -36,6 +37,16 @@ class WorkerDatabase:
 
     def __repr__(self) -> str:
         return "<WorkerDatabase>"
+
+    async def prepare(self) -> None:
+        """Bring the schema of the ledger up to date.
+
+        Raises:
+            LedgerError: If that can't be done.
+        """
+        await self._ask("SELECT 1")
+        if self._connection is not None:
+            await migrate(self._connection)
 
     async def ping(self) -> None:
         """Return once the database answered.

@@ -193,11 +193,10 @@ class TestSettle:
 
     @pytest.mark.parametrize("odd", ["a\x00b", "\udc81", "a\nb\x1b[31m", "漢 ü/:7"])
     async def test_odd_call_ids(self, ledger: Ledger, odd: str) -> None:
-        """A call id is kept as it is; what is no text everywhere, as an escape."""
+        """A call id is kept as it is; half a surrogate pair, no text, as an escape."""
         first, second = await open_intents(ledger, 2)
         await accept(ledger, first, odd)
         entry = await entry_of(ledger, first)
 
-        kept = odd.replace("\udc81", "\\udc81").replace("\x00", "\\x00")
-        assert entry.call_id == kept
+        assert entry.call_id == odd.replace("\udc81", "\\udc81")
         assert await accept(ledger, second, odd) is State.UNKNOWN

@@ -364,28 +364,15 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.do(self.entries()) == expected
 
 
-class MemoryMachine(LedgerMachine):
-    """A ledger in memory."""
-
-    kind = "memory"
-
-
-class SQLiteMachine(LedgerMachine):
-    """A ledger in a file."""
-
-    kind = "sqlite"
-
-
-class PostgresMachine(LedgerMachine):
-    """A ledger in a database."""
-
-    kind = "postgres"
+def machine_of(kind: str) -> type[LedgerMachine]:
+    """Return the machine of one kind of ledger."""
+    return type(f"{kind.title()}Machine", (LedgerMachine,), {"kind": kind})
 
 
 MACHINES: list[tuple[type[LedgerMachine], int]] = [
-    (MemoryMachine, 100),
-    (SQLiteMachine, 40),
-    (PostgresMachine, 5),
+    (machine_of("memory"), 100),
+    (machine_of("sqlite"), 40),
+    (machine_of("postgres"), 5),
 ]
 
 

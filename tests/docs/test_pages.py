@@ -17,7 +17,7 @@ GENERATED = {
 }
 """Blocks that a program writes, by their mark, and the test that compares them."""
 
-PLANNED = {"exporters/", "ledger/postgres/"}
+PLANNED = {"exporters/"}
 """Folders that docs/architecture.md has a place for, and that hold no code yet."""
 
 LINKED = [

@@ -50,6 +50,7 @@ from digitro_async.contacts import (
     RejectsFile,
     open_contacts,
 )
+from digitro_async.numbers import number_form
 from digitro_async.observe import LEVELS
 from digitro_async.testing import FaultPlan
 
@@ -199,6 +200,7 @@ def test_command_lines() -> None:
             *blocks_of("command-line", "Commands", "console"),
             *blocks_of("campaigns", "A campaign that survives", "console"),
             *blocks_of("backup", "A ledger in a file", "console"),
+            *blocks_of("workers", "Many machines", "console"),
             *blocks_of("first-day", "One call to your own phone", "console"),
         )
         for line in block.splitlines()
@@ -239,6 +241,22 @@ def test_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     assert config.retry == type(config.retry)()
     assert config.pause == type(config.pause)()
+
+
+def test_contact_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of contact files are read behind those of the example."""
+    monkeypatch.setenv("DIGITRO_API_KEY", "key")
+    monkeypatch.setenv("DIGITRO_DEVICE_PASSWORD", "password")
+    file = tmp_path / "digitro.toml"
+    text = blocks_of("settings", "Configuration file", "toml")[0]
+    text += blocks_of("settings", "Contact files", "toml")[0]
+    file.write_text(text, encoding="utf-8")
+
+    found = load_config(file).contacts
+
+    assert found.number_form == number_form("local:48,0ddd")
+    assert found.area_code == "48"
+    assert [*found.map] == ["destination", "destination2", "user_data"]
 
 
 def test_fault_plan(tmp_path: Path) -> None:

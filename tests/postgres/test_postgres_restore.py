@@ -143,17 +143,15 @@ def replace_data(server: PostgresServer, base: Path, **settings: str) -> None:
 
 async def test_recovery_from_an_archive(tmp_path: Path) -> None:
     """To the last commit nothing is lost; it is refused until somebody says so."""
-    archive = tmp_path / "archive"
-    archive.mkdir(mode=0o777)
-    archive.chmod(0o777)
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(parent.stat().st_mode | 0o055)
-    server = PostgresServer(
-        archive_mode="on", archive_command=f"cp %p {archive}/%f", wal_level="replica"
-    )
+    server = PostgresServer(archive_mode="on", wal_level="replica")
     try:
         name = server.create_database()
         address, postgres = server.address(name), server.address("postgres", "postgres")
+        archive = server.folder / "archive"
+        archive.mkdir()
+        shutil.chown(archive, server.folder.owner())
+        with server.connect("postgres", "postgres") as connection:
+            connection.execute(f"ALTER SYSTEM SET archive_command = 'cp %p {archive}'")
         server.stop()
         base = tmp_path / "base"
         shutil.copytree(server.folder / "data", base)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -160,7 +159,7 @@ class SQLiteShelf(Shelf):
 
 
 class PostgresShelf(Shelf):
-    """A campaign in a database of its own, which is deleted with the folder's test.
+    """A campaign in a database of its own, which is deleted after the test.
 
     What a killed process leaves behind is a database in which nobody holds a lease.
     """
@@ -171,8 +170,7 @@ class PostgresShelf(Shelf):
         from postgres_server import shared_server
 
         self.server = shared_server()
-        self.name = self.server.create_database()
-        weakref.finalize(self, self.server.drop_database, self.name)
+        self.name = self.server.create_database(for_test=True)
 
     @property
     def address(self) -> str:

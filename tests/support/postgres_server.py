@@ -102,6 +102,7 @@ class PostgresServer:
         self._user = "postgres" if os.geteuid() == 0 else None
         self._guard: subprocess.Popen[bytes] | None = None
         self._databases = 0
+        self._left: list[str] = []
         self._make(settings)
         self.start()
         with self.connect("postgres", "postgres") as connection:
@@ -121,11 +122,12 @@ class PostgresServer:
         """Return a connection in autocommit mode."""
         return psycopg.connect(self.address(name, user), autocommit=True)
 
-    def create_database(self, *, migrated: bool = True) -> str:
+    def create_database(self, *, migrated: bool = True, for_test: bool = False) -> str:
         """Make a database and return its name.
 
         Args:
             migrated: Whether it has the schema of the ledger already.
+            for_test: Whether it is deleted after the test that runs.
         """
         self._databases += 1
         name = f"test_{self._databases}"
@@ -136,13 +138,22 @@ class PostgresServer:
                     sql.Identifier("migrated" if migrated else "template1"),
                 )
             )
+        if for_test:
+            self._left.append(name)
         return name
+
+    def drop_databases(self) -> None:
+        """Delete the databases that were made for a test that is over."""
+        for name in list(self._left):
+            self.drop_database(name)
 
     def drop_database(self, name: str) -> None:
         """Delete a database, whoever is connected to it."""
         with self.connect("postgres", "postgres") as connection:
             drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
             connection.execute(drop.format(sql.Identifier(name)))
+        if name in self._left:
+            self._left.remove(name)
 
     def start(self) -> None:
         """Start it and return once it answers."""

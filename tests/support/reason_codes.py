@@ -120,7 +120,7 @@ def _collect() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
         for taker, reason in _found_in(module.tree, texts):
             if taker in _OF_CHANNELS:
                 continue
-            is_other = module.part == "ledger" or taker in _OF_OTHERS
+            is_other = module.part in {"ledger", "workers"} or taker in _OF_OTHERS
             if reason:
                 (others if is_other else calls).setdefault(reason, set()).add(taker)
     for reason in others:  # a variable that no call's error takes

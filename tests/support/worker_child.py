@@ -3,11 +3,13 @@
 import os
 import sys
 
-import digitro_async.cli._worker
-import digitro_async.ledger.postgres._postgres_ledger
-import digitro_async.workers._procrastinate_engine
-import digitro_async.workers._worker_database  # noqa: F401 - loaded once for all
-from digitro_async.cli._app import run
+from digitro_async.cli import main
+from digitro_async.cli._run_worker import worker
+from digitro_async.ledger import PostgresLedger
+from digitro_async.workers import ProcrastinateEngine, WorkerDatabase
+
+LOADED = (worker, PostgresLedger, ProcrastinateEngine, WorkerDatabase)
+"""Loaded once, in the process that the others are forked from."""
 
 __all__ = ["run_worker"]
 
@@ -22,6 +24,8 @@ def run_worker(words: list[str], log: str) -> None:
     out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(out, 1)
     os.dup2(out, 2)
-    code = run(words)
-    sys.stdout.flush()
-    os._exit(code)
+    try:
+        main(words)
+    except SystemExit as end:
+        sys.stdout.flush()
+        os._exit(int(end.code or 0))

@@ -19,9 +19,8 @@ from mute_proxy import MuteProxy
 from postgres_server import PostgresServer
 from worker_child import run_worker
 
-from digitro_async.ledger import State
+from digitro_async.ledger import PostgresLedger, State
 from digitro_async.ledger._codes import STATES
-from digitro_async.ledger.postgres._postgres_ledger import PostgresLedger
 from digitro_async.testing import FakePABX
 
 __all__ = ["IN_FLIGHT", "Times", "WorkerLab", "WorkerProcess"]
@@ -90,6 +89,7 @@ class Times:
         return [
             *("--lease", f"{self.lease:g}", "--beat", f"{self.beat:g}"),
             *("--answer", f"{self.answer:g}", "--misses", str(self.misses)),
+            *("--cap-lease", f"{2 * (self.beat + self.answer):g}"),
             *("--slice-size", "20", "--slices", "3", "--look", "0.2"),
             *("--come-again", "1"),
         ]

@@ -6,11 +6,11 @@ from typing import Any, Final
 from digitro_async._common.reasons import PABX_REASONS, Failure
 from digitro_async.errors import ClaimLostError, IllegalTransitionError
 from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
-from digitro_async.ledger._records import storable
 from digitro_async.ledger._state import State, Step, claim_lost, next_state
 from digitro_async.ledger._stored_ends import END_VALUES
 from digitro_async.ledger._write_jobs import OUTCOMES, Job, OnDone
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
+from digitro_async.ledger.postgres._stored_texts import stored_text
 
 __all__ = ["NOBODY", "CallBatch", "EndBatch", "outcome_job", "written_together"]
 
@@ -80,7 +80,8 @@ SELECT c.intent, c.number, c.campaign, one.disposition, nullif(one.word, ''),
  WHERE e.disposition = 12 AND excluded.disposition <> 12
 """  # noqa: S608 - our own names and numbers
 
-_ACCEPT: Final = STEP_CODES[Step.ACCEPT]
+_END_TEXTS: Final = (2, 4)
+"""Places of the call id and the word of the PABX in a row of an end."""
 _NO_INTENT: Final = "the contact has no open intent of this owner"
 _LOST: Final = (
     "the connection to the ledger was lost before it said that this is noted: "
@@ -112,7 +113,7 @@ def outcome_job(
     counts = step is Step.NOT_PLACED and (reason or "") not in PABX_REASONS
     row = (
         *(number, owner, STEP_CODES[step], STATE_CODES[becomes], int(counts)),
-        *(at, pabx, None if call_id is None else storable(call_id), reason),
+        *(at, pabx, None if call_id is None else stored_text(call_id), reason),
     )
     return Job(OUTCOMES, written_together, row, on_done)
 
@@ -197,7 +198,10 @@ class EndBatch:
 
     async def write(self, session: PostgresSession, campaign: int) -> None:
         """Write them; one that no contact waits for changes nothing."""
-        await session.run(_WRITE_ENDS, [*_columns(self.jobs, 11), campaign])
+        columns = _columns(self.jobs, 11)
+        for place in _END_TEXTS:
+            columns[place] = [stored_text(text) for text in columns[place]]
+        await session.run(_WRITE_ENDS, [*columns, campaign])
 
     async def find_out(self, session: PostgresSession, campaign: int) -> bool:  # noqa: ARG002
         """Return True: to write them once more changes nothing."""

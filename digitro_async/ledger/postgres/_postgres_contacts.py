@@ -8,14 +8,21 @@ from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._contact_pages import ContactChange, changes_by_page
 from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._reconciliation import check_found
-from digitro_async.ledger._records import AddResult, NewContact, storable
+from digitro_async.ledger._records import AddResult, NewContact
 from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step
 from digitro_async.ledger._stored_contacts import text_of_fields
 from digitro_async.ledger._written_ids import readings_of
 from digitro_async.ledger.postgres._postgres_session import PostgresSession, Row
+from digitro_async.ledger.postgres._stored_texts import original_text, stored_text
 from digitro_async.privacy import Personal
 
-__all__ = ["add_contacts", "doubt_contacts", "find_contact", "withdraw_contact"]
+__all__ = [
+    "add_contacts",
+    "doubt_contacts",
+    "find_contact",
+    "withdraw_contact",
+    "write_setting",
+]
 
 _LAST: Final = """
 SELECT contacts FROM digitro.campaign WHERE number = %s FOR NO KEY UPDATE
@@ -120,7 +127,10 @@ async def add_contacts(
     """Put contacts in that are not there yet, and compare the others."""
     ((last,),) = await session.execute(_LAST, (campaign,))
     found = await session.execute(_KNOWN, (campaign, list(hashes)))
-    known: dict[bytes, tuple[Any, ...]] = {bytes(row[0]): row[1:] for row in found}
+    known: dict[bytes, tuple[Any, ...]] = {
+        bytes(digest): (number, line, state, original_text(destination), *others)
+        for digest, number, line, state, destination, *others in found
+    }
     page = changes_by_page(contacts, hashes, known, last, named, update=update)
     for change in page.changed:
         await _change(session, campaign, change)
@@ -133,7 +143,7 @@ async def add_contacts(
             "hashes": [digest for _, digest, _ in page.new],
             "lines": [one.line for one in people],
             "ids": [_id_of(one) for one in people],
-            "destinations": [storable(one.destination.reveal()) for one in people],
+            "destinations": [stored_text(one.destination.reveal()) for one in people],
             "pabx": [one.pabx for one in people],
             "fields": [_text_of(one) for one in people],
         }
@@ -147,7 +157,8 @@ async def _change(
     """Take over, withhold or confirm what a list says of a contact that is there."""
     contact = change.contact
     if change.is_update:
-        values = (contact.destination.reveal(), contact.pabx, _text_of(contact))
+        destination = stored_text(contact.destination.reveal())
+        values = (destination, contact.pabx, _text_of(contact))
         await session.execute(_UPDATE_PERSON, (*values, campaign, change.number))
     await session.execute(
         _CHANGE,
@@ -190,10 +201,21 @@ async def find_contact(
     """
     ids, number = readings_of(contact)
     values: dict[str, object] = {"campaign": campaign, "number": number}
-    values["ids"] = [storable(one) for one in ids]
+    values["ids"] = [stored_text(one) for one in ids]
     rows = await session.execute(_FIND, values)
     check_found(len(rows))
     return rows[0]
+
+
+async def write_setting(
+    session: PostgresSession, campaign: int, *, name: str, value: str
+) -> None:
+    """Keep a setting of the campaign."""
+    await session.execute(
+        "INSERT INTO digitro.setting (campaign, name, value) VALUES (%s, %s, %s)"
+        " ON CONFLICT (campaign, name) DO UPDATE SET value = excluded.value",
+        (campaign, name, value),
+    )
 
 
 async def withdraw_contact(
@@ -219,7 +241,7 @@ async def withdraw_contact(
 
 
 def _id_of(contact: NewContact) -> str | None:
-    return None if contact.id is None else storable(contact.id.reveal())
+    return None if contact.id is None else stored_text(contact.id.reveal())
 
 
 def _text_of(contact: NewContact) -> str | None:

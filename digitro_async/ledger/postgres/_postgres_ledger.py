@@ -11,7 +11,7 @@ from collections.abc import (
 )
 from functools import partial
 from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import Self
 
 from digitro_async._common.unclosed import warn_unclosed
 from digitro_async.errors import ConfigurationError, LedgerError
@@ -38,6 +38,7 @@ from digitro_async.ledger.postgres._postgres_call_ends import PostgresCallEnds
 from digitro_async.ledger.postgres._postgres_contacts import (
     doubt_contacts,
     withdraw_contact,
+    write_setting,
 )
 from digitro_async.ledger.postgres._postgres_imports import PostgresImports
 from digitro_async.ledger.postgres._postgres_owners import (
@@ -57,11 +58,6 @@ from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import RateLimit
 
 __all__ = ["PostgresLedger"]
-
-_SET: Final = """
-INSERT INTO digitro.setting (campaign, name, value) VALUES (%s, %s, %s)
-    ON CONFLICT (campaign, name) DO UPDATE SET value = excluded.value
-"""
 
 
 class PostgresLedger:
@@ -97,8 +93,9 @@ class PostgresLedger:
         shares_caps: bool = False,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._address = server_address(url, campaign)
+        given = url if isinstance(url, Secret) else Secret(url)
         del url  # tools show the locals of an error's frames
+        self._address = server_address(given, campaign)
         if not (2 <= timeout <= 3600 and 0 <= patience <= 3600):  # noqa: PLR2004 - sane
             raise ConfigurationError(
                 "timeout of a ledger must be seconds, 2 to 3600, and patience 0 to 3600"
@@ -151,6 +148,11 @@ class PostgresLedger:
     def campaign(self) -> str:
         """Name of the campaign."""
         return self._address.campaign
+
+    @property
+    def statements(self) -> int:
+        """Statements that its writing connection sent to the server."""
+        return self._access.writer.statements
 
     @property
     def recovered(self) -> int:
@@ -377,8 +379,7 @@ class PostgresLedger:
 
     async def set_setting(self, name: str, value: str) -> None:
         """Keep a setting of the campaign."""
-        values = (self._access.campaign.number, name, value)
-        await self._access.change(lambda session: session.execute(_SET, values))
+        await self._access.do(write_setting, name=name, value=value)
 
     async def get_setting(self, name: str) -> str | None:
         """Return a setting of the campaign."""

@@ -9,6 +9,7 @@ from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.ledger._state import State, Step, next_state
 from digitro_async.ledger._stored_contacts import claimed_contact
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
+from digitro_async.ledger.postgres._stored_texts import original_text
 
 __all__ = [
     "begin_lease",
@@ -61,7 +62,10 @@ async def claim_contacts(
             now,
         ),
     )
-    return rows[0][0], [claimed_contact(*row) for row in rows[1:]]
+    return rows[0][0], [
+        claimed_contact(number, attempts, original_text(destination), *others)
+        for number, attempts, destination, *others in rows[1:]
+    ]
 
 
 async def release_contacts(

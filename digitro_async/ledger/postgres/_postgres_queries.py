@@ -12,6 +12,7 @@ from digitro_async.ledger._state import State, Step
 from digitro_async.ledger._stored_ends import END_VALUES, end_of
 from digitro_async.ledger.postgres._postgres_imports import IMPORT_COLUMNS, import_of
 from digitro_async.ledger.postgres._postgres_session import Row
+from digitro_async.ledger.postgres._stored_texts import original_text
 from digitro_async.privacy import Personal
 
 __all__ = [
@@ -172,7 +173,11 @@ def read_awaited_query() -> Query[list[AwaitedEnd]]:
     def read(rows: list[Row]) -> list[AwaitedEnd]:
         return [
             AwaitedEnd(
-                number=number, pabx=pabx, call_id=call_id, since=since, timeout=timeout
+                number=number,
+                pabx=pabx,
+                call_id=_text(call_id),
+                since=since,
+                timeout=timeout,
             )
             for number, pabx, call_id, timeout, since in rows
         ]
@@ -195,6 +200,9 @@ def _record(  # noqa: PLR0917 - the columns of a row
     *end_values: Any,
 ) -> ContactRecord:
     """Return a contact as a ledger shows it."""
+    call_id = _text(call_id)
+    own_id = _text(own_id)
+    code, word, *times = end_values
     return ContactRecord(
         number=number,
         id=None if own_id is None else Personal(own_id),
@@ -207,5 +215,9 @@ def _record(  # noqa: PLR0917 - the columns of a row
         sent_at=sent_at,
         settled_at=settled_at,
         evidence=evidence,
-        end=end_of(end_values, number, pabx, call_id),
+        end=end_of((code, _text(word), *times), number, pabx, call_id),
     )
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else original_text(text)

@@ -66,8 +66,9 @@ class PostgresLedgerReader:
     def __init__(
         self, url: str | Secret, campaign: str = "default", *, timeout: float = _LIMIT
     ) -> None:
-        self._address = server_address(url, campaign)
+        given = url if isinstance(url, Secret) else Secret(url)
         del url  # tools show the locals of an error's frames
+        self._address = server_address(given, campaign)
         self._limit = timeout
         self._connection: psycopg.Connection[Row] | None = None
         self._campaign = 0

@@ -14,10 +14,11 @@ from digitro_async.ledger._reconciliation import (
     decide,
     step_by_evidence,
 )
-from digitro_async.ledger._records import Reconciliation, storable
+from digitro_async.ledger._records import Reconciliation
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.postgres._postgres_contacts import find_contact
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
+from digitro_async.ledger.postgres._stored_texts import stored_text
 from digitro_async.privacy import Personal
 
 __all__ = ["reconcile_contact", "settle_seen"]
@@ -88,7 +89,7 @@ async def settle_seen(
         IllegalTransitionError: If the contact is not unknown.
     """
     _, state, _, known_pabx = await find_contact(session, campaign, number)
-    evidence, call_id = evidence_of(seen), storable(seen.call_id)
+    evidence, call_id = evidence_of(seen), stored_text(seen.call_id)
     taken = step_by_evidence(STATES[state], evidence, accepted=True)
     known = await session.execute(_KNOWN_CALL, (campaign, seen.pabx, call_id))
     check_seen(known_pabx, seen.pabx, is_known=bool(known))

@@ -27,19 +27,17 @@ class ServerAddress:
     name: str
 
 
-def server_address(url: str | Secret, campaign: str) -> ServerAddress:
+def server_address(given: Secret, campaign: str) -> ServerAddress:
     """Return the address that a URL means.
 
     Args:
-        url: ``postgresql://user@host/database?...``, or libpq's ``key=value`` words.
+        given: ``postgresql://user@host/database?...``, or libpq's ``key=value`` words.
         campaign: Name of the campaign.
 
     Raises:
         ConfigurationError: If it means no database, or no campaign has such a name.
     """
     check_campaign_name(campaign)
-    given = url if isinstance(url, Secret) else Secret(url)
-    del url  # tools show the locals of an error's frames
     found = _parsed(given, campaign)
     if found is None:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""ContactQueue: contacts that a run has claimed, on their way to be called."""
+"""ClaimedContacts: contacts that a run has claimed, on their way to be called."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.models import DispatchItem, PredictiveCall
 
-__all__ = ["BuildCall", "ContactQueue"]
+__all__ = ["BuildCall", "ClaimedContacts"]
 
 BuildCall = Callable[[ClaimedContact], PredictiveCall]
 """Makes the call of a contact, or raises ``InvalidCallError``."""
@@ -17,7 +17,7 @@ BuildCall = Callable[[ClaimedContact], PredictiveCall]
 _ItemDraft = draft_of(DispatchItem)
 
 
-class ContactQueue:
+class ClaimedContacts:
     """Contacts that are claimed, in the order in which they are to be called.
 
     Args:

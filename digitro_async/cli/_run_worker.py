@@ -19,7 +19,7 @@ from digitro_async.cli._take_results import take_results
 from digitro_async.config import Config
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import LedgerAddress
-from digitro_async.workers import LivenessSettings, SlicingSettings
+from digitro_async.workers import SlicingSettings, WorkerSettings
 
 __all__ = ["worker"]
 
@@ -36,8 +36,9 @@ class WorkOptions:
         lease: After the last sign of life others may have its contacts.
         come_again: Contacts that could not be called come up again after this.
         look: Between two looks for work.
-        beat: Between two questions whether the database lives.
-        answer: Longest time of an answer to that.
+        cap_lease: After the last sign of life others may have its share of a cap.
+        beat: Between two signs of life to the database.
+        answer: Longest time of an answer to one.
         misses: Answers missed in a row at which the process ends, with exit code 75.
     """
 
@@ -46,7 +47,8 @@ class WorkOptions:
     lease: Seconds = 30.0
     come_again: Seconds = 15.0
     look: Seconds = 1.0
-    beat: Seconds = 2.0
+    cap_lease: Seconds = 10.0
+    beat: Seconds = 1.0
     answer: Seconds = 3.0
     misses: AtLeastOne = 5
 
@@ -62,9 +64,14 @@ class WorkOptions:
             clean_up=self.lease / 6,
         )
 
-    def liveness(self) -> LivenessSettings:
-        """Return the watch over the link to the database."""
-        return LivenessSettings(every=self.beat, answer=self.answer, misses=self.misses)
+    def signs(self) -> WorkerSettings:
+        """Return the times of signs of life."""
+        return WorkerSettings(
+            beat=self.beat,
+            timeout=self.answer,
+            lease=self.cap_lease,
+            misses=self.misses,
+        )
 
 
 DEFAULTS = WorkOptions()
@@ -110,7 +117,7 @@ def worker(
         until_done=until_done,
         wait_for_ends=not no_wait_for_ends,
         slicing=options.slicing(),
-        liveness=options.liveness(),
+        signs=options.signs(),
     )
     return to_its_end(
         course, lambda: run_tuned(_work(address, loaded, working, course))
