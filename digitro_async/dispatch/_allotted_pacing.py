@@ -53,6 +53,11 @@ class SharedCap:
         return self.limit.calls
 
     @property
+    def has_some(self) -> bool:
+        """Whether it has any slot, free or taken."""
+        return self.pacer.slots > 0
+
+    @property
     def own_limit(self) -> RateLimit:
         """The cap that the slots of this worker make."""
         return RateLimit(

@@ -58,6 +58,11 @@ class CapReport:
     waiting: Mapping[str, int]
     after: float
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to tell: no slots, and no need of any."""
+        return not (self.holds or self.used or self.waiting)
+
 
 class SharedAddress:
     """The caps of one address, by the slots that a database allots to this worker.
@@ -113,6 +118,12 @@ class SharedAddress:
             reports.append(report)
             cap.begin_period()
         return reports
+
+    def is_starved(self) -> bool:
+        """Whether calls wait, and there is not one slot."""
+        return any(one.waiting for one in self.admissions) and any(
+            not cap.has_some for cap in self._caps.values()
+        )
 
     def allot(
         self,

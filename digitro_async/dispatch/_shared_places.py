@@ -30,6 +30,11 @@ class SharedPlaces:
         """Calls in progress."""
         return self._calls.count
 
+    @property
+    def has_some(self) -> bool:
+        """Whether it has any place, free or taken."""
+        return bool(self._calls.most)
+
     def holds(self, now: float) -> int:  # noqa: ARG002 - as a SharedCap
         """Return the places that it has."""
         return max(self._calls.most or 0, self._calls.count)

@@ -22,7 +22,10 @@ from digitro_async.workers._worker_settings import WorkerSettings
 __all__ = ["WorkerBeat"]
 
 MOVING: Final = 0.25
-"""Part of the time between two reports while slots move: they are idle meanwhile."""
+"""Part of the time between two reports after which one comes while slots move.
+
+So does one where calls wait and there is not one slot: nobody waits a second for it.
+"""
 
 
 class WorkerBeat:
@@ -118,16 +121,18 @@ class WorkerBeat:
 
     async def run(self) -> None:
         """Give signs of life until the block is left."""
-        loop = asyncio.get_running_loop()
-        due = loop.time()
+        loop, every = asyncio.get_running_loop(), self.settings.beat
+        look = loop.time()
+        due = look + every
         while not self._stopping.is_set():
-            pause = self.settings.beat * (MOVING if self._is_moving else 1.0)
-            due = max(due + pause, loop.time())
+            look = max(look + every * MOVING, loop.time())
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(due):
+                async with asyncio.timeout_at(look):
                     await self._stopping.wait()
                     return
-            await self.beat()
+            if look >= due or self._is_moving or self._sharing.is_starved():
+                due = look + every
+                await self.beat()
 
     async def beat(self) -> None:
         """Give one sign of life, and do what holds by the answer."""
@@ -204,10 +209,7 @@ class WorkerBeat:
         sharing = self._sharing
         report: dict[str, Any] = {
             "about": self.about,
-            "caps": [
-                cap_of(one, self.campaign_names, is_first=self._sequence == 1)
-                for one in sharing.caps()
-            ],
+            "caps": [cap_of(one, self.campaign_names) for one in sharing.caps()],
             "pauses": [
                 pause_of(name, sharing.addresses[name], one)
                 for name, one in sharing.pauses().items()

@@ -54,24 +54,20 @@ class Orders:
     is_owner: bool | None = None
 
 
-def cap_of(
-    report: CapReport, campaigns: Sequence[str], *, is_first: bool
-) -> dict[str, Any]:
+def cap_of(report: CapReport, campaigns: Sequence[str]) -> dict[str, Any]:
     """Return what is told of one cap.
 
     Args:
         report: What the worker has and does of it.
         campaigns: Names of the campaigns that it dials.
-        is_first: Whether it is the first report: who comes has something to send.
     """
-    waiting = sum(report.waiting.values()) or int(is_first)
     return {
         "address": report.key.address,
         "per": report.key.per,
         "most": report.most,
         "holds": report.holds,
         "used": report.used,
-        "waiting": waiting,
+        "waiting": sum(report.waiting.values()),
         "after": report.after,
         "needs": dict(report.waiting) or dict.fromkeys(campaigns or [""], 0),
     }

@@ -16,6 +16,7 @@ from digitro_async import (
     RateLimit,
 )
 from digitro_async.dispatch import CapKey
+from digitro_async.dispatch._live_clock import live_time
 from digitro_async.protocol import AttemptResult
 from digitro_async.workers import PostgresBeats, WorkerBeat, WorkerSettings
 
@@ -74,8 +75,8 @@ class SharingWorker:
 
     def slots(self, address: str, per: float = 1.0) -> int:
         """Return the slots that it has of a cap."""
-        reports = self.beat._sharing.caps()
-        return next(one.holds for one in reports if one.key == CapKey(address, per))
+        (shared,) = self.beat._sharing._shared
+        return shared._caps[CapKey(address, per)].holds(live_time())
 
     def paused(self, pabx: str = "one") -> str:
         """Return why a PABX is paused, empty where it is not."""

@@ -57,11 +57,18 @@ class SharingTable:
         """Part the slots anew, and return those of a worker."""
         now = asyncio.get_running_loop().time()
         self._bury(now)
-        row, (told,) = self.rows[number], report["caps"]
-        holds = told["holds"]
-        row.ends, row.after = now + row.lease, told["after"]
-        hungry = told["waiting"] > 0
-        row.wants = self.calls if hungry else math.ceil(told["used"] * 1.1) + 1
+        row = self.rows[number]
+        row.ends = now + row.lease
+        answer: dict[str, Any] = {"state": "ok", "pauses": [], "campaigns": []}
+        answer |= {"owned": None, "caps": []}
+        if not report["caps"]:
+            return answer
+        (told,) = report["caps"]
+        holds, used = told["holds"], told["used"]
+        row.after = told["after"]
+        row.wants = math.ceil(used * 1.1) + 1 if used else 0
+        if told["waiting"]:
+            row.wants = self.calls
         row.granted = 0
         rows = [one for one in self.rows.values() if one.ends > now]
         taken = sum(one.granted for one in rows) + sum(n for n, _ in self.cooling)
@@ -70,13 +77,7 @@ class SharingTable:
             slots = max(holds, min(target, self.calls - taken))
         row.granted = max(slots, holds)
         cap = {"address": told["address"], "per": told["per"], "shares": {"": slots}}
-        return {
-            "state": "ok",
-            "pauses": [],
-            "campaigns": [],
-            "owned": None,
-            "caps": [{**cap, "slots": slots, "target": target}],
-        }
+        return answer | {"caps": [{**cap, "slots": slots, "target": target}]}
 
     async def leave(self, number: int, report: Mapping[str, Any]) -> None:
         """Let a worker go."""

@@ -124,7 +124,7 @@ async def test_it_tells_once_a_second() -> None:
     assert first["about"] == {"host": "there"}
     assert (first["owner"], first["owner_lease"]) == ("owner", 30.0)
     assert [one["holds"] for one in (*first["caps"], *second["caps"])] == [0, 5]
-    assert first["caps"][0]["waiting"] == 1
+    assert first["caps"][0]["waiting"] == 0
     assert second["caps"][0] == {
         "address": "127.0.0.1:9",
         "per": 1.0,

@@ -156,11 +156,12 @@ BEGIN
 END $$;
 
 -- Slots that a worker can make use of: all, where calls wait for slots and for nothing
--- else; else some more than were used, so that it can begin to need more.
+-- else; else some more than were used, so that it can begin to need more; none where
+-- none were used.
 CREATE FUNCTION digitro.useful_slots(
     total integer, used integer, waiting integer
 ) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN waiting > 0 THEN total
+    SELECT CASE WHEN waiting > 0 THEN total WHEN used = 0 THEN 0
                 ELSE least(total, ceil(used * 1.1)::integer + 1) END
 $$;
 
