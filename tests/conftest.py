@@ -117,9 +117,9 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Iterator[None]:
-    """Delete the databases of a test, once all that it had open is closed."""
+    """Empty the databases of a test, once all that it had open is closed."""
     yield
     # Whoever made one has loaded it.
     made = sys.modules.get("postgres_server")
     if made is not None and made.shared_server.cache_info().currsize:
-        made.shared_server().drop_databases()
+        made.shared_server().clear_databases()

@@ -19,7 +19,9 @@ from digitro_async.cli._masking import masked
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.config import Config
 from digitro_async.contacts import CleanedNumber, ContactFile, RejectsFile
+from digitro_async.errors import LedgerError
 from digitro_async.ledger import (
+    LedgerAddress,
     LedgerRehearsal,
     State,
     check_place,
@@ -118,20 +120,34 @@ def _say_ledger(chosen: ChosenLedger, plan: Plan, new: int, known: int) -> None:
     """Print how the list stands to its ledger, and what waits there already."""
     if chosen.address is None or not chosen.exists:
         return
-    with open_ledger_reader(
-        chosen.address, accept_loss=plan.insist.accept_loss
-    ) as reader:
+    if chosen.path is None:
+        _say("  known", "not looked at: a dial compares the list with the database")
+    else:
+        _say("  new", f"{new:,}")
+        _say("  known", f"{known:,} in {chosen.address}")
+    try:
+        _say_waiting(chosen.address, plan)
+    except LedgerError as error:
+        if chosen.path is not None or error.reason != "no_ledger":
+            raise
+
+
+def _say_waiting(address: LedgerAddress, plan: Plan) -> None:
+    """Print what waits in a ledger already.
+
+    Raises:
+        LedgerError: If it can't be read, or there is none yet.
+    """
+    with open_ledger_reader(address, accept_loss=plan.insist.accept_loss) as reader:
         states = reader.counts()
         # What a run that was killed had claimed is called by the next one.
         waiting = states[State.PENDING] + states[State.CLAIMED]
         pending = waiting - reader.count_exhausted(plan.max_attempts)
         missing = unfinished(reader.imports())
-    _say("  new", f"{new:,}")
-    _say("  known", f"{known:,} in {chosen.address}")
     for one in missing:
         print_error(say_unfinished(one))
     if pending:
-        _say("pending before", f"{pending:,} in {chosen.address}")
+        _say("pending before", f"{pending:,} in {address}")
 
 
 def _say_codes(codes: Counter[str]) -> None:

@@ -38,7 +38,9 @@ _PLAIN: Final = str.maketrans(
         for other in signs[1:]
     }
 )
-_PUNCTUATION: Final = str.maketrans("", "", " -.()/")
+_PUNCTUATION: Final = str.maketrans(
+    "", "", f"{BLANKS}{_DASHES}{_DOTS}{_OPENING}{_CLOSING}{_SLASHES}"
+)
 
 # Beside the format characters (Cf): joiners, fillers and selectors of forms.
 _UNSEEN: Final = frozenset(
@@ -56,7 +58,7 @@ def with_plain_signs(text: str) -> str:
 
 def drop_punctuation(text: str) -> str:
     """Return a text without blanks, dashes, dots, parentheses and slashes."""
-    return with_plain_signs(text).translate(_PUNCTUATION)
+    return text.translate(_PUNCTUATION)
 
 
 def invisible_in(text: str) -> list[str]:

@@ -96,6 +96,13 @@ class Cleaning:
         written = cell.strip(BLANKS)
         if written == number:
             return
+        if len(self.samples) < MOST_SAMPLES:
+            self.samples.append(
+                CleanedNumber(line=line, before=Personal(cell), after=Personal(number))
+            )
+        if written.isdigit() and written.isascii():  # only its form is another
+            self._rewritten += 1
+            return
         seen = drop_invisible(written)
         self._invisible += seen != written
         bare = without_text_mark(seen.strip(BLANKS)).strip(BLANKS)
@@ -103,7 +110,3 @@ class Cleaning:
         plain = drop_punctuation(bare)
         self._punctuation += bare != plain
         self._rewritten += plain != number
-        if len(self.samples) < MOST_SAMPLES:
-            self.samples.append(
-                CleanedNumber(line=line, before=Personal(cell), after=Personal(number))
-            )

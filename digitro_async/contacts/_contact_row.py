@@ -3,7 +3,7 @@
 import enum
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -37,6 +37,7 @@ __all__ = [
     "file_name",
     "one_line_name",
     "row_of_cells",
+    "row_with_numbers",
 ]
 
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -299,6 +300,29 @@ def row_of_cells(
     draft.__class__ = ContactRow
     row: ContactRow = draft
     return row
+
+
+def row_with_numbers(
+    row: ContactRow,
+    numbers: Sequence[ContactNumber],
+    rejected: Sequence["RejectedRow"],
+) -> ContactRow:
+    """Return a row with all its numbers.
+
+    Args:
+        row: The row, with the first of the numbers.
+        numbers: The numbers, in the order in which they are rung.
+        rejected: Those that are none.
+    """
+    first = numbers[0]
+    draft = _RowDraft()
+    draft.line, draft.id, draft.pabx = row.line, row.id, row.pabx
+    draft.destination, draft.fields = row.destination, row.fields
+    draft.kind, draft.hours, draft.number_field = first.kind, first.hours, first.field
+    draft.further, draft.rejected_numbers = tuple(numbers[1:]), tuple(rejected)
+    draft.__class__ = ContactRow
+    made: ContactRow = draft
+    return made
 
 
 @attrs.frozen(kw_only=True)

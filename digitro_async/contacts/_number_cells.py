@@ -6,7 +6,12 @@ import attrs
 
 from digitro_async.contacts._cleaning import Cleaning
 from digitro_async.contacts._columns import Columns, NumberColumn
-from digitro_async.contacts._contact_number import ContactNumber, DayHours, read_hours
+from digitro_async.contacts._contact_number import (
+    ContactNumber,
+    DayHours,
+    number_of_cell,
+    read_hours,
+)
 from digitro_async.contacts._contact_row import Problem, RejectCode
 from digitro_async.contacts._numbers import read_number
 from digitro_async.errors import ConfigurationError
@@ -107,23 +112,18 @@ class NumberCells:
             if not written or written.isspace():
                 continue
             number = self._read(cells, column.at)
-            hours = self._hours(cells, column)
-            problem = next(
-                (one for one in (number, hours) if isinstance(one, Problem)), None
-            )
-            if problem is not None:
-                field = column.hours_field if problem is hours else column.field
-                problems.append(problem._replace(field=field))
+            if isinstance(number, Problem):
+                problems.append(number._replace(field=column.field))
                 continue
-            if str(number) not in numbers:
-                numbers[str(number)] = ContactNumber(
-                    destination=str(number),
-                    kind=self._kind(cells, column),
-                    hours=() if isinstance(hours, Problem) else hours,
-                    field=column.field,
-                )
+            hours = self._hours(cells, column)
+            if hours is None:
+                problems.append(_NO_HOURS._replace(field=column.hours_field))
+                continue
             if number is not written:
-                cleaning.note_number(line, written, str(number))
+                cleaning.note_number(line, written, number)
+            if number not in numbers:
+                kind = self._kind(cells, column)
+                numbers[number] = number_of_cell(number, kind, hours, column.field)
         return list(numbers.values()), problems
 
     def _read(self, cells: Sequence[str], at: int) -> str | Problem:
@@ -148,10 +148,11 @@ class NumberCells:
         own = "" if column.kind_at is None else " ".join(cells[column.kind_at].split())
         return own or column.name
 
-    def _hours(self, cells: Sequence[str], column: NumberColumn) -> DayHours | Problem:
+    def _hours(self, cells: Sequence[str], column: NumberColumn) -> DayHours | None:
+        """Return the hours of a number, None where its cell holds none."""
         if column.hours_at is None or not (cell := cells[column.hours_at].strip()):
             return ()
-        return read_hours(cell) or _NO_HOURS
+        return read_hours(cell)
 
 
 _NO_AREA_CODE = Problem(

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 
-import attrs
-
 from digitro_async._common.cell_marks import without_cell_mark
 from digitro_async.calls import NEEDED_FIELDS, check_defaults
 from digitro_async.contacts._characters import drop_invisible, without_text_mark
@@ -16,6 +14,7 @@ from digitro_async.contacts._contact_row import (
     RejectCode,
     RejectedRow,
     row_of_cells,
+    row_with_numbers,
 )
 from digitro_async.contacts._csv_records import CSVRecord
 from digitro_async.contacts._number_cells import NumberCells, NumberRules
@@ -139,7 +138,7 @@ class RowReader:
         row = self._row_of(line, cells, numbers[0].destination.reveal())
         if not isinstance(row, ContactRow):
             return row
-        rejected = tuple(
+        rejected = [
             RejectedRow(
                 file=self._file,
                 line=line,
@@ -149,15 +148,8 @@ class RowReader:
                 is_number=True,
             )
             for code, reason, field in problems
-        )
-        return attrs.evolve(
-            row,
-            kind=numbers[0].kind,
-            hours=numbers[0].hours,
-            number_field=numbers[0].field,
-            further=tuple(numbers[1:]),
-            rejected_numbers=rejected,
-        )
+        ]
+        return row_with_numbers(row, numbers, rejected)
 
     def _row_of(self, line: int, cells: list[str], number: str) -> ContactRow | Problem:
         """Return the row with this number, or the problem of its other cells."""

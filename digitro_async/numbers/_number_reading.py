@@ -156,7 +156,7 @@ def _parse_area(digits: str, carrier: str | None = None) -> PhoneNumber | Number
         return _SHARED
     problem = problem or _problem_of_subscriber(subscriber)
     if problem is None or (
-        problem is not _OLD_MOBILE and is_in_plan(f"+55{digits}")
+        problem is not _OLD_MOBILE and is_in_plan(digits)
     ):  # what is newer than this table
         return PhoneNumber(area, subscriber, carrier)
     return problem
@@ -184,7 +184,7 @@ def _foreign(digits: str) -> NumberProblem:
     if len(digits) < _SHORTEST_INTERNATIONAL:
         return _SHORT
     country = country_of(digits)
-    named = f" ({country})" if country else ""
+    named = "" if country is None else f" (country code {country})"
     return NumberProblem(
         NumberReason.FOREIGN, f"is of another country than Brazil{named}"
     )

@@ -190,7 +190,7 @@ class CampaignWorker:
                 self._begin(await self._feeder.feed(is_idle=is_idle))
             except EngineError as error:
                 LOGGER.info("slices could not be put in: %s", error)
-            if self._until_done and self._feeder.found_nothing and not self._handled:
+            if self._until_done and not self._handled:
                 await self._end_if_done()
             await self._rest(self._hungry)
 
@@ -211,7 +211,12 @@ class CampaignWorker:
     async def _end_if_done(self) -> None:
         """Stop where no contact of the campaign is left to be dialled by anybody."""
         counts = await self._ledger.counts()
-        if not counts[State.CLAIMED] and not counts[State.INTENT]:
+        if counts[State.CLAIMED] or counts[State.INTENT]:
+            return
+        pending = counts[State.PENDING]
+        if pending and not self._feeder.found_nothing:  # else others must dial them
+            pending -= await self._ledger.count_exhausted(self._max_attempts)
+        if not pending or self._feeder.found_nothing:
             self.is_done = True
             self._stop.set()
 

@@ -1,11 +1,14 @@
 """The crash checker must see whatever can be wrong: records made wrong by hand."""
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
+import crash_violations
 import pytest
-from crash_checker import Plan
+from crash_checker import Plan, Report, report_on
 from crash_violations import (
     MAX_ATTEMPTS,
     Event,
@@ -249,3 +252,43 @@ def test_plans_repeat() -> None:
     assert sum(moment < 0 for moment in moments) == 10
     assert all(-0.05 <= moment < 0 or 0.15 <= moment <= 0.7 for moment in moments)
     assert all(moment > 0 for moment in Plan(stops=80, gently=True).moments())
+
+
+@pytest.mark.parametrize(
+    ("rows", "leaves"),
+    [
+        ([row(1, State.ACCEPTED)], False),
+        ([row(1, State.PENDING, attempts=3)], True),
+        ([row(1, State.PENDING, attempts=MAX_ATTEMPTS)], False),
+        ([row(1, State.PENDING, attempts=3), row(2, State.INTENT)], False),
+    ],
+    ids=["none", "one that was throttled", "one given up", "beside one left open"],
+)
+def test_contacts_left_to_the_next_run(
+    rows: Sequence[Row], leaves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A further run is made for contacts that may be called, and hides nothing open."""
+    monkeypatch.setattr(crash_violations, "read_ledger", lambda _: (rows, []))
+
+    assert crash_violations.leaves_contacts(Path("ledger.db")) is leaves
+
+
+@pytest.mark.parametrize("is_spoilt", [True, False])
+@pytest.mark.parametrize("found", [[], [Violation("double", "contact 1")]])
+def test_files_of_what_is_wrong_are_kept(
+    found: Sequence[Violation], is_spoilt: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The files stay where something is wrong that was not put in."""
+    folders = []
+
+    def act(folder: Path) -> Report:
+        folders.append(folder)
+        return Report(figures={}, violations=found)
+
+    code = report_on(act, keep=False, is_spoilt=is_spoilt)
+    is_kept = folders[0].exists()
+    shutil.rmtree(folders[0], ignore_errors=True)
+
+    assert code == bool(found)
+    assert is_kept is (bool(found) and not is_spoilt)
+    assert (str(folders[0]) in capsys.readouterr().out) is is_kept

@@ -59,7 +59,9 @@ def data_lines(text: str, delimiter: str) -> list[int]:
         {
             "ignore_unknown_columns": st.booleans(),
             "strip_punctuation": st.booleans(),
-            "encoding": st.none() | st.sampled_from(["utf-8", "cp1252", "ascii"]),
+            "number_form": st.sampled_from([None, "as-written", "0ddd", "local:48"]),
+            "encoding": st.none()
+            | st.sampled_from(["utf-8", "cp1252", "ascii", "utf-16-le"]),
         }
     ),
 )
@@ -81,16 +83,16 @@ def test_any_bytes_give_values_or_a_configuration_error(
 
 
 @thorough
-@given(content=tokens())
+@given(content=tokens(), form=st.sampled_from([None, "0ddd", "local:48"]))
 def test_every_line_without_quotes_is_accounted_for(
-    tmp_path: Path, content: bytes
+    tmp_path: Path, content: bytes, form: str | None
 ) -> None:
     """Every line that is not blank is one contact or one reject, by its number."""
     content = b"destination;id;user_data\n" + content.replace(b"\xef\xbb\xbf", b"")
     content += b"\n"  # a last line without an end has a rule of its own
     path = tmp_path / "a.csv"
     path.write_bytes(content)
-    with open_contacts(path, defaults=DEFAULTS) as file:
+    with open_contacts(path, defaults=DEFAULTS, number_form=form) as file:
         found = list(file)
     text = content.decode(file.encoding, "surrogateescape")
 

@@ -166,6 +166,25 @@ async def test_a_server_that_crashes() -> None:
         server.remove()
 
 
+async def test_reading_through_a_crash() -> None:
+    """Who reads waits for a server that comes back, too."""
+    server = PostgresServer()
+    try:
+        address = server.address(server.create_database())
+        async with PostgresLedger(address, patience=60) as ledger:
+            await ledger.add(contacts(3))
+            await ledger.set_setting("a", "b")
+            assert await ledger.get_setting("a") == "b"
+            await asyncio.to_thread(server.stop, signal.SIGQUIT)
+            late = asyncio.ensure_future(ledger.get_setting("a"))
+            await asyncio.to_thread(server.start)
+
+            assert await late == "b"
+            assert some(await ledger.counts()) == {State.PENDING: 3}
+    finally:
+        server.remove()
+
+
 async def test_a_server_that_stays_away() -> None:
     """Where the server stays away nothing more is written, and that is told once."""
     server = PostgresServer()

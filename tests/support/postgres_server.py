@@ -60,6 +60,12 @@ host all secretive 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 """
 
+_TABLES: Final = "SELECT tablename FROM pg_tables WHERE schemaname = 'digitro'"
+_END_OTHERS: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
 # Ends with whoever started it: nobody has to be alive to close the other end.
 _GUARD: Final = '"$@" & read -r _; kill -INT $!; wait $!'
 
@@ -102,7 +108,9 @@ class PostgresServer:
         self._user = "postgres" if os.geteuid() == 0 else None
         self._guard: subprocess.Popen[bytes] | None = None
         self._databases = 0
+        self._truncation = ""
         self._left: list[str] = []
+        self._cleared: list[str] = []
         self._make(settings)
         self.start()
         with self.connect("postgres", "postgres") as connection:
@@ -127,8 +135,12 @@ class PostgresServer:
 
         Args:
             migrated: Whether it has the schema of the ledger already.
-            for_test: Whether it is deleted after the test that runs.
+            for_test: Whether it is for the test that runs alone, which leaves its
+                schema and settings as they are: others get it, emptied, later.
         """
+        if for_test and self._cleared:
+            self._left.append(self._cleared.pop())
+            return self._left[-1]
         self._databases += 1
         name = f"test_{self._databases}"
         with self.connect("postgres", "postgres") as connection:
@@ -142,18 +154,21 @@ class PostgresServer:
             self._left.append(name)
         return name
 
-    def drop_databases(self) -> None:
-        """Delete the databases that were made for a test that is over."""
-        for name in list(self._left):
-            self.drop_database(name)
+    def clear_databases(self) -> None:
+        """Empty the databases that were made for a test that is over."""
+        while self._left:
+            name = self._left.pop()
+            with self.connect(name, "postgres") as connection:
+                connection.execute(_END_OTHERS)
+                connection.execute("SET session_replication_role = replica")
+                connection.execute(sql.SQL(self._truncation))
+            self._cleared.append(name)
 
     def drop_database(self, name: str) -> None:
         """Delete a database, whoever is connected to it."""
         with self.connect("postgres", "postgres") as connection:
             drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
             connection.execute(drop.format(sql.Identifier(name)))
-        if name in self._left:
-            self._left.remove(name)
 
     def start(self) -> None:
         """Start it and return once it answers."""
@@ -251,6 +266,19 @@ class PostgresServer:
         # Also where a loop runs in this thread already.
         with contextlib.closing(asyncio.new_event_loop()) as loop:
             _in_thread(lambda: loop.run_until_complete(make()))
+        with self.connect("migrated") as connection:
+            rows = connection.execute(_TABLES).fetchall()
+            # Rows that migrations put in stay.
+            empty = [
+                f"digitro.{name}"
+                for (name,) in rows
+                if not connection.execute(
+                    sql.SQL("SELECT 1 FROM digitro.{} LIMIT 1").format(
+                        sql.Identifier(str(name))
+                    )
+                ).fetchall()
+            ]
+        self._truncation = f"TRUNCATE {', '.join(empty)} RESTART IDENTITY CASCADE"
 
 
 @functools.cache

@@ -229,4 +229,4 @@ def test_numbers_show_nothing() -> None:
 
     assert repr(number) == "PhoneNumber('***')"
     assert isinstance(problem, NumberProblem)
-    assert problem.reason == "is of another country than Brazil (US)"
+    assert problem.reason == "is of another country than Brazil (country code 1)"

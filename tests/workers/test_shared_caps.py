@@ -157,9 +157,10 @@ async def test_campaigns_of_one_worker_share_by_weight(url: str) -> None:
             await until(lambda: worker.beat.count > beats + 3)
             before = small.intents, large.intents
             await until(lambda: small.intents >= before[0] + 25)
-            grown = large.intents - before[1]
+            # More than 25 where the loop was late, and three times as many in any case.
+            few, many = small.intents - before[0], large.intents - before[1]
 
-    assert 70 <= grown <= 80
+    assert 2.8 * few <= many <= 3.2 * few
 
 
 async def test_a_changed_rate_reaches_every_worker(url: str) -> None:

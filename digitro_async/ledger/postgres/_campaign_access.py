@@ -42,7 +42,7 @@ class CampaignAccess:
     ) -> None:
         self.campaign = OpenCampaign(0, b"")
         self.connector = PostgresConnector(address, limit=limit, patience=patience)
-        self.reading = ReadingBeside(address, limit)
+        self.reading = ReadingBeside(address, limit, patience)
         self.own_loop = OwnLoop()
         self._name = address.name
         self._subject = repr(subject)

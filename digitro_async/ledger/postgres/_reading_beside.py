@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from digitro_async.errors import LedgerError
 from digitro_async.ledger.postgres._postgres_reader import PostgresLedgerReader
 from digitro_async.ledger.postgres._server_address import ServerAddress
 
@@ -12,20 +14,27 @@ __all__ = ["ReadingBeside"]
 
 _Answer = TypeVar("_Answer")
 
+_LONG_LOOK: Final = 60.0
+_PAUSE: Final = 0.2
+_LOST: Final = frozenset({"unreadable", "unusable"})
+"""Reasons of errors that a server which is started again may have caused."""
+
 
 class ReadingBeside:
-    """A connection that reads, made when it is first needed.
+    """A connection that reads, made when it is first needed and when it was lost.
 
     A look at a million contacts holds up no call. One question at a time is asked.
 
     Args:
         address: The address.
         limit: Most seconds of an answer.
+        patience: Seconds for which a lost connection is tried for again.
     """
 
-    def __init__(self, address: ServerAddress, limit: float) -> None:
+    def __init__(self, address: ServerAddress, limit: float, patience: float) -> None:
         self._address = address
-        self._limit = limit
+        self._limit = max(limit, _LONG_LOOK)
+        self._patience = patience
         self._lock = asyncio.Lock()
         self._reader: PostgresLedgerReader | None = None
 
@@ -53,10 +62,18 @@ class ReadingBeside:
                 await asyncio.to_thread(reader.close)
 
     def _ask(self, ask: Callable[[PostgresLedgerReader], _Answer]) -> _Answer:
-        if self._reader is not None and self._reader.is_open:
-            return ask(self._reader)
-        self._reader = self._opened()
-        return ask(self._reader)
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                if self._reader is None or not self._reader.is_open:
+                    self._reader = self._opened()
+                return ask(self._reader)
+            except LedgerError as error:
+                is_lost = self._reader is None or not self._reader.is_open
+                if not is_lost or error.reason not in _LOST or time.monotonic() > until:
+                    raise
+                self._reader = None
+            time.sleep(_PAUSE)
 
     def _opened(self) -> PostgresLedgerReader:
         reader = PostgresLedgerReader(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitro_async.errors import ConfigurationError
+from digitro_async.numbers import AREA_CODES, PhoneNumber, parse_number
 from digitro_async.rules import (
     ANYWHERE,
     STATES,
@@ -105,6 +106,28 @@ def test_a_local_number_has_the_area_that_is_given() -> None:
 
     assert number.area.code == "48"
     assert number == called_number("048987654321")
+
+
+def test_states_are_those_of_the_numbering_plan() -> None:
+    """The table of area codes that lists are checked by has the same states."""
+    assert {code: dialling_areas()[code].states[0] for code in CODES} == dict(
+        AREA_CODES
+    )
+
+
+@given(
+    st.one_of(
+        st.from_regex(r"(0|\+55|55|015|0021)?[1-9][0-9]{9,10}", fullmatch=True),
+        st.from_regex(r"\+?[0-9]{8,15}", fullmatch=True),
+    )
+)
+def test_lists_and_rules_read_a_number_alike(text: str) -> None:
+    """A number that a list takes has the same area and digits for the rules."""
+    read = parse_number(text)
+    if isinstance(read, PhoneNumber):
+        number = called_number(text)
+        assert number.area.code == read.area_code
+        assert number.digits.reveal() == read.area_code + read.subscriber
 
 
 def test_prefixes_know_more_than_codes() -> None:

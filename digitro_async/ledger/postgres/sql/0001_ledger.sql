@@ -328,8 +328,14 @@ CREATE FUNCTION digitro.recover_contacts(
 DECLARE
     at timestamptz := coalesce(to_timestamp(p_now), clock_timestamp());
     unix_time double precision := coalesce(p_now, extract(epoch FROM at));
+    -- Locked, so that none of them begins its lease anew meanwhile.
     meant integer[] := coalesce(p_owners, ARRAY(
-        SELECT number FROM digitro.owner WHERE lease_until <= at));
+        SELECT o.number FROM digitro.owner AS o
+         WHERE o.lease_until <= at AND EXISTS (
+               SELECT 1 FROM digitro.contact AS c
+                WHERE c.owner = o.number AND c.campaign = p_campaign
+                  AND c.state IN (2, 3))
+           FOR NO KEY UPDATE));
     recovered bigint;
 BEGIN
     WITH lost AS (
