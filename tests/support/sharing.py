@@ -16,7 +16,6 @@ from digitro_async import (
     RateLimit,
 )
 from digitro_async.dispatch import CapKey
-from digitro_async.dispatch._live_clock import live_time
 from digitro_async.protocol import AttemptResult
 from digitro_async.workers import PostgresBeats, WorkerBeat, WorkerSettings
 
@@ -76,7 +75,9 @@ class SharingWorker:
     def slots(self, address: str, per: float = 1.0) -> int:
         """Return the slots that it has of a cap."""
         (shared,) = self.beat._sharing._shared
-        return shared._caps[CapKey(address, per)].holds(live_time())
+        return shared._caps[CapKey(address, per)].holds(
+            asyncio.get_running_loop().time()
+        )
 
     def paused(self, pabx: str = "one") -> str:
         """Return why a PABX is paused, empty where it is not."""

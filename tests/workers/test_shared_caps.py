@@ -76,8 +76,8 @@ async def until_alive(url: str, condition: Callable[[list[int]], bool]) -> None:
 
 @contextlib.contextmanager
 def child_of(url: str, pabx: FakePABX) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process that sends at most 60 calls a second together with others."""
-    script = [sys.executable, str(SUPPORT / "sharing.py"), url, pabx.base_url, "60"]
+    """Start a process that sends at most 200 calls a second together with others."""
+    script = [sys.executable, str(SUPPORT / "sharing.py"), url, pabx.base_url, "200"]
     with subprocess.Popen(script) as child:
         try:
             yield child
@@ -105,10 +105,10 @@ async def test_hungry_workers_get_equal_parts(url: str) -> None:
 
 async def test_a_killed_and_a_stopped_worker_keep_the_cap(url: str) -> None:
     """No second holds more than the cap while one is killed and one stands still."""
-    async with FakePABX(rate=RateLimit(60)) as pabx, contextlib.AsyncExitStack() as end:
+    async with FakePABX(rate=RateLimit(200)) as pabx, contextlib.AsyncExitStack() as end:
         children = [end.enter_context(child_of(url, pabx)) for _ in range(3)]
         await until_alive(url, lambda numbers: len(numbers) == 3)
-        await pabx.wait_for_posts(80)
+        await pabx.wait_for_posts(300)
         first = set(await alive(url))
         children[0].kill()
         children[1].send_signal(signal.SIGSTOP)
@@ -116,7 +116,7 @@ async def test_a_killed_and_a_stopped_worker_keep_the_cap(url: str) -> None:
         posts = pabx.posts
         children[1].send_signal(signal.SIGCONT)
         await until_alive(url, lambda numbers: bool(set(numbers) - first))
-        await pabx.wait_for_posts(posts + 40)
+        await pabx.wait_for_posts(posts + 100)
 
     assert pabx.over_cap == []
 
