@@ -75,8 +75,10 @@ async def _has_more(
     orders: RunControl, ledger: Ledger, plan: Plan, course: Course
 ) -> bool:
     """Whether lists were added to the end of a run, whose contacts are pending."""
+    if course.interrupted or course.failure:
+        return False  # a list that is being added breaks off, and is remembered
     added = await orders.end()
-    if not added or plan.max_calls is not None or course.interrupted or course.failure:
+    if not added or plan.max_calls is not None:
         return False
     with contextlib.suppress(LedgerError):  # it was said before
         pending = (await ledger.counts())[State.PENDING]

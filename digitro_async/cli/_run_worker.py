@@ -42,8 +42,8 @@ class WorkOptions:
         misses: Answers missed in a row at which the process ends, with exit code 75.
     """
 
-    slice_size: AtLeastOne = 100
-    slices: AtLeastOne = 4
+    slice_size: AtLeastOne = 200
+    slices: AtLeastOne = 3
     lease: Seconds = 30.0
     come_again: Seconds = 15.0
     look: Seconds = 1.0

@@ -11,6 +11,7 @@ import attrs
 from digitro_async.cli._output import print_error
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
+from digitro_async.control import worker_facts
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import LedgerAddress, SlicedLedger
 from digitro_async.workers import (
@@ -98,6 +99,7 @@ async def shared_worker(
 
     def heed() -> None:
         beat.campaign_names = worker.campaigns
+        beat.about.update(worker_facts(client.statistics()))
         worker.heed_pauses()
 
     worker = Worker(

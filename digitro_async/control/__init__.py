@@ -23,6 +23,7 @@ __all__ = [
     "SocketControl",
     "WorkerStatus",
     "find_socket",
+    "worker_facts",
 ]
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
     from digitro_async.control._postgres_control import PostgresControl
     from digitro_async.control._run_control import RunControl
     from digitro_async.control._socket_control import SocketControl
+    from digitro_async.control._worker_facts import worker_facts
 else:
     # Each is loaded when it is asked for: one needs a database's driver, and who looks
     # at a ledger that nobody dials needs none of them.
     __getattr__ = lazy_names(
         __name__,
         "_socket_control",
+        "_worker_facts",
         "_control_server",
         "_run_control",
         "_postgres_control",

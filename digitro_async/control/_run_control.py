@@ -16,7 +16,8 @@ from digitro_async.control._control_port import (
     PABXState,
     WorkerStatus,
 )
-from digitro_async.dispatch import ORDERED, PABXStatistics
+from digitro_async.control._worker_facts import worker_facts
+from digitro_async.dispatch import ORDERED
 from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.ledger import Ledger
 from digitro_async.privacy import Personal
@@ -88,15 +89,12 @@ class RunControl:
         self.is_ending = False
 
     async def _workers(self, _: Mapping[str, Any]) -> object:
-        pabx = self._client.statistics().pabx.values()
         status = WorkerStatus(
             name=f"{socket.gethostname()}:{os.getpid()}",
             since=self._since,
             heard_at=time.time(),
             is_alive=True,
-            calls=sum(one.attempts for one in pabx),
-            in_flight=sum(one.in_flight for one in pabx),
-            limits={one.name: _limit_of(one) for one in pabx},
+            **worker_facts(self._client.statistics()),
         )
         return [attrs.asdict(status)]
 
@@ -187,8 +185,3 @@ def _name_in(order: Mapping[str, Any]) -> str | None:
     if name is None or isinstance(name, str):
         return name
     raise ConfigurationError("the name of a PABX is text")
-
-
-def _limit_of(one: PABXStatistics) -> str:
-    """Return what holds calls to a PABX back, in words."""
-    return one.limit.value if one.pause is None else one.pause.text

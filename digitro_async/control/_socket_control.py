@@ -126,6 +126,9 @@ class SocketControl:
             except (OSError, ValueError):  # it is gone, or was a moment ago
                 pass
             else:
+                if not line:
+                    text = "the process that dials ended before it had obeyed"
+                    raise LedgerError(text, reason="no_answer")
                 reply = read_line(line)
                 error = error_of_reply(reply)
                 if error is not None:

@@ -53,11 +53,13 @@ class SliceFeeder:
         self._after = 0  # number of the last contact that was put in
         self._restarted = -inf  # when it began from the first contact last
         self._is_near = True  # whether the slices that wait are nearly used up
+        self._is_at_end = False  # whether nothing is pending behind those
         self._half = settings.size * settings.ahead // 2
 
     def note(self, taken: Slice) -> bool:
         """Note that a slice was taken; tell whether it is time to feed."""
-        self._is_near = self._is_near or taken.last + self._half > self._after
+        if not self._is_at_end:
+            self._is_near = self._is_near or taken.last + self._half > self._after
         self._after = max(self._after, taken.last)
         return self._is_near
 
@@ -101,6 +103,7 @@ class SliceFeeder:
                 for one in slices
                 if one.pabx in self._pabx
             ]
-            if found or len(slices) < settings.ahead:
+            self._is_at_end = len(slices) < settings.ahead
+            if found or self._is_at_end:
                 self._after = max(after, self._after) if not found else after
                 return found

@@ -30,8 +30,8 @@ class SlicingSettings:
         ConfigurationError: If a value can't be used.
     """
 
-    size: int = attrs.field(default=100, validator=at_least(1))
-    concurrency: int = attrs.field(default=4, validator=at_least(1))
+    size: int = attrs.field(default=200, validator=at_least(1))
+    concurrency: int = attrs.field(default=3, validator=at_least(1))
     ahead: int = attrs.field(default=64, validator=at_least(1))
     lease: float = attrs.field(default=30.0, validator=positive_seconds)
     renew: float = attrs.field(default=5.0, validator=positive_seconds)

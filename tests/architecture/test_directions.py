@@ -93,6 +93,7 @@ PURE = [
     "protocol",
     "control._control_port",
     "control._control_words",
+    "control._worker_facts",
     "cli._limit_words",
     "cli._next_steps",
     "cli._run_view",

@@ -245,6 +245,49 @@ class TestOrders:
             assert caught.value.reason == "no_such_contact"
             assert (await ledger.counts())[State.SKIPPED] == 3
 
+    async def test_an_end_before_the_reply(self, tmp_path: Path) -> None:
+        """A process that ends while it obeys breaks the order off, and that is said."""
+        path, begun = tmp_path / "a.db", asyncio.Event()
+
+        async def add(_: Mapping[str, Any]) -> Mapping[str, Any]:
+            begun.set()
+            await asyncio.Event().wait()
+            return {}
+
+        async with MemoryLedger() as ledger:
+            obey = RunControl(ScriptedClient(ScriptedTransport()), ledger, add).obey
+            async with ControlServer(path, obey):
+                adding = asyncio.create_task(SocketControl(path).add({}))
+                await begun.wait()
+            with pytest.raises(LedgerError, match="ended before it had obeyed"):
+                await adding
+
+    async def test_a_list_at_the_end(self, tmp_path: Path) -> None:
+        """A list is waited for, and none is taken once the process is to end."""
+        path, begun, go_on = tmp_path / "a.db", asyncio.Event(), asyncio.Event()
+
+        async def add(values: Mapping[str, Any]) -> Mapping[str, Any]:
+            begun.set()
+            await go_on.wait()
+            return values
+
+        async with MemoryLedger() as ledger:
+            run = RunControl(ScriptedClient(ScriptedTransport()), ledger, add)
+            async with ControlServer(path, run.obey), SocketControl(path) as control:
+                adding = asyncio.create_task(control.add({"new": 1}))
+                await begun.wait()
+                ending = asyncio.create_task(run.end())
+                await asyncio.sleep(0)
+                assert not ending.done()
+                go_on.set()
+                assert await adding == {"new": 1}
+                assert await ending == 1
+                with pytest.raises(LedgerError, match="about to end"):
+                    await control.add({})
+                run.go_on()
+                assert await control.add({"new": 2}) == {"new": 2}
+                assert await run.end() == 1
+
     async def test_orders_of_databases(self, tmp_path: Path) -> None:
         """A file has no campaigns beside each other: orders about them are refused."""
         path = tmp_path / "a.db"

@@ -9,7 +9,7 @@ from ledgers import contacts
 from postgres_server import PASSWORD, database, needs_postgres
 
 from digitro_async import ConfigurationError, Dispatcher, LedgerError, RateLimit
-from digitro_async.control import PostgresControl
+from digitro_async.control import PostgresControl, worker_facts
 from digitro_async.ledger import LedgerAddress, State, ledger_address, open_ledger
 from digitro_async.privacy import Personal
 from digitro_async.workers import PostgresBeats, WorkerBeat, WorkerSettings
@@ -41,6 +41,7 @@ async def test_orders_reach_every_worker(address: LedgerAddress) -> None:
         for number, one in enumerate(workers):
             store = PostgresBeats(address.server, timeout=30.0)
             beat = WorkerBeat(store, one, SETTINGS, name=f"host:{number}")
+            beat.about.update(worker_facts(one.statistics()))
             await stack.enter_async_context(beat)
         control = await stack.enter_async_context(PostgresControl(address))
 
@@ -52,6 +53,8 @@ async def test_orders_reach_every_worker(address: LedgerAddress) -> None:
             ("host:0", True),
             ("host:1", True),
         ]
+        assert [(one.calls, one.in_flight) for one in told] == [(0, 0)] * 2
+        assert told[0].limits == {"one": "idle"}
         (state,) = await control.pabx()
         assert (state.name, state.code, state.calls) == ("one", "ordered", 10)
         assert state.seconds is not None

@@ -370,6 +370,6 @@ class SharedCapMachine(RuleBasedStateMachine):
 
 
 SharedCapMachine.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=60, deadline=None
+    max_examples=100, stateful_step_count=50, deadline=None
 )
 TestSharedCap = SharedCapMachine.TestCase

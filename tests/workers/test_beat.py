@@ -10,6 +10,7 @@ from postgres_server import PASSWORD, database, needs_postgres, shared_server
 from virtual_time import virtual_time
 
 from digitro_async import (
+    PABX,
     ConfigurationError,
     Dispatcher,
     NotSentError,
@@ -50,7 +51,7 @@ class ScriptedStore:
     async def enroll(self, name: str, lease: float, about: Any, pabx: Any) -> int:
         """Enter a worker."""
         self._answer()
-        assert (name, lease, pabx) == ("me", 10.0, {"one": "127.0.0.1:9"})
+        assert (name, lease, pabx["one"]) == ("me", 10.0, "127.0.0.1:9")
         self.enrolled += 1
         self.knows = self.enrolled
         return self.enrolled
@@ -96,9 +97,10 @@ class ScriptedStore:
             raise BeatLostError("it is mute")
 
 
-def sharing(store: ScriptedStore) -> tuple[Dispatcher, WorkerBeat]:
+def sharing(store: ScriptedStore, *more: PABX) -> tuple[Dispatcher, WorkerBeat]:
     """Return a dispatcher whose caps are shared, in virtual time."""
-    dispatcher = Dispatcher(make_pabx(rate=RateLimit(5)), ScriptedTransport())
+    pabx = [make_pabx(rate=RateLimit(5)), *more]
+    dispatcher = Dispatcher(pabx, ScriptedTransport())
     clock = asyncio.get_running_loop().time
     beat = WorkerBeat(store, dispatcher, SETTINGS, name="me", clock=clock)
     return dispatcher, beat
@@ -153,6 +155,42 @@ async def test_it_asks_more_often_while_slots_move() -> None:
         store.slots = 5
         await asyncio.sleep(2.0)
         assert beat.count <= 8
+
+
+@virtual_time
+async def test_caps_that_are_not_used_are_told_of_once() -> None:
+    """Of many caps some are told at a time, and later those alone that are used."""
+    store = ScriptedStore(slots=0)
+    several = [
+        make_pabx(f"p{port}", f"http://127.0.0.1:{port}", rate=RateLimit(5))
+        for port in range(1000, 1250)
+    ]
+    dispatcher, beat = sharing(store, *several)
+    async with beat:
+        await asyncio.sleep(3.1)
+        assert [len(one["caps"]) for one in store.reports] == [200, 51, 0, 0]
+
+        store.slots = store.target = 1
+        calling = dispatcher.submit(make_call(), pabx="p1007", max_wait=5.0)
+        assert (await calling).error is None
+        await asyncio.sleep(1.0)
+        assert [one["address"] for one in store.reports[-1]["caps"]] == [
+            "127.0.0.1:1007"
+        ]
+
+
+@virtual_time
+async def test_it_asks_at_once_where_calls_wait_without_a_slot() -> None:
+    """A call to a PABX that no slot is allotted for waits no whole second for one."""
+    store = ScriptedStore(slots=0)
+    dispatcher, beat = sharing(store)
+    async with beat:
+        await asyncio.sleep(0.1)
+        store.slots = store.target = 1
+        result = await dispatcher.submit(make_call(), max_wait=0.5)
+
+        assert result.error is None
+        assert store.reports[-1]["caps"][0]["needs"] == {"": 1}
 
 
 @virtual_time

@@ -14,7 +14,7 @@ from worker_lab import IN_FLIGHT, Times, WorkerLab
 from digitro_async.ledger import State
 from digitro_async.workers import DATABASE_LOST
 
-pytestmark = needs_postgres
+pytestmark = [needs_postgres, pytest.mark.timeout(600)]  # two dozen processes start
 
 WORKERS = 3
 

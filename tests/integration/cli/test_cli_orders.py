@@ -34,9 +34,9 @@ LEDGER = ("--ledger", "c.db")
 
 @pytest.fixture
 def simulator(folder: Path) -> Iterator[SimulatorHere]:
-    """Run a simulated PABX, with a configuration of 40 calls a second for it."""
+    """Run a simulated PABX, with a configuration of 4 calls a second for it."""
     with SimulatorHere(folder / "record") as running:
-        write_config(folder / "digitro.toml", running.base_url, rate=40)
+        write_config(folder / "digitro.toml", running.base_url, rate=4)
         yield running
 
 
@@ -81,7 +81,7 @@ class TestOrders:
         assert "dialled by 1 process\n" in status
         assert f"{begun} calls begun, 0 on the wire" in status
         assert "PABX matriz at 127.0.0.1:" in status
-        assert "cap 40 in 1 s, paused" in status
+        assert "cap 4 in 1 s, paused" in status
         assert "(ordered): paused by the operator" in status
 
         ran = run_here(capsys, "campaign", "withdraw", "C299", *LEDGER)

@@ -344,16 +344,23 @@ CREATE FUNCTION digitro.pauses_of(me bigint, now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE digitro.pabx AS p SET prober = me, is_probing = false
-      FROM digitro.worker_pabx AS mine
-     WHERE mine.worker = me AND mine.address = p.address AND mine.name = p.name
-       AND p.code IS NOT NULL AND NOT p.needs_resume AND p.prober IS DISTINCT FROM me
-       AND NOT EXISTS (
-           SELECT FROM digitro.worker AS w
-             JOIN digitro.worker_pabx AS its
-               ON its.worker = w.number AND its.address = p.address
-              AND its.name = p.name
-            WHERE w.number = p.prober AND w.lease_ends > now
-              AND (p.is_probing OR its.waiting > 0 OR mine.waiting = 0));
+      FROM (
+          SELECT p.address, p.name
+            FROM digitro.pabx AS p
+            JOIN digitro.worker_pabx AS mine
+              ON mine.address = p.address AND mine.name = p.name
+           WHERE mine.worker = me AND p.code IS NOT NULL AND NOT p.needs_resume
+             AND p.prober IS DISTINCT FROM me
+             AND NOT EXISTS (
+                 SELECT FROM digitro.worker AS w
+                   JOIN digitro.worker_pabx AS its
+                     ON its.worker = w.number AND its.address = p.address
+                    AND its.name = p.name
+                  WHERE w.number = p.prober AND w.lease_ends > now
+                    AND (p.is_probing OR its.waiting > 0 OR mine.waiting = 0))
+             -- What another changes just now can be taken over next time.
+             FOR UPDATE OF p SKIP LOCKED) AS left_alone
+     WHERE p.address = left_alone.address AND p.name = left_alone.name;
     RETURN (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
             'name', p.name, 'code', coalesce(p.code, ''),
@@ -483,11 +490,21 @@ BEGIN
     END IF;
 END $$;
 
+-- Locks them in the order in which workers do.
+CREATE FUNCTION digitro.lock_pabx(pabx text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM digitro.pabx AS p
+       JOIN digitro.pabx_named(lock_pabx.pabx) AS n
+         ON n.address = p.address AND n.name = p.name
+      ORDER BY p.address, p.name FOR UPDATE OF p;
+END $$;
+
 CREATE FUNCTION digitro.pause(pabx text, reason text, by_whom text) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
     paused integer;
 BEGIN
+    PERFORM digitro.lock_pabx(pause.pabx);
     UPDATE digitro.pabx AS p
        SET code = pause.reason, words = 'paused by hand', by_whom = pause.by_whom,
            since = clock_timestamp(), needs_resume = true, prober = NULL,
@@ -503,6 +520,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     resumed integer;
 BEGIN
+    PERFORM digitro.lock_pabx(resume.pabx);
     UPDATE digitro.pabx AS p
        SET code = NULL, needs_resume = false, rest_until = NULL, prober = NULL,
            resumed_at = clock_timestamp(), by_whom = resume.by_whom
@@ -567,6 +585,7 @@ BEGIN
         RAISE EXCEPTION 'a rate is a number of calls above 0 in seconds above 0'
             USING ERRCODE = 'DG003';
     END IF;
+    PERFORM digitro.pabx_named(set_rate.pabx);  -- also where there is no cap at all
     FOR one IN
         SELECT DISTINCT ON (c.address) c.* FROM digitro.cap AS c
          WHERE c.per > 0 AND c.address IN

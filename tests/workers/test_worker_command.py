@@ -1,0 +1,116 @@
+"""``digitro worker`` and ``digitro dial`` over a database, as they are typed."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import (
+    Capture,
+    folder,
+    pabx_with_config,
+    run_here,
+    start,
+    wait_for,
+    write_contacts,
+)
+from postgres_server import database, needs_postgres
+
+from digitro_async.ledger import PostgresLedgerReader, State
+from digitro_async.testing import FakePABX
+
+__all__ = ["folder", "pabx_with_config"]  # fixtures
+
+pytestmark = [needs_postgres, pytest.mark.timeout(300)]
+
+QUICK = ["--look", "0.1", "--come-again", "0.5"]
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Return the address of a database."""
+    with database() as address:
+        yield address
+
+
+def state_counts(url: str, campaign: str) -> dict[State, int]:
+    """Return how many contacts are in each state, without those that nobody is in."""
+    with PostgresLedgerReader(url, campaign) as reader:
+        return {state: count for state, count in reader.counts().items() if count}
+
+
+def test_dial(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> None:
+    """A list is dialled through a database to its end, and again nobody is."""
+    contacts = write_contacts(folder / "list.csv", 60)
+    words = ["dial", contacts, "--ledger", url, "--campaign", "spring"]
+
+    ran = run_here(capsys, *words)
+    again = run_here(capsys, *words)
+
+    assert (ran.code, again.code) == (0, 0), ran.err
+    assert pabx.accepted == pabx.posts == 60
+    assert state_counts(url, "spring") == {State.ACCEPTED: 60}
+    assert "accepted        60" in ran.out
+
+
+def test_until_done(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> None:
+    """A worker dials every campaign with work, and ends when nothing is left."""
+    for name in ("spring", "autumn"):
+        contacts = write_contacts(folder / f"{name}.csv", 30)
+        words = ["--ledger", url, "--campaign", name]
+        assert run_here(capsys, "dial", contacts, *words, "--limit", 10).code == 1
+    ran = run_here(capsys, "worker", "--ledger", url, "--until-done", *QUICK)
+
+    assert ran.code == 0, ran.err
+    assert state_counts(url, "spring") == {State.ACCEPTED: 30}
+    assert state_counts(url, "autumn") == {State.ACCEPTED: 30}
+    assert pabx.posts == 60
+
+
+def test_one_campaign(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> None:
+    """A worker of one campaign leaves the others alone."""
+    for name in ("spring", "autumn"):
+        contacts = write_contacts(folder / f"{name}.csv", 30)
+        words = ["--ledger", url, "--campaign", name]
+        run_here(capsys, "dial", contacts, *words, "--limit", 10)
+    words = ["worker", "--ledger", url, "--campaign", "spring", "--until-done"]
+
+    assert run_here(capsys, *words, *QUICK).code == 0
+    assert state_counts(url, "autumn") == {State.ACCEPTED: 10, State.PENDING: 20}
+
+
+def test_sigterm(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> None:
+    """SIGTERM lets calls finish, gives the rest back, and is exit code 0."""
+    contacts = write_contacts(folder / "list.csv", 40)
+    run_here(capsys, "dial", contacts, "--ledger", url, "--limit", 1)
+    words = ["worker", "--ledger-env", "LEDGER", *QUICK]
+    with start(*words, env={**os.environ, "LEDGER": url}, cwd=folder) as running:
+        wait_for(lambda: pabx.posts == 40)
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(timeout=120)
+        assert running.process.returncode == 0
+
+    assert state_counts(url, "default") == {State.ACCEPTED: 40}
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--ledger", "list.db"], "--ledger must be postgresql://"),
+        ([], "--ledger is missing"),
+        (["--ledger", "postgresql://me@127.0.0.1:9/x"], "did not answer"),
+        (
+            ["--ledger", "postgresql://me@127.0.0.1:9/x", "--cap-lease", "1"],
+            "lease must be at least twice",
+        ),
+    ],
+)
+def test_wrong_use(
+    pabx: FakePABX, capsys: Capture, words: list[str], problem: str
+) -> None:
+    """What can't be used is said before anything is dialled."""
+    ran = run_here(capsys, "worker", *words, "--answer", "2", "--beat", "0.5")
+
+    assert ran.code == 2
+    assert problem in ran.err
