@@ -52,6 +52,8 @@ _SAID: Final = {
 
 def problem_of(error: BaseException) -> str:
     """Return the problem in words that hold no value."""
+    if isinstance(error, TimeoutError):
+        return "it does not answer in time"
     code = getattr(error, "sqlstate", None)
     if code:
         for length in (5, 2):
