@@ -1,10 +1,10 @@
 """PURE: reads Brazilian numbers, by the numbering rules and without a guess.
 
-What decides (sources in docs/numbers.md): area codes begin with 1 to 9, so a leading 0
-is a prefix; ``55`` before ten or eleven digits is the country, and before eight or
-nine it is an area code in Rio Grande do Sul. Nearly every number is read by one
-pattern. phonenumbers, of the extra ``contacts``, is asked about the rest: numbers that
-this table does not know, and other countries. Tests hold that both say the same.
+What decides (sources in docs/contact-files.md): area codes begin with 1 to 9, so a
+leading 0 is a prefix; ``55`` before ten or eleven digits is the country, and before
+eight or nine it is an area code in Rio Grande do Sul. Nearly every number is read by
+one pattern. phonenumbers, of the extra ``contacts``, is asked about the rest: numbers
+that this table does not know, and other countries. Tests hold that both say the same.
 """
 
 import re

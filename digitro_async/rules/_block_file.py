@@ -128,7 +128,7 @@ class BlockFile:
         if stamp is None:
             return None  # it is being written: the next call reads it
         self._stamp, self._problem = stamp, ""
-        before = sum(map(len, self._layers[:1]))
+        before = sum(map(len, self._layers[-1:]))  # those of the last whole file
         kept_old = ""
         if reading.bad_count:
             kept_old = f"{reading.bad_count} of its rows can't be used"

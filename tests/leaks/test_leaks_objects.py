@@ -60,6 +60,7 @@ from digitro_async import (
 from digitro_async.contacts import (
     CleanedNumber,
     CleaningCounts,
+    ContactNumber,
     ContactRow,
     FileReading,
     RejectCode,
@@ -70,6 +71,7 @@ from digitro_async.ledger import (
     ClaimedContact,
     ClaimOwner,
     ContactRecord,
+    LedgerSlice,
     MemoryLedger,
     NewContact,
     Reconciliation,
@@ -260,6 +262,8 @@ EVENTS: dict[str, Callable[[], object]] = {
     "EventChannelSettings": lambda: EventChannelSettings(open="/a", opened_names="x"),
 }
 MADE |= COMMANDS | EVENTS
+MADE["ContactNumber"] = lambda: ContactNumber(destination=DESTINATION)
+MADE["LedgerSlice"] = lambda: LedgerSlice(range(3), "matriz")
 KINDS = {
     name
     for module in (digitro_async, campaign, contacts, ledger)
@@ -271,17 +275,10 @@ ELSEWHERE = {
     *("Ledger", "LedgerReader", "Recorder", "RowFile", "Transport"),  # only protocols
     *("AnswerBody", "CallEnds", "EndRecorder"),  # these too, and an enumeration
     "CommandAccepted",  # the base of the answers
-    *(
-        "OccupiedSlots",
-        "MemoryLedger",
-        "MemoryLedgerReader",
-    ),  # hold nobody; looked at below
-    *(
-        "SQLiteLedgerReader",
-        "ContactFile",
-        "RejectsFile",
-        "LedgerRehearsal",
-    ),  # test_leaks_cli
+    *("OccupiedSlots", "MemoryLedger", "MemoryLedgerReader"),  # looked at below
+    *("SQLiteLedgerReader", "ContactFile", "RejectsFile"),  # test_leaks_cli
+    *("LedgerRehearsal", "SlicedLedger"),  # the same, and a protocol
+    *("PostgresLedger", "PostgresLedgerReader", "SliceClaims"),  # tests/postgres
     "ContinuedRejects",  # a RejectsFile
 }
 ERRORS = [

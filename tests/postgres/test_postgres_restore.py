@@ -11,10 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 from filled_ledgers import contents, fill
+from ledgers import OWNER, contacts
 from postgres_server import PostgresServer, database, needs_postgres, shared_server
 
 from digitro_async import LedgerError
-from digitro_async.ledger import State
+from digitro_async.ledger import State, open_ledger
 from digitro_async.ledger.transfer import copy_ledger, settle_ledger
 
 pytestmark = needs_postgres
@@ -117,6 +118,38 @@ class TestDumps:
             assert await refuses(address, tmp_path) is None
         finally:
             server.remove()
+
+
+async def test_a_restore_while_a_ledger_is_open(address: str) -> None:
+    """Who had a restored database open is told when it connects anew, and stops."""
+    async with open_ledger(address) as ledger:
+        await ledger.add(contacts(3))
+        with contextlib.closing(psycopg.connect(address, autocommit=True)) as one:
+            # As a restore does, it is written by another transaction than it says.
+            one.execute("UPDATE digitro.home SET timeline = timeline")
+            one.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        with pytest.raises(LedgerError) as caught:
+            await ledger.claim(3, OWNER, 60.0)
+
+    assert caught.value.reason == "restored"
+
+
+async def test_a_restored_ledger_is_not_opened(address: str) -> None:
+    """Neither one campaign nor another is opened before it was settled."""
+    for name in ("one", "two"):
+        async with open_ledger(address, campaign=name) as ledger:
+            await ledger.add(contacts(3))
+    with contextlib.closing(psycopg.connect(address, autocommit=True)) as one:
+        one.execute("UPDATE digitro.home SET timeline = timeline")
+    for name in ("one", "two"):
+        with pytest.raises(LedgerError, match="was restored from a backup"):
+            await open_ledger(address, campaign=name).__aenter__()
+    settle_ledger(address, campaign="one", nobody_dialled=True)
+    async with open_ledger(address, campaign="one") as ledger:
+        assert len(await ledger.claim(3, OWNER, 60.0)) == 3
 
 
 def wait_for(address: str, statement: str) -> None:

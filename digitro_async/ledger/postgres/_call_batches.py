@@ -6,7 +6,13 @@ from typing import Any, Final
 from digitro_async._common.reasons import PABX_REASONS, Failure
 from digitro_async.errors import ClaimLostError, IllegalTransitionError
 from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
-from digitro_async.ledger._state import State, Step, claim_lost, next_state
+from digitro_async.ledger._state import (
+    CLAIM_LOST,
+    State,
+    Step,
+    claim_lost,
+    next_state,
+)
 from digitro_async.ledger._stored_ends import END_VALUES
 from digitro_async.ledger._write_jobs import OUTCOMES, Job, OnDone
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
@@ -124,11 +130,15 @@ class CallBatch:
     Args:
         intents: Jobs with rows of number, owner, PABX, time.
         outcomes: Jobs of ``outcome_job``.
+
+    Attributes:
+        failed: Intents that do not count, as a connection was lost.
     """
 
     def __init__(self, intents: Sequence[Job], outcomes: Sequence[Job]) -> None:
         self.intents = list(intents)
         self.outcomes = list(outcomes)
+        self.failed: list[Job] = []
 
     @property
     def jobs(self) -> list[Job]:
@@ -171,8 +181,8 @@ class CallBatch:
             undone = (numbers, owners, times, campaign, campaign, campaign)
             await session.run(_UNDO_INTENTS, undone)
             for job in self.intents:
-                job.error = ClaimLostError(_LOST, reason="claim_lost")
-            self.intents = []
+                job.error = ClaimLostError(_LOST, reason=CLAIM_LOST)
+            self.failed, self.intents = self.intents, []
         if self.outcomes:
             numbers, owners, _, states, _, times, *_ = _columns(self.outcomes, 9)
             asked = (numbers, owners, states, times, campaign)

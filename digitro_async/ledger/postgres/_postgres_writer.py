@@ -177,8 +177,6 @@ class PostgresWriter:
                 jobs = self._jobs[:MOST_JOBS]
                 del self._jobs[: len(jobs)]
                 await self._write(jobs)
-                # Not here: an answer runs the task that waits for it.
-                self._loop.call_soon(answer_all, jobs)
         finally:
             self._closing = True
             late, self._jobs = self._jobs, []
@@ -197,16 +195,23 @@ class PostgresWriter:
                 return
 
     async def _write(self, jobs: list[Job]) -> None:
-        """Write jobs in the order of phases, and leave in each what came of it."""
+        """Write jobs in the order of their phases, and tell what came of each."""
         phases: dict[int, list[Job]] = {INTENTS: [], OUTCOMES: [], CALLS: [], ENDS: []}
         for job in jobs:
             phases[job.phase].append(job)
-        if phases[INTENTS] or phases[OUTCOMES]:
-            await self._write_batch(CallBatch(phases[INTENTS], phases[OUTCOMES]))
+        calls = [*phases[INTENTS], *phases[OUTCOMES]]
+        if calls:
+            batch = CallBatch(phases[INTENTS], phases[OUTCOMES])
+            await self._write_and_answer(batch, calls)
         for job in phases[CALLS]:
-            await self._write_batch(OneCall(job))
+            await self._write_and_answer(OneCall(job), [job])
         if phases[ENDS]:
-            await self._write_batch(EndBatch(phases[ENDS]))
+            await self._write_and_answer(EndBatch(phases[ENDS]), phases[ENDS])
+
+    async def _write_and_answer(self, batch: _Batch, jobs: list[Job]) -> None:
+        await self._write_batch(batch)
+        # Not here: an answer runs the task that waits for it.
+        self._loop.call_soon(answer_all, jobs)
 
     async def _write_batch(self, batch: _Batch) -> None:
         if self._broken is None:
@@ -228,7 +233,7 @@ class PostgresWriter:
         while True:
             try:
                 await batch.write(self._session, self._campaign)
-            except SessionLostError:
+            except (SessionLostError, psycopg.errors.QueryCanceled):
                 if not await self._go_on(batch):
                     return
             except (psycopg.Error, TypeError, ValueError, OverflowError) as error:
@@ -249,13 +254,21 @@ class PostgresWriter:
                 return
 
     async def _go_on(self, batch: _Batch) -> bool:
-        """Connect again; return whether some of a batch is left to be written."""
+        """Connect again; return whether some of a batch is left to be written.
+
+        No intent that waits counts either: when its call were sent, long after, nobody
+        would know until when it may be delivered.
+        """
         while True:
             lost = self._session
             self._earlier_statements += lost.statements
             lost.statements = 0
             self._session = await self._reconnect(lost)
+            waiting = CallBatch([job for job in self._jobs if job.phase == INTENTS], [])
             with contextlib.suppress(SessionLostError):
+                await waiting.find_out(self._session, self._campaign)
+                self._jobs = [job for job in self._jobs if job.error is None]
+                self._loop.call_soon(answer_all, waiting.failed)
                 return await batch.find_out(self._session, self._campaign)
 
     def _break(self, failure: LedgerError) -> None:

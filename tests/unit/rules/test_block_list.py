@@ -182,6 +182,17 @@ def test_a_broken_file_frees_nobody(
     assert file.find(SP, NOW) is None
 
 
+def test_a_file_that_stays_broken_frees_nobody(path: Path) -> None:
+    """Each content is compared with the last whole file, and not with a broken one."""
+    file = loaded(path, "11987654321\n21987654321\n")
+    for _ in range(3):
+        write(path, "")
+        reading = file.refresh()
+        assert reading is not None
+        assert reading.kept_old == "it has 0 entries, and had 2"
+        assert file.find(SP, NOW) is not None
+
+
 def test_a_broken_file_is_told_once(path: Path) -> None:
     """Why the old content stays in force is said once, and not at every look."""
     file = loaded(path, "11987654321\n21987654321\n")
