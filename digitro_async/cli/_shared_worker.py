@@ -14,7 +14,9 @@ from digitro_async.config import Config
 from digitro_async.control import worker_facts
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import LedgerAddress, SlicedLedger
+from digitro_async.privacy import Secret
 from digitro_async.workers import (
+    ListCampaigns,
     Liveness,
     LivenessSettings,
     ServiceManager,
@@ -61,79 +63,96 @@ async def shared_worker(
 
     Raises:
         ConfigurationError: If the address is no database's.
+        LedgerError: If the database can't be reached.
     """
     if address.server is None:
         raise ConfigurationError(
             "workers share a ledger in a database: --ledger must be "
             "postgresql://user@host/database; a file has one process that dials it"
         )
-    # Late: they need the extra ``postgres``.
-    from digitro_async.ledger import PostgresLedger  # noqa: PLC0415
-    from digitro_async.workers import (  # noqa: PLC0415
-        EngineSettings,
-        PostgresBeats,
-        ProcrastinateEngine,
-        WorkerDatabase,
-    )
+    # Late, here and below: they need the extra ``postgres``.
+    from digitro_async.workers import PostgresBeats, WorkerDatabase  # noqa: PLC0415
 
-    server = address.server
-
-    def ledger_of(campaign: str) -> SlicedLedger:
-        return PostgresLedger(server, campaign, shares_caps=True)
-
-    url, slicing = address.server.reveal(), working.slicing
-    engine = ProcrastinateEngine(
-        url,
-        EngineSettings(
-            poll=slicing.look, stalled=slicing.lease, heartbeat=slicing.renew
-        ),
-    )
-    database = WorkerDatabase(url, answer=working.signs.timeout)
-    del url  # tools show the locals of an error's frames
-    manager, label = ServiceManager(), f"{socket.gethostname()}:{os.getpid()}"
-    _warn_of_a_short_watchdog(manager, working.signs.liveness)
-
-    def is_paused(campaign: str) -> bool:
-        orders = beat.campaigns.get(campaign)
-        return orders is not None and orders.is_paused
+    signs, manager = working.signs, ServiceManager()
+    _warn_of_a_short_watchdog(manager, signs.liveness)
+    database = WorkerDatabase(address.server.reveal(), answer=signs.timeout)
 
     def heed() -> None:
         beat.campaign_names = worker.campaigns
         beat.about.update(worker_facts(client.statistics()))
         worker.heed_pauses()
 
-    worker = Worker(
-        engine,
-        client,
-        ledger_of,
-        working.campaigns or database.campaigns_with_work,
-        call=config.call,
-        settings=slicing,
-        max_attempts=working.max_attempts,
-        partial=working.partial,
-        until_done=working.until_done,
-        wait_for_ends=working.wait_for_ends,
-        label=label,
-        is_paused=is_paused,
-    )
     beat = WorkerBeat(
-        PostgresBeats(server, timeout=working.signs.timeout),
+        PostgresBeats(address.server, timeout=signs.timeout),
         client.dispatcher,
-        working.signs,
-        name=label,
+        signs,
+        name=_label(),
         campaigns=tuple(working.campaigns),
         on_orders=heed,
     )
+    campaigns = working.campaigns or database.campaigns_with_work
+    worker = _make_worker(
+        config, client, working, server=address.server, campaigns=campaigns, beat=beat
+    )
+
     with _quiet_libraries():
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(database.close)
             await database.prepare()
             stack.callback(manager.tell_stopping)
             await stack.enter_async_context(beat)
-            watch = Liveness(beat.next_answer, working.signs.liveness, manager=manager)
+            watch = Liveness(beat.next_answer, signs.liveness, manager=manager)
             await stack.enter_async_context(watch)
             manager.tell_ready()
             yield worker
+
+
+def _make_worker(
+    config: Config,
+    client: DigitroClient,
+    working: Working,
+    *,
+    server: Secret,
+    campaigns: Sequence[str] | ListCampaigns,
+    beat: WorkerBeat,
+) -> Worker:
+    from digitro_async.ledger import PostgresLedger  # noqa: PLC0415
+    from digitro_async.workers import (  # noqa: PLC0415
+        EngineSettings,
+        ProcrastinateEngine,
+    )
+
+    slicing = working.slicing
+    settings = EngineSettings(
+        poll=slicing.look, stalled=slicing.lease, heartbeat=slicing.renew
+    )
+
+    def ledger_of(campaign: str) -> SlicedLedger:
+        return PostgresLedger(server, campaign, shares_caps=True)
+
+    def is_paused(campaign: str) -> bool:
+        orders = beat.campaigns.get(campaign)
+        return orders is not None and orders.is_paused
+
+    return Worker(
+        ProcrastinateEngine(server.reveal(), settings),
+        client,
+        ledger_of,
+        campaigns,
+        call=config.call,
+        settings=slicing,
+        max_attempts=working.max_attempts,
+        partial=working.partial,
+        until_done=working.until_done,
+        wait_for_ends=working.wait_for_ends,
+        label=_label(),
+        is_paused=is_paused,
+    )
+
+
+def _label() -> str:
+    """Return the name of this process for people: where it is, and its number."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _warn_of_a_short_watchdog(

@@ -210,6 +210,34 @@ class TestEnding:
 
         assert (await counts_of(ledger))[State.ACCEPTED] == 20
 
+    async def test_paused_campaign(self) -> None:
+        """A campaign that is paused is drained, and goes on when it is resumed."""
+        ledger, paused = await filled(60), {"spring": False}
+        async with (
+            FakePABX(latency=0.01) as pabx,
+            client_of(pabx.settings(max_in_flight=2)) as client,
+            worker_of(ledger, client, is_paused=paused.__getitem__) as worker,
+        ):
+            for _ in range(5):
+                await anext(worker)
+            paused["spring"] = True
+            worker.heed_pauses()
+            while True:
+                worker.unread()  # nobody else takes them
+                counts = await counts_of(ledger)
+                if not counts[State.CLAIMED] and not counts[State.INTENT]:
+                    break
+                await asyncio.sleep(0.01)
+            called = pabx.accepted
+            await asyncio.sleep(0.2)
+            assert pabx.accepted == called < 60
+
+            paused["spring"] = False
+            async for _ in worker:
+                pass
+
+        assert (await counts_of(ledger))[State.ACCEPTED] == pabx.accepted == 60
+
     async def test_a_ledger_that_fails(self) -> None:
         """A ledger that fails is opened again, and the campaign goes on."""
 
