@@ -105,7 +105,10 @@ async def test_hungry_workers_get_equal_parts(url: str) -> None:
 
 async def test_a_killed_and_a_stopped_worker_keep_the_cap(url: str) -> None:
     """No second holds more than the cap while one is killed and one stands still."""
-    async with FakePABX(rate=RateLimit(200)) as pabx, contextlib.AsyncExitStack() as end:
+    async with (
+        FakePABX(rate=RateLimit(200)) as pabx,
+        contextlib.AsyncExitStack() as end,
+    ):
         children = [end.enter_context(child_of(url, pabx)) for _ in range(3)]
         await until_alive(url, lambda numbers: len(numbers) == 3)
         await pabx.wait_for_posts(300)
