@@ -68,6 +68,7 @@ class Plan:
         faults: Whether the simulator misbehaves.
         seed: Of everything random.
         bug: A mistake to put into the children.
+        public: Whether calls are sent by aiohttp's sessions.
     """
 
     stops: int
@@ -79,6 +80,7 @@ class Plan:
     faults: bool = False
     seed: int = 0
     bug: str | None = None
+    public: bool = False
 
     @property
     def cap(self) -> RateLimit | None:
@@ -138,7 +140,7 @@ def run(plan: Plan, folder: Path) -> Report:
     began = time.monotonic()
     contacts, record = folder / "contacts.csv", folder / "record.jsonl"
     job = Job(ledger=folder / "ledger.db", rate=plan.cap, bug=plan.bug)
-    job = attrs.evolve(job, in_flight=plan.in_flight)
+    job = attrs.evolve(job, in_flight=plan.in_flight, public=plan.public)
     write_sample_file(contacts, plan.size(), seed=plan.seed)
     faults = FAULTS if plan.faults else None
     simulator = Child(partial(simulate, record, faults, plan.seed))
@@ -311,6 +313,7 @@ def main() -> int:
     parser.add_argument("--faults", action="store_true")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--bug", choices={**BUGS, **WORLD_BUGS})
+    parser.add_argument("--public", action="store_true", help="by aiohttp's sessions")
     parser.add_argument("--keep", action="store_true", help="keep the files")
     parser.add_argument("--world", action="store_true", help="the world breaks too")
     given = vars(parser.parse_args())
@@ -319,7 +322,7 @@ def main() -> int:
         import crash_world  # which is made of this module
 
         plain = parser.parse_args([])
-        for name in ("gently", "in_flight", "rate", "per", "faults"):
+        for name in ("gently", "in_flight", "rate", "per", "faults", "public"):
             if given.pop(name) != getattr(plain, name):
                 parser.error(f"--world goes without --{name.replace('_', '-')}")
         return crash_world.main({"kills": given.pop("stops"), **given}, keep=keep)

@@ -36,6 +36,7 @@ from digitro_async import (
     PauseSettings,
     RateLimit,
     RetrySettings,
+    SessionManager,
     TimeoutSettings,
 )
 from digitro_async.campaign import Campaign
@@ -68,6 +69,7 @@ class Job:
         bug: A mistake to put in.
         synchronous: Of the ledger.
         marks: Whether what the ledger writes is marked for a trace of system calls.
+        public: Whether calls are sent by aiohttp's sessions.
     """
 
     ledger: Path
@@ -77,6 +79,7 @@ class Job:
     bug: str | None = None
     synchronous: str = "FULL"
     marks: bool = False
+    public: bool = False
 
     def client(self) -> DigitroClient:
         """Return a client that goes on whatever the simulator does."""
@@ -89,7 +92,8 @@ class Job:
             max_in_flight=self.in_flight,
             timeouts=TIMEOUTS,
         )
-        return DigitroClient(pabx, retry=RETRY, pause=NEVER)
+        sessions = SessionManager(public=self.public)
+        return DigitroClient(pabx, retry=RETRY, pause=NEVER, transport=sessions)
 
 
 async def put_in(job: Job, contacts: Path, say: Say) -> None:

@@ -102,9 +102,17 @@ def ran(request: pytest.FixtureRequest) -> Iterator[Program]:
         pytest.param(("--kills", 25, "--faults", "--rate", 150), id="25 kills"),
         pytest.param(("--gently", "--kills", 5), id="told to stop 5 times"),
         pytest.param(
+            ("--kills", 5, "--faults", "--public"), id="5 kills, the public way"
+        ),
+        pytest.param(
             ("--kills", 300, "--faults"),
             marks=[pytest.mark.long, pytest.mark.timeout(1200)],
             id="300 kills",
+        ),
+        pytest.param(
+            ("--kills", 300, "--faults", "--public"),
+            marks=[pytest.mark.long, pytest.mark.timeout(1200)],
+            id="300 kills, the public way",
         ),
         pytest.param(
             ("--gently", "--kills", 50),
