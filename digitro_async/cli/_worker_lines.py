@@ -9,6 +9,7 @@ from digitro_async.cli._output import print_line
 from digitro_async.control import PABXState, WorkerStatus, find_socket
 from digitro_async.errors import DigitroError
 from digitro_async.ledger import LedgerAddress
+from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN
 
 if TYPE_CHECKING:
     from digitro_async.control import Control
@@ -34,7 +35,7 @@ async def _lines(address: LedgerAddress) -> list[str]:
 
     try:
         async with control_of(address) as control:
-            return await _told_by(control)
+            return [*await _told_by(control), *await _pauses(control, address)]
     except DigitroError as error:
         if address.path is not None:  # it has ended meanwhile, or did not answer
             return []
@@ -48,6 +49,18 @@ async def _told_by(control: "Control") -> list[str]:
         f"dialled by {alive} {'process' if alive == 1 else 'processes'}",
         *_of_workers(workers),
         *map(_of_pabx, pabx),
+    ]
+
+
+async def _pauses(control: "Control", address: LedgerAddress) -> list[str]:
+    """Return a line where the campaign itself is paused, which no PABX tells of."""
+    if address.server is None:
+        return []
+    name = address.campaign or DEFAULT_CAMPAIGN
+    return [
+        f"  campaign {name} is paused ({one.paused}): digitro resume --campaign {name}"
+        for one in await control.campaigns()
+        if one.name == name and one.paused
     ]
 
 
