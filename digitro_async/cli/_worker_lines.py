@@ -14,7 +14,10 @@ from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN
 if TYPE_CHECKING:
     from digitro_async.control import Control
 
-__all__ = ["print_who_dials"]
+__all__ = ["print_who_dials", "worker_lines"]
+
+SHOWN_SECONDS = 300.0
+"""Seconds since its last sign of life for which a process that is gone is shown."""
 
 
 def print_who_dials(address: LedgerAddress) -> None:
@@ -47,7 +50,7 @@ async def _told_by(control: "Control") -> list[str]:
     alive = sum(one.is_alive for one in workers)
     return [
         f"dialled by {alive} {'process' if alive == 1 else 'processes'}",
-        *_of_workers(workers),
+        *worker_lines(workers, time.time()),
         *map(_of_pabx, pabx),
     ]
 
@@ -64,9 +67,18 @@ async def _pauses(control: "Control", address: LedgerAddress) -> list[str]:
     ]
 
 
-def _of_workers(workers: Iterable[WorkerStatus]) -> Iterator[str]:
-    now = time.time()
+def worker_lines(workers: Iterable[WorkerStatus], now: float) -> Iterator[str]:
+    """Yield the lines about processes; a database knows of ended ones for a day.
+
+    Args:
+        workers: The processes.
+        now: The time, in seconds since the epoch.
+    """
+    hidden = 0
     for one in workers:
+        if not one.is_alive and now - one.heard_at > SHOWN_SECONDS:
+            hidden += 1
+            continue
         told = [f"  {one.name}", f"since {iso_time(one.since)}"]
         if one.calls is not None:
             told.append(f"{one.calls:,} calls begun")
@@ -77,6 +89,8 @@ def _of_workers(workers: Iterable[WorkerStatus]) -> Iterator[str]:
         yield ", ".join(told)
         for name, limit in one.limits.items():
             yield f"    {name}: {limit}"
+    if hidden:
+        yield f"  {hidden} more ended, or fell silent, more than 5 minutes ago"
 
 
 def _of_pabx(one: PABXState) -> str:
