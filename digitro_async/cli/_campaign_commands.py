@@ -14,7 +14,11 @@ from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._contact_names import contact_named
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._given_orders import control_of, nobody_dials
-from digitro_async.cli._ledger_options import NOT_INSISTING, opened_ledger
+from digitro_async.cli._ledger_options import (
+    NOT_INSISTING,
+    check_is_there,
+    opened_ledger,
+)
 from digitro_async.cli._list_adding import AddOrder, add_to_ledger
 from digitro_async.cli._named_ledger import NO_LEDGER_NAMED, LedgerOptions
 from digitro_async.cli._output import print_error, print_line
@@ -72,6 +76,7 @@ def campaign(
     address = ledger.address()
     if action == "withdraw":
         several = _contacts(value, own_id, number, file)
+        check_is_there(address)
         return run_tuned(_withdraw_all(address, several))
     if own_id is not None or number is not None or file is not None:
         raise ConfigurationError("--id, --number and --file are about withdraw")

@@ -13,6 +13,7 @@ from digitro_async.cli._importing import Plan
 from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
+    check_is_there,
 )
 from digitro_async.cli._named_ledger import NO_LEDGER_TO_DIAL, LedgerToDialOptions
 from digitro_async.cli._reading_options import (
@@ -128,6 +129,8 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
             "make it"
         )
     loaded, course = load_run_config(config), Course()
+    if chosen.address is not None:
+        check_is_there(chosen.address)
     return to_its_end(course, lambda: _dial(loaded, chosen, plan, course))
 
 

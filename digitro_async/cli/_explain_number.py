@@ -48,6 +48,7 @@ def explain_number(
     when = moment_of(at)
     loaded = rules_of(rules)
     text = _asked() if number is None else number
+    _check_number(text)
     called = loaded.called_number(text)
     call = PlannedCall(contact=None, number=called)
     gates = loaded.gates(MemoryAttemptHistory())
@@ -71,6 +72,20 @@ def _asked() -> str:
     if not text.strip():
         raise ConfigurationError("explain: no number was given")
     return text.strip()
+
+
+def _check_number(text: str) -> None:
+    """Refuse a text that no list could hold as a number, such as a file's name.
+
+    Raises:
+        ConfigurationError: If it is none.
+    """
+    has_digit = any(one.isdecimal() for one in text)
+    if not has_digit or any(one.isalpha() for one in text):
+        raise ConfigurationError(
+            "explain: NUMBER must be digits, with + * # or punctuation among them; "
+            "of a list the rules are asked by check"
+        )
 
 
 def _table(

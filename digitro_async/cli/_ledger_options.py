@@ -10,7 +10,12 @@ from cyclopts import Parameter
 from digitro_async.cli._arguments import Switch
 from digitro_async.cli._named_ledger import ledger_words
 from digitro_async.errors import ConfigurationError, LedgerInUseError
-from digitro_async.ledger import Ledger, LedgerAddress, open_ledger
+from digitro_async.ledger import (
+    Ledger,
+    LedgerAddress,
+    open_ledger,
+    open_ledger_reader,
+)
 
 __all__ = [
     "NOT_INSISTING",
@@ -19,6 +24,7 @@ __all__ = [
     "InsistToDialOptions",
     "Insisting",
     "InsistingToDial",
+    "check_is_there",
     "opened_ledger",
 ]
 
@@ -75,6 +81,17 @@ InsistOptions = Annotated[Insisting, Parameter(name="*")]
 InsistToDialOptions = Annotated[InsistingToDial, Parameter(name="*")]
 NOT_INSISTING = Insisting()
 NOT_INSISTING_TO_DIAL = InsistingToDial()
+
+
+def check_is_there(address: LedgerAddress) -> None:
+    """Refuse a campaign that a database does not have: opening it would make it.
+
+    Raises:
+        LedgerError: If the database has no such campaign, or can't be read.
+    """
+    if address.server is not None:
+        with open_ledger_reader(address):
+            pass
 
 
 @contextlib.asynccontextmanager

@@ -165,9 +165,10 @@ def _cap(one: PABXStatistics) -> str:
 
 def _ledger(one: PABXStatistics) -> str:
     if one.in_flight and one.recording >= one.in_flight and one.silent_for > 1:
-        return f"the ledger has recorded no call for {clock(one.silent_for)}: slow disk"
+        since = clock(one.silent_for)
+        return f"the ledger has recorded no call for {since}: slow disk or database"
     took = seconds_text(one.record_seconds)
-    return f"the ledger takes {took} to record a call: slow disk"
+    return f"the ledger takes {took} to record a call: slow disk or database"
 
 
 def _places(one: PABXStatistics) -> str:

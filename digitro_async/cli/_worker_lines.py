@@ -9,11 +9,15 @@ from digitro_async.cli._output import print_line
 from digitro_async.control import PABXState, WorkerStatus, find_socket
 from digitro_async.errors import DigitroError
 from digitro_async.ledger import LedgerAddress
+from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN
 
 if TYPE_CHECKING:
     from digitro_async.control import Control
 
-__all__ = ["print_who_dials"]
+__all__ = ["print_who_dials", "worker_lines"]
+
+SHOWN_SECONDS = 300.0
+"""Seconds since its last sign of life for which a process that is gone is shown."""
 
 
 def print_who_dials(address: LedgerAddress) -> None:
@@ -34,7 +38,7 @@ async def _lines(address: LedgerAddress) -> list[str]:
 
     try:
         async with control_of(address) as control:
-            return await _told_by(control)
+            return [*await _told_by(control), *await _pauses(control, address)]
     except DigitroError as error:
         if address.path is not None:  # it has ended meanwhile, or did not answer
             return []
@@ -46,14 +50,35 @@ async def _told_by(control: "Control") -> list[str]:
     alive = sum(one.is_alive for one in workers)
     return [
         f"dialled by {alive} {'process' if alive == 1 else 'processes'}",
-        *_of_workers(workers),
+        *worker_lines(workers, time.time()),
         *map(_of_pabx, pabx),
     ]
 
 
-def _of_workers(workers: Iterable[WorkerStatus]) -> Iterator[str]:
-    now = time.time()
+async def _pauses(control: "Control", address: LedgerAddress) -> list[str]:
+    """Return a line where the campaign itself is paused, which no PABX tells of."""
+    if address.server is None:
+        return []
+    name = address.campaign or DEFAULT_CAMPAIGN
+    return [
+        f"  campaign {name} is paused ({one.paused}): digitro resume --campaign {name}"
+        for one in await control.campaigns()
+        if one.name == name and one.paused
+    ]
+
+
+def worker_lines(workers: Iterable[WorkerStatus], now: float) -> Iterator[str]:
+    """Yield the lines about processes; a database knows of ended ones for a day.
+
+    Args:
+        workers: The processes.
+        now: The time, in seconds since the epoch.
+    """
+    hidden = 0
     for one in workers:
+        if not one.is_alive and now - one.heard_at > SHOWN_SECONDS:
+            hidden += 1
+            continue
         told = [f"  {one.name}", f"since {iso_time(one.since)}"]
         if one.calls is not None:
             told.append(f"{one.calls:,} calls begun")
@@ -64,6 +89,8 @@ def _of_workers(workers: Iterable[WorkerStatus]) -> Iterator[str]:
         yield ", ".join(told)
         for name, limit in one.limits.items():
             yield f"    {name}: {limit}"
+    if hidden:
+        yield f"  {hidden} more ended, or fell silent, more than 5 minutes ago"
 
 
 def _of_pabx(one: PABXState) -> str:

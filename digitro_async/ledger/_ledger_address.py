@@ -12,8 +12,10 @@ from digitro_async.privacy import MASK, Secret
 
 __all__ = [
     "DEFAULT_CAMPAIGN",
+    "SIGNS",
     "LedgerAddress",
     "check_campaign_name",
+    "has_bare_sign",
     "ledger_address",
     "masked_address",
 ]
@@ -22,6 +24,12 @@ DEFAULT_CAMPAIGN = "default"
 """The campaign of a database where none is named."""
 
 LONGEST_NAME = 64
+
+SIGNS = (
+    "the address of a database is postgresql://user@host:port/database, with %-escapes "
+    "for signs such as @ and / in a password"
+)
+"""Says what an address is that libpq would take apart otherwise than it was meant."""
 
 # Taken for a path each would be a new ledger, which has called nobody yet.
 _LIKE_AN_ADDRESS = re.compile(
@@ -124,6 +132,17 @@ def check_campaign_name(name: str) -> None:
     )
 
 
+def has_bare_sign(text: str) -> bool:
+    """Whether the address of a database has a sign that hides where its host begins.
+
+    A password's own ``@`` or ``/`` ends it for libpq, which takes the rest for the
+    host, the port or the database: none of these is shown.
+    """
+    rest = text.partition("://")[2].partition("?")[0]
+    place, _, database = rest.partition("/")
+    return place.count("@") > 1 or "@" in database
+
+
 def _masked_pair(pair: str) -> str:
     name, equals, _ = pair.partition("=")
     is_secret = equals and _SECRET_NAME.search(unquote(name))
@@ -141,6 +160,8 @@ def _address_in(given: str | Path) -> LedgerAddress | ConfigurationError:
         return LedgerAddress(path=Path(unquote(file[1])))
     server = _SERVER.fullmatch(given)
     if server is not None and server[1].strip("/"):
+        if has_bare_sign(given):
+            return ConfigurationError(SIGNS, reason="ledger_address")
         return LedgerAddress(server=Secret(given))
     return ConfigurationError(
         "a ledger is a file's path, sqlite:///file.db or "

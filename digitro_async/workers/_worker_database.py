@@ -9,6 +9,7 @@ import psycopg
 
 from digitro_async._common.waiting import within
 from digitro_async.errors import LedgerError
+from digitro_async.ledger.postgres._postgres_errors import problem_of
 from digitro_async.ledger.postgres._postgres_migrations import migrate
 
 __all__ = ["WorkerDatabase"]
@@ -75,18 +76,17 @@ class WorkerDatabase:
         async with self._asking:
             # One that is still waited for when the time is over is used no more.
             connection, self._connection = self._connection, None
-            problem = ""
+            problem = f"did not answer in {self._answer:g} s"
             try:
                 found = await within(self._answer, self._rows(connection, question))
-            except (psycopg.Error, TimeoutError, OSError) as error:
-                problem = type(error).__name__
+            except psycopg.Error as error:
+                problem = f"can't be asked: {problem_of(error)}"
+            except (TimeoutError, OSError):
+                pass
             else:
                 self._connection, rows = found
                 return rows
-        raise LedgerError(
-            f"the database did not answer in {self._answer:g} s ({problem})",
-            reason="no_answer",
-        )
+        raise LedgerError(f"the database {problem}", reason="no_answer")
 
     async def _rows(
         self,

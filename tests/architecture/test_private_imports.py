@@ -39,7 +39,6 @@ EXCEPTIONS: dict[str, tuple[set[str], str]] = {
     "tests/leaks/test_leaks_answers.py": ({"protocol"}, UNNAMED),
     "tests/support/command_line.py": ({"cli"}, UNNAMED),
     "tests/support/helpers.py": ({"protocol"}, WIRE),
-    "tests/support/sharing.py": ({"dispatch"}, UNNAMED),
     "tests/support/screens.py": ({"cli"}, UNNAMED),
     "tests/support/simulated_calls.py": ({"protocol"}, WIRE),
     "tests/support/slots_scene.py": ({"dispatch"}, UNNAMED),

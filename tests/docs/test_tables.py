@@ -110,7 +110,7 @@ def test_extras() -> None:
         name for row in rows_under("README", "Two commands") for name in ticked(row[0])
     ]
 
-    assert named == ["cli", "contacts", "fast", "test", "dev"]
+    assert named == ["cli", "contacts", "postgres", "fast", "test", "dev"]
     assert set(named) <= set(extras)
 
 

@@ -44,6 +44,8 @@ def test_a_list_from_import_to_results(
     assert (ran.code, ran.out) == (0, "weight of campaign spring: 2.5\n")
     ran = run_here(capsys, "pause", *ledger)
     assert (ran.code, ran.out) == (0, "paused: campaign spring\n")
+    ran = run_here(capsys, "status", *ledger)
+    assert "campaign spring is paused (ordered): digitro resume" in ran.out
     ran = run_here(capsys, "campaign", "list", *ledger)
     assert ran.code == 0
     assert "spring: weight 2.5; 5 pending, 1 skipped; paused (ordered)" in ran.out
@@ -56,6 +58,7 @@ def test_a_list_from_import_to_results(
     assert len(pabx.calls) == 5
     status = run_here(capsys, "status", *ledger)
     assert "accepted      5" in status.out
+    assert "is paused" not in status.out
     assert "dialled by 0 processes" in status.out
     ran = run_here(capsys, "results", *ledger, "--format", "jsonl")
     states = [json.loads(line)["state"] for line in ran.out.splitlines()]
@@ -80,6 +83,17 @@ def test_orders_that_nobody_can_take(
         assert (ran.code, ran.out) == (2, "")
         assert problem in ran.err
     assert not list(folder.iterdir())
+
+
+def test_no_campaign_is_made_by_a_wrong_name(
+    folder: Path, pabx: FakePABX, ledger: tuple[str, ...], capsys: Capture
+) -> None:
+    """What needs a campaign with contacts makes none where its name is mistaken."""
+    for words in (("campaign", "withdraw", "C1"), ("dial",)):
+        ran = run_here(capsys, *words, *ledger[:2], "--campaign", "srping")
+        assert (ran.code, ran.out) == (2, "")
+        assert "there is no campaign srping" in ran.err
+    assert run_here(capsys, "campaign", "list", *ledger[:2]).out == ""
 
 
 def test_a_dry_run(

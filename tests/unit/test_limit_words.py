@@ -52,11 +52,11 @@ SLOW = {"latency": 2.0, "in_flight": 33, "average_rate": 16.6}
         ),
         (
             {"record_seconds": 0.52},
-            "the ledger takes 0.52 s to record a call: slow disk",
+            "the ledger takes 0.52 s to record a call: slow disk or database",
         ),
         (
             {"in_flight": 25, "recording": 25, "silent_for": 12.0},
-            "the ledger has recorded no call for 0:12: slow disk",
+            "the ledger has recorded no call for 0:12: slow disk or database",
         ),
         (
             {"lost_slots": 38},

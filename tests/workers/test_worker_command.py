@@ -99,7 +99,7 @@ def test_sigterm(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> Non
     [
         (["--ledger", "list.db"], "--ledger must be postgresql://"),
         ([], "--ledger is missing"),
-        (["--ledger", "postgresql://me@127.0.0.1:9/x"], "did not answer"),
+        (["--ledger", "postgresql://me@127.0.0.1:9/x"], "nothing listens there"),
         (
             ["--ledger", "postgresql://me@127.0.0.1:9/x", "--cap-lease", "1"],
             "lease must be at least twice",

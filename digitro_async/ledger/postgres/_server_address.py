@@ -6,7 +6,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from digitro_async._common.text import printable
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger._ledger_address import check_campaign_name
+from digitro_async.ledger._ledger_address import (
+    SIGNS,
+    check_campaign_name,
+    has_bare_sign,
+)
 from digitro_async.privacy import Secret
 
 __all__ = ["ServerAddress", "server_address"]
@@ -40,15 +44,13 @@ def server_address(given: Secret, campaign: str) -> ServerAddress:
     check_campaign_name(campaign)
     found = _parsed(given, campaign)
     if found is None:
-        raise ConfigurationError(
-            "the address of a database is postgresql://user@host:port/database, with "
-            "%-escapes for signs such as @ and / in a password",
-            reason="ledger_address",
-        )
+        raise ConfigurationError(SIGNS, reason="ledger_address")
     return found
 
 
 def _parsed(given: Secret, campaign: str) -> ServerAddress | None:
+    if has_bare_sign(given.reveal()):
+        return None
     try:
         words = conninfo_to_dict(given.reveal())
         conninfo = make_conninfo(
@@ -66,6 +68,8 @@ def _parsed(given: Secret, campaign: str) -> ServerAddress | None:
         )
     except (psycopg.Error, ValueError):  # their texts hold the address
         return None
+    if not _are_ports(str(words.get("port") or "")):
+        return None
     place = str(words.get("host") or words.get("hostaddr") or "local")
     port = f":{words['port']}" if words.get("port") else ""
     database = words.get("dbname")
@@ -75,3 +79,8 @@ def _parsed(given: Secret, campaign: str) -> ServerAddress | None:
         campaign=campaign,
         name=f"campaign {printable(campaign)} at {shown}",
     )
+
+
+def _are_ports(text: str) -> bool:
+    """Whether it is a port, or one for each of several hosts, or none."""
+    return all(not one or one.isdecimal() for one in text.split(","))

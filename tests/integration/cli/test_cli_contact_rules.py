@@ -93,6 +93,8 @@ def test_an_unknown_area(rules: Path, capsys: Capture) -> None:
             "--at must be a time with its zone",
         ),
         (("explain", "--rules", "rules.toml"), "no number was given"),
+        (("explain", "list1.csv", "--rules", "rules.toml"), "NUMBER must be digits"),
+        (("explain", "+", "--rules", "rules.toml"), "NUMBER must be digits"),
         (("explain", SP, "--rules", "gone.toml"), "gone.toml: can't be read"),
         (("check",), "check needs a FILE"),
     ],
