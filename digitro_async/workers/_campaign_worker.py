@@ -237,6 +237,7 @@ class CampaignWorker:
         """Close what owners that are gone left open, again and again."""
         while True:
             await self._ledger.recover()
+            await self._run.take_over_ends(self._settings.lease)
             await asyncio.sleep(self._settings.clean_up)
 
     def _make_claims(self, build_call: BuildCall) -> SliceClaims:

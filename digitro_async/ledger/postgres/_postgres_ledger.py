@@ -160,7 +160,7 @@ class PostgresLedger:
     @property
     def ends(self) -> PostgresCallEnds:
         """The ends of its calls."""
-        return PostgresCallEnds(self._access)
+        return PostgresCallEnds(self._access, self._clock)
 
     def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
         """Choose who is told that the server can't be reached. See ``Ledger``."""
