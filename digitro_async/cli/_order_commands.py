@@ -12,7 +12,7 @@ __all__ = ["pause", "rate", "resume"]
 
 
 def pause(*, pabx: str | None = None, ledger: LedgerOptions = NO_LEDGER_NAMED) -> Exit:
-    """Begin no call any more, on one PABX or all, until ``digitro resume``.
+    """Begin no call any more, on one PABX or all, until digitro resume.
 
     Args:
         pabx: Name of the PABX; by default every one.

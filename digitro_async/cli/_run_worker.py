@@ -89,7 +89,7 @@ def worker(
     no_wait_for_ends: Switch = False,
     options: Annotated[WorkOptions, Parameter(name="*")] = DEFAULTS,
 ) -> Exit:
-    """Dial the campaigns of a database, together with any number of other workers.
+    """Dial the campaigns of a database, beside any number of other workers.
 
     Args:
         ledger: Address of the database: ``postgresql://user@host/database``.

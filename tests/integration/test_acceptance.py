@@ -7,10 +7,16 @@ import pytest
 from command_line import Simulator, read_rows, results_in, start, write_config
 
 from digitro_async.contacts import RejectCode
+from digitro_async.numbers import NumberReason
 from digitro_async.testing import sample_contacts, write_sample_file
 
-UNSEEN = {RejectCode.OPEN_END, RejectCode.CHANGED}
-"""The codes of a cut last row, and of a contact that a ledger has otherwise."""
+OF_NUMBERS = {RejectCode(reason.value) for reason in NumberReason} - {
+    RejectCode.BAD_CHARACTER
+}
+OF_CELLS = {RejectCode.CELL_TYPE, RejectCode.MERGED_CELL}
+UNSEEN = {RejectCode.OPEN_END, RejectCode.CHANGED, *OF_NUMBERS, *OF_CELLS}
+"""The codes of a cut last row, of a contact that a ledger has otherwise, of numbers
+where a form is asked for, and of a workbook's cells."""
 
 
 def most_in_a_second(times: Sequence[float]) -> int:

@@ -73,7 +73,7 @@ def test_orders_that_nobody_can_take(
     for words, problem in (
         (("pause", "--pabx", "nobody"), "no worker has told of a PABX"),
         (("pause", "--campaign", "nobody"), "campaign"),
-        (("rate", "20", "--pabx", "nobody"), "no cap is configured there"),
+        (("rate", "20", "--pabx", "nobody"), "no worker has told of a PABX"),
         (("campaign", "weight", "2", "--campaign", "nobody"), "campaign"),
     ):
         ran = run_here(capsys, *words, *named)

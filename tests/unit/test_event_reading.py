@@ -230,7 +230,7 @@ def test_any_event_is_read(data: str, name: str | None) -> None:
     assert event.pabx == "matriz"
 
 
-@given(st.text(min_size=1).filter(str.strip), st.booleans())
+@given(st.text(min_size=1, max_size=60).filter(str.strip), st.booleans())
 def test_case_of_names_is_of_no_matter(name: str, upper: bool) -> None:
     """Names that differ in their case alone mean the same."""
     settings = EventChannelSettings(open="/x", opened_names=name, id_fields="id")

@@ -315,7 +315,7 @@ class TestOpenLedger:
             "sqlite:///a.db#x",
             ":memory:",
             "sqlite:///:memory:",
-            "postgresql://user:canary@host/db",
+            "mysql://user:canary@host/db",
             "http://canary/a.db",
         ],
     )
