@@ -87,7 +87,7 @@ class Campaign:
         self._maker = _maker_over(self._defaults, self._missing)
         self._max_attempts = max_attempts
         self._partial = partial
-        self._gate = ImportGate(ledger)
+        self._gate = ImportGate(ledger, partial=partial)
 
     async def add(
         self,

@@ -157,6 +157,18 @@ class CampaignRun:
         self._results.drain()
         self.stop_waiting_for_ends()
 
+    async def take_over_ends(self, lease: float) -> None:
+        """Follow the calls of other runs that are gone by now.
+
+        Args:
+            lease: Seconds from now in which nobody else may have what is this run's.
+
+        Raises:
+            LedgerError: If the ledger can't be read or written.
+        """
+        if self._earlier is not None:
+            await self._earlier.take_over(self._owner, lease)
+
     def stop_waiting_for_ends(self) -> None:
         """Wait for the end of no call any more; the next run records them."""
         self._waits_for_ends = False

@@ -80,7 +80,7 @@ class Claims:
                 LEASE,
                 after=self._last,
                 max_attempts=self._max_attempts,
-                within=self._gate.within(),
+                within=await self._gate.within(),
             )
             if claimed:
                 break

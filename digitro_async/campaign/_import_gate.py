@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from digitro_async.ledger._ledger_port import Ledger
 
@@ -16,11 +16,17 @@ class ImportGate:
     refuse it too; one that is added after all opens it again.
 
     Args:
-        ledger: The ledger, of which nobody else adds contacts meanwhile.
+        ledger: The ledger. Who else adds contacts meanwhile is known of one that tells
+            it by ``whole_until``, as a database does.
+        partial: Whether lists of others are dialled that lack their ends.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, partial: bool = False) -> None:
         self._ledger = ledger
+        # somebody's own may have none
+        self._whole_until: Callable[[], Awaitable[int]] | None = (
+            None if partial else getattr(ledger, "whole_until", None)
+        )
         self._last: int | None = None  # number of the last contact before the gate
         self._adding = 0
         self._change = asyncio.Event()
@@ -46,9 +52,16 @@ class ImportGate:
                 self._last = None
             self._change.set()
 
-    def within(self) -> range | None:
-        """Return the numbers of the contacts that may be claimed, None for all."""
-        return None if self._last is None else range(1, self._last + 1)
+    async def within(self) -> range | None:
+        """Return the numbers of the contacts that may be claimed, None for all.
+
+        Raises:
+            LedgerError: If the ledger can't be read.
+        """
+        last = None if self._whole_until is None else await self._whole_until()
+        if self._last is not None:
+            last = self._last if last is None else min(self._last, last)
+        return None if last is None else range(1, last + 1)
 
     async def wait(self) -> None:
         """Wait until a list that is being added is there, or has failed."""

@@ -43,6 +43,7 @@ class SliceClaims:
         build_call: Makes the call of a contact, or raises ``InvalidCallError``.
         lease: Seconds in which nobody else may have the claims.
         max_attempts: Attempts after which a contact is left out.
+        partial: Whether lists are dialled that are not there to their end.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class SliceClaims:
         *,
         lease: float,
         max_attempts: int,
+        partial: bool,
     ) -> None:
         self._ledger = ledger
         self._owner = owner
         self._lease = lease
         self._max_attempts = max_attempts
+        self._partial = partial
         self._queue = ClaimedContacts(ledger, owner, build_call)
         self._claimed: dict[int, _Claimed] = {}  # by the numbers of open contacts
         self._came = asyncio.Event()
@@ -79,6 +82,11 @@ class SliceClaims:
         """
         if self._takes_none():
             return len(numbers)
+        if not self._partial:
+            last = await self._ledger.whole_until()
+            numbers = range(numbers.start, min(numbers.stop, last + 1))
+            if not numbers:
+                return 0
         contacts = await self._ledger.claim(
             len(numbers),
             self._owner,

@@ -58,6 +58,7 @@ class SlicedLedger(Ledger, Protocol):
         most: int,
         *,
         after: int = 0,
+        last: int | None = None,
         max_attempts: int | None = None,
     ) -> Sequence[LedgerSlice]:
         """Return slices in which contacts are pending, in order.
@@ -68,6 +69,16 @@ class SlicedLedger(Ledger, Protocol):
             most: Most ranges of numbers. One in which several PABX are named is as many
                 slices.
             after: Only contacts with numbers above this one.
+            last: Only contacts with numbers up to this one; None for all.
             max_attempts: Leave out contacts of which this number of attempts failed.
+        """
+        ...
+
+    async def whole_until(self) -> int:
+        """Return the number of the last contact that is of no unfinished list.
+
+        A contact that is put in after that has a higher number, and so has every one
+        that was put in since the oldest list began that is not there to its end, nor
+        added again since.
         """
         ...

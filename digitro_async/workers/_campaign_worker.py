@@ -36,6 +36,7 @@ class CampaignWorker:
         client: The client that it is dialled through, open.
         settings: Sizes and times.
         max_attempts: Attempts after which a contact is left out.
+        partial: Whether lists are dialled that are not there to their end.
         take_result: Takes each result.
         until_done: Whether it ends when nothing is left to be dialled by anybody.
         wait_for_ends: Whether the end waits until every call has its end.
@@ -55,6 +56,7 @@ class CampaignWorker:
         client: DigitroClient,
         settings: SlicingSettings,
         max_attempts: int,
+        partial: bool,
         take_result: TakeResult,
         until_done: bool,
         wait_for_ends: bool = True,
@@ -66,6 +68,7 @@ class CampaignWorker:
         self._owner = owner
         self._settings = settings
         self._max_attempts = max_attempts
+        self._partial = partial
         self._take_result = take_result
         self._until_done = until_done
         self._working: dict[str, asyncio.Future[None]] = {}  # by their queues
@@ -76,6 +79,7 @@ class CampaignWorker:
             pabx={None, *(one.name for one in client.dispatcher.pabx)},
             settings=settings,
             max_attempts=max_attempts,
+            partial=partial,
         )
         self._stop = asyncio.Event()
         self._hungry = asyncio.Event()
@@ -233,6 +237,7 @@ class CampaignWorker:
         """Close what owners that are gone left open, again and again."""
         while True:
             await self._ledger.recover()
+            await self._run.take_over_ends(self._settings.lease)
             await asyncio.sleep(self._settings.clean_up)
 
     def _make_claims(self, build_call: BuildCall) -> SliceClaims:
@@ -242,6 +247,7 @@ class CampaignWorker:
             build_call,
             lease=self._settings.lease,
             max_attempts=self._max_attempts,
+            partial=self._partial,
         )
         return self._claims
 

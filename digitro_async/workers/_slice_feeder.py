@@ -25,6 +25,7 @@ class SliceFeeder:
         pabx: Names of the PABX whose contacts are dialled, None for those of any.
         settings: Sizes and times.
         max_attempts: Attempts after which a contact is left out.
+        partial: Whether lists are dialled that are not there to their end.
         clock: Tells the seconds since any moment.
 
     Attributes:
@@ -40,6 +41,7 @@ class SliceFeeder:
         pabx: Collection[str | None],
         settings: SlicingSettings,
         max_attempts: int,
+        partial: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.found_nothing = False
@@ -49,6 +51,7 @@ class SliceFeeder:
         self._pabx = pabx
         self._settings = settings
         self._max_attempts = max_attempts
+        self._partial = partial
         self._clock = clock
         self._after = 0  # number of the last contact that was put in
         self._restarted = -inf  # when it began from the first contact last
@@ -89,11 +92,13 @@ class SliceFeeder:
     async def _look(self, after: int) -> list[Slice]:
         """Return the next slices that are dialled here, and move on behind them."""
         settings = self._settings
+        last = None if self._partial else await self._ledger.whole_until()
         while True:
             slices = await self._ledger.pending_slices(
                 settings.size,
                 settings.ahead,
                 after=after,
+                last=last,
                 max_attempts=self._max_attempts,
             )
             if slices:

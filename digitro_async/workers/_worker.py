@@ -278,7 +278,7 @@ class Worker:
                 self._client,
                 call=self._call,
                 max_attempts=self._max_attempts,
-                partial=self._partial,
+                partial=True,  # of lists that lack their ends, it claims none itself
             )
             worker = CampaignWorker(
                 name,
@@ -289,6 +289,7 @@ class Worker:
                 client=self._client,
                 settings=self._settings,
                 max_attempts=self._max_attempts,
+                partial=self._partial,
                 take_result=self._take,
                 until_done=self._until_done,
                 wait_for_ends=self._wait_for_ends,

@@ -59,6 +59,7 @@ class SlicedMemoryLedger(MemoryLedger):
         most: int,
         *,
         after: int = 0,
+        last: int | None = None,
         max_attempts: int | None = None,
     ) -> Sequence[LedgerSlice]:
         """Return slices in which contacts are pending, in order."""
@@ -66,6 +67,7 @@ class SlicedMemoryLedger(MemoryLedger):
         for number, row in self._rows.items():
             if (
                 number > after
+                and (last is None or number <= last)
                 and row.state is State.PENDING
                 and row.may_try(max_attempts)
             ):
@@ -74,3 +76,7 @@ class SlicedMemoryLedger(MemoryLedger):
                 found[one] = None
         ranges = list(dict.fromkeys(one.numbers for one in found))[:most]
         return [one for one in found if one.numbers in ranges]
+
+    async def whole_until(self) -> int:
+        """Return the number of the last contact: its lists are all whole."""
+        return max(self._rows, default=0)

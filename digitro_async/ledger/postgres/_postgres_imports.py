@@ -28,10 +28,11 @@ _UNFINISHED: Final = "campaign = %s AND ended_at IS NULL AND successor IS NULL"
 _BEGIN: Final = """
 WITH counted AS (
     UPDATE digitro.campaign SET imports = imports + 1 WHERE number = %(campaign)s
-    RETURNING number, imports
+    RETURNING number, imports, contacts
 )
-INSERT INTO digitro.import (campaign, number, file, size, source, began_at)
-SELECT number, imports, %(file)s, %(size)s, %(source)s, %(now)s FROM counted
+INSERT INTO digitro.import
+       (campaign, number, file, size, source, began_at, contacts_before)
+SELECT number, imports, %(file)s, %(size)s, %(source)s, %(now)s, contacts FROM counted
 RETURNING number
 """
 
@@ -179,9 +180,16 @@ class PostgresImports:
     async def _succeed(
         self, session: PostgresSession, number: int, which: str, value: object
     ) -> None:
-        """Let an import have all that others had which did not end."""
+        """Let an import have all that others had which did not end.
+
+        What these put in waits for its end, as they are waited for no more.
+        """
         await session.execute(
-            f"UPDATE digitro.import SET successor = %s WHERE {_UNFINISHED}"  # noqa: S608 - ours
-            f" AND number <> %s AND {which}",
-            (number, self._campaign, number, value),
+            "WITH gone AS (UPDATE digitro.import SET successor = %s"  # noqa: S608 - ours
+            f" WHERE {_UNFINISHED} AND number <> %s AND {which}"
+            " RETURNING contacts_before)"
+            "UPDATE digitro.import SET contacts_before ="
+            " least(contacts_before, (SELECT min(contacts_before) FROM gone))"
+            " WHERE campaign = %s AND number = %s",
+            (number, self._campaign, number, value, self._campaign, number),
         )

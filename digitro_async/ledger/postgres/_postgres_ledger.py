@@ -31,6 +31,7 @@ from digitro_async.ledger._records import (
 from digitro_async.ledger._slices_port import LedgerSlice
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.postgres import _postgres_queries as queries
+from digitro_async.ledger.postgres import _slice_queries as slices
 from digitro_async.ledger.postgres._call_batches import NOBODY, outcome_job
 from digitro_async.ledger.postgres._campaign_access import CampaignAccess
 from digitro_async.ledger.postgres._database_run import DatabaseRun
@@ -53,7 +54,6 @@ from digitro_async.ledger.postgres._postgres_reader import PostgresLedgerReader
 from digitro_async.ledger.postgres._postgres_reconcile import reconcile_contact
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
 from digitro_async.ledger.postgres._server_address import server_address
-from digitro_async.ledger.postgres._slice_queries import pending_slices_query
 from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import RateLimit
 
@@ -107,11 +107,9 @@ class PostgresLedger:
         self._access = CampaignAccess(
             self._address, self, limit=timeout, patience=patience
         )
-        self._run = DatabaseRun(
-            self._access.connector,
-            self._access.change,
-            lambda: self._access.read(queries.last_event_query()),
-        )
+        last_event = partial(self._access.read, queries.last_event_query())
+        connector, change = self._access.connector, self._access.change
+        self._run = DatabaseRun(connector, change, last_event)
         self._imports = PostgresImports(self._access.campaign)
 
     def __repr__(self) -> str:
@@ -162,7 +160,7 @@ class PostgresLedger:
     @property
     def ends(self) -> PostgresCallEnds:
         """The ends of its calls."""
-        return PostgresCallEnds(self._access)
+        return PostgresCallEnds(self._access, self._clock)
 
     def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
         """Choose who is told that the server can't be reached. See ``Ledger``."""
@@ -202,9 +200,8 @@ class PostgresLedger:
     ) -> int:
         """Record that a list is being put in. See ``Ledger``."""
         begin = partial(self._imports.begin, file=file, size=size, digest=digest)
-        number: int = await self._access.change(
-            partial(begin, beginnings=beginnings, now=now)
-        )
+        begin = partial(begin, beginnings=beginnings, now=now)
+        number: int = await self._access.change(begin)
         return number
 
     async def end_import(
@@ -213,9 +210,8 @@ class PostgresLedger:
         """Record that a list was put in to its end. See ``Ledger``."""
         named = self._imports.take_named(number)
         end = partial(self._imports.end, number=number, named=named, edited=edited)
-        others: int = await self._access.change(
-            partial(end, now=now, rejected=rejected)
-        )
+        end = partial(end, now=now, rejected=rejected)
+        others: int = await self._access.change(end)
         return others
 
     async def imports(self) -> Sequence[Import]:
@@ -260,11 +256,21 @@ class PostgresLedger:
         return claimed
 
     async def pending_slices(
-        self, size: int, most: int, *, after: int = 0, max_attempts: int | None = None
+        self,
+        size: int,
+        most: int,
+        *,
+        after: int = 0,
+        last: int | None = None,
+        max_attempts: int | None = None,
     ) -> Sequence[LedgerSlice]:
         """Return slices in which contacts are pending. See ``SlicedLedger``."""
-        query = pending_slices_query(size, most, after, max_attempts)
+        query = slices.pending_slices_query(size, most, after, last, max_attempts)
         return await self._access.read(query)
+
+    async def whole_until(self) -> int:
+        """Return the last contact that is of no unfinished list: ``SlicedLedger``."""
+        return await self._access.read(slices.whole_until_query())
 
     async def renew(self, owner: ClaimOwner, lease: float) -> None:
         """Begin an owner's lease anew. See ``Ledger``."""
@@ -364,10 +370,7 @@ class PostgresLedger:
         now: float,
         elsewhere: Collection[str] = (),
     ) -> OccupiedSlots:
-        """Return the rate slots that earlier calls of all campaigns hold.
-
-        See ``Ledger``.
-        """
+        """Return the rate slots that earlier calls hold, of all campaigns' calls."""
         read = partial(
             PostgresLedgerReader.occupied_slots,
             limit=limit,

@@ -19,6 +19,7 @@ __all__ = [
     "EVENTS",
     "PAGE",
     "Query",
+    "awaited_of",
     "count_ends_query",
     "count_exhausted_query",
     "count_query",
@@ -169,20 +170,21 @@ def count_ends_query() -> Query[EndCounts]:
 
 def read_awaited_query() -> Query[list[AwaitedEnd]]:
     """Return the query of the calls that are to get an end and have none."""
+    return Query(_AWAITED, awaited_of)
 
-    def read(rows: list[Row]) -> list[AwaitedEnd]:
-        return [
-            AwaitedEnd(
-                number=number,
-                pabx=pabx,
-                call_id=_text(call_id),
-                since=since,
-                timeout=timeout,
-            )
-            for number, pabx, call_id, timeout, since in rows
-        ]
 
-    return Query(_AWAITED, read)
+def awaited_of(rows: list[Row]) -> list[AwaitedEnd]:
+    """Return the calls of rows of number, PABX, call id, timeout and answer."""
+    return [
+        AwaitedEnd(
+            number=number,
+            pabx=pabx,
+            call_id=_text(call_id),
+            since=since,
+            timeout=timeout,
+        )
+        for number, pabx, call_id, timeout, since in rows
+    ]
 
 
 def _record(  # noqa: PLR0917 - the columns of a row

@@ -8,13 +8,23 @@ from digitro_async.ledger._state import State
 from digitro_async.ledger.postgres._postgres_queries import Query
 from digitro_async.ledger.postgres._postgres_session import Row
 
-__all__ = ["pending_slices_query"]
+__all__ = ["pending_slices_query", "whole_until_query"]
 
 _NO_LIMIT: Final = 2**31 - 1
+_LAST: Final = 2**62
 _PENDING: Final = f"campaign = %(campaign)s AND state = {STATE_CODES[State.PENDING]}"
+# Never above the contacts that are there in this very moment: of an import that begins
+# later none is claimed either.
+_WHOLE_UNTIL: Final = """
+SELECT least(contacts, (SELECT min(contacts_before) FROM digitro.import
+                         WHERE campaign = %(campaign)s
+                           AND ended_at IS NULL AND successor IS NULL))
+  FROM digitro.campaign WHERE number = %(campaign)s
+"""
 _NEXT: Final = f"""
        SELECT (number - 1) / %(size)s AS slice FROM digitro.contact
         WHERE {_PENDING} AND failures < %(attempts)s AND number > {{}}
+          AND number <= %(last)s
         ORDER BY number LIMIT 1"""  # noqa: S608 - our own numbers
 
 # From one slice to the next by the index of pending contacts: what lies between the
@@ -32,14 +42,15 @@ SELECT DISTINCT found.slice, p.pabx
   FROM found
   JOIN digitro.contact AS c
     ON c.{_PENDING.replace("AND state", "AND c.state")} AND c.failures < %(attempts)s
-   AND c.number BETWEEN found.slice * %(size)s + 1 AND (found.slice + 1) * %(size)s
+   AND c.number BETWEEN found.slice * %(size)s + 1
+                    AND least((found.slice + 1) * %(size)s, %(last)s)
   JOIN digitro.person AS p ON p.campaign = c.campaign AND p.number = c.number
  ORDER BY found.slice, p.pabx
 """  # noqa: S608 - our own numbers
 
 
 def pending_slices_query(
-    size: int, most: int, after: int, max_attempts: int | None
+    size: int, most: int, after: int, last: int | None, max_attempts: int | None
 ) -> Query[list[LedgerSlice]]:
     """Return the query of slices in which contacts are pending.
 
@@ -54,4 +65,9 @@ def pending_slices_query(
 
     attempts = _NO_LIMIT if max_attempts is None else max_attempts
     values = {"size": size, "most": most, "after": after, "attempts": attempts}
-    return Query(_SLICES, read, values)
+    return Query(_SLICES, read, {**values, "last": _LAST if last is None else last})
+
+
+def whole_until_query() -> Query[int]:
+    """Return the query of the number behind which a list may lack its end."""
+    return Query(_WHOLE_UNTIL, lambda rows: int(rows[0][0]))

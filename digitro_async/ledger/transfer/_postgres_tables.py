@@ -144,8 +144,8 @@ STAGED: Final[Mapping[str, str]] = {
         "   FROM carried_call_end"
     ),
     "listening": (
-        "INSERT INTO digitro.listening (owner, pabx, timeout)"
-        " SELECT number, pabx, timeout FROM carried_listening JOIN digitro.owner"
+        "INSERT INTO digitro.listening (owner, campaign, pabx, timeout)"
+        " SELECT number, %(c)s, pabx, timeout FROM carried_listening JOIN digitro.owner"
         "        ON owner.id = carried_listening.owner"
         " ON CONFLICT (owner, pabx) DO UPDATE SET timeout = excluded.timeout"
     ),
