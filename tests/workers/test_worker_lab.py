@@ -99,7 +99,9 @@ async def test_mute_link(
     tmp_path: Path, contacts: int, times: int, seconds: float
 ) -> None:
     """A worker whose link is mute ends by itself, and the others dial its contacts."""
-    async with WorkerLab(tmp_path, contacts) as lab:
+    # The list lasts longer than all silences together.
+    latency = 0.2 + 4.0 * (seconds > 0)
+    async with WorkerLab(tmp_path, contacts, latency=latency) as lab:
         for _ in range(WORKERS - 1):
             await lab.start()
         for turn in range(1, times + 1):
