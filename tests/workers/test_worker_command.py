@@ -80,6 +80,23 @@ def test_one_campaign(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -
     assert state_counts(url, "autumn") == {State.ACCEPTED: 10, State.PENDING: 20}
 
 
+@pytest.mark.parametrize("more", [[], ["--until-done"]])
+def test_no_such_campaign(
+    pabx: FakePABX, url: str, capsys: Capture, folder: Path, more: list[str]
+) -> None:
+    """A worker of a campaign that is not there is refused, and makes none."""
+    contacts = write_contacts(folder / "list.csv", 3)
+    named = ["--ledger", url, "--campaign"]
+    run_here(capsys, "campaign", "add", contacts, *named, "spring")
+    ran = run_here(capsys, "worker", *named, "spring", *named[2:], "nosuch", *more)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no campaign nosuch" in ran.err
+    listed = run_here(capsys, "campaign", "list", "--ledger", url).out
+    assert listed == "spring: weight 1; 3 pending\n"
+    assert pabx.posts == 0
+
+
 def test_sigterm(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> None:
     """SIGTERM lets calls finish, gives the rest back, and is exit code 0."""
     contacts = write_contacts(folder / "list.csv", 40)
