@@ -97,6 +97,28 @@ def test_no_such_campaign(
     assert pabx.posts == 0
 
 
+def test_a_database_that_can_not_be_dialled(
+    pabx: FakePABX, url: str, capsys: Capture, folder: Path
+) -> None:
+    """A server that is set up wrong, or a campaign that moved, ends it at once."""
+    contacts = write_contacts(folder / "list.csv", 3)
+    named = ["--ledger", url, "--campaign", "spring"]
+    run_here(capsys, "campaign", "add", contacts, *named)
+    unsafe = f"{url}?options=-csynchronous_commit%3Doff"
+    wrong = run_here(capsys, "worker", "--ledger", unsafe)
+    moved = run_here(capsys, "ledger", "copy", url, "moved.db", "--campaign", "spring")
+    assert moved.code == 0, moved.err
+    for words in (named, named[:2]):
+        ran = run_here(capsys, "worker", *words)
+        assert ran.code == 2
+        assert "campaign spring was moved to " in ran.err
+
+    assert wrong.code == 2
+    assert "can't be used: synchronous_commit is off" in wrong.err
+    assert "again" not in wrong.err
+    assert pabx.posts == 0
+
+
 def test_sigterm(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> None:
     """SIGTERM lets calls finish, gives the rest back, and is exit code 0."""
     contacts = write_contacts(folder / "list.csv", 40)
