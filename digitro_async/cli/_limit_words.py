@@ -31,6 +31,16 @@ def explain(view: RunView) -> list[str]:
     waiting = any(one.waiting or one.pause for one in view.pabx)
     if view.phase is RunPhase.FINISHING and view.in_flight and not waiting:
         return [_waiting_for(view.in_flight)]
+    paused = [
+        f"campaign {name} is paused by an operator: digitro resume --campaign {name}"
+        for name in view.paused_campaigns
+    ]
+    if paused and not view.in_flight and not waiting:
+        return paused
+    return paused + _of_each_pabx(view)
+
+
+def _of_each_pabx(view: RunView) -> list[str]:
     if len(view.pabx) == 1:
         return [_of_pabx(view, view.pabx[0])]
     said: dict[str, list[str]] = {}

@@ -33,6 +33,7 @@ class RunDisplay:
         total: Contacts that the run began with.
         statistics: Returns the counts of the client at this moment.
         phase: Returns how far the run has come.
+        paused_campaigns: Returns the campaigns that are paused.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class RunDisplay:
         total: int,
         statistics: Callable[[], Statistics],
         phase: Callable[[], RunPhase],
+        paused_campaigns: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._counts, self._total = counts, total
         self._statistics, self._phase = statistics, phase
+        self._paused_campaigns = paused_campaigns
         self._time_left = TimeLeft()
         self._limits: dict[str, deque[Limit]] = {}
         self._processor: deque[tuple[float, float]] = deque(maxlen=LOOKS)
@@ -78,6 +81,7 @@ class RunDisplay:
                 for name, recent in self._limits.items()
             },
             waits_for_source=statistics.waits_for_source,
+            paused_campaigns=self._paused_campaigns(),
             processor=self._share_of_processor(now),
             time_left=self._time_left.update(
                 now, done, total - done, is_down=_is_down(statistics)

@@ -52,6 +52,7 @@ class RunView:
         waits_for_source: Whether the next contacts are being read.
         processor: Share of one processor that the process uses.
         time_left: Seconds until it is done, None where no pace is known.
+        paused_campaigns: Campaigns of which no call is begun, as an operator ordered.
     """
 
     phase: RunPhase
@@ -65,6 +66,7 @@ class RunView:
     waits_for_source: bool = False
     processor: float = 0.0
     time_left: float | None = None
+    paused_campaigns: tuple[str, ...] = ()
 
     @property
     def in_flight(self) -> int:

@@ -19,6 +19,7 @@ from digitro_async.client import DigitroClient
 from digitro_async.dispatch import PauseStatus, Statistics
 from digitro_async.errors import DigitroError, PABXPausedError
 from digitro_async.models import CallResult
+from digitro_async.workers import Worker
 
 __all__ = ["Run", "take_results"]
 
@@ -92,6 +93,10 @@ class _Taking:
             self.course.failure = problem
             print_error(f"digitro: {problem}; no further call is started")
 
+    def paused_campaigns(self) -> tuple[str, ...]:
+        """Return the campaigns that a worker would dial, were they not paused."""
+        return self.run.paused_campaigns if isinstance(self.run, Worker) else ()
+
     def phase(self) -> RunPhase:
         """Return how far the run has come."""
         if self.is_stopped:
@@ -144,7 +149,9 @@ async def take_results(
 
 async def _iterate(taking: _Taking, client: DigitroClient, total: int) -> None:
     counts = taking.counts
-    display = RunDisplay(counts, total, client.statistics, taking.phase)
+    display = RunDisplay(
+        counts, total, client.statistics, taking.phase, taking.paused_campaigns
+    )
     seconds = seconds_between_looks(len(client.dispatcher.pabx))
     try:
         async with show_progress(display, seconds), taking.run:

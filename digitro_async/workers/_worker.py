@@ -187,6 +187,11 @@ class Worker:
         """The names of the campaigns that it dials now."""
         return tuple(self._working)
 
+    @property
+    def paused_campaigns(self) -> tuple[str, ...]:
+        """The names of those that it would dial, were they not paused."""
+        return tuple(name for name in self._working if self._is_paused(name))
+
     def unread(self) -> list[CallResult]:
         """Take the results that nobody took by iterating."""
         return self._results.take_all()

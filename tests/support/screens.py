@@ -76,6 +76,7 @@ def scenes() -> Iterator[Scene]:
     """Yield every screen of a run that goes on."""
     yield from _held_back()
     yield from _stopped()
+    yield from _shared()
     yield from _at_its_end()
 
 
@@ -204,6 +205,16 @@ def _stopped() -> Iterator[Scene]:
         "One of two PABX is down",
         "Contacts that name no PABX go to the other.",
         make_view(make_one(), one),
+    )
+
+
+def _shared() -> Iterator[Scene]:
+    idle = make_one(in_flight=0, waiting=0, average_rate=0.0)
+    yield Scene(
+        "An operator paused the campaign",
+        "No call of it is begun, and nobody is used up. The run goes on after "
+        "`digitro resume`, with the same `--ledger`.",
+        make_view(idle, time_left=None, paused_campaigns=("spring",)),
     )
 
 

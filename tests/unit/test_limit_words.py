@@ -145,6 +145,19 @@ def test_several_pabx() -> None:
     ]
 
 
+def test_a_paused_campaign() -> None:
+    """A campaign that is paused is told of with the way out, beside others' calls."""
+    text = "campaign spring is paused by an operator: "
+    text += "digitro resume --campaign spring"
+    idle = make_one(in_flight=0, waiting=0)
+
+    assert explain(make_view(idle, paused_campaigns=("spring",))) == [text]
+    assert explain(make_view(paused_campaigns=("spring",))) == [
+        text,
+        "at the cap of 50/s",
+    ]
+
+
 def test_many_pabx_take_one_line() -> None:
     """Of many that agree three are named."""
     several = [make_one(f"p{number}") for number in range(1000)]

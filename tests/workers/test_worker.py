@@ -232,6 +232,7 @@ class TestEnding:
             called = pabx.accepted
             await asyncio.sleep(0.2)
             assert pabx.accepted == called < 60
+            assert worker.paused_campaigns == ("spring",)
 
             paused["spring"] = False
             async for _ in worker:
