@@ -135,7 +135,7 @@ async def _work(
         open_client(config) as client,
         shared_worker(address, config, client, working) as results,
     ):
-        code = await take_results(client, results, counts, course, total=0)
+        code = await take_results(client, results, counts, course, total=None)
     if not working.until_done and course.interrupted and not course.failure:
         course.interrupted = False  # that is how it is told to end
         return Exit.DONE

@@ -216,6 +216,12 @@ def _shared() -> Iterator[Scene]:
         "`digitro resume`, with the same `--ledger`.",
         make_view(idle, time_left=None, paused_campaigns=("spring",)),
     )
+    yield Scene(
+        "A worker",
+        "It takes what others leave, so there is no bar and no time left: "
+        "`digitro status` has the whole of a campaign.",
+        make_view(total=None, rejected_rows=0),
+    )
 
 
 def _at_its_end() -> Iterator[Scene]:
