@@ -108,6 +108,9 @@ def test_a_database_that_can_not_be_dialled(
     wrong = run_here(capsys, "worker", "--ledger", unsafe)
     moved = run_here(capsys, "ledger", "copy", url, "moved.db", "--campaign", "spring")
     assert moved.code == 0, moved.err
+    told = run_here(capsys, "status", *named).out
+    assert told.startswith("campaign spring at 127.0.0.1:")
+    assert " was moved to sqlite:///" in told
     for words in (named, named[:2]):
         ran = run_here(capsys, "worker", *words)
         assert ran.code == 2
