@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from run_views import ADDRESS, make_one, make_view, refused
 
-from digitro_async import Disposition, Outcome, PauseStatus
+from digitro_async import Disposition, Outcome, PauseStatus, RateLimit
 from digitro_async.cli._counts import RunCounts, reasons_of, summary_of
 from digitro_async.cli._live_table import draw
 from digitro_async.cli._next_steps import next_steps
@@ -210,6 +210,7 @@ def _stopped() -> Iterator[Scene]:
 
 def _shared() -> Iterator[Scene]:
     idle = make_one(in_flight=0, waiting=0, average_rate=0.0)
+    shared = {ADDRESS: [RateLimit(140)]}
     yield Scene(
         "An operator paused the campaign",
         "No call of it is begun, and nobody is used up. The run goes on after "
@@ -219,8 +220,9 @@ def _shared() -> Iterator[Scene]:
     yield Scene(
         "A worker",
         "It takes what others leave, so there is no bar and no time left: "
-        "`digitro status` has the whole of a campaign.",
-        make_view(total=None, rejected_rows=0),
+        "`digitro status` has the whole of a campaign. Other processes have the rest "
+        "of the cap of the configuration.",
+        make_view(total=None, rejected_rows=0, whole_caps=shared),
     )
 
 
