@@ -26,6 +26,7 @@ class LedgerView:
         exhausted: Pending contacts that are out of attempts.
         is_begun: Whether anything was added to it.
         ends: How many calls ended how.
+        problem: Why it may not be dialled, as it is a copy; empty where it may be.
     """
 
     counts: Mapping[State, int]
@@ -33,6 +34,7 @@ class LedgerView:
     exhausted: int
     is_begun: bool
     ends: EndCounts
+    problem: str = ""
 
     @classmethod
     def read(cls, reader: "LedgerReader", max_attempts: int) -> Self:
@@ -44,6 +46,7 @@ class LedgerView:
             reader.count_exhausted(max_attempts),
             is_begun=bool(imports or sum(counts.values())),
             ends=reader.count_ends(),
+            problem=reader.why_not_dialled(),
         )
 
     @property
@@ -67,6 +70,8 @@ class LedgerView:
 
     def show(self) -> None:
         """Print it."""
+        if self.problem:
+            print_line(self.problem)
         print_counts(self.counts, self.exhausted)
         print_ends(self.ends)
         for one in self.missing:

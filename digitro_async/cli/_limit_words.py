@@ -7,6 +7,7 @@ from digitro_async.dispatch._channel import NO_CHANNEL
 from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._pause_status import PauseStatus
 from digitro_async.dispatch._statistics import PABXStatistics
+from digitro_async.settings import RateLimit
 
 __all__ = ["clock", "explain", "notes", "per_second", "seconds_text"]
 
@@ -31,6 +32,16 @@ def explain(view: RunView) -> list[str]:
     waiting = any(one.waiting or one.pause for one in view.pabx)
     if view.phase is RunPhase.FINISHING and view.in_flight and not waiting:
         return [_waiting_for(view.in_flight)]
+    paused = [
+        f"campaign {name} is paused by an operator: digitro resume --campaign {name}"
+        for name in view.paused_campaigns
+    ]
+    if paused and not view.in_flight and not waiting:
+        return paused
+    return paused + _of_each_pabx(view)
+
+
+def _of_each_pabx(view: RunView) -> list[str]:
     if len(view.pabx) == 1:
         return [_of_pabx(view, view.pabx[0])]
     said: dict[str, list[str]] = {}
@@ -116,9 +127,10 @@ def _of_pabx(view: RunView, one: PABXStatistics) -> str:  # noqa: C901 - a table
         begun = _calls(one.in_progress)
         return f"{begun} in progress, at most {most:,} may be (max_in_progress)"
     if limit is Limit.CAP:
-        return f"at the cap of {_cap(one)}"
+        share = _share(view, one)
+        return f"at {share or f'the cap of {_cap(one)}'}"
     if limit is Limit.LATENCY:
-        return _latency(one)
+        return _latency(one, _share(view, one))
     if limit is Limit.LOST_SLOTS:
         return _lost_slots(one)
     if limit is Limit.DRAINING:
@@ -157,10 +169,20 @@ def _nth(number: int) -> str:
 
 
 def _cap(one: PABXStatistics) -> str:
-    if one.cap is None:
-        return "none"
-    per = f"{one.cap.per:g}"
-    return f"{one.cap.calls:,}/s" if per == "1" else f"{one.cap.calls:,} in {per} s"
+    return "none" if one.cap is None else _rate(one.cap)
+
+
+def _rate(cap: RateLimit) -> str:
+    per = f"{cap.per:g}"
+    return f"{cap.calls:,}/s" if per == "1" else f"{cap.calls:,} in {per} s"
+
+
+def _share(view: RunView, one: PABXStatistics) -> str:
+    """Return the share that this process has of a cap; no text where it has all."""
+    whole = view.whole_cap(one)
+    if whole is None or one.cap is None:
+        return ""
+    return f"its share of the cap, {one.cap.calls:,} of {_rate(whole)}"
 
 
 def _ledger(one: PABXStatistics) -> str:
@@ -183,9 +205,10 @@ def _places(one: PABXStatistics) -> str:
     return f"{text}: answers in {seconds_text(one.latency)} allow {allowed}"
 
 
-def _latency(one: PABXStatistics) -> str:
+def _latency(one: PABXStatistics, share: str) -> str:
     answers = f"the PABX answers in {seconds_text(one.latency or 0.0)}"
-    allows = f"a cap of {_cap(one)} allows {per_second(one.allowed_rate or 0.0)}"
+    held = f"{share}," if share else f"a cap of {_cap(one)}"
+    allows = f"{held} allows {per_second(one.allowed_rate or 0.0)}"
     within = None if one.cap is None else one.cap.counted_within
     if within is None:
         return f"{answers}: {allows} without counted_within"

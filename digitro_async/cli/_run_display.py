@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._live_progress import SAMPLE_SECONDS
@@ -10,6 +10,7 @@ from digitro_async.cli._run_view import RunPhase, RunView
 from digitro_async.cli._screen_lines import Line, plain_line, screen_lines
 from digitro_async.cli._time_left import TimeLeft
 from digitro_async.dispatch import Limit, Statistics
+from digitro_async.settings import RateLimit
 
 __all__ = ["RunDisplay", "seconds_between_looks"]
 
@@ -30,20 +31,27 @@ class RunDisplay:
 
     Args:
         counts: Results so far.
-        total: Contacts that the run began with.
+        total: Contacts that the run began with, None where they are not counted.
         statistics: Returns the counts of the client at this moment.
         phase: Returns how far the run has come.
+        paused_campaigns: Returns the campaigns that are paused.
+        whole_caps: The caps as they are configured, where processes share them.
     """
 
     def __init__(
         self,
         counts: RunCounts,
-        total: int,
+        total: int | None,
         statistics: Callable[[], Statistics],
         phase: Callable[[], RunPhase],
+        *,
+        paused_campaigns: Callable[[], tuple[str, ...]] = tuple,
+        whole_caps: Mapping[str, Sequence[RateLimit]] | None = None,
     ) -> None:
         self._counts, self._total = counts, total
         self._statistics, self._phase = statistics, phase
+        self._paused_campaigns = paused_campaigns
+        self._whole_caps = whole_caps or {}
         self._time_left = TimeLeft()
         self._limits: dict[str, deque[Limit]] = {}
         self._processor: deque[tuple[float, float]] = deque(maxlen=LOOKS)
@@ -60,7 +68,7 @@ class RunDisplay:
         """Return the view of this moment."""
         now, counts, statistics = time.monotonic(), self._counts, self._statistics()
         done = counts.done
-        total = max(self._total, done)
+        total = None if self._total is None else max(self._total, done)
         for one in statistics.pabx.values():
             if one.attempts:  # before, nothing holds it back but the start
                 recent = self._limits.setdefault(one.name, deque(maxlen=LOOKS))
@@ -78,9 +86,11 @@ class RunDisplay:
                 for name, recent in self._limits.items()
             },
             waits_for_source=statistics.waits_for_source,
+            whole_caps=self._whole_caps,
+            paused_campaigns=self._paused_campaigns(),
             processor=self._share_of_processor(now),
             time_left=self._time_left.update(
-                now, done, total - done, is_down=_is_down(statistics)
+                now, done, (total or done) - done, is_down=_is_down(statistics)
             ),
         )
 

@@ -2,7 +2,7 @@
 
 import enum
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -10,6 +10,7 @@ from digitro_async.call_events import Disposition
 from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._statistics import PABXStatistics
 from digitro_async.errors import Outcome
+from digitro_async.settings import RateLimit
 
 __all__ = ["RunPhase", "RunView"]
 
@@ -43,7 +44,8 @@ class RunView:
     Attributes:
         phase: How far it has come.
         done: Contacts that it has a result of.
-        total: Contacts that it began with.
+        total: Contacts that it began with; None where they are nobody's to count, as
+            of a worker, which takes what others leave.
         outcomes: Those with a result, by outcome.
         put_back: Those of them that were put back and are pending again.
         rejected_rows: Rows of the file that are no contact.
@@ -52,11 +54,14 @@ class RunView:
         waits_for_source: Whether the next contacts are being read.
         processor: Share of one processor that the process uses.
         time_left: Seconds until it is done, None where no pace is known.
+        paused_campaigns: Campaigns of which no call is begun, as an operator ordered.
+        whole_caps: The caps as they are configured, by the addresses of the PABX, where
+            each process has a share of them.
     """
 
     phase: RunPhase
     done: int
-    total: int
+    total: int | None
     outcomes: Mapping[Outcome, int]
     put_back: int = 0
     rejected_rows: int = 0
@@ -65,6 +70,8 @@ class RunView:
     waits_for_source: bool = False
     processor: float = 0.0
     time_left: float | None = None
+    paused_campaigns: tuple[str, ...] = ()
+    whole_caps: Mapping[str, Sequence[RateLimit]] = attrs.field(factory=dict)
 
     @property
     def in_flight(self) -> int:
@@ -93,6 +100,22 @@ class RunView:
         for one in self.pabx:
             counts.update(one.dispositions)
         return {each: counts[each] for each in Disposition if counts[each]}
+
+    def whole_cap(self, one: PABXStatistics) -> RateLimit | None:
+        """Return the cap that a PABX's is a share of, None where others have none."""
+        own = one.cap
+        if own is None:
+            return None
+        same = [
+            cap for cap in self.whole_caps.get(one.address, ()) if cap.per == own.per
+        ]
+        whole = min(same, key=lambda cap: cap.calls, default=own)
+        return whole if whole.calls > own.calls else None
+
+    @property
+    def is_one_of_several(self) -> bool:
+        """Whether other processes have a share of a cap, and dial the same list."""
+        return any(self.whole_cap(one) is not None for one in self.pabx)
 
     def limit_of(self, one: PABXStatistics) -> Limit:
         """Return what holds a PABX back.

@@ -11,6 +11,7 @@ from digitro_async.cli._arguments import AtLeastOne, MaxAttempts, Switch
 from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course, Exit
+from digitro_async.cli._ledger_options import check_is_there
 from digitro_async.cli._named_ledger import NamedLedger
 from digitro_async.cli._open_client import open_client
 from digitro_async.cli._run_config import load_run_config
@@ -18,7 +19,7 @@ from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
 from digitro_async.config import Config
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import LedgerAddress
+from digitro_async.ledger import LedgerAddress, ledger_address
 from digitro_async.workers import SlicingSettings, WorkerSettings
 
 __all__ = ["worker"]
@@ -119,6 +120,8 @@ def worker(
         slicing=options.slicing(),
         signs=options.signs(),
     )
+    for name in working.campaigns:
+        check_is_there(ledger_address(address, campaign=name))
     return to_its_end(
         course, lambda: run_tuned(_work(address, loaded, working, course))
     )
@@ -132,7 +135,7 @@ async def _work(
         open_client(config) as client,
         shared_worker(address, config, client, working) as results,
     ):
-        code = await take_results(client, results, counts, course, total=0)
+        code = await take_results(client, results, counts, course, total=None)
     if not working.until_done and course.interrupted and not course.failure:
         course.interrupted = False  # that is how it is told to end
         return Exit.DONE

@@ -66,8 +66,7 @@ def screen_lines(view: RunView, width: int, *, ascii_only: bool = False) -> list
         ascii_only: Whether the terminal shows ASCII alone.
     """
     width = max(width, 1)
-    share = view.done / view.total if view.total else 1.0
-    lines = [bar(share, _counted(view), width, ascii_only=ascii_only)]
+    lines = [_first_line(view, width, ascii_only=ascii_only)]
     lines += _flow(_figures(view), width)
     lines += _flow(_outcomes(view), width)
     lines += _flow(_ends(view), width)
@@ -87,7 +86,17 @@ def plain_line(view: RunView) -> Line:
     return line
 
 
+def _first_line(view: RunView, width: int, *, ascii_only: bool) -> Line:
+    counted = _counted(view)
+    if view.total is None:  # nobody knows how much of it that is
+        return [Span(counted[:width], "bold")]
+    share = view.done / view.total if view.total else 1.0
+    return bar(share, counted, width, ascii_only=ascii_only)
+
+
 def _counted(view: RunView) -> str:
+    if view.total is None:
+        return f"{view.done:,} {'contact' if view.done == 1 else 'contacts'} done"
     share = view.done / view.total if view.total else 1.0
     return f"{view.done:,} of {view.total:,} ({percent(share)})"
 
@@ -126,9 +135,15 @@ def _figures(view: RunView) -> Iterator[Line]:
     if latency is not None:
         yield [Span("answers in "), Span(seconds_text(latency), "bold")]
     yield [Span("on the wire "), Span(f"{view.in_flight:,}", "bold")]
-    if view.phase not in _WITHOUT_TIME_LEFT:
+    if _has_time_left(view):
         left = "unknown" if view.time_left is None else clock(view.time_left)
         yield [Span("time left "), Span(left, "bold")]
+
+
+def _has_time_left(view: RunView) -> bool:
+    if view.total is None or view.is_one_of_several:  # others take what is left
+        return False
+    return view.phase not in _WITHOUT_TIME_LEFT
 
 
 def _latency(pabx: Sequence[PABXStatistics]) -> float | None:

@@ -98,7 +98,7 @@ async def shared_worker(
     with _quiet_libraries():
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(database.close)
-            await database.prepare()
+            await database.prepare(working.campaigns)
             stack.callback(manager.tell_stopping)
             await stack.enter_async_context(beat)
             watch = Liveness(beat.next_answer, signs.liveness, manager=manager)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from digitro_async._common.base_url import address_of
 from digitro_async.cli._command_loop import cut_off, on_interrupt
 from digitro_async.cli._counts import RunCounts, reasons_of, summary_of
 from digitro_async.cli._exit import Course, Exit
@@ -19,6 +20,8 @@ from digitro_async.client import DigitroClient
 from digitro_async.dispatch import PauseStatus, Statistics
 from digitro_async.errors import DigitroError, PABXPausedError
 from digitro_async.models import CallResult
+from digitro_async.settings import RateLimit
+from digitro_async.workers import Worker
 
 __all__ = ["Run", "take_results"]
 
@@ -92,6 +95,10 @@ class _Taking:
             self.course.failure = problem
             print_error(f"digitro: {problem}; no further call is started")
 
+    def paused_campaigns(self) -> tuple[str, ...]:
+        """Return the campaigns that a worker would dial, were they not paused."""
+        return self.run.paused_campaigns if isinstance(self.run, Worker) else ()
+
     def phase(self) -> RunPhase:
         """Return how far the run has come."""
         if self.is_stopped:
@@ -107,7 +114,7 @@ async def take_results(
     counts: RunCounts,
     course: Course,
     *,
-    total: int,
+    total: int | None,
 ) -> Exit | None:
     """Take all results, show the progress, and print the summary.
 
@@ -116,7 +123,7 @@ async def take_results(
         run: The run.
         counts: Counts the results.
         course: Takes note of a failure or an interruption.
-        total: Contacts that the run begins with.
+        total: Contacts that the run begins with, None where they are not counted.
 
     Returns:
         The exit code where the run ended before its end, else None.
@@ -142,9 +149,16 @@ async def take_results(
     return _end(taking, _paused_by_hand(statistics))
 
 
-async def _iterate(taking: _Taking, client: DigitroClient, total: int) -> None:
+async def _iterate(taking: _Taking, client: DigitroClient, total: int | None) -> None:
     counts = taking.counts
-    display = RunDisplay(counts, total, client.statistics, taking.phase)
+    display = RunDisplay(
+        counts,
+        total,
+        client.statistics,
+        taking.phase,
+        paused_campaigns=taking.paused_campaigns,
+        whole_caps=_whole_caps(client) if isinstance(taking.run, Worker) else {},
+    )
     seconds = seconds_between_looks(len(client.dispatcher.pabx))
     try:
         async with show_progress(display, seconds), taking.run:
@@ -154,6 +168,15 @@ async def _iterate(taking: _Taking, client: DigitroClient, total: int) -> None:
         pass  # the reason of each pause is printed at the end
     except DigitroError as error:
         taking.fail(str(error.args[0]))
+
+
+def _whole_caps(client: DigitroClient) -> dict[str, list[RateLimit]]:
+    """Return the caps of each address as they are configured."""
+    caps: dict[str, list[RateLimit]] = {}
+    for one in client.dispatcher.pabx:
+        if one.rate is not None:
+            caps.setdefault(address_of(one.base_url), []).append(one.rate)
+    return caps
 
 
 def _paused_by_hand(statistics: Statistics) -> dict[str, PauseStatus]:

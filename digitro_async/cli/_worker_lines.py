@@ -85,7 +85,9 @@ def worker_lines(workers: Iterable[WorkerStatus], now: float) -> Iterator[str]:
         if one.in_flight is not None:
             told.append(f"{one.in_flight} on the wire")
         if not one.is_alive:
-            told.append(f"not heard of for {max(0.0, now - one.heard_at):.0f} s")
+            seconds = f"{max(0.0, now - one.heard_at):.0f} s"
+            ended, lost = f"ended {seconds} ago", f"not heard of for {seconds}"
+            told.append(ended if one.has_ended else lost)
         yield ", ".join(told)
         for name, limit in one.limits.items():
             yield f"    {name}: {limit}"

@@ -24,6 +24,7 @@ class WorkerStatus:
         since: Unix time when it began.
         heard_at: Unix time of its last sign of life.
         is_alive: Whether that is not too long ago.
+        has_ended: Whether that was its last one, as it ended in order.
         calls: Calls that it has begun, None where that is not told.
         in_flight: Calls that it has on the wire, None where that is not told.
         limits: What holds it back at each PABX, in words, by the name of the PABX.
@@ -33,6 +34,7 @@ class WorkerStatus:
     since: float
     heard_at: float
     is_alive: bool
+    has_ended: bool = False
     calls: int | None = None
     in_flight: int | None = None
     limits: Mapping[str, str] = attrs.field(factory=dict)

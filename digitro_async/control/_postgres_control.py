@@ -33,7 +33,8 @@ _OURS: Final = "DG"
 
 _WORKERS: Final = (
     "SELECT name, extract(epoch FROM since)::float8,"
-    " extract(epoch FROM heard_at)::float8, is_alive, about FROM digitro.workers()"
+    " extract(epoch FROM heard_at)::float8, is_alive,"
+    " coalesce(lease_ends = heard_at, false), about FROM digitro.workers()"
 )
 _PABX: Final = (
     "SELECT address, names, coalesce(code, ''), coalesce(words, ''),"
@@ -114,11 +115,14 @@ class PostgresControl:
                 since=since,
                 heard_at=heard_at or since,
                 is_alive=is_alive,
+                has_ended=has_ended,  # it gave its lease back
                 calls=_whole(about, "calls"),
                 in_flight=_whole(about, "in_flight"),
                 limits=_texts(about, "limits"),
             )
-            for name, since, heard_at, is_alive, about in await self._ask(_WORKERS)
+            for name, since, heard_at, is_alive, has_ended, about in await self._ask(
+                _WORKERS
+            )
         ]
 
     async def pabx(self) -> Sequence[PABXState]:

@@ -15,7 +15,13 @@ import attrs
 from digitro_async._common.text import iso_time
 from digitro_async.errors import LedgerError
 
-__all__ = ["PROVENANCE", "Provenance", "ProvenanceKind", "check_provenance"]
+__all__ = [
+    "PROVENANCE",
+    "Provenance",
+    "ProvenanceKind",
+    "check_provenance",
+    "why_not_dialled",
+]
 
 PROVENANCE: Final = "provenance"
 """Setting: why the ledger may not be dialled; there is none in one that may be."""
@@ -116,3 +122,17 @@ def check_provenance(provenance: Provenance | None, name: str) -> None:
         f"not in it, and would be called again. {settle}",
         reason="restored",
     )
+
+
+def why_not_dialled(provenance: Provenance | None, name: str) -> str:
+    """Return why a ledger may not be dialled and the way out; else no text.
+
+    Args:
+        provenance: What it says of itself.
+        name: Its name, fit for texts.
+    """
+    try:
+        check_provenance(provenance, name)
+    except LedgerError as error:
+        return str(error.args[0])
+    return ""

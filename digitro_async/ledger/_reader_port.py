@@ -26,6 +26,10 @@ class LedgerReader(Protocol):
         traceback: TracebackType | None,
     ) -> None: ...
 
+    def why_not_dialled(self) -> str:
+        """Return why it may not be dialled, as a copy or a backup; else no text."""
+        ...
+
     def counts(self) -> Mapping[State, int]:
         """Return how many contacts are in each state."""
         ...

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from digitro_async._common.waiting import settled_of
 from digitro_async.campaign import Campaign
@@ -34,6 +34,11 @@ OpenLedger = Callable[[str], SlicedLedger]
 ListCampaigns = Callable[[], Awaitable[Sequence[str]]]
 """Returns the names of the campaigns in which something is left to be dialled."""
 
+_SERVER_REASONS: Final = frozenset({"unsafe_server", "newer_schema"})
+"""Reasons of errors that stay until somebody sets the database up otherwise."""
+_CAMPAIGN_REASONS: Final = frozenset({"moved", "backup", "unfinished_copy", "restored"})
+"""Reasons for which one campaign may not be dialled; others of the database may."""
+
 
 class Worker:
     """Dials campaigns until it is drained, or until nothing is left of them.
@@ -47,7 +52,9 @@ class Worker:
     * Any number of workers, on any machines, may dial the same campaigns. The ledger
       gives each contact to one of them, and what one that died left to the others.
     * A ledger or an engine that can't be reached is tried again and again: whoever
-      wants the process to end then watches over it with ``Liveness``.
+      wants the process to end then watches over it with ``Liveness``. A server that
+      can't keep a ledger as it is set, or a named campaign that may not be dialled, is
+      an error at once.
     * ``drain()``, and leaving the block, let calls on the wire finish and give every
       other contact back, for others to call.
 
@@ -180,6 +187,11 @@ class Worker:
         """The names of the campaigns that it dials now."""
         return tuple(self._working)
 
+    @property
+    def paused_campaigns(self) -> tuple[str, ...]:
+        """The names of those that it would dial, were they not paused."""
+        return tuple(name for name in self._working if self._is_paused(name))
+
     def unread(self) -> list[CallResult]:
         """Take the results that nobody took by iterating."""
         return self._results.take_all()
@@ -262,12 +274,21 @@ class Worker:
             except SchemaMismatchError:
                 raise
             except (LedgerError, EngineError) as error:
+                if self._stays(error):
+                    raise
                 self._note(error)
                 await self._rest(self._settings.reopen)
             except PABXPausedError:
                 if self._until_done:
                     raise
                 await self._until_usable()
+
+    def _stays(self, error: DigitroError) -> bool:
+        """Whether trying again is of no use before somebody has looked."""
+        is_named = not callable(self._campaigns)
+        return error.reason in _SERVER_REASONS or (
+            is_named and error.reason in _CAMPAIGN_REASONS
+        )
 
     async def _work_on(self, name: str) -> bool:
         """Dial a campaign until it is drained; tell whether nothing is left of it."""

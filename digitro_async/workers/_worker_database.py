@@ -7,10 +7,17 @@ from typing import Any, Final
 
 import psycopg
 
+from digitro_async._common.text import printable
 from digitro_async._common.waiting import within
 from digitro_async.errors import LedgerError
+from digitro_async.ledger._provenance import (
+    PROVENANCE,
+    Provenance,
+    check_provenance,
+)
 from digitro_async.ledger.postgres._postgres_errors import problem_of
 from digitro_async.ledger.postgres._postgres_migrations import migrate
+from digitro_async.ledger.postgres._postgres_session import STANDING, backend_of
 
 __all__ = ["WorkerDatabase"]
 
@@ -20,6 +27,10 @@ SELECT c.name
  GROUP BY c.number, c.name
 HAVING sum(t.pending) + sum(t.claimed) + sum(t.intent) > 0
  ORDER BY c.number"""
+_PROVENANCES: Final = f"""
+SELECT c.name, s.value
+  FROM digitro.campaign AS c JOIN digitro.setting AS s ON s.campaign = c.number
+ WHERE s.name = '{PROVENANCE}'"""  # noqa: S608 - a constant
 
 
 class WorkerDatabase:
@@ -39,15 +50,29 @@ class WorkerDatabase:
     def __repr__(self) -> str:
         return "<WorkerDatabase>"
 
-    async def prepare(self) -> None:
-        """Bring the schema of the ledger up to date.
+    async def prepare(self, campaigns: Sequence[str] = ()) -> None:
+        """Bring the schema up to date, and refuse what can't be dialled as it is.
+
+        Args:
+            campaigns: Names of campaigns that must all be ones that may be dialled;
+                where there are none, one of those with work must be.
 
         Raises:
-            LedgerError: If that can't be done.
+            LedgerError: If the server can't keep a ledger as it is set, a newer version
+                made the schema, a campaign may not be dialled, or no answer came.
         """
-        await self._ask("SELECT 1")
+        (row,) = await self._ask(STANDING)
+        backend_of(row, "the database", writes=True)
         if self._connection is not None:
             await migrate(self._connection)
+        await self._ask("SELECT digitro.check_home()")
+        settings = dict(await self._ask(_PROVENANCES))
+        if not campaigns:
+            listed = await self.campaigns_with_work()
+            campaigns = listed if settings.keys() >= set(listed) else ()
+        for name in campaigns:
+            found = Provenance.of_setting(settings.get(name))
+            check_provenance(found, f"campaign {printable(name)}")
 
     async def ping(self) -> None:
         """Return once the database answered.

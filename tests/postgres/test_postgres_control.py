@@ -31,6 +31,20 @@ def code_of(dispatcher: Dispatcher) -> str:
     return dispatcher.statistics().pabx["one"].paused
 
 
+async def test_a_worker_that_ended(address: LedgerAddress) -> None:
+    """A worker that ended in order is told apart from one that is alive."""
+    assert address.server is not None
+    dispatcher = Dispatcher(make_pabx(rate=RateLimit(10)), ScriptedTransport())
+    store = PostgresBeats(address.server, timeout=30.0)
+    async with PostgresControl(address) as control:
+        async with WorkerBeat(store, dispatcher, SETTINGS, name="host:1"):
+            (alive,) = await control.workers()
+        (ended,) = await control.workers()
+
+    assert (alive.is_alive, alive.has_ended) == (True, False)
+    assert (ended.is_alive, ended.has_ended) == (False, True)
+
+
 async def test_orders_reach_every_worker(address: LedgerAddress) -> None:
     """A pause and a rate are all workers', and told with who they are."""
     assert address.server is not None

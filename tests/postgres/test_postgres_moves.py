@@ -1,5 +1,6 @@
 """Runs that begin in one ledger and end in another, counted by the simulator."""
 
+import asyncio
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -15,8 +16,12 @@ from command_line import (
     run_here,
     write_contacts,
 )
+from ledgers import claim, contacts
 from postgres_server import database, needs_postgres, shared_server
 
+from digitro_async import LedgerInUseError
+from digitro_async.ledger import PostgresLedger
+from digitro_async.ledger.transfer import copy_ledger
 from digitro_async.testing import FakePABX
 
 __all__ = ["folder", "pabx_with_config"]  # fixtures
@@ -63,6 +68,18 @@ def test_from_a_file_to_a_database_and_back(
     assert (there.code, back.code, code) == (0, 0, 0)
     assert dial(capsys, "a.db") == dial(capsys, address) == 2
     assert Counter(numbers_of(pabx)) == EVERYBODY
+
+
+async def test_a_refused_move_leaves_no_file(address: str, tmp_path: Path) -> None:
+    """A ledger that is being dialled is refused before a target is made for it."""
+    target = tmp_path / "b.db"
+    async with PostgresLedger(address) as ledger:
+        await ledger.add(contacts(2))
+        await claim(ledger, 1)
+        with pytest.raises(LedgerInUseError, match="1 contacts are claimed"):
+            await asyncio.to_thread(copy_ledger, address, target)
+
+    assert not list(tmp_path.iterdir())  # noqa: ASYNC240
 
 
 def test_a_restored_dump_calls_nobody_twice(

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from run_views import ADDRESS, make_one, make_view, refused
 
-from digitro_async import Disposition, Outcome, PauseStatus
+from digitro_async import Disposition, Outcome, PauseStatus, RateLimit
 from digitro_async.cli._counts import RunCounts, reasons_of, summary_of
 from digitro_async.cli._live_table import draw
 from digitro_async.cli._next_steps import next_steps
@@ -76,6 +76,7 @@ def scenes() -> Iterator[Scene]:
     """Yield every screen of a run that goes on."""
     yield from _held_back()
     yield from _stopped()
+    yield from _shared()
     yield from _at_its_end()
 
 
@@ -204,6 +205,24 @@ def _stopped() -> Iterator[Scene]:
         "One of two PABX is down",
         "Contacts that name no PABX go to the other.",
         make_view(make_one(), one),
+    )
+
+
+def _shared() -> Iterator[Scene]:
+    idle = make_one(in_flight=0, waiting=0, average_rate=0.0)
+    shared = {ADDRESS: [RateLimit(140)]}
+    yield Scene(
+        "An operator paused the campaign",
+        "No call of it is begun, and nobody is used up. The run goes on after "
+        "`digitro resume`, with the same `--ledger`.",
+        make_view(idle, time_left=None, paused_campaigns=("spring",)),
+    )
+    yield Scene(
+        "A worker",
+        "It takes what others leave, so there is no bar and no time left: "
+        "`digitro status` has the whole of a campaign. Other processes have the rest "
+        "of the cap of the configuration.",
+        make_view(total=None, rejected_rows=0, whole_caps=shared),
     )
 
 

@@ -11,7 +11,7 @@ from digitro_async.cli._run_view import RunPhase
 
 NEVER = "that were never answered"
 NO_HOST = "last try no such host; next try in 0:20"
-SLOW = {"latency": 2.0, "in_flight": 33, "average_rate": 16.6}
+SLOW: dict[str, Any] = {"latency": 2.0, "in_flight": 33, "average_rate": 16.6}
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,31 @@ def test_several_pabx() -> None:
     assert explain(make_view(a, b, c)) == [
         "a, c: at the cap of 50/s",
         f"b: paused: {down.text}; next try in 0:20, third try",
+    ]
+
+
+def test_a_share_of_a_cap() -> None:
+    """Where processes share a cap, it is told what this one has of it."""
+    whole = {"whole_caps": {ADDRESS: [RateLimit(80)]}}
+    slow = "the PABX answers in 2.0 s: its share of the cap, 50 of 80/s, allows 16.7/s"
+    slow += " without counted_within"
+    alone = make_view(make_one(cap=RateLimit(80)), **whole)
+
+    assert explain(make_view(**whole)) == ["at its share of the cap, 50 of 80/s"]
+    assert explain(make_view(make_one(**SLOW), **whole)) == [slow]
+    assert explain(alone) == ["at the cap of 80/s"]
+
+
+def test_a_paused_campaign() -> None:
+    """A campaign that is paused is told of with the way out, beside others' calls."""
+    text = "campaign spring is paused by an operator: "
+    text += "digitro resume --campaign spring"
+    idle = make_one(in_flight=0, waiting=0)
+
+    assert explain(make_view(idle, paused_campaigns=("spring",))) == [text]
+    assert explain(make_view(paused_campaigns=("spring",))) == [
+        text,
+        "at the cap of 50/s",
     ]
 
 

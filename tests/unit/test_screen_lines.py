@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_views import make_one, make_view, refused
 
-from digitro_async import Disposition, Outcome
+from digitro_async import Disposition, Outcome, RateLimit
 from digitro_async.cli._run_view import RunPhase
 from digitro_async.cli._screen_lines import Line, plain_line, screen_lines
 
@@ -142,3 +142,16 @@ def test_ends_of_calls() -> None:
 
     assert "in progress 9   busy 9" in texts(screen_lines(view, 200))
     assert "in progress" not in "".join(texts(screen_lines(make_view(), 200)))
+
+
+def test_a_worker_has_no_bar() -> None:
+    """Where others dial too, nothing is shown as if the rest were known."""
+    [first, *others] = texts(screen_lines(make_view(total=None), 80))
+    shared = make_view(whole_caps={make_one().address: [RateLimit(60)]})
+    alone = make_view(whole_caps={make_one().address: [RateLimit(50)]})
+
+    assert first == "1,678 contacts done"
+    assert "time left" not in "".join(others)
+    assert "time left" not in "".join(texts(screen_lines(shared, 80)))
+    assert "time left" in "".join(texts(screen_lines(alone, 80)))
+    assert plain_line(make_view(total=None, done=1))[0].text == "1 contact done"

@@ -1,5 +1,7 @@
 """Lines about the processes that dial a ledger."""
 
+import attrs
+
 from digitro_async.cli._worker_lines import SHOWN_SECONDS, worker_lines
 from digitro_async.control import WorkerStatus
 
@@ -36,3 +38,10 @@ def test_those_that_are_gone_for_long_are_counted() -> None:
     assert alive.endswith("7 calls begun, 0 on the wire")
     assert limit == "    matriz: cap"
     assert counted == "  2 more ended, or fell silent, more than 5 minutes ago"
+
+
+def test_one_that_ended_in_order() -> None:
+    """A process that said that it ends is told apart from one that fell silent."""
+    ended = attrs.evolve(worker("done", silent_for=20), has_ended=True)
+
+    assert next(worker_lines([ended], NOW)).endswith("0 on the wire, ended 20 s ago")

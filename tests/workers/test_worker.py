@@ -3,6 +3,7 @@
 import asyncio
 import collections
 from collections.abc import Sequence
+from typing import Self
 
 import pytest
 from campaigns import CALL, NEVER, ONCE, ScriptedClient, contacts
@@ -231,6 +232,7 @@ class TestEnding:
             called = pabx.accepted
             await asyncio.sleep(0.2)
             assert pabx.accepted == called < 60
+            assert worker.paused_campaigns == ("spring",)
 
             paused["spring"] = False
             async for _ in worker:
@@ -259,6 +261,23 @@ class TestEnding:
         assert collections.Counter(one.outcome for one in results) == {
             Outcome.ACCEPTED: 40
         }
+
+    @pytest.mark.parametrize("reason", ["unsafe_server", "moved", "restored"])
+    async def test_a_ledger_that_can_not_be_dialled(self, reason: str) -> None:
+        """What stays until somebody looks ends the worker, and is not tried again."""
+
+        class Refusing(SlicedMemoryLedger):
+            tries = 0
+
+            async def __aenter__(self) -> Self:
+                self.tries += 1
+                raise LedgerError("it can't be dialled", reason=reason)
+
+        ledger = Refusing()
+        async with client_of(make_pabx()) as client:
+            with pytest.raises(LedgerError, match="can't be dialled"):
+                await dialled(worker_of(ledger, client))
+        assert ledger.tries == 1
 
     async def test_not_entered(self) -> None:
         """A worker that was not entered says so."""

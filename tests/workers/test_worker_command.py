@@ -80,6 +80,48 @@ def test_one_campaign(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -
     assert state_counts(url, "autumn") == {State.ACCEPTED: 10, State.PENDING: 20}
 
 
+@pytest.mark.parametrize("more", [[], ["--until-done"]])
+def test_no_such_campaign(
+    pabx: FakePABX, url: str, capsys: Capture, folder: Path, more: list[str]
+) -> None:
+    """A worker of a campaign that is not there is refused, and makes none."""
+    contacts = write_contacts(folder / "list.csv", 3)
+    named = ["--ledger", url, "--campaign"]
+    run_here(capsys, "campaign", "add", contacts, *named, "spring")
+    ran = run_here(capsys, "worker", *named, "spring", *named[2:], "nosuch", *more)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no campaign nosuch" in ran.err
+    listed = run_here(capsys, "campaign", "list", "--ledger", url).out
+    assert listed == "spring: weight 1; 3 pending\n"
+    assert pabx.posts == 0
+
+
+def test_a_database_that_can_not_be_dialled(
+    pabx: FakePABX, url: str, capsys: Capture, folder: Path
+) -> None:
+    """A server that is set up wrong, or a campaign that moved, ends it at once."""
+    contacts = write_contacts(folder / "list.csv", 3)
+    named = ["--ledger", url, "--campaign", "spring"]
+    run_here(capsys, "campaign", "add", contacts, *named)
+    unsafe = f"{url}?options=-csynchronous_commit%3Doff"
+    wrong = run_here(capsys, "worker", "--ledger", unsafe)
+    moved = run_here(capsys, "ledger", "copy", url, "moved.db", "--campaign", "spring")
+    assert moved.code == 0, moved.err
+    told = run_here(capsys, "status", *named).out
+    assert told.startswith("campaign spring at 127.0.0.1:")
+    assert " was moved to sqlite:///" in told
+    for words in (named, named[:2]):
+        ran = run_here(capsys, "worker", *words)
+        assert ran.code == 2
+        assert "campaign spring was moved to " in ran.err
+
+    assert wrong.code == 2
+    assert "can't be used: synchronous_commit is off" in wrong.err
+    assert "again" not in wrong.err
+    assert pabx.posts == 0
+
+
 def test_sigterm(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> None:
     """SIGTERM lets calls finish, gives the rest back, and is exit code 0."""
     contacts = write_contacts(folder / "list.csv", 40)

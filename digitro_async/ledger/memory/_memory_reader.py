@@ -44,6 +44,10 @@ class MemoryLedgerReader:
     ) -> None:
         """Close nothing: all of it is in memory."""
 
+    def why_not_dialled(self) -> str:
+        """Return no text: it is copied and moved nowhere."""
+        return ""
+
     def counts(self) -> Mapping[State, int]:
         """Return how many contacts are in each state."""
         counts = dict.fromkeys(State, 0)

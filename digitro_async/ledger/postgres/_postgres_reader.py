@@ -13,6 +13,11 @@ from digitro_async.ledger._codes import STEPS
 from digitro_async.ledger._ledger_clock import CLOCK, latest_by
 from digitro_async.ledger._machine_clock import read_clock
 from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
+from digitro_async.ledger._provenance import (
+    PROVENANCE,
+    Provenance,
+    why_not_dialled,
+)
 from digitro_async.ledger._records import ContactRecord, Import
 from digitro_async.ledger._state import State
 from digitro_async.ledger.postgres._postgres_errors import no_server, problem_of
@@ -103,6 +108,11 @@ class PostgresLedgerReader:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def why_not_dialled(self) -> str:
+        """Return why it may not be dialled; else no text."""
+        provenance = Provenance.of_setting(self.ask(setting_query(PROVENANCE)))
+        return why_not_dialled(provenance, self._address.name)
 
     def counts(self) -> Mapping[State, int]:
         """Return how many contacts are in each state."""

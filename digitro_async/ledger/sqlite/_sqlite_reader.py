@@ -9,6 +9,11 @@ from typing import Self, TypeVar
 from digitro_async._common.text import printable
 from digitro_async.errors import LedgerError, SchemaMismatchError
 from digitro_async.ledger._call_ends_port import EndCounts
+from digitro_async.ledger._provenance import (
+    PROVENANCE,
+    Provenance,
+    why_not_dialled,
+)
 from digitro_async.ledger._records import ContactRecord, Import
 from digitro_async.ledger._state import State
 from digitro_async.ledger.sqlite import _queries
@@ -97,6 +102,11 @@ class SQLiteLedgerReader:
         if self._descriptor is not None:
             self._descriptor.let_go()
             self._descriptor = None
+
+    def why_not_dialled(self) -> str:
+        """Return why it may not be dialled; else no text."""
+        setting = self.ask(lambda c: _queries.read_setting(c, PROVENANCE))
+        return why_not_dialled(Provenance.of_setting(setting), self._name)
 
     def counts(self) -> Mapping[State, int]:
         """Return how many contacts are in each state."""

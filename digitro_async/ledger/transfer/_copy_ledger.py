@@ -38,6 +38,14 @@ class CopySource(Protocol):
         """Return why it may not be dialled; None where it may be."""
         ...
 
+    def check_free(self) -> None:
+        """Refuse one that is dialled now, before a target is made for it.
+
+        Raises:
+            LedgerInUseError: If somebody dials it.
+        """
+        ...
+
     def hold(self, provenance: Provenance) -> None:
         """Keep everybody from dialling it, and show one moment of it from now on.
 

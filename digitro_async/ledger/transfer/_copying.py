@@ -58,6 +58,8 @@ def copy_ledger(
         opened_source = stack.enter_context(
             opened_source_of(one, keep=keep_source, any_file_system=any_file_system)
         )
+        if not keep_source:
+            opened_source.check_free()
         opened_target = stack.enter_context(
             opened_target_of(other, any_file_system=any_file_system)
         )

@@ -107,6 +107,20 @@ class PostgresEnd:
         )
         return int(rows)
 
+    def check_free(self) -> None:
+        """Refuse one that is dialled now. See ``CopySource``.
+
+        Raises:
+            LedgerInUseError: If somebody dials it.
+        """
+        [(held,)] = self.ask(_HELD)
+        if held:
+            raise LedgerInUseError(
+                f"{self._name} is being dialled ({held} contacts are claimed): end its "
+                "workers with SIGTERM, or wait for the end of their leases",
+                reason="in_use",
+            )
+
     def hold(self, provenance: Provenance) -> None:
         """Keep everybody from dialling it. See ``CopySource``.
 
@@ -136,13 +150,7 @@ class PostgresEnd:
         # Whoever claims at this moment is waited for, and whoever does so later finds
         # what this transaction notes.
         self.ask("LOCK TABLE digitro.contact IN SHARE ROW EXCLUSIVE MODE")
-        [(held,)] = self.ask(_HELD)
-        if held:
-            raise LedgerInUseError(
-                f"{self._name} is being dialled ({held} contacts are claimed): end its "
-                "workers with SIGTERM, or wait for the end of their leases",
-                reason="in_use",
-            )
+        self.check_free()
         self.ask(_RECOVER)
 
     def let_go(self) -> None:

@@ -68,6 +68,9 @@ class SQLiteEnd:
         )
         return int(rows)
 
+    def check_free(self) -> None:
+        """Refuse one that is dialled: its lock does. See ``CopySource``."""
+
     def hold(self, provenance: Provenance) -> None:
         """Keep everybody from dialling it: its lock does. See ``CopySource``."""
 

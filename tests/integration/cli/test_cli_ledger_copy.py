@@ -45,6 +45,23 @@ class TestMoves:
         assert "a.db was moved to sqlite:///" in refused.err
         assert Counter(numbers_of(pabx)) == EVERYBODY
 
+    def test_the_status_of_copies(
+        self, folder: Path, pabx: FakePABX, capsys: Capture
+    ) -> None:
+        """Status says of a backup and of a moved ledger what it is, and where to go."""
+        write_contacts(folder / "c.csv", 2)
+        dial(capsys, "a.db")
+        run_here(capsys, "ledger", "copy", "a.db", "back.db", "--keep-source")
+        whole = run_here(capsys, "status", "--ledger", "a.db").out
+        run_here(capsys, "ledger", "copy", "a.db", "b.db")
+        backup = run_here(capsys, "status", "--ledger", "back.db").out
+        moved = run_here(capsys, "status", "--ledger", "a.db").out
+
+        assert whole.startswith("in the ledger: 2 contacts\n")
+        assert backup.startswith("back.db is a backup of sqlite:///")
+        assert moved.startswith("a.db was moved to sqlite:///")
+        assert "in the ledger: 2 contacts\n" in moved
+
     def test_wrong_use(self, folder: Path, capsys: Capture) -> None:
         """Options of the other action are refused, and a choice is asked for."""
         for words, said in (
