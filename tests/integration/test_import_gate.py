@@ -95,15 +95,15 @@ async def test_the_gate() -> None:
     """It is open, closed while a list is added, and open again."""
     async with MemoryLedger() as ledger:
         gate = ImportGate(ledger)
-        assert gate.within() is None
+        assert await gate.within() is None
         assert not gate.is_adding
         await gate.wait()
         async with gate.adding():
-            assert gate.within() == range(1, 1)
+            assert await gate.within() == range(1, 1)
             async with gate.adding():
                 waiting = asyncio.create_task(gate.wait())
                 await asyncio.sleep(0)
             assert gate.is_adding
             assert not waiting.done()
         await waiting
-        assert gate.within() is None
+        assert await gate.within() is None
