@@ -78,7 +78,8 @@ async def shared_worker(
     database = WorkerDatabase(address.server.reveal(), answer=signs.timeout)
 
     def heed() -> None:
-        beat.campaign_names = worker.campaigns
+        # Before it has begun any: a pause of one must be known by then.
+        beat.campaign_names = worker.campaigns or tuple(working.campaigns)
         beat.about.update(worker_facts(client.statistics()))
         worker.heed_pauses()
 

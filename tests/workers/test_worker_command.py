@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +121,28 @@ def test_a_database_that_can_not_be_dialled(
     assert "can't be used: synchronous_commit is off" in wrong.err
     assert "again" not in wrong.err
     assert pabx.posts == 0
+
+
+def test_a_paused_campaign(
+    pabx: FakePABX, url: str, capsys: Capture, folder: Path
+) -> None:
+    """A campaign that was paused before a dial of it is not called until resumed."""
+    contacts = write_contacts(folder / "list.csv", 3)
+    named = ["--ledger", url, "--campaign", "spring"]
+    run_here(capsys, "campaign", "add", contacts, *named)
+    run_here(capsys, "pause", *named)
+    with start("dial", *named, cwd=folder) as running:
+        wait_for(
+            lambda: (
+                "cap 50 in 1 s" in run_here(capsys, "status", *named).out
+                or "matriz: idle" in run_here(capsys, "status", *named).out
+            )
+        )
+        time.sleep(2.5)  # signs of life, each of which tells of the pause
+        assert pabx.posts == 0
+        run_here(capsys, "resume", *named)
+        running.process.communicate(timeout=120)
+    assert (running.process.returncode, pabx.accepted) == (0, 3)
 
 
 def test_sigterm(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> None:
