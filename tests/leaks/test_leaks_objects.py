@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import attrs
 import pytest
@@ -152,7 +153,9 @@ MADE: dict[str, Callable[[], object]] = {
     "DigitroClient": lambda: DigitroClient(pabx()),
     "DispatchResults": lambda: DigitroClient(pabx()).dispatch([call_with_canaries()]),
     "PredictiveCall": call_with_canaries,
-    "LedgerAddress": lambda: ledger.ledger_address(f"postgresql://u:{API_KEY}@h/db"),
+    "LedgerAddress": lambda: ledger.ledger_address(
+        f"postgresql://u:{quote(API_KEY, safe='')}@h/db"
+    ),
     "Personal": lambda: Personal(EVERYTHING),
     "Secret": lambda: Secret(API_KEY),
     "SessionManager": SessionManager,

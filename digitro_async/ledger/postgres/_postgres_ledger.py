@@ -53,7 +53,7 @@ from digitro_async.ledger.postgres._postgres_owners import (
 from digitro_async.ledger.postgres._postgres_reader import PostgresLedgerReader
 from digitro_async.ledger.postgres._postgres_reconcile import reconcile_contact
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
-from digitro_async.ledger.postgres._server_address import server_address
+from digitro_async.ledger.postgres._server_address import server_address, shown_name
 from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import RateLimit
 
@@ -113,7 +113,7 @@ class PostgresLedger:
         self._imports = PostgresImports(self._access.campaign)
 
     def __repr__(self) -> str:
-        return f"<PostgresLedger {self._address.name}>"
+        return f"<PostgresLedger {shown_name(self)}>"
 
     async def __aenter__(self) -> Self:
         await self._access.open()

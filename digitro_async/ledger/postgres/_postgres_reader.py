@@ -39,7 +39,7 @@ from digitro_async.ledger.postgres._postgres_session import (
     cut_off,
     session_query,
 )
-from digitro_async.ledger.postgres._server_address import server_address
+from digitro_async.ledger.postgres._server_address import server_address, shown_name
 from digitro_async.privacy import Secret
 from digitro_async.settings import RateLimit
 
@@ -79,7 +79,7 @@ class PostgresLedgerReader:
         self._campaign = 0
 
     def __repr__(self) -> str:
-        return f"<PostgresLedgerReader {self._address.name}>"
+        return f"<PostgresLedgerReader {shown_name(self)}>"
 
     def __enter__(self) -> Self:
         try:

@@ -13,7 +13,7 @@ from digitro_async.ledger._ledger_address import (
 )
 from digitro_async.privacy import Secret
 
-__all__ = ["ServerAddress", "server_address"]
+__all__ = ["ServerAddress", "server_address", "shown_name"]
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +29,13 @@ class ServerAddress:
     conninfo: Secret
     campaign: str
     name: str
+
+
+def shown_name(user: object) -> str:
+    """Return the shown name of an object's ``_address``, also where it has none yet."""
+    # Python 3.11 shows the frames of the error by which its address is refused.
+    address = vars(user).get("_address")
+    return address.name if isinstance(address, ServerAddress) else "without an address"
 
 
 def server_address(given: Secret, campaign: str) -> ServerAddress:
