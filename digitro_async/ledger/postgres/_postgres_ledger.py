@@ -101,15 +101,18 @@ class PostgresLedger:
                 "timeout of a ledger must be seconds, 2 to 3600, and patience 0 to 3600"
             )
         self._clock = clock
-        self._shares_caps = shares_caps
         self._owners: dict[str, int] = {}  # ids to the database's numbers
         self._recovered = 0
         self._access = CampaignAccess(
-            self._address, self, limit=timeout, patience=patience
+            self._address,
+            self,
+            limit=timeout,
+            patience=patience,
+            shares_caps=shares_caps,
         )
         last_event = partial(self._access.read, queries.last_event_query())
         connector, change = self._access.connector, self._access.change
-        self._run = DatabaseRun(connector, change, last_event)
+        self._run = DatabaseRun(connector, change, last_event, shares_caps=shares_caps)
         self._imports = PostgresImports(self._access)
 
     def __repr__(self) -> str:
@@ -208,8 +211,6 @@ class PostgresLedger:
     async def begin_run(self, owner: ClaimOwner, slot_holder: object) -> bool:
         """Note that an owner begins to dial. See ``Ledger``."""
         self._access.writer  # noqa: B018 - raises where it is not open
-        if self._shares_caps:
-            return True
         return await self._run.begin(owner, slot_holder)
 
     async def end_run(self, owner: ClaimOwner, *, holds_slots: bool) -> None:
