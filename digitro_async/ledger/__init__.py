@@ -30,7 +30,7 @@ from digitro_async.ledger._records import (
 from digitro_async.ledger._schedule_port import KeyOf, Schedule, ScheduledLedger
 from digitro_async.ledger._schedule_records import (
     AgreedCallback,
-    CallPlan,
+    AttemptPlan,
     Deferral,
     EndedContact,
     LedgerAttempt,
@@ -47,7 +47,7 @@ __all__ = [
     "AgreedCallback",
     "AwaitedEnd",
     "CallEnds",
-    "CallPlan",
+    "AttemptPlan",
     "Change",
     "ClaimOwner",
     "ClaimedContact",

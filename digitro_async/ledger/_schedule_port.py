@@ -8,7 +8,7 @@ from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimOwner, WaitKind
 from digitro_async.ledger._schedule_records import (
     AgreedCallback,
-    CallPlan,
+    AttemptPlan,
     Deferral,
     EndedContact,
     LedgerAttempt,
@@ -74,7 +74,7 @@ class Schedule(Protocol):
         ...
 
     async def plan(
-        self, owner: ClaimOwner, plans: Sequence[CallPlan], *, hold_numbers: bool
+        self, owner: ClaimOwner, plans: Sequence[AttemptPlan], *, hold_numbers: bool
     ) -> Sequence[int]:
         """Note by which numbers claimed contacts are about to be called.
 

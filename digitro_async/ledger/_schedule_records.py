@@ -15,7 +15,7 @@ from digitro_async.ledger._state import State
 
 __all__ = [
     "AgreedCallback",
-    "CallPlan",
+    "AttemptPlan",
     "Deferral",
     "EndedContact",
     "LedgerAttempt",
@@ -69,7 +69,7 @@ class PlannedContact:
 
 
 @attrs.frozen(kw_only=True)
-class CallPlan:
+class AttemptPlan:
     """The number by which a claimed contact is about to be called.
 
     Attributes:

@@ -171,7 +171,7 @@ def test_codes() -> None:
         "withheld": 9,
     }
     assert list(STEP_CODES) == list(Step)
-    assert list(STEP_CODES.values()) == list(range(1, 18))
+    assert list(STEP_CODES.values()) == list(range(1, 21))
     assert {STATES[code] for code in STATE_CODES.values()} == set(State)
 
 
