@@ -8,6 +8,11 @@ from digitro_async.ledger._call_ends_port import (
     CallEnds,
     EndCounts,
 )
+from digitro_async.ledger._history_records import (
+    EndRecord,
+    ListedContact,
+    StepRecord,
+)
 from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
 from digitro_async.ledger._ledger_port import Ledger, OnDone
 from digitro_async.ledger._new_owner import new_owner
@@ -38,12 +43,14 @@ __all__ = [
     "ContactRecord",
     "Difference",
     "EndCounts",
+    "EndRecord",
     "Import",
     "Ledger",
     "LedgerAddress",
     "LedgerReader",
     "LedgerRehearsal",
     "LedgerSlice",
+    "ListedContact",
     "MemoryLedger",
     "MemoryLedgerReader",
     "NewContact",
@@ -57,6 +64,7 @@ __all__ = [
     "SlicedLedger",
     "State",
     "Step",
+    "StepRecord",
     "check_place",
     "holder_of",
     "ledger_address",
