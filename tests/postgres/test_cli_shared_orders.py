@@ -103,8 +103,8 @@ def test_no_campaign_is_made_by_a_wrong_name(
         assert (ran.code, ran.out) == (2, "")
         assert "there is no campaign srping" in ran.err
     address = os.environ[ledger[1]]
-    for action, *words in (("copy", "a.db"), ("restored", "--all-unknown")):
-        named = (address, *words, "--campaign", "srping")
+    for action, word in (("copy", "a.db"), ("restored", "--all-unknown")):
+        named = (address, word, "--campaign", "srping")
         ran = run_here(capsys, "ledger", action, *named)
         assert (ran.code, ran.out) == (2, "")
         assert "there is no campaign srping" in ran.err

@@ -187,12 +187,7 @@ def copy_tables(
         )
     if not going_on:
         check_provenance(provenance, source.shown)
-    if target.rows_before():
-        raise LedgerError(
-            f"{target.shown} has contacts of its own: a ledger is copied to a place "
-            "where there is none; name a new file, or a campaign that is not there yet",
-            reason="target_not_empty",
-        )
+    _check_empty(target)
     moved = Provenance(ProvenanceKind.MOVED, target.shown, now, token)
     unfinished = Provenance(ProvenanceKind.UNFINISHED, source.shown, now, token)
     if keep_source:
@@ -214,6 +209,15 @@ def copy_tables(
         source.set_provenance(moved)
         target.commit(token, None)
     return CopySummary(source.shown, target.shown, read)
+
+
+def _check_empty(target: CopyTarget) -> None:
+    if target.rows_before():
+        raise LedgerError(
+            f"{target.shown} has contacts of its own: a ledger is copied to a place "
+            "where there is none; name a new file, or a campaign that is not there yet",
+            reason="target_not_empty",
+        )
 
 
 def _carry(
