@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "observe": {"errors"},
     "dispatch": {*BASE, "observe", "protocol", "transport"},
     "_client_parts": {*BASE, "observe", "transport", "dispatch", "events"},
+    "blocking": {*BASE, "client", "observe", "dispatch"},
     "client": {*BASE, "_client_parts", "observe", "transport", "dispatch"},
     "_public_names": LOADED - {"_start", "_public_names"},
     "numbers": {"_common", "errors", "privacy"},
