@@ -45,9 +45,9 @@ from digitro_async.ledger._state import State, Step
 __all__ = [
     "AddResult",
     "AgreedCallback",
+    "AttemptPlan",
     "AwaitedEnd",
     "CallEnds",
-    "AttemptPlan",
     "Change",
     "ClaimOwner",
     "ClaimedContact",
