@@ -8,7 +8,14 @@ from digitro_async._common.validators import personal
 from digitro_async.ledger._records import NumberOfContact
 from digitro_async.privacy import Personal
 
-__all__ = ["all_numbers", "is_plain", "kept_key", "number_at", "read_numbers", "text_of_numbers"]
+__all__ = [
+    "all_numbers",
+    "is_plain",
+    "kept_key",
+    "number_at",
+    "read_numbers",
+    "text_of_numbers",
+]
 
 _GREATEST_KEY = 2**63 - 1
 

@@ -54,4 +54,3 @@ def _pages(
     while page := connection.execute(_TO_NOTE, (last, everybody, _PAGE)).fetchall():
         yield page
         last = page[-1][0]
-

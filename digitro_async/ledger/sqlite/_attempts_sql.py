@@ -24,8 +24,8 @@ from digitro_async.ledger._stored_numbers import kept_key
 
 __all__ = [
     "KNOWN_EARLIER",
-    "attempts_of_contacts",
     "UNCOVERED",
+    "attempts_of_contacts",
     "attempts_since",
     "doubt_attempt",
     "end_attempt",
@@ -99,7 +99,9 @@ def watch_call_ids(connection: sqlite3.Connection) -> None:
     The contacts alone know those of all other calls. While no attempt was followed by
     another one there is nothing to watch, and nothing that calls have to pay for.
     """
-    found = connection.execute("SELECT 1 FROM attempt WHERE call_id IS NOT NULL LIMIT 1")
+    found = connection.execute(
+        "SELECT 1 FROM attempt WHERE call_id IS NOT NULL LIMIT 1"
+    )
     if found.fetchone() is not None:
         connection.execute(_WATCH)
 
@@ -227,11 +229,15 @@ _ATTEMPTS: Final = (
 )
 _UNPLANNED: Final = (
     "SELECT NULL, contact.number, NULL, ifnull(wait.place, 0), NULL, NULL,"  # noqa: S608 - ours
-    " contact.sent_at, contact.state, 1, told.answered_at, told.ended_at, told.disposition"
+    " contact.sent_at, contact.state, 1, told.answered_at, told.ended_at,"
+    " told.disposition"
     "  FROM contact LEFT JOIN wait ON wait.contact = contact.number"
     "  LEFT JOIN call_end AS told ON told.intent = contact.intent"
     f" WHERE {UNCOVERED}"
 )
+
+
+_GIVEN: Final = "(SELECT value FROM json_each(?))"
 
 
 def attempts_of_contacts(
@@ -240,17 +246,19 @@ def attempts_of_contacts(
     """Return the attempts of contacts and of numbers; see ``Schedule.attempts_of``."""
     numbers = json.dumps(list(contacts))
     rows = connection.execute(
-        f"{_ATTEMPTS} AND attempt.contact IN (SELECT value FROM json_each(?))", (numbers,)
+        f"{_ATTEMPTS} AND attempt.contact IN {_GIVEN}",
+        (numbers,),
     ).fetchall()
     rows += connection.execute(
-        f"{_UNPLANNED} AND contact.number IN (SELECT value FROM json_each(?))", (numbers,)
+        f"{_UNPLANNED} AND contact.number IN {_GIVEN}",
+        (numbers,),
     ).fetchall()
     if keys:
         known = {row[0] for row in rows}
         rows += [
             row
             for row in connection.execute(
-                f"{_ATTEMPTS} AND attempt.key IN (SELECT value FROM json_each(?))",
+                f"{_ATTEMPTS} AND attempt.key IN {_GIVEN}",
                 (_keys_text(keys),),
             )
             if row[0] not in known

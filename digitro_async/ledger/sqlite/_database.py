@@ -149,9 +149,7 @@ class LedgerDatabase:
         self.block_changes = self._latest_changes
         if self._connection is not None and self._lock is not None:
             events, contacts = latest(self._connection)
-            self._lock.write(
-                Mark(self._ledger, events, contacts, self._latest_changes)
-            )
+            self._lock.write(Mark(self._ledger, events, contacts, self._latest_changes))
 
     def note_block_changes(self, changes: int) -> None:
         """Take how often blocks were changed, with the commit that comes.

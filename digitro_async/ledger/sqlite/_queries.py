@@ -85,6 +85,11 @@ CLAIMABLE = (
 time."""
 
 
+_OF_PABX = (
+    " AND iif(person.pabx IS NOT NULL,"
+    " person.pabx IN (SELECT value FROM json_each(?)), ?)"
+)
+
 
 def pabx_clause(pabx: Collection[str | None]) -> tuple[str, list[object]]:
     """Return SQL for whether one of some PABX must take a contact, and its values.
@@ -93,11 +98,7 @@ def pabx_clause(pabx: Collection[str | None]) -> tuple[str, list[object]]:
         pabx: See ``Ledger.claim``.
     """
     names = json.dumps([one for one in pabx if one is not None])
-    return (
-        " AND iif(person.pabx IS NOT NULL,"
-        " person.pabx IN (SELECT value FROM json_each(?)), ?)",
-        [names, None in pabx],
-    )
+    return _OF_PABX, [names, None in pabx]
 
 
 def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:

@@ -62,7 +62,7 @@ def wait_again(connection: sqlite3.Connection, number: int) -> None:
 
 def count_waiting(connection: sqlite3.Connection, now: float) -> WaitCounts:
     """Return how many pending contacts wait, and until when; see ``Schedule``."""
-    kinds = dict.fromkeys(WaitKind, 0)
+    kinds: dict[WaitKind, int] = {}
     reasons: dict[str, int] = {}
     next_due: float | None = None
     if not has_schedule(connection):
@@ -75,7 +75,7 @@ def count_waiting(connection: sqlite3.Connection, now: float) -> WaitCounts:
     )
     for code, reason, count, first in rows:
         kind = WAITS[code]
-        kinds[kind] += count
+        kinds[kind] = kinds.get(kind, 0) + count
         if kind is WaitKind.DEFERRED:
             reasons[reason] = count
         next_due = first if next_due is None else min(next_due, first)

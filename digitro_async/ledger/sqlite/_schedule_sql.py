@@ -157,7 +157,8 @@ def agree_callback(
     if callback.place is not None:
         place = callback.place
     kind = WAIT_CODES[WaitKind.CALLBACK]
-    connection.execute(_WAIT, (number, callback.at, kind, place))
+    due = now if callback.is_overdue else callback.at
+    connection.execute(_WAIT, (number, due, kind, place))
     _agree(connection, number, callback)
     _note(connection, [(number, STEP_CODES[Step.CALL_BACK], now, None)])
     return becomes

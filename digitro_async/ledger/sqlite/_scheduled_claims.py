@@ -100,7 +100,7 @@ def claim_scheduled(
         lease_time=lease_time, max_attempts=max_attempts, within=within, pabx=pabx
     )
     codes = [WAIT_CODES[kind] for kind in kinds if kind is not None]
-    found = _read_due(connection, choice, codes, priority, now, limit)
+    found = _read_due(connection, choice, codes, priority, now=now, limit=limit)
     if None in kinds and len(found) < limit:
         most = limit - len(found)
         found += _read_fresh(connection, choice, priority, after, most)
@@ -166,6 +166,7 @@ def _read_due(
     choice: _Choice,
     codes: Sequence[int],
     priority: int | None,
+    *,
     now: float,
     limit: int,
 ) -> list[int]:
@@ -179,7 +180,7 @@ def _read_due(
         due: list[tuple[float, int]] = []
         for code in codes:
             rows = connection.execute(
-                f"SELECT wait.due, contact.number, contact.state, {choice.sql}"  # noqa: S608 - ours
+                f"SELECT wait.due, contact.number, contact.state, {choice.sql}"
                 f" {_WAITING} ORDER BY wait.due, wait.contact",
                 (*choice.values, code, one, now),
             )

@@ -1,7 +1,5 @@
 """SQLiteLedger: a ledger in one file, which one process has open at a time."""
 
-import asyncio
-import sqlite3
 import time
 from collections.abc import (
     AsyncIterator,
@@ -13,12 +11,8 @@ from collections.abc import (
 )
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Self, TypeVar
+from types import MappingProxyType
 
-from digitro_async._common.own_loop import OwnLoop
-from digitro_async._common.unclosed import warn_unclosed
-from digitro_async.errors import LedgerError
 from digitro_async.ledger._ledger_clock import CLOCK, clock_to_keep
 from digitro_async.ledger._ledger_port import OnDone
 from digitro_async.ledger._machine_clock import read_clock
@@ -34,7 +28,7 @@ from digitro_async.ledger._records import (
 )
 from digitro_async.ledger._single_run import SingleRun
 from digitro_async.ledger._state import State, Step
-from digitro_async.ledger._write_jobs import CALLS, INTENTS, Job
+from digitro_async.ledger._write_jobs import INTENTS
 from digitro_async.ledger.sqlite import _queries
 from digitro_async.ledger.sqlite._batch_sql import (
     PADDING,
@@ -47,9 +41,9 @@ from digitro_async.ledger.sqlite._contacts_sql import (
     invalidate_contact,
     write_setting,
 )
-from digitro_async.ledger.sqlite._database import LedgerDatabase, Opening
+from digitro_async.ledger.sqlite._database import Opening
 from digitro_async.ledger.sqlite._imports_sql import read_imports
-from digitro_async.ledger.sqlite._jobs import run_calls
+from digitro_async.ledger.sqlite._ledger_access import LedgerAccess
 from digitro_async.ledger.sqlite._open_imports import OpenImports
 from digitro_async.ledger.sqlite._owners_sql import (
     begin_lease,
@@ -62,16 +56,13 @@ from digitro_async.ledger.sqlite._reconcile_sql import (
     reconcile_contact,
     withdraw_contact,
 )
-from digitro_async.ledger.sqlite._ledger_access import LedgerAccess
 from digitro_async.ledger.sqlite._sqlite_call_ends import SQLiteCallEnds
-from digitro_async.ledger.sqlite._sqlite_reader import PAGE, SQLiteLedgerReader
+from digitro_async.ledger.sqlite._sqlite_reader import PAGE
 from digitro_async.ledger.sqlite._sqlite_schedule import SQLiteSchedule
 from digitro_async.privacy import Personal
 from digitro_async.settings import RateLimit
 
 __all__ = ["SQLiteLedger"]
-
-_Result = TypeVar("_Result")
 
 
 class SQLiteLedger(LedgerAccess):
