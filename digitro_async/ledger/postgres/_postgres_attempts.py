@@ -123,7 +123,7 @@ def _attempt(  # noqa: PLR0917 - the columns of one row
     code: int | None,
     began_at: float | None,
     state_code: int,
-    has_intent: bool,
+    has_intent: bool,  # noqa: FBT001 - a column
     *told: Any,
 ) -> LedgerAttempt:
     state = STATES[state_code]
