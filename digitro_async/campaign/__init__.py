@@ -1,5 +1,8 @@
 """Durable batches: nobody called twice and nobody forgotten, across crashes."""
 
+from typing import TYPE_CHECKING
+
+from digitro_async._common.lazy_names import lazy_names
 from digitro_async.campaign._campaign import Campaign
 from digitro_async.campaign._campaign_run import CampaignRun
 from digitro_async.campaign._claimed_contacts import BuildCall
@@ -24,6 +27,8 @@ __all__ = [
     "EvidenceSummary",
     "ImportSummary",
     "RowFile",
+    "RuledRun",
+    "RulesInForce",
     "SliceClaims",
     "count_rows",
     "import_rows",
@@ -31,3 +36,10 @@ __all__ = [
     "read_later_results",
     "reconcile_rows",
 ]
+
+if TYPE_CHECKING:
+    from digitro_async.campaign._ruled_run import RuledRun
+    from digitro_async.campaign._rules_in_force import RulesInForce
+else:
+    # Who heeds no rules loads none.
+    __getattr__ = lazy_names(__name__, "_rules_in_force", "_ruled_run")
