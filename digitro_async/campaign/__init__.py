@@ -26,6 +26,8 @@ __all__ = [
     "EvidenceRow",
     "EvidenceSummary",
     "ImportSummary",
+    "RehearsedContact",
+    "RehearsedStep",
     "RowFile",
     "RuledRun",
     "RulesInForce",
@@ -35,11 +37,19 @@ __all__ = [
     "read_evidence",
     "read_later_results",
     "reconcile_rows",
+    "rehearse",
 ]
 
 if TYPE_CHECKING:
     from digitro_async.campaign._ruled_run import RuledRun
     from digitro_async.campaign._rules_in_force import RulesInForce
+    from digitro_async.campaign._rules_rehearsal import (
+        RehearsedContact,
+        RehearsedStep,
+        rehearse,
+    )
 else:
     # Who heeds no rules loads none.
-    __getattr__ = lazy_names(__name__, "_rules_in_force", "_ruled_run")
+    __getattr__ = lazy_names(
+        __name__, "_rules_in_force", "_ruled_run", "_rules_rehearsal"
+    )

@@ -19,6 +19,7 @@ from digitro_async.rules import (
     Callback,
     CalledNumber,
     CallLater,
+    CallNever,
     CallNow,
     ContactAnswer,
     ContactInTurn,
@@ -33,6 +34,7 @@ __all__ = ["RuledAdmission", "in_turn"]
 IN_USE = 30.0
 """Seconds after which a contact comes up again whose number is in use."""
 
+_IN_USE = "number_in_use"
 _KEEPING = frozenset({WaitKind.RECALL, WaitKind.CALLBACK})
 
 
@@ -116,66 +118,46 @@ class RuledAdmission:
             LedgerError: If the ledger can't be read or written.
         """
         heeding = self._heeding
-        numbers = {
-            one.claimed.number: [
-                heeding.rules.called_number(it.destination.reveal())
-                for it in one.numbers
-            ]
-            for one in contacts
-        }
-        await self._load(numbers)
-        planned = self._decide(contacts, numbers)
-        plans = [_plan_of(*one) for one in planned]
+        decided = await self.decide(contacts)
+        planned = [
+            (contact, answer)
+            for contact, answer in decided
+            if isinstance(answer, CallNow)
+        ]
         left_out: frozenset[int] = frozenset()
-        if plans:
+        if planned:
+            plans = [_plan_of(*one) for one in planned]
             left_out = frozenset(
                 await heeding.schedule.plan(
                     self._owner, plans, hold_numbers=self._hold_numbers
                 )
             )
-        await self._write(left_out)
+        await self._write(decided, left_out)
+        for number in left_out:
+            heeding.in_hand.let_go(number)
+        planned = [one for one in planned if one[0].claimed.number not in left_out]
         if self._hold_numbers and self._is_shared and planned:
             # Others may have called these numbers since they were asked about, and
             # nobody does from now on: it is asked once more right before each intent.
-            await self._load(
-                {
-                    one.claimed.number: numbers[one.claimed.number]
-                    for one, _ in planned
-                    if one.claimed.number not in left_out
-                }
-            )
-        admitted = []
-        for contact, answer in planned:
-            number = contact.claimed.number
-            if number in left_out:
-                heeding.in_hand.let_go(number)
-                continue
-            heeding.in_hand.take(contact, answer.call, answer.place)
-            admitted.append(self._claimed(contact, answer))
-        return admitted
+            await self._load(self._numbers_of([contact for contact, _ in planned]))
+        return [self._claimed(*one) for one in planned]
 
-    async def _load(self, numbers: dict[int, list[CalledNumber]]) -> None:
-        """Load the past attempts of contacts and of their numbers."""
-        keys = {
-            contact: tuple(dict.fromkeys(one.key for one in called))
-            for contact, called in numbers.items()
-        }
-        of_all = {key for of_contact in keys.values() for key in of_contact}
-        attempts = await self._heeding.schedule.attempts_of([*keys], of_all)
-        now = self._heeding.clock()
-        self._heeding.in_hand.history.load(keys, attempts, now)
+    async def decide(
+        self, contacts: Sequence[PlannedContact]
+    ) -> list[tuple[PlannedContact, ContactAnswer]]:
+        """Return what is to be done about contacts; those to be called are in hand.
 
-    def _decide(
-        self,
-        contacts: Sequence[PlannedContact],
-        numbers: dict[int, list[CalledNumber]],
-    ) -> list[tuple[PlannedContact, CallNow]]:
-        """Return contacts that may be called; keep what becomes of the others."""
+        Args:
+            contacts: Contacts that the owner has claimed.
+
+        Raises:
+            LedgerError: If the ledger can't be read.
+        """
+        numbers = self._numbers_of(contacts)
+        await self._load(numbers)
         heeding, now = self._heeding, self._heeding.clock()
         hand, recall = heeding.in_hand, heeding.rules.recall
-        self._deferrals: list[Deferral] = []
-        self._refusals: list[Refusal] = []
-        planned = []
+        decided: list[tuple[PlannedContact, ContactAnswer]] = []
         for contact in contacts:
             number = contact.claimed.number
             given_up: frozenset[int] = frozenset()
@@ -191,57 +173,76 @@ class RuledAdmission:
             if isinstance(answer, CallNow):
                 # The next contact of this page that has its number sees it.
                 hand.take(contact, answer.call, answer.place)
-                planned.append((contact, answer))
             else:
-                self._keep(number, answer)
                 hand.let_go(number)
-        return planned
+            decided.append((contact, answer))
+        return decided
 
-    def _keep(self, number: int, answer: ContactAnswer) -> None:
-        if isinstance(answer, CallLater):
-            callback, due = answer.callback, answer.due
-            agreed = None
-            if callback is not None:
-                # Callbacks are claimed that much before they are due.
-                due += self._heeding.rules.callbacks.early
-                agreed = AgreedCallback(
-                    at=callback.at,
-                    place=answer.place,
-                    moved=callback.moved,
-                    is_overdue=callback.is_overdue,
-                )
-            self._deferrals.append(
-                Deferral(
-                    number=number,
-                    due=due,
-                    reason=answer.reason,
-                    place=answer.place,
-                    callback=agreed,
-                )
-            )
-        elif not isinstance(answer, CallNow):
-            self._refusals.append(Refusal(number=number, reason=answer.reason))
+    def _numbers_of(
+        self, contacts: Sequence[PlannedContact]
+    ) -> dict[int, list[CalledNumber]]:
+        """Return the numbers of contacts as rules see them."""
+        called = self._heeding.rules.called_number
+        return {
+            one.claimed.number: [called(it.destination.reveal()) for it in one.numbers]
+            for one in contacts
+        }
 
-    async def _write(self, left_out: frozenset[int]) -> None:
+    async def _load(self, numbers: dict[int, list[CalledNumber]]) -> None:
+        """Load the past attempts of contacts and of their numbers."""
+        keys = {
+            contact: tuple(dict.fromkeys(one.key for one in called))
+            for contact, called in numbers.items()
+        }
+        of_all = {key for of_contact in keys.values() for key in of_contact}
+        attempts = await self._heeding.schedule.attempts_of([*keys], of_all)
+        now = self._heeding.clock()
+        self._heeding.in_hand.history.load(keys, attempts, now)
+
+    async def _write(
+        self,
+        decided: Sequence[tuple[PlannedContact, ContactAnswer]],
+        left_out: frozenset[int],
+    ) -> None:
         """Write down who is put off, and who is refused."""
-        heeding = self._heeding
-        now = heeding.clock()
-        for number in sorted(left_out):
-            held = heeding.in_hand.get(number)
-            place = 0 if held is None else held.contact.place
-            self._deferrals.append(
-                Deferral(
-                    number=number,
-                    due=now + IN_USE,
-                    reason="number_in_use",
-                    place=place,
+        heeding, now = self._heeding, self._heeding.clock()
+        deferrals: list[Deferral] = []
+        refusals: list[Refusal] = []
+        for contact, answer in decided:
+            number = contact.claimed.number
+            if isinstance(answer, CallLater):
+                deferrals.append(self._deferral_of(number, answer))
+            elif isinstance(answer, CallNever):
+                refusals.append(Refusal(number=number, reason=answer.reason))
+            elif number in left_out:
+                due, place = now + IN_USE, contact.place
+                deferrals.append(
+                    Deferral(number=number, due=due, reason=_IN_USE, place=place)
                 )
+        if deferrals:
+            await heeding.schedule.put_off(self._owner, deferrals, now=now)
+        if refusals:
+            await heeding.schedule.refuse(self._owner, refusals, now=now)
+        heeding.count(deferrals, refusals)
+
+    def _deferral_of(self, number: int, answer: CallLater) -> Deferral:
+        due, callback, agreed = answer.due, answer.callback, None
+        if callback is not None:
+            # Callbacks are claimed that much before they are due.
+            due += self._heeding.rules.callbacks.early
+            agreed = AgreedCallback(
+                at=callback.at,
+                place=answer.place,
+                moved=callback.moved,
+                is_overdue=callback.is_overdue,
             )
-        if self._deferrals:
-            await heeding.schedule.put_off(self._owner, self._deferrals, now=now)
-        if self._refusals:
-            await heeding.schedule.refuse(self._owner, self._refusals, now=now)
-        heeding.count(self._deferrals, self._refusals)
+        return Deferral(
+            number=number,
+            due=due,
+            reason=answer.reason,
+            place=answer.place,
+            callback=agreed,
+        )
 
     def _claimed(self, contact: PlannedContact, answer: CallNow) -> ClaimedContact:
         shown = self._heeding.in_hand.fields_of(answer.call)

@@ -67,7 +67,7 @@ class RulesInForce:
     def __init__(
         self,
         rules: CallingRules,
-        ledger: Ledger,
+        ledger: Any,
         owner: ClaimOwner,
         *,
         clock: Callable[[], float],
@@ -171,10 +171,7 @@ class RulesInForce:
             LedgerError: If the ledger can't be read or written.
         """
         self._hearing, self._stop = frozenset(hearing), stop
-        scheme = f"1 {self.rules.home_area}"
-        await self.schedule.note_keys(self.key_of, scheme=scheme)
-        await self._load_counts()
-        await self.blocks.look(at_once=True)
+        await self.load(sum((await self._ledger.counts()).values()))
         if self._recalls is not None:
             awaited = await self._ledger.ends.awaited()
             self._awaited.update(one.number for one in awaited)
@@ -184,6 +181,20 @@ class RulesInForce:
             task = asyncio.ensure_future(work)
             task.add_done_callback(lambda done: _tell_failure(done, fail))
             self._tasks.append(task)
+
+    async def load(self, contacts: int = 0) -> None:
+        """Load what the ledger knows: the numbers of attempts, counts, and blocks.
+
+        Args:
+            contacts: Contacts of the campaign.
+
+        Raises:
+            LedgerError: If the ledger can't be read or written.
+        """
+        scheme = f"1 {self.rules.home_area}"
+        await self.schedule.note_keys(self.key_of, scheme=scheme)
+        await self.in_hand.counts.load(contacts, self.clock())
+        await self.blocks.look(at_once=True)
 
     def end(self) -> None:
         """Attend to nothing any more: the run is over."""

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from call_event_scenes import listening, open_channel, tell
@@ -22,7 +22,7 @@ from digitro_async import (
 )
 from digitro_async.campaign import CampaignRun, RulesInForce
 from digitro_async.contacts import ContactRow
-from digitro_async.ledger import Ledger, MemoryLedger
+from digitro_async.ledger import Ledger, MemoryLedger, Schedule, ScheduledLedger
 from digitro_async.protocol import Observation
 from digitro_async.rules import CallingHours, CallingRules, week_of
 
@@ -144,6 +144,11 @@ class RuledScene:
     def dialled(self) -> list[tuple[str, str]]:
         """The numbers that were dialled, each with what the clock said."""
         return self.courses.seen
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule of the ledger."""
+        return cast("ScheduledLedger", self.ledger).schedule
 
     async def add(self, *numbers: str, **given: Any) -> None:
         """Put a contact in for each number."""

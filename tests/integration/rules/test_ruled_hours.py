@@ -73,7 +73,7 @@ async def test_restart(kind: str, tmp_path: Path) -> None:
         end = an_end(Disposition.BUSY, called.call_id, key=1, ended_at=clock() + 20)
         await end_call(ledger, 1, end)
         await scene.dial(RECALLED, wait=0)
-        waits = await ledger.schedule.waiting(now=clock())
+        waits = await scene.schedule.waiting(now=clock())
     assert scene.dialled == [(MOBILE, "2026-11-30 19:59")]
     assert waits.kinds == {WaitKind.RECALL: 1}
 
@@ -84,7 +84,7 @@ async def test_restart(kind: str, tmp_path: Path) -> None:
             ruled("", ledger=ledger, clock=clock) as scene,
         ):
             await scene.dial(RECALLED, wait=0)
-            waits = await ledger.schedule.waiting(now=clock())
+            waits = await scene.schedule.waiting(now=clock())
             counts = await ledger.counts()
         if not scene.dialled:
             assert waits.next_due == moment("2026-12-01 09:00")
@@ -205,7 +205,7 @@ async def test_end_without_waiting() -> None:
     async with ruled("2026-11-30 20:01") as scene:
         await scene.add(MOBILE, ACRE)
         results, _ = await scene.dial(HOURS, wait=0)
-        waits = await scene.ledger.schedule.waiting(now=scene.clock())
+        waits = await scene.schedule.waiting(now=scene.clock())
         states = await scene.ledger.counts()
         later = await take_all(scene.campaign.run())
 

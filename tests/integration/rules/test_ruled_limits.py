@@ -97,7 +97,7 @@ async def test_block_before_the_intent() -> None:
         run = scene.run(A_DAY)
         dialling = asyncio.create_task(take_all(run))
         await asyncio.sleep(5)
-        await scene.ledger.schedule.block(
+        await scene.schedule.block(
             key_of(MOBILE), reason="asked", until=None, now=scene.clock()
         )
         results = await dialling
@@ -117,7 +117,7 @@ async def test_block_at_once() -> None:
     """An order lets a run look for blocks at once, and lifts them as soon."""
     async with ruled("2026-11-30 08:00") as scene:
         await scene.add(MOBILE, OTHER)
-        schedule, clock = scene.ledger.schedule, scene.clock
+        schedule, clock = scene.schedule, scene.clock
         await schedule.block(key_of(MOBILE), reason="x", until=None, now=clock())
         await schedule.block(key_of(OTHER), reason="x", until=None, now=clock())
         run = scene.run(CallingRules(hours=(day_hours(),)))
@@ -136,7 +136,7 @@ async def test_block_with_an_end() -> None:
     async with ruled("2026-11-30 12:00") as scene:
         await scene.add(MOBILE)
         until = scene.clock() + 7200.0
-        await scene.ledger.schedule.block(
+        await scene.schedule.block(
             key_of(MOBILE), reason="x", until=until, now=scene.clock()
         )
         await scene.dial(CallingRules())

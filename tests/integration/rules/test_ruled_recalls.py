@@ -100,7 +100,7 @@ async def test_blocked_number() -> None:
     """Where one number is blocked, the next one is dialled; never a blocked one."""
     async with ruled("2026-11-30 12:00") as scene:
         key = CallingRules().called_number(MOBILE).key
-        await scene.ledger.schedule.block(
+        await scene.schedule.block(
             key, reason="x", until=None, now=scene.clock()
         )
         await scene.ledger.add(
@@ -131,7 +131,7 @@ async def test_callback() -> None:
     async with ruled("2026-11-30 12:00") as scene:
         await scene.add(MOBILE)
         await take_all(scene.campaign.run())
-        state = await scene.ledger.schedule.call_back(
+        state = await scene.schedule.call_back(
             1, AgreedCallback(at=moment("2026-11-30 15:30")), now=scene.clock()
         )
         _, heeding = await scene.dial(CallingRules())
@@ -154,7 +154,7 @@ async def test_callback_while_a_run_waits() -> None:
         await scene.add(THIRD)
         dialling = asyncio.create_task(take_all(run))
         await asyncio.sleep(60)
-        await scene.ledger.schedule.call_back(
+        await scene.schedule.call_back(
             1, AgreedCallback(at=moment("2026-12-01 10:00")), now=scene.clock()
         )
         assert run.heeding is not None
@@ -184,7 +184,7 @@ async def test_missed_callback(missed: MissedCallback, dialled: list[str]) -> No
     later = CallingRules(hours=(day_hours("08:00-20:00"),), callbacks=rules.callbacks)
     async with ruled("2026-11-30 21:00") as scene:
         await scene.add(MOBILE)
-        await scene.ledger.schedule.call_back(
+        await scene.schedule.call_back(
             1, AgreedCallback(at=moment("2026-12-01 08:30")), now=scene.clock()
         )
         await scene.dial(rules, wait=12.25 * 3600)
@@ -205,7 +205,7 @@ async def test_early_callback() -> None:
     rules = CallingRules(callbacks=CallbackRule(early=600.0))
     async with ruled("2026-11-30 12:00") as scene:
         await scene.add(MOBILE)
-        await scene.ledger.schedule.call_back(
+        await scene.schedule.call_back(
             1, AgreedCallback(at=moment("2026-11-30 15:30")), now=scene.clock()
         )
         await scene.dial(rules)
