@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from digitro_async._common.lazy_names import lazy_names
 from digitro_async.campaign._campaign import Campaign
 from digitro_async.campaign._campaign_run import CampaignRun
+from digitro_async.campaign._claim_limit import ClaimLimit
 from digitro_async.campaign._claimed_contacts import BuildCall
 from digitro_async.campaign._evidence_file import (
     EvidenceProblem,
@@ -22,6 +23,7 @@ __all__ = [
     "BuildCall",
     "Campaign",
     "CampaignRun",
+    "ClaimLimit",
     "EvidenceProblem",
     "EvidenceRow",
     "EvidenceSummary",
