@@ -15,7 +15,7 @@ from digitro_async.campaign._heeded_counts import HeededCounts
 from digitro_async.campaign._heeded_history import HeededHistory
 from digitro_async.campaign._recalls import Recalls
 from digitro_async.errors import ConfigurationError, LedgerError, Outcome
-from digitro_async.ledger import ClaimOwner, Deferral, Ledger, Refusal, Schedule
+from digitro_async.ledger import ClaimOwner, Deferral, Refusal, Schedule
 from digitro_async.models import CallResult
 from digitro_async.rules import (
     BlockReading,

@@ -100,9 +100,7 @@ async def test_blocked_number() -> None:
     """Where one number is blocked, the next one is dialled; never a blocked one."""
     async with ruled("2026-11-30 12:00") as scene:
         key = CallingRules().called_number(MOBILE).key
-        await scene.schedule.block(
-            key, reason="x", until=None, now=scene.clock()
-        )
+        await scene.schedule.block(key, reason="x", until=None, now=scene.clock())
         await scene.ledger.add(
             [of_numbers(1, MOBILE, SECOND), of_numbers(2, MOBILE, THIRD)]
         )
