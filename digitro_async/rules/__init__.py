@@ -45,6 +45,7 @@ from digitro_async.rules._calling_hours import (
     CallingHours,
     HolidayScope,
     MinuteSpan,
+    hours_of_number,
     spans_of,
     week_of,
 )
@@ -184,6 +185,7 @@ __all__ = [
     "check_area_code",
     "combine",
     "dialling_areas",
+    "hours_of_number",
     "spans_of",
     "time_zone",
     "week_of",
