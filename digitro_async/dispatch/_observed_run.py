@@ -84,6 +84,10 @@ class ObservedCallRun(CallRun):
         super().__init__(services, call, clock, pabx, key, recorder, deliver, sink)
         self._stream = stream = services.activity
         self._is_settled = False
+        self._told_attempts = 0
+        self._origin = None
+        if deliver is None and stream.origin_of is not None:
+            self._origin = _origin_of(stream)
         self.serial = next(stream.serials)
         self.command = OTHER_COMMAND
         command = getattr(call, "command", None)  # whatever a program gives as a call
@@ -140,6 +144,8 @@ class ObservedCallRun(CallRun):
                 draft.reason, draft.status = str(error.reason), error.status
             draft.sent_at = timings.sent_at
             draft.waited, draft.latency = timings.waited, timings.latency
+            draft.attempt_was_told = 0 < result.attempts <= self._told_attempts
+            draft.origin = self._origin
             draft.__class__ = CallSettled
             self._stream.put(draft)
         return result
@@ -159,6 +165,7 @@ class ObservedCallRun(CallRun):
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
         if CallRetried in self._stream.wanted:
+            self._told_attempts = self.attempts
             retried = CallRetried(
                 serial=self.serial,
                 time=time.time(),
@@ -169,6 +176,7 @@ class ObservedCallRun(CallRun):
                 reason=str(result.classification.reason),
                 status=result.status,
                 latency=self.ended - self.started,
+                origin=self._origin,
             )
             self._stream.put(retried)
         await super()._keep_attempt(admission, observation, result)
@@ -190,6 +198,7 @@ class ObservedCallRun(CallRun):
                 sent_at=self.sent_at,
                 waited=waited,
                 latency=0.0,
+                attempt_was_told=0 < self.attempts <= self._told_attempts,
             )
             self._stream.put(settled)
 
@@ -212,6 +221,14 @@ class _ObservedTransport:
         if isinstance(owner, ObservedCallRun):
             owner.tell_sent(pabx.name)
         return self.transport.exchange(pabx, request, evidence)
+
+
+def _origin_of(stream: ActivityStream) -> object:
+    """Return where a single call comes from, None where that can't be told."""
+    try:
+        return None if stream.origin_of is None else stream.origin_of()
+    except Exception:  # noqa: BLE001 - of an observer; no call may notice
+        return None
 
 
 def make_services(

@@ -73,6 +73,7 @@ class CallRetried:
         reason: Why, as in ``error.reason``.
         status: HTTP status of its answer, None where none began.
         latency: Seconds that it took.
+        origin: What ``ActivityStream.origin_of`` returned for the call.
     """
 
     serial: int
@@ -84,6 +85,7 @@ class CallRetried:
     reason: str
     status: int | None
     latency: float
+    origin: object = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -104,6 +106,9 @@ class CallSettled:
         sent_at: Unix time when the last one began, None without one.
         waited: Seconds until then.
         latency: Seconds from then to the answer or the failure.
+        attempt_was_told: Whether the last attempt was told as ``CallRetried``, because
+            another was to follow that was not begun.
+        origin: What ``ActivityStream.origin_of`` returned for the call.
     """
 
     serial: int
@@ -117,6 +122,8 @@ class CallSettled:
     sent_at: float | None
     waited: float
     latency: float
+    attempt_was_told: bool = False
+    origin: object = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True)

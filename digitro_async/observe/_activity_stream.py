@@ -94,12 +94,15 @@ class ActivityStream:
         wanted: The classes of activities that somebody observes.
         on_change: Called when these are others; None where nobody is.
         serials: Numbers for the calls that are observed.
+        origin_of: Called where a single call is made, so that what is told of it says
+            where it came from: a trace, for example. None where nobody wants to know.
     """
 
     def __init__(self, complain: Callable[[str], None]) -> None:
         self.wanted: frozenset[type] = frozenset()
         self.on_change: Callable[[], object] | None = None
         self.serials = itertools.count(1)
+        self.origin_of: Callable[[], object] | None = None
         self._complain = complain
         # An observer is not called in the context of the call that led to it.
         self._context = contextvars.copy_context()

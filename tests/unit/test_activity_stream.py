@@ -383,7 +383,7 @@ class TestIteration:
 
     @virtual_time
     async def test_a_slow_one_is_told_what_it_lost(self) -> None:
-        """Where the queue is full, the number of what is missing stands in its place."""
+        """Where the queue is full, the number of what is missing stands there."""
         dispatcher = make_dispatcher(ScriptedTransport())
         queue = dispatcher.activity.follow(CallSettled, size=2)
         for number in range(5):
