@@ -164,9 +164,9 @@ _OWN = (
             f"digitro+{name}", f"watched_otel:{code}", can_wait=False, needs=_OTEL
         )
         for name, code in (
-            ("otel", "metrics"),
-            ("otel+sampled", "sampled_spans"),
-            ("otel+spans", "spans"),
+            ("digitro+otel", "metrics"),
+            ("digitro+otel+sampled", "sampled_spans"),
+            ("digitro+otel+spans", "spans"),
         )
     ),
     Contender("digitro+log", "watched:logged", can_wait=False),
