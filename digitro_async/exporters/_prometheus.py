@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from digitro_async.client import DigitroClient
 from digitro_async.exporters._call_counts import (
@@ -124,7 +125,7 @@ def _family_of(metric: Metric) -> Family:
 def _add(family: Family, labels: Sequence[str], value: float | Durations) -> None:
     if isinstance(family, HistogramMetricFamily):
         assert isinstance(value, Durations)  # noqa: S101 - for the type checker
-        names = [*(f"{bound:g}" for bound in value.bounds), "+Inf"]
+        names = [*map(floatToGoString, value.bounds), "+Inf"]
         buckets = list(zip(names, accumulate(value.counts), strict=True))
         family.add_metric(labels, buckets=buckets, sum_value=value.total)
     elif isinstance(family, CounterMetricFamily | GaugeMetricFamily):
