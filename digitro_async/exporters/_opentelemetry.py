@@ -6,7 +6,7 @@ The conventions are those of the HTTP client spans and metrics, stable since ver
 channel id, and is left out.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -83,7 +83,10 @@ class OpenTelemetryExporter:
         meter_provider: MeterProvider | None = None,
         spans: bool = True,
     ) -> None:
-        self._client = client
+        self._activity = client.activity
+        self._statistics_of_each: Callable[[], Mapping[str, PABXStatistics]] = lambda: (
+            client.statistics().pabx
+        )
         self._addresses = {one.name: _address_of(one) for one in client.dispatcher.pabx}
         self._known: dict[tuple[object, ...], _Attributes] = {}
         self._counts = CallCounts()
@@ -100,7 +103,6 @@ class OpenTelemetryExporter:
         )
         self._make_instruments(meter)
         self._observing = client.activity.observe(self._take, *OBSERVED_KINDS)
-        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -114,11 +116,15 @@ class OpenTelemetryExporter:
         self.close()
 
     def close(self) -> None:
-        """Make no further span, and report no figure any more."""
+        """Make no further span, and report no state any more; counts stay.
+
+        Instruments can't be taken away again. The last counts are there for whoever
+        collects them at the end of the program.
+        """
         self._observing.stop()
-        self._is_closed = True
-        if self._client.activity.origin_of is _current_span:
-            self._client.activity.origin_of = None
+        self._statistics_of_each = dict
+        if self._activity.origin_of is _current_span:
+            self._activity.origin_of = None
 
     def _take(self, batch: Sequence[Activity]) -> None:
         self._counts.take(batch)
@@ -196,50 +202,41 @@ class OpenTelemetryExporter:
         counts = self._counts
         meter.create_observable_counter(
             "digitro.client.calls",
-            [self._reading(lambda: _rows(counts.settled, *_OF_CALLS))],
+            [_reading(lambda: _rows(counts.settled, *_OF_CALLS))],
             unit="{call}",
             description="Calls and other commands with a result.",
         )
         meter.create_observable_counter(
             "digitro.client.call.failures",
-            [self._reading(lambda: _rows(counts.failures, _NAME, "error.type"))],
+            [_reading(lambda: _rows(counts.failures, _NAME, "error.type"))],
             unit="{call}",
             description="Calls and other commands that were not accepted.",
         )
         meter.create_observable_counter(
             "digitro.client.call.ends",
-            [self._reading(lambda: _rows(counts.ends, _NAME, "digitro.disposition"))],
+            [_reading(lambda: _rows(counts.ends, _NAME, "digitro.disposition"))],
             unit="{call}",
             description="Calls of which it is known what became.",
         )
         meter.create_observable_counter(
             "digitro.client.activities.lost",
-            [self._reading(lambda: [Observation(counts.lost)])],
+            [_reading(lambda: [Observation(counts.lost)])],
             unit="{activity}",
             description="Activities that were not counted.",
         )
         meter.create_observable_up_down_counter(
             "http.client.active_requests",
-            [self._reading(self._active_requests)],
+            [_reading(self._active_requests)],
             unit="{request}",
             description="Number of active HTTP requests.",
         )
         for name, unit, text, value_of in _GAUGES:
             meter.create_observable_gauge(
-                name, [self._reading(self._of_each(value_of))], unit, text
+                name, [_reading(self._of_each(value_of))], unit, text
             )
 
-    def _reading(
-        self, read: Callable[[], Iterable[Observation]]
-    ) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        """Return the callback of an instrument; it gives nothing once this is closed.
-
-        Instruments can't be taken away again.
-        """
-        return lambda _: [] if self._is_closed else read()
-
     def _active_requests(self) -> Iterable[Observation]:
-        for name, one in self._client.statistics().pabx.items():
+        for name, one in self._statistics_of_each().items():
             attributes = self._addresses[name].attributes
             yield Observation(
                 one.in_flight, {"http.request.method": "POST", **attributes}
@@ -249,7 +246,7 @@ class OpenTelemetryExporter:
         self, value_of: Callable[[PABXStatistics], float | None]
     ) -> Callable[[], Iterable[Observation]]:
         def read() -> Iterable[Observation]:
-            for name, one in self._client.statistics().pabx.items():
+            for name, one in self._statistics_of_each().items():
                 value = value_of(one)
                 if value is not None:
                     yield Observation(value, {_NAME: name})
@@ -286,6 +283,13 @@ _GAUGES: Final = (
         lambda one: None if one.cap is None else one.cap.calls / one.cap.per,
     ),
 )
+
+
+def _reading(
+    read: Callable[[], Iterable[Observation]],
+) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    """Return the callback of an instrument."""
+    return lambda _: read()
 
 
 def _rows(
