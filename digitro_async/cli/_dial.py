@@ -15,6 +15,7 @@ from digitro_async.cli._ledger_options import (
     InsistToDialOptions,
     check_is_there,
 )
+from digitro_async.cli._metrics_options import NO_METRICS, MetricsOptions
 from digitro_async.cli._named_ledger import NO_LEDGER_TO_DIAL, LedgerToDialOptions
 from digitro_async.cli._reading_options import (
     READ_AS_FOUND,
@@ -44,6 +45,7 @@ def dial(
     allow_duplicates: Switch = False,
     no_wait_for_ends: Switch = False,
     dry_run: Switch = False,
+    metrics: MetricsOptions = NO_METRICS,
     insist: InsistToDialOptions = NOT_INSISTING_TO_DIAL,
 ) -> Exit:
     """Call every contact of a CSV file once and record each outcome.
@@ -64,11 +66,13 @@ def dial(
         allow_duplicates: Call a contact as often as it stands in the file.
         no_wait_for_ends: End with the last answer; the next run records later ends.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
+        metrics: Where metrics are served.
         insist: Doubts about the ledger that are put aside.
     """
+    metrics.check()
     chosen = choose_ledger(contacts, ledger.address_if_named(), no_ledger=no_ledger)
     plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
-    plan.wait_for_ends = not no_wait_for_ends
+    plan.wait_for_ends, plan.metrics = not no_wait_for_ends, metrics
     _check_options(chosen, plan)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)

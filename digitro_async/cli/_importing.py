@@ -15,6 +15,7 @@ from digitro_async.cli._import_display import ImportDisplay
 from digitro_async.cli._ledger_options import NOT_INSISTING_TO_DIAL, InsistingToDial
 from digitro_async.cli._ledger_view import say_unfinished, unfinished
 from digitro_async.cli._live_progress import show_progress
+from digitro_async.cli._metrics_options import NO_METRICS, MetricsToServe
 from digitro_async.cli._output import print_error
 from digitro_async.cli._watched_rows import WatchedRows
 from digitro_async.contacts import (
@@ -53,6 +54,7 @@ class Plan:
         config: The configuration file, None where nobody goes on with the list.
         rows: The rows of the file, where they are watched on their way.
         wait_for_ends: Whether the run ends only once every call has its end.
+        metrics: Where the metrics of the run are served, if anywhere.
         codes: Code of a rejected row to how often it came.
         repeated_strangers: Rows whose PABX is not configured, and whose contact came
             from an earlier row.
@@ -68,6 +70,7 @@ class Plan:
     config: Path | None = None
     rows: WatchedRows | None = None
     wait_for_ends: bool = True
+    metrics: MetricsToServe = NO_METRICS
     codes: Counter[str] = attrs.field(factory=Counter)
     repeated_strangers: int = 0
 
