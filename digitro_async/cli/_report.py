@@ -62,12 +62,14 @@ def report(
             for line in summary_lines(view, ascii_only=_is_ascii()):
                 print_line(line)
             return Exit.DONE
-        with _place(out, replace=replace) as file:
-            view = reading.read(reader, time.time())
-            problem = _write(file, report_page(view))
-    if problem is None:
-        print_line(f"report in {out}")
-        return Exit.DONE
+        try:
+            with _place(out, replace=replace) as file:
+                _write(file, report_page(reading.read(reader, time.time())))
+        except OSError as error:
+            problem = words_of_os_error(error)
+        else:
+            print_line(f"report in {out}")
+            return Exit.DONE
     print_error(f"the report could not be written to {out}: {problem}")
     return Exit.PAUSED
 
@@ -105,6 +107,7 @@ def _place(out: Path, *, replace: bool) -> Iterator[BinaryIO]:
 
     Raises:
         ConfigurationError: If the file is there already or can't be made.
+        OSError: If the old one can't be replaced.
     """
     beside = out.with_name(f".{out.name}.{os.getpid()}.part") if replace else out
     file = _new_file(beside, out)
@@ -131,12 +134,13 @@ def _new_file(path: Path, named: Path) -> BinaryIO:
     raise ConfigurationError(f"--out: {printable(named.name)} {problem}")
 
 
-def _write(file: BinaryIO, page: str) -> str | None:
-    """Write a page, and return why that could not be done."""
-    try:
-        file.write(page.encode("utf-8", "backslashreplace"))
-        file.flush()
-        os.fsync(file.fileno())
-    except OSError as error:
-        return words_of_os_error(error)
-    return None
+def _write(file: BinaryIO, page: str) -> None:
+    """Write a page, so that it is on the disk.
+
+    Raises:
+        OSError: If that can't be done.
+    """
+    file.write(page.encode("utf-8", "backslashreplace"))
+    file.flush()
+    # Some file systems find out no earlier that there is no space.
+    os.fsync(file.fileno())
