@@ -27,7 +27,7 @@ async def test_each_step() -> None:
         number=1, masked="01xxxxxxxx21", place=0, step=RehearsedStep.NOW
     )
     assert [(one.number, one.step, one.reason) for one in told[1:]] == [
-        (2, RehearsedStep.LATER, "attempt_cap"),
+        (2, RehearsedStep.LATER, "outside_hours"),  # from midnight on until 09:00
         (3, RehearsedStep.LATER, "outside_hours"),
         (4, RehearsedStep.NEVER, "blocked"),
         (5, RehearsedStep.LATER, "callback"),
