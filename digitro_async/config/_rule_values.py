@@ -2,10 +2,15 @@
 
 import enum
 import re
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from digitro_async._common.text import one_of
-from digitro_async._common.validators import LONGEST_SECONDS, is_seconds
+from digitro_async._common.validators import (
+    LONGEST_SECONDS,
+    is_number,
+    is_seconds,
+    one_line,
+)
 from digitro_async.errors import ConfigurationError
 from digitro_async.rules import STATES, check_area_code
 
@@ -13,6 +18,10 @@ __all__ = [
     "areas_of",
     "choice_of",
     "choices_of",
+    "maybe_file",
+    "maybe_line",
+    "one_file",
+    "one_share",
     "seconds_of",
     "states_of",
     "texts_of",
@@ -40,6 +49,30 @@ def seconds_of(value: object) -> float:
     raise ConfigurationError(
         'must be a time such as "90s", "15m", "24h" or "2d", or a number of seconds'
     )
+
+
+def one_file(_: object, field: Any, value: Any) -> None:
+    """Demand the name of a file."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ConfigurationError(f"{field.name} must name a file")
+
+
+def maybe_file(instance: object, field: Any, value: Any) -> None:
+    """Demand the name of a file, or nothing."""
+    if value is not None:
+        one_file(instance, field, value)
+
+
+def maybe_line(instance: object, field: Any, value: Any) -> None:
+    """Demand short printable text, or an empty one."""
+    if value != "":
+        one_line(instance, field, value)
+
+
+def one_share(_: object, field: Any, value: Any) -> None:
+    """Demand a share from 0 to 1."""
+    if not is_number(value) or not 0 <= value <= 1:
+        raise ConfigurationError(f"{field.name} must be a number from 0 to 1")
 
 
 def texts_of(value: object) -> frozenset[str]:
