@@ -47,6 +47,9 @@ STEP_CODES: Final = {
     Step.UPDATE: 15,
     Step.CONFIRM: 16,
     Step.RESTORE: 17,
+    Step.DEFER: 18,
+    Step.RECALL: 19,
+    Step.CALL_BACK: 20,
 }
 """Never change one: files outlive versions."""
 

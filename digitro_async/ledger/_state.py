@@ -14,6 +14,9 @@ until somebody says which is right.
 A ledger that was restored from a backup does not know who was called since: whoever may
 have been becomes unknown, too.
 
+A contact whose call was taken and has ended may be called again by a rule, or as was
+agreed on with it: that is another attempt. Nobody is recalled whose outcome is unknown.
+
 What rests on an answer (accepted, rejected, pending after a refusal) becomes unknown
 where the answer turns out to have come out of step: it may be another call's.
 """
@@ -93,6 +96,12 @@ class Step(enum.StrEnum):
     """A list says of it what the ledger does."""
     RESTORE = "restore"
     """The ledger is an older copy: it may have been called since."""
+    DEFER = "defer"
+    """A rule puts its call off."""
+    RECALL = "recall"
+    """Its call has ended, and a rule calls it again."""
+    CALL_BACK = "call_back"
+    """A call was agreed on."""
 
 
 TRANSITIONS: Final = {
@@ -124,11 +133,17 @@ TRANSITIONS: Final = {
     (State.PENDING, Step.RESTORE): State.UNKNOWN,
     (State.CLAIMED, Step.RESTORE): State.UNKNOWN,
     (State.WITHHELD, Step.RESTORE): State.UNKNOWN,
+    (State.CLAIMED, Step.DEFER): State.PENDING,
+    (State.ACCEPTED, Step.RECALL): State.PENDING,
+    (State.ACCEPTED, Step.CALL_BACK): State.PENDING,
+    (State.PENDING, Step.CALL_BACK): State.PENDING,
 }
 """Every legal step; any other one raises."""
 
 FINAL: Final = frozenset({State.ACCEPTED, State.REJECTED, State.INVALID, State.SKIPPED})
-"""States that nothing but a doubt about an answer leads out of."""
+"""States that nothing leads out of but a doubt about an answer and, from the accepted
+one, another call to the same contact: after its call has ended, by a rule or as it was
+agreed on."""
 
 DOUBTFUL: Final = "doubtful_answer"
 """Reason of a contact whose last answer may belong to another call."""

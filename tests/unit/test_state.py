@@ -53,6 +53,10 @@ LEGAL = {
     ("pending", "restore"): "unknown",
     ("claimed", "restore"): "unknown",
     ("withheld", "restore"): "unknown",
+    ("claimed", "defer"): "pending",
+    ("accepted", "recall"): "pending",
+    ("accepted", "call_back"): "pending",
+    ("pending", "call_back"): "pending",
 }
 
 
@@ -72,11 +76,19 @@ def test_every_step_in_every_state(state: State, step: Step) -> None:
 
 
 def test_no_way_out_of_a_final_state() -> None:
-    """No step but a doubt leads out of a final state; some lead out of all others."""
-    left = {state for state, step in TRANSITIONS if step is not Step.DOUBT}
+    """A doubt or another call leads out of a final state; a step out of all others."""
+    again = {Step.DOUBT, Step.RECALL, Step.CALL_BACK}
+    left = {state for state, step in TRANSITIONS if step not in again}
 
     assert left.isdisjoint(FINAL)
     assert left | FINAL == set(State)
+
+
+def test_only_what_was_accepted_is_called_again() -> None:
+    """A contact that is called again was accepted, or is pending; never unknown."""
+    again = {old for old, step in TRANSITIONS if step in {Step.RECALL, Step.CALL_BACK}}
+
+    assert again == {State.ACCEPTED, State.PENDING}
 
 
 def test_unknown_is_left_by_reconciliation_only() -> None:
@@ -159,7 +171,7 @@ def test_codes() -> None:
         "withheld": 9,
     }
     assert list(STEP_CODES) == list(Step)
-    assert list(STEP_CODES.values()) == list(range(1, 18))
+    assert list(STEP_CODES.values()) == list(range(1, 21))
     assert {STATES[code] for code in STATE_CODES.values()} == set(State)
 
 
