@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -27,6 +28,9 @@ from digitro_async.contacts import (
 )
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import AddResult, Change, Import, Ledger, LedgerRehearsal
+
+if TYPE_CHECKING:
+    from digitro_async.rules import CallingRules
 
 __all__ = ["Plan", "add_contacts", "count_file", "import_file", "is_whole"]
 
@@ -54,6 +58,7 @@ class Plan:
         rows: The rows of the file, where they are watched on their way.
         wait_for_ends: Whether the run ends only once every call has its end.
         codes: Code of a rejected row to how often it came.
+        rules: The rules of calling, None where none are heeded.
         repeated_strangers: Rows whose PABX is not configured, and whose contact came
             from an earlier row.
     """
@@ -69,6 +74,7 @@ class Plan:
     rows: WatchedRows | None = None
     wait_for_ends: bool = True
     codes: Counter[str] = attrs.field(factory=Counter)
+    rules: "CallingRules | None" = None
     repeated_strangers: int = 0
 
 
@@ -107,7 +113,7 @@ async def import_file(
         f"{contacts.name}: {imported.new} new contacts, {imported.known} known before, "
         f"{updated}{counts.rejected_rows} rejected rows"
     )
-    _say_numbers(contacts.name, imported, counts)
+    _say_numbers(contacts.name, imported, counts, heeds_rules=plan.rules is not None)
     _say_changed(contacts.name, imported.changed)
     if imported.elsewhere:
         print_error(
@@ -147,7 +153,7 @@ async def count_file(
         allow_duplicates=plan.allow_duplicates,
         update=plan.insist.update,
     )
-    _say_numbers(contacts.name, counted, counts)
+    _say_numbers(contacts.name, counted, counts, heeds_rules=plan.rules is not None)
     _say_changed(contacts.name, counted.changed)
     return counted
 
@@ -179,18 +185,24 @@ async def add_contacts(
     )
 
 
-def _say_numbers(file: str, imported: ImportSummary, counts: RunCounts) -> None:
+def _say_numbers(
+    file: str, imported: ImportSummary, counts: RunCounts, *, heeds_rules: bool
+) -> None:
     """Print what becomes of contacts with several numbers."""
     if counts.rejected_numbers:
         print_error(
             f"{file}: {counts.rejected_numbers} numbers are rejected of contacts that "
             "have another one"
         )
-    if imported.unused_numbers:
+    if imported.further_numbers:
+        which = (
+            "rules say when they are tried"
+            if heeds_rules
+            else "without --rules only the first good number of a contact is dialled"
+        )
         print_error(
-            f"{file}: {imported.unused_numbers} further numbers are not dialled: only "
-            "the first good number of a contact is, in the order destination, "
-            "destination2 and so on"
+            f"{file}: {imported.further_numbers} further numbers are kept beside the "
+            f"first ones; {which}"
         )
 
 
