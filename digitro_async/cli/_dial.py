@@ -21,6 +21,12 @@ from digitro_async.cli._reading_options import (
     FileOptions,
     ReadingOptions,
 )
+from digitro_async.cli._rehearse_dial import rehearse_dial
+from digitro_async.cli._rules_options import (
+    RULES_AS_CONFIGURED,
+    HeededRules,
+    HeedOptions,
+)
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._watched_rows import WatchedRows
 from digitro_async.config import Config
@@ -43,6 +49,7 @@ def dial(
     read: ReadingOptions = READ_AS_FOUND,
     allow_duplicates: Switch = False,
     no_wait_for_ends: Switch = False,
+    heed: HeedOptions = RULES_AS_CONFIGURED,
     dry_run: Switch = False,
     insist: InsistToDialOptions = NOT_INSISTING_TO_DIAL,
 ) -> Exit:
@@ -63,6 +70,7 @@ def dial(
         read: The ways in which the file is read.
         allow_duplicates: Call a contact as often as it stands in the file.
         no_wait_for_ends: End with the last answer; the next run records later ends.
+        heed: The rules by which contacts are called.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
         insist: Doubts about the ledger that are put aside.
     """
@@ -70,9 +78,11 @@ def dial(
     plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
     plan.wait_for_ends = not no_wait_for_ends
     _check_options(chosen, plan)
+    heed.check()
     if contacts is None:
-        return _continue(config, chosen, plan, dry_run=dry_run)
+        return _continue(config, chosen, plan, heed, dry_run=dry_run)
     loaded = load_run_config(config)
+    plan.heed(heed, loaded)
     _check_rejects(rejects, chosen)
     # Files are closed inside, so that even an error of that tells whether calls went
     # out before.
@@ -116,10 +126,15 @@ def _dial_file(
             return _dial(config, chosen, plan, course)
 
 
-def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> Exit:
+def _continue(
+    config: Path,
+    chosen: ChosenLedger,
+    plan: Plan,
+    heed: HeededRules,
+    *,
+    dry_run: bool,
+) -> Exit:
     """Dial the pending contacts of a ledger, and read no file."""
-    if dry_run:
-        raise ConfigurationError("--dry-run reads a contact file; name one")
     for name in ("edited", "update"):
         if getattr(plan.insist, name):
             raise ConfigurationError(f"--{name} is about a contact file; name one")
@@ -129,8 +144,16 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
             "make it"
         )
     loaded, course = load_run_config(config), Course()
+    plan.heed(heed, loaded)
+    if dry_run and plan.rules is None:
+        raise ConfigurationError(
+            "--dry-run reads a contact file, or asks rules about a ledger: name one "
+            "of them"
+        )
     if chosen.address is not None:
         check_is_there(chosen.address)
+    if dry_run:
+        return rehearse_dial(chosen, plan)
     return to_its_end(course, lambda: _dial(loaded, chosen, plan, course))
 
 

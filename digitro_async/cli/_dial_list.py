@@ -18,6 +18,7 @@ from digitro_async.cli._output import print_error, print_line
 from digitro_async.cli._run_orders import taking_orders
 from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
+from digitro_async.cli._waiting_contacts import print_waiting, say_left_alone
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
 from digitro_async.contacts import ContactFile
@@ -144,7 +145,12 @@ async def _run_of(
     """Return the run of a ledger; a whole list in a database is dialled with others."""
     address = chosen.address
     if address is None or address.server is None or plan.max_calls is not None:
-        yield campaign.run(max_calls=plan.max_calls, wait_for_ends=plan.wait_for_ends)
+        yield campaign.run(
+            max_calls=plan.max_calls,
+            wait_for_ends=plan.wait_for_ends,
+            rules=plan.rules,
+            wait=plan.wait,
+        )
         return
     working = Working(
         campaigns=[address.campaign or DEFAULT_CAMPAIGN],
@@ -152,6 +158,8 @@ async def _run_of(
         partial=plan.insist.partial,
         until_done=True,
         wait_for_ends=plan.wait_for_ends,
+        rules=plan.rules,
+        wait=plan.wait,
     )
     async with shared_worker(address, config, client, working) as worker:
         yield worker
@@ -172,12 +180,15 @@ async def _run(
     if plan.max_calls is not None:
         pending = min(pending, plan.max_calls)
     await _say_awaited(ledger, plan)
+    if plan.rules is None:
+        pending -= await say_left_alone(ledger)
     counts.restart()
     code = await take_results(client, run, counts, course, total=pending)
     _say_unrecorded(run)
     try:
         states = await ledger.counts()
         print_counts(states, await ledger.count_exhausted(plan.max_attempts))
+        await print_waiting(ledger)
         print_ends(await ledger.ends.counts())
     except LedgerError as error:
         problem = str(error.args[0])

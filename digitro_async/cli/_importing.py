@@ -17,7 +17,9 @@ from digitro_async.cli._ledger_options import NOT_INSISTING_TO_DIAL, InsistingTo
 from digitro_async.cli._ledger_view import say_unfinished, unfinished
 from digitro_async.cli._live_progress import show_progress
 from digitro_async.cli._output import print_error
+from digitro_async.cli._rules_options import HeededRules
 from digitro_async.cli._watched_rows import WatchedRows
+from digitro_async.config import Config
 from digitro_async.contacts import (
     ContactFile,
     ContactRow,
@@ -59,6 +61,8 @@ class Plan:
         wait_for_ends: Whether the run ends only once every call has its end.
         codes: Code of a rejected row to how often it came.
         rules: The rules of calling, None where none are heeded.
+        wait: Longest time, in seconds, that is waited for who is called later; None for
+            any.
         repeated_strangers: Rows whose PABX is not configured, and whose contact came
             from an earlier row.
     """
@@ -75,7 +79,21 @@ class Plan:
     wait_for_ends: bool = True
     codes: Counter[str] = attrs.field(factory=Counter)
     rules: "CallingRules | None" = None
+    wait: float | None = None
     repeated_strangers: int = 0
+
+    def heed(self, options: HeededRules, config: Config) -> None:
+        """Take the rules that are heeded, if there are any.
+
+        Args:
+            options: The options of the command line.
+            config: The configuration.
+
+        Raises:
+            ConfigurationError: If they can't be used.
+        """
+        self.rules = options.load(config)
+        self.wait = options.seconds(config)
 
 
 async def import_file(

@@ -5,10 +5,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 
 from digitro_async.cli._counts import RunCounts
+from digitro_async.cli._heeded_lines import Heeding, counts_of_rules
 from digitro_async.cli._live_progress import SAMPLE_SECONDS
 from digitro_async.cli._run_view import RunPhase, RunView
 from digitro_async.cli._screen_lines import Line, plain_line, screen_lines
 from digitro_async.cli._time_left import TimeLeft
+from digitro_async.cli._waiting_contacts import local_moment
 from digitro_async.dispatch import Limit, Statistics
 from digitro_async.settings import RateLimit
 
@@ -35,6 +37,7 @@ class RunDisplay:
         statistics: Returns the counts of the client at this moment.
         phase: Returns how far the run has come.
         paused_campaigns: Returns the campaigns that are paused.
+        heeding: What the rules do in the run; None where none are heeded.
         whole_caps: The caps as they are configured, where processes share them.
     """
 
@@ -46,11 +49,13 @@ class RunDisplay:
         phase: Callable[[], RunPhase],
         *,
         paused_campaigns: Callable[[], tuple[str, ...]] = tuple,
+        heeding: Heeding | None = None,
         whole_caps: Mapping[str, Sequence[RateLimit]] | None = None,
     ) -> None:
         self._counts, self._total = counts, total
         self._statistics, self._phase = statistics, phase
         self._paused_campaigns = paused_campaigns
+        self._heeding = heeding
         self._whole_caps = whole_caps or {}
         self._time_left = TimeLeft()
         self._limits: dict[str, deque[Limit]] = {}
@@ -73,7 +78,11 @@ class RunDisplay:
             if one.attempts:  # before, nothing holds it back but the start
                 recent = self._limits.setdefault(one.name, deque(maxlen=LOOKS))
                 recent.append(one.limit)
+        due = None if self._heeding is None else self._heeding.waits_until
         return RunView(
+            by_rules=counts_of_rules(self._heeding),
+            waits_until="" if due is None else local_moment(due),
+            waits_for=0.0 if due is None else max(0.0, due - time.time()),
             phase=self._phase(),
             done=done,
             total=total,

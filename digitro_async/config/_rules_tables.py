@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from digitro_async._common.time_texts import seconds_of
 from digitro_async.call_events import Disposition
 from digitro_async.config._building import Where, build
 from digitro_async.config._holiday_file import holidays_of_file
@@ -19,7 +20,6 @@ from digitro_async.config._rule_values import (
     maybe_line,
     one_file,
     one_share,
-    seconds_of,
     states_of,
     texts_of,
 )
