@@ -6,10 +6,12 @@ from typing import Self
 
 from digitro_async.ledger._call_ends_port import EndCounts
 from digitro_async.ledger._records import ContactRecord, Import
+from digitro_async.ledger._schedule_records import WaitCounts
 from digitro_async.ledger._state import State
 from digitro_async.ledger.memory._memory_call_ends import MemoryCallEnds
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_rows import MemoryRow
+from digitro_async.ledger.memory._memory_schedule import MemorySchedule
 
 __all__ = ["MemoryLedgerReader"]
 
@@ -21,6 +23,7 @@ class MemoryLedgerReader:
         rows: The contacts, by number.
         imports: The imports.
         ends: The ends of their calls.
+        schedule: Who of them waits until when.
     """
 
     def __init__(
@@ -28,10 +31,12 @@ class MemoryLedgerReader:
         rows: Mapping[int, MemoryRow],
         imports: MemoryImports,
         ends: MemoryCallEnds,
+        schedule: MemorySchedule,
     ) -> None:
         self._rows = rows
         self._imports = imports
         self._ends = ends
+        self._schedule = schedule
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +70,10 @@ class MemoryLedgerReader:
     def count_ends(self) -> EndCounts:
         """Return how many calls ended how."""
         return self._ends.count()
+
+    def waiting(self, now: float) -> WaitCounts:
+        """Return how many pending contacts wait, and until when."""
+        return self._schedule.count_waiting(now)
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""
