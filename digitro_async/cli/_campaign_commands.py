@@ -3,13 +3,18 @@
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
-from digitro_async.cli._arguments import Switch
+from digitro_async.cli._arguments import AtLeastOne, Switch
+from digitro_async.cli._block_orders import (
+    block_number,
+    call_contact_back,
+    unblock_number,
+)
 from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._contact_names import contact_named
 from digitro_async.cli._exit import Exit
@@ -30,7 +35,7 @@ from digitro_async.privacy import Personal
 
 __all__ = ["campaign"]
 
-_Action = Literal["list", "add", "withdraw", "weight"]
+_Action = Literal["list", "add", "withdraw", "weight", "block", "unblock", "call-back"]
 _Contact = str | int | Personal
 _Withdraw = Callable[[_Contact], Awaitable[State]]
 
@@ -52,17 +57,28 @@ def campaign(
     allow_duplicates: Switch = False,
     edited: Switch = False,
     update: Switch = False,
+    until: str | None = None,
+    reason: str | None = None,
+    at: str | None = None,
+    place: AtLeastOne | None = None,
     read: ReadingOptions = READ_AS_FOUND,
     ledger: LedgerOptions = NO_LEDGER_NAMED,
 ) -> Exit:
-    """Add or withdraw contacts, list campaigns or weigh one, while dialled.
+    """Add, withdraw, block, call back contacts; list campaigns or weigh one.
+
+    It can be done while they are dialled, too, and is in force at once for all calls
+    that are not begun.
 
     Args:
-        action: ``list``, ``add`` a file, ``withdraw`` contacts, or set the ``weight``.
-        value: The file of ``add``, the contact of ``withdraw`` (its id, or # and its
-            number), the number of ``weight``.
-        own_id: With withdraw: the id of the contact, in place of VALUE.
-        number: With withdraw: the ledger's number of the contact, in place of VALUE.
+        action: ``list``, ``add`` a file, ``withdraw`` contacts, set the ``weight``,
+            ``block`` or ``unblock`` a number, or ``call-back`` a contact.
+        value: The file of ``add``, the contact of ``withdraw`` and ``call-back`` (its
+            id, or # and its number), the number of ``weight``, the phone number of
+            ``block`` and ``unblock``: without it, it is asked for, so that it is in no
+            list of processes.
+        own_id: With withdraw, call-back: the id of the contact, in place of VALUE.
+        number: With withdraw, call-back: the ledger's number of the contact, in place
+            of VALUE.
         file: With withdraw: file with a contact on each line, in place of VALUE; - is
             the standard input.
         config: With add: configuration file.
@@ -70,16 +86,35 @@ def campaign(
         allow_duplicates: With add: call a contact as often as it stands in the file.
         edited: With add: the file was edited since its import stopped.
         update: With add: take over what the file says of pending contacts.
+        until: With block: its last day, or the time when it ends; without, for ever.
+        reason: With block: why, in some words; nothing personal.
+        at: With call-back: when, such as 2026-12-01T09:00-03:00.
+        place: With call-back: which of the contact's numbers, from 1; by default that
+            of the last call.
         read: With add: the ways in which the file is read.
         ledger: The ledger.
     """
     address = ledger.address()
+    _check_about(
+        action,
+        {"block": {"--until": until, "--reason": reason}}
+        | {"call-back": {"--at": at, "--place": place}},
+    )
+    if action == "call-back":
+        check_is_there(address)
+        contact = contact_named(value, own_id, number)
+        return call_contact_back(address, contact, at=at, place=place)
     if action == "withdraw":
         several = _contacts(value, own_id, number, file)
         check_is_there(address)
         return run_tuned(_withdraw_all(address, several))
     if own_id is not None or number is not None or file is not None:
         raise ConfigurationError("--id, --number and --file are about withdraw")
+    if action in {"block", "unblock"}:
+        check_is_there(address)
+        if action == "block":
+            return block_number(address, value, until=until, reason=reason)
+        return unblock_number(address, value)
     if action == "list":
         _check_value(value, is_needed=False, what="list")
         return run_tuned(_list(address))
@@ -97,6 +132,22 @@ def campaign(
         update=update,
     )
     return run_tuned(_add(address, config, order))
+
+
+def _check_about(action: str, about: Mapping[str, Mapping[str, object]]) -> None:
+    """Refuse an option that is about another action.
+
+    Args:
+        action: The action.
+        about: The options of actions, with their values.
+
+    Raises:
+        ConfigurationError: If there is one.
+    """
+    for other, options in about.items():
+        for option, given in options.items():
+            if given is not None and action != other:
+                raise ConfigurationError(f"{option} is about {other}")
 
 
 def _check_value(value: str | None, *, is_needed: bool, what: str) -> str:

@@ -60,6 +60,7 @@ async def dial_list(
         async with taking_orders(campaign, client, ledger, chosen, config) as orders:
             while True:
                 async with _run_of(campaign, client, config, chosen, plan) as run:
+                    orders.look = None if run.heeding is None else run.heeding.look
                     code = await _run(
                         *(run, client, ledger, counts),
                         plan=plan,

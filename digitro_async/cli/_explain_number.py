@@ -1,11 +1,10 @@
 """``digitro contacts explain``: every gate's answer about one number."""
 
-import getpass
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from digitro_async.cli._asked_number import asked_number
 from digitro_async.cli._exit import Exit, exit_after_check
 from digitro_async.cli._gated_numbers import local_time, said
 from digitro_async.cli._loaded_rules import moment_of, rules_of
@@ -47,7 +46,7 @@ def explain_number(
         raise ConfigurationError("explain needs --rules, such as --rules rules.toml")
     when = moment_of(at)
     loaded = rules_of(rules)
-    text = _asked() if number is None else number
+    text = asked_number("explain") if number is None else number
     _check_number(text)
     called = loaded.called_number(text)
     call = PlannedCall(contact=None, number=called)
@@ -61,17 +60,6 @@ def explain_number(
         lines = _table(loaded, called, shown=shown, when=when, answers=answers, end=end)
         hand_out(lines)
     return exit_after_check(int(end is not ALLOW))
-
-
-def _asked() -> str:
-    """Ask for the number, which is not shown as it is typed."""
-    if sys.stdin is not None and sys.stdin.isatty():
-        text = getpass.getpass("number: ")
-    else:
-        text = "" if sys.stdin is None else sys.stdin.readline()
-    if not text.strip():
-        raise ConfigurationError("explain: no number was given")
-    return text.strip()
 
 
 def _check_number(text: str) -> None:

@@ -30,10 +30,9 @@ def explain(view: RunView) -> list[str]:
         calls = _calls(view.in_progress) if view.in_progress else "the last calls"
         return [f"waiting for the ends of {calls} (Ctrl-C: not to)"]
     if view.phase is RunPhase.WAITING and view.waits_until and not view.in_flight:
-        return [
-            f"nobody may be called now: the next contact is due {view.waits_until} "
-            f"(in {clock(view.waits_for)}); Ctrl-C ends, and all of them are kept"
-        ]
+        left = clock(view.waits_for)
+        until = f"nobody may be called before {view.waits_until} (in {left})"
+        return [f"{until}; Ctrl-C ends, and those who wait are kept"]
     waiting = any(one.waiting or one.pause for one in view.pabx)
     if view.phase is RunPhase.FINISHING and view.in_flight and not waiting:
         return [_waiting_for(view.in_flight)]

@@ -1,4 +1,4 @@
-"""``digitro dial --dry-run`` over a ledger: what rules let be dialled now, and what not."""
+"""``digitro dial --dry-run`` over a ledger: what rules say to each contact."""
 
 from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._exit import Exit

@@ -14,8 +14,12 @@ __all__ = ["RulesSettings", "build_rules_settings"]
 
 def _file(_: object, field: Any, value: Any) -> None:
     """Demand the name of a file."""
-    if not isinstance(value, Path | str) or not str(value).strip():
+    if not isinstance(value, Path):
         raise ConfigurationError(f"{field.name} must name a file")
+
+
+def _path(value: Any) -> Any:
+    return Path(value) if isinstance(value, str) and value.strip() else value
 
 
 def _wait(value: Any) -> Any:
@@ -40,10 +44,7 @@ class RulesSettings:
             later; None for any time, 0 (``false`` in the file) for none.
     """
 
-    file: Path = attrs.field(
-        validator=_file,
-        converter=lambda one: Path(one) if isinstance(one, str) else one,
-    )
+    file: Path = attrs.field(validator=_file, converter=_path)
     wait: float | None = attrs.field(default=None, converter=_wait)
 
 

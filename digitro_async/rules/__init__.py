@@ -24,6 +24,7 @@ from digitro_async.rules._block_list import (
     BlockList,
     BlockTerms,
     OwnBlocks,
+    end_of_block,
 )
 from digitro_async.rules._block_rows import BadBlockRow
 from digitro_async.rules._callbacks import (
@@ -184,6 +185,7 @@ __all__ = [
     "check_area_code",
     "combine",
     "dialling_areas",
+    "end_of_block",
     "spans_of",
     "time_zone",
     "week_of",
