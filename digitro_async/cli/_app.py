@@ -39,7 +39,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "pause": "Begin no call any more, on one PABX or all, until digitro resume.",
     "resume": "Begin calls again after a pause, whatever it came of.",
     "rate": "Keep another cap than that of the settings, for all that dial.",
-    "campaign": "Add, withdraw, block, call back contacts; list campaigns or weigh one.",
+    "campaign": "Add, withdraw, block or call back contacts; list or weigh campaigns.",
     "results": "Print one row for each contact: state, call id, end of its call.",
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
     "fit": "Write the events table of digitro.toml out of captured streams of events.",

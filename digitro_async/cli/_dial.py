@@ -2,6 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from digitro_async.cli._arguments import Limit, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
@@ -9,7 +12,7 @@ from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._dial_list import dial_list
 from digitro_async.cli._dry_run import check_dial
 from digitro_async.cli._exit import Course, Exit
-from digitro_async.cli._importing import Plan
+from digitro_async.cli._importing import Form, Plan
 from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
@@ -51,6 +54,7 @@ def dial(
     no_wait_for_ends: Switch = False,
     heed: HeedOptions = RULES_AS_CONFIGURED,
     dry_run: Switch = False,
+    form: Annotated[Form, Parameter(name=["--format"])] = "table",
     insist: InsistToDialOptions = NOT_INSISTING_TO_DIAL,
 ) -> Exit:
     """Call every contact of a CSV file once and record each outcome.
@@ -72,6 +76,8 @@ def dial(
         no_wait_for_ends: End with the last answer; the next run records later ends.
         heed: The rules by which contacts are called.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
+        form: With dry_run and rules: a table of counts, or what rules say to each
+            contact as CSV or JSON.
         insist: Doubts about the ledger that are put aside.
     """
     chosen = choose_ledger(contacts, ledger.address_if_named(), no_ledger=no_ledger)
@@ -79,6 +85,9 @@ def dial(
     plan.wait_for_ends = not no_wait_for_ends
     _check_options(chosen, plan)
     heed.check()
+    plan.form = form
+    if form != "table" and not dry_run:
+        raise ConfigurationError("--format is about --dry-run with rules")
     if contacts is None:
         return _continue(config, chosen, plan, heed, dry_run=dry_run)
     loaded = load_run_config(config)
@@ -153,7 +162,7 @@ def _continue(
     if chosen.address is not None:
         check_is_there(chosen.address)
     if dry_run:
-        return rehearse_dial(chosen, plan)
+        return rehearse_dial(chosen, plan, plan.form)
     return to_its_end(course, lambda: _dial(loaded, chosen, plan, course))
 
 

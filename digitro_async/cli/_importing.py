@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -34,7 +34,9 @@ from digitro_async.ledger import AddResult, Change, Import, Ledger, LedgerRehear
 if TYPE_CHECKING:
     from digitro_async.rules import CallingRules
 
-__all__ = ["Plan", "add_contacts", "count_file", "import_file", "is_whole"]
+__all__ = ["Form", "Plan", "add_contacts", "count_file", "import_file", "is_whole"]
+
+Form = Literal["table", "csv", "json"]
 
 _MOST_SHOWN = 10
 """Rows that are printed, and not only written to the rejects file."""
@@ -63,6 +65,7 @@ class Plan:
         rules: The rules of calling, None where none are heeded.
         wait: Longest time, in seconds, that is waited for who is called later; None for
             any.
+        form: How a dry run prints what rules say.
         repeated_strangers: Rows whose PABX is not configured, and whose contact came
             from an earlier row.
     """
@@ -80,6 +83,7 @@ class Plan:
     codes: Counter[str] = attrs.field(factory=Counter)
     rules: "CallingRules | None" = None
     wait: float | None = None
+    form: Form = "table"
     repeated_strangers: int = 0
 
     def heed(self, options: HeededRules, config: Config) -> None:
@@ -151,7 +155,7 @@ async def count_file(
     contacts: ContactFile,
     plan: Plan,
     counts: RunCounts,
-    rehearsal: LedgerRehearsal | None = None,
+    rehearsal: LedgerRehearsal | Ledger | None = None,
 ) -> ImportSummary:
     """Count the contacts of a file, and write its rejected rows, for a dry run.
 

@@ -100,8 +100,8 @@ class SocketControl:
         self, number: Personal, *, reason: str, until: float | None
     ) -> bool:
         """Let nobody call a number any more. See ``Control``."""
-        values = {"phone": number.reveal(), "reason": reason, "until": until}
-        return bool(await self._ask("block", **values))
+        phone = number.reveal()
+        return bool(await self._ask("block", phone=phone, reason=reason, until=until))
 
     async def unblock(self, number: Personal) -> bool:
         """Take a number off again. See ``Control``."""
