@@ -44,7 +44,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
     "fit": "Write the events table of digitro.toml out of captured streams of events.",
     "reconcile": "Record the outcome of an unknown contact, with evidence for it.",
-    "ledger": "Copy a ledger elsewhere, or settle one that came back from a backup.",
+    "ledger": "Copy a ledger, settle one of a backup, or import ends of calls.",
 }
 """Name of each command to its purpose."""
 

@@ -1,14 +1,18 @@
 """``digitro ledger``: copy a ledger, and settle one that came back from a backup."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from digitro_async._common.text import printable
 from digitro_async.campaign import read_later_results
 from digitro_async.cli._arguments import Switch
 from digitro_async.cli._exit import Exit
+from digitro_async.cli._import_call_ends import import_call_ends
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import ledger_address
 from digitro_async.ledger.transfer import (
     CopySummary,
     RestoreSummary,
@@ -20,9 +24,11 @@ __all__ = ["ledger"]
 
 _MOST_PROBLEMS = 20
 
+Words = Annotated[tuple[str, ...], Parameter(negative="", show_default=False)]
+
 
 def ledger(
-    action: Literal["copy", "restored"],
+    action: Literal["copy", "restored", "ends"],
     ledger: str,
     target: str | None = None,
     /,
@@ -32,21 +38,26 @@ def ledger(
     nobody_dialled_since: Switch = False,
     all_unknown: Switch = False,
     results: Path | None = None,
+    word: Words = (),
+    dry_run: Switch = False,
     any_file_system: Switch = False,
 ) -> Exit:
-    """Copy a ledger elsewhere, or settle one that came back from a backup.
+    """Copy a ledger, settle one of a backup, or import ends of calls.
 
     ``digitro ledger copy LEDGER TARGET`` carries everything over, compares both, and
     leaves LEDGER as one that is not dialled any more. ``digitro ledger restored
     LEDGER`` makes a ledger one that may be dialled again after a restore; say what
-    became of its contacts since the backup.
+    became of its contacts since the backup. ``digitro ledger ends LEDGER FILE`` records
+    what a CSV file tells of calls whose end no event told of: columns contact, id or
+    call_id, and disposition, and times as in ``digitro results``.
 
     Args:
-        action: Copy, or settle what was restored.
+        action: Copy, settle what was restored, or import ends of calls.
         ledger: The ledger: a file's path, or the address of its database,
             ``postgresql://user@host/database``. A password is better left to
             PGPASSFILE: every user of a machine can read the words of a process.
         target: With ``copy``: where to, a path or an address; there must be none yet.
+            With ``ends``: the file.
         campaign: Name of the campaign in a database, which may hold several.
         keep_source: With ``copy``: make a backup. LEDGER is dialled on, and may be in
             use; the copy is not dialled before it was settled.
@@ -57,9 +68,24 @@ def ledger(
         results: With ``restored``: CSV file of ``digitro results``, written after the
             last call. What it says is taken over; contacts that it does not name
             become unknown.
+        word: With ``ends``: WORD=DISPOSITION, what a word of the file means, such as
+            OCUPADO=busy. May be given often.
+        dry_run: With ``ends``: check each row, and record nothing.
         any_file_system: Let a file stand on a file system that is not known to be
             local; whether its locks and syncs hold is yours to know.
     """
+    if action == "ends":
+        if keep_source or nobody_dialled_since or all_unknown or results is not None:
+            raise ConfigurationError("ends takes LEDGER, FILE, --word and --dry-run")
+        return import_call_ends(
+            ledger_address(ledger, campaign=campaign),
+            target,
+            words=word,
+            dry_run=dry_run,
+            any_file_system=any_file_system,
+        )
+    if word or dry_run:
+        raise ConfigurationError("--word and --dry-run are about ends")
     if action == "copy":
         if nobody_dialled_since or all_unknown or results is not None:
             raise ConfigurationError(
