@@ -6,6 +6,7 @@ from typing import Protocol, Self
 
 from digitro_async.ledger._call_ends_port import EndCounts
 from digitro_async.ledger._records import ContactRecord, Import
+from digitro_async.ledger._schedule_records import WaitCounts
 from digitro_async.ledger._state import State
 
 __all__ = ["LedgerReader"]
@@ -40,6 +41,14 @@ class LedgerReader(Protocol):
 
     def count_ends(self) -> EndCounts:
         """Return how many calls ended how; of each contact the last call counts."""
+        ...
+
+    def waiting(self, now: float) -> WaitCounts:
+        """Return how many pending contacts wait, and until when.
+
+        Args:
+            now: The time: who is due already waits no more.
+        """
         ...
 
     def imports(self) -> Sequence[Import]:

@@ -30,7 +30,8 @@ SELECT contacts FROM digitro.campaign WHERE number = %s FOR NO KEY UPDATE
 """Whoever else adds contacts to the campaign waits for the end of the transaction."""
 
 _KNOWN: Final = """
-SELECT p.hash, c.number, c.line, c.state, p.destination, p.pabx, p.fields
+SELECT p.hash, c.number, c.line, c.state, p.destination, p.pabx, p.fields,
+       NULL::text, 0
   FROM digitro.person AS p
   JOIN digitro.contact AS c ON c.campaign = p.campaign AND c.number = p.number
  WHERE p.campaign = %s AND p.hash = ANY (%s::bytea[])

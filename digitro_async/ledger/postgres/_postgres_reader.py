@@ -19,6 +19,7 @@ from digitro_async.ledger._provenance import (
     why_not_dialled,
 )
 from digitro_async.ledger._records import ContactRecord, Import
+from digitro_async.ledger._schedule_records import WaitCounts
 from digitro_async.ledger._state import State
 from digitro_async.ledger.postgres._postgres_errors import no_server, problem_of
 from digitro_async.ledger.postgres._postgres_migrations import check_version
@@ -125,6 +126,10 @@ class PostgresLedgerReader:
     def count_ends(self) -> EndCounts:
         """Return how many calls ended how."""
         return self.ask(count_ends_query())
+
+    def waiting(self, now: float) -> WaitCounts:  # noqa: ARG002 - of the port
+        """Return that nobody waits: a database keeps no schedule yet."""
+        return WaitCounts(kinds={}, reasons={}, next_due=None)
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""

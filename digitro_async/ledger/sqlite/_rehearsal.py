@@ -99,11 +99,13 @@ class LedgerRehearsal:
     def count_pending(self, max_attempts: int, known: Collection[str]) -> int:
         """Return how many contacts a run would call after all that was added.
 
+        Contacts that wait until later are left out.
+
         Args:
             max_attempts: Attempts after which a contact is left pending.
             known: Names of the PABX of the run; contacts of others wait for theirs.
         """
-        return count_callable(self._copy, max_attempts, known)
+        return count_callable(self._copy, max_attempts, known, time.time())
 
 
 def copy_to_rehearse(path: Path, to: Path, *, accept_loss: bool = False) -> None:
