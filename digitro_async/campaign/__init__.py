@@ -14,7 +14,6 @@ from digitro_async.campaign._import_ends import EndsSummary, import_ends
 from digitro_async.campaign._import_summary import ImportSummary
 from digitro_async.campaign._later_results import read_later_results
 from digitro_async.campaign._reconcile_rows import EvidenceSummary, reconcile_rows
-from digitro_async.campaign._rehearsal import RehearsedContact, rehearse
 from digitro_async.campaign._row_pages import RowFile
 from digitro_async.campaign._slice_claims import SliceClaims
 

@@ -61,8 +61,8 @@ async def import_ends(
     Raises:
         LedgerError: If the ledger can't be written.
     """
-    taking = _Taking(problem)
-    by_key, wanted = taking.sorted(rows)
+    taker = _EndTaker(problem)
+    by_key, wanted = taker.sorted(rows)
     batch: list[tuple[int, CallEnd]] = []
     for entry in entries:
         found = _rows_of(entry, by_key)
@@ -70,18 +70,18 @@ async def import_ends(
             continue
         for row in found:
             wanted.pop(row.line, None)
-        batch += taking.ends_of(entry, found, now)
+        batch += taker.ends_of(entry, found, now)
         if len(batch) >= _BATCH:
             await _record(ends, batch, dry_run=dry_run)
             batch = []
     await _record(ends, batch, dry_run=dry_run)
     for line in wanted:
-        taking.report(line, "the ledger has no such contact or call")
-    return taking.summary
+        taker.report(line, "the ledger has no such contact or call")
+    return taker.summary
 
 
 @attrs.define
-class _Taking:
+class _EndTaker:
     """Counts rows, and tells of those that can't be used.
 
     Attributes:

@@ -3,17 +3,24 @@
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from cyclopts import Parameter
-
-from digitro_async.cli._arguments import AtLeastOne, Switch
 from digitro_async.cli._block_orders import (
     block_number,
     call_contact_back,
     unblock_number,
+)
+from digitro_async.cli._campaign_options import (
+    ADDED_AS_FOUND,
+    NO_CONTACT_MEANT,
+    NO_TERMS,
+    AddingOptions,
+    MeantContacts,
+    MeantOptions,
+    OrderTerms,
+    TermOptions,
 )
 from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._contact_names import contact_named
@@ -49,22 +56,14 @@ def campaign(
     action: _Action,
     value: str | None = None,
     *,
-    own_id: Annotated[str | None, Parameter(name="--id")] = None,
-    number: str | None = None,
-    file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
+    meant: MeantOptions = NO_CONTACT_MEANT,
     config: Path = Path("digitro.toml"),
-    rejects: Path | None = None,
-    allow_duplicates: Switch = False,
-    edited: Switch = False,
-    update: Switch = False,
-    until: str | None = None,
-    reason: str | None = None,
-    at: str | None = None,
-    place: AtLeastOne | None = None,
+    adding: AddingOptions = ADDED_AS_FOUND,
+    terms: TermOptions = NO_TERMS,
     read: ReadingOptions = READ_AS_FOUND,
     ledger: LedgerOptions = NO_LEDGER_NAMED,
 ) -> Exit:
-    """Add, withdraw, block or call back contacts; list or weigh campaigns.
+    """Add, withdraw, block or call back contacts, list or weigh campaigns.
 
     It can be done while they are dialled, too, and is in force at once for all calls
     that are not begun.
@@ -76,44 +75,23 @@ def campaign(
             id, or # and its number), the number of ``weight``, the phone number of
             ``block`` and ``unblock``: without it, it is asked for, so that it is in no
             list of processes.
-        own_id: With withdraw, call-back: the id of the contact, in place of VALUE.
-        number: With withdraw, call-back: the ledger's number of the contact, in place
-            of VALUE.
-        file: With withdraw: file with a contact on each line, in place of VALUE; - is
-            the standard input.
+        meant: The contacts that are meant.
         config: With add: configuration file.
-        rejects: With add: file for rows that are no contact.
-        allow_duplicates: With add: call a contact as often as it stands in the file.
-        edited: With add: the file was edited since its import stopped.
-        update: With add: take over what the file says of pending contacts.
-        until: With block: its last day, or the time when it ends; without, for ever.
-        reason: With block: why, in some words; nothing personal.
-        at: With call-back: when, such as 2026-12-01T09:00-03:00.
-        place: With call-back: which of the contact's numbers, from 1; by default that
-            of the last call.
+        adding: How a file is added.
+        terms: The terms of a block or a callback.
         read: With add: the ways in which the file is read.
         ledger: The ledger.
     """
     address = ledger.address()
-    _check_about(
-        action,
-        {"block": {"--until": until, "--reason": reason}}
-        | {"call-back": {"--at": at, "--place": place}},
-    )
-    if action == "call-back":
-        check_is_there(address)
-        contact = contact_named(value, own_id, number)
-        return call_contact_back(address, contact, at=at, place=place)
-    if action == "withdraw":
-        several = _contacts(value, own_id, number, file)
-        check_is_there(address)
-        return run_tuned(_withdraw_all(address, several))
-    if own_id is not None or number is not None or file is not None:
+    terms.check(action)
+    if action in {"withdraw", "call-back"}:
+        return _about_contacts(action, value, meant, terms, address)
+    if not meant.are_none:
         raise ConfigurationError("--id, --number and --file are about withdraw")
     if action in {"block", "unblock"}:
         check_is_there(address)
         if action == "block":
-            return block_number(address, value, until=until, reason=reason)
+            return block_number(address, value, until=terms.until, reason=terms.reason)
         return unblock_number(address, value)
     if action == "list":
         _check_value(value, is_needed=False, what="list")
@@ -123,31 +101,26 @@ def campaign(
         if ledger.campaign is None:
             raise ConfigurationError("weight is a campaign's: name it with --campaign")
         return run_tuned(_weigh(address, ledger.campaign, text))
-    order = AddOrder(
-        contacts=str(Path(text).absolute()),
-        rejects=None if rejects is None else str(rejects.absolute()),
-        read=read,
-        allow_duplicates=allow_duplicates,
-        edited=edited,
-        update=update,
-    )
-    return run_tuned(_add(address, config, order))
+    return run_tuned(_add(address, config, adding.order(text, read)))
 
 
-def _check_about(action: str, about: Mapping[str, Mapping[str, object]]) -> None:
-    """Refuse an option that is about another action.
-
-    Args:
-        action: The action.
-        about: The options of actions, with their values.
-
-    Raises:
-        ConfigurationError: If there is one.
-    """
-    for other, options in about.items():
-        for option, given in options.items():
-            if given is not None and action != other:
-                raise ConfigurationError(f"{option} is about {other}")
+def _about_contacts(
+    action: str,
+    value: str | None,
+    meant: MeantContacts,
+    terms: OrderTerms,
+    address: LedgerAddress,
+) -> Exit:
+    """Withdraw contacts, or call one back."""
+    if action == "withdraw":
+        several = _contacts(value, meant.own_id, meant.number, meant.file)
+        check_is_there(address)
+        return run_tuned(_withdraw_all(address, several))
+    if meant.file is not None:
+        raise ConfigurationError("--file is about withdraw")
+    contact = contact_named(value, meant.own_id, meant.number)
+    check_is_there(address)
+    return call_contact_back(address, contact, at=terms.at, place=terms.place)
 
 
 def _check_value(value: str | None, *, is_needed: bool, what: str) -> str:

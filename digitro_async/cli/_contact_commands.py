@@ -10,12 +10,15 @@ from digitro_async.cli._check_contacts import check_contacts
 from digitro_async.cli._exit import Exit, exit_after_check
 from digitro_async.cli._explain_number import explain_number
 from digitro_async.cli._gated_numbers import gated_by
+from digitro_async.cli._importing import Form
 from digitro_async.cli._loaded_rules import moment_of, rules_of
 from digitro_async.cli._named_ledger import NO_LEDGER_NAMED, LedgerOptions
 from digitro_async.cli._reading_options import READ_AS_FOUND, ReadingOptions
 from digitro_async.cli._rehearse_dial import rehearse_rules
 from digitro_async.config import load_config
 from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import LedgerAddress
+from digitro_async.rules import CallingRules
 
 __all__ = ["contacts"]
 
@@ -26,9 +29,7 @@ def contacts(
     /,
     *,
     config: Path = Path("digitro.toml"),
-    form: Annotated[
-        Literal["table", "csv", "json"], Parameter(name=["--format"])
-    ] = "table",
+    form: Annotated[Form, Parameter(name=["--format"])] = "table",
     show_numbers: Switch = False,
     rules: Path | None = None,
     at: str | None = None,
@@ -75,18 +76,28 @@ def contacts(
                 "check takes a FILE, or a --ledger with --rules: dial --dry-run takes "
                 "both"
             )
-        counts = rehearse_rules(
-            address, rules_of(rules), moment_of(at), form, accept_loss=accept_loss
-        )
-        if counts is None:
-            return Exit.INTERRUPTED
-        return exit_after_check(counts.answers["later"] + counts.answers["never"])
+        asked = (rules_of(rules), moment_of(at), form)
+        return _check_ledger(address, *asked, accept_loss=accept_loss)
     if subject is None:
         raise ConfigurationError("check needs a FILE: a list of contacts")
     gate = None if rules is None else gated_by(rules_of(rules), moment_of(at))
     return check_contacts(
         Path(subject), config, read, gate=gate, form=form, show_numbers=show_numbers
     )
+
+
+def _check_ledger(
+    address: LedgerAddress,
+    rules: CallingRules,
+    when: float,
+    form: Form,
+    *,
+    accept_loss: bool,
+) -> Exit:
+    counts = rehearse_rules(address, rules, when, form, accept_loss=accept_loss)
+    if counts is None:
+        return Exit.INTERRUPTED
+    return exit_after_check(counts.answers["later"] + counts.answers["never"])
 
 
 def _rules_file(rules: Path | None, config: Path) -> Path | None:

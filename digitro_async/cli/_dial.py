@@ -83,11 +83,8 @@ def dial(
     chosen = choose_ledger(contacts, ledger.address_if_named(), no_ledger=no_ledger)
     plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
     plan.wait_for_ends = not no_wait_for_ends
-    _check_options(chosen, plan)
-    heed.check()
+    _check_options(chosen, plan, heed, dry_run=dry_run)
     plan.form = form
-    if form != "table" and not dry_run:
-        raise ConfigurationError("--format is about --dry-run with rules")
     if contacts is None:
         return _continue(config, chosen, plan, heed, dry_run=dry_run)
     loaded = load_run_config(config)
@@ -96,30 +93,19 @@ def dial(
     # Files are closed inside, so that even an error of that tells whether calls went
     # out before.
     course = Course()
-    return to_its_end(
-        course,
-        lambda: _dial_file(
-            loaded,
-            contacts,
-            rejects=rejects,
-            read=read,
-            chosen=chosen,
-            plan=plan,
-            course=course,
-            dry_run=dry_run,
-        ),
-    )
+    asked = (loaded, contacts, rejects, read, chosen, plan, course)
+    return to_its_end(course, lambda: _dial_file(*asked, dry_run=dry_run))
 
 
 def _dial_file(
     config: Config,
     contacts: Path,
-    *,
     rejects: Path | None,
     read: FileOptions,
     chosen: ChosenLedger,
     plan: Plan,
     course: Course,
+    *,
     dry_run: bool,
 ) -> Exit:
     """Dial the contacts of a file, or tell what that would do."""
@@ -171,12 +157,17 @@ def _dial(config: Config, chosen: ChosenLedger, plan: Plan, course: Course) -> E
     return run_tuned(dial_list(config, chosen, plan, course))
 
 
-def _check_options(chosen: ChosenLedger, plan: Plan) -> None:
+def _check_options(
+    chosen: ChosenLedger, plan: Plan, heed: HeededRules, *, dry_run: bool
+) -> None:
     """Refuse options that do not go together.
 
     Raises:
         ConfigurationError: If there are such options.
     """
+    heed.check()
+    if plan.form != "table" and not dry_run:
+        raise ConfigurationError("--format is about --dry-run with rules")
     if not chosen.is_kept:
         for name in ("partial", "edited", "update", "any_file_system", "accept_loss"):
             if getattr(plan.insist, name):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+import attrs
 from cyclopts import Parameter
 
 from digitro_async._common.text import printable
@@ -27,6 +28,34 @@ _MOST_PROBLEMS = 20
 Words = Annotated[tuple[str, ...], Parameter(negative="", show_default=False)]
 
 
+@attrs.frozen(kw_only=True)
+class DialledSince:
+    """What was dialled since a backup.
+
+    Attributes:
+        nobody_dialled_since: With ``restored``: nothing was dialled since the backup,
+            or nothing is missing in it.
+        all_unknown: With ``restored``: who may be called by it may have been called
+            since, and becomes unknown.
+        results: With ``restored``: CSV file of ``digitro results``, written after the
+            last call. What it says is taken over; contacts that it does not name
+            become unknown.
+    """
+
+    nobody_dialled_since: Switch = False
+    all_unknown: Switch = False
+    results: Path | None = None
+
+    @property
+    def said(self) -> int:
+        """How many things are said; one is enough."""
+        return self.nobody_dialled_since + self.all_unknown + (self.results is not None)
+
+
+SinceOptions = Annotated[DialledSince, Parameter(name="*")]
+NOTHING_SAID = DialledSince()
+
+
 def ledger(
     action: Literal["copy", "restored", "ends"],
     ledger: str,
@@ -35,9 +64,7 @@ def ledger(
     *,
     campaign: str | None = None,
     keep_source: Switch = False,
-    nobody_dialled_since: Switch = False,
-    all_unknown: Switch = False,
-    results: Path | None = None,
+    since: SinceOptions = NOTHING_SAID,
     word: Words = (),
     dry_run: Switch = False,
     any_file_system: Switch = False,
@@ -61,13 +88,7 @@ def ledger(
         campaign: Name of the campaign in a database, which may hold several.
         keep_source: With ``copy``: make a backup. LEDGER is dialled on, and may be in
             use; the copy is not dialled before it was settled.
-        nobody_dialled_since: With ``restored``: nothing was dialled since the backup,
-            or nothing is missing in it.
-        all_unknown: With ``restored``: who may be called by it may have been called
-            since, and becomes unknown.
-        results: With ``restored``: CSV file of ``digitro results``, written after the
-            last call. What it says is taken over; contacts that it does not name
-            become unknown.
+        since: What was dialled since the backup.
         word: With ``ends``: WORD=DISPOSITION, what a word of the file means, such as
             OCUPADO=busy. May be given often.
         dry_run: With ``ends``: check each row, and record nothing.
@@ -75,7 +96,7 @@ def ledger(
             local; whether its locks and syncs hold is yours to know.
     """
     if action == "ends":
-        if keep_source or nobody_dialled_since or all_unknown or results is not None:
+        if keep_source or since.said:
             raise ConfigurationError("ends takes LEDGER, FILE, --word and --dry-run")
         return import_call_ends(
             ledger_address(ledger, campaign=campaign),
@@ -87,7 +108,7 @@ def ledger(
     if word or dry_run:
         raise ConfigurationError("--word and --dry-run are about ends")
     if action == "copy":
-        if nobody_dialled_since or all_unknown or results is not None:
+        if since.said:
             raise ConfigurationError(
                 "--nobody-dialled-since, --all-unknown and --results are about "
                 '"digitro ledger restored"'
@@ -99,12 +120,7 @@ def ledger(
         raise ConfigurationError(
             'TARGET and --keep-source are about "digitro ledger copy"'
         )
-    if nobody_dialled_since + all_unknown + (results is not None) != 1:
-        raise ConfigurationError(
-            "say what was dialled since the backup, once: --all-unknown, --results "
-            "FILE, or --nobody-dialled-since"
-        )
-    return _settle(ledger, campaign, results, nobody_dialled_since, any_file_system)
+    return _settle(ledger, campaign, since, any_file_system)
 
 
 def _copy(
@@ -149,19 +165,21 @@ def _in_groups(digest: str) -> str:
 
 
 def _settle(
-    ledger: str,
-    campaign: str | None,
-    results: Path | None,
-    nobody_dialled: bool,
-    any_file_system: bool,
+    ledger: str, campaign: str | None, since: DialledSince, any_file_system: bool
 ) -> Exit:
+    if since.said != 1:
+        raise ConfigurationError(
+            "say what was dialled since the backup, once: --all-unknown, --results "
+            "FILE, or --nobody-dialled-since"
+        )
+    results = since.results
     later = None if results is None else read_later_results(results)
     name = "" if results is None else printable(results.name)
     summary = settle_ledger(
         ledger,
         campaign=campaign,
         later=later,
-        nobody_dialled=nobody_dialled,
+        nobody_dialled=since.nobody_dialled_since,
         evidence=f"results in {name}"[:200] if name else "",
         any_file_system=any_file_system,
     )

@@ -18,6 +18,10 @@ from digitro_async.testing import FakePABX, Fault, FaultPlan
 __all__ = ["folder", "pabx_with_config"]  # fixtures
 
 
+WORDS = "answered, busy, no_answer, machine, fax, invalid_number, congestion, blocked"
+WORDS += ", abandoned, ended, other"
+
+
 @pytest.fixture(autouse=True)
 def dialled(folder: Path, pabx: FakePABX, capsys: Capture) -> None:
     """Dial a list whose fourth call is lost and whose fifth is refused."""
@@ -77,9 +81,7 @@ def test_rows_that_can_not_be_used(capsys: Capture) -> None:
 
     assert ran.code == 1
     assert [line.partition("line ")[2] for line in ran.err.splitlines()] == [
-        "2: its disposition is none of answered, busy, no_answer, machine, fax, "
-        "invalid_number, congestion, blocked, abandoned, ended, other, and no word that "
-        "was given a meaning",
+        f"2: its disposition is none of {WORDS}, and no word that was given a meaning",
         "5: it names no call: contact, id and call_id are empty",
         "6: its contact is no number such as #17",
         "10: its ended_at is no time such as 2026-12-01T09:00:00-03:00",
