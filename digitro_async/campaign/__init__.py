@@ -1,7 +1,11 @@
 """Durable batches: nobody called twice and nobody forgotten, across crashes."""
 
+from typing import TYPE_CHECKING
+
+from digitro_async._common.lazy_names import lazy_names
 from digitro_async.campaign._campaign import Campaign
 from digitro_async.campaign._campaign_run import CampaignRun
+from digitro_async.campaign._claim_limit import ClaimLimit
 from digitro_async.campaign._claimed_contacts import BuildCall
 from digitro_async.campaign._ends_file import EndProblem, EndRow, read_ends
 from digitro_async.campaign._evidence_file import (
@@ -21,6 +25,7 @@ __all__ = [
     "BuildCall",
     "Campaign",
     "CampaignRun",
+    "ClaimLimit",
     "EndProblem",
     "EndRow",
     "EndsSummary",
@@ -28,7 +33,11 @@ __all__ = [
     "EvidenceRow",
     "EvidenceSummary",
     "ImportSummary",
+    "RehearsedContact",
+    "RehearsedStep",
     "RowFile",
+    "RuledRun",
+    "RulesInForce",
     "SliceClaims",
     "count_rows",
     "import_ends",
@@ -37,4 +46,19 @@ __all__ = [
     "read_evidence",
     "read_later_results",
     "reconcile_rows",
+    "rehearse",
 ]
+
+if TYPE_CHECKING:
+    from digitro_async.campaign._ruled_run import RuledRun
+    from digitro_async.campaign._rules_in_force import RulesInForce
+    from digitro_async.campaign._rules_rehearsal import (
+        RehearsedContact,
+        RehearsedStep,
+        rehearse,
+    )
+else:
+    # Who heeds no rules loads none.
+    __getattr__ = lazy_names(
+        __name__, "_rules_in_force", "_ruled_run", "_rules_rehearsal"
+    )

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from digitro_async._common.masking import masked
 from digitro_async.cli._asked_number import asked_number
 from digitro_async.cli._exit import Exit, exit_after_check
 from digitro_async.cli._explained_ledger import NumberInLedger, look_up
 from digitro_async.cli._gated_numbers import local_time, said
 from digitro_async.cli._loaded_rules import moment_of, rules_of
-from digitro_async.cli._masking import masked
 from digitro_async.cli._output import hand_out
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import LedgerAddress

@@ -7,10 +7,8 @@ import attrs
 from cyclopts import Parameter
 
 from digitro_async._common.text import printable
-from digitro_async.campaign import read_later_results
 from digitro_async.cli._arguments import Switch
 from digitro_async.cli._exit import Exit
-from digitro_async.cli._import_call_ends import import_call_ends
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import ledger_address
@@ -98,6 +96,11 @@ def ledger(
     if action == "ends":
         if keep_source or since.said:
             raise ConfigurationError("ends takes LEDGER, FILE, --word and --dry-run")
+        # Late: who copies a ledger needs no HTTP library.
+        from digitro_async.cli._import_call_ends import (  # noqa: PLC0415
+            import_call_ends,
+        )
+
         return import_call_ends(
             ledger_address(ledger, campaign=campaign),
             target,
@@ -173,7 +176,12 @@ def _settle(
             "FILE, or --nobody-dialled-since"
         )
     results = since.results
-    later = None if results is None else read_later_results(results)
+    later = None
+    if results is not None:
+        # Late: who copies a ledger needs no HTTP library.
+        from digitro_async.campaign import read_later_results  # noqa: PLC0415
+
+        later = read_later_results(results)
     name = "" if results is None else printable(results.name)
     summary = settle_ledger(
         ledger,

@@ -8,6 +8,11 @@ from digitro_async.ledger._call_ends_port import (
     CallEnds,
     EndCounts,
 )
+from digitro_async.ledger._history_records import (
+    EndRecord,
+    ListedContact,
+    StepRecord,
+)
 from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
 from digitro_async.ledger._ledger_port import Ledger, OnDone
 from digitro_async.ledger._new_owner import new_owner
@@ -55,6 +60,7 @@ __all__ = [
     "Deferral",
     "Difference",
     "EndCounts",
+    "EndRecord",
     "EndedContact",
     "Import",
     "KeyOf",
@@ -65,6 +71,7 @@ __all__ = [
     "LedgerReader",
     "LedgerRehearsal",
     "LedgerSlice",
+    "ListedContact",
     "MemoryLedger",
     "MemoryLedgerReader",
     "NewContact",
@@ -83,6 +90,7 @@ __all__ = [
     "SlicedLedger",
     "State",
     "Step",
+    "StepRecord",
     "WaitCounts",
     "WaitKind",
     "check_place",

@@ -11,13 +11,10 @@ from digitro_async.privacy import Personal
 __all__ = [
     "all_numbers",
     "is_plain",
-    "kept_key",
     "number_at",
     "read_numbers",
     "text_of_numbers",
 ]
-
-_GREATEST_KEY = 2**63 - 1
 
 
 def is_plain(numbers: Sequence[NumberOfContact]) -> bool:
@@ -82,8 +79,3 @@ def number_at(place: int, text: str | None, destination: str) -> str:
         return destination
     numbers = read_numbers(text)
     return numbers[place].destination.reveal() if place < len(numbers) else destination
-
-
-def kept_key(key: int) -> int | str:
-    """Return the key of a number as a database keeps it: as text where it is long."""
-    return key if 0 <= key <= _GREATEST_KEY else str(key)

@@ -46,6 +46,7 @@ from digitro_async.rules._calling_hours import (
     CallingHours,
     HolidayScope,
     MinuteSpan,
+    hours_of_number,
     spans_of,
     week_of,
 )
@@ -186,6 +187,7 @@ __all__ = [
     "combine",
     "dialling_areas",
     "end_of_block",
+    "hours_of_number",
     "spans_of",
     "time_zone",
     "week_of",

@@ -1,6 +1,7 @@
 """PURE: the hours in which calls may be made, by days of the week and by holidays."""
 
 import enum
+import functools
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ __all__ = [
     "CallingHours",
     "HolidayScope",
     "MinuteSpan",
+    "hours_of_number",
     "spans_of",
     "week_of",
 ]
@@ -122,6 +124,22 @@ def week_of(table: object) -> tuple[tuple[MinuteSpan, ...], ...]:
                 raise ConfigurationError(f"names {_DAYS[day]} twice")
             week[day] = spans_of(spans)
     return tuple(week.get(day, ()) for day in range(len(_DAYS)))
+
+
+@functools.cache
+def hours_of_number(times: tuple[MinuteSpan, ...]) -> tuple["CallingHours", ...]:
+    """Return the hours that a list gives one number; none where it gives no times.
+
+    Args:
+        times: Begin and end of each, in minutes from midnight; one that ends before it
+            begins goes over midnight.
+    """
+    if not times:
+        return ()
+    spans = tuple(
+        (start, end if end > start else end + DAY_MINUTES) for start, end in times
+    )
+    return (CallingHours(name="hours of the number", week=(spans,) * 7),)
 
 
 def spans_of(values: object) -> tuple[MinuteSpan, ...]:

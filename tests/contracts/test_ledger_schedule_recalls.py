@@ -1,5 +1,7 @@
 """The contract of a schedule about recalls, callbacks, numbers and blocks."""
 
+from typing import Any
+
 from ledgers import (
     NOW,
     OWNER,
@@ -60,7 +62,8 @@ class TestRecall:
     async def test_never_twice(self, scene: Scene) -> None:
         """Nobody is recalled twice for one attempt, nor for an earlier one."""
         await recalled(scene)
-        again = {"due": LATER, "place": 0, "reason": "busy", "now": scene.now}
+        again: dict[str, Any] = {"due": LATER, "place": 0, "reason": "busy"}
+        again["now"] = scene.now
         recall = scene.ledger.schedule.recall
 
         assert not await recall(1, attempts=1, **again)
@@ -76,7 +79,8 @@ class TestRecall:
         await scene.ledger.add(contacts(2))
         await claim_due(scene)
         await called_once(scene, 1, disposition=None)
-        given = {"due": LATER, "place": 0, "reason": "busy", "now": scene.now}
+        given: dict[str, Any] = {"due": LATER, "place": 0, "reason": "busy"}
+        given["now"] = scene.now
 
         assert not await scene.ledger.schedule.recall(1, attempts=1, **given)
         assert not await scene.ledger.schedule.recall(2, attempts=0, **given)
@@ -240,7 +244,7 @@ class TestCallBack:
         assert again.callback == moved
 
     async def test_is_made_by_its_intent(self, scene: Scene) -> None:
-        """A run that ended before the intent leaves the callback; an intent makes it."""
+        """A run that ended earlier leaves the callback; an intent makes it."""
         await scene.ledger.add(contacts(1))
         await scene.ledger.schedule.call_back(1, AgreedCallback(at=NOW), now=NOW)
         await claim_due(scene)

@@ -71,7 +71,7 @@ class MemoryLedger:
             self._contacts, self._check_open, self._lease, self._is_claimable
         )
         self._reader = MemoryLedgerReader(
-            self._rows, self._imports, self.ends, self.schedule
+            self._rows, self._imports, self.ends, self._events, self.schedule
         )
         self._recovered = 0
         self._is_open = False

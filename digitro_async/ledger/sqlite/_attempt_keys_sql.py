@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from digitro_async.ledger._schedule_port import KeyOf
-from digitro_async.ledger._stored_numbers import kept_key, number_at
+from digitro_async.ledger._stored_numbers import number_at
 from digitro_async.ledger.sqlite._attempts_sql import UNCOVERED
 from digitro_async.ledger.sqlite._contacts_sql import write_setting
 from digitro_async.ledger.sqlite._queries import read_setting
@@ -38,7 +38,7 @@ def note_keys(connection: sqlite3.Connection, key_of: KeyOf, scheme: str) -> int
     noted = 0
     for page in _pages(connection, everybody=is_other):
         keys = [
-            (kept_key(key_of(number_at(place, text, destination))), number)
+            (str(key_of(number_at(place, text, destination))), number)
             for number, place, text, destination in page
         ]
         connection.executemany("UPDATE attempt SET key = ? WHERE number = ?", keys)

@@ -20,7 +20,6 @@ from digitro_async.ledger._codes import (
 from digitro_async.ledger._records import ClaimOwner
 from digitro_async.ledger._schedule_records import AttemptPlan, LedgerAttempt
 from digitro_async.ledger._state import State
-from digitro_async.ledger._stored_numbers import kept_key
 
 __all__ = [
     "KNOWN_EARLIER",
@@ -185,7 +184,7 @@ def plan_attempts(
         "INSERT INTO attempt (contact, after, place, key, originating)"
         " VALUES (?, ?, ?, ?, ?)",
         [
-            (number, intents[number], plan.place, kept_key(plan.key), plan.originating)
+            (number, intents[number], plan.place, str(plan.key), plan.originating)
             for number, plan in made.items()
         ],
     )
@@ -210,7 +209,7 @@ def _held_keys(
 
 
 def _keys_text(keys: Collection[int]) -> str:
-    return json.dumps([kept_key(key) for key in keys])
+    return json.dumps([str(key) for key in keys])
 
 
 _COLUMNS: Final = (
@@ -285,7 +284,7 @@ def _in_order(rows: list[tuple[Any, ...]]) -> list[LedgerAttempt]:
 
 def _attempt(  # noqa: PLR0917 - the columns of one row
     contact: int,
-    key: int | str | None,
+    key: str | None,
     place: int,
     originating: str | None,
     code: int | None,

@@ -143,7 +143,7 @@ CREATE TABLE attempt (
     contact     INTEGER NOT NULL,
     after       INTEGER NOT NULL,          -- the contact's intent before it; 0 for none
     place       INTEGER NOT NULL,
-    key         ANY,                       -- of the number: personal; text beyond 63 bits
+    key         TEXT,                      -- of the number, as digits: personal
     originating TEXT,
     outcome     INTEGER,                   -- this and what follows once it is over
     intent      INTEGER,
