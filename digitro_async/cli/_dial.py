@@ -93,22 +93,26 @@ def dial(
     # Files are closed inside, so that even an error of that tells whether calls went
     # out before.
     course = Course()
-    asked = (loaded, contacts, rejects, read, chosen, plan, course)
-    return to_its_end(course, lambda: _dial_file(*asked, dry_run=dry_run))
+    asked = (contacts, rejects, read)
+    return to_its_end(
+        course,
+        lambda: _dial_file(
+            loaded, asked, chosen=chosen, plan=plan, course=course, dry_run=dry_run
+        ),
+    )
 
 
 def _dial_file(
     config: Config,
-    contacts: Path,
-    rejects: Path | None,
-    read: FileOptions,
+    named: tuple[Path, Path | None, FileOptions],
+    *,
     chosen: ChosenLedger,
     plan: Plan,
     course: Course,
-    *,
     dry_run: bool,
 ) -> Exit:
     """Dial the contacts of a file, or tell what that would do."""
+    contacts, rejects, read = named
     with read.open(contacts, config) as file:
         plan.contacts = file
         if plan.config and any(field == "pabx" for _, field in file.reading.columns):

@@ -146,7 +146,7 @@ async def _read_by_rules(
             ledger,
             plan.rules,
             time.time(),
-            limit=plan.max_calls,
+            max_attempts=plan.max_attempts,
             keeps=plan.form != "table",
         )
         return counted, pending, answers, rows

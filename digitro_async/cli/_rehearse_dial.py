@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import attrs
 
@@ -44,9 +44,9 @@ class RuledCounts:
 
     def take(self, one: RehearsedContact) -> None:
         """Count a contact."""
-        self.answers[one.verdict] += 1
+        self.answers[one.step] += 1
         if one.reason:
-            key = (one.verdict, one.reason, one.rule)
+            key = (one.step.value, one.reason, one.rule)
             self.reasons[key] += 1
             if one.due is not None:
                 self.first[key] = min(one.due, self.first.get(key, one.due))
@@ -67,7 +67,7 @@ def rehearse_dial(chosen: ChosenLedger, plan: Plan, form: Form) -> Exit:
         plan.rules,
         time.time(),
         form,
-        limit=plan.max_calls,
+        max_attempts=plan.max_attempts,
         accept_loss=plan.insist.accept_loss,
     )
     return Exit.INTERRUPTED if counts is None else Exit.DONE
@@ -79,7 +79,7 @@ def rehearse_rules(
     when: float,
     form: Form,
     *,
-    limit: int | None = None,
+    max_attempts: int | None = None,
     accept_loss: bool = False,
 ) -> RuledCounts | None:
     """Print what rules say to each contact of a ledger; None where a signal ended it.
@@ -89,7 +89,7 @@ def rehearse_rules(
         rules: The rules.
         when: The moment that they are asked about, a Unix time.
         form: A table of counts and reasons, or a row for each contact.
-        limit: Most contacts that are dialled.
+        max_attempts: Attempts after which a contact is left out.
         accept_loss: Whether a ledger is read that lost a part of its record.
 
     Raises:
@@ -102,7 +102,9 @@ def rehearse_rules(
 
     async def ask() -> tuple[RuledCounts, list[RehearsedContact]]:
         async with rehearsed_ledger(path, accept_loss=accept_loss) as ledger:
-            return await asked(ledger, rules, when, limit=limit, keeps=form != "table")
+            return await asked(
+                ledger, rules, when, max_attempts=max_attempts, keeps=form != "table"
+            )
 
     try:
         counts, rows = run_tuned(ask())
@@ -118,7 +120,7 @@ async def asked(
     rules: CallingRules,
     when: float,
     *,
-    limit: int | None,
+    max_attempts: int | None = None,
     keeps: bool,
 ) -> tuple[RuledCounts, list[RehearsedContact]]:
     """Ask the rules about every contact of a copy of a ledger.
@@ -127,14 +129,11 @@ async def asked(
         ledger: The copy; it is changed.
         rules: The rules.
         when: The moment, a Unix time.
-        limit: Most contacts that are dialled.
+        max_attempts: Attempts after which a contact is left out.
         keeps: Whether each answer is returned, and not the counts alone.
     """
     counts, rows = RuledCounts(), list[RehearsedContact]()
-    found: AsyncIterator[RehearsedContact] = rehearse(
-        ledger, rules, now=when, limit=limit
-    )
-    async for one in found:
+    async for one in rehearse(ledger, rules, now=when, max_attempts=max_attempts):
         counts.take(one)
         if keeps:
             rows.append(one)
@@ -161,7 +160,7 @@ def _cells(one: RehearsedContact) -> list[object]:
     until = "" if one.due is None else local_moment(one.due)
     return [
         *(f"#{one.number}", one.masked, one.place + 1),
-        *(one.verdict, one.reason, one.rule, until),
+        *(one.step.value, one.reason, one.rule, until),
     ]
 
 
