@@ -8,6 +8,7 @@ from digitro_async.campaign import Campaign, CampaignRun
 from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course, Exit, exit_after_dial
+from digitro_async.cli._heeded_lines import heeding_of
 from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._ledger_view import print_counts, print_ends
 from digitro_async.cli._limit_words import clock
@@ -23,7 +24,7 @@ from digitro_async.client import DigitroClient
 from digitro_async.config import Config
 from digitro_async.contacts import ContactFile
 from digitro_async.control import RunControl
-from digitro_async.errors import LedgerError
+from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.ledger import Ledger, State
 from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN
 from digitro_async.workers import Worker
@@ -60,7 +61,8 @@ async def dial_list(
         async with taking_orders(campaign, client, ledger, chosen, config) as orders:
             while True:
                 async with _run_of(campaign, client, config, chosen, plan) as run:
-                    orders.look = None if run.heeding is None else run.heeding.look
+                    heeding = heeding_of(run)
+                    orders.look = None if heeding is None else heeding.look
                     code = await _run(
                         *(run, client, ledger, counts),
                         plan=plan,
@@ -153,6 +155,11 @@ async def _run_of(
             wait=plan.wait,
         )
         return
+    if plan.rules is not None:
+        raise ConfigurationError(
+            "rules are heeded over a ledger's file so far: workers of a database heed "
+            "none"
+        )
     working = Working(
         campaigns=[address.campaign or DEFAULT_CAMPAIGN],
         max_attempts=plan.max_attempts,
@@ -160,8 +167,6 @@ async def _run_of(
         partial=plan.insist.partial,
         until_done=True,
         wait_for_ends=plan.wait_for_ends,
-        rules=plan.rules,
-        wait=plan.wait,
     )
     async with shared_worker(address, config, client, working) as worker:
         yield worker

@@ -9,7 +9,13 @@ from digitro_async.cli._output import print_error
 if TYPE_CHECKING:
     from digitro_async.rules import BlockReading, ShortCallLevel, StopReason
 
-__all__ = ["Heeding", "counts_of_rules", "say_block_readings", "summary_of_rules"]
+__all__ = [
+    "Heeding",
+    "counts_of_rules",
+    "heeding_of",
+    "say_block_readings",
+    "summary_of_rules",
+]
 
 _STOPPED: Final = {
     "stop_time": "its time has come",
@@ -66,6 +72,12 @@ class Heeding(Protocol):
     async def look(self) -> None:
         """Take over blocks and callbacks that were ordered."""
         ...
+
+
+def heeding_of(run: object) -> Heeding | None:
+    """Return what a run tells of the rules that it heeds; None where it heeds none."""
+    found: Heeding | None = getattr(run, "heeding", None)
+    return found
 
 
 def counts_of_rules(heeding: Heeding | None) -> dict[str, int]:

@@ -14,7 +14,6 @@ from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._ledger_options import check_is_there
 from digitro_async.cli._named_ledger import NamedLedger
 from digitro_async.cli._open_client import open_client
-from digitro_async.cli._rules_options import RULES_AS_CONFIGURED, HeedOptions
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
@@ -89,7 +88,6 @@ def worker(
     max_attempts: MaxAttempts = 5,
     partial: Switch = False,
     no_wait_for_ends: Switch = False,
-    heed: HeedOptions = RULES_AS_CONFIGURED,
     options: Annotated[WorkOptions, Parameter(name="*")] = DEFAULTS,
 ) -> Exit:
     """Dial the campaigns of a database, beside any number of other workers.
@@ -104,10 +102,8 @@ def worker(
         max_attempts: Attempts over all runs after which a contact is left pending.
         partial: Dial the contacts of lists whose import stopped, too.
         no_wait_for_ends: With --until-done: end with the last answer.
-        heed: The rules by which contacts are called.
         options: Sizes and times.
     """
-    heed.check()
     address = NamedLedger(ledger=ledger, ledger_env=ledger_env).address()
     if address.server is None:
         raise ConfigurationError(
@@ -121,8 +117,6 @@ def worker(
         partial=partial,
         until_done=until_done,
         wait_for_ends=not no_wait_for_ends,
-        rules=heed.load(loaded),
-        wait=heed.seconds(loaded),
         slicing=options.slicing(),
         signs=options.signs(),
     )

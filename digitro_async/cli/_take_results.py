@@ -12,7 +12,7 @@ from digitro_async.cli._command_loop import cut_off, on_interrupt
 from digitro_async.cli._counts import RunCounts, reasons_of, summary_of
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._heeded_lines import (
-    Heeding,
+    heeding_of,
     say_block_readings,
     summary_of_rules,
 )
@@ -48,11 +48,6 @@ class Run(Protocol):
     @property
     def exhausted(self) -> bool:
         """Whether nothing is left to be begun."""
-        ...
-
-    @property
-    def heeding(self) -> Heeding | None:
-        """What the rules do that it heeds; None where it heeds none."""
         ...
 
     @property
@@ -113,7 +108,7 @@ class _Taking:
 
     def phase(self) -> RunPhase:
         """Return how far the run has come."""
-        heeding = self.run.heeding
+        heeding = heeding_of(self.run)
         self.readings = say_block_readings(heeding, self.readings)
         if self.is_stopped:
             return RunPhase.STOPPING
@@ -163,7 +158,7 @@ async def take_results(
     for line in (
         *summary_of(counts, statistics.attempts),
         *reasons_of(counts),
-        *summary_of_rules(run.heeding),
+        *summary_of_rules(heeding_of(run)),
     ):
         print_line(line)
     return _end(taking, _paused_by_hand(statistics))
@@ -177,7 +172,7 @@ async def _iterate(taking: _Taking, client: DigitroClient, total: int | None) ->
         client.statistics,
         taking.phase,
         paused_campaigns=taking.paused_campaigns,
-        heeding=taking.run.heeding,
+        heeding=heeding_of(taking.run),
         whole_caps=_whole_caps(client) if isinstance(taking.run, Worker) else {},
     )
     seconds = seconds_between_looks(len(client.dispatcher.pabx))
