@@ -24,7 +24,7 @@ from digitro_async.client import DigitroClient
 from digitro_async.config import Config
 from digitro_async.contacts import ContactFile
 from digitro_async.control import RunControl
-from digitro_async.errors import ConfigurationError, LedgerError
+from digitro_async.errors import LedgerError
 from digitro_async.ledger import Ledger, State
 from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN
 from digitro_async.workers import Worker
@@ -155,11 +155,6 @@ async def _run_of(
             wait=plan.wait,
         )
         return
-    if plan.rules is not None:
-        raise ConfigurationError(
-            "rules are heeded over a ledger's file so far: workers of a database heed "
-            "none"
-        )
     working = Working(
         campaigns=[address.campaign or DEFAULT_CAMPAIGN],
         max_attempts=plan.max_attempts,

@@ -19,6 +19,9 @@ __all__ = ["RunDisplay", "seconds_between_looks"]
 FEW_PABX = 20
 """Number of PABX up to which every look is cheap."""
 
+WAITING_SECONDS = 600.0
+"""Seconds between two plain lines while nobody may be called."""
+
 LOOKS = 8
 """Looks at what holds a PABX back, of which the most frequent answer counts."""
 
@@ -56,10 +59,26 @@ class RunDisplay:
         self._statistics, self._phase = statistics, phase
         self._paused_campaigns = paused_campaigns
         self._heeding = heeding
+        self._due: float | None = None
+        self._told: float | None = None
         self._whole_caps = whole_caps or {}
         self._time_left = TimeLeft()
         self._limits: dict[str, deque[Limit]] = {}
         self._processor: deque[tuple[float, float]] = deque(maxlen=LOOKS)
+
+    @property
+    def plain_seconds(self) -> float | None:
+        """Seconds between two plain lines while a contact's time is waited for.
+
+        The first one comes at once: nothing else happens then. None at other times.
+        """
+        if self._due is None:
+            self._told = None
+            return None
+        if self._told != self._due:
+            self._told = self._due
+            return 0.0
+        return WAITING_SECONDS
 
     def screen(self, width: int, *, ascii_only: bool) -> Sequence[Line]:
         """Return the lines of a screen of this moment."""
@@ -79,6 +98,7 @@ class RunDisplay:
                 recent = self._limits.setdefault(one.name, deque(maxlen=LOOKS))
                 recent.append(one.limit)
         due = None if self._heeding is None else self._heeding.waits_until
+        self._due = due
         return RunView(
             by_rules=counts_of_rules(self._heeding),
             waits_until="" if due is None else local_moment(due),
