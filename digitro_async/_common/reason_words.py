@@ -86,6 +86,17 @@ REASON_WORDS: Final[dict[str, str]] = {
     "not_a_call": "could not be read as a call",
     "unknown_pabx": "named a PABX that is not configured",
     "no_channel": "met a PABX without a channel id",
+    # A rule of calling did not let it through.
+    "blocked": "met a number on a block list",
+    "outside_hours": "came outside of the calling hours",
+    "no_hours": "met calling hours that are never open together",
+    "spacing": "came too soon after the attempt before",
+    "attempt_cap": "met a cap of attempts",
+    "not_before": "came before the time that was set",
+    "originating_cap": "found every originating number at its cap",
+    "short_calls": "came after too many short calls",
+    "number_in_use": "met a number that is being called already",
+    "callback_missed": "came after the window of a callback",
 }
 """Reasons that have words of their own; ``words_of`` knows those with a status too."""
 

@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reports": {*BASE, "contacts", "ledger"},
     "campaign": {*CORE, "contacts", "ledger", "rules"},
     "workers": {*CORE, "contacts", "ledger", "campaign", "rules"},
-    "control": {*CORE, "contacts", "ledger", "campaign"},
+    "control": {*CORE, "contacts", "ledger", "campaign", "rules"},
     "config": {*BASE, "rules"},
     "testing": {*BASE, "protocol", "contacts"},
     "pytest_plugin": set(),
