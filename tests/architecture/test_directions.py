@@ -139,6 +139,7 @@ PURE = [
     "ledger._single_run",
     "ledger._state",
     "ledger._codes",
+    "ledger._schedule_records",
     "ledger._stored_ends",
     "ledger._stored_numbers",
     "ledger.postgres._stored_texts",
