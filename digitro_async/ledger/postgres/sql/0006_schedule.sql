@@ -134,10 +134,18 @@ DECLARE
            AND EXISTS (SELECT 1 FROM digitro.contact AS c
                         WHERE c.owner = o.number AND c.campaign = p_campaign
                           AND c.state = 2));
-    is_planned boolean := EXISTS (
-        SELECT FROM digitro.attempt AS a
-         WHERE a.campaign = p_campaign AND a.outcome IS NULL);
 BEGIN
+    IF EXISTS (SELECT FROM digitro.attempt AS a
+                WHERE a.campaign = p_campaign AND a.outcome IS NULL) THEN
+        -- Of all who can be claimed: what they had planned is over.
+        PERFORM digitro.end_plans(p_campaign, ARRAY(
+            SELECT c.number FROM digitro.contact AS c
+             WHERE c.campaign = p_campaign AND c.number = ANY (ARRAY(
+                   SELECT a.contact FROM digitro.attempt AS a
+                    WHERE a.campaign = p_campaign AND a.outcome IS NULL))
+               AND (c.state = 1 OR c.state = 2 AND c.owner = ANY (gone))
+               FOR NO KEY UPDATE OF c SKIP LOCKED));
+    END IF;
     contact := claimer;
     RETURN NEXT;
     RETURN QUERY
@@ -171,20 +179,7 @@ BEGIN
     ), claimed AS (
         UPDATE digitro.contact AS c SET state = 2, owner = claimer
           FROM chosen WHERE c.campaign = p_campaign AND c.number = chosen.number
-        RETURNING c.number, c.attempts, c.place, c.intent, c.sent_at, c.pabx AS had,
-                  c.call_id
-    ), ended AS (
-        UPDATE digitro.attempt AS a
-           SET outcome = 4, intent = coalesce(claimed.intent, 0),
-               began_at = claimed.sent_at, pabx = claimed.had,
-               call_id = claimed.call_id
-          FROM claimed
-         WHERE is_planned AND a.campaign = p_campaign AND a.contact = claimed.number
-           AND a.outcome IS NULL AND coalesce(claimed.intent, 0) > a.after
-    ), dropped AS (
-        DELETE FROM digitro.attempt AS a USING claimed
-         WHERE is_planned AND a.campaign = p_campaign AND a.contact = claimed.number
-           AND a.outcome IS NULL AND coalesce(claimed.intent, 0) <= a.after
+        RETURNING c.number, c.attempts, c.place
     )
     SELECT claimed.number, claimed.attempts,
            CASE WHEN claimed.place > 0
@@ -320,6 +315,7 @@ CREATE FUNCTION digitro.plan_attempts(
 ) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
     planned bigint[];
+    held text[];
 BEGIN
     IF p_hold THEN
         PERFORM pg_advisory_xact_lock(1145523251, one.hash)
@@ -332,15 +328,21 @@ BEGIN
            AND c.owner = (SELECT number FROM digitro.owner WHERE id = p_owner)
            FOR NO KEY UPDATE OF c);
     IF p_hold THEN
+        held := ARRAY(
+            SELECT a.key FROM digitro.attempt AS a JOIN digitro.contact AS c
+                ON c.campaign = a.campaign AND c.number = a.contact
+             WHERE a.key = ANY (p_keys) AND a.outcome IS NULL AND c.state IN (2, 3)
+               AND NOT (a.campaign = p_campaign AND (a.contact, a.key) IN (
+                        SELECT * FROM unnest(p_contacts, p_keys))));
+        -- Of several the one that holds it already, or else the first.
         planned := ARRAY(
             SELECT DISTINCT ON (one.key) one.contact
-              FROM unnest(p_contacts, p_keys) WITH ORDINALITY AS one (contact, key, place)
-             WHERE one.contact = ANY (planned) AND NOT EXISTS (
-                   SELECT FROM digitro.attempt AS a JOIN digitro.contact AS c
-                       ON c.campaign = a.campaign AND c.number = a.contact
-                    WHERE a.key = one.key AND a.outcome IS NULL AND c.state IN (2, 3)
-                      AND (a.campaign, a.contact) <> (p_campaign, one.contact))
-             ORDER BY one.key, one.place);
+              FROM unnest(p_contacts, p_keys) WITH ORDINALITY AS one (contact, key, nth)
+              LEFT JOIN digitro.attempt AS a
+                ON a.campaign = p_campaign AND a.contact = one.contact
+               AND a.outcome IS NULL AND a.key = one.key
+             WHERE one.contact = ANY (planned) AND one.key <> ALL (held)
+             ORDER BY one.key, a.number IS NULL, one.nth);
     END IF;
     PERFORM digitro.end_plans(p_campaign, planned);
     INSERT INTO digitro.attempt (campaign, contact, after, place, key, originating)
