@@ -88,15 +88,16 @@ REASON_WORDS: Final[dict[str, str]] = {
     "no_channel": "met a PABX without a channel id",
     # A rule of calling did not let it through.
     "blocked": "met a number on a block list",
-    "outside_hours": "came outside of the calling hours",
+    "outside_hours": "met closed calling hours",
     "no_hours": "met calling hours that are never open together",
-    "spacing": "came too soon after the attempt before",
+    "spacing": "met a spacing after the attempt before",
     "attempt_cap": "met a cap of attempts",
-    "not_before": "came before the time that was set",
-    "originating_cap": "found every originating number at its cap",
-    "short_calls": "came after too many short calls",
-    "number_in_use": "met a number that is being called already",
-    "callback_missed": "came after the window of a callback",
+    "not_before": "met a time that had not come",
+    "originating_cap": "met the cap of every originating number",
+    "short_calls": "met too many short calls",
+    "number_in_use": "met a number that was being called already",
+    "callback": "met a callback that was not due",
+    "callback_missed": "met a callback that was missed",
 }
 """Reasons that have words of their own; ``words_of`` knows those with a status too."""
 

@@ -82,7 +82,7 @@ def test_who_is_put_off(pabx: FakePABX, capsys: Capture) -> None:
 
     assert (ran.code, pabx.calls) == (1, [])
     assert "deferred        3" in ran.out
-    assert "came outside of the calling hours (outside_hours)" in ran.out
+    assert "met closed calling hours (outside_hours)" in ran.out
     assert "of the pending, 3 wait, the first until" in ran.out
     assert {row["wait"] for row in rows} == {"deferred"}
     assert all(row["due"] for row in rows)
@@ -159,15 +159,15 @@ def test_blocked_while_it_waits(folder: Path, pabx: FakePABX, capsys: Capture) -
     soon = dt.datetime.now(dt.UTC).isoformat()
     run_here(capsys, *DIAL, "--limit", "1", "--rules", "wait.toml")
     for contact in ("C0", "C1"):
-        words = ("--id", contact, "--ledger", "c.db", "--at", later.isoformat())
-        assert run_here(capsys, "campaign", "call-back", *words).code == 0
+        agreed = ("--id", contact, "--ledger", "c.db", "--at", later.isoformat())
+        assert run_here(capsys, "campaign", "call-back", *agreed).code == 0
     with start("dial", "--ledger", "c.db", "--rules", "wait.toml") as running:
         wait_for((folder / "c.db.control").exists)
         words = ("block", number(1), "--ledger", "c.db")
         assert run_here(capsys, "campaign", *words).code == 0
         for contact in ("C1", "C0"):
-            words = ("call-back", contact, "--ledger", "c.db", "--at", soon)
-            assert run_here(capsys, "campaign", *words).code == 0
+            moved = ("call-back", contact, "--ledger", "c.db", "--at", soon)
+            assert run_here(capsys, "campaign", *moved).code == 0
         ran = running.end()
 
     assert ran.code == 1

@@ -41,9 +41,7 @@ def order(capsys: Capture, *words: object) -> Ran:
     return run_here(capsys, "campaign", *words, "--ledger", "c.db")
 
 
-def explain(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch, of: int
-) -> dict[str, str]:
+def explain(capsys: Capture, monkeypatch: pytest.MonkeyPatch, of: int) -> Told:
     """Return what the rules and the ledger say about a number."""
     monkeypatch.setattr("sys.stdin", io.StringIO(number(of)))
     words = ("--rules", "rules.toml", "--ledger", "c.db", "--format", "json")
