@@ -25,6 +25,7 @@ LINKED = [
     *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     ROOT / "benchmarks" / "README.md",
     ROOT / "examples" / "README.md",
+    *sorted((ROOT / "docs" / "pt").glob("*.md")),
     ROOT / "tests" / "unit" / "mutants.md",
 ]
 
