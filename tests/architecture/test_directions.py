@@ -156,7 +156,7 @@ PURE = [
     "rules._called_number",
     "rules._calling_hours",
     "rules._calling_rules",
-    "rules._calling_queue",
+    "rules._contact_admission",
     "rules._day_calendar",
     "rules._dialling_areas",
     "rules._gate",
