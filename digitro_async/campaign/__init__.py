@@ -37,6 +37,7 @@ __all__ = [
     "RehearsedStep",
     "RowFile",
     "RuledRun",
+    "RuledSlices",
     "RulesInForce",
     "SliceClaims",
     "count_rows",
@@ -51,6 +52,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from digitro_async.campaign._ruled_run import RuledRun
+    from digitro_async.campaign._ruled_slices import RuledSlices
     from digitro_async.campaign._rules_in_force import RulesInForce
     from digitro_async.campaign._rules_rehearsal import (
         RehearsedContact,
@@ -60,5 +62,5 @@ if TYPE_CHECKING:
 else:
     # Who heeds no rules loads none.
     __getattr__ = lazy_names(
-        __name__, "_rules_in_force", "_ruled_run", "_rules_rehearsal"
+        __name__, "_rules_in_force", "_ruled_run", "_ruled_slices", "_rules_rehearsal"
     )

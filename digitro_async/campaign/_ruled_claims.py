@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, Self
 
 from digitro_async.campaign._claimed_contacts import BuildCall, ClaimedContacts
@@ -50,6 +50,8 @@ class DueClaims:
         owner: The owner of the claims.
         max_attempts: Attempts after which a contact is left out.
         lease: Seconds in which nobody else may have the claims.
+        pabx: The PABX whose contacts are claimed, None among them for those of any;
+            None for all contacts.
     """
 
     def __init__(
@@ -59,11 +61,13 @@ class DueClaims:
         *,
         max_attempts: int,
         lease: float = LEASE,
+        pabx: Collection[str | None] | None = None,
     ) -> None:
         self._heeding = heeding
         self._owner = owner
         self._max_attempts = max_attempts
         self._lease = lease
+        self._pabx = pabx
         self._levels: list[int] = []  # priorities whose fresh contacts are to come
         self._after = 0
 
@@ -159,6 +163,7 @@ class DueClaims:
             after=after,
             max_attempts=self._max_attempts,
             within=within,
+            pabx=self._pabx,
         )
 
 

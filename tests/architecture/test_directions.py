@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rules": {*BASE, "ledger"},
     "reports": {*BASE, "contacts", "ledger"},
     "campaign": {*CORE, "contacts", "ledger", "rules"},
-    "workers": {*CORE, "contacts", "ledger", "campaign"},
+    "workers": {*CORE, "contacts", "ledger", "campaign", "rules"},
     "control": {*CORE, "contacts", "ledger", "campaign", "rules"},
     "config": {*BASE, "rules"},
     "testing": {*BASE, "protocol", "contacts"},
