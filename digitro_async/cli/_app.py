@@ -40,6 +40,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "resume": "Begin calls again after a pause, whatever it came of.",
     "rate": "Keep another cap than that of the settings, for all that dial.",
     "campaign": "Add, withdraw, block or call back contacts; list or weigh campaigns.",
+    "report": "Sum up a campaign in the terminal, or as a page that opens offline.",
     "results": "Print one row for each contact: state, call id, end of its call.",
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
     "fit": "Write the events table of digitro.toml out of captured streams of events.",

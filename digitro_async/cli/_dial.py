@@ -18,6 +18,7 @@ from digitro_async.cli._ledger_options import (
     InsistToDialOptions,
     check_is_there,
 )
+from digitro_async.cli._metrics_options import NO_METRICS, MetricsOptions
 from digitro_async.cli._named_ledger import NO_LEDGER_TO_DIAL, LedgerToDialOptions
 from digitro_async.cli._reading_options import (
     READ_AS_FOUND,
@@ -55,6 +56,7 @@ def dial(
     heed: HeedOptions = RULES_AS_CONFIGURED,
     dry_run: Switch = False,
     form: Annotated[Form, Parameter(name=["--format"])] = "table",
+    metrics: MetricsOptions = NO_METRICS,
     insist: InsistToDialOptions = NOT_INSISTING_TO_DIAL,
 ) -> Exit:
     """Call every contact of a CSV file once and record each outcome.
@@ -78,11 +80,13 @@ def dial(
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
         form: With dry_run and rules: a table of counts, or what rules say to each
             contact as CSV or JSON.
+        metrics: Where metrics are served.
         insist: Doubts about the ledger that are put aside.
     """
+    metrics.check()
     chosen = choose_ledger(contacts, ledger.address_if_named(), no_ledger=no_ledger)
     plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
-    plan.wait_for_ends = not no_wait_for_ends
+    plan.wait_for_ends, plan.metrics = not no_wait_for_ends, metrics
     plan.form = form
     _check_options(chosen, plan, heed, dry_run=dry_run)
     if contacts is None:

@@ -42,7 +42,10 @@ async def dial_list(
     Raises:
         LedgerError: If the ledger can't be used, or lacks contacts of a file.
     """
-    async with chosen.opened(plan.insist) as ledger, open_client(config) as client:
+    async with (
+        chosen.opened(plan.insist) as ledger,
+        open_client(config, plan.metrics) as client,
+    ):
         campaign = Campaign(
             ledger,
             client,
