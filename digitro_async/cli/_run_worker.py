@@ -19,6 +19,7 @@ from digitro_async.cli._metrics_options import (
 )
 from digitro_async.cli._named_ledger import NamedLedger
 from digitro_async.cli._open_client import open_client
+from digitro_async.cli._rules_options import RULES_AS_CONFIGURED, HeedOptions
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
@@ -93,6 +94,7 @@ def worker(
     max_attempts: MaxAttempts = 5,
     partial: Switch = False,
     no_wait_for_ends: Switch = False,
+    heed: HeedOptions = RULES_AS_CONFIGURED,
     metrics: MetricsOptions = NO_METRICS,
     options: Annotated[WorkOptions, Parameter(name="*")] = DEFAULTS,
 ) -> Exit:
@@ -108,6 +110,7 @@ def worker(
         max_attempts: Attempts over all runs after which a contact is left pending.
         partial: Dial the contacts of lists whose import stopped, too.
         no_wait_for_ends: With --until-done: end with the last answer.
+        heed: The rules by which contacts are called.
         metrics: Where metrics are served.
         options: Sizes and times.
     """
@@ -125,6 +128,8 @@ def worker(
         partial=partial,
         until_done=until_done,
         wait_for_ends=not no_wait_for_ends,
+        rules=heed.load(loaded),
+        wait=heed.seconds(loaded),
         slicing=options.slicing(),
         signs=options.signs(),
     )
