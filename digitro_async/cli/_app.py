@@ -41,6 +41,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "rate": "Keep another cap than that of the settings, for all that dial.",
     "campaign": "Add or withdraw contacts, list campaigns or weigh one, while dialled.",
     "results": "Print one row for each contact: state, call id, end of its call.",
+    "webhook": "Send the results of a ledger to the webhook of the configuration.",
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
     "fit": "Write the events table of digitro.toml out of captured streams of events.",
     "reconcile": "Record the outcome of an unknown contact, with evidence for it.",

@@ -14,6 +14,7 @@ from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._ledger_options import check_is_there
 from digitro_async.cli._named_ledger import NamedLedger
 from digitro_async.cli._open_client import open_client
+from digitro_async.cli._result_sending import sending_results
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
@@ -132,6 +133,7 @@ async def _work(
 ) -> Exit:
     counts = RunCounts()
     async with (
+        sending_results(config, address, course, campaigns=working.campaigns),
         open_client(config) as client,
         shared_worker(address, config, client, working) as results,
     ):

@@ -39,6 +39,7 @@ from digitro_async.settings import (
     TimeoutSettings,
     TLSSettings,
 )
+from digitro_async.webhook_settings import WebhookSettings
 
 __all__ = ["Config", "load_config"]
 
@@ -59,6 +60,7 @@ class Config:
         retry: The rule when a call that was not placed is sent again.
         pause: The rule when a PABX is paused.
         contacts: The ways in which contact files are read.
+        webhook: The receiver of results, None without one.
     """
 
     pabx: tuple[PABX, ...]
@@ -68,6 +70,7 @@ class Config:
     retry: RetrySettings
     pause: PauseSettings
     contacts: ContactSettings = attrs.field(factory=ContactSettings)
+    webhook: WebhookSettings | None = None
 
 
 _TABLES: Mapping[str, type[Any]] = {
@@ -78,7 +81,8 @@ _TABLES: Mapping[str, type[Any]] = {
     "tls": TLSSettings,
 }
 _PASSWORDS = ("device_password", "account_password")
-_TOP = ("pabx", "call", "retry", "pause", "events", "contacts")
+_WEBHOOK = ("url", "secret")
+_TOP = ("pabx", "call", "retry", "pause", "events", "contacts", "webhook")
 # tomllib's texts are shown unless they may quote what stands in the file.
 _HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
 
@@ -158,7 +162,15 @@ def _build_config(
         retry=build(where, ("retry",), RetrySettings, data.get("retry", {})),
         pause=pause,
         contacts=build(where, ("contacts",), ContactSettings, data.get("contacts", {})),
+        webhook=_build_webhook(where, data.get("webhook")),
     )
+
+
+def _build_webhook(where: ConfigLocation, table: object) -> WebhookSettings | None:
+    if table is None:
+        return None
+    given = resolve_secrets(where, ("webhook",), table, _WEBHOOK)
+    return build(where, ("webhook",), WebhookSettings, given)
 
 
 def _build_pabx(

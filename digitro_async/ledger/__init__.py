@@ -12,7 +12,11 @@ from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
 from digitro_async.ledger._ledger_port import Ledger, OnDone
 from digitro_async.ledger._new_owner import new_owner
 from digitro_async.ledger._occupied_slots import OccupiedSlots
-from digitro_async.ledger._open_ledger import open_ledger, open_ledger_reader
+from digitro_async.ledger._open_ledger import (
+    open_ledger,
+    open_ledger_reader,
+    open_result_feed,
+)
 from digitro_async.ledger._reader_port import LedgerReader
 from digitro_async.ledger._records import (
     AddResult,
@@ -24,6 +28,12 @@ from digitro_async.ledger._records import (
     Import,
     NewContact,
     Reconciliation,
+)
+from digitro_async.ledger._result_feed_port import (
+    FeedPosition,
+    LedgerResult,
+    ResultFeed,
+    ResultPage,
 )
 from digitro_async.ledger._slices_port import LedgerSlice, SlicedLedger
 from digitro_async.ledger._state import State, Step
@@ -38,11 +48,13 @@ __all__ = [
     "ContactRecord",
     "Difference",
     "EndCounts",
+    "FeedPosition",
     "Import",
     "Ledger",
     "LedgerAddress",
     "LedgerReader",
     "LedgerRehearsal",
+    "LedgerResult",
     "LedgerSlice",
     "MemoryLedger",
     "MemoryLedgerReader",
@@ -52,6 +64,8 @@ __all__ = [
     "PostgresLedger",
     "PostgresLedgerReader",
     "Reconciliation",
+    "ResultFeed",
+    "ResultPage",
     "SQLiteLedger",
     "SQLiteLedgerReader",
     "SlicedLedger",
@@ -63,6 +77,7 @@ __all__ = [
     "new_owner",
     "open_ledger",
     "open_ledger_reader",
+    "open_result_feed",
 ]
 
 if TYPE_CHECKING:
