@@ -49,7 +49,14 @@ def webhook(
     address = ledger.address()
     with open_ledger_reader(address, accept_loss=accept_loss):
         pass  # or why it can't be read
-    return run_tuned(_send(address, settings, follow=follow, accept_loss=accept_loss))
+    try:
+        return run_tuned(
+            _send(address, settings, follow=follow, accept_loss=accept_loss)
+        )
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+        return Exit.DONE  # that is how it is told to end
 
 
 async def _send(

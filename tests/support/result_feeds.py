@@ -55,12 +55,14 @@ def said(results: list[LedgerResult]) -> list[tuple[int, str]]:
     ]
 
 
-def forget_position(shelf: Shelf) -> None:
+def forget_position(place: Shelf | Path) -> None:
     """Let the results of a ledger be handed on from the beginning."""
-    if isinstance(shelf, SQLiteShelf):
-        shelf.path.with_name(f"{shelf.path.name}.webhook").unlink()
-    elif isinstance(shelf, PostgresShelf):
-        with shelf.server.connect(shelf.name) as connection:
+    if isinstance(place, SQLiteShelf):
+        place = place.path
+    if isinstance(place, Path):
+        place.with_name(f"{place.name}.webhook").unlink()
+    elif isinstance(place, PostgresShelf):
+        with place.server.connect(place.name) as connection:
             connection.execute(
                 "DELETE FROM digitro.setting WHERE name = 'webhook_position'"
             )
