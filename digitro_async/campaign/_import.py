@@ -196,6 +196,7 @@ def _new_contact(row: ContactRow, times: Counter[int] | None) -> NewContact:
     draft.id = None if own is None else personal(own)
     draft.destination = row.destination
     draft.fields = {name: opened(value) for name, value in row.fields.items()}
+    draft.numbers, draft.priority = (), 0
     draft.__class__ = NewContact
     contact: NewContact = draft
     return contact

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from digitro_async._common.masking import masked
 from digitro_async.campaign import ImportSummary
 from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._command_loop import run_tuned
@@ -15,7 +16,6 @@ from digitro_async.cli._estimate import estimate
 from digitro_async.cli._exit import Exit, exit_after_dry_run
 from digitro_async.cli._importing import Plan, count_file
 from digitro_async.cli._ledger_view import say_unfinished, unfinished
-from digitro_async.cli._masking import masked
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.config import Config
 from digitro_async.contacts import CleanedNumber, ContactFile, RejectsFile

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from digitro_async._common.masking import masked
 from digitro_async.cli._exit import Exit, exit_after_check
 from digitro_async.cli._gated_numbers import local_time, said
 from digitro_async.cli._loaded_rules import moment_of, rules_of
-from digitro_async.cli._masking import masked
 from digitro_async.cli._output import hand_out
 from digitro_async.errors import ConfigurationError
 from digitro_async.rules import (

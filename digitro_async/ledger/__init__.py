@@ -8,6 +8,11 @@ from digitro_async.ledger._call_ends_port import (
     CallEnds,
     EndCounts,
 )
+from digitro_async.ledger._history_records import (
+    EndRecord,
+    ListedContact,
+    StepRecord,
+)
 from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
 from digitro_async.ledger._ledger_port import Ledger, OnDone
 from digitro_async.ledger._new_owner import new_owner
@@ -27,7 +32,9 @@ from digitro_async.ledger._records import (
     Difference,
     Import,
     NewContact,
+    NumberOfContact,
     Reconciliation,
+    WaitKind,
 )
 from digitro_async.ledger._result_feed_port import (
     FeedPosition,
@@ -35,42 +42,71 @@ from digitro_async.ledger._result_feed_port import (
     ResultFeed,
     ResultPage,
 )
+from digitro_async.ledger._schedule_port import KeyOf, Schedule, ScheduledLedger
+from digitro_async.ledger._schedule_records import (
+    AgreedCallback,
+    AttemptPlan,
+    Deferral,
+    EndedContact,
+    LedgerAttempt,
+    LedgerBlock,
+    PlannedContact,
+    Refusal,
+    WaitCounts,
+)
 from digitro_async.ledger._slices_port import LedgerSlice, SlicedLedger
 from digitro_async.ledger._state import State, Step
 
 __all__ = [
     "AddResult",
+    "AgreedCallback",
+    "AttemptPlan",
     "AwaitedEnd",
     "CallEnds",
     "Change",
     "ClaimOwner",
     "ClaimedContact",
     "ContactRecord",
+    "Deferral",
     "Difference",
     "EndCounts",
+    "EndRecord",
+    "EndedContact",
     "FeedPosition",
     "Import",
+    "KeyOf",
     "Ledger",
     "LedgerAddress",
+    "LedgerAttempt",
+    "LedgerBlock",
     "LedgerReader",
     "LedgerRehearsal",
     "LedgerResult",
     "LedgerSlice",
+    "ListedContact",
     "MemoryLedger",
     "MemoryLedgerReader",
     "NewContact",
+    "NumberOfContact",
     "OccupiedSlots",
     "OnDone",
+    "PlannedContact",
     "PostgresLedger",
     "PostgresLedgerReader",
     "Reconciliation",
+    "Refusal",
     "ResultFeed",
     "ResultPage",
     "SQLiteLedger",
     "SQLiteLedgerReader",
+    "Schedule",
+    "ScheduledLedger",
     "SlicedLedger",
     "State",
     "Step",
+    "StepRecord",
+    "WaitCounts",
+    "WaitKind",
     "check_place",
     "holder_of",
     "ledger_address",

@@ -1,10 +1,15 @@
 """PURE: the port of the ledger for readers, who claim nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
 from digitro_async.ledger._call_ends_port import EndCounts
+from digitro_async.ledger._history_records import (
+    EndRecord,
+    ListedContact,
+    StepRecord,
+)
 from digitro_async.ledger._records import ContactRecord, Import
 from digitro_async.ledger._state import State
 
@@ -48,4 +53,32 @@ class LedgerReader(Protocol):
 
     def entries(self) -> Iterator[ContactRecord]:
         """Yield every contact, in the order of import."""
+        ...
+
+    def steps(self, after: int = 0) -> Iterator[StepRecord]:
+        """Yield every step that was recorded, in order.
+
+        A ledger in memory has those of calls only: intents, and what came of them.
+
+        Args:
+            after: Only steps with sequence numbers above this one.
+        """
+        ...
+
+    def ends(self) -> Iterator[EndRecord]:
+        """Yield the end of every call that has one, in the order of the calls.
+
+        A ledger in memory has that of each contact's last call only.
+        """
+        ...
+
+    def list_contacts(
+        self, states: Collection[State], limit: int
+    ) -> Sequence[ListedContact]:
+        """Return the first contacts that are in one of some states.
+
+        Args:
+            states: The states.
+            limit: Most contacts.
+        """
         ...

@@ -20,7 +20,9 @@ __all__ = [
     "Difference",
     "Import",
     "NewContact",
+    "NumberOfContact",
     "Reconciliation",
+    "WaitKind",
     "storable",
 ]
 
@@ -62,6 +64,32 @@ class ClaimOwner:
     label: str = ""
 
 
+class WaitKind(enum.StrEnum):
+    """Why a pending contact is not called at once."""
+
+    DEFERRED = "deferred"
+    """A rule puts its call off."""
+    RECALL = "recall"
+    """It was called, and is to be tried again."""
+    CALLBACK = "callback"
+    """A call was agreed on."""
+
+
+@attrs.frozen(kw_only=True)
+class NumberOfContact:
+    """A number of a contact, as a ledger keeps it.
+
+    Attributes:
+        destination: The number, exactly as the PABX shall get it.
+        kind: The kind that the list gives it.
+        hours: The times of a day at which it may be rung: see ``DayHours``.
+    """
+
+    destination: Personal
+    kind: str | None = None
+    hours: tuple[tuple[int, int], ...] = ()
+
+
 @attrs.frozen(kw_only=True)
 class NewContact:
     """A contact as it is put into a ledger.
@@ -73,6 +101,10 @@ class NewContact:
         destination: The number to dial.
         pabx: Name of the PABX that must take it.
         fields: Other fields of its call that are its own.
+        numbers: All its numbers, in the order in which they are tried, where it has
+            several, or one with a kind or hours; the first is ``destination``. Empty
+            for a contact of one number.
+        priority: Its priority: contacts that wait come up by it, the highest first.
     """
 
     line: int
@@ -81,6 +113,8 @@ class NewContact:
     destination: Personal
     pabx: str | None = None
     fields: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    numbers: tuple[NumberOfContact, ...] = attrs.field(default=(), repr=False)
+    priority: int = 0
 
 
 class Change(enum.StrEnum):
@@ -100,7 +134,8 @@ class Difference:
 
     Attributes:
         change: What became of it.
-        fields: Names of all that differs: ``destination``, ``pabx``, other fields.
+        fields: Names of all that differs: ``destination``, ``pabx``, ``numbers``, other
+            fields.
         state: Where the contact was.
     """
 
@@ -161,6 +196,9 @@ class ContactRecord:
         settled_at: Unix time of the last outcome.
         evidence: The source by which it was reconciled last; None where it was not.
         end: The end of its last call, where that was accepted and has one.
+        due: When a contact that waited, or does, was due or will be, a Unix time.
+        wait: Why it waited last; None for one that was never put off.
+        priority: Its priority.
     """
 
     number: int
@@ -175,6 +213,9 @@ class ContactRecord:
     settled_at: float | None
     evidence: str | None = attrs.field(default=None, repr=False)
     end: CallEnd | None = None
+    due: float | None = None
+    wait: WaitKind | None = None
+    priority: int = 0
 
 
 @attrs.frozen

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from digitro_async.call_events import Disposition
 from digitro_async.ledger._ledger_port import Ledger
-from digitro_async.ledger._records import ClaimOwner
+from digitro_async.ledger._records import ClaimOwner, WaitKind
 from digitro_async.ledger._schedule_records import (
     AgreedCallback,
     AttemptPlan,
@@ -16,7 +16,6 @@ from digitro_async.ledger._schedule_records import (
     PlannedContact,
     Refusal,
     WaitCounts,
-    WaitKind,
 )
 from digitro_async.ledger._state import State
 from digitro_async.privacy import Personal

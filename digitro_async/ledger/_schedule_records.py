@@ -1,15 +1,17 @@
 """PURE: the values that pass through the port of the schedule."""
 
-import enum
 from collections.abc import Mapping
 
 import attrs
 
 from digitro_async.call_events import Disposition
 from digitro_async.errors import Outcome
-from digitro_async.ledger._records import ClaimedContact
+from digitro_async.ledger._records import (
+    ClaimedContact,
+    NumberOfContact,
+    WaitKind,
+)
 from digitro_async.ledger._state import State
-from digitro_async.privacy import Personal
 
 __all__ = [
     "AgreedCallback",
@@ -18,38 +20,10 @@ __all__ = [
     "EndedContact",
     "LedgerAttempt",
     "LedgerBlock",
-    "NumberOfContact",
     "PlannedContact",
     "Refusal",
     "WaitCounts",
-    "WaitKind",
 ]
-
-
-class WaitKind(enum.StrEnum):
-    """Why a pending contact is not called at once."""
-
-    DEFERRED = "deferred"
-    """A rule puts its call off."""
-    RECALL = "recall"
-    """It was called, and is to be tried again."""
-    CALLBACK = "callback"
-    """A call was agreed on."""
-
-
-@attrs.frozen(kw_only=True)
-class NumberOfContact:
-    """A number of a contact, as a ledger keeps it.
-
-    Attributes:
-        destination: The number, exactly as the PABX shall get it.
-        kind: The kind that the list gives it.
-        hours: The times of a day at which it may be rung: see ``DayHours``.
-    """
-
-    destination: Personal
-    kind: str | None = None
-    hours: tuple[tuple[int, int], ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -34,7 +34,7 @@ def test_guided(
     tmp_path: Path, target: str, runs: int, first: bytes, seeds: tuple[bytes, ...]
 ) -> None:
     """No input that finds a new path makes the package and the judge disagree."""
-    pytest.importorskip("atheris", reason="the extra 'fuzz' is not installed")
+    pytest.importorskip("atheris", reason="the group 'fuzz' is not installed")
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     for i, seed in enumerate(seeds):

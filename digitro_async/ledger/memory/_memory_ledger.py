@@ -66,7 +66,9 @@ class MemoryLedger:
         self._settings: dict[str, str] = {}
         self._imports = MemoryImports()
         self.ends = MemoryCallEnds(self._rows, self._call_ids, self._check_open)
-        self._reader = MemoryLedgerReader(self._rows, self._imports, self.ends)
+        self._reader = MemoryLedgerReader(
+            self._rows, self._imports, self.ends, self._events
+        )
         self._recovered = 0
         self._is_open = False
 

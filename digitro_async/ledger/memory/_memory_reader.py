@@ -1,12 +1,19 @@
 """MemoryLedgerReader: reads a ``MemoryLedger``."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
 from digitro_async.ledger._call_ends_port import EndCounts
+from digitro_async.ledger._history_records import (
+    EndRecord,
+    ListedContact,
+    StepRecord,
+)
+from digitro_async.ledger._occupied_slots import SlotEvent
 from digitro_async.ledger._records import ContactRecord, Import
-from digitro_async.ledger._state import State
+from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.memory._memory_call_ends import MemoryCallEnds
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_rows import MemoryRow
@@ -21,6 +28,7 @@ class MemoryLedgerReader:
         rows: The contacts, by number.
         imports: The imports.
         ends: The ends of their calls.
+        events: What happened, in order.
     """
 
     def __init__(
@@ -28,10 +36,12 @@ class MemoryLedgerReader:
         rows: Mapping[int, MemoryRow],
         imports: MemoryImports,
         ends: MemoryCallEnds,
+        events: Sequence[SlotEvent],
     ) -> None:
         self._rows = rows
         self._imports = imports
         self._ends = ends
+        self._events = events
 
     def __enter__(self) -> Self:
         return self
@@ -74,3 +84,49 @@ class MemoryLedgerReader:
         """Yield every contact, in the order of import."""
         for row in list(self._rows.values()):
             yield row.as_entry()
+
+    def steps(self, after: int = 0) -> Iterator[StepRecord]:
+        """Yield every step that was recorded, in order."""
+        for sequence, event in enumerate(self._events[after:], after + 1):
+            number, step, at, pabx, reason = event
+            if step in _BY_PEOPLE:
+                reason = None
+            yield StepRecord(sequence, number, step, at, pabx, reason)
+
+    def ends(self) -> Iterator[EndRecord]:
+        """Yield the end of each contact's last call that has one."""
+        for row in sorted(self._rows.values(), key=lambda row: row.sent_at or 0.0):
+            end = row.end
+            if end is not None and row.gets_end:
+                yield EndRecord(
+                    row.number,
+                    end.pabx,
+                    row.sent_at or 0.0,
+                    end.disposition,
+                    end.rang_at,
+                    end.answered_at,
+                    end.ended_at,
+                )
+
+    def list_contacts(
+        self, states: Collection[State], limit: int
+    ) -> Sequence[ListedContact]:
+        """Return the first contacts that are in one of some states."""
+        rows = (row for row in self._rows.values() if row.state in states)
+        return [
+            ListedContact(
+                number=row.number,
+                line=row.contact.line,
+                state=row.state,
+                attempts=row.attempts,
+                pabx=row.pabx,
+                reason=row.reason,
+                at=row.sent_at if row.settled_at is None else row.settled_at,
+                destination=row.contact.destination,
+            )
+            for row in islice(rows, limit)
+        ]
+
+
+_BY_PEOPLE = frozenset({Step.RECONCILE_ACCEPTED, Step.RECONCILE_NOT_PLACED})
+"""Steps whose reason is text of people."""

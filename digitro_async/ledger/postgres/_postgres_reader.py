@@ -10,6 +10,11 @@ import psycopg
 from digitro_async.errors import DigitroError, LedgerError
 from digitro_async.ledger._call_ends_port import EndCounts
 from digitro_async.ledger._codes import STEPS
+from digitro_async.ledger._history_records import (
+    EndRecord,
+    ListedContact,
+    StepRecord,
+)
 from digitro_async.ledger._ledger_clock import CLOCK, latest_by
 from digitro_async.ledger._machine_clock import read_clock
 from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
@@ -20,6 +25,11 @@ from digitro_async.ledger._provenance import (
 )
 from digitro_async.ledger._records import ContactRecord, Import
 from digitro_async.ledger._state import State
+from digitro_async.ledger.postgres._history_in_postgres import (
+    contacts_query,
+    ends_query,
+    steps_query,
+)
 from digitro_async.ledger.postgres._postgres_errors import no_server, problem_of
 from digitro_async.ledger.postgres._postgres_migrations import check_version
 from digitro_async.ledger.postgres._postgres_queries import (
@@ -136,6 +146,28 @@ class PostgresLedgerReader:
         while page := self.ask(page_query(last)):
             yield from page
             last = page[-1].number
+
+    def steps(self, after: int = 0) -> Iterator[StepRecord]:
+        """Yield every step that was recorded, in order.
+
+        While others dial, a step may be there later than one with a higher number.
+        """
+        while page := self.ask(steps_query(after)):
+            yield from page
+            after = page[-1].sequence
+
+    def ends(self) -> Iterator[EndRecord]:
+        """Yield the end of every call that has one, in the order of the calls."""
+        page, last = self.ask(ends_query(0))
+        while page:
+            yield from page
+            page, last = self.ask(ends_query(last))
+
+    def list_contacts(
+        self, states: Collection[State], limit: int
+    ) -> Sequence[ListedContact]:
+        """Return the first contacts that are in one of some states."""
+        return self.ask(contacts_query(states, limit))
 
     def ask(self, query: Query[_Answer]) -> _Answer:
         """Return the answer to a query.

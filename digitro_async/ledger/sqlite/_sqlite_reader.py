@@ -1,7 +1,7 @@
 """SQLiteLedgerReader: reads a ledger file, also while its owner writes to it."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -9,6 +9,11 @@ from typing import Self, TypeVar
 from digitro_async._common.text import printable
 from digitro_async.errors import LedgerError, SchemaMismatchError
 from digitro_async.ledger._call_ends_port import EndCounts
+from digitro_async.ledger._history_records import (
+    EndRecord,
+    ListedContact,
+    StepRecord,
+)
 from digitro_async.ledger._provenance import (
     PROVENANCE,
     Provenance,
@@ -16,7 +21,7 @@ from digitro_async.ledger._provenance import (
 )
 from digitro_async.ledger._records import ContactRecord, Import
 from digitro_async.ledger._state import State
-from digitro_async.ledger.sqlite import _queries
+from digitro_async.ledger.sqlite import _history_queries, _queries
 from digitro_async.ledger.sqlite._call_ends_queries import count_ends
 from digitro_async.ledger.sqlite._connections import (
     check_kind,
@@ -131,6 +136,25 @@ class SQLiteLedgerReader:
             yield from page
             last = page[-1].number
 
+    def steps(self, after: int = 0) -> Iterator[StepRecord]:
+        """Yield every step that was recorded, in order."""
+        while page := self.ask(_page_of_steps(after)):
+            yield from page
+            after = page[-1].sequence
+
+    def ends(self) -> Iterator[EndRecord]:
+        """Yield the end of every call that has one, since that is kept."""
+        page, last = self.ask(_page_of_ends(0))
+        while page:
+            yield from page
+            page, last = self.ask(_page_of_ends(last))
+
+    def list_contacts(
+        self, states: Collection[State], limit: int
+    ) -> Sequence[ListedContact]:
+        """Return the first contacts that are in one of some states."""
+        return self.ask(lambda c: _history_queries.list_contacts(c, states, limit))
+
     def ask(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
         """Return the answer to a query of the file.
 
@@ -195,3 +219,13 @@ class SQLiteLedgerReader:
 
     def _page_after(self, last: int) -> list[ContactRecord]:
         return self.ask(lambda c: _queries.page_of_entries(c, last, PAGE))
+
+
+def _page_of_steps(after: int) -> Callable[[sqlite3.Connection], list[StepRecord]]:
+    return lambda connection: _history_queries.page_of_steps(connection, after)
+
+
+def _page_of_ends(
+    after: int,
+) -> Callable[[sqlite3.Connection], tuple[list[EndRecord], int]]:
+    return lambda connection: _history_queries.page_of_ends(connection, after)

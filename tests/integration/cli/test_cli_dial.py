@@ -61,7 +61,8 @@ class TestDial:
 
         assert code == 0
         assert re.search(r"^contacts +50\naccepted +50\nrejected rows +0\n", out)
-        assert err == (
+        # A slow machine has lines of progress after these.
+        assert err.startswith(
             "new ledger: c.csv.ledger.db\n"
             "c.csv: read as utf-8, split at semicolons, header taken from line 1; "
             "columns: id, destination, user_data\n"

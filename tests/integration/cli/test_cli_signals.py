@@ -219,7 +219,7 @@ def test_first_process_of_a_container_in_a_long_import(
         calls = simulator.calls()
 
     assert (process.returncode, calls) == (130, [])
-    assert err == (
+    assert err.endswith(  # a slow machine has lines of progress before it
         "interrupted: c.csv was not imported to its end and nobody was called; "
         "name it again to go on\n"
     )
