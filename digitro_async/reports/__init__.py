@@ -17,8 +17,17 @@ from digitro_async.reports._campaign_view import (
     Timeline,
     WaitsView,
 )
+from digitro_async.reports._page_sections import (
+    PageSection,
+    page_sections,
+    summary_piece,
+)
+from digitro_async.reports._page_style import PAGE_STYLE, STYLE_HASH
+from digitro_async.reports._report_page import report_page
 
 __all__ = [
+    "PAGE_STYLE",
+    "STYLE_HASH",
     "AttemptOutcome",
     "CampaignReading",
     "CampaignView",
@@ -30,8 +39,12 @@ __all__ = [
     "ListView",
     "ListedView",
     "PABXView",
+    "PageSection",
     "ReasonView",
     "StandstillView",
     "Timeline",
     "WaitsView",
+    "page_sections",
+    "report_page",
+    "summary_piece",
 ]
