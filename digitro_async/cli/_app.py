@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "worker": "Dial the campaigns of a database, beside any number of other workers.",
     "contacts": "Look at a list: which numbers would be dialled, which not, and why.",
     "status": "Print how many contacts are in each state, and what became of calls.",
+    "dashboard": "Serve a live page of a ledger that takes no orders, until Ctrl-C.",
     "pause": "Begin no call any more, on one PABX or all, until digitro resume.",
     "resume": "Begin calls again after a pause, whatever it came of.",
     "rate": "Keep another cap than that of the settings, for all that dial.",

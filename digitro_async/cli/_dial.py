@@ -16,6 +16,7 @@ from digitro_async.cli._ledger_options import (
     check_is_there,
 )
 from digitro_async.cli._named_ledger import NO_LEDGER_TO_DIAL, LedgerToDialOptions
+from digitro_async.cli._page_serving import NOT_SERVED, ServeOptions
 from digitro_async.cli._reading_options import (
     READ_AS_FOUND,
     FileOptions,
@@ -45,6 +46,7 @@ def dial(
     no_wait_for_ends: Switch = False,
     dry_run: Switch = False,
     insist: InsistToDialOptions = NOT_INSISTING_TO_DIAL,
+    serve: ServeOptions = NOT_SERVED,
 ) -> Exit:
     """Call every contact of a CSV file once and record each outcome.
 
@@ -65,10 +67,13 @@ def dial(
         no_wait_for_ends: End with the last answer; the next run records later ends.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
         insist: Doubts about the ledger that are put aside.
+        serve: The live page.
     """
     chosen = choose_ledger(contacts, ledger.address_if_named(), no_ledger=no_ledger)
     plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
     plan.wait_for_ends = not no_wait_for_ends
+    plan.serving = serve
+    serve.check()
     _check_options(chosen, plan)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)

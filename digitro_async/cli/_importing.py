@@ -16,6 +16,7 @@ from digitro_async.cli._ledger_options import NOT_INSISTING_TO_DIAL, InsistingTo
 from digitro_async.cli._ledger_view import say_unfinished, unfinished
 from digitro_async.cli._live_progress import show_progress
 from digitro_async.cli._output import print_error
+from digitro_async.cli._page_serving import NOT_SERVED, Serving
 from digitro_async.cli._watched_rows import WatchedRows
 from digitro_async.contacts import (
     ContactFile,
@@ -53,6 +54,7 @@ class Plan:
         config: The configuration file, None where nobody goes on with the list.
         rows: The rows of the file, where they are watched on their way.
         wait_for_ends: Whether the run ends only once every call has its end.
+        serving: Where a live page is served.
         codes: Code of a rejected row to how often it came.
         repeated_strangers: Rows whose PABX is not configured, and whose contact came
             from an earlier row.
@@ -68,6 +70,7 @@ class Plan:
     config: Path | None = None
     rows: WatchedRows | None = None
     wait_for_ends: bool = True
+    serving: Serving = NOT_SERVED
     codes: Counter[str] = attrs.field(factory=Counter)
     repeated_strangers: int = 0
 

@@ -14,6 +14,12 @@ from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._ledger_options import check_is_there
 from digitro_async.cli._named_ledger import NamedLedger
 from digitro_async.cli._open_client import open_client
+from digitro_async.cli._page_serving import (
+    NOT_SERVED,
+    ServeOptions,
+    Serving,
+    serving_page,
+)
 from digitro_async.cli._result_sending import sending_results
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._shared_worker import Working, shared_worker
@@ -90,6 +96,7 @@ def worker(
     partial: Switch = False,
     no_wait_for_ends: Switch = False,
     options: Annotated[WorkOptions, Parameter(name="*")] = DEFAULTS,
+    serve: ServeOptions = NOT_SERVED,
 ) -> Exit:
     """Dial the campaigns of a database, beside any number of other workers.
 
@@ -104,7 +111,9 @@ def worker(
         partial: Dial the contacts of lists whose import stopped, too.
         no_wait_for_ends: With --until-done: end with the last answer.
         options: Sizes and times.
+        serve: The live page; it shows the ledger where one campaign is named.
     """
+    serve.check()
     address = NamedLedger(ledger=ledger, ledger_env=ledger_env).address()
     if address.server is None:
         raise ConfigurationError(
@@ -124,18 +133,30 @@ def worker(
     for name in working.campaigns:
         check_is_there(ledger_address(address, campaign=name))
     return to_its_end(
-        course, lambda: run_tuned(_work(address, loaded, working, course))
+        course, lambda: run_tuned(_work(address, loaded, working, course, serve))
     )
 
 
 async def _work(
-    address: LedgerAddress, config: Config, working: Working, course: Course
+    address: LedgerAddress,
+    config: Config,
+    working: Working,
+    course: Course,
+    serve: Serving,
 ) -> Exit:
     counts = RunCounts()
     async with (
         sending_results(config, address, course, campaigns=working.campaigns),
         open_client(config) as client,
         shared_worker(address, config, client, working) as results,
+        serving_page(
+            serve,
+            config,
+            client,
+            address,
+            campaigns=working.campaigns,
+            max_attempts=working.max_attempts,
+        ),
     ):
         code = await take_results(client, results, counts, course, total=None)
     if not working.until_done and course.interrupted and not course.failure:
