@@ -18,7 +18,7 @@ __all__ = ["PagePlace", "page_place"]
 
 _LOCAL: Final = "localhost"
 _MOST_PORT: Final = 65_535
-_PLACE: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@]+):(\d{1,5})", re.ASCII)
+_PLACE: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})", re.ASCII)
 _HOST: Final = re.compile(
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?", re.ASCII
 )

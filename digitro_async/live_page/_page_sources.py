@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol
 
 from digitro_async.client import DigitroClient
 from digitro_async.control import Control, PABXState, WorkerStatus, worker_facts
+from digitro_async.dispatch import Limit, PABXStatistics
 from digitro_async.errors import ConfigurationError, DigitroError
 from digitro_async.privacy import Personal
 
@@ -19,6 +20,20 @@ __all__ = [
 
 TakeOrder = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Obeys an order, as ``RunControl.obey`` does."""
+
+_WORDS: Final = {
+    Limit.IDLE: "nothing to call",
+    Limit.DRAINING: "stopping",
+    Limit.SILENT: "no answer comes",
+    Limit.LEDGER: "waits for the ledger",
+    Limit.PLACES: "as many calls on the wire as may be",
+    Limit.MAX_IN_PROGRESS: "as many calls in progress as may be",
+    Limit.LOST_SLOTS: "waits for calls that were not answered",
+    Limit.LATENCY: "answers are slow",
+    Limit.CAP: "at the cap",
+    Limit.SOURCE: "reads contacts",
+}
+"""What holds calls back, for people."""
 
 _LONGEST_TEXT: Final = 200
 _MOST_CALLS: Final = 1_000_000_000
@@ -61,11 +76,16 @@ class ClientFacts:
                     "in_progress": one.in_progress,
                     "calls": one.attempts,
                     "paused": one.pause is not None,
-                    "words": told["limits"][one.name],
+                    "words": _words_of(one),
                 }
                 for one in statistics.pabx.values()
             ],
         }
+
+
+def _words_of(one: PABXStatistics) -> str:
+    """Return what holds a PABX back, in words."""
+    return _WORDS.get(one.limit, "") if one.pause is None else one.pause.text
 
 
 class ControlFacts:
@@ -95,7 +115,12 @@ class ControlFacts:
 
 
 def _state_of(state: PABXState, workers: "list[WorkerStatus]") -> Mapping[str, Any]:
-    limits = [one.limits[state.name] for one in workers if state.name in one.limits]
+    names = {limit.value: words for limit, words in _WORDS.items()}
+    limits = [
+        names.get(one.limits[state.name], one.limits[state.name])
+        for one in workers
+        if state.name in one.limits
+    ]
     return {
         "name": state.name,
         "rate": None,

@@ -94,7 +94,6 @@ function sectionOf(one) {
     const title = document.createElement("h2");
     title.id = one.key;
     title.textContent = one.title;
-    part.setAttribute("aria-labelledby", one.key);
     part.append(title);
   }
   const body = document.createElement("div");
