@@ -98,6 +98,7 @@ class PoolTable:
 
     number: tuple[OriginatingNumber, ...]
     rotate: bool = False
+    field: str = "caller_id"
 
 
 def build_rules(
@@ -336,7 +337,11 @@ def _pool(where: Where, values: dict[str, Any] | None) -> OriginatingPool | None
     table = build(where, place, PoolTable, given)
     if not table.number:
         raise where.error(at, "must name a number")
-    return OriginatingPool(table.number, rotate=table.rotate)
+    try:
+        return OriginatingPool(table.number, rotate=table.rotate, field=table.field)
+    except ConfigurationError as error:
+        problem = str(error)
+    raise where.error((*place, "field"), problem)
 
 
 def _short_calls(where: Where, values: dict[str, Any] | None) -> ShortCallRule | None:

@@ -20,7 +20,7 @@ from digitro_async.reports._view_building import (
 
 __all__ = ["CampaignReading"]
 
-MOST_LISTED: Final = 100
+MOST_LISTED: Final = 25
 """Contacts of one kind that a view names one by one."""
 
 

@@ -95,8 +95,8 @@ class CampaignTally:
         self.last_at: float | None = None
         self._attempts = bytearray()
         self._open: dict[int, tuple[float, str]] = {}
-        self._seconds: Counter[tuple[str, int]] = Counter()
-        self._peaks: dict[str, tuple[int, int]] = {}
+        self._seconds: dict[tuple[str, int], int] = {}
+        self._peaks: dict[str | None, tuple[int, int]] = {}
         self._last_reason = ""
 
     def take(self, steps: Iterable[StepRecord]) -> None:
@@ -141,7 +141,7 @@ class CampaignTally:
             pabx: Name of the PABX; None for all together.
         """
         self._look_through(until=None)
-        return self._peaks.get("" if pabx is None else f"={pabx}")
+        return self._peaks.get(pabx)
 
     def _begin(self, contact: int, at: float, pabx: str) -> None:
         self._open[contact] = at, pabx
@@ -152,8 +152,8 @@ class CampaignTally:
         if self._attempts[contact] < _MOST_ATTEMPTS:
             self._attempts[contact] += 1
         second = int(at)
-        self._seconds["", second] += 1
-        self._seconds[f"={pabx}", second] += 1
+        key = pabx, second
+        self._seconds[key] = self._seconds.get(key, 0) + 1
         if len(self._seconds) > _SECONDS_KEPT:
             self._look_through(until=second - 60)
         last = self.last_at
@@ -192,17 +192,23 @@ class CampaignTally:
         self.by_reason[pabx, outcome, reason] += 1
 
     def _look_through(self, until: int | None) -> None:
-        """Look for the most calls of a second among those that are over."""
-        kept: Counter[tuple[str, int]] = Counter()
+        """Look for the most calls of a second, and forget those that are over.
+
+        Args:
+            until: The last second that is over; None where none need be forgotten.
+        """
+        together: Counter[int] = Counter()
         for (pabx, second), count in self._seconds.items():
-            if until is not None and second > until:
-                kept[pabx, second] = count
-                continue
-            if until is None:
-                kept[pabx, second] = count
-            most = self._peaks.get(pabx)
-            if most is None or count > most[0]:
-                self._peaks[pabx] = count, second
-        if until is None:
-            return
-        self._seconds = kept
+            together[second] += count
+            self._note_peak(pabx, count, second)
+        for second, count in together.items():
+            self._note_peak(None, count, second)
+        if until is not None:
+            self._seconds = {
+                key: count for key, count in self._seconds.items() if key[1] > until
+            }
+
+    def _note_peak(self, pabx: str | None, count: int, second: int) -> None:
+        most = self._peaks.get(pabx)
+        if most is None or count > most[0]:
+            self._peaks[pabx] = count, second

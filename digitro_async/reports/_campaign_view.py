@@ -68,8 +68,8 @@ class DurationsView:
 
     Attributes:
         count: How often that is known.
-        bars: Upper end of each bar of a histogram, in seconds, to its count; None is
-            the end of the last one.
+        bars: End of each bar of a histogram, in seconds, to the count of what is below
+            it and not in the bar before; None is the end of the last one.
         median: Seconds that half of all took at most.
         p90: Seconds that nine of ten took at most.
         p99: Seconds that 99 of 100 took at most.

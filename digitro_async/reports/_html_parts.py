@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from digitro_async._common.text import printable
+from digitro_async.reports._words import share_text
 
 __all__ = [
     "Cell",
@@ -42,11 +43,13 @@ class Cell:
 
     Attributes:
         text: Its text.
+        note: What is said of it in a line below; empty for nothing.
         is_number: Whether it stands at the right.
         is_fixed: Whether its characters are of one width, as of a masked number.
     """
 
     text: str
+    note: str = ""
     is_number: bool = False
     is_fixed: bool = False
 
@@ -117,9 +120,9 @@ def bar_table(
     whole = sum(count for _, count, _ in rows) or 1
     body = "\n".join(
         f'<tr><th scope="row">{text_piece(name)}</th>'
-        f'<td class="number">{count:,}</td>'
-        f'<td class="bar-cell">{count / whole:.1%}'.replace("%", " %")
-        + f"{_bar(count / most, kind)}</td></tr>"
+        f'<td class="number">{count:,}</td><td class="bar-cell"><div>'
+        f"<span>{share_text(count / whole)}</span>{_bar(count / most, kind)}"
+        "</div></td></tr>"
         for name, count, kind in rows
     )
     name, count = map(text_piece, head)
@@ -127,7 +130,7 @@ def bar_table(
         key,
         f'<table><caption id="{key}">{text_piece(caption)}</caption><thead><tr>'
         f'<th scope="col">{name}</th><th scope="col" class="number">{count}</th>'
-        f'<th scope="col">share</th></tr></thead>\n<tbody>{body}</tbody></table>',
+        f'<th scope="col">share of all</th></tr></thead>\n<tbody>{body}</tbody></table>',
     )
 
 
@@ -143,7 +146,7 @@ def _bar(share: float, kind: str) -> str:
 def _scrolling(key: str, table: str) -> HTMLPiece:
     # Whoever has no mouse scrolls with the keys: the region can have the focus.
     return HTMLPiece(
-        f'<div class="scroll" role="region" aria-labelledby="{key}" tabindex="0">'
+        f'<div class="scroll" role="group" aria-labelledby="{key}" tabindex="0">'
         f"{table}</div>"
     )
 
@@ -158,4 +161,7 @@ def _looks(cell: Cell) -> str:
 
 
 def _of(cell: Cell) -> HTMLPiece:
-    return text_piece(cell.text)
+    if not cell.note:
+        return text_piece(cell.text)
+    note = f'<span class="note">{text_piece(cell.note)}</span>'
+    return HTMLPiece(f"{text_piece(cell.text)} {note}")

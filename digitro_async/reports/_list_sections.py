@@ -143,7 +143,7 @@ def latency_section(view: CampaignView) -> HTMLPiece:
                 "From the record of the intent to the time of the answer, of attempts "
                 f"that were accepted or rejected: half took at most "
                 f"{seconds_words(one.median)}, nine of ten {seconds_words(one.p90)}, "
-                f"99 of 100 {seconds_words(one.p99)} (right to 3 %)."
+                f"99 of 100 {seconds_words(one.p99)} (right to 1 %)."
             ),
             bar_table(
                 "latency", "Time to the answer", ("time", "attempts"), _bars(one)
@@ -157,9 +157,9 @@ def _bars(durations: DurationsView) -> list[tuple[str, int, str]]:
     bars, before = [], 0.0
     for end, count in durations.bars:
         name = (
-            f"above {seconds_words(before)}"
+            f"{seconds_words(before)} and more"
             if end is None
-            else f"up to {seconds_words(end)}"
+            else f"under {seconds_words(end)}"
         )
         bars.append((name, count, "plain"))
         before = end or before
@@ -258,17 +258,15 @@ def limits_section(view: CampaignView) -> HTMLPiece:
 
 def _figures(view: CampaignView) -> HTMLPiece:
     head = [
-        Cell(text="figure"),
+        Cell(text="figure and its formula"),
         Cell(text="share", is_number=True),
         Cell(text="of", is_number=True),
-        Cell(text="formula"),
     ]
     rows = [
         [
-            Cell(text=one.name),
+            Cell(text=one.name, note=one.formula),
             Cell(text=share_text(one.share), is_number=True),
             Cell(text=f"{one.part:,} / {one.whole:,}", is_number=True),
-            Cell(text=one.formula),
         ]
         for one in view.figures
     ]

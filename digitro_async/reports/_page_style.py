@@ -80,10 +80,15 @@ th, td {
 th { font-weight: 600; }
 tbody th { font-weight: 400; }
 thead th { color: var(--soft); }
+.note { display: block; color: var(--soft); font-size: .85rem; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .fixed { font-family: ui-monospace, monospace; white-space: nowrap; }
-.bar-cell { width: 40%; min-width: 5rem; padding-right: 0; }
-.bar { display: block; width: 100%; height: .9rem; margin-top: .25rem; }
+.bar-cell { width: 55%; min-width: 7rem; padding-right: 0; }
+.bar-cell div { display: flex; align-items: center; gap: .5rem; }
+.bar-cell span {
+  flex: 0 0 4.2rem; text-align: right; font-variant-numeric: tabular-nums;
+}
+.bar { flex: 1 1 0; width: 0; min-width: 2rem; height: .9rem; }
 details { margin: .25rem 0 1rem; }
 summary { cursor: pointer; color: var(--soft); font-size: .9rem; }
 :focus-visible { outline: 2px solid var(--open); outline-offset: 2px; }

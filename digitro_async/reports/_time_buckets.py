@@ -27,6 +27,9 @@ def width_for(seconds: float) -> int:
     return WIDTHS[-1] * (int(seconds / WIDTHS[-1] / (_MOST - 1)) + 1)
 
 
+_AT_ONCE: Final = 1024
+
+
 class TimeBuckets(Generic[_Kind]):
     """Counts what happened when, in a memory that stays small.
 
@@ -39,15 +42,18 @@ class TimeBuckets(Generic[_Kind]):
         self._width = WIDTHS[0]
         self._counts: dict[int, Counter[_Kind]] = {}
         self._first = self._last = 0
+        self._seconds: dict[tuple[int, _Kind], int] = {}
 
     @property
     def width(self) -> int:
         """Seconds of an interval."""
+        self._take_seconds()
         return self._width
 
     @property
     def span(self) -> tuple[float, float] | None:
         """The begin of the first interval and the end of the last; None of none."""
+        self._take_seconds()
         if not self._counts:
             return None
         return (
@@ -55,15 +61,26 @@ class TimeBuckets(Generic[_Kind]):
             (self._last + 1) * self._width - self._offset,
         )
 
-    def add(self, at: float, kind: _Kind, count: int = 1) -> None:
+    def add(self, at: float, kind: _Kind) -> None:
         """Count something.
 
         Args:
             at: Unix time.
             kind: What it is.
-            count: How often it happened.
         """
-        place = int((at + self._offset) // self._width)
+        # Nearly all of a second have one key: one look-up instead of five.
+        key = (int(at), kind)
+        self._seconds[key] = self._seconds.get(key, 0) + 1
+        if len(self._seconds) >= _AT_ONCE:
+            self._take_seconds()
+
+    def _take_seconds(self) -> None:
+        for (second, kind), count in self._seconds.items():
+            self._add(second, kind, count)
+        self._seconds.clear()
+
+    def _add(self, second: int, kind: _Kind, count: int) -> None:
+        place = int((second + self._offset) // self._width)
         counts = self._counts.get(place)
         if counts is None:
             if not self._counts:
@@ -74,12 +91,16 @@ class TimeBuckets(Generic[_Kind]):
             if self._last - self._first >= _MOST:
                 counts[kind] += count
                 seconds = (self._last - self._first + 1) * self._width
-                self.widen(width_for(seconds))
+                self._merge(width_for(seconds))
                 return
         counts[kind] += count
 
     def widen(self, width: int) -> None:
         """Merge the counts into intervals of a greater width, where it is one."""
+        self._take_seconds()
+        self._merge(width)
+
+    def _merge(self, width: int) -> None:
         if width <= self._width:
             return
         merged: dict[int, Counter[_Kind]] = {}
@@ -92,6 +113,7 @@ class TimeBuckets(Generic[_Kind]):
 
     def counts(self, begins: Iterable[float]) -> list[Counter[_Kind]]:
         """Return the counts of the intervals that begin at these Unix times."""
+        self._take_seconds()
         empty: Counter[_Kind] = Counter()
         return [
             self._counts.get(round((begin + self._offset) / self._width), empty)

@@ -248,7 +248,7 @@ def _durations(latencies: Latencies | None) -> DurationsView | None:
         return None
     return DurationsView(
         count=latencies.count,
-        bars=tuple(zip((*LATENCY_BOUNDS, None), latencies.bars, strict=True)),
+        bars=tuple(zip((*LATENCY_BOUNDS, None), latencies.bars(), strict=True)),
         median=latencies.quantile(0.5) or 0.0,
         p90=latencies.quantile(0.9) or 0.0,
         p99=latencies.quantile(0.99) or 0.0,

@@ -59,8 +59,6 @@ def local_time(at: float | None, offset: float, width: float = 1.0) -> str:
         return "-"
     if width >= _DAY:
         return f"{moment:%Y-%m-%d}"
-    return (
-        f"{moment:%Y-%m-%d %H:%M}"
-        if width >= _MINUTE
-        else f"{moment:%Y-%m-%d %H:%M:%S}"
-    )
+    if width >= _MINUTE:
+        return f"{moment:%Y-%m-%d %H:%M}"
+    return f"{moment:%Y-%m-%d %H:%M:%S}"

@@ -1,7 +1,7 @@
 """Rules of calling: who may be called, when, how often, and who is called again.
 
-Nothing here makes a call or writes anything down: gates answer, rules decide, and a
-queue says who is next. ``load_rules`` of ``digitro_async.config`` reads ``rules.toml``.
+Nothing here makes a call or writes anything down: gates answer, and rules decide.
+``load_rules`` of ``digitro_async.config`` reads ``rules.toml``.
 """
 
 from digitro_async.rules._attempt_caps import (
@@ -48,17 +48,17 @@ from digitro_async.rules._calling_hours import (
     spans_of,
     week_of,
 )
-from digitro_async.rules._calling_queue import (
-    CallingQueue,
-    ContactClosed,
-    ContactKind,
-    ContactMix,
-    DialNow,
-    NothingUntil,
-    QueuedContact,
-    QueueStep,
-)
 from digitro_async.rules._calling_rules import CallingRules, PresetSource
+from digitro_async.rules._contact_admission import (
+    AskForCall,
+    CallLater,
+    CallNever,
+    CallNow,
+    ContactAnswer,
+    ContactInTurn,
+    ContactMix,
+    admit,
+)
 from digitro_async.rules._day_calendar import DayCalendar, OwnHoliday
 from digitro_async.rules._dialling_areas import (
     ANYWHERE,
@@ -109,6 +109,7 @@ __all__ = [
     "ANYWHERE",
     "STATES",
     "Allow",
+    "AskForCall",
     "AttemptCap",
     "AttemptGate",
     "AttemptHistory",
@@ -119,6 +120,9 @@ __all__ = [
     "BlockList",
     "BlockReading",
     "BlockTerms",
+    "CallLater",
+    "CallNever",
+    "CallNow",
     "Callback",
     "CallbackClosed",
     "CallbackDue",
@@ -129,18 +133,16 @@ __all__ = [
     "CalledNumber",
     "CalledPlace",
     "CallingHours",
-    "CallingQueue",
     "CallingRules",
     "CampaignCounts",
     "CapClock",
-    "ContactClosed",
-    "ContactKind",
+    "ContactAnswer",
+    "ContactInTurn",
     "ContactMix",
     "Counted",
     "DayCalendar",
     "DayCounts",
     "Defer",
-    "DialNow",
     "DiallingArea",
     "Gate",
     "GateAnswer",
@@ -156,7 +158,6 @@ __all__ = [
     "NoRecall",
     "NoRecallReason",
     "NotBeforeGate",
-    "NothingUntil",
     "OriginatingNumber",
     "OriginatingPool",
     "OwnBlocks",
@@ -164,8 +165,6 @@ __all__ = [
     "PastAttempt",
     "PlannedCall",
     "PresetSource",
-    "QueueStep",
-    "QueuedContact",
     "Recall",
     "RecallAnswer",
     "RecallRule",
@@ -179,6 +178,7 @@ __all__ = [
     "Spacing",
     "StopReason",
     "StopRules",
+    "admit",
     "area_of",
     "called_number",
     "check_area_code",

@@ -15,7 +15,7 @@ from digitro_async.rules._block_list import BlockGate, BlockList
 from digitro_async.rules._callbacks import CallbackRule
 from digitro_async.rules._called_number import CalledNumber, called_number
 from digitro_async.rules._calling_hours import CallingHours
-from digitro_async.rules._calling_queue import ContactMix
+from digitro_async.rules._contact_admission import ContactMix
 from digitro_async.rules._day_calendar import DayCalendar
 from digitro_async.rules._gate import Gate, Gates
 from digitro_async.rules._hours_gate import HoursGate

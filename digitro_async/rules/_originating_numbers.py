@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from digitro_async._common.validators import opened
+from digitro_async.calls import check_field_names
 from digitro_async.errors import ConfigurationError
 from digitro_async.rules._attempt_history import AttemptHistory
 from digitro_async.rules._gate import PlannedCall
@@ -53,15 +54,22 @@ class OriginatingPool:
         numbers: The numbers, at least one.
         rotate: Whether another number takes the place of one that has made its calls of
             the day. Calls from changing numbers are taken for spam.
+        field: The field of a call that holds the number to show. A GUESS.
     """
 
     def __init__(
-        self, numbers: Sequence[OriginatingNumber], *, rotate: bool = False
+        self,
+        numbers: Sequence[OriginatingNumber],
+        *,
+        rotate: bool = False,
+        field: str = "caller_id",
     ) -> None:
         if not numbers:
             raise ConfigurationError("a pool needs one originating number or more")
         self._numbers = tuple(numbers)
         self._rotate = rotate
+        check_field_names({field: ""})
+        self.field = field
 
     def choose(
         self,

@@ -155,18 +155,26 @@ class RecallRules:
         ended_at = max(last.began_at, last.ended_at)
         return Recall(ended_at + rule.delay(recall), number, last.disposition)
 
+    def given_up(self, attempts: Sequence[PastAttempt]) -> frozenset[int]:
+        """Return the keys of numbers that are never dialled again for a contact.
+
+        Args:
+            attempts: Its attempts.
+        """
+        return frozenset(
+            attempt.number
+            for attempt in attempts
+            if attempt.disposition is not None
+            and (its := self.rules.get(attempt.disposition)) is not None
+            and its.gives_up_number
+        )
+
     def _number(
         self, rung: Sequence[PastAttempt], rule: RecallRule, numbers: Sequence[int]
     ) -> int | None:
         """Return the key of the number to dial, None where every one is given up."""
         last = rung[-1].number
-        given_up = {
-            attempt.number
-            for attempt in rung
-            if attempt.disposition is not None
-            and (its := self.rules.get(attempt.disposition)) is not None
-            and its.gives_up_number
-        }
+        given_up = self.given_up(rung)
         if rule.number is NextNumber.SAME and last not in given_up:
             return last
         place = numbers.index(last) + 1 if last in numbers else 0

@@ -14,7 +14,6 @@ from digitro_async.ledger._call_ends_port import (
     OnEndRecorded,
     evidence_of,
     kept_text,
-    may_replace,
 )
 from digitro_async.ledger._reconciliation import (
     check_found,
@@ -57,11 +56,9 @@ class MemoryCallEnds:
     def record(self, number: int, end: CallEnd, *, on_done: OnEndRecorded) -> None:
         """Record the end of a call. See ``CallEnds``."""
         self._check_open()
-        row, kept = self._rows.get(number), _kept(number, end)
-        if row is not None and row.has_call(end.pabx, kept.call_id):
-            known = row.end
-            if known is None or may_replace(known.disposition, end.disposition):
-                row.end = kept
+        row = self._rows.get(number)
+        if row is not None:
+            row.record_end(_kept(number, end))
         asyncio.get_running_loop().call_soon(on_done, None, None)
 
     async def awaited(self) -> Sequence[AwaitedEnd]:

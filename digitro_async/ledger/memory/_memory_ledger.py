@@ -39,6 +39,7 @@ from digitro_async.ledger.memory._memory_contacts import MemoryContacts
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_reader import MemoryLedgerReader
 from digitro_async.ledger.memory._memory_rows import MemoryRow, pending_to
+from digitro_async.ledger.memory._memory_schedule import MemorySchedule
 from digitro_async.privacy import Personal
 from digitro_async.settings import RateLimit
 
@@ -66,8 +67,11 @@ class MemoryLedger:
         self._settings: dict[str, str] = {}
         self._imports = MemoryImports()
         self.ends = MemoryCallEnds(self._rows, self._call_ids, self._check_open)
+        self.schedule = MemorySchedule(
+            self._contacts, self._check_open, self._lease, self._is_claimable
+        )
         self._reader = MemoryLedgerReader(
-            self._rows, self._imports, self.ends, self._events
+            self._rows, self._imports, self.ends, self._events, self.schedule
         )
         self._recovered = 0
         self._is_open = False
@@ -167,12 +171,15 @@ class MemoryLedger:
         """Claim contacts. See ``Ledger``."""
         await self.renew(owner, lease)
         claimed: list[ClaimedContact] = []
+        now = self._clock()
         for row in self._contacts.above(after, within):
             if len(claimed) == limit:
                 break
             if pabx is not None and row.contact.pabx not in pabx:
                 continue
-            if self._is_claimable(row) and row.may_try(max_attempts):
+            if not row.is_due(now) or not row.may_try(max_attempts):
+                continue
+            if self._is_claimable(row):
                 row.claim(owner.id)
                 claimed.append(row.as_open())
         return claimed
@@ -180,6 +187,9 @@ class MemoryLedger:
     async def renew(self, owner: ClaimOwner, lease: float) -> None:
         """Begin an owner's lease anew. See ``Ledger``."""
         self._check_open()
+        self._lease(owner, lease)
+
+    def _lease(self, owner: ClaimOwner, lease: float) -> None:
         self._leases[owner.id] = self._clock() + lease
 
     async def release(

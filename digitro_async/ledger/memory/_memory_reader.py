@@ -13,10 +13,12 @@ from digitro_async.ledger._history_records import (
 )
 from digitro_async.ledger._occupied_slots import SlotEvent
 from digitro_async.ledger._records import ContactRecord, Import
+from digitro_async.ledger._schedule_records import WaitCounts
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.memory._memory_call_ends import MemoryCallEnds
 from digitro_async.ledger.memory._memory_imports import MemoryImports
 from digitro_async.ledger.memory._memory_rows import MemoryRow
+from digitro_async.ledger.memory._memory_schedule import MemorySchedule
 
 __all__ = ["MemoryLedgerReader"]
 
@@ -29,6 +31,7 @@ class MemoryLedgerReader:
         imports: The imports.
         ends: The ends of their calls.
         events: What happened, in order.
+        schedule: Who of them waits until when.
     """
 
     def __init__(
@@ -37,11 +40,13 @@ class MemoryLedgerReader:
         imports: MemoryImports,
         ends: MemoryCallEnds,
         events: Sequence[SlotEvent],
+        schedule: MemorySchedule,
     ) -> None:
         self._rows = rows
         self._imports = imports
         self._ends = ends
         self._events = events
+        self._schedule = schedule
 
     def __enter__(self) -> Self:
         return self
@@ -75,6 +80,10 @@ class MemoryLedgerReader:
     def count_ends(self) -> EndCounts:
         """Return how many calls ended how."""
         return self._ends.count()
+
+    def waiting(self, now: float) -> WaitCounts:
+        """Return how many pending contacts wait, and until when."""
+        return self._schedule.count_waiting(now)
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""

@@ -7,6 +7,7 @@ import attrs
 from digitro_async._common.reasons import PABX_REASONS
 from digitro_async.call_events import CallEnd
 from digitro_async.errors import IllegalTransitionError
+from digitro_async.ledger._call_ends_port import may_replace
 from digitro_async.ledger._differences import (
     difference_of,
     differing_fields,
@@ -17,7 +18,9 @@ from digitro_async.ledger._records import (
     ContactRecord,
     Difference,
     NewContact,
+    WaitKind,
 )
+from digitro_async.ledger._schedule_records import AgreedCallback
 from digitro_async.ledger._state import (
     DOUBTFUL,
     OTHER_DATA,
@@ -27,6 +30,8 @@ from digitro_async.ledger._state import (
     claim_lost,
     next_state,
 )
+from digitro_async.ledger.memory._memory_attempts import MemoryAttempt
+from digitro_async.privacy import Personal
 
 __all__ = ["MemoryRow", "pending_to"]
 
@@ -55,13 +60,18 @@ class MemoryRow:
     owner: str = ""
     evidence: str | None = None
     end: CallEnd | None = None
+    due: float | None = None
+    wait: WaitKind | None = None
+    place: int = 0
+    callback: AgreedCallback | None = None
+    tried: list[MemoryAttempt] = attrs.field(factory=list)
 
     def as_open(self) -> ClaimedContact:
         """Return it as a runner sees it."""
         return ClaimedContact(
             number=self.number,
             attempts=self.attempts,
-            destination=self.contact.destination,
+            destination=self.destination,
             pabx=self.contact.pabx,
             fields=dict(self.contact.fields),
         )
@@ -81,7 +91,28 @@ class MemoryRow:
             settled_at=self.settled_at,
             evidence=self.evidence,
             end=self.end if self.gets_end else None,
+            due=self.due,
+            wait=self.wait,
+            priority=self.contact.priority,
         )
+
+    @property
+    def destination(self) -> Personal:
+        """The number that is dialled next, which is that of its place."""
+        numbers = self.contact.numbers
+        if self.place < len(numbers):
+            return numbers[self.place].destination
+        return self.contact.destination
+
+    def is_due(self, now: float) -> bool:
+        """Whether it waits for nothing at a moment."""
+        return self.due is None or self.due <= now
+
+    def drop_plan(self) -> None:
+        """Forget a plan whose intent did not follow, and close what was begun."""
+        if self.tried and not self.tried[-1].is_begun:
+            self.tried.pop()
+        self.close_attempt()
 
     def is_named(self, ids: Sequence[str], number: int | None) -> bool:
         """Whether one of these ids, or that number, is its own."""
@@ -129,6 +160,7 @@ class MemoryRow:
         """Note that an owner claims it, perhaps after another whose lease is over."""
         if self.state is State.CLAIMED:
             self.step(Step.RECOVER)
+        self.drop_plan()
         self.step(Step.CLAIM)
         self.owner = owner
 
@@ -164,6 +196,31 @@ class MemoryRow:
         self.attempts += 1
         self.pabx, self.sent_at, self.settled_at = pabx, at, None
         self.call_id = self.reason = self.end = None
+        self.begin_attempt()
+
+    def record_end(self, end: CallEnd) -> None:
+        """Note what became of its last call; only ``none_seen`` gives way to more."""
+        if self.pabx != end.pabx or self.call_id != end.call_id:
+            return
+        if not self.gets_end:  # a callback was agreed on while the call went on
+            if self.tried:
+                self.tried[-1].end_late(end)
+        elif self.end is None or may_replace(self.end.disposition, end.disposition):
+            self.end = end
+
+    def begin_attempt(self) -> None:
+        """Note that the call by the last plan begins, or another one without a plan."""
+        last = self.tried[-1] if self.tried else None
+        if last is None or last.closed is not None:
+            last = MemoryAttempt(self.place)
+            self.tried.append(last)
+        last.is_begun, self.callback = True, None
+
+    def close_attempt(self) -> None:
+        """Keep the last attempt as it stands: another one will follow."""
+        if self.tried and self.tried[-1].closed is None:
+            last = self.tried[-1]
+            last.closed = last.shown(self.number, self.state, self.sent_at, self.end)
 
     @property
     def is_doubtable(self) -> bool:
@@ -177,15 +234,14 @@ class MemoryRow:
         self.step(Step.DOUBT)
         self.call_id, self.reason, self.settled_at = None, DOUBTFUL, at
         self.end = None
+        begun = [one for one in self.tried if one.is_begun]
+        if begun:
+            begun[-1].doubt()
 
     @property
     def gets_end(self) -> bool:
         """Whether its last call was accepted or may have been placed."""
         return self.state in _ENDED_STATES
-
-    def has_call(self, pabx: str, call_id: str | None) -> bool:
-        """Whether its last call is one by PABX and call id, and gets an end."""
-        return self.gets_end and self.pabx == pabx and self.call_id == call_id
 
     def check_intent(self, owner: str) -> None:
         """Demand that the owner has an open intent of it.

@@ -23,7 +23,7 @@ from digitro_async.privacy import Personal
 
 __all__ = ["contacts_query", "ends_query", "steps_query"]
 
-_PAGE: Final = 20_000
+_PAGE: Final = 5_000
 """Steps or ends that are read at once; no snapshot is held between two pages."""
 
 _STEPS: Final = f"""

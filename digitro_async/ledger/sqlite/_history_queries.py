@@ -22,7 +22,7 @@ from digitro_async.privacy import Personal
 
 __all__ = ["HISTORY_PAGE", "list_contacts", "page_of_ends", "page_of_steps"]
 
-HISTORY_PAGE: Final = 20_000
+HISTORY_PAGE: Final = 2_000
 """Steps or ends that are read at once. A longer read keeps the log of the file from
 being taken over into it."""
 
