@@ -83,6 +83,7 @@ class EventHub:
             self.watching -= 1
             if not self.watching:
                 self._is_watched.clear()
+                self._latest.pop("facts", None)  # whoever comes next gets newer ones
 
     async def _tell(self, name: str, values: Mapping[str, Any]) -> None:
         self._serial += 1

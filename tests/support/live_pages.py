@@ -10,7 +10,7 @@ import aiohttp
 from digitro_async.live_page import LivePage, ViewProcess, page_place
 from digitro_async.privacy import Secret
 
-__all__ = ["TOKEN", "ShownFacts", "Told", "events_of", "page_of"]
+__all__ = ["TOKEN", "ShownFacts", "Told", "events_of", "newest_events", "page_of"]
 
 TOKEN = "canary-token-0123456789-0123456789"
 
@@ -93,3 +93,11 @@ async def events_of(
                     (name.removeprefix("event: ").strip(), data.removeprefix("data: "))
                 )
     return found
+
+
+async def newest_events(session: aiohttp.ClientSession, url: str) -> dict[str, str]:
+    """Return the newest event of what goes on, and the newest of the ledger."""
+    events: dict[str, str] = {}
+    while set(events) < {"facts", "view"}:
+        events |= dict(await events_of(session, url, 3))
+    return events
