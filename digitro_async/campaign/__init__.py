@@ -2,6 +2,7 @@
 
 from digitro_async.campaign._campaign import Campaign
 from digitro_async.campaign._campaign_run import CampaignRun
+from digitro_async.campaign._claim_limit import ClaimLimit
 from digitro_async.campaign._claimed_contacts import BuildCall
 from digitro_async.campaign._evidence_file import (
     EvidenceProblem,
@@ -19,6 +20,7 @@ __all__ = [
     "BuildCall",
     "Campaign",
     "CampaignRun",
+    "ClaimLimit",
     "EvidenceProblem",
     "EvidenceRow",
     "EvidenceSummary",

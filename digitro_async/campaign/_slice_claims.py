@@ -1,13 +1,16 @@
 """SliceClaims: the contacts of slices, claimed as the slices come in."""
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 from typing import Self
 
 import attrs
 
+from digitro_async.campaign._claim_limit import ClaimLimit
 from digitro_async.campaign._claimed_contacts import BuildCall, ClaimedContacts
 from digitro_async.errors import Outcome
-from digitro_async.ledger._records import ClaimOwner
+from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.ledger._slices_port import SlicedLedger
 from digitro_async.models import CallResult, DispatchItem
 
@@ -44,6 +47,7 @@ class SliceClaims:
         lease: Seconds in which nobody else may have the claims.
         max_attempts: Attempts after which a contact is left out.
         partial: Whether lists are dialled that are not there to their end.
+        limit: How many contacts may be claimed; None for any number.
     """
 
     def __init__(
@@ -55,12 +59,14 @@ class SliceClaims:
         lease: float,
         max_attempts: int,
         partial: bool,
+        limit: ClaimLimit | None = None,
     ) -> None:
         self._ledger = ledger
         self._owner = owner
         self._lease = lease
         self._max_attempts = max_attempts
         self._partial = partial
+        self._limit = limit or ClaimLimit()
         self._queue = ClaimedContacts(ledger, owner, build_call)
         self._claimed: dict[int, _Claimed] = {}  # by the numbers of open contacts
         self._came = asyncio.Event()
@@ -75,7 +81,7 @@ class SliceClaims:
             pabx: Name of the PABX that must take them; None for those any may take.
 
         Returns:
-            How many of them that were claimed are pending again.
+            How many of them are pending again, or were not claimed for the limit.
 
         Raises:
             LedgerError: If the ledger can't be read or written.
@@ -87,18 +93,14 @@ class SliceClaims:
             numbers = range(numbers.start, min(numbers.stop, last + 1))
             if not numbers:
                 return 0
-        contacts = await self._ledger.claim(
-            len(numbers),
-            self._owner,
-            self._lease,
-            within=numbers,
-            pabx=[pabx],
-            max_attempts=self._max_attempts,
+        contacts = await self._limit.claim(
+            len(numbers), partial(self._claim, numbers, pabx)
         )
         if not contacts:
-            return 0
+            return int(self._limit.is_reached)
         claimed = _Claimed({one.number for one in contacts})
         if self._takes_none():  # meanwhile
+            self._limit.give_back(len(contacts))
             await self._ledger.release(self._owner, sorted(claimed.open))
             return len(contacts)
         self._claimed.update(dict.fromkeys(claimed.open, claimed))
@@ -107,7 +109,7 @@ class SliceClaims:
         await claimed.all_told.wait()
         if claimed.left and not self._is_abandoned:  # else the run gave them back
             await self._ledger.release(self._owner, claimed.left)
-        return len(claimed.left)
+        return len(claimed.left) or int(self._limit.is_reached)
 
     def settle(self, result: CallResult) -> None:
         """Note the result of one of the contacts."""
@@ -122,6 +124,7 @@ class SliceClaims:
     def abandon(self) -> None:
         """Wait for no result any more: the run is over."""
         self._is_abandoned = True
+        self._limit.give_back(len(self._claimed))
         for number in list(self._claimed):
             self._settle(number, may_be_called=True)
 
@@ -139,6 +142,18 @@ class SliceClaims:
             if isinstance(item, DispatchItem):
                 return item
             self._settle(item, may_be_called=False)
+
+    async def _claim(
+        self, numbers: range, pabx: str | None, most: int
+    ) -> Sequence[ClaimedContact]:
+        return await self._ledger.claim(
+            most,
+            self._owner,
+            self._lease,
+            within=numbers,
+            pabx=[pabx],
+            max_attempts=self._max_attempts,
+        )
 
     def _takes_none(self) -> bool:
         return self._is_ended or self._is_abandoned

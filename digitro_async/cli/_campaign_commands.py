@@ -32,6 +32,8 @@ __all__ = ["campaign"]
 
 _Action = Literal["list", "add", "withdraw", "weight"]
 _Contact = str | int | Personal
+_NamedContacts = Sequence[tuple[int, _Contact]]
+"""Contacts, each behind the number of the line that names it; 0 where none does."""
 _Withdraw = Callable[[_Contact], Awaitable[State]]
 
 _SECONDS: Final = 60.0
@@ -113,14 +115,14 @@ def _check_value(value: str | None, *, is_needed: bool, what: str) -> str:
 
 def _contacts(
     value: str | None, own_id: str | None, number: str | None, file: Path | None
-) -> Sequence[_Contact]:
+) -> _NamedContacts:
     """Return the contacts that are meant.
 
     Raises:
         ConfigurationError: If that is not said, or more than once.
     """
     if file is None:
-        return [contact_named(value, own_id, number)]
+        return [(0, contact_named(value, own_id, number))]
     if any(one is not None for one in (value, own_id, number)):
         raise ConfigurationError("--file names the contacts: give no other")
     found = [*_lines_of(file)]
@@ -129,13 +131,15 @@ def _contacts(
     return found
 
 
-def _lines_of(file: Path) -> Iterator[str]:
+def _lines_of(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines that name a contact, each behind its number."""
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
     except (OSError, UnicodeError) as error:
         problem = type(error).__name__
     else:
-        yield from filter(None, map(str.strip, text.splitlines()))
+        lines = map(str.strip, text.splitlines())
+        yield from ((place, line) for place, line in enumerate(lines, 1) if line)
         return
     raise ConfigurationError(f"--file can't be read: {problem}")
 
@@ -188,7 +192,7 @@ async def _add(address: LedgerAddress, config: Path, order: AddOrder) -> Exit:
     return Exit.INCOMPLETE if added["rejected"] else Exit.DONE
 
 
-async def _withdraw_all(address: LedgerAddress, contacts: Sequence[_Contact]) -> Exit:
+async def _withdraw_all(address: LedgerAddress, contacts: _NamedContacts) -> Exit:
     if address.path is not None and not holder_of(address.path):
         if not address.path.exists():
             raise nobody_dials(address)
@@ -211,10 +215,11 @@ async def _withdraw_all(address: LedgerAddress, contacts: Sequence[_Contact]) ->
         return await _withdraw(control.withdraw, contacts)
 
 
-async def _withdraw(withdraw: _Withdraw, contacts: Sequence[_Contact]) -> Exit:
+async def _withdraw(withdraw: _Withdraw, contacts: _NamedContacts) -> Exit:
     """Withdraw contacts; say of each other one where it is."""
     withdrawn = late = unknown = 0
-    for place, contact in enumerate(contacts, 1):
+    for line, contact in contacts:
+        named = f"line {line}: " if line else ""
         try:
             state = await _withdraw_one(withdraw, contact)
         except LedgerError as error:
@@ -222,14 +227,14 @@ async def _withdraw(withdraw: _Withdraw, contacts: Sequence[_Contact]) -> Exit:
                 raise
             if len(contacts) == 1:
                 raise
-            print_error(f"line {place}: {error.args[0]}")
+            print_error(f"{named}{error.args[0]}")
             unknown += 1
             continue
         if state is State.SKIPPED:
             withdrawn += 1
         else:
             late += 1
-            print_error(f"contact {place} of {len(contacts)}: {_too_late(state)}")
+            print_error(f"{named}{_too_late(state)}")
     print_line(f"withdrawn       {withdrawn}")
     print_line(f"too late        {late}")
     if len(contacts) > 1:

@@ -154,14 +154,15 @@ async def _run_of(
     chosen: ChosenLedger,
     plan: Plan,
 ) -> AsyncIterator[CampaignRun | Worker]:
-    """Return the run of a ledger; a whole list in a database is dialled with others."""
+    """Return the run of a ledger; a list in a database is dialled with others."""
     address = chosen.address
-    if address is None or address.server is None or plan.max_calls is not None:
+    if address is None or address.server is None:
         yield campaign.run(max_calls=plan.max_calls, wait_for_ends=plan.wait_for_ends)
         return
     working = Working(
         campaigns=[address.campaign or DEFAULT_CAMPAIGN],
         max_attempts=plan.max_attempts,
+        max_calls=plan.max_calls,
         partial=plan.insist.partial,
         until_done=True,
         wait_for_ends=plan.wait_for_ends,

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Literal
 
 from digitro_async._common.text import printable
-from digitro_async.campaign import read_later_results
 from digitro_async.cli._arguments import Switch
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._output import print_error, print_line
@@ -129,7 +128,12 @@ def _settle(
     nobody_dialled: bool,
     any_file_system: bool,
 ) -> Exit:
-    later = None if results is None else read_later_results(results)
+    later = None
+    if results is not None:
+        # Late: who copies a ledger needs no HTTP library.
+        from digitro_async.campaign import read_later_results  # noqa: PLC0415
+
+        later = read_later_results(results)
     name = "" if results is None else printable(results.name)
     summary = settle_ledger(
         ledger,

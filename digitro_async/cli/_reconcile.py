@@ -22,6 +22,7 @@ from digitro_async.cli._interrupts import current, ends_anyway
 from digitro_async.cli._ledger_options import (
     NOT_INSISTING,
     InsistOptions,
+    check_is_there,
     opened_ledger,
 )
 from digitro_async.cli._named_ledger import NO_LEDGER_NAMED, LedgerOptions
@@ -92,6 +93,7 @@ def reconcile(
 def _there(ledger: LedgerAddress) -> LedgerAddress:
     path = ledger.path
     if path is None:
+        check_is_there(ledger)
         return ledger
     problem = f"there is no {printable(path.name)}: name a ledger that was dialled"
     try:

@@ -39,6 +39,7 @@ class Working:
     Attributes:
         campaigns: Names of the campaigns; empty for all with work.
         max_attempts: Attempts after which a contact is left pending.
+        max_calls: Most contacts that it takes on; None for no limit.
         partial: Whether lists are dialled that were not put in to their end.
         until_done: Whether it ends when nothing is left.
         wait_for_ends: Whether it ends only once every call has its end.
@@ -48,6 +49,7 @@ class Working:
 
     campaigns: Sequence[str] = ()
     max_attempts: int = 5
+    max_calls: int | None = None
     partial: bool = False
     until_done: bool = False
     wait_for_ends: bool = True
@@ -131,9 +133,9 @@ def _make_worker(
     def ledger_of(campaign: str) -> SlicedLedger:
         return PostgresLedger(server, campaign, shares_caps=True)
 
-    def is_paused(campaign: str) -> bool:
-        orders = beat.campaigns.get(campaign)
-        return orders is not None and orders.is_paused
+    def is_paused(campaign: str) -> bool | None:
+        orders = beat.orders_for(campaign)
+        return None if orders is None else orders.is_paused
 
     return Worker(
         ProcrastinateEngine(server.reveal(), settings),
@@ -143,6 +145,7 @@ def _make_worker(
         call=config.call,
         settings=slicing,
         max_attempts=working.max_attempts,
+        max_calls=working.max_calls,
         partial=working.partial,
         until_done=working.until_done,
         wait_for_ends=working.wait_for_ends,

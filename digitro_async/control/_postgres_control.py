@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 import attrs
 import psycopg
 
+from digitro_async._common.text import printable
 from digitro_async._common.waiting import within
 from digitro_async.control._control_port import (
     AddList,
@@ -20,6 +21,7 @@ from digitro_async.control._control_port import (
 from digitro_async.dispatch import ORDERED
 from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.ledger import LedgerAddress, State, open_ledger
+from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN
 from digitro_async.ledger.postgres._postgres_errors import problem_of
 from digitro_async.privacy import Personal
 
@@ -188,6 +190,14 @@ class PostgresControl:
 
     async def withdraw(self, contact: str | int | Personal) -> State:
         """Let nobody begin the call of a contact any more. See ``Control``."""
+        name = self._address.campaign or DEFAULT_CAMPAIGN
+        found = "SELECT 1 FROM digitro.campaign WHERE name = %s"
+        if not await self._ask(found, (name,)):  # opening it would make it
+            raise LedgerError(
+                f"there is no campaign {printable(name)}: name one that was dialled, "
+                "or had a list put in",
+                reason="no_ledger",
+            )
         async with open_ledger(self._address) as ledger:
             now = time.time()
             return await ledger.withdraw(contact, reason="withdrawn", now=now)

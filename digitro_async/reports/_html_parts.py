@@ -130,7 +130,8 @@ def bar_table(
         key,
         f'<table><caption id="{key}">{text_piece(caption)}</caption><thead><tr>'
         f'<th scope="col">{name}</th><th scope="col" class="number">{count}</th>'
-        f'<th scope="col">share of all</th></tr></thead>\n<tbody>{body}</tbody></table>',
+        f'<th scope="col">share of all</th></tr></thead>\n'
+        f"<tbody>{body}</tbody></table>",
     )
 
 

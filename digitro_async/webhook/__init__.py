@@ -8,10 +8,12 @@ from digitro_async.webhook._webhook_signature import (
     new_webhook_secret,
     verify_webhook,
 )
+from digitro_async.webhook_settings import WebhookSettings
 
 __all__ = [
     "WebhookRefusedError",
     "WebhookSender",
+    "WebhookSettings",
     "WebhookStatus",
     "new_webhook_secret",
     "verify_webhook",

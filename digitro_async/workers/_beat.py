@@ -113,6 +113,15 @@ class WorkerBeat:
         """Whether so many reports had no answer that others take over."""
         return self.missed >= self.settings.misses
 
+    def orders_for(self, campaign: str) -> CampaignOrders | None:
+        """Return what is ordered for a campaign; None before that was heard.
+
+        What was not heard is asked for by the next report.
+        """
+        if campaign not in self.campaign_names:
+            self.campaign_names = (*self.campaign_names, campaign)
+        return self.campaigns.get(campaign)
+
     async def next_answer(self) -> None:
         """Wait for the next report that the database answers: a round trip."""
         if self._answered is None:

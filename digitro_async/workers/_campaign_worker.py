@@ -6,7 +6,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from digitro_async._common.waiting import settled_of
-from digitro_async.campaign import BuildCall, Campaign, CampaignRun, SliceClaims
+from digitro_async.campaign import (
+    BuildCall,
+    Campaign,
+    CampaignRun,
+    ClaimLimit,
+    SliceClaims,
+)
 from digitro_async.client import DigitroClient
 from digitro_async.errors import DigitroError, EngineError, LedgerError
 from digitro_async.ledger import ClaimOwner, SlicedLedger, State
@@ -40,6 +46,7 @@ class CampaignWorker:
         take_result: Takes each result.
         until_done: Whether it ends when nothing is left to be dialled by anybody.
         wait_for_ends: Whether the end waits until every call has its end.
+        limit: How many contacts may be claimed; None for any number.
 
     Attributes:
         is_done: Whether it ends because nothing is left.
@@ -60,6 +67,7 @@ class CampaignWorker:
         take_result: TakeResult,
         until_done: bool,
         wait_for_ends: bool = True,
+        limit: ClaimLimit | None = None,
     ) -> None:
         self._name = name
         self._ledger = ledger
@@ -71,6 +79,7 @@ class CampaignWorker:
         self._partial = partial
         self._take_result = take_result
         self._until_done = until_done
+        self._limit = limit
         self._working: dict[str, asyncio.Future[None]] = {}  # by their queues
         self._feeder = SliceFeeder(
             engine,
@@ -101,6 +110,10 @@ class CampaignWorker:
         self._is_draining = True
         self._stop.set()
         self._run.drain()
+
+    def end(self) -> None:
+        """Take no further slice; contacts that were claimed are called."""
+        self._stop.set()
 
     async def work(self) -> None:
         """Dial until it is drained, or nothing is left.
@@ -248,6 +261,7 @@ class CampaignWorker:
             lease=self._settings.lease,
             max_attempts=self._max_attempts,
             partial=self._partial,
+            limit=self._limit,
         )
         return self._claims
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from digitro_async._common.waiting import settled_of
-from digitro_async.campaign import Campaign
+from digitro_async.campaign import Campaign, ClaimLimit
 from digitro_async.campaign._campaign import Defaults
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch._result_buffer import ResultBuffer
@@ -66,12 +66,15 @@ class Worker:
         call: Fields of calls whose contacts don't give them; see ``Campaign``.
         settings: Sizes and times.
         max_attempts: Attempts after which a contact is left out; see ``Campaign``.
+        max_calls: Most contacts that it takes on, after which it ends; None for no
+            limit. One that is not placed counts, and stays pending.
         partial: Whether lists are dialled that were not put in to their end.
         until_done: Whether it ends when nothing is left, or every PABX is paused until
             ``resume``; else it waits for more.
         wait_for_ends: Whether the end waits until every call has its end.
         label: A name for people, kept in the ledger; nothing private.
-        is_paused: Whether nothing of a campaign is to be dialled, by its name.
+        is_paused: Whether nothing of a campaign is to be dialled, by its name; None as
+            long as nobody has said so. No call of such a campaign begins either.
 
     Raises:
         ConfigurationError: If a value can't be used.
@@ -87,11 +90,12 @@ class Worker:
         call: Defaults,
         settings: SlicingSettings | None = None,
         max_attempts: int = 5,
+        max_calls: int | None = None,
         partial: bool = False,
         until_done: bool = False,
         wait_for_ends: bool = True,
         label: str = "",
-        is_paused: Callable[[str], bool] = lambda _: False,
+        is_paused: Callable[[str], bool | None] = lambda _: False,
     ) -> None:
         self._engine = engine
         self._client = client
@@ -100,6 +104,7 @@ class Worker:
         self._call = call
         self._settings = settings or SlicingSettings()
         self._max_attempts = max_attempts
+        self._limit = ClaimLimit(max_calls, self._end_all)
         self._partial = partial
         self._until_done = until_done
         self._wait_for_ends = wait_for_ends
@@ -179,7 +184,7 @@ class Worker:
     def heed_pauses(self) -> None:
         """Let calls of campaigns that are paused by now finish, and start none."""
         for name, worker in self._workers.items():
-            if self._is_paused(name):
+            if not self._may_dial(name):
                 worker.drain()
 
     @property
@@ -208,7 +213,7 @@ class Worker:
                 for name in await self._listed():
                     if name not in self._working and name not in self._finished:
                         self._begin(name)
-                if self._until_done and not self._working:
+                if self._ends_when_done and not self._working:
                     return
                 await self._any_end()
                 self.heed_pauses()
@@ -221,6 +226,8 @@ class Worker:
                 await settled_of(working)
 
     async def _listed(self) -> Sequence[str]:
+        if self._limit.is_reached:
+            return ()
         if not callable(self._campaigns):
             return self._campaigns
         try:
@@ -255,7 +262,7 @@ class Worker:
             if working.done():
                 del self._working[name]
                 working.result()
-                if self._until_done:
+                if self._ends_when_done:
                     self._finished.add(name)
 
     async def _keep_working(self, name: str) -> None:
@@ -264,8 +271,8 @@ class Worker:
         Raises:
             DigitroError: If it can't be dialled as it is.
         """
-        while not self._stopping.is_set():
-            if self._is_paused(name):
+        while not self._stopping.is_set() and not self._limit.is_reached:
+            if not self._may_dial(name):
                 await self._rest(self._settings.look)
                 continue
             try:
@@ -282,6 +289,19 @@ class Worker:
                 if self._until_done:
                     raise
                 await self._until_usable()
+
+    @property
+    def _ends_when_done(self) -> bool:
+        return self._until_done or self._limit.is_reached
+
+    def _may_dial(self, name: str) -> bool:
+        """Whether it is known that calls of a campaign may begin."""
+        return self._is_paused(name) is False
+
+    def _end_all(self) -> None:
+        """Take no further slice of any campaign."""
+        for worker in self._workers.values():
+            worker.end()
 
     def _stays(self, error: DigitroError) -> bool:
         """Whether trying again is of no use before somebody has looked."""
@@ -314,6 +334,7 @@ class Worker:
                 take_result=self._take,
                 until_done=self._until_done,
                 wait_for_ends=self._wait_for_ends,
+                limit=self._limit,
             )
             if self._stopping.is_set():
                 return False
@@ -324,7 +345,7 @@ class Worker:
                 del self._workers[name]
                 self._unrecorded += worker.run.unrecorded
         self._problems.clear()
-        return worker.is_done
+        return worker.is_done or self._limit.is_reached
 
     async def _until_usable(self) -> None:
         """Wait until a PABX is there that is not paused until ``resume``."""

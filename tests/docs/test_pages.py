@@ -24,6 +24,7 @@ LINKED = [
     *PAGES.values(),
     *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     ROOT / "benchmarks" / "README.md",
+    ROOT / "examples" / "README.md",
     ROOT / "tests" / "unit" / "mutants.md",
 ]
 

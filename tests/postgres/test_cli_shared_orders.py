@@ -1,6 +1,7 @@
 """Commands about a ledger in a database that workers share."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,8 +90,22 @@ def test_no_campaign_is_made_by_a_wrong_name(
     folder: Path, pabx: FakePABX, ledger: tuple[str, ...], capsys: Capture
 ) -> None:
     """What needs a campaign with contacts makes none where its name is mistaken."""
-    for words in (("campaign", "withdraw", "C1"), ("dial",)):
+    (folder / "evidence.csv").write_text("id,outcome,evidence\nC1,accepted,log\n")
+    for words in (
+        ("campaign", "withdraw", "C1"),
+        ("dial",),
+        ("dial", "--limit", "2"),
+        ("status",),
+        ("reconcile", "C1", "accepted", "--evidence", "log"),
+        ("reconcile", "--file", "evidence.csv"),
+    ):
         ran = run_here(capsys, *words, *ledger[:2], "--campaign", "srping")
+        assert (ran.code, ran.out) == (2, "")
+        assert "there is no campaign srping" in ran.err
+    address = os.environ[ledger[1]]
+    for action, word in (("copy", "a.db"), ("restored", "--all-unknown")):
+        named = (address, word, "--campaign", "srping")
+        ran = run_here(capsys, "ledger", action, *named)
         assert (ran.code, ran.out) == (2, "")
         assert "there is no campaign srping" in ran.err
     assert run_here(capsys, "campaign", "list", *ledger[:2]).out == ""

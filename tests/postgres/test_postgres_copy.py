@@ -48,6 +48,11 @@ def claim(connection: psycopg.Connection[tuple[Any, ...]], seconds: float) -> in
     return len(rows.fetchall()) - 1
 
 
+def files_of(path: Path) -> list[Path]:
+    """Return the files of a ledger and those beside it."""
+    return list(path.parent.glob(f"{path.name}*"))
+
+
 async def test_there_and_back(tmp_path: Path, address: str) -> None:
     """What comes back is what was there, and each is only dialled where it is now."""
     path, back = tmp_path / "a.db", tmp_path / "b.db"
@@ -146,6 +151,7 @@ async def test_a_claim_of_the_last_moment(tmp_path: Path, address: str) -> None:
         thread.join()
 
     assert [one.reason for one in problems] == ["in_use"]
+    assert files_of(tmp_path / "b.db") == []
 
 
 async def test_a_copy_that_stops(
@@ -205,8 +211,9 @@ async def test_passwords_are_never_shown(tmp_path: Path, address: str) -> None:
     with pytest.raises(LedgerError) as moved:
         await contents(path)
     wrong = shared_server().address(name, "secretive", f"{PASSWORD}x")
+    await fill(tmp_path / "b.db")
     with pytest.raises(LedgerError) as refused:
-        copy_ledger(tmp_path / "a.db", wrong, keep_source=True)
+        copy_ledger(tmp_path / "b.db", wrong, keep_source=True)
 
     for text in (str(summary), shown_by(moved.value), shown_by(refused.value)):
         assert "canary" not in text

@@ -140,6 +140,33 @@ class TestManyOwners:
             assert await one.begin_run(ONE, one)
             assert await other.begin_run(OTHER, other)
 
+    async def test_nobody_dials_beside_those_who_share(self, address: str) -> None:
+        """Who shares no caps does not dial beside those who do, nor they beside it."""
+        one = PostgresLedger(address, shares_caps=True)
+        async with one, PostgresLedger(address) as alone:
+            await one.begin_run(ONE, one)
+            with pytest.raises(LedgerInUseError, match="start workers"):
+                await alone.begin_run(OTHER, alone)
+            await one.end_run(ONE, holds_slots=True)
+            await alone.begin_run(OTHER, alone)
+            with pytest.raises(LedgerInUseError, match="by workers alone"):
+                await one.begin_run(ONE, one)
+            await alone.end_run(OTHER, holds_slots=True)
+            await one.begin_run(ONE, one)
+
+    async def test_a_run_that_is_cancelled_as_it_begins(self, address: str) -> None:
+        """Whoever is cancelled as it takes the lock gives it back."""
+        async with PostgresLedger(address) as one, PostgresLedger(address) as other:
+            beginning = asyncio.ensure_future(one.begin_run(ONE, one))
+            await asyncio.sleep(0)
+            beginning.cancel()
+            await asyncio.wait([beginning])
+            assert beginning.cancelled()
+            await one.set_setting("behind", "it")
+            await other.begin_run(OTHER, other)
+            await other.end_run(OTHER, holds_slots=True)
+            await one.begin_run(ONE, one)
+
     async def test_campaigns(self, address: str) -> None:
         """Campaigns of one database know nothing of each other's contacts."""
         one = PostgresLedger(address, "spring")

@@ -236,6 +236,21 @@ async def test_a_lost_lease_makes_another_worker() -> None:
         assert (await dispatcher.submit(make_call())).error is None
 
 
+async def test_orders_are_asked_for() -> None:
+    """What is ordered for a campaign is known once a report about it was answered."""
+    store = ScriptedStore()
+    _, beat = sharing(store)
+    assert beat.orders_for("a") is None
+    assert beat.orders_for("b") is None
+    await beat.beat()
+
+    assert {"a", "b"} <= set(store.reports[-1]["campaigns"])
+    assert beat.orders_for("b") is None  # the database has no such campaign
+    orders = beat.orders_for("a")
+    assert orders is not None
+    assert orders.paused == "lunch"
+
+
 @virtual_time
 async def test_the_next_answer_is_a_round_trip() -> None:
     """Who waits for a sign of life has one with the next answer, and none without."""

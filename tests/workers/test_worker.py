@@ -240,6 +240,21 @@ class TestEnding:
 
         assert (await counts_of(ledger))[State.ACCEPTED] == pabx.accepted == 60
 
+    async def test_orders_that_were_not_heard(self) -> None:
+        """No call of a campaign begins before it is known that it is not paused."""
+        ledger, heard = await filled(3), dict[str, bool]()
+        async with (
+            FakePABX() as pabx,
+            client_of(pabx.settings()) as client,
+            worker_of(ledger, client, is_paused=heard.get) as worker,
+        ):
+            await asyncio.sleep(0.2)
+            assert (pabx.posts, worker.paused_campaigns) == (0, ())
+            heard["spring"] = False
+            results = [result async for result in worker]
+
+        assert len(results) == pabx.accepted == 3
+
     async def test_a_ledger_that_fails(self) -> None:
         """A ledger that fails is opened again, and the campaign goes on."""
 

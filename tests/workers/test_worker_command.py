@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from command_line import (
     Capture,
@@ -53,6 +54,20 @@ def test_dial(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> None:
     assert pabx.accepted == pabx.posts == 60
     assert state_counts(url, "spring") == {State.ACCEPTED: 60}
     assert "accepted        60" in ran.out
+
+
+def test_a_pilot(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> None:
+    """A pilot shares caps and pauses as a worker does, and leaves the rest pending."""
+    contacts = write_contacts(folder / "list.csv", 30)
+    words = ["dial", contacts, "--ledger", url, "--limit", "7"]
+    ran = run_here(capsys, *words)
+
+    assert ran.code == 1, ran.err
+    assert state_counts(url, "default") == {State.ACCEPTED: 7, State.PENDING: 23}
+    assert pabx.posts == 7
+    with psycopg.connect(url) as connection:
+        enrolled = connection.execute("SELECT count(*) FROM digitro.worker").fetchone()
+    assert enrolled == (1,)
 
 
 def test_until_done(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -> None:

@@ -29,6 +29,7 @@ class CampaignAccess:
         subject: The ledger, for error texts.
         limit: Most seconds of a statement.
         patience: Seconds for which a lost connection is tried for again.
+        shares_caps: Whether who dials shares the caps of each PABX with others.
 
     Attributes:
         campaign: The campaign, as the database knows it.
@@ -38,10 +39,18 @@ class CampaignAccess:
     """
 
     def __init__(
-        self, address: ServerAddress, subject: object, *, limit: float, patience: float
+        self,
+        address: ServerAddress,
+        subject: object,
+        *,
+        limit: float,
+        patience: float,
+        shares_caps: bool,
     ) -> None:
         self.campaign = OpenCampaign(0, b"")
-        self.connector = PostgresConnector(address, limit=limit, patience=patience)
+        self.connector = PostgresConnector(
+            address, limit=limit, patience=patience, shares_caps=shares_caps
+        )
         self.reading = ReadingBeside(address, limit, patience)
         self.own_loop = OwnLoop()
         self._name = address.name

@@ -44,7 +44,10 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 """
 
 _DIALLING: Final = 0x44474C32
-"""The advisory lock of who dials while no caps are shared: "DGL2"."""
+"""The advisory lock of who dials: "DGL2". Those who share caps hold it together."""
+
+_LOCKS: Final = ("pg_try_advisory_lock", "pg_advisory_unlock")
+_SHARED_LOCKS: Final = ("pg_try_advisory_lock_shared", "pg_advisory_unlock_shared")
 
 
 @attrs.frozen
@@ -67,6 +70,7 @@ class PostgresConnector:
         address: The address.
         limit: Most seconds of a statement.
         patience: Seconds for which another connection is tried for.
+        shares_caps: Whether who dials shares the caps of each PABX with others.
 
     Attributes:
         holds_lock: Whether the lock of who dials is kept by the connection.
@@ -74,12 +78,19 @@ class PostgresConnector:
     """
 
     def __init__(
-        self, address: ServerAddress, *, limit: float, patience: float
+        self,
+        address: ServerAddress,
+        *,
+        limit: float,
+        patience: float,
+        shares_caps: bool,
     ) -> None:
         self._address = address
         self._limit = limit
         self._patience = patience
         self._campaign: OpenCampaign | None = None
+        self._shares_caps = shares_caps
+        self._take, self._give_back = _SHARED_LOCKS if shares_caps else _LOCKS
         self.holds_lock = False
         self.reconnected = 0
 
@@ -135,26 +146,33 @@ class PostgresConnector:
         )
 
     async def take_lock(self, session: PostgresSession) -> None:
-        """Take the lock of who dials.
+        """Take the lock of who dials, once: it may be run twice.
 
         Raises:
-            LedgerInUseError: If another process has it.
+            LedgerInUseError: If somebody has it with whom it can't be shared.
         """
-        ((is_taken,),) = await session.execute(
-            "SELECT pg_try_advisory_lock(%s)", (_DIALLING,)
-        )
-        if not is_taken:
-            raise LedgerInUseError(
-                "the ledger is being dialled by another process, and their caps are "
-                "not shared: let it end, or start workers, which share them",
-                reason="running",
-            )
-        self.holds_lock = True
+        if not self.holds_lock:
+            await self._lock(session)
+            self.holds_lock = True
 
     async def give_lock_back(self, session: PostgresSession) -> None:
-        """Give the lock of who dials back."""
-        self.holds_lock = False
-        await session.execute("SELECT pg_advisory_unlock(%s)", (_DIALLING,))
+        """Give the lock of who dials back, if it was taken."""
+        if self.holds_lock:
+            self.holds_lock = False
+            await session.execute(f"SELECT {self._give_back}(%s)", (_DIALLING,))
+
+    async def _lock(self, session: PostgresSession) -> None:
+        ((is_taken,),) = await session.execute(f"SELECT {self._take}(%s)", (_DIALLING,))
+        if is_taken:
+            return
+        way_out = "let it end, or start workers, which share them"
+        if self._shares_caps:
+            way_out = "let it end, or dial by workers alone, which share them"
+        raise LedgerInUseError(
+            "the ledger is being dialled by another process, and their caps are not "
+            f"shared: {way_out}",
+            reason="running",
+        )
 
     async def _prepare(self, session: PostgresSession) -> OpenCampaign:
         await self._without_limit(session, lambda: migrate(session.connection))
@@ -190,7 +208,7 @@ class PostgresConnector:
             self._check_same(known)
             await self._check_provenance(session, known[0].number)
             if self.holds_lock:
-                await session.within(self.take_lock(session))
+                await session.within(self._lock(session))
         except BaseException:
             await session.close()
             raise

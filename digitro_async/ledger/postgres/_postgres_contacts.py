@@ -103,14 +103,13 @@ SELECT c.number, c.state, c.sent_at, c.pabx
  ORDER BY c.number LIMIT 2 FOR NO KEY UPDATE
 """
 
-_WITHDRAWN: Final = frozenset({State.PENDING, State.WITHHELD, State.CLAIMED})
 _WITHDRAW: Final = f"""
 WITH noted AS (
     INSERT INTO digitro.event (campaign, contact, step, at, reason)
     VALUES (%(campaign)s, %(number)s, {STEP_CODES[Step.SKIP]}, %(now)s, %(reason)s)
 )
 UPDATE digitro.contact
-   SET state = {STATE_CODES[State.SKIPPED]}, reason = %(reason)s, settled_at = %(now)s
+   SET state = %(state)s, reason = %(reason)s, settled_at = %(now)s
  WHERE campaign = %(campaign)s AND number = %(number)s
 """  # noqa: S608 - our own numbers
 
@@ -232,12 +231,12 @@ async def withdraw_contact(
         LedgerError: If there is none, or more than one.
     """
     number, code, *_ = await find_contact(session, campaign, contact)
-    state = STATES[code]
-    if state not in _WITHDRAWN:
-        return state
+    becomes = TRANSITIONS.get((STATES[code], Step.SKIP))
+    if becomes is None:
+        return STATES[code]
     values = {"campaign": campaign, "number": number, "reason": reason, "now": now}
-    await session.execute(_WITHDRAW, values)
-    return State.SKIPPED
+    await session.execute(_WITHDRAW, {**values, "state": STATE_CODES[becomes]})
+    return becomes
 
 
 def _id_of(contact: NewContact) -> str | None:

@@ -1,27 +1,21 @@
-"""PostgresImports: the imports of a campaign that go on, and those that were."""
+"""PostgresImports: the imports of a campaign that go on."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
-
-import attrs
 
 from digitro_async.ledger._codes import STATE_CODES
 from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._import_marks import Beginning, ImportMark, content_hash
-from digitro_async.ledger._records import AddResult, Import, NewContact
+from digitro_async.ledger._records import AddResult, NewContact
 from digitro_async.ledger._state import State
 from digitro_async.ledger._stored_contacts import hashes_of
-from digitro_async.ledger.postgres._postgres_connector import OpenCampaign
+from digitro_async.ledger.postgres._campaign_access import CampaignAccess
+from digitro_async.ledger.postgres._marked_id_pages import read_aliases
 from digitro_async.ledger.postgres._postgres_contacts import add_contacts
-from digitro_async.ledger.postgres._postgres_session import PostgresSession, Row
+from digitro_async.ledger.postgres._postgres_session import PostgresSession
 
-__all__ = ["IMPORT_COLUMNS", "PostgresImports", "import_of"]
-
-IMPORT_COLUMNS: Final = (
-    "number, file, size, began_at, ended_at, successor, new,"
-    " contacts - new - repeated, repeated, rejected"
-)
-"""SQL: the columns of which ``import_of`` makes an import."""
+__all__ = ["PostgresImports"]
 
 _UNFINISHED: Final = "campaign = %s AND ended_at IS NULL AND successor IS NULL"
 
@@ -51,28 +45,21 @@ UPDATE digitro.import SET ended_at = %s, rejected = rejected + %s
 """
 
 
-def import_of(row: Row) -> Import:
-    """Return the import that ``IMPORT_COLUMNS`` hold."""
-    names = [field.name for field in attrs.fields(Import)]
-    return Import(**dict(zip(names, row, strict=True)))
-
-
 class PostgresImports:
     """Adds contacts of imports. Its functions of a connection may be run twice.
 
     Args:
-        campaign: The campaign.
+        access: The ways to the campaign.
     """
 
-    def __init__(self, campaign: OpenCampaign) -> None:
-        self._campaign = campaign.number
-        self._key = campaign.key
+    def __init__(self, access: CampaignAccess) -> None:
+        self._access = access
         self._beginnings: dict[int, Beginning] = {}
         self._named: dict[int, NamedContacts] = {}
+        self._aliases: Mapping[bytes, bytes] | None = None  # before they were read
 
     async def begin(
         self,
-        session: PostgresSession,
         *,
         file: str | None,
         size: int | None,
@@ -81,11 +68,70 @@ class PostgresImports:
         now: float,
     ) -> int:
         """Record that a list is being put in, and return the number of the import."""
-        source = content_hash(self._key, size, digest)
+        key = self._access.campaign.key
+        begin = partial(
+            self._begin,
+            file=file,
+            size=size,
+            source=content_hash(key, size, digest),
+            had=[content_hash(key, *one) for one in beginnings.items()],
+            now=now,
+        )
+        number: int = await self._access.change(begin)
+        return number
+
+    async def add(
+        self,
+        contacts: Sequence[NewContact],
+        *,
+        importing: int | None,
+        rejected: int,
+        update: bool,
+    ) -> Sequence[AddResult]:
+        """Put contacts in and count their import on."""
+        if self._aliases is None:
+            self._aliases = await read_aliases(self._access)
+        hashes = hashes_of(contacts, self._access.campaign.key)
+        if self._aliases:
+            hashes = [self._aliases.get(one, one) for one in hashes]
+        named = NamedContacts()
+        if importing is not None:
+            named = self._named.setdefault(importing, named)
+        add = partial(
+            self._add,
+            hashes=hashes,
+            contacts=contacts,
+            importing=importing,
+            rejected=rejected,
+            named=named,
+            update=update,
+        )
+        added: Sequence[AddResult] = await self._access.change(add)
+        named.end_page()  # it was rolled back before, perhaps
+        return added
+
+    async def end(self, number: int, *, now: float, rejected: int, edited: bool) -> int:
+        """Record that a list was put in to its end; count who is pending elsewhere."""
+        named = self._named.pop(number, None) or NamedContacts()
+        end = partial(self._end, number=number, named=named, edited=edited)
+        others: int = await self._access.change(
+            partial(end, now=now, rejected=rejected)
+        )
+        return others
+
+    async def _begin(
+        self,
+        session: PostgresSession,
+        *,
+        file: str | None,
+        size: int | None,
+        source: bytes | None,
+        had: Sequence[bytes | None],
+        now: float,
+    ) -> int:
         values = {"campaign": self._campaign, "file": file, "size": size, "now": now}
         ((number,),) = await session.execute(_BEGIN, {**values, "source": source})
         if source is not None:
-            had = [content_hash(self._key, *one) for one in beginnings.items()]
             for content in (source, *had):
                 await self._succeed(session, number, "source = %s", content)
             return int(number)
@@ -100,24 +146,17 @@ class PostgresImports:
         )
         return int(number)
 
-    def named_by(self, number: int | None) -> NamedContacts:
-        """Return the contacts that an import has named; none of no import."""
-        if number is None:
-            return NamedContacts()
-        return self._named.setdefault(number, NamedContacts())
-
-    async def add(
+    async def _add(
         self,
         session: PostgresSession,
-        contacts: Sequence[NewContact],
         *,
+        hashes: Sequence[bytes],
+        contacts: Sequence[NewContact],
         importing: int | None,
         rejected: int,
         named: NamedContacts,
         update: bool,
     ) -> Sequence[AddResult]:
-        """Put contacts in and count their import on."""
-        hashes = hashes_of(contacts, self._key)
         added = await add_contacts(
             session, self._campaign, hashes, contacts, named, update=update
         )
@@ -146,17 +185,16 @@ class PostgresImports:
                 await self._succeed(session, importing, "number = %s", other)
         return added
 
-    async def end(
+    async def _end(
         self,
         session: PostgresSession,
-        number: int,
         *,
+        number: int,
         named: NamedContacts,
         now: float,
         rejected: int,
         edited: bool,
     ) -> int:
-        """Record that a list was put in to its end; count who is pending elsewhere."""
         values = (now, rejected, self._campaign, number)
         rows = await session.execute(_END, values)
         file = rows[0][0] if rows else None
@@ -172,10 +210,6 @@ class PostgresImports:
             return (one for (one,) in pending if last is None or one <= last)
 
         return named.count_others(numbers_to)
-
-    def take_named(self, number: int) -> NamedContacts:
-        """Return the contacts that an import that ends has named, and forget them."""
-        return self._named.pop(number, None) or NamedContacts()
 
     async def _succeed(
         self, session: PostgresSession, number: int, which: str, value: object
@@ -193,3 +227,7 @@ class PostgresImports:
             " WHERE campaign = %s AND number = %s",
             (number, self._campaign, number, value, self._campaign, number),
         )
+
+    @property
+    def _campaign(self) -> int:
+        return self._access.campaign.number

@@ -101,23 +101,25 @@ class PostgresLedger:
                 "timeout of a ledger must be seconds, 2 to 3600, and patience 0 to 3600"
             )
         self._clock = clock
-        self._shares_caps = shares_caps
         self._owners: dict[str, int] = {}  # ids to the database's numbers
         self._recovered = 0
         self._access = CampaignAccess(
-            self._address, self, limit=timeout, patience=patience
+            self._address,
+            self,
+            limit=timeout,
+            patience=patience,
+            shares_caps=shares_caps,
         )
         last_event = partial(self._access.read, queries.last_event_query())
         connector, change = self._access.connector, self._access.change
-        self._run = DatabaseRun(connector, change, last_event)
-        self._imports = PostgresImports(self._access.campaign)
+        self._run = DatabaseRun(connector, change, last_event, shares_caps=shares_caps)
+        self._imports = PostgresImports(self._access)
 
     def __repr__(self) -> str:
         return f"<PostgresLedger {shown_name(self)}>"
 
     async def __aenter__(self) -> Self:
         await self._access.open()
-        self._imports = PostgresImports(self._access.campaign)
         try:
             await self.recover()
         except BaseException:
@@ -176,18 +178,9 @@ class PostgresLedger:
         update: bool = False,
     ) -> Sequence[AddResult]:
         """Put contacts in that are not there yet. See ``Ledger``."""
-        named = self._imports.named_by(importing)
-        add = partial(
-            self._imports.add,
-            contacts=contacts,
-            importing=importing,
-            rejected=rejected,
-            named=named,
-            update=update,
+        return await self._imports.add(
+            contacts, importing=importing, rejected=rejected, update=update
         )
-        added: Sequence[AddResult] = await self._access.change(add)
-        named.end_page()  # it was rolled back before, perhaps
-        return added
 
     async def begin_import(
         self,
@@ -199,20 +192,17 @@ class PostgresLedger:
         now: float,
     ) -> int:
         """Record that a list is being put in. See ``Ledger``."""
-        begin = partial(self._imports.begin, file=file, size=size, digest=digest)
-        begin = partial(begin, beginnings=beginnings, now=now)
-        number: int = await self._access.change(begin)
-        return number
+        return await self._imports.begin(
+            file=file, size=size, digest=digest, beginnings=beginnings, now=now
+        )
 
     async def end_import(
         self, number: int, *, now: float, rejected: int = 0, edited: bool = False
     ) -> int:
         """Record that a list was put in to its end. See ``Ledger``."""
-        named = self._imports.take_named(number)
-        end = partial(self._imports.end, number=number, named=named, edited=edited)
-        end = partial(end, now=now, rejected=rejected)
-        others: int = await self._access.change(end)
-        return others
+        return await self._imports.end(
+            number, now=now, rejected=rejected, edited=edited
+        )
 
     async def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""
@@ -221,8 +211,6 @@ class PostgresLedger:
     async def begin_run(self, owner: ClaimOwner, slot_holder: object) -> bool:
         """Note that an owner begins to dial. See ``Ledger``."""
         self._access.writer  # noqa: B018 - raises where it is not open
-        if self._shares_caps:
-            return True
         return await self._run.begin(owner, slot_holder)
 
     async def end_run(self, owner: ClaimOwner, *, holds_slots: bool) -> None:

@@ -10,7 +10,6 @@ from digitro_async.ledger._codes import DISPOSITIONS, STATE_CODES, STATES, STEP_
 from digitro_async.ledger._records import ContactRecord, Import
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger._stored_ends import END_VALUES, end_of
-from digitro_async.ledger.postgres._postgres_imports import IMPORT_COLUMNS, import_of
 from digitro_async.ledger.postgres._postgres_session import Row
 from digitro_async.ledger.postgres._stored_texts import original_text
 from digitro_async.privacy import Personal
@@ -66,6 +65,12 @@ SELECT c.number, p.id, c.line, c.state, c.call_id, c.pabx, c.attempts, c.reason,
  WHERE c.campaign = %(campaign)s AND c.number > %(after)s
  ORDER BY c.number LIMIT {PAGE}
 """  # noqa: S608 - our own numbers
+
+_IMPORTS: Final = (
+    "number, file, size, began_at, ended_at, successor, new,"
+    " contacts - new - repeated, repeated, rejected"
+)
+"""SQL: the columns of which an import is made."""
 
 _LISTENED: Final = f"""
   FROM digitro.contact AS c
@@ -131,10 +136,10 @@ def count_exhausted_query(max_attempts: int) -> Query[int]:
 def imports_query() -> Query[list[Import]]:
     """Return the query of every import that was begun, in order."""
     statement = (
-        f"SELECT {IMPORT_COLUMNS} FROM digitro.import"  # noqa: S608 - ours
+        f"SELECT {_IMPORTS} FROM digitro.import"  # noqa: S608 - ours
         " WHERE campaign = %(campaign)s ORDER BY number"
     )
-    return Query(statement, lambda rows: [import_of(row) for row in rows])
+    return Query(statement, lambda rows: [_import(row) for row in rows])
 
 
 def page_query(after: int) -> Query[list[ContactRecord]]:
@@ -185,6 +190,12 @@ def awaited_of(rows: list[Row]) -> list[AwaitedEnd]:
         )
         for number, pabx, call_id, timeout, since in rows
     ]
+
+
+def _import(row: Row) -> Import:
+    """Return the import that ``_IMPORTS`` hold."""
+    names = [field.name for field in attrs.fields(Import)]
+    return Import(**dict(zip(names, row, strict=True)))
 
 
 def _record(  # noqa: PLR0917 - the columns of a row

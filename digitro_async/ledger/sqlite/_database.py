@@ -166,22 +166,30 @@ class LedgerDatabase:
         Args:
             whole: Whether all that was to be written is.
         """
-        if self._copy is not None:
-            with contextlib.suppress(sqlite3.Error):
-                mark_closed(self._copy)
-            self._copy.close()
-            self._copy = None
-        # What was not opened is left as it is, with its log.
-        was_open = self._watch is not None
-        self._retire(deletes_log=was_open, whole=whole and was_open)
-        self._watch = None
-        if self._descriptor is not None:
-            self._descriptor.disown()
-            self._descriptor.let_go()
-            self._descriptor = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        try:
+            if self._copy is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    mark_closed(self._copy)
+                self._copy.close()
+                self._copy = None
+            # What was not opened is left as it is, with its log.
+            was_open = self._watch is not None
+            self._retire(deletes_log=was_open, whole=whole and was_open)
+            self._watch = None
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Give the locks back, whatever could not be closed."""
+        try:
+            if self._descriptor is not None:
+                self._descriptor.disown()
+                self._descriptor.let_go()
+                self._descriptor = None
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
 
     def _own_file(self) -> None:
         try:

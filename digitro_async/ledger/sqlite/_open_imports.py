@@ -1,15 +1,14 @@
 """OpenImports: the imports that go on, and what is known of their lists so far."""
 
 import sqlite3
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from digitro_async._common.cell_marks import without_cell_mark
 from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._import_marks import Beginning, content_hash
+from digitro_async.ledger._marked_ids import MARKED_UNTIL, MARKS, MarkedIds
 from digitro_async.ledger._records import AddResult, NewContact
-from digitro_async.ledger._stored_contacts import hash_of, hashes_of
+from digitro_async.ledger._stored_contacts import hashes_of
 from digitro_async.ledger.sqlite._contacts_sql import add_contacts
 from digitro_async.ledger.sqlite._imports_sql import (
     begin_import,
@@ -22,10 +21,6 @@ from digitro_async.ledger.sqlite._queries import read_setting
 
 __all__ = ["OpenImports"]
 
-_MARKED_UNTIL = "marked_ids_until"
-"""Setting: the last contact of before files lost the marks of their cells, if one of
-them has an id with such a mark."""
-
 
 class OpenImports:
     """Adds contacts of imports. Its functions of a connection may be run twice.
@@ -36,7 +31,7 @@ class OpenImports:
     def __init__(self) -> None:
         self._beginnings: dict[int, Beginning] = {}
         self._named: dict[int, NamedContacts] = {}
-        self._aliases: dict[bytes, bytes] = {}
+        self._aliases: dict[bytes, bytes] | None = None  # before they were read
 
     def begin(
         self,
@@ -52,7 +47,6 @@ class OpenImports:
         """Record that a list is being put in, and return the number of the import."""
         source = content_hash(key, size, digest)
         had = [content_hash(key, *one) for one in beginnings.items()]
-        self._aliases = _aliases_of(connection, key)
         number, beginning = begin_import(
             connection, file, size, source, had=had, now=now
         )
@@ -79,6 +73,8 @@ class OpenImports:
     ) -> Sequence[AddResult]:
         """Put contacts in and count their import on."""
         hashes = hashes_of(contacts, key)
+        if self._aliases is None:
+            self._aliases = _aliases_of(connection, key)
         if self._aliases:
             hashes = [self._aliases.get(one, one) for one in hashes]
         added = add_contacts(connection, hashes, contacts, named, update=update)
@@ -110,30 +106,18 @@ class OpenImports:
 
 
 def _aliases_of(connection: sqlite3.Connection, key: bytes) -> dict[bytes, bytes]:
-    """Return the hashes that contacts with marked ids have too, and their own.
-
-    Who was called under such an id must be known again when the same file is read
-    without its marks.
-    """
-    until = read_setting(connection, _MARKED_UNTIL)
+    """Return the hashes that contacts with marked ids have too, and their own."""
+    until = read_setting(connection, MARKED_UNTIL)
     if until is None:
         return {}
     rows = connection.execute(
         "SELECT person.id, hash FROM person JOIN contact USING (number)"
-        " WHERE number <= ? AND substr(id, 1, 1) IN (char(39), '=') ORDER BY number",
-        (int(until),),
+        " WHERE number <= ? AND substr(id, 1, 1) IN (?, ?) ORDER BY number",
+        (int(until), *MARKS),
     )
-    times: Counter[str] = Counter()
-    aliases = {}
-    for own_id, digest in rows.fetchall():
-        bare = without_cell_mark(own_id).strip()
-        if not bare or bare == own_id:
-            continue
-        times[own_id] += 1
-        # See ``nth_identity``: a contact may have been called as often as it came.
-        nth = "" if times[own_id] == 1 else f"{times[own_id]} x "
-        alias = hash_of(f"{nth}id {bare}", key)
-        known = connection.execute("SELECT 1 FROM contact WHERE hash = ?", (alias,))
-        if known.fetchone() is None:
-            aliases[alias] = digest
-    return aliases
+    known = "SELECT 1 FROM contact WHERE hash = ?"
+    return {
+        alias: digest
+        for alias, digest in MarkedIds(key).aliases(rows.fetchall()).items()
+        if connection.execute(known, (alias,)).fetchone() is None
+    }

@@ -22,7 +22,13 @@ from digitro_async.ledger.transfer._copied_tables import (
     noting,
 )
 
-__all__ = ["CopySource", "CopySummary", "CopyTarget", "copy_tables"]
+__all__ = [
+    "CopySource",
+    "CopySummary",
+    "CopyTarget",
+    "check_source",
+    "copy_tables",
+]
 
 
 class CopySource(Protocol):
@@ -96,6 +102,10 @@ class CopyTarget(Protocol):
         """Put all that was written where it belongs."""
         ...
 
+    def close_open(self) -> None:
+        """Close the claims and intents that the copy has: whose they were is gone."""
+        ...
+
     def pages(self, table: CopiedTable) -> Iterator[Page]:
         """Yield a table's rows as they were written, in the order of its columns."""
         ...
@@ -120,6 +130,24 @@ class CopySummary:
     target: str
     tables: Sequence[Digested]
     was_done: bool = False
+
+
+def check_source(source: CopySource, target: str, *, keep: bool) -> None:
+    """Refuse a source that may not be copied, before anything is made for it.
+
+    Args:
+        source: The source, open.
+        target: Address of the target, as people may see it.
+        keep: Whether it stays the one that is dialled.
+
+    Raises:
+        LedgerError: If it may not be.
+    """
+    provenance = source.provenance()
+    if keep or not _is_move_to(provenance, target):
+        check_provenance(provenance, source.shown)
+    if not keep:
+        source.check_free()
 
 
 def copy_tables(
@@ -159,21 +187,20 @@ def copy_tables(
         )
     if not going_on:
         check_provenance(provenance, source.shown)
-    if target.rows_before():
-        raise LedgerError(
-            f"{target.shown} has contacts of its own: a ledger is copied to a place "
-            "where there is none; name a new file, or a campaign that is not there yet",
-            reason="target_not_empty",
-        )
+    _check_empty(target)
     moved = Provenance(ProvenanceKind.MOVED, target.shown, now, token)
-    target.begin(Provenance(ProvenanceKind.UNFINISHED, source.shown, now, token))
+    unfinished = Provenance(ProvenanceKind.UNFINISHED, source.shown, now, token)
     if keep_source:
+        target.begin(unfinished)
         read = _carry(source, target, progress, key)
+        # The source may be dialled: what is open there is nobody's in the copy.
+        target.close_open()
         backup = Provenance(ProvenanceKind.BACKUP, source.shown, now, token)
         target.commit(token, backup)
     else:
-        source.hold(moved)
+        source.hold(moved)  # first: where it is refused, nothing of a target is there
         try:
+            target.begin(unfinished)
             read = _carry(source, target, progress, key)
         except BaseException:
             if not going_on:  # whether that one stopped before its end nobody knows
@@ -182,6 +209,15 @@ def copy_tables(
         source.set_provenance(moved)
         target.commit(token, None)
     return CopySummary(source.shown, target.shown, read)
+
+
+def _check_empty(target: CopyTarget) -> None:
+    if target.rows_before():
+        raise LedgerError(
+            f"{target.shown} has contacts of its own: a ledger is copied to a place "
+            "where there is none; name a new file, or a campaign that is not there yet",
+            reason="target_not_empty",
+        )
 
 
 def _carry(

@@ -8,11 +8,16 @@ from pathlib import Path
 
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger._ledger_address import LedgerAddress
-from digitro_async.ledger.transfer._copy_ledger import CopySummary, copy_tables
+from digitro_async.ledger.transfer._copy_ledger import (
+    CopySummary,
+    check_source,
+    copy_tables,
+)
 from digitro_async.ledger.transfer._open_ends import (
     named_address,
     opened_source_of,
     opened_target_of,
+    shown_target,
 )
 
 __all__ = ["copy_ledger"]
@@ -58,8 +63,7 @@ def copy_ledger(
         opened_source = stack.enter_context(
             opened_source_of(one, keep=keep_source, any_file_system=any_file_system)
         )
-        if not keep_source:
-            opened_source.check_free()
+        check_source(opened_source, shown_target(other), keep=keep_source)
         opened_target = stack.enter_context(
             opened_target_of(other, any_file_system=any_file_system)
         )

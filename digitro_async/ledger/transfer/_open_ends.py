@@ -5,10 +5,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
+import attrs
+
+from digitro_async.ledger._ledger_address import (
+    DEFAULT_CAMPAIGN,
+    LedgerAddress,
+    ledger_address,
+)
 from digitro_async.ledger.transfer._copy_ledger import CopySource, CopyTarget
 from digitro_async.ledger.transfer._restored_ledger import RestoredLedger
-from digitro_async.ledger.transfer._sqlite_copy import opened_end, snapshot_end
+from digitro_async.ledger.transfer._sqlite_copy import (
+    opened_end,
+    opened_target,
+    shown_path,
+    snapshot_end,
+)
 from digitro_async.ledger.transfer._sqlite_restored import opened_restored
 
 if TYPE_CHECKING:
@@ -19,6 +30,7 @@ __all__ = [
     "opened_restored_of",
     "opened_source_of",
     "opened_target_of",
+    "shown_target",
 ]
 
 
@@ -86,8 +98,15 @@ def opened_target_of(
         with _opened_campaign(address) as end:
             yield end
     else:
-        with opened_end(address.path, any_file_system=any_file_system) as file:
+        with opened_target(address.path, any_file_system=any_file_system) as file:
             yield file
+
+
+def shown_target(address: LedgerAddress) -> str:
+    """Return the address of a target as people may see it, before it is opened."""
+    if address.path is not None:
+        return shown_path(address.path)
+    return attrs.evolve(address, campaign=address.campaign or DEFAULT_CAMPAIGN).shown
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from digitro_async.ledger._provenance import PROVENANCE, Provenance, ProvenanceK
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.postgres._postgres_errors import no_server, problem_of
 from digitro_async.ledger.postgres._postgres_migrations import migrate
+from digitro_async.ledger.postgres._postgres_session import STANDING, backend_of
 from digitro_async.ledger.postgres._server_address import ServerAddress, server_address
 from digitro_async.ledger.transfer._copied_tables import (
     COPIED_FROM,
@@ -66,6 +67,13 @@ UPDATE digitro.contact
 """  # noqa: S608 - numbers of our own
 
 
+_ADD_CAMPAIGN: Final = """
+INSERT INTO digitro.campaign (name, identity_key) VALUES (%(name)s, %(key)s)
+ON CONFLICT (name) DO NOTHING
+"""
+_FIND_CAMPAIGN: Final = "SELECT number FROM digitro.campaign WHERE name = %(name)s"
+
+
 class PostgresEnd:
     """A campaign in PostgreSQL as the source or the target of a copy.
 
@@ -73,8 +81,8 @@ class PostgresEnd:
         shown: Its address, as people may see it.
         connect: Makes a connection to the database.
         connection: To the database, in autocommit mode.
-        campaign: Number of the campaign.
-        name: Its name for errors.
+        campaign: Number of the campaign; None before there is one.
+        place: Where it is.
     """
 
     def __init__(
@@ -82,14 +90,14 @@ class PostgresEnd:
         shown: str,
         connect: Callable[[], _Connection],
         connection: _Connection,
-        campaign: int,
-        name: str,
+        campaign: int | None,
+        place: ServerAddress,
     ) -> None:
         self.shown = shown
         self._connect = connect
         self._connection = connection
-        self._name = name
-        self._values: dict[str, Any] = {"c": campaign, "offset": 0}
+        self._place, self._name = place, place.name
+        self._values: dict[str, Any] = {"c": campaign or 0, "offset": 0}
         self._values["left"] = list(NOT_CARRIED)
 
     def provenance(self) -> Provenance | None:
@@ -102,10 +110,10 @@ class PostgresEnd:
 
     def rows_before(self) -> int:
         """Return how many contacts and imports it has. See ``CopyTarget``."""
-        [(rows,)] = self.ask(
+        rows = self.ask(
             "SELECT contacts + imports FROM digitro.campaign WHERE number = %(c)s"
         )
-        return int(rows)
+        return int(rows[0][0]) if rows else 0
 
     def check_free(self) -> None:
         """Refuse one that is dialled now. See ``CopySource``.
@@ -184,6 +192,10 @@ class PostgresEnd:
     def begin(self, provenance: Provenance) -> None:
         """Note durably that it is no ledger yet. See ``CopyTarget``."""
         with self.changing():
+            # Only here: nothing of a copy that is refused before is left.
+            named = {"name": self._place.campaign, "key": secrets.token_bytes(32)}
+            self.ask(_ADD_CAMPAIGN, named)
+            [(self._values["c"],)] = self.ask(_FIND_CAMPAIGN, named)
             self._write_provenance(provenance)
         self.ask("BEGIN")
         self.ask(
@@ -215,6 +227,10 @@ class PostgresEnd:
             self.ask(statement)
         self.ask("SELECT set_config('digitro.copying', %(c)s::text, true)")
         self.ask(COUNTERS)
+
+    def close_open(self) -> None:
+        """Close the claims and intents that the copy has. See ``CopyTarget``."""
+        self.ask(_RECOVER)
 
     def commit(self, token: str | None, provenance: Provenance | None) -> None:
         """Make all that was written a ledger. See ``CopyTarget``."""
@@ -299,7 +315,7 @@ class PostgresEnd:
 def opened_campaign(
     address: LedgerAddress, *, is_there: bool = False
 ) -> Iterator[PostgresEnd]:
-    """Open a campaign in PostgreSQL while the block runs; make it if it isn't there.
+    """Open a campaign in PostgreSQL, or the place for one, while the block runs.
 
     Args:
         address: Where it is.
@@ -314,9 +330,7 @@ def opened_campaign(
     with contextlib.closing(_connected(place)) as connection:
         number = _campaign_number(connection, place, is_there=is_there)
         shown = attrs.evolve(address, campaign=campaign).shown
-        yield PostgresEnd(
-            shown, lambda: _connected(place), connection, number, place.name
-        )
+        yield PostgresEnd(shown, lambda: _connected(place), connection, number, place)
 
 
 def _connected(place: ServerAddress) -> _Connection:
@@ -339,37 +353,30 @@ def _connected(place: ServerAddress) -> _Connection:
 
 def _campaign_number(
     connection: _Connection, place: ServerAddress, *, is_there: bool
-) -> int:
-    """Return the number of a campaign in a database of the latest schema."""
+) -> int | None:
+    """Return the number of a campaign in a database of the latest schema.
+
+    Raises:
+        LedgerError: If the server can't keep a ledger as it is set, or there is no such
+            campaign and must be one.
+    """
     try:
+        standing = connection.execute(STANDING).fetchone()
+        # Before anything is changed there.
+        backend_of(standing or (), place.name, writes=True)
         _bring_up_to_date(place)
-        commits = connection.execute("SHOW synchronous_commit").fetchone()
-        is_safe = commits is not None and commits[0] not in ("off", "local")
         connection.execute("SELECT digitro.check_home()")
-        if not is_there:
-            connection.execute(
-                "INSERT INTO digitro.campaign (name, identity_key) VALUES (%s, %s)"
-                " ON CONFLICT (name) DO NOTHING",
-                (place.campaign, secrets.token_bytes(32)),
-            )
-        row = connection.execute(
-            "SELECT number FROM digitro.campaign WHERE name = %s", (place.campaign,)
-        ).fetchone()
+        found = connection.execute(_FIND_CAMPAIGN, {"name": place.campaign})
+        row = found.fetchone()
     except psycopg.Error as error:
         problem = problem_of(error)
     else:
-        if not is_safe:
-            raise LedgerError(
-                f"{place.name} can't be used: synchronous_commit is off, so what is "
-                "copied may be lost; set it to on",
-                reason="unsafe_server",
-            )
-        if row is None:
+        if row is None and is_there:
             raise LedgerError(
                 f"there is no {place.name}: name a campaign that was dialled",
                 reason="no_ledger",
             )
-        return int(row[0])
+        return None if row is None else int(row[0])
     raise no_server(place.name, problem)
 
 

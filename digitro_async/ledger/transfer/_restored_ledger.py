@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 import attrs
 
-from digitro_async.ledger._state import State
+from digitro_async.ledger._state import FINAL, State
 from digitro_async.privacy import Personal
 
 __all__ = [
@@ -141,7 +141,7 @@ def settle_restored(
     return summary
 
 
-_FINAL: Final = frozenset({State.REJECTED, State.INVALID, State.SKIPPED})
+_FINAL: Final = FINAL - {State.ACCEPTED}
 
 
 def _accept(

@@ -15,6 +15,7 @@ from digitro_async.ledger.sqlite._connections import problem_of
 from digitro_async.ledger.sqlite._contacts_sql import write_setting
 from digitro_async.ledger.sqlite._database import LedgerDatabase, Opening
 from digitro_async.ledger.sqlite._migrations import latest_version, version_of
+from digitro_async.ledger.sqlite._owner_lock import lock_path
 from digitro_async.ledger.sqlite._owners_sql import recover_all
 from digitro_async.ledger.sqlite._queries import read_setting
 from digitro_async.ledger.sqlite._sqlite_reader import SQLiteLedgerReader
@@ -26,7 +27,7 @@ from digitro_async.ledger.transfer._copied_tables import (
 )
 from digitro_async.ledger.transfer._sqlite_tables import EMPTY, READ, WRITE
 
-__all__ = ["SQLiteEnd", "opened_end", "snapshot_end"]
+__all__ = ["SQLiteEnd", "opened_end", "opened_target", "shown_path", "snapshot_end"]
 
 _Result = TypeVar("_Result")
 
@@ -38,6 +39,9 @@ class SQLiteEnd:
         path: Where it stands.
         connection: To it.
         committed: Called after a commit.
+
+    Attributes:
+        has_begun: Whether a copy into it was begun.
     """
 
     def __init__(
@@ -46,7 +50,8 @@ class SQLiteEnd:
         connection: sqlite3.Connection,
         committed: Callable[[], None] = lambda: None,
     ) -> None:
-        self.shown = f"sqlite:///{path}"
+        self.shown = shown_path(path)
+        self.has_begun = False
         self._connection = connection
         self._committed = committed
 
@@ -90,6 +95,7 @@ class SQLiteEnd:
 
     def begin(self, provenance: Provenance) -> None:
         """Note durably that it is no ledger yet. See ``CopyTarget``."""
+        self.has_begun = True
         self.ask(lambda c: _write_provenance(c, provenance))
         self.ask(lambda c: c.execute("BEGIN IMMEDIATE"))
         for statement in EMPTY:
@@ -102,6 +108,9 @@ class SQLiteEnd:
 
     def finish(self) -> None:
         """Put all where it belongs: it is there. See ``CopyTarget``."""
+
+    def close_open(self) -> None:
+        """Leave that to whoever opens it next, as any does. See ``CopyTarget``."""
 
     def commit(self, token: str | None, provenance: Provenance | None) -> None:
         """Make all that was written a ledger. See ``CopyTarget``."""
@@ -183,11 +192,45 @@ def opened_end(
         try:
             yield SQLiteEnd(database.path, connection, database.committed)
         finally:
-            if connection.in_transaction:
-                connection.rollback()
-            database.close()
+            try:
+                if connection.in_transaction:
+                    connection.rollback()
+            finally:
+                database.close()
         return
     raise failure
+
+
+@contextlib.contextmanager
+def opened_target(path: Path, *, any_file_system: bool = False) -> Iterator[SQLiteEnd]:
+    """Own a SQLite ledger that is copied to while the block runs.
+
+    One that was made for it is gone again where no copy was begun.
+
+    Args:
+        path: The file.
+        any_file_system: See ``SQLiteLedger``.
+
+    Raises:
+        LedgerInUseError: If somebody owns it.
+        LedgerError: If it can't be used.
+    """
+    was_there, is_left = path.exists(), False
+    try:
+        with opened_end(path, any_file_system=any_file_system) as end:
+            try:
+                yield end
+            finally:
+                is_left = not was_there and not end.has_begun and not end.rows_before()
+    finally:
+        if is_left:
+            for file in (path, lock_path(path)):
+                file.unlink(missing_ok=True)
+
+
+def shown_path(path: Path) -> str:
+    """Return the address of a file as people may see it."""
+    return f"sqlite:///{path.resolve()}"
 
 
 @contextlib.contextmanager

@@ -65,6 +65,18 @@ def test_readers_load_little(
     }
 
 
+def test_copies_load_no_http_library(
+    folder: Path, pabx: FakePABX, capsys: Capture
+) -> None:
+    """A ledger is copied and settled without the library that dials."""
+    write_contacts(folder / "c.csv", 3)
+    run_here(capsys, "dial", "c.csv", "--ledger", "a.db")
+    copied = loaded_by(folder, "ledger", "copy", "a.db", "b.db")
+    settled = loaded_by(folder, "ledger", "restored", "b.db", "--all-unknown")
+
+    assert (copied | settled) & (HEAVY - {"asyncio", "ssl"}) == set()
+
+
 @pytest.mark.parametrize("words", [(), ("--help",), ("--version",)])
 def test_tree_loads_no_command(folder: Path, words: tuple[str, ...]) -> None:
     """The list of commands and the version are shown without any command."""

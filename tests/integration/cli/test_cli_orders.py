@@ -91,8 +91,8 @@ class TestOrders:
         ran = run_here(capsys, *named, *LEDGER)
         assert ran.code == 1
         assert words_of(ran.out) == "withdrawn 2 too late 1 not found 1"
-        assert "contact 3 of 4: it is accepted already" in ran.err
-        assert "line 4: there is no such contact" in ran.err
+        assert "line 4: it is accepted already" in ran.err
+        assert "line 5: there is no such contact" in ran.err
 
         more = [f"D{i};0489901{i:04d};x" for i in range(20)]
         text = "\n".join(["id;destination;user_data", *more, "E1;12 ramal;x", ""])

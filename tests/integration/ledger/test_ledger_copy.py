@@ -144,6 +144,7 @@ class TestRefused:
         for keep_source in (False, True):
             with pytest.raises(LedgerError, match="was moved to"):
                 copy_ledger(path, path.with_name("c.db"), keep_source=keep_source)
+        assert not list(path.parent.glob("c.db*"))
 
 
 class TestStopped:
