@@ -71,16 +71,12 @@ def dial(
     """
     chosen = choose_ledger(contacts, ledger.address_if_named(), no_ledger=no_ledger)
     plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
-    plan.wait_for_ends = not no_wait_for_ends
-    plan.serving = serve
-    serve.check()
+    plan.wait_for_ends, plan.serving = not no_wait_for_ends, serve
     _check_options(chosen, plan)
     if contacts is None:
         return _continue(config, chosen, plan, dry_run=dry_run)
     loaded = load_run_config(config)
     _check_rejects(rejects, chosen)
-    # Files are closed inside, so that even an error of that tells whether calls went
-    # out before.
     course = Course()
     return to_its_end(
         course,
@@ -109,6 +105,8 @@ def _dial_file(
     dry_run: bool,
 ) -> Exit:
     """Dial the contacts of a file, or tell what that would do."""
+    # Files are closed inside of this, so that even an error of that tells whether calls
+    # went out before.
     with read.open(contacts, config) as file:
         plan.contacts = file
         if plan.config and any(field == "pabx" for _, field in file.reading.columns):
@@ -150,6 +148,7 @@ def _check_options(chosen: ChosenLedger, plan: Plan) -> None:
     Raises:
         ConfigurationError: If there are such options.
     """
+    plan.serving.check()
     if not chosen.is_kept:
         for name in ("partial", "edited", "update", "any_file_system", "accept_loss"):
             if getattr(plan.insist, name):
