@@ -12,6 +12,11 @@ from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course, Exit
 from digitro_async.cli._ledger_options import check_is_there
+from digitro_async.cli._metrics_options import (
+    NO_METRICS,
+    MetricsOptions,
+    MetricsToServe,
+)
 from digitro_async.cli._named_ledger import NamedLedger
 from digitro_async.cli._open_client import open_client
 from digitro_async.cli._page_serving import (
@@ -95,6 +100,7 @@ def worker(
     max_attempts: MaxAttempts = 5,
     partial: Switch = False,
     no_wait_for_ends: Switch = False,
+    metrics: MetricsOptions = NO_METRICS,
     options: Annotated[WorkOptions, Parameter(name="*")] = DEFAULTS,
     serve: ServeOptions = NOT_SERVED,
 ) -> Exit:
@@ -110,10 +116,12 @@ def worker(
         max_attempts: Attempts over all runs after which a contact is left pending.
         partial: Dial the contacts of lists whose import stopped, too.
         no_wait_for_ends: With --until-done: end with the last answer.
+        metrics: Where metrics are served.
         options: Sizes and times.
         serve: The live page; it shows the ledger where one campaign is named.
     """
     serve.check()
+    metrics.check()
     address = NamedLedger(ledger=ledger, ledger_env=ledger_env).address()
     if address.server is None:
         raise ConfigurationError(
@@ -133,7 +141,8 @@ def worker(
     for name in working.campaigns:
         check_is_there(ledger_address(address, campaign=name))
     return to_its_end(
-        course, lambda: run_tuned(_work(address, loaded, working, course, serve))
+        course,
+        lambda: run_tuned(_work(address, loaded, working, course, metrics, serve)),
     )
 
 
@@ -142,12 +151,13 @@ async def _work(
     config: Config,
     working: Working,
     course: Course,
+    metrics: MetricsToServe,
     serve: Serving,
 ) -> Exit:
     counts = RunCounts()
     async with (
         sending_results(config, address, course, campaigns=working.campaigns),
-        open_client(config) as client,
+        open_client(config, metrics) as client,
         shared_worker(address, config, client, working) as results,
         serving_page(
             serve,

@@ -17,7 +17,7 @@ from digitro_async.ledger._records import ClaimOwner
 from digitro_async.ledger._stored_ends import END_VALUES
 from digitro_async.ledger._write_jobs import BatchConflictError, Job
 from digitro_async.ledger.sqlite._batch_sql import PADDING
-from digitro_async.ledger.sqlite._call_ends_queries import ENDED_STATES
+from digitro_async.ledger.sqlite._call_ends_queries import GETS_END
 from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
 
 __all__ = ["expect_ends", "forget_end", "write_ends"]
@@ -46,7 +46,7 @@ _INSERT: Final = {
            {_NEXT_TOLD}
       FROM (VALUES {", ".join([_ROW] * rows)})
      CROSS JOIN contact ON contact.number = column1
-     WHERE contact.state IN {ENDED_STATES} AND contact.intent IS NOT NULL
+     WHERE {GETS_END} AND contact.intent IS NOT NULL
        AND contact.pabx = column2 AND contact.call_id IS nullif(column3, '')
         ON CONFLICT (intent) DO UPDATE
        SET {", ".join(f"{one} = excluded.{one}" for one in (*END_VALUES, "told"))}

@@ -64,7 +64,7 @@ TABLES: Final = (
             *("reason", "sent_at", "settled_at", "owner", "failures", "intent"),
         ),
     ),
-    CopiedTable("person", ("number", "id", "destination", "pabx", "fields")),
+    CopiedTable("person", ("number", "id", "destination", "pabx", "fields", "numbers")),
     CopiedTable(
         "event",
         (
@@ -87,6 +87,20 @@ TABLES: Final = (
         ),
     ),
     CopiedTable("listening", ("owner", "pabx", "timeout")),
+    # Contacts that wait, did, or have a priority; of all others nothing is kept.
+    CopiedTable("wait", ("contact", "priority", "due", "kind", "place")),
+    CopiedTable("callback", ("contact", "at", "place", "moved", "is_overdue", "after")),
+    # In order: their numbers are those of one place alone. A key is digits: it may be
+    # longer than what a database takes for a number.
+    CopiedTable(
+        "attempt",
+        (
+            *("number", "contact", "after", "place", "key", "originating", "outcome"),
+            *("intent", "began_at", "pabx", "call_id"),
+        ),
+    ),
+    CopiedTable("block_key", ("single", "key")),
+    CopiedTable("block", ("hash", "reason", "until", "since")),
 )
 """All that a ledger knows, what others refer to first."""
 
