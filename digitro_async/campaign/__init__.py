@@ -7,12 +7,14 @@ from digitro_async.campaign._campaign import Campaign
 from digitro_async.campaign._campaign_run import CampaignRun
 from digitro_async.campaign._claim_limit import ClaimLimit
 from digitro_async.campaign._claimed_contacts import BuildCall
+from digitro_async.campaign._ends_file import EndProblem, EndRow, read_ends
 from digitro_async.campaign._evidence_file import (
     EvidenceProblem,
     EvidenceRow,
     read_evidence,
 )
 from digitro_async.campaign._import import count_rows, import_rows
+from digitro_async.campaign._import_ends import EndsSummary, import_ends
 from digitro_async.campaign._import_summary import ImportSummary
 from digitro_async.campaign._later_results import read_later_results
 from digitro_async.campaign._reconcile_rows import EvidenceSummary, reconcile_rows
@@ -24,6 +26,9 @@ __all__ = [
     "Campaign",
     "CampaignRun",
     "ClaimLimit",
+    "EndProblem",
+    "EndRow",
+    "EndsSummary",
     "EvidenceProblem",
     "EvidenceRow",
     "EvidenceSummary",
@@ -36,7 +41,9 @@ __all__ = [
     "RulesInForce",
     "SliceClaims",
     "count_rows",
+    "import_ends",
     "import_rows",
+    "read_ends",
     "read_evidence",
     "read_later_results",
     "reconcile_rows",

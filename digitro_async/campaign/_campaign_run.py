@@ -21,6 +21,7 @@ from digitro_async.ledger._pabx_addresses import PABX_ADDRESSES, PABXAddresses
 from digitro_async.ledger._reconciliation import QUARANTINE, seconds_of
 from digitro_async.ledger._records import ClaimOwner
 from digitro_async.models import CallResult
+from digitro_async.observe import EventKind
 
 if TYPE_CHECKING:  # who heeds no rules loads none
     from digitro_async.campaign._rules_in_force import RulesInForce
@@ -71,7 +72,7 @@ class CampaignRun:
         self._fault: LedgerError | None = None
         self._fault_was_raised = False
         self._owner = owner
-        self._holds_slots = self._was_entered = False
+        self._holds_slots = self._was_entered = self._is_draining = False
         self._waits_for_ends = wait_for_ends
         self._waiting: asyncio.Task[None] | None = None
         self._earlier: EarlierCalls | None = None
@@ -102,6 +103,7 @@ class CampaignRun:
             await self._end()
             raise
         self._was_entered = True
+        self._tell(EventKind.RUN_BEGAN, "begins to dial")
         return self
 
     async def __aexit__(
@@ -158,6 +160,9 @@ class CampaignRun:
 
     def drain(self) -> None:
         """Start no further call; calls on the wire finish, and no end is waited for."""
+        if not self._is_draining and self._was_entered:
+            self._tell(EventKind.RUN_DRAINS, "begins no further call")
+        self._is_draining = True
         self._results.drain()
         self.stop_waiting_for_ends()
 
@@ -261,6 +266,7 @@ class CampaignRun:
         """Wait until every call has its end, or until that is stopped."""
         if not self._waits_for_ends:
             return
+        self._tell(EventKind.RUN_AWAITS_ENDS, "waits for the ends of its calls")
         self._waiting = asyncio.create_task(self._every_end())
         try:
             await asyncio.wait([self._waiting])
@@ -298,9 +304,24 @@ class CampaignRun:
                 except asyncio.CancelledError as error:
                     cancelled = error.args
         self._ledger.on_loss(None)
+        self._tell_end()
         if cancelled is not None:
             raise asyncio.CancelledError(*cancelled)
         giving_back.result()
+
+    def _tell_end(self) -> None:
+        """Tell observers that the run is over, and why."""
+        if not self._was_entered:
+            return
+        reason = "done" if self.exhausted else "stopped"
+        if self._fault is not None or self._fault_was_raised:
+            reason = "ledger_failed"
+        self._tell(EventKind.RUN_ENDED, f"is over ({reason})", reason)
+
+    def _tell(self, kind: EventKind, what: str, reason: str = "") -> None:
+        run = self._owner.id
+        text = f"run {run} {what}"
+        self._client.activity.note(kind, text, reason=reason, run=run)
 
     async def _give_back(self) -> None:
         if self._earlier is not None:
