@@ -93,7 +93,7 @@ def dial(
     if contacts is None:
         return _continue(config, chosen, plan, heed, dry_run=dry_run)
     loaded = load_run_config(config)
-    _heed(heed, loaded, chosen, plan)
+    plan.heed(heed, loaded)
     _check_rejects(rejects, chosen)
     course, asked = Course(), (contacts, rejects, read)
     return to_its_end(
@@ -147,7 +147,7 @@ def _continue(
             "make it"
         )
     loaded, course = load_run_config(config), Course()
-    _heed(heed, loaded, chosen, plan)
+    plan.heed(heed, loaded)
     if dry_run and plan.rules is None:
         raise ConfigurationError(
             "--dry-run reads a contact file, or asks rules about a ledger: name one "
@@ -184,21 +184,6 @@ def _check_options(
                 raise ConfigurationError(
                     f"--{option} is about a ledger's file: leave --no-ledger out"
                 )
-
-
-def _heed(heed: HeededRules, config: Config, chosen: ChosenLedger, plan: Plan) -> None:
-    """Take the rules that are heeded, if there are any.
-
-    Raises:
-        ConfigurationError: If they can't be used, or not over that ledger.
-    """
-    plan.heed(heed, config)
-    address = chosen.address
-    if plan.rules is not None and address is not None and address.server is not None:
-        raise ConfigurationError(
-            "rules are heeded over a ledger's file so far: those who share a database "
-            "heed none (--no-rules dials without any)"
-        )
 
 
 def _check_rejects(rejects: Path | None, chosen: ChosenLedger) -> None:

@@ -178,6 +178,8 @@ async def _run_of(
         partial=plan.insist.partial,
         until_done=True,
         wait_for_ends=plan.wait_for_ends,
+        rules=plan.rules,
+        wait=plan.wait,
     )
     async with shared_worker(address, config, client, working) as worker:
         yield worker

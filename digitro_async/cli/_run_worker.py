@@ -26,6 +26,7 @@ from digitro_async.cli._page_serving import (
     serving_page,
 )
 from digitro_async.cli._result_sending import sending_results
+from digitro_async.cli._rules_options import RULES_AS_CONFIGURED, HeedOptions
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
@@ -100,6 +101,7 @@ def worker(
     max_attempts: MaxAttempts = 5,
     partial: Switch = False,
     no_wait_for_ends: Switch = False,
+    heed: HeedOptions = RULES_AS_CONFIGURED,
     metrics: MetricsOptions = NO_METRICS,
     options: Annotated[WorkOptions, Parameter(name="*")] = DEFAULTS,
     serve: ServeOptions = NOT_SERVED,
@@ -116,6 +118,7 @@ def worker(
         max_attempts: Attempts over all runs after which a contact is left pending.
         partial: Dial the contacts of lists whose import stopped, too.
         no_wait_for_ends: With --until-done: end with the last answer.
+        heed: The rules by which contacts are called.
         metrics: Where metrics are served.
         options: Sizes and times.
         serve: The live page; it shows the ledger where one campaign is named.
@@ -135,6 +138,8 @@ def worker(
         partial=partial,
         until_done=until_done,
         wait_for_ends=not no_wait_for_ends,
+        rules=heed.load(loaded),
+        wait=heed.seconds(loaded),
         slicing=options.slicing(),
         signs=options.signs(),
     )
