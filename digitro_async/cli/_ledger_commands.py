@@ -1,5 +1,9 @@
-"""``digitro ledger``: copy a ledger, and settle one that came back from a backup."""
+"""``digitro ledger``: copy a ledger, settle a restored one, and forget persons."""
 
+import contextlib
+import re
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -12,16 +16,19 @@ from digitro_async.ledger.transfer import (
     CopySummary,
     RestoreSummary,
     copy_ledger,
+    forget_contacts,
     settle_ledger,
 )
 
 __all__ = ["ledger"]
 
 _MOST_PROBLEMS = 20
+SECONDS_OF_A_DAY = 86_400.0
+_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
 
 
 def ledger(
-    action: Literal["copy", "restored"],
+    action: Literal["copy", "restored", "forget"],
     ledger: str,
     target: str | None = None,
     /,
@@ -31,21 +38,25 @@ def ledger(
     nobody_dialled_since: Switch = False,
     all_unknown: Switch = False,
     results: Path | None = None,
+    before: str | None = None,
+    keep_hash: Switch = False,
     any_file_system: Switch = False,
 ) -> Exit:
-    """Copy a ledger elsewhere, or settle one that came back from a backup.
+    """Copy a ledger, settle one that came back from a backup, or forget persons.
 
     ``digitro ledger copy LEDGER TARGET`` carries everything over, compares both, and
     leaves LEDGER as one that is not dialled any more. ``digitro ledger restored
     LEDGER`` makes a ledger one that may be dialled again after a restore; say what
-    became of its contacts since the backup.
+    became of its contacts since the backup. ``digitro ledger forget LEDGER CONTACT``
+    erases the numbers, ids and data of a person; what became of the calls stays.
 
     Args:
-        action: Copy, or settle what was restored.
+        action: Copy, settle what was restored, or forget.
         ledger: The ledger: a file's path, or the address of its database,
             ``postgresql://user@host/database``. A password is better left to
             PGPASSFILE: every user of a machine can read the words of a process.
         target: With ``copy``: where to, a path or an address; there must be none yet.
+            With ``forget``: the contact, by your id or ``#`` and the ledger's number.
         campaign: Name of the campaign in a database, which may hold several.
         keep_source: With ``copy``: make a backup. LEDGER is dialled on, and may be in
             use; the copy is not dialled before it was settled.
@@ -56,9 +67,24 @@ def ledger(
         results: With ``restored``: CSV file of ``digitro results``, written after the
             last call. What it says is taken over; contacts that it does not name
             become unknown.
+        before: With ``forget``, in place of a contact: everybody whose last call or
+            decision was before this day (``2026-01-31``), or longer ago than so many
+            days (``180d``). Whoever is still to be called is left.
+        keep_hash: With ``forget``: keep a keyed hash of each, so that nobody calls them
+            if a list has them again.
         any_file_system: Let a file stand on a file system that is not known to be
             local; whether its locks and syncs hold is yours to know.
     """
+    if action == "forget":
+        if keep_source or nobody_dialled_since or all_unknown or results or campaign:
+            raise ConfigurationError(
+                'with "digitro ledger forget" go CONTACT or --before, and --keep-hash'
+            )
+        return _forget(ledger, target, before, keep_hash, any_file_system)
+    if before is not None or keep_hash:
+        raise ConfigurationError(
+            '--before and --keep-hash are about "digitro ledger forget"'
+        )
     if action == "copy":
         if nobody_dialled_since or all_unknown or results is not None:
             raise ConfigurationError(
@@ -78,6 +104,53 @@ def ledger(
             "FILE, or --nobody-dialled-since"
         )
     return _settle(ledger, campaign, results, nobody_dialled_since, any_file_system)
+
+
+def _forget(
+    ledger: str,
+    contact: str | None,
+    before: str | None,
+    keep_hash: bool,
+    any_file_system: bool,
+) -> Exit:
+    summary = forget_contacts(
+        ledger,
+        contact=contact,
+        before=None if before is None else _moment(before, time.time()),
+        keep_hash=keep_hash,
+        any_file_system=any_file_system,
+    )
+    print_line(f"forgotten         {summary.forgotten}")
+    print_line(f"called no more    {summary.skipped}")
+    if summary.is_clean:
+        print_line("the file was written anew; copies and backups were not touched")
+        return Exit.DONE
+    print_error(
+        "somebody reads the ledger, so its log still holds what was erased: give the "
+        "same command again once nobody does"
+    )
+    return Exit.INCOMPLETE
+
+
+def _moment(text: str, now: float) -> float:
+    """Return the moment that a day or a number of days means.
+
+    Raises:
+        ConfigurationError: If it means none.
+    """
+    days = text[:-1]
+    if (
+        text.endswith("d")
+        and days.isascii()
+        and days.isdigit()
+        and len(days) <= len("99999")
+    ):
+        return now - int(days) * SECONDS_OF_A_DAY
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        return datetime.fromisoformat(text).timestamp()
+    raise ConfigurationError(
+        '--before must be a day such as "2026-01-31", or days such as "180d"'
+    )
 
 
 def _copy(
