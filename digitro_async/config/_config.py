@@ -24,6 +24,7 @@ from digitro_async.command_settings import EVERY_COMMAND, CommandSettings
 from digitro_async.config._building import KEYS, build
 from digitro_async.config._event_tables import build_events
 from digitro_async.config._location import ConfigLocation, Place, read_text
+from digitro_async.config._rules_settings import RulesSettings, build_rules_settings
 from digitro_async.config._secrets import WRONG_TEXT, resolve_secrets, with_sources
 from digitro_async.contact_settings import ContactSettings
 from digitro_async.control_commands import COMMAND_NAMES
@@ -59,6 +60,7 @@ class Config:
         retry: The rule when a call that was not placed is sent again.
         pause: The rule when a PABX is paused.
         contacts: The ways in which contact files are read.
+        rules: The rules by which contacts are called; None for none.
     """
 
     pabx: tuple[PABX, ...]
@@ -68,6 +70,7 @@ class Config:
     retry: RetrySettings
     pause: PauseSettings
     contacts: ContactSettings = attrs.field(factory=ContactSettings)
+    rules: RulesSettings | None = None
 
 
 _TABLES: Mapping[str, type[Any]] = {
@@ -78,7 +81,7 @@ _TABLES: Mapping[str, type[Any]] = {
     "tls": TLSSettings,
 }
 _PASSWORDS = ("device_password", "account_password")
-_TOP = ("pabx", "call", "retry", "pause", "events", "contacts")
+_TOP = ("pabx", "call", "retry", "pause", "events", "contacts", "rules")
 # tomllib's texts are shown unless they may quote what stands in the file.
 _HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
 
@@ -158,6 +161,9 @@ def _build_config(
         retry=build(where, ("retry",), RetrySettings, data.get("retry", {})),
         pause=pause,
         contacts=build(where, ("contacts",), ContactSettings, data.get("contacts", {})),
+        rules=build_rules_settings(where, data["rules"], where.path.parent)
+        if "rules" in data
+        else None,
     )
 
 

@@ -94,6 +94,7 @@ __all__ = [
     "WaitCounts",
     "WaitKind",
     "check_place",
+    "copy_to_rehearse",
     "holder_of",
     "ledger_address",
     "new_owner",
@@ -107,7 +108,7 @@ if TYPE_CHECKING:
     from digitro_async.ledger.postgres._postgres_ledger import PostgresLedger
     from digitro_async.ledger.postgres._postgres_reader import PostgresLedgerReader
     from digitro_async.ledger.sqlite._holder import check_place, holder_of
-    from digitro_async.ledger.sqlite._rehearsal import LedgerRehearsal
+    from digitro_async.ledger.sqlite._rehearsal import LedgerRehearsal, copy_to_rehearse
     from digitro_async.ledger.sqlite._sqlite_ledger import SQLiteLedger
     from digitro_async.ledger.sqlite._sqlite_reader import SQLiteLedgerReader
 else:

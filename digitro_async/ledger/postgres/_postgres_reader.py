@@ -51,6 +51,7 @@ from digitro_async.ledger.postgres._postgres_session import (
     session_query,
 )
 from digitro_async.ledger.postgres._server_address import server_address, shown_name
+from digitro_async.ledger.postgres._waiting_query import waiting_query
 from digitro_async.privacy import Secret
 from digitro_async.settings import RateLimit
 
@@ -137,9 +138,9 @@ class PostgresLedgerReader:
         """Return how many calls ended how."""
         return self.ask(count_ends_query())
 
-    def waiting(self, now: float) -> WaitCounts:  # noqa: ARG002 - of the port
-        """Return that nobody waits: a database keeps no schedule yet."""
-        return WaitCounts(kinds={}, reasons={}, next_due=None)
+    def waiting(self, now: float) -> WaitCounts:
+        """Return how many pending contacts wait, and until when."""
+        return self.ask(waiting_query(now))
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""
