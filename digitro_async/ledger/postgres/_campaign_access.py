@@ -47,12 +47,12 @@ class CampaignAccess:
         patience: float,
         shares_caps: bool,
     ) -> None:
-        self.campaign = OpenCampaign(0, b"")
-        self.connector = PostgresConnector(
+        self.campaign: OpenCampaign = OpenCampaign(0, b"")
+        self.connector: PostgresConnector = PostgresConnector(
             address, limit=limit, patience=patience, shares_caps=shares_caps
         )
-        self.reading = ReadingBeside(address, limit, patience)
-        self.own_loop = OwnLoop()
+        self.reading: ReadingBeside = ReadingBeside(address, limit, patience)
+        self.own_loop: OwnLoop = OwnLoop()
         self._name = address.name
         self._subject = repr(subject)
         self._writer: PostgresWriter | None = None
