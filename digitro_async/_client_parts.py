@@ -1,6 +1,7 @@
 """ClientParts: the parts of one client, opened and closed in their order."""
 
 from collections.abc import Iterable
+from typing import TypedDict
 
 import anyio
 
@@ -15,7 +16,15 @@ from digitro_async.observe import OnEvent
 from digitro_async.settings import PauseSettings, RetrySettings
 from digitro_async.transport import SessionManager, Transport, warm_all
 
-__all__ = ["ClientParts"]
+__all__ = ["ClientParts", "SendLimits"]
+
+
+class SendLimits(TypedDict, total=False):
+    """The options of ``DigitroClient.send``."""
+
+    pabx: str | None
+    max_wait: float | None
+    deadline: float | None
 
 
 class ClientParts:

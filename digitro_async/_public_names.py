@@ -89,7 +89,20 @@ from digitro_async.models import (
     PredictiveCall,
     Timings,
 )
-from digitro_async.observe import ClientEvent, EventKind
+from digitro_async.observe import (
+    ActivitiesLost,
+    Activity,
+    ActivityQueue,
+    ActivityStream,
+    CallEnded,
+    CallQueued,
+    CallRetried,
+    CallSent,
+    CallSettled,
+    ClientEvent,
+    EventKind,
+    Observing,
+)
 from digitro_async.privacy import Personal, Secret
 from digitro_async.process import tune_process
 from digitro_async.settings import (
@@ -106,6 +119,10 @@ from digitro_async.transport import SessionManager, Transport
 
 __all__ = [
     "PABX",
+    "ActivitiesLost",
+    "Activity",
+    "ActivityQueue",
+    "ActivityStream",
     "AnswerBody",
     "AnswerTimeoutError",
     "AnyDestination",
@@ -113,11 +130,16 @@ __all__ = [
     "CallAccepted",
     "CallEnd",
     "CallEndSettings",
+    "CallEnded",
     "CallEvent",
     "CallEvents",
     "CallPhase",
+    "CallQueued",
     "CallResult",
+    "CallRetried",
     "CallSeen",
+    "CallSent",
+    "CallSettled",
     "Campaign",
     "ChannelClosed",
     "ChannelEvent",
@@ -158,6 +180,7 @@ __all__ = [
     "LedgerInUseError",
     "Limit",
     "NotSentError",
+    "Observing",
     "OtherCommand",
     "OtherEvent",
     "Outcome",

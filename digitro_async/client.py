@@ -1,9 +1,9 @@
 """The client, ``DigitroClient``, with which a program sends calls and commands."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Self, TypedDict, Unpack, overload
+from typing import Self, Unpack, overload
 
-from digitro_async._client_parts import ClientParts
+from digitro_async._client_parts import ClientParts, SendLimits
 from digitro_async.call_events import CallEnd
 from digitro_async.control_commands import (
     DTMFDetection,
@@ -30,20 +30,12 @@ from digitro_async.models import (
     CommandAnswer,
     PredictiveCall,
 )
-from digitro_async.observe import OnEvent
+from digitro_async.observe import ActivityStream, OnEvent
 from digitro_async.privacy import Personal, Secret
 from digitro_async.settings import PauseSettings, RetrySettings
 from digitro_async.transport import SessionManager, Transport
 
 __all__ = ["DigitroClient"]
-
-
-class _Limits(TypedDict, total=False):
-    """The options of ``DigitroClient.send``."""
-
-    pabx: str | None
-    max_wait: float | None
-    deadline: float | None
 
 
 class DigitroClient:
@@ -116,6 +108,11 @@ class DigitroClient:
         """The dispatcher: ``submit``, ``pause``, ``resume``, ``drain``."""
         return self._dispatcher
 
+    @property
+    def activity(self) -> ActivityStream:
+        """What happens inside, for observers: ``activity.observe(function)``."""
+        return self._dispatcher.activity
+
     async def make_predictive_call(
         self,
         call: PredictiveCall,
@@ -164,18 +161,20 @@ class DigitroClient:
 
     @overload
     async def send(
-        self, call: PredictiveCall, **limits: Unpack[_Limits]
+        self, call: PredictiveCall, **limits: Unpack[SendLimits]
     ) -> CallAccepted: ...
 
     @overload
     async def send(
         self,
         call: QueueRedirect | DTMFDetection | PasswordChange | OtherCommand,
-        **limits: Unpack[_Limits],
+        **limits: Unpack[SendLimits],
     ) -> CommandAnswer: ...
 
     @overload
-    async def send(self, call: Call, **limits: Unpack[_Limits]) -> CommandAccepted: ...
+    async def send(
+        self, call: Call, **limits: Unpack[SendLimits]
+    ) -> CommandAccepted: ...
 
     async def send(
         self,
@@ -224,7 +223,7 @@ class DigitroClient:
         *,
         repeatable: bool = False,
         plain: Collection[str] = (),
-        **limits: Unpack[_Limits],
+        **limits: Unpack[SendLimits],
     ) -> CommandAnswer:
         """Send a command that this library knows by nothing but its path.
 

@@ -85,7 +85,7 @@ def pabx_of(job: Job, rate: RateLimit | None = None) -> PABX:
 
 
 @contextlib.asynccontextmanager
-async def _opened(
+async def opened(
     job: Job, sessions: MakeSessions, rate: RateLimit | None = None
 ) -> AsyncIterator[DigitroClient]:
     """Give a client that is ready: what it imports late is not timed for anybody."""
@@ -105,7 +105,7 @@ async def dispatch(
     rate: RateLimit | None = None,
 ) -> None:
     """Stream all calls through ``dispatch``, made as they are read."""
-    async with _opened(job, sessions, rate) as client:
+    async with opened(job, sessions, rate) as client:
         if job.rate is not None:
             await _dispatch_due(job, watch, tally, client)
             return
@@ -159,7 +159,7 @@ async def one_by_one(
     """Make a task for every call; each awaits ``make_predictive_call``."""
     gate = asyncio.Semaphore(job.in_flight)
 
-    async with _opened(job, sessions) as client:
+    async with opened(job, sessions) as client:
 
         async def one(number: int, due: float | None) -> None:
             async with gate:
@@ -189,7 +189,7 @@ async def imported_campaign(
     with tempfile.TemporaryDirectory() as folder:
         async with (
             open_ledger(Path(folder, "bench.db")) as ledger,
-            _opened(job, sessions, rate) as client,
+            opened(job, sessions, rate) as client,
         ):
             campaign = Campaign(ledger, client, call=fields)
             imported = await campaign.add(

@@ -106,6 +106,8 @@ def _forms(
     )
 
 
+_OTEL = ("aiohttp", "opentelemetry.sdk")
+
 _OWN = (
     *_forms(
         "gather", "aiohttp_plain:gather", plain=EVERYWHERE, tuned=INSTANT + LATENCY
@@ -150,6 +152,24 @@ _OWN = (
     *_forms("campaign-capped", "digitro:campaign_capped", can_wait=False, threads=True),
     *_forms("aiohttp-by-hand", "aiohttp_by_hand:plain", tuned=NGINX + TLS),
     *_forms("aiohttp-by-hand+hooks", "aiohttp_by_hand:with_hooks"),
+    Contender("digitro+observer", "watched:observed", can_wait=False),
+    Contender(
+        "digitro+prometheus",
+        "watched_prometheus:prometheus",
+        can_wait=False,
+        needs=("aiohttp", "prometheus_client"),
+    ),
+    *(
+        Contender(
+            f"digitro+{name}", f"watched_otel:{code}", can_wait=False, needs=_OTEL
+        )
+        for name, code in (
+            ("digitro+otel", "metrics"),
+            ("digitro+otel+sampled", "sampled_spans"),
+            ("digitro+otel+spans", "spans"),
+        )
+    ),
+    Contender("digitro+log", "watched:logged", can_wait=False),
     Contender("codec", "layer_parts:codec", can_wait=False),
     *_forms("transport", "layer_parts:transport", can_wait=False),
     Contender("transport-public", "layer_parts:transport_public", can_wait=False),

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 
@@ -21,6 +21,10 @@ from digitro_async.ledger._pabx_addresses import PABX_ADDRESSES, PABXAddresses
 from digitro_async.ledger._reconciliation import QUARANTINE, seconds_of
 from digitro_async.ledger._records import ClaimOwner
 from digitro_async.models import CallResult
+from digitro_async.observe import EventKind
+
+if TYPE_CHECKING:  # who heeds no rules loads none
+    from digitro_async.campaign._rules_in_force import RulesInForce
 
 __all__ = ["CampaignRun"]
 
@@ -68,11 +72,11 @@ class CampaignRun:
         self._fault: LedgerError | None = None
         self._fault_was_raised = False
         self._owner = owner
-        self._holds_slots = self._was_entered = False
+        self._holds_slots = self._was_entered = self._is_draining = False
         self._waits_for_ends = wait_for_ends
         self._waiting: asyncio.Task[None] | None = None
         self._earlier: EarlierCalls | None = None
-        self._recorder = LedgerRecorder(ledger, self._owner, self._stop_for)
+        self._recorder = self._make_recorder()
         self._results = client.dispatch(claims, recorder=self._recorder)
 
     async def __aenter__(self) -> Self:
@@ -92,12 +96,14 @@ class CampaignRun:
             self._holds_slots = True
             await self._expect_ends()
             await self._keep_addresses(addresses)
+            await self._prepare()
             await self._results.__aenter__()
             self._ledger.on_loss(self._stop_for)
         except BaseException:
             await self._end()
             raise
         self._was_entered = True
+        self._tell(EventKind.RUN_BEGAN, "begins to dial")
         return self
 
     async def __aexit__(
@@ -154,6 +160,9 @@ class CampaignRun:
 
     def drain(self) -> None:
         """Start no further call; calls on the wire finish, and no end is waited for."""
+        if not self._is_draining and self._was_entered:
+            self._tell(EventKind.RUN_DRAINS, "begins no further call")
+        self._is_draining = True
         self._results.drain()
         self.stop_waiting_for_ends()
 
@@ -183,6 +192,18 @@ class CampaignRun:
     def unrecorded(self) -> Sequence[tuple[int, Outcome]]:
         """Contacts whose calls' outcomes could not be written, and the outcomes."""
         return tuple(self._recorder.unrecorded)
+
+    @property
+    def heeding(self) -> "RulesInForce | None":
+        """The rules that it heeds, with what came of them; None without rules."""
+        return None
+
+    def _make_recorder(self) -> LedgerRecorder:
+        """Return what records its calls."""
+        return LedgerRecorder(self._ledger, self._owner, self._stop_for)
+
+    async def _prepare(self) -> None:
+        """Do what is to be done before the first contact is claimed."""
 
     async def _keep_quarantine(self) -> float:
         """Note how long a call may be on its way; the longest of all runs counts."""
@@ -245,6 +266,7 @@ class CampaignRun:
         """Wait until every call has its end, or until that is stopped."""
         if not self._waits_for_ends:
             return
+        self._tell(EventKind.RUN_AWAITS_ENDS, "waits for the ends of its calls")
         self._waiting = asyncio.create_task(self._every_end())
         try:
             await asyncio.wait([self._waiting])
@@ -282,9 +304,24 @@ class CampaignRun:
                 except asyncio.CancelledError as error:
                     cancelled = error.args
         self._ledger.on_loss(None)
+        self._tell_end()
         if cancelled is not None:
             raise asyncio.CancelledError(*cancelled)
         giving_back.result()
+
+    def _tell_end(self) -> None:
+        """Tell observers that the run is over, and why."""
+        if not self._was_entered:
+            return
+        reason = "done" if self.exhausted else "stopped"
+        if self._fault is not None or self._fault_was_raised:
+            reason = "ledger_failed"
+        self._tell(EventKind.RUN_ENDED, f"is over ({reason})", reason)
+
+    def _tell(self, kind: EventKind, what: str, reason: str = "") -> None:
+        run = self._owner.id
+        text = f"run {run} {what}"
+        self._client.activity.note(kind, text, reason=reason, run=run)
 
     async def _give_back(self) -> None:
         if self._earlier is not None:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
 
+from digitro_async.cli._metrics_options import NO_METRICS, MetricsToServe
 from digitro_async.cli._output import print_error
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
@@ -20,12 +21,22 @@ _PRINTED = {
 
 
 @contextlib.asynccontextmanager
-async def open_client(config: Config) -> AsyncIterator[DigitroClient]:
-    """Open a client as the configuration says, and print the library's warnings."""
+async def open_client(
+    config: Config, metrics: MetricsToServe = NO_METRICS
+) -> AsyncIterator[DigitroClient]:
+    """Open a client as the configuration says, and print the library's warnings.
+
+    Args:
+        config: The configuration.
+        metrics: Where its metrics are served, if anywhere.
+    """
     with _warnings_printed():
-        async with DigitroClient(
-            config.pabx, retry=config.retry, pause=config.pause
-        ) as client:
+        async with (
+            DigitroClient(
+                config.pabx, retry=config.retry, pause=config.pause
+            ) as client,
+            metrics.serving(client),
+        ):
             yield client
 
 

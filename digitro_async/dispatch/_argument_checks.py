@@ -14,6 +14,7 @@ from digitro_async.settings import PauseSettings, RetrySettings
 __all__ = [
     "check_port",
     "check_reason",
+    "check_recorder",
     "check_settings",
     "check_size",
     "check_turn",
@@ -52,6 +53,17 @@ def check_port(name: str, given: object, *methods: str) -> None:
             raise ConfigurationError(
                 f"{name} can't be used: it has no method {method}()"
             )
+
+
+def check_recorder(recorder: object) -> None:
+    """Demand a recorder, or None.
+
+    Raises:
+        ConfigurationError: If it is something else.
+    """
+    if recorder is not None:
+        methods = ("record_intent", "record_outcome", "record_doubts")
+        check_port("recorder", recorder, *methods)
 
 
 def check_turn(pabx: object, max_wait: object, deadline: object) -> None:

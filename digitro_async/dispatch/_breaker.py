@@ -20,7 +20,7 @@ The unknowns that can come of it are bounded, whatever the PABX answers:
 import enum
 import math
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Self
 
 import attrs
@@ -101,6 +101,7 @@ class Breaker:
             answers to this process did.
         tried_at: When one of them tries it, where this process waits for that; None
             where it doesn't.
+        on_probe: Called when a probe begins; None where nobody is.
     """
 
     __slots__ = (
@@ -118,6 +119,7 @@ class Breaker:
         "cause",
         "ended",
         "last_problem",
+        "on_probe",
         "past",
         "pauses",
         "reason",
@@ -137,6 +139,7 @@ class Breaker:
         self.past: tuple[str, PauseCause] | None = None
         self.ended: float | None = None
         self.tried_at: float | None = None
+        self.on_probe: Callable[[], object] | None = None
         self.state: BreakerState = BreakerState.CLOSED
         self.told: str = ""
         self.reason: str = ""
@@ -168,6 +171,8 @@ class Breaker:
         if self.state is not _OPEN:
             return False
         self.state, self.until = BreakerState.PROBING, math.inf
+        if self.on_probe is not None:
+            self.on_probe()
         return True
 
     def pause_until_resume(

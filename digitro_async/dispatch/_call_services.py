@@ -1,6 +1,7 @@
 """The parts of a dispatcher that its calls share."""
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -10,6 +11,7 @@ from digitro_async.dispatch._retry import may_be_sent_again, retry_delay
 from digitro_async.dispatch._router import Router
 from digitro_async.dispatch._standing import Standing
 from digitro_async.errors import Outcome
+from digitro_async.observe import ActivityStream
 from digitro_async.protocol import AttemptResult, Connection
 from digitro_async.settings import RetrySettings
 from digitro_async.transport import Transport
@@ -26,6 +28,9 @@ class CallServices:
         transport: Makes an attempt.
         retry: Limits of retries.
         chance: Returns a number from 0 to 1: the jitter of back-offs.
+        make_run: Makes a ``CallRun``, of a class that tells observers where there are
+            some.
+        activity: What observers are told through.
         in_flight: Counts the calls that go on.
         back_offs: The waits before retries.
     """
@@ -34,6 +39,8 @@ class CallServices:
     transport: Transport
     retry: RetrySettings
     chance: Callable[[], float]
+    make_run: Callable[..., Any]
+    activity: ActivityStream
     in_flight: InFlight = attrs.field(factory=InFlight)
     back_offs: BackOffs = attrs.field(factory=BackOffs)
 

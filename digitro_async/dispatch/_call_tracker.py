@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import math
 import os
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 from digitro_async._common.validators import opened
@@ -23,9 +23,10 @@ from digitro_async.dispatch._call_history import Sighting
 from digitro_async.dispatch._calls_in_progress import (
     CallInProgress,
     CallsInProgress,
-    EndRules,
 )
+from digitro_async.dispatch._end_rules import end_rules_of
 from digitro_async.dispatch._live_clock import live_time
+from digitro_async.dispatch._noted_changes import note_channel, note_end
 from digitro_async.dispatch._recorder import EndRecorder
 from digitro_async.errors import DrainedError, Outcome
 from digitro_async.models import PABX, Call
@@ -94,7 +95,7 @@ class CallTracker:
     def __init__(self, together: Sequence[PABX], reporter: EventReporter) -> None:
         caps = [one.max_in_progress for one in together if one.max_in_progress]
         self.calls: CallsInProgress = CallsInProgress(
-            _rules_of(together), min(caps, default=None)
+            end_rules_of(together), min(caps, default=None)
         )
         self.dispositions: dict[str, dict[Disposition, int]] = {
             one.name: dict.fromkeys(Disposition, 0) for one in together
@@ -225,6 +226,8 @@ class CallTracker:
             calls.close(event.pabx, now)
         elif isinstance(event, Gap):
             calls.miss(now)
+        if not isinstance(event, CallEvent):
+            note_channel(self._reporter, event)
         self._go_on(now)
         self._tell_of_room(before)
 
@@ -331,6 +334,7 @@ class CallTracker:
             self._idle = None
 
     def _tell_end(self, call: CallInProgress, end: CallEnd) -> None:
+        note_end(self._reporter, end)
         for asked in self._asked.pop(end.call_id or "", ()):
             if not asked.done():
                 asked.set_result(end)
@@ -381,22 +385,3 @@ def make_tracker(
     if all(one.events is None for one in together):
         return None
     return CallTracker(together, reporter)
-
-
-def _rules_of(together: Iterable[PABX]) -> EndRules:
-    """Return the rules that are right for each of the PABX at one address."""
-    pairs = [(one.events, one.call_ends) for one in together if one.events is not None]
-    phases = {phase for events, _ in pairs for phase in events.call_phases.values()}
-    begins = (CallPhase.STARTED, CallPhase.RINGING)
-    windows = [ends.match_window for _, ends in pairs]
-    gaps = [ends.gap_timeout for _, ends in pairs]
-    window = None if None in windows else min(filter(None, windows))
-    total = max(one.timeouts.total for one in together)
-    return EndRules(
-        end_timeout=max(events.end_timeout for events, _ in pairs),
-        grace=max(ends.grace for _, ends in pairs),
-        gap_timeout=None if None in gaps else max(one or 0.0 for one in gaps),
-        match_window=window,
-        begin=next((phase for phase in begins if phase in phases), None),
-        keep=(window or 0.0) + 2 * total,
-    )

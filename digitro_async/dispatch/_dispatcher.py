@@ -11,6 +11,7 @@ from digitro_async.call_events import CallEnd, ChannelEvent
 from digitro_async.dispatch._argument_checks import (
     check_port,
     check_reason,
+    check_recorder,
     check_settings,
     check_size,
     check_turn,
@@ -22,13 +23,12 @@ from digitro_async.dispatch._call_event_feed import (
     CallEvents,
 )
 from digitro_async.dispatch._call_result import with_end
-from digitro_async.dispatch._call_run import CallRun
-from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_source import Calls
 from digitro_async.dispatch._call_tracker import sink_of
 from digitro_async.dispatch._dispatch_results import DispatchResults
 from digitro_async.dispatch._health import Health, health_of
 from digitro_async.dispatch._live_clock import live_clock, live_time, time_anywhere
+from digitro_async.dispatch._observed_run import make_services
 from digitro_async.dispatch._ordered_rate import order_rate
 from digitro_async.dispatch._recorder import EndRecorder, Recorder
 from digitro_async.dispatch._router import Router
@@ -36,19 +36,18 @@ from digitro_async.dispatch._shared_sending import SharedSending
 from digitro_async.dispatch._statistics import Statistics
 from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.models import PABX, Call, CallResult
-from digitro_async.observe import EventReporter, OnEvent
+from digitro_async.observe import EventKind, EventReporter, OnEvent
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 from digitro_async.transport import Transport
 
 __all__ = ["Dispatcher"]
 
-_OF_A_RECORDER = ("record_intent", "record_outcome", "record_doubts")
-
 
 class Dispatcher:
     """Rate-limited concurrent sender over one or several PABX.
 
-    ``DigitroClient`` has one inside; use it directly to bring your own transport.
+    ``DigitroClient`` has one inside; use it directly to bring your own transport. What
+    happens inside is ``activity``, for observers.
 
     Args:
         pabx: The PABX, or several with different names.
@@ -82,7 +81,10 @@ class Dispatcher:
         self._clock: Callable[[], float] | None = None  # of the loop that it is used in
         self._router = Router(pabx, retry, pause, chance, self._reporter)
         self._feed = CallEventFeed()
-        self._services = CallServices(self._router, transport, retry, chance)
+        self.activity = self._reporter.activity
+        self._services = make_services(
+            self._router, transport, retry, chance, self.activity
+        )
 
     @property
     def pabx(self) -> tuple[PABX, ...]:
@@ -140,7 +142,7 @@ class Dispatcher:
         # Whatever can be wrong is found before anything is counted or queued.
         check_turn(pabx, max_wait, deadline)
         clock = self._clock = live_clock()
-        call_run = CallRun(self._services, call, clock, pabx, key)
+        call_run = self._services.make_run(self._services, call, clock, pabx, key)
         result = await call_run.run(
             wait_while_paused=wait_while_paused,
             max_wait=math.inf if max_wait is None else max_wait,
@@ -159,11 +161,9 @@ class Dispatcher:
         """Send many calls; see ``DigitroClient.dispatch``.
 
         Raises:
-            ConfigurationError: If the recorder is none, or no events are read by which
-                ends could be known.
+            ConfigurationError: If the recorder is none, or no events are read.
         """
-        if recorder is not None:
-            check_port("recorder", recorder, *_OF_A_RECORDER)
+        check_recorder(recorder)
         if wait_for_end and not self._router.trackers:
             raise ConfigurationError("wait_for_end needs a PABX with events")
         return DispatchResults(
@@ -248,6 +248,7 @@ class Dispatcher:
         for tracker in self._router.trackers.values():
             tracker.stop()
         self._feed.close()
+        self.activity.close()
 
     def reserve_slots(
         self,
@@ -362,12 +363,14 @@ class Dispatcher:
 
         What reads a source for ``stream`` stops reading, even where the source waits.
         """
+        self.activity.note(EventKind.DRAIN_BEGAN, "no further call begins")
         for admission in self._router.admissions.values():
             admission.drain()
         in_flight = self._services.in_flight
         in_flight.end_streams()
         self._services.back_offs.end()
         await in_flight.wait_idle()
+        self.activity.note(EventKind.DRAIN_ENDED, "the last call has ended")
 
     def report_ledger(self, problem: LedgerError | None) -> None:
         """Tell ``on_event`` and ``health`` of the ledger that calls are recorded in.
@@ -376,9 +379,8 @@ class Dispatcher:
             problem: The error after which it is written no more; None where a run
                 begins to write to it.
         """
-        self._ledger_problem = (
-            "" if problem is None else self._reporter.report_ledger(problem)
-        )
+        report = self._reporter.report_ledger
+        self._ledger_problem = "" if problem is None else report(problem)
 
     def share(self, clock: Callable[[], float] = boot_time) -> SharedSending:
         """Share caps and pauses with other workers from now on; nothing starts yet."""

@@ -51,6 +51,8 @@ def order_rate(
             one.standing.pacer = pacer
         pacer.order(slots, live_time())
         together[0].admit_next()  # and those beside it
+    for one in named:
+        one.watch.tell_of_rate(calls, per)
 
 
 def _pacer_of(together: Sequence[Admission]) -> "OrderedPacer":

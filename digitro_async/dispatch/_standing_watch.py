@@ -30,6 +30,7 @@ class StandingWatch:
         self._alarms = 0
         standing.doubts.on_breach = self._tell_breach
         standing.on_fewer_places = self._tell_fewer_places
+        standing.breaker.on_probe = self._tell_probe
 
     def look(self, *, cause: str = "", probe: bool = False) -> None:
         """Tell of what has changed since the last look.
@@ -63,6 +64,34 @@ class StandingWatch:
             " has a new connection of its own from now on"
         )
         self._tell(EventKind.REUSE_ENDED, what, "connection_lost", "connection_lost")
+
+    def tell_of_rate(self, calls: int | None, per: float) -> None:
+        """Tell observers that another cap is kept than before.
+
+        Args:
+            calls: Most calls; None for those of the settings.
+            per: Seconds in which these are counted.
+        """
+        name, cap = self._standing.pabx.name, "the cap of its settings"
+        if calls is not None:
+            cap = f"a cap of {calls} calls in {per:g} s"
+        self._reporter.activity.note(
+            EventKind.RATE_CHANGED,
+            f"PABX {name} has {cap}",
+            pabx=name,
+            calls=calls,
+            per=None if calls is None else per,
+        )
+
+    def _tell_probe(self) -> None:
+        """Tell observers that one call goes to a paused PABX."""
+        name, breaker = self._standing.pabx.name, self._standing.breaker
+        self._reporter.activity.note(
+            EventKind.PROBE_BEGAN,
+            f"PABX {name} is tried with one call",
+            pabx=name,
+            reason=str(breaker.reason),
+        )
 
     def _tell_pause(self, code: str, cause: str) -> None:
         status = self._standing.snapshot(time_anywhere(), 0).pause

@@ -158,7 +158,7 @@ class Workers:
                 call, pabx, key = item.call, item.pabx, item.key
             else:
                 call, pabx, key = item, None, None
-            call_run = CallRun(
+            call_run: CallRun = services.make_run(
                 services, call, clock, pabx, key, recorder, self._deliver, sink
             )
             if call_run.began - before > LONG_READ and not waited:

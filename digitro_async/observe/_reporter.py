@@ -2,16 +2,16 @@
 
 import asyncio
 import contextvars
-import inspect
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from pathlib import PurePath
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from digitro_async.errors import ConfigurationError, LedgerError
+from digitro_async.errors import LedgerError
+from digitro_async.observe._activity_stream import ActivityStream
 from digitro_async.observe._events import ClientEvent, EventKind
 from digitro_async.observe._logger import LOGGER
+from digitro_async.observe._program_function import ProgramFunction
 
 __all__ = ["LEVELS", "EventReporter", "OnEvent"]
 
@@ -31,9 +31,6 @@ LEVELS: Final = {
 }
 """The level of each kind of event in the log."""
 
-LONG_CALL = 0.5
-"""Seconds that the function may take for one event without a warning in the log."""
-
 
 class EventReporter:
     """Tells of events, after the call that led to them went on.
@@ -45,16 +42,22 @@ class EventReporter:
     Raises:
         ConfigurationError: If ``on_event`` can't be called, or would have to be
             awaited.
+
+    Attributes:
+        activity: What happens inside the client, for observers.
     """
 
     def __init__(self, on_event: OnEvent | None = None) -> None:
+        self._function = None
         if on_event is not None:
-            _check(on_event)
-        self._on_event = on_event
+            self._function = ProgramFunction(
+                "on_event", on_event, self.complain, takes="an event"
+            )
         # An event is not told in the context of the call that happened to lead to it.
         self._context = contextvars.copy_context()
         self._complaints: set[str] = set()
         self._warned: set[str | None] = set()  # PABX whose breaches were logged
+        self.activity = ActivityStream(self.complain)
 
     def report(
         self,
@@ -78,6 +81,7 @@ class EventReporter:
             retry_after=retry_after,
             text=text,
         )
+        self.activity.put_event(event)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # paused by hand before any loop runs
@@ -110,20 +114,8 @@ class EventReporter:
 
     def _tell(self, event: ClientEvent) -> None:
         self._log(self._level_of(event), event.text, event)
-        if self._on_event is None:
-            return
-        began = time.monotonic()
-        try:
-            returned = self._on_event(event)
-        except Exception as error:  # noqa: BLE001 - of the program; no call may notice
-            self._complain(f"raised {type(error).__name__} at {_place_of(error)}")
-            return
-        if inspect.isawaitable(returned):
-            self._complain("returned something to await, which nobody does")
-            if isinstance(returned, Coroutine):
-                returned.close()
-        if time.monotonic() - began > LONG_CALL:
-            self._complain(f"took longer than {LONG_CALL} s, and everything waited")
+        if self._function is not None:
+            self._function.call(event)
 
     def _level_of(self, event: ClientEvent) -> int:
         if event.kind is EventKind.PROTOCOL_VIOLATION:
@@ -132,36 +124,8 @@ class EventReporter:
             self._warned.add(event.pabx)
         return LEVELS[event.kind]
 
-    def _complain(self, problem: str) -> None:
-        self.complain(f"on_event {problem}: it is called all the same")
-
     def _log(self, level: int, text: str, event: ClientEvent | None = None) -> None:
         try:
             LOGGER.log(level, "%s", text, extra={"client_event": event})
         except Exception as error:  # noqa: BLE001 - a handler or filter of the program
             del error  # there is nowhere left to tell of it
-
-
-def _check(on_event: Any) -> None:
-    if not callable(on_event):
-        raise ConfigurationError("on_event must be a function that takes an event")
-    called = on_event if inspect.isroutine(on_event) else type(on_event).__call__
-    if any(
-        is_async(one)
-        for one in (on_event, called)
-        for is_async in (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
-    ):
-        raise ConfigurationError(
-            "on_event is called and not awaited, so it can't be a coroutine function:"
-            " give a plain function, which may start a task or fill a queue"
-        )
-
-
-def _place_of(error: BaseException) -> str:
-    """Return the file and line that raised an error; its text may hold anything."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    if frame is None:
-        return "an unknown place"
-    return f"{PurePath(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}"

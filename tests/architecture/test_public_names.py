@@ -21,6 +21,10 @@ EVENTS = {
     *("Disposition", "EndEvidence", "EndRecorder", "EventChannelSettings", "Gap"),
     *("OtherEvent", "Subscription", "load_event_preset"),
 }
+ACTIVITIES = {
+    *("ActivitiesLost", "Activity", "ActivityQueue", "ActivityStream", "CallEnded"),
+    *("CallQueued", "CallRetried", "CallSent", "CallSettled", "Observing"),
+}
 EXPORTING = [name for name in importable() if name not in SILENT]
 
 
@@ -79,7 +83,7 @@ def test_public_names() -> None:
         "tune_process",
     }
 
-    assert set(digitro_async.__all__) == values | COMMANDS | EVENTS | set(
+    assert set(digitro_async.__all__) == values | COMMANDS | EVENTS | ACTIVITIES | set(
         errors.__all__
     )
     assert {

@@ -51,7 +51,7 @@ from digitro_async.contacts import (
     open_contacts,
 )
 from digitro_async.numbers import number_form
-from digitro_async.observe import LEVELS
+from digitro_async.observe import LEVELS, QUIET_KINDS
 from digitro_async.testing import FaultPlan
 
 COMMANDS = [name for name in digitro if not name.startswith("-")]
@@ -152,7 +152,16 @@ def test_events_table() -> None:
     assert levels == {
         kind.value: logging.getLevelName(level) for kind, level in LEVELS.items()
     }
-    assert [*LEVELS] == [*EventKind]
+    assert [*LEVELS] == [kind for kind in EventKind if kind not in QUIET_KINDS]
+
+
+def test_kinds_for_observers_alone() -> None:
+    """The table has every kind that observers alone are told of, in order."""
+    shown = [ticked(cells[0])[0] for cells in rows_under("telemetry", "What happens")]
+
+    assert [name for name in shown if name in {*EventKind}] == [
+        kind.value for kind in EventKind if kind in QUIET_KINDS
+    ]
 
 
 def test_every_command_is_described() -> None:
@@ -201,6 +210,7 @@ def test_command_lines() -> None:
             *blocks_of("backup", "A ledger in a file", "console"),
             *blocks_of("workers", "Many machines", "console"),
             *blocks_of("first-day", "One call to your own phone", "console"),
+            *blocks_of("report", "Report", "console"),
         )
         for line in block.splitlines()
     ]

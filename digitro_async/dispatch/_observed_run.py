@@ -1,0 +1,264 @@
+"""ObservedCallRun: a call that tells observers of its way.
+
+It takes the place of ``CallRun`` while somebody observes calls, so that a call that
+nobody observes pays nothing for it.
+"""
+
+import time
+from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
+from math import inf
+from typing import Any, Final
+
+from digitro_async._common.drafts import draft_of
+from digitro_async.dispatch._admission import Admission
+from digitro_async.dispatch._call_run import CallRun
+from digitro_async.dispatch._call_services import CallServices
+from digitro_async.dispatch._call_tracker import EndSink
+from digitro_async.dispatch._calls_in_progress import CallInProgress
+from digitro_async.dispatch._phase import Phase
+from digitro_async.dispatch._recorder import Recorder
+from digitro_async.dispatch._router import Router
+from digitro_async.errors import DigitroError, Outcome
+from digitro_async.models import PABX, Call, CallResult, CommandAccepted
+from digitro_async.observe import (
+    ActivityStream,
+    CallQueued,
+    CallRetried,
+    CallSent,
+    CallSettled,
+)
+from digitro_async.protocol import (
+    ACCEPTED_STATUS,
+    COMMANDS,
+    AttemptResult,
+    Evidence,
+    Failure,
+    Observation,
+    Request,
+)
+from digitro_async.settings import RetrySettings
+from digitro_async.transport import Transport
+
+__all__ = ["ObservedCallRun", "make_services"]
+
+OTHER_COMMAND: Final = "other"
+"""Name of every command that is known by its path alone: that may hold anything."""
+
+_KINDS: Final = frozenset({CallQueued, CallSent, CallRetried, CallSettled})
+
+# The constructor that attrs writes takes 2 us of the 8 us that an observed call may
+# cost; see _call_result.py, and tests/unit/test_drafts.py.
+_SettledDraft: Final = draft_of(CallSettled)
+
+
+class ObservedCallRun(CallRun):
+    """One call on its way, of which observers are told.
+
+    Args:
+        services: The parts of the dispatcher that it uses.
+        call: The call.
+        clock: Tells the loop's time.
+        pabx: Name of the PABX that must take it, None for any.
+        key: The key by which its owner knows it.
+        recorder: Records its attempts, None where nobody does.
+        deliver: Takes the result of a call of a list whose attempts are recorded.
+        sink: Whoever wants to know the call's end, None for nobody.
+
+    Attributes:
+        serial: Its number in this client.
+        command: Name of its command.
+    """
+
+    def __init__(  # noqa: PLR0917 - that of the class that it stands in for
+        self,
+        services: CallServices,
+        call: Call,
+        clock: Callable[[], float],
+        pabx: str | None = None,
+        key: Hashable = None,
+        recorder: Recorder | None = None,
+        deliver: Callable[[CallResult, CallInProgress | None], None] | None = None,
+        sink: EndSink | None = None,
+    ) -> None:
+        super().__init__(services, call, clock, pabx, key, recorder, deliver, sink)
+        self._stream = stream = services.activity
+        self._is_settled = False
+        self._told_attempts = 0
+        self._origin = None
+        if deliver is None and stream.origin_of is not None:
+            self._origin = _origin_of(stream)
+        self.serial = next(stream.serials)
+        self.command = OTHER_COMMAND
+        command = getattr(call, "command", None)  # whatever a program gives as a call
+        if isinstance(command, str) and command in COMMANDS:
+            self.command = command
+        if CallQueued in stream.wanted:
+            # A name that no PABX has may hold anything.
+            is_known = pabx is not None and services.router.choose(pabx) is not None
+            queued = CallQueued(
+                serial=self.serial,
+                time=time.time(),
+                pabx=pabx if is_known else None,
+                command=self.command,
+            )
+            stream.put(queued)
+
+    async def run(
+        self, *, wait_while_paused: bool, max_wait: float = inf, deadline: float = inf
+    ) -> CallResult | None:
+        """Take the call to its end; see ``CallRun``."""
+        try:
+            return await super().run(
+                wait_while_paused=wait_while_paused,
+                max_wait=max_wait,
+                deadline=deadline,
+            )
+        finally:
+            # A single call that is cancelled before its attempt has no result. That of
+            # a list gets one from its worker.
+            is_single = self._deliver is None and self.phase is not Phase.RECORDING
+            if is_single and not self._is_settled:
+                self._tell_cancelled()
+
+    def end(
+        self,
+        now: float,
+        error: DigitroError | None,
+        pabx: str | None = None,
+        accepted: CommandAccepted | None = None,
+    ) -> CallResult:
+        """Return the result of the call, and tell that it is settled."""
+        result = super().end(now, error, pabx, accepted)
+        self._is_settled = True
+        if CallSettled in self._stream.wanted:
+            error, timings = result.error, result.timings
+            draft = _SettledDraft()
+            draft.serial, draft.command = self.serial, self.command
+            draft.time = time.time()
+            draft.pabx, draft.outcome = result.pabx, result.outcome
+            draft.attempts = result.attempts
+            if error is None:
+                draft.reason, draft.status = "", ACCEPTED_STATUS
+            else:
+                draft.reason, draft.status = str(error.reason), error.status
+            draft.sent_at = timings.sent_at
+            draft.waited, draft.latency = timings.waited, timings.latency
+            draft.attempt_was_told = 0 < result.attempts <= self._told_attempts
+            draft.origin = self._origin
+            draft.__class__ = CallSettled
+            self._stream.put(draft)
+        return result
+
+    def tell_sent(self, pabx: str) -> None:
+        """Tell that an attempt goes out."""
+        sent = CallSent(
+            serial=self.serial,
+            time=time.time(),
+            pabx=pabx,
+            command=self.command,
+            attempt=self.attempts,
+        )
+        self._stream.put(sent)
+
+    async def _keep_attempt(
+        self, admission: Admission, observation: Observation, result: AttemptResult
+    ) -> None:
+        if CallRetried in self._stream.wanted:
+            self._told_attempts = self.attempts
+            retried = CallRetried(
+                serial=self.serial,
+                time=time.time(),
+                pabx=admission.pabx.name,
+                command=self.command,
+                attempt=self.attempts,
+                outcome=result.classification.outcome,
+                reason=str(result.classification.reason),
+                status=result.status,
+                latency=self.ended - self.started,
+                origin=self._origin,
+            )
+            self._stream.put(retried)
+        await super()._keep_attempt(admission, observation, result)
+
+    def _tell_cancelled(self) -> None:
+        """Tell that a call was given up before an attempt of it went out."""
+        self._is_settled = True
+        if CallSettled in self._stream.wanted:
+            waited = self.clock() - self.began
+            settled = CallSettled(
+                serial=self.serial,
+                time=time.time(),
+                pabx=None,
+                command=self.command,
+                outcome=Outcome.NOT_SENT,
+                reason=Failure.CANCELLED.value,
+                status=None,
+                attempts=self.attempts,
+                sent_at=self.sent_at,
+                waited=waited,
+                latency=0.0,
+                attempt_was_told=0 < self.attempts <= self._told_attempts,
+            )
+            self._stream.put(settled)
+
+
+class _ObservedTransport:
+    """Tells of each attempt just before it goes out.
+
+    Args:
+        transport: The transport that makes it.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    def exchange(
+        self, pabx: PABX, request: Request, evidence: Evidence
+    ) -> Coroutine[Any, Any, Observation]:
+        """Tell of an attempt, and make it."""
+        owner = evidence.owner
+        if isinstance(owner, ObservedCallRun):
+            owner.tell_sent(pabx.name)
+        return self.transport.exchange(pabx, request, evidence)
+
+
+def _origin_of(stream: ActivityStream) -> object:
+    """Return where a single call comes from, None where that can't be told."""
+    try:
+        return None if stream.origin_of is None else stream.origin_of()
+    except Exception:  # noqa: BLE001 - of an observer; no call may notice
+        return None
+
+
+def make_services(
+    router: Router,
+    transport: Transport,
+    retry: RetrySettings,
+    chance: Callable[[], float],
+    stream: ActivityStream,
+) -> CallServices:
+    """Return the parts of a dispatcher that its calls share.
+
+    Args:
+        router: Chooses the PABX, and gives turns.
+        transport: Makes an attempt.
+        retry: Limits of retries.
+        chance: Returns a number from 0 to 1: the jitter of back-offs.
+        stream: What is observed, of the calls too while somebody wants that.
+    """
+    services = CallServices(router, transport, retry, chance, CallRun, stream)
+    stream.on_change = partial(_observe_calls, services, stream)
+    return services
+
+
+def _observe_calls(services: CallServices, stream: ActivityStream) -> None:
+    """Make the calls from now on as observers want them, or plainly for none."""
+    wanted = stream.wanted
+    services.make_run = CallRun if wanted.isdisjoint(_KINDS) else ObservedCallRun
+    transport = services.transport
+    if isinstance(transport, _ObservedTransport):
+        transport = transport.transport
+    services.transport = transport
+    if CallSent in wanted:
+        services.transport = _ObservedTransport(transport)
