@@ -204,6 +204,8 @@ class EndEvidence(enum.StrEnum):
     """No event told of its end in time; what events before told is kept."""
     FORGOTTEN = "forgotten"
     """More calls were in progress than are watched, and it was the oldest."""
+    REPORT = "report"
+    """A file that was imported told of its end, such as a report of the PABX."""
 
 
 @attrs.frozen(kw_only=True)

@@ -86,6 +86,18 @@ REASON_WORDS: Final[dict[str, str]] = {
     "not_a_call": "could not be read as a call",
     "unknown_pabx": "named a PABX that is not configured",
     "no_channel": "met a PABX without a channel id",
+    # A rule of calling did not let it through.
+    "blocked": "met a number on a block list",
+    "outside_hours": "met closed calling hours",
+    "no_hours": "met calling hours that are never open together",
+    "spacing": "met a spacing after the attempt before",
+    "attempt_cap": "met a cap of attempts",
+    "not_before": "met a time that had not come",
+    "originating_cap": "met the cap of every originating number",
+    "short_calls": "met too many short calls",
+    "number_in_use": "met a number that was being called already",
+    "callback": "met a callback that was not due",
+    "callback_missed": "met a callback that was missed",
 }
 """Reasons that have words of their own; ``words_of`` knows those with a status too."""
 

@@ -1,8 +1,10 @@
 """Campaign: a list in a ledger, dialled by a client, each contact once."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from digitro_async._common.call_class import CallMaker
 from digitro_async._common.validators import masked_fields, opened
@@ -32,6 +34,11 @@ from digitro_async.ledger import (
 )
 from digitro_async.models import PredictiveCall
 from digitro_async.privacy import Personal, Secret
+
+if TYPE_CHECKING:  # who heeds no rules loads none
+    from digitro_async.campaign._ruled_claims import RuledClaims
+    from digitro_async.campaign._rules_in_force import RulesInForce
+    from digitro_async.rules import CallingRules
 
 __all__ = ["Campaign"]
 
@@ -158,9 +165,15 @@ class Campaign:
         return self._gate.adding()
 
     def run(
-        self, *, max_calls: int | None = None, wait_for_ends: bool = True
+        self,
+        *,
+        max_calls: int | None = None,
+        wait_for_ends: bool = True,
+        rules: "CallingRules | None" = None,
+        wait: float | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> CampaignRun:
-        """Dial the pending contacts, each at most once a run.
+        """Dial the pending contacts, each at most once a run, or as rules say.
 
         Example::
 
@@ -171,13 +184,30 @@ class Campaign:
         The key of a result is the ledger's number of the contact. Entering raises
         ``LedgerError`` where a list was not added to its end, without ``partial``.
 
+        With rules the gates are asked about each contact as it comes up, and again
+        right before its intent; contacts that are put off, recalls and callbacks wait
+        in the ledger, and come up by themselves. Without them, contacts that wait are
+        left alone until they are due.
+
         Args:
             max_calls: Most contacts that this run takes on, None for no limit; the
                 rest stays pending.
             wait_for_ends: Whether the results end only once every call has its end, or
                 its ``end_timeout`` is over. Without ``events`` nothing is waited for.
+            rules: The rules; ``CampaignRun.heeding`` tells what comes of them.
+            wait: With rules, the most seconds to wait for a contact that is due later;
+                None to wait for as long as one waits.
+            clock: Tells the Unix time by which rules are heeded; None for that of the
+                machine.
+
+        Raises:
+            ConfigurationError: If there are rules and the ledger can't keep who waits.
         """
         owner = new_owner()
+        if rules is not None:
+            return self._run_by_rules(
+                owner, rules, max_calls, wait, clock, wait_for_ends=wait_for_ends
+            )
 
         def make_claims(build_call: BuildCall) -> Claims:
             return Claims(
@@ -192,12 +222,65 @@ class Campaign:
 
         return self.run_claims(owner, make_claims, wait_for_ends=wait_for_ends)
 
+    def _run_by_rules(
+        self,
+        owner: ClaimOwner,
+        rules: "CallingRules",
+        max_calls: int | None,
+        wait: float | None,
+        clock: Callable[[], float] | None,
+        *,
+        wait_for_ends: bool,
+    ) -> CampaignRun:
+        from digitro_async.campaign._ruled_claims import RuledClaims  # noqa: PLC0415 - who heeds no rules loads none
+
+        heeding = self.heed(rules, owner, clock)
+
+        def make_claims(build_call: BuildCall) -> "RuledClaims":
+            return RuledClaims(
+                self._ledger,
+                owner,
+                build_call,
+                heeding,
+                page=2 * self._client.dispatcher.capacity,
+                max_attempts=self._max_attempts,
+                most=max_calls,
+                gate=self._gate,
+                wait=wait,
+                wait_for_ends=wait_for_ends,
+            )
+
+        return self.run_claims(
+            owner, make_claims, wait_for_ends=wait_for_ends, heeding=heeding
+        )
+
+    def heed(
+        self,
+        rules: "CallingRules",
+        owner: ClaimOwner,
+        clock: Callable[[], float] | None = None,
+    ) -> "RulesInForce":
+        """Return rules in force over the ledger, for ``run_claims``.
+
+        Args:
+            rules: The rules.
+            owner: The owner of the claims.
+            clock: Tells the Unix time; None for that of the machine.
+
+        Raises:
+            ConfigurationError: If the ledger can't keep who waits.
+        """
+        from digitro_async.campaign._rules_in_force import RulesInForce  # noqa: PLC0415 - as above
+
+        return RulesInForce(rules, self._ledger, owner, clock=clock or time.time)
+
     def run_claims(
         self,
         owner: ClaimOwner,
         make_claims: Callable[[BuildCall], Calls],
         *,
         wait_for_ends: bool = True,
+        heeding: "RulesInForce | None" = None,
     ) -> CampaignRun:
         """Dial contacts that the caller claims, as ``run`` does those of its own.
 
@@ -206,8 +289,14 @@ class Campaign:
             make_claims: Takes what makes the call of a claimed contact, and returns the
                 calls. The key of each is the ledger's number of its contact.
             wait_for_ends: See ``run``.
+            heeding: The rules by which they are claimed.
         """
-        return CampaignRun(
+        make_run: Callable[..., CampaignRun] = CampaignRun
+        if heeding is not None:
+            from digitro_async.campaign._ruled_run import RuledRun  # noqa: PLC0415 - as above
+
+            make_run = partial(RuledRun, heeding)
+        return make_run(
             self._ledger,
             self._client,
             owner,

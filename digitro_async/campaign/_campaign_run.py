@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 
@@ -22,6 +22,9 @@ from digitro_async.ledger._reconciliation import QUARANTINE, seconds_of
 from digitro_async.ledger._records import ClaimOwner
 from digitro_async.models import CallResult
 from digitro_async.observe import EventKind
+
+if TYPE_CHECKING:  # who heeds no rules loads none
+    from digitro_async.campaign._rules_in_force import RulesInForce
 
 __all__ = ["CampaignRun"]
 
@@ -73,7 +76,7 @@ class CampaignRun:
         self._waits_for_ends = wait_for_ends
         self._waiting: asyncio.Task[None] | None = None
         self._earlier: EarlierCalls | None = None
-        self._recorder = LedgerRecorder(ledger, self._owner, self._stop_for)
+        self._recorder = self._make_recorder()
         self._results = client.dispatch(claims, recorder=self._recorder)
 
     async def __aenter__(self) -> Self:
@@ -93,6 +96,7 @@ class CampaignRun:
             self._holds_slots = True
             await self._expect_ends()
             await self._keep_addresses(addresses)
+            await self._prepare()
             await self._results.__aenter__()
             self._ledger.on_loss(self._stop_for)
         except BaseException:
@@ -188,6 +192,18 @@ class CampaignRun:
     def unrecorded(self) -> Sequence[tuple[int, Outcome]]:
         """Contacts whose calls' outcomes could not be written, and the outcomes."""
         return tuple(self._recorder.unrecorded)
+
+    @property
+    def heeding(self) -> "RulesInForce | None":
+        """The rules that it heeds, with what came of them; None without rules."""
+        return None
+
+    def _make_recorder(self) -> LedgerRecorder:
+        """Return what records its calls."""
+        return LedgerRecorder(self._ledger, self._owner, self._stop_for)
+
+    async def _prepare(self) -> None:
+        """Do what is to be done before the first contact is claimed."""
 
     async def _keep_quarantine(self) -> float:
         """Note how long a call may be on its way; the longest of all runs counts."""

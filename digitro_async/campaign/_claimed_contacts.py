@@ -41,6 +41,10 @@ class ClaimedContacts:
         """Put contacts at the end."""
         self._contacts.extend(contacts)
 
+    def put_first(self, contacts: Sequence[ClaimedContact]) -> None:
+        """Put contacts before all others."""
+        self._contacts.extendleft(reversed(contacts))
+
     def take_ready(self) -> DispatchItem | None:
         """Take the first call where its contact can be called; else nothing."""
         if not self._contacts:

@@ -1,7 +1,5 @@
 """Reads a file of evidence: what became of unknown contacts, and how that is known."""
 
-import csv
-import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,16 +7,13 @@ from pathlib import Path
 import attrs
 
 from digitro_async._common.csv_cells import text_of_cell
-from digitro_async._common.text import printable, words_of_os_error
+from digitro_async._common.text import printable
+from digitro_async.campaign._small_csv import records_of, text_of_file
 from digitro_async.errors import ConfigurationError
 from digitro_async.privacy import Personal
 
 __all__ = ["EvidenceProblem", "EvidenceRow", "read_evidence"]
 
-LARGEST = 64 * 1024 * 1024
-"""Bytes of the largest file that is read."""
-
-_DELIMITERS = ";,\t"
 _COLUMNS: Mapping[str, str] = {
     **{name: name for name in ("contact", "id", "outcome", "evidence")},
     "verdict": "outcome",
@@ -75,7 +70,7 @@ def read_evidence(
         ConfigurationError: If it can't be read or has no such columns.
     """
     name = printable(Path(path).name)
-    records = _records(name, _text_of(Path(path), name))
+    records = records_of(name, text_of_file(Path(path), name))
     _, header = next(records, (1, []))
     columns = [_COLUMNS.get(cell.strip().lower()) for cell in header]
     missing = [
@@ -93,65 +88,6 @@ def read_evidence(
             f"{name} {problem}: its first line must name id, outcome and evidence"
         )
     return _rows(records, columns)
-
-
-def _text_of(path: Path, name: str) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        problem = words_of_os_error(error)
-    except ValueError:
-        problem = "its name is no file name"
-    else:
-        if len(content) > LARGEST:
-            raise ConfigurationError(f"{name} is too large: 64 MB is the most")
-        return _decoded(content)
-    raise ConfigurationError(f"{name} can't be read: {problem}")
-
-
-def _decoded(content: bytes) -> str:
-    # One wrong byte in a file that is UTF-8 otherwise spoils its own row alone.
-    text = content.decode("utf-8-sig", "surrogateescape")
-    signs = {sign for sign in text if not sign.isascii()}
-    if signs and all("\ud800" <= sign <= "\udfff" for sign in signs):
-        return content.decode("cp1252", "surrogateescape")
-    return text
-
-
-def _records(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of the first line of each row that is not blank, and its cells.
-
-    Raises:
-        ConfigurationError: If a quote is not closed: what follows it can't be told.
-    """
-    first, _, rest = text.partition("\n")
-    skipped = 0
-    if first.strip().lower().startswith("sep=") or not first.strip(' \r;,\t"'):
-        if "\n" not in text:
-            return
-        text, skipped = rest, 1
-        first = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    number = 1
-    problem = False
-    while True:
-        try:
-            cells = next(lines, None)
-        except csv.Error:
-            problem = True
-            break
-        if cells is None:
-            return
-        if any(cell.strip() for cell in cells):
-            yield number + skipped, cells
-        number = lines.line_num + 1
-    if problem:
-        raise ConfigurationError(
-            f"{name}, line {number + skipped}: a quote is not closed, or text follows "
-            "one; write quotes in a cell twice"
-        )
 
 
 def _rows(

@@ -16,7 +16,7 @@ from digitro_async.campaign._import_summary import ImportSummary, add_page
 from digitro_async.campaign._row_pages import RowFile, RowPages, Rows
 from digitro_async.contacts import ContactRow, RejectedRow
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import AddResult, Import, NewContact
+from digitro_async.ledger import AddResult, Import, NewContact, NumberOfContact
 
 __all__ = ["ImportingLedger", "count_rows", "import_rows", "nth_identity"]
 
@@ -196,7 +196,12 @@ def _new_contact(row: ContactRow, times: Counter[int] | None) -> NewContact:
     draft.id = None if own is None else personal(own)
     draft.destination = row.destination
     draft.fields = {name: opened(value) for name, value in row.fields.items()}
-    draft.numbers, draft.priority = (), 0
+    draft.numbers, draft.priority = (), row.priority
+    if row.further or row.hours or row.kind is not None:
+        draft.numbers = tuple(
+            NumberOfContact(destination=one.destination, kind=one.kind, hours=one.hours)
+            for one in row.numbers
+        )
     draft.__class__ = NewContact
     contact: NewContact = draft
     return contact

@@ -25,8 +25,8 @@ class ImportSummary:
         updated: Contacts of which the ledger took over what the list says.
         elsewhere: Pending contacts of the ledger that the list does not name. They are
             called as well: of a list without ids, a number that was corrected is one.
-        unused_numbers: Further numbers of the contacts. A ledger keeps the first number
-            of a contact, and the others are not called.
+        further_numbers: Further numbers of the contacts. The ledger keeps them; only a
+            run that heeds rules calls them.
     """
 
     new: int = 0
@@ -36,7 +36,7 @@ class ImportSummary:
     changed: int = 0
     updated: int = 0
     elsewhere: int = 0
-    unused_numbers: int = 0
+    further_numbers: int = 0
 
 
 def add_page(
@@ -64,7 +64,7 @@ def add_page(
         rejected=imported.rejected + page.rejected,
         changed=imported.changed + changed,
         updated=imported.updated + updated,
-        unused_numbers=imported.unused_numbers
+        further_numbers=imported.further_numbers
         + sum(len(row.further) for row in page.contacts),
     )
 

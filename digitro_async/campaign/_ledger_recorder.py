@@ -39,6 +39,7 @@ class LedgerRecorder:
         ledger: The ledger.
         owner: The owner of the contacts that are called.
         stop: Called with the error where the ledger can't be written.
+        clock: Tells the Unix time; None for that of the machine.
 
     Attributes:
         campaign: Name of the campaign, empty where the ledger is of one alone.
@@ -46,12 +47,18 @@ class LedgerRecorder:
     """
 
     def __init__(
-        self, ledger: Ledger, owner: ClaimOwner, stop: Callable[[LedgerError], None]
+        self,
+        ledger: Ledger,
+        owner: ClaimOwner,
+        stop: Callable[[LedgerError], None],
+        *,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._ledger = ledger
         self.campaign: str = getattr(ledger, "campaign", "")
         self._owner = owner
         self._stop = stop
+        self._clock = time.time if clock is None else clock
         self._taking_back: set[asyncio.Future[None]] = set()
         self._doubting: set[asyncio.Future[int]] = set()
         self._settling: set[asyncio.Future[Reconciliation]] = set()
@@ -62,7 +69,7 @@ class LedgerRecorder:
         """Record that a call is about to be sent."""
         assert isinstance(key, int)  # noqa: S101 - for the type checker
         try:
-            await self._ledger.intend(key, self._owner, pabx, time.time())
+            await self._ledger.intend(key, self._owner, pabx, self._clock())
         except asyncio.CancelledError:
             self._take_back(key, pabx)
             raise
@@ -86,7 +93,7 @@ class LedgerRecorder:
         assert isinstance(key, int)  # noqa: S101 - for the type checker
         accepted = result.accepted
         call_id = None if accepted is None else accepted.call_id
-        classification, now = result.classification, time.time()
+        classification, now = result.classification, self._clock()
         step, reason = step_for(classification.outcome), classification.reason or None
         on_done = partial(self._recorded, key, result, on_recorded)
         try:
@@ -106,7 +113,9 @@ class LedgerRecorder:
     def record_doubts(self, keys: Sequence[Hashable], pabx: str) -> None:
         """Record that the answers to calls may belong to other calls."""
         numbers = [key for key in keys if isinstance(key, int)]
-        doubting = asyncio.ensure_future(self._ledger.doubt(numbers, pabx, time.time()))
+        doubting = asyncio.ensure_future(
+            self._ledger.doubt(numbers, pabx, self._clock())
+        )
         self._doubting.add(doubting)
         doubting.add_done_callback(self._doubted)
 
@@ -135,7 +144,7 @@ class LedgerRecorder:
         assert isinstance(key, int)  # noqa: S101 - for the type checker
         try:
             settling = asyncio.ensure_future(
-                self._ledger.ends.settle_seen(key, seen, now=time.time())
+                self._ledger.ends.settle_seen(key, seen, now=self._clock())
             )
         except LedgerError as error:
             self._fail(error)
@@ -188,7 +197,7 @@ class LedgerRecorder:
                 self._owner,
                 Step.NOT_PLACED,
                 pabx,
-                time.time(),
+                self._clock(),
                 on_done=on_done,
                 reason="cancelled",
             )

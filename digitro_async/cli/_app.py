@@ -36,15 +36,18 @@ COMMANDS: Final[Mapping[str, str]] = {
     "worker": "Dial the campaigns of a database, beside any number of other workers.",
     "contacts": "Look at a list: which numbers would be dialled, which not, and why.",
     "status": "Print how many contacts are in each state, and what became of calls.",
+    "dashboard": "Serve a live page of a ledger that takes no orders, until Ctrl-C.",
     "pause": "Begin no call any more, on one PABX or all, until digitro resume.",
     "resume": "Begin calls again after a pause, whatever it came of.",
     "rate": "Keep another cap than that of the settings, for all that dial.",
-    "campaign": "Add or withdraw contacts, list campaigns or weigh one, while dialled.",
+    "campaign": "Add, withdraw, block or call back contacts; list or weigh campaigns.",
+    "report": "Sum up a campaign in the terminal, or as a page that opens offline.",
     "results": "Print one row for each contact: state, call id, end of its call.",
+    "webhook": "Send the results of a ledger to the webhook of the configuration.",
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
     "fit": "Write the events table of digitro.toml out of captured streams of events.",
     "reconcile": "Record the outcome of an unknown contact, with evidence for it.",
-    "ledger": "Copy a ledger elsewhere, or settle one that came back from a backup.",
+    "ledger": "Copy a ledger, settle one of a backup, or import ends of calls.",
 }
 """Name of each command to its purpose."""
 

@@ -5,11 +5,23 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from cyclopts import Parameter
-
-from digitro_async.cli._arguments import Switch
+from digitro_async.cli._block_orders import (
+    block_number,
+    call_contact_back,
+    unblock_number,
+)
+from digitro_async.cli._campaign_options import (
+    ADDED_AS_FOUND,
+    NO_CONTACT_MEANT,
+    NO_TERMS,
+    AddingOptions,
+    MeantContacts,
+    MeantOptions,
+    OrderTerms,
+    TermOptions,
+)
 from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._contact_names import contact_named
 from digitro_async.cli._exit import Exit
@@ -30,7 +42,7 @@ from digitro_async.privacy import Personal
 
 __all__ = ["campaign"]
 
-_Action = Literal["list", "add", "withdraw", "weight"]
+_Action = Literal["list", "add", "withdraw", "weight", "block", "unblock", "call-back"]
 _Contact = str | int | Personal
 _NamedContacts = Sequence[tuple[int, _Contact]]
 """Contacts, each behind the number of the line that names it; 0 where none does."""
@@ -46,42 +58,43 @@ def campaign(
     action: _Action,
     value: str | None = None,
     *,
-    own_id: Annotated[str | None, Parameter(name="--id")] = None,
-    number: str | None = None,
-    file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
+    meant: MeantOptions = NO_CONTACT_MEANT,
     config: Path = Path("digitro.toml"),
-    rejects: Path | None = None,
-    allow_duplicates: Switch = False,
-    edited: Switch = False,
-    update: Switch = False,
+    adding: AddingOptions = ADDED_AS_FOUND,
+    terms: TermOptions = NO_TERMS,
     read: ReadingOptions = READ_AS_FOUND,
     ledger: LedgerOptions = NO_LEDGER_NAMED,
 ) -> Exit:
-    """Add or withdraw contacts, list campaigns or weigh one, while dialled.
+    """Add, withdraw, block or call back contacts, list or weigh campaigns.
+
+    It can be done while they are dialled, too, and is in force at once for all calls
+    that are not begun.
 
     Args:
-        action: ``list``, ``add`` a file, ``withdraw`` contacts, or set the ``weight``.
-        value: The file of ``add``, the contact of ``withdraw`` (its id, or # and its
-            number), the number of ``weight``.
-        own_id: With withdraw: the id of the contact, in place of VALUE.
-        number: With withdraw: the ledger's number of the contact, in place of VALUE.
-        file: With withdraw: file with a contact on each line, in place of VALUE; - is
-            the standard input.
+        action: ``list``, ``add`` a file, ``withdraw`` contacts, set the ``weight``,
+            ``block`` or ``unblock`` a number, or ``call-back`` a contact.
+        value: The file of ``add``, the contact of ``withdraw`` and ``call-back`` (its
+            id, or # and its number), the number of ``weight``, the phone number of
+            ``block`` and ``unblock``: without it, it is asked for, so that it is in no
+            list of processes.
+        meant: The contacts that are meant.
         config: With add: configuration file.
-        rejects: With add: file for rows that are no contact.
-        allow_duplicates: With add: call a contact as often as it stands in the file.
-        edited: With add: the file was edited since its import stopped.
-        update: With add: take over what the file says of pending contacts.
+        adding: How a file is added.
+        terms: The terms of a block or a callback.
         read: With add: the ways in which the file is read.
         ledger: The ledger.
     """
     address = ledger.address()
-    if action == "withdraw":
-        several = _contacts(value, own_id, number, file)
-        check_is_there(address)
-        return run_tuned(_withdraw_all(address, several))
-    if own_id is not None or number is not None or file is not None:
+    terms.check(action)
+    if action in {"withdraw", "call-back"}:
+        return _about_contacts(action, value, meant, terms, address)
+    if not meant.are_none:
         raise ConfigurationError("--id, --number and --file are about withdraw")
+    if action in {"block", "unblock"}:
+        check_is_there(address)
+        if action == "block":
+            return block_number(address, value, until=terms.until, reason=terms.reason)
+        return unblock_number(address, value)
     if action == "list":
         _check_value(value, is_needed=False, what="list")
         return run_tuned(_list(address))
@@ -90,15 +103,26 @@ def campaign(
         if ledger.campaign is None:
             raise ConfigurationError("weight is a campaign's: name it with --campaign")
         return run_tuned(_weigh(address, ledger.campaign, text))
-    order = AddOrder(
-        contacts=str(Path(text).absolute()),
-        rejects=None if rejects is None else str(rejects.absolute()),
-        read=read,
-        allow_duplicates=allow_duplicates,
-        edited=edited,
-        update=update,
-    )
-    return run_tuned(_add(address, config, order))
+    return run_tuned(_add(address, config, adding.order(text, read)))
+
+
+def _about_contacts(
+    action: str,
+    value: str | None,
+    meant: MeantContacts,
+    terms: OrderTerms,
+    address: LedgerAddress,
+) -> Exit:
+    """Withdraw contacts, or call one back."""
+    if action == "withdraw":
+        several = _contacts(value, meant.own_id, meant.number, meant.file)
+        check_is_there(address)
+        return run_tuned(_withdraw_all(address, several))
+    if meant.file is not None:
+        raise ConfigurationError("--file is about withdraw")
+    contact = contact_named(value, meant.own_id, meant.number)
+    check_is_there(address)
+    return call_contact_back(address, contact, at=terms.at, place=terms.place)
 
 
 def _check_value(value: str | None, *, is_needed: bool, what: str) -> str:

@@ -2,6 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from digitro_async.cli._arguments import Limit, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
@@ -9,7 +12,7 @@ from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._dial_list import dial_list
 from digitro_async.cli._dry_run import check_dial
 from digitro_async.cli._exit import Course, Exit
-from digitro_async.cli._importing import Plan
+from digitro_async.cli._importing import Form, Plan
 from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,
@@ -17,10 +20,17 @@ from digitro_async.cli._ledger_options import (
 )
 from digitro_async.cli._metrics_options import NO_METRICS, MetricsOptions
 from digitro_async.cli._named_ledger import NO_LEDGER_TO_DIAL, LedgerToDialOptions
+from digitro_async.cli._page_serving import NOT_SERVED, ServeOptions
 from digitro_async.cli._reading_options import (
     READ_AS_FOUND,
     FileOptions,
     ReadingOptions,
+)
+from digitro_async.cli._rehearse_dial import rehearse_dial
+from digitro_async.cli._rules_options import (
+    RULES_AS_CONFIGURED,
+    HeededRules,
+    HeedOptions,
 )
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._watched_rows import WatchedRows
@@ -44,9 +54,12 @@ def dial(
     read: ReadingOptions = READ_AS_FOUND,
     allow_duplicates: Switch = False,
     no_wait_for_ends: Switch = False,
+    heed: HeedOptions = RULES_AS_CONFIGURED,
     dry_run: Switch = False,
+    form: Annotated[Form, Parameter(name=["--format"])] = "table",
     metrics: MetricsOptions = NO_METRICS,
     insist: InsistToDialOptions = NOT_INSISTING_TO_DIAL,
+    serve: ServeOptions = NOT_SERVED,
 ) -> Exit:
     """Call every contact of a CSV file once and record each outcome.
 
@@ -65,49 +78,48 @@ def dial(
         read: The ways in which the file is read.
         allow_duplicates: Call a contact as often as it stands in the file.
         no_wait_for_ends: End with the last answer; the next run records later ends.
+        heed: The rules by which contacts are called.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
+        form: With dry_run and rules: a table of counts, or what rules say to each
+            contact as CSV or JSON.
         metrics: Where metrics are served.
         insist: Doubts about the ledger that are put aside.
+        serve: The live page.
     """
     metrics.check()
     chosen = choose_ledger(contacts, ledger.address_if_named(), no_ledger=no_ledger)
     plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
     plan.wait_for_ends, plan.metrics = not no_wait_for_ends, metrics
-    _check_options(chosen, plan)
+    plan.form, plan.serving = form, serve
+    _check_options(chosen, plan, heed, dry_run=dry_run)
     if contacts is None:
-        return _continue(config, chosen, plan, dry_run=dry_run)
+        return _continue(config, chosen, plan, heed, dry_run=dry_run)
     loaded = load_run_config(config)
+    plan.heed(heed, loaded)
     _check_rejects(rejects, chosen)
-    # Files are closed inside, so that even an error of that tells whether calls went
-    # out before.
     course = Course()
+    asked = (contacts, rejects, read)
     return to_its_end(
         course,
         lambda: _dial_file(
-            loaded,
-            contacts,
-            rejects=rejects,
-            read=read,
-            chosen=chosen,
-            plan=plan,
-            course=course,
-            dry_run=dry_run,
+            loaded, asked, chosen=chosen, plan=plan, course=course, dry_run=dry_run
         ),
     )
 
 
 def _dial_file(
     config: Config,
-    contacts: Path,
+    named: tuple[Path, Path | None, FileOptions],
     *,
-    rejects: Path | None,
-    read: FileOptions,
     chosen: ChosenLedger,
     plan: Plan,
     course: Course,
     dry_run: bool,
 ) -> Exit:
     """Dial the contacts of a file, or tell what that would do."""
+    # Files are closed inside of this, so that even an error of that tells whether calls
+    # went out before.
+    contacts, rejects, read = named
     with read.open(contacts, config) as file:
         plan.contacts = file
         if plan.config and any(field == "pabx" for _, field in file.reading.columns):
@@ -120,10 +132,15 @@ def _dial_file(
             return _dial(config, chosen, plan, course)
 
 
-def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) -> Exit:
+def _continue(
+    config: Path,
+    chosen: ChosenLedger,
+    plan: Plan,
+    heed: HeededRules,
+    *,
+    dry_run: bool,
+) -> Exit:
     """Dial the pending contacts of a ledger, and read no file."""
-    if dry_run:
-        raise ConfigurationError("--dry-run reads a contact file; name one")
     for name in ("edited", "update"):
         if getattr(plan.insist, name):
             raise ConfigurationError(f"--{name} is about a contact file; name one")
@@ -133,8 +150,16 @@ def _continue(config: Path, chosen: ChosenLedger, plan: Plan, *, dry_run: bool) 
             "make it"
         )
     loaded, course = load_run_config(config), Course()
+    plan.heed(heed, loaded)
+    if dry_run and plan.rules is None:
+        raise ConfigurationError(
+            "--dry-run reads a contact file, or asks rules about a ledger: name one "
+            "of them"
+        )
     if chosen.address is not None:
         check_is_there(chosen.address)
+    if dry_run:
+        return rehearse_dial(chosen, plan, plan.form)
     return to_its_end(course, lambda: _dial(loaded, chosen, plan, course))
 
 
@@ -143,12 +168,18 @@ def _dial(config: Config, chosen: ChosenLedger, plan: Plan, course: Course) -> E
     return run_tuned(dial_list(config, chosen, plan, course))
 
 
-def _check_options(chosen: ChosenLedger, plan: Plan) -> None:
+def _check_options(
+    chosen: ChosenLedger, plan: Plan, heed: HeededRules, *, dry_run: bool
+) -> None:
     """Refuse options that do not go together.
 
     Raises:
         ConfigurationError: If there are such options.
     """
+    plan.serving.check()
+    heed.check()
+    if plan.form != "table" and not dry_run:
+        raise ConfigurationError("--format is about --dry-run with rules")
     if not chosen.is_kept:
         for name in ("partial", "edited", "update", "any_file_system", "accept_loss"):
             if getattr(plan.insist, name):

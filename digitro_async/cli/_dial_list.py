@@ -8,6 +8,7 @@ from digitro_async.campaign import Campaign, CampaignRun
 from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course, Exit, exit_after_dial
+from digitro_async.cli._heeded_lines import heeding_of
 from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._ledger_view import print_counts, print_ends
 from digitro_async.cli._limit_words import clock
@@ -15,9 +16,12 @@ from digitro_async.cli._named_ledger import ledger_words
 from digitro_async.cli._next_steps import next_steps
 from digitro_async.cli._open_client import open_client
 from digitro_async.cli._output import print_error, print_line
+from digitro_async.cli._page_serving import serving_page
+from digitro_async.cli._result_sending import sending_results
 from digitro_async.cli._run_orders import taking_orders
 from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
+from digitro_async.cli._waiting_contacts import print_waiting, say_left_alone
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
 from digitro_async.contacts import ContactFile
@@ -59,9 +63,22 @@ async def dial_list(
                 return course.code(Exit.INCOMPLETE)
             say_what_was_cleaned(plan.contacts)
         whole = await is_whole(ledger, plan)
-        async with taking_orders(campaign, client, ledger, chosen, config) as orders:
+        async with (
+            sending_results(config, chosen.address, course),
+            taking_orders(campaign, client, ledger, chosen, config) as orders,
+            serving_page(
+                plan.serving,
+                config,
+                client,
+                chosen.address,
+                orders.obey,
+                max_attempts=plan.max_attempts,
+            ),
+        ):
             while True:
                 async with _run_of(campaign, client, config, chosen, plan) as run:
+                    heeding = heeding_of(run)
+                    orders.look = None if heeding is None else heeding.look
                     code = await _run(
                         *(run, client, ledger, counts),
                         plan=plan,
@@ -147,7 +164,12 @@ async def _run_of(
     """Return the run of a ledger; a list in a database is dialled with others."""
     address = chosen.address
     if address is None or address.server is None:
-        yield campaign.run(max_calls=plan.max_calls, wait_for_ends=plan.wait_for_ends)
+        yield campaign.run(
+            max_calls=plan.max_calls,
+            wait_for_ends=plan.wait_for_ends,
+            rules=plan.rules,
+            wait=plan.wait,
+        )
         return
     working = Working(
         campaigns=[address.campaign or DEFAULT_CAMPAIGN],
@@ -156,6 +178,8 @@ async def _run_of(
         partial=plan.insist.partial,
         until_done=True,
         wait_for_ends=plan.wait_for_ends,
+        rules=plan.rules,
+        wait=plan.wait,
     )
     async with shared_worker(address, config, client, working) as worker:
         yield worker
@@ -176,12 +200,15 @@ async def _run(
     if plan.max_calls is not None:
         pending = min(pending, plan.max_calls)
     await _say_awaited(ledger, plan)
+    if plan.rules is None:
+        pending -= await say_left_alone(ledger)
     counts.restart()
     code = await take_results(client, run, counts, course, total=pending)
     _say_unrecorded(run)
     try:
         states = await ledger.counts()
         print_counts(states, await ledger.count_exhausted(plan.max_attempts))
+        await print_waiting(ledger)
         print_ends(await ledger.ends.counts())
     except LedgerError as error:
         problem = str(error.args[0])

@@ -2,12 +2,13 @@
 
 import contextlib
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from digitro_async._common.masking import masked
-from digitro_async.campaign import ImportSummary
+from digitro_async.campaign import ImportSummary, RehearsedContact
 from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._counts import RunCounts
@@ -16,7 +17,9 @@ from digitro_async.cli._estimate import estimate
 from digitro_async.cli._exit import Exit, exit_after_dry_run
 from digitro_async.cli._importing import Plan, count_file
 from digitro_async.cli._ledger_view import say_unfinished, unfinished
-from digitro_async.cli._output import print_error, print_line
+from digitro_async.cli._output import hand_out, print_error, print_line
+from digitro_async.cli._rehearse_dial import RuledCounts, asked, ruled_lines
+from digitro_async.cli._rehearsed_ledger import rehearsed_ledger
 from digitro_async.config import Config
 from digitro_async.contacts import CleanedNumber, ContactFile, RejectsFile
 from digitro_async.errors import LedgerError
@@ -49,7 +52,7 @@ def check_dial(
     counts = RunCounts()
     say_how_it_is_read(contacts)
     try:
-        counted, to_dial = _read(
+        counted, to_dial, answers, rows = _read(
             contacts,
             rejects,
             chosen,
@@ -66,6 +69,9 @@ def check_dial(
     if plan.rows is not None:
         plan.rows.say_strangers()
     known = counted.known + counted.updated
+    if plan.form != "table":
+        hand_out(ruled_lines(answers, rows, plan.form))
+        return _code(plan, counts)
     _say("contacts", f"{counted.new + known:,}")
     _say_ledger(chosen, plan, counted.new, known)
     _say("rejected rows", f"{counts.rejected_rows:,}")
@@ -74,8 +80,16 @@ def check_dial(
     if plan.max_calls is not None:
         to_dial = min(to_dial, plan.max_calls)
     _say("to dial", f"{to_dial:,}")
+    if plan.rules is not None:
+        hand_out(ruled_lines(answers, rows, plan.form))
+        to_dial = answers.answers["now"]
     _say("time", estimate(config.pabx, to_dial))
     _say("dialled", "0 (dry run)")
+    return _code(plan, counts)
+
+
+def _code(plan: Plan, counts: RunCounts) -> Exit:
+    """Return the exit code, once the whole file was read."""
     strangers = 0 if plan.rows is None else plan.rows.strangers
     rejected = counts.rejected_rows + counts.rejected_numbers
     return exit_after_dry_run(rejected + strangers)
@@ -96,11 +110,13 @@ def _read(
     counts: RunCounts,
     *,
     known: list[str],
-) -> tuple[ImportSummary, int]:
-    """Read the file, and return its counts and how many contacts a dial would call."""
+) -> tuple[ImportSummary, int, RuledCounts, list[RehearsedContact]]:
+    """Read the file; return its counts, contacts to be called, what rules say."""
     with contextlib.ExitStack() as stack:
         if rejects is not None:
             plan.rejects = stack.enter_context(RejectsFile(rejects))
+        if plan.rules is not None:
+            return run_tuned(_read_by_rules(contacts, chosen, plan, counts))
         rehearsal = None
         if chosen.path is not None and chosen.exists:
             made = LedgerRehearsal(chosen.path, accept_loss=plan.insist.accept_loss)
@@ -108,8 +124,32 @@ def _read(
         counted = run_tuned(count_file(contacts, plan, counts, rehearsal))
         if rehearsal is None:
             strangers = 0 if plan.rows is None else plan.rows.strangers
-            return counted, counted.new - (strangers - plan.repeated_strangers)
-        return counted, rehearsal.count_pending(plan.max_attempts, known)
+            to_dial = counted.new - (strangers - plan.repeated_strangers)
+        else:
+            to_dial = rehearsal.count_pending(plan.max_attempts, known)
+        return counted, to_dial, RuledCounts(), []
+
+
+async def _read_by_rules(
+    contacts: ContactFile, chosen: ChosenLedger, plan: Plan, counts: RunCounts
+) -> tuple[ImportSummary, int, RuledCounts, list[RehearsedContact]]:
+    """Add the file to a copy of the ledger, and ask the rules about every contact."""
+    assert plan.rules is not None  # noqa: S101 - for the type checker
+    path = chosen.path if chosen.exists else None
+    loss = plan.insist.accept_loss
+    async with rehearsed_ledger(path, accept_loss=loss) as ledger:
+        counted = await count_file(contacts, plan, counts, ledger)
+        states = await ledger.counts()
+        pending = states[State.PENDING]
+        pending -= await ledger.count_exhausted(plan.max_attempts)
+        answers, rows = await asked(
+            ledger,
+            plan.rules,
+            time.time(),
+            max_attempts=plan.max_attempts,
+            keeps=plan.form != "table",
+        )
+        return counted, pending, answers, rows
 
 
 def _say(name: str, text: str) -> None:

@@ -1,17 +1,18 @@
 """``digitro contacts explain``: every gate's answer about one number."""
 
-import getpass
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from digitro_async._common.masking import masked
+from digitro_async.cli._asked_number import asked_number
 from digitro_async.cli._exit import Exit, exit_after_check
+from digitro_async.cli._explained_ledger import NumberInLedger, look_up
 from digitro_async.cli._gated_numbers import local_time, said
 from digitro_async.cli._loaded_rules import moment_of, rules_of
 from digitro_async.cli._output import hand_out
 from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import LedgerAddress
 from digitro_async.rules import (
     ALLOW,
     CalledNumber,
@@ -30,7 +31,13 @@ _WIDTH = 24
 
 
 def explain_number(
-    number: str | None, rules: Path | None, at: str | None, *, as_json: bool
+    number: str | None,
+    rules: Path | None,
+    at: str | None,
+    *,
+    address: LedgerAddress | None = None,
+    accept_loss: bool = False,
+    as_json: bool,
 ) -> Exit:
     """Print what each gate says to a call of one number at a moment.
 
@@ -38,6 +45,8 @@ def explain_number(
         number: The number; None to ask for it, so that it is in no list of processes.
         rules: The rules file.
         at: The moment as text; None for now.
+        address: The ledger whose attempts and blocks count; None for none.
+        accept_loss: Whether it is read though a part of its record is missing.
         as_json: Whether the answers are printed as JSON.
 
     Raises:
@@ -47,31 +56,37 @@ def explain_number(
         raise ConfigurationError("explain needs --rules, such as --rules rules.toml")
     when = moment_of(at)
     loaded = rules_of(rules)
-    text = _asked() if number is None else number
+    text = asked_number("explain") if number is None else number
     _check_number(text)
     called = loaded.called_number(text)
-    call = PlannedCall(contact=None, number=called)
-    gates = loaded.gates(MemoryAttemptHistory())
+    known = None
+    if address is not None:
+        known = look_up(address, loaded, called, accept_loss=accept_loss)
+    campaign = "" if address is None else address.campaign or ""
+    call = PlannedCall(
+        contact=None if known is None else known.contact,
+        number=called,
+        campaign=campaign,
+    )
+    gates = loaded.gates(
+        MemoryAttemptHistory() if known is None else known.history(when),
+        more=() if known is None else known.gates(),
+    )
     answers = gates.explain(call, when)
     end = gates.next_moment(call, when)
     if as_json:
-        hand_out([_json(called, when, answers, end)])
+        hand_out([_json(called, when, answers, end, known)])
     else:
         shown = masked(text)
-        lines = _table(loaded, called, shown=shown, when=when, answers=answers, end=end)
+        lines = _table(
+            *(loaded, called, known),
+            shown=shown,
+            when=when,
+            answers=answers,
+            end=end,
+        )
         hand_out(lines)
     return exit_after_check(int(end is not ALLOW))
-
-
-def _asked() -> str:
-    """Ask for the number, which is not shown as it is typed."""
-    if sys.stdin is not None and sys.stdin.isatty():
-        text = getpass.getpass("number: ")
-    else:
-        text = "" if sys.stdin is None else sys.stdin.readline()
-    if not text.strip():
-        raise ConfigurationError("explain: no number was given")
-    return text.strip()
 
 
 def _check_number(text: str) -> None:
@@ -91,6 +106,7 @@ def _check_number(text: str) -> None:
 def _table(
     rules: CallingRules,
     called: CalledNumber,
+    known: NumberInLedger | None,
     *,
     shown: str,
     when: float,
@@ -108,13 +124,21 @@ def _table(
     for one in answers:
         yield _line(one.gate, said(one.answer, zone))
     yield _line("so it is", said(end, zone))
-    yield _line("past attempts", "none are known here: caps are as if there were none")
+    if known is None:
+        yield _line("past attempts", "none are known: caps are as if there were none")
+    else:
+        for name, text in known.lines(zone):
+            yield _line(name, text)
     for preset in rules.presets:
         yield _line("preset", f"{preset.name} of {preset.date}; not legal advice")
 
 
 def _json(
-    called: CalledNumber, when: float, answers: list[GateExplanation], end: GateAnswer
+    called: CalledNumber,
+    when: float,
+    answers: list[GateExplanation],
+    end: GateAnswer,
+    known: NumberInLedger | None,
 ) -> bytes:
     zone = called.area.zones[0]
     document = {
@@ -123,6 +147,7 @@ def _json(
         "asked_for": local_time(when, zone),
         "gates": [{"gate": one.gate, **_fields(one.answer, zone)} for one in answers],
         **_fields(end, zone),
+        **({} if known is None else known.fields(zone)),
     }
     return f"{json.dumps(document)}\n".encode()
 

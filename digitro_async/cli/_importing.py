@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -17,7 +18,10 @@ from digitro_async.cli._ledger_view import say_unfinished, unfinished
 from digitro_async.cli._live_progress import show_progress
 from digitro_async.cli._metrics_options import NO_METRICS, MetricsToServe
 from digitro_async.cli._output import print_error
+from digitro_async.cli._page_serving import NOT_SERVED, Serving
+from digitro_async.cli._rules_options import HeededRules
 from digitro_async.cli._watched_rows import WatchedRows
+from digitro_async.config import Config
 from digitro_async.contacts import (
     ContactFile,
     ContactRow,
@@ -29,7 +33,12 @@ from digitro_async.contacts import (
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import AddResult, Change, Import, Ledger, LedgerRehearsal
 
-__all__ = ["Plan", "add_contacts", "count_file", "import_file", "is_whole"]
+if TYPE_CHECKING:
+    from digitro_async.rules import CallingRules
+
+__all__ = ["Form", "Plan", "add_contacts", "count_file", "import_file", "is_whole"]
+
+Form = Literal["table", "csv", "json"]
 
 _MOST_SHOWN = 10
 """Rows that are printed, and not only written to the rejects file."""
@@ -54,8 +63,13 @@ class Plan:
         config: The configuration file, None where nobody goes on with the list.
         rows: The rows of the file, where they are watched on their way.
         wait_for_ends: Whether the run ends only once every call has its end.
+        serving: Where a live page is served.
         metrics: Where the metrics of the run are served, if anywhere.
         codes: Code of a rejected row to how often it came.
+        rules: The rules of calling, None where none are heeded.
+        wait: Longest time, in seconds, that is waited for who is called later; None for
+            any.
+        form: How a dry run prints what rules say.
         repeated_strangers: Rows whose PABX is not configured, and whose contact came
             from an earlier row.
     """
@@ -70,9 +84,26 @@ class Plan:
     config: Path | None = None
     rows: WatchedRows | None = None
     wait_for_ends: bool = True
+    serving: Serving = NOT_SERVED
     metrics: MetricsToServe = NO_METRICS
     codes: Counter[str] = attrs.field(factory=Counter)
+    rules: "CallingRules | None" = None
+    wait: float | None = None
+    form: Form = "table"
     repeated_strangers: int = 0
+
+    def heed(self, options: HeededRules, config: Config) -> None:
+        """Take the rules that are heeded, if there are any.
+
+        Args:
+            options: The options of the command line.
+            config: The configuration.
+
+        Raises:
+            ConfigurationError: If they can't be used.
+        """
+        self.rules = options.load(config)
+        self.wait = options.seconds(config)
 
 
 async def import_file(
@@ -110,7 +141,7 @@ async def import_file(
         f"{contacts.name}: {imported.new} new contacts, {imported.known} known before, "
         f"{updated}{counts.rejected_rows} rejected rows"
     )
-    _say_numbers(contacts.name, imported, counts)
+    _say_numbers(contacts.name, imported, counts, heeds_rules=plan.rules is not None)
     _say_changed(contacts.name, imported.changed)
     if imported.elsewhere:
         print_error(
@@ -130,7 +161,7 @@ async def count_file(
     contacts: ContactFile,
     plan: Plan,
     counts: RunCounts,
-    rehearsal: LedgerRehearsal | None = None,
+    rehearsal: LedgerRehearsal | Ledger | None = None,
 ) -> ImportSummary:
     """Count the contacts of a file, and write its rejected rows, for a dry run.
 
@@ -150,7 +181,7 @@ async def count_file(
         allow_duplicates=plan.allow_duplicates,
         update=plan.insist.update,
     )
-    _say_numbers(contacts.name, counted, counts)
+    _say_numbers(contacts.name, counted, counts, heeds_rules=plan.rules is not None)
     _say_changed(contacts.name, counted.changed)
     return counted
 
@@ -182,18 +213,24 @@ async def add_contacts(
     )
 
 
-def _say_numbers(file: str, imported: ImportSummary, counts: RunCounts) -> None:
+def _say_numbers(
+    file: str, imported: ImportSummary, counts: RunCounts, *, heeds_rules: bool
+) -> None:
     """Print what becomes of contacts with several numbers."""
     if counts.rejected_numbers:
         print_error(
             f"{file}: {counts.rejected_numbers} numbers are rejected of contacts that "
             "have another one"
         )
-    if imported.unused_numbers:
+    if imported.further_numbers:
+        which = (
+            "rules say when they are tried"
+            if heeds_rules
+            else "without --rules only the first good number of a contact is dialled"
+        )
         print_error(
-            f"{file}: {imported.unused_numbers} further numbers are not dialled: only "
-            "the first good number of a contact is, in the order destination, "
-            "destination2 and so on"
+            f"{file}: {imported.further_numbers} further numbers are kept beside the "
+            f"first ones; {which}"
         )
 
 

@@ -1,13 +1,17 @@
 """``digitro ledger``: copy a ledger, and settle one that came back from a backup."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import attrs
+from cyclopts import Parameter
 
 from digitro_async._common.text import printable
 from digitro_async.cli._arguments import Switch
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import ledger_address
 from digitro_async.ledger.transfer import (
     CopySummary,
     RestoreSummary,
@@ -19,36 +23,14 @@ __all__ = ["ledger"]
 
 _MOST_PROBLEMS = 20
 
+Words = Annotated[tuple[str, ...], Parameter(negative="", show_default=False)]
 
-def ledger(
-    action: Literal["copy", "restored"],
-    ledger: str,
-    target: str | None = None,
-    /,
-    *,
-    campaign: str | None = None,
-    keep_source: Switch = False,
-    nobody_dialled_since: Switch = False,
-    all_unknown: Switch = False,
-    results: Path | None = None,
-    any_file_system: Switch = False,
-) -> Exit:
-    """Copy a ledger elsewhere, or settle one that came back from a backup.
 
-    ``digitro ledger copy LEDGER TARGET`` carries everything over, compares both, and
-    leaves LEDGER as one that is not dialled any more. ``digitro ledger restored
-    LEDGER`` makes a ledger one that may be dialled again after a restore; say what
-    became of its contacts since the backup.
+@attrs.frozen(kw_only=True)
+class DialledSince:
+    """What was dialled since a backup.
 
-    Args:
-        action: Copy, or settle what was restored.
-        ledger: The ledger: a file's path, or the address of its database,
-            ``postgresql://user@host/database``. A password is better left to
-            PGPASSFILE: every user of a machine can read the words of a process.
-        target: With ``copy``: where to, a path or an address; there must be none yet.
-        campaign: Name of the campaign in a database, which may hold several.
-        keep_source: With ``copy``: make a backup. LEDGER is dialled on, and may be in
-            use; the copy is not dialled before it was settled.
+    Attributes:
         nobody_dialled_since: With ``restored``: nothing was dialled since the backup,
             or nothing is missing in it.
         all_unknown: With ``restored``: who may be called by it may have been called
@@ -56,11 +38,80 @@ def ledger(
         results: With ``restored``: CSV file of ``digitro results``, written after the
             last call. What it says is taken over; contacts that it does not name
             become unknown.
+    """
+
+    nobody_dialled_since: Switch = False
+    all_unknown: Switch = False
+    results: Path | None = None
+
+    @property
+    def said(self) -> int:
+        """How many things are said; one is enough."""
+        return self.nobody_dialled_since + self.all_unknown + (self.results is not None)
+
+
+SinceOptions = Annotated[DialledSince, Parameter(name="*")]
+NOTHING_SAID = DialledSince()
+
+
+def ledger(
+    action: Literal["copy", "restored", "ends"],
+    ledger: str,
+    target: str | None = None,
+    /,
+    *,
+    campaign: str | None = None,
+    keep_source: Switch = False,
+    since: SinceOptions = NOTHING_SAID,
+    word: Words = (),
+    dry_run: Switch = False,
+    any_file_system: Switch = False,
+) -> Exit:
+    """Copy a ledger, settle one of a backup, or import ends of calls.
+
+    ``digitro ledger copy LEDGER TARGET`` carries everything over, compares both, and
+    leaves LEDGER as one that is not dialled any more. ``digitro ledger restored
+    LEDGER`` makes a ledger one that may be dialled again after a restore; say what
+    became of its contacts since the backup. ``digitro ledger ends LEDGER FILE`` records
+    what a CSV file tells of calls whose end no event told of: columns contact, id or
+    call_id, and disposition, and times as in ``digitro results``.
+
+    Args:
+        action: Copy, settle what was restored, or import ends of calls.
+        ledger: The ledger: a file's path, or the address of its database,
+            ``postgresql://user@host/database``. A password is better left to
+            PGPASSFILE: every user of a machine can read the words of a process.
+        target: With ``copy``: where to, a path or an address; there must be none yet.
+            With ``ends``: the file.
+        campaign: Name of the campaign in a database, which may hold several.
+        keep_source: With ``copy``: make a backup. LEDGER is dialled on, and may be in
+            use; the copy is not dialled before it was settled.
+        since: What was dialled since the backup.
+        word: With ``ends``: WORD=DISPOSITION, what a word of the file means, such as
+            OCUPADO=busy. May be given often.
+        dry_run: With ``ends``: check each row, and record nothing.
         any_file_system: Let a file stand on a file system that is not known to be
             local; whether its locks and syncs hold is yours to know.
     """
+    if action == "ends":
+        if keep_source or since.said:
+            raise ConfigurationError("ends takes LEDGER, FILE, --word and --dry-run")
+        # Late: who copies a ledger needs no HTTP library.
+        from digitro_async.cli._import_call_ends import (  # noqa: PLC0415
+            import_call_ends,
+        )
+
+        return import_call_ends(
+            ledger_address(ledger, campaign=campaign),
+            target,
+            words=word,
+            dry_run=dry_run,
+            any_file_system=any_file_system,
+        )
+    if word or dry_run:
+        raise ConfigurationError("--word and --dry-run are about ends")
     if action == "copy":
-        if nobody_dialled_since or all_unknown or results is not None:
+        if since.said:
             raise ConfigurationError(
                 "--nobody-dialled-since, --all-unknown and --results are about "
                 '"digitro ledger restored"'
@@ -72,12 +123,7 @@ def ledger(
         raise ConfigurationError(
             'TARGET and --keep-source are about "digitro ledger copy"'
         )
-    if nobody_dialled_since + all_unknown + (results is not None) != 1:
-        raise ConfigurationError(
-            "say what was dialled since the backup, once: --all-unknown, --results "
-            "FILE, or --nobody-dialled-since"
-        )
-    return _settle(ledger, campaign, results, nobody_dialled_since, any_file_system)
+    return _settle(ledger, campaign, since, any_file_system)
 
 
 def _copy(
@@ -122,12 +168,14 @@ def _in_groups(digest: str) -> str:
 
 
 def _settle(
-    ledger: str,
-    campaign: str | None,
-    results: Path | None,
-    nobody_dialled: bool,
-    any_file_system: bool,
+    ledger: str, campaign: str | None, since: DialledSince, any_file_system: bool
 ) -> Exit:
+    if since.said != 1:
+        raise ConfigurationError(
+            "say what was dialled since the backup, once: --all-unknown, --results "
+            "FILE, or --nobody-dialled-since"
+        )
+    results = since.results
     later = None
     if results is not None:
         # Late: who copies a ledger needs no HTTP library.
@@ -139,7 +187,7 @@ def _settle(
         ledger,
         campaign=campaign,
         later=later,
-        nobody_dialled=nobody_dialled,
+        nobody_dialled=since.nobody_dialled_since,
         evidence=f"results in {name}"[:200] if name else "",
         any_file_system=any_file_system,
     )

@@ -1,12 +1,14 @@
 """The state of a ledger at one moment, as several commands print it."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 import attrs
 
 from digitro_async.cli._output import print_line
-from digitro_async.ledger import EndCounts, Import, State
+from digitro_async.cli._waiting_contacts import waiting_lines
+from digitro_async.ledger import EndCounts, Import, State, WaitCounts
 
 if TYPE_CHECKING:
     from digitro_async.ledger import LedgerReader
@@ -26,6 +28,7 @@ class LedgerView:
         exhausted: Pending contacts that are out of attempts.
         is_begun: Whether anything was added to it.
         ends: How many calls ended how.
+        waits: How many pending contacts wait, and until when.
         problem: Why it may not be dialled, as it is a copy; empty where it may be.
     """
 
@@ -34,6 +37,7 @@ class LedgerView:
     exhausted: int
     is_begun: bool
     ends: EndCounts
+    waits: WaitCounts
     problem: str = ""
 
     @classmethod
@@ -46,6 +50,7 @@ class LedgerView:
             reader.count_exhausted(max_attempts),
             is_begun=bool(imports or sum(counts.values())),
             ends=reader.count_ends(),
+            waits=reader.waiting(time.time()),
             problem=reader.why_not_dialled(),
         )
 
@@ -73,6 +78,8 @@ class LedgerView:
         if self.problem:
             print_line(self.problem)
         print_counts(self.counts, self.exhausted)
+        for line in waiting_lines(self.waits):
+            print_line(line)
         print_ends(self.ends)
         for one in self.missing:
             print_line(say_unfinished(one))

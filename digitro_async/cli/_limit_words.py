@@ -29,6 +29,10 @@ def explain(view: RunView) -> list[str]:
     if view.phase is RunPhase.ENDING:
         calls = _calls(view.in_progress) if view.in_progress else "the last calls"
         return [f"waiting for the ends of {calls} (Ctrl-C: not to)"]
+    if view.phase is RunPhase.WAITING and view.waits_until and not view.in_flight:
+        left = clock(view.waits_for)
+        until = f"nobody may be called before {view.waits_until} (in {left})"
+        return [f"{until}; Ctrl-C ends, and those who wait are kept"]
     waiting = any(one.waiting or one.pause for one in view.pabx)
     if view.phase is RunPhase.FINISHING and view.in_flight and not waiting:
         return [_waiting_for(view.in_flight)]

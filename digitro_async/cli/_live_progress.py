@@ -97,6 +97,7 @@ async def _show_lines(
     while True:
         await asyncio.sleep(min(seconds, wait))
         line = display.line()
-        if time.monotonic() - last >= wait:
+        rest = getattr(display, "plain_seconds", None)
+        if time.monotonic() - last >= (wait if rest is None else rest):
             last, wait = time.monotonic(), PLAIN_SECONDS
             await asyncio.to_thread(write, line)

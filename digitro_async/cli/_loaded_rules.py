@@ -30,11 +30,12 @@ def rules_of(path: Path) -> CallingRules:
     return rules
 
 
-def moment_of(text: str | None) -> float:
+def moment_of(text: str | None, *, option: str = "--at") -> float:
     """Return the Unix time that an option says; now without one.
 
     Args:
         text: Such as ``2026-12-01T09:00-03:00``.
+        option: The option, for the error.
 
     Raises:
         ConfigurationError: If it is no time, or does not say of which zone.
@@ -47,6 +48,6 @@ def moment_of(text: str | None) -> float:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise ConfigurationError(
-            "--at must be a time with its zone, such as 2026-12-01T09:00-03:00"
+            f"{option} must be a time with its zone, such as 2026-12-01T09:00-03:00"
         )
     return moment.timestamp()

@@ -16,7 +16,7 @@ class CheckAnswer(enum.StrEnum):
     DIAL = "dial"
     """It would be dialled."""
     FURTHER = "further"
-    """It is a contact's second number or a later one; a ledger keeps the first."""
+    """It is a contact's second number or a later one, and an earlier one is dialled."""
     REJECTED = "rejected"
     """It is no number to dial, or its row is no contact."""
     DUPLICATE = "duplicate"
@@ -74,14 +74,12 @@ def checks_of(
     key = hash(f"id {own_id}" if own_id else f"number {row.destination.reveal()}")
     is_known = key in known
     known.add(key)
-    for place, number in enumerate(row.numbers):
+    has_one = False
+    for number in row.numbers:
         answer, code, reason = CheckAnswer.DIAL, "", ""
         if is_known:
             answer, code = CheckAnswer.DUPLICATE, RejectCode.DUPLICATE.value
             reason = "an earlier row is the same contact"
-        elif place:
-            answer, code = CheckAnswer.FURTHER, "further_number"
-            reason = "only the first good number of a contact is dialled so far"
         check = NumberCheck(
             line=row.line,
             id=own_id,
@@ -93,6 +91,15 @@ def checks_of(
         )
         if gate is not None and answer is CheckAnswer.DIAL:
             check = gate(row, number, check)
+        if check.answer is CheckAnswer.DIAL:
+            if has_one:
+                check = attrs.evolve(
+                    check,
+                    answer=CheckAnswer.FURTHER,
+                    code="further_number",
+                    reason="the contact has a number before it",
+                )
+            has_one = True
         yield check
     for rejected in row.rejected_numbers:
         yield attrs.evolve(_rejected(rejected), id=own_id)

@@ -41,7 +41,7 @@ _COLUMNS = (
     *("contact", "id", "line", "state", "call_id"),
     *("pabx", "attempts", "reason", "sent_at", "settled_at", "evidence"),
     *("disposition", "word", "end_evidence", "rang_at", "answered_at", "ended_at"),
-    *("ring_seconds", "talk_seconds"),
+    *("ring_seconds", "talk_seconds", "wait", "due", "priority"),
 )
 
 Form = Literal["csv", "jsonl"]
@@ -262,7 +262,7 @@ def _disposition_of(entry: ContactRecord) -> Disposition | None:
 
 
 def _row(entry: ContactRecord) -> Mapping[str, object]:
-    end = entry.end
+    end, is_waiting = entry.end, entry.state in _OPEN
     return {
         "contact": f"#{entry.number}",
         "id": None if entry.id is None else entry.id.reveal(),
@@ -283,6 +283,9 @@ def _row(entry: ContactRecord) -> Mapping[str, object]:
         "ended_at": None if end is None else _time(end.ended_at),
         "ring_seconds": None if end is None else _seconds(end.ring_seconds),
         "talk_seconds": None if end is None else _seconds(end.talk_seconds),
+        "wait": entry.wait.value if is_waiting and entry.wait is not None else None,
+        "due": _time(entry.due) if is_waiting else None,
+        "priority": entry.priority,
     }
 
 

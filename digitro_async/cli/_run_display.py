@@ -5,10 +5,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 
 from digitro_async.cli._counts import RunCounts
+from digitro_async.cli._heeded_lines import Heeding, counts_of_rules
 from digitro_async.cli._live_progress import SAMPLE_SECONDS
 from digitro_async.cli._run_view import RunPhase, RunView
 from digitro_async.cli._screen_lines import Line, plain_line, screen_lines
 from digitro_async.cli._time_left import TimeLeft
+from digitro_async.cli._waiting_contacts import local_moment
 from digitro_async.dispatch import Limit, Statistics
 from digitro_async.settings import RateLimit
 
@@ -16,6 +18,9 @@ __all__ = ["RunDisplay", "seconds_between_looks"]
 
 FEW_PABX = 20
 """Number of PABX up to which every look is cheap."""
+
+WAITING_SECONDS = 600.0
+"""Seconds between two plain lines while nobody may be called."""
 
 LOOKS = 8
 """Looks at what holds a PABX back, of which the most frequent answer counts."""
@@ -35,6 +40,7 @@ class RunDisplay:
         statistics: Returns the counts of the client at this moment.
         phase: Returns how far the run has come.
         paused_campaigns: Returns the campaigns that are paused.
+        heeding: What the rules do in the run; None where none are heeded.
         whole_caps: The caps as they are configured, where processes share them.
     """
 
@@ -46,15 +52,33 @@ class RunDisplay:
         phase: Callable[[], RunPhase],
         *,
         paused_campaigns: Callable[[], tuple[str, ...]] = tuple,
+        heeding: Heeding | None = None,
         whole_caps: Mapping[str, Sequence[RateLimit]] | None = None,
     ) -> None:
         self._counts, self._total = counts, total
         self._statistics, self._phase = statistics, phase
         self._paused_campaigns = paused_campaigns
+        self._heeding = heeding
+        self._due: float | None = None
+        self._told: float | None = None
         self._whole_caps = whole_caps or {}
         self._time_left = TimeLeft()
         self._limits: dict[str, deque[Limit]] = {}
         self._processor: deque[tuple[float, float]] = deque(maxlen=LOOKS)
+
+    @property
+    def plain_seconds(self) -> float | None:
+        """Seconds between two plain lines while a contact's time is waited for.
+
+        The first one comes at once: nothing else happens then. None at other times.
+        """
+        if self._due is None:
+            self._told = None
+            return None
+        if self._told != self._due:
+            self._told = self._due
+            return 0.0
+        return WAITING_SECONDS
 
     def screen(self, width: int, *, ascii_only: bool) -> Sequence[Line]:
         """Return the lines of a screen of this moment."""
@@ -73,7 +97,12 @@ class RunDisplay:
             if one.attempts:  # before, nothing holds it back but the start
                 recent = self._limits.setdefault(one.name, deque(maxlen=LOOKS))
                 recent.append(one.limit)
+        due = None if self._heeding is None else self._heeding.waits_until
+        self._due = due
         return RunView(
+            by_rules=counts_of_rules(self._heeding),
+            waits_until="" if due is None else local_moment(due),
+            waits_for=0.0 if due is None else max(0.0, due - time.time()),
             phase=self._phase(),
             done=done,
             total=total,

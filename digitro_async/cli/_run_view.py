@@ -33,6 +33,8 @@ class RunPhase(enum.Enum):
     """Every contact was begun; the last calls are on the wire."""
     ENDING = enum.auto()
     """Every call has its outcome; what becomes of the last ones is waited for."""
+    WAITING = enum.auto()
+    """Rules let nobody be called now, and the next contact's time is waited for."""
     STOPPING = enum.auto()
     """It was stopped; the calls on the wire are waited for."""
 
@@ -55,6 +57,10 @@ class RunView:
         processor: Share of one processor that the process uses.
         time_left: Seconds until it is done, None where no pace is known.
         paused_campaigns: Campaigns of which no call is begun, as an operator ordered.
+        by_rules: What rules did so far: contacts deferred, refused and so on.
+        waits_until: When the next contact is due, for people; empty where none is
+            waited for.
+        waits_for: Seconds until then.
         whole_caps: The caps as they are configured, by the addresses of the PABX, where
             each process has a share of them.
     """
@@ -71,6 +77,9 @@ class RunView:
     processor: float = 0.0
     time_left: float | None = None
     paused_campaigns: tuple[str, ...] = ()
+    by_rules: Mapping[str, int] = attrs.field(factory=dict)
+    waits_until: str = ""
+    waits_for: float = 0.0
     whole_caps: Mapping[str, Sequence[RateLimit]] = attrs.field(factory=dict)
 
     @property

@@ -19,6 +19,14 @@ from digitro_async.cli._metrics_options import (
 )
 from digitro_async.cli._named_ledger import NamedLedger
 from digitro_async.cli._open_client import open_client
+from digitro_async.cli._page_serving import (
+    NOT_SERVED,
+    ServeOptions,
+    Serving,
+    serving_page,
+)
+from digitro_async.cli._result_sending import sending_results
+from digitro_async.cli._rules_options import RULES_AS_CONFIGURED, HeedOptions
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
@@ -93,8 +101,10 @@ def worker(
     max_attempts: MaxAttempts = 5,
     partial: Switch = False,
     no_wait_for_ends: Switch = False,
+    heed: HeedOptions = RULES_AS_CONFIGURED,
     metrics: MetricsOptions = NO_METRICS,
     options: Annotated[WorkOptions, Parameter(name="*")] = DEFAULTS,
+    serve: ServeOptions = NOT_SERVED,
 ) -> Exit:
     """Dial the campaigns of a database, beside any number of other workers.
 
@@ -108,9 +118,12 @@ def worker(
         max_attempts: Attempts over all runs after which a contact is left pending.
         partial: Dial the contacts of lists whose import stopped, too.
         no_wait_for_ends: With --until-done: end with the last answer.
+        heed: The rules by which contacts are called.
         metrics: Where metrics are served.
         options: Sizes and times.
+        serve: The live page; it shows the ledger where one campaign is named.
     """
+    serve.check()
     metrics.check()
     address = NamedLedger(ledger=ledger, ledger_env=ledger_env).address()
     if address.server is None:
@@ -125,13 +138,16 @@ def worker(
         partial=partial,
         until_done=until_done,
         wait_for_ends=not no_wait_for_ends,
+        rules=heed.load(loaded),
+        wait=heed.seconds(loaded),
         slicing=options.slicing(),
         signs=options.signs(),
     )
     for name in working.campaigns:
         check_is_there(ledger_address(address, campaign=name))
     return to_its_end(
-        course, lambda: run_tuned(_work(address, loaded, working, course, metrics))
+        course,
+        lambda: run_tuned(_work(address, loaded, working, course, metrics, serve)),
     )
 
 
@@ -141,11 +157,21 @@ async def _work(
     working: Working,
     course: Course,
     metrics: MetricsToServe,
+    serve: Serving,
 ) -> Exit:
     counts = RunCounts()
     async with (
+        sending_results(config, address, course, campaigns=working.campaigns),
         open_client(config, metrics) as client,
         shared_worker(address, config, client, working) as results,
+        serving_page(
+            serve,
+            config,
+            client,
+            address,
+            campaigns=working.campaigns,
+            max_attempts=working.max_attempts,
+        ),
     ):
         code = await take_results(client, results, counts, course, total=None)
     if not working.until_done and course.interrupted and not course.failure:

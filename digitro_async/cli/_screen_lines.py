@@ -35,7 +35,7 @@ MOST_REASONS = 4
 
 GOOD, BAD, NOTE = "green", "red", "magenta"
 
-_WITHOUT_TIME_LEFT = frozenset({RunPhase.STOPPING, RunPhase.ENDING})
+_WITHOUT_TIME_LEFT = frozenset({RunPhase.STOPPING, RunPhase.ENDING, RunPhase.WAITING})
 """Phases in which the list won't be done, or is."""
 
 _STYLES = {Outcome.ACCEPTED: GOOD, Outcome.UNKNOWN: BAD}
@@ -161,6 +161,8 @@ def _outcomes(view: RunView) -> Iterator[Line]:
             yield [Span(f"{name} "), Span(f"{count:,}", _STYLES.get(outcome, NOTE))]
     if view.put_back:
         yield [Span("put back "), Span(f"{view.put_back:,}", NOTE)]
+    for name, count in view.by_rules.items():
+        yield [Span(f"{name} "), Span(f"{count:,}", NOTE)]
     if view.rejected_rows:
         yield [Span("rejected rows "), Span(f"{view.rejected_rows:,}", NOTE)]
 

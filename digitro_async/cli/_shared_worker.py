@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -26,6 +27,9 @@ from digitro_async.workers import (
     WorkerSettings,
 )
 
+if TYPE_CHECKING:
+    from digitro_async.rules import CallingRules
+
 __all__ = ["Working", "shared_worker"]
 
 _LIBRARIES = ("procrastinate", "psycopg", "psycopg.pool")
@@ -43,6 +47,9 @@ class Working:
         partial: Whether lists are dialled that were not put in to their end.
         until_done: Whether it ends when nothing is left.
         wait_for_ends: Whether it ends only once every call has its end.
+        rules: The rules of calling, None where none are heeded.
+        wait: Longest time, in seconds, that is waited for who is called later; None for
+            any.
         slicing: Sizes and times of slices.
         signs: The times of signs of life to the database.
     """
@@ -53,6 +60,8 @@ class Working:
     partial: bool = False
     until_done: bool = False
     wait_for_ends: bool = True
+    rules: "CallingRules | None" = None
+    wait: float | None = None
     slicing: SlicingSettings = attrs.field(factory=SlicingSettings)
     signs: WorkerSettings = attrs.field(factory=WorkerSettings)
 
@@ -149,6 +158,8 @@ def _make_worker(
         partial=working.partial,
         until_done=working.until_done,
         wait_for_ends=working.wait_for_ends,
+        rules=working.rules,
+        wait=working.wait,
         label=_label(),
         is_paused=is_paused,
     )

@@ -11,6 +11,11 @@ from digitro_async._common.base_url import address_of
 from digitro_async.cli._command_loop import cut_off, on_interrupt
 from digitro_async.cli._counts import RunCounts, reasons_of, summary_of
 from digitro_async.cli._exit import Course, Exit
+from digitro_async.cli._heeded_lines import (
+    heeding_of,
+    say_block_readings,
+    summary_of_rules,
+)
 from digitro_async.cli._interrupts import ends_anyway
 from digitro_async.cli._live_progress import show_progress
 from digitro_async.cli._output import print_error, print_line
@@ -69,6 +74,7 @@ class _Taking:
         course: Takes note of a failure or an interruption.
         is_stopped: Whether no further call is started.
         left_ends: Whether it was stopped while nothing but ends was waited for.
+        readings: How many readings of block files were told of.
     """
 
     run: Run
@@ -76,6 +82,7 @@ class _Taking:
     course: Course
     is_stopped: bool = False
     left_ends: bool = False
+    readings: int = 0
 
     def interrupt(self) -> None:
         """Start no further call, and wait for no end of one."""
@@ -101,10 +108,14 @@ class _Taking:
 
     def phase(self) -> RunPhase:
         """Return how far the run has come."""
+        heeding = heeding_of(self.run)
+        self.readings = say_block_readings(heeding, self.readings)
         if self.is_stopped:
             return RunPhase.STOPPING
         if self.run.is_waiting_for_ends:
             return RunPhase.ENDING
+        if heeding is not None and heeding.waits_until is not None:
+            return RunPhase.WAITING
         return RunPhase.FINISHING if self.run.exhausted else RunPhase.DIALLING
 
 
@@ -144,7 +155,11 @@ async def take_results(
     counts.stop()
     ends_anyway()
     statistics = client.statistics()
-    for line in (*summary_of(counts, statistics.attempts), *reasons_of(counts)):
+    for line in (
+        *summary_of(counts, statistics.attempts),
+        *reasons_of(counts),
+        *summary_of_rules(heeding_of(run)),
+    ):
         print_line(line)
     return _end(taking, _paused_by_hand(statistics))
 
@@ -157,6 +172,7 @@ async def _iterate(taking: _Taking, client: DigitroClient, total: int | None) ->
         client.statistics,
         taking.phase,
         paused_campaigns=taking.paused_campaigns,
+        heeding=heeding_of(taking.run),
         whole_caps=_whole_caps(client) if isinstance(taking.run, Worker) else {},
     )
     seconds = seconds_between_looks(len(client.dispatcher.pabx))

@@ -6,7 +6,7 @@ from typing import Final
 
 from digitro_async.config._location import read_text
 from digitro_async.errors import ConfigurationError
-from digitro_async.rules import STATES, OwnHoliday
+from digitro_async.rules import OwnHoliday
 
 __all__ = ["holidays_of_file"]
 
@@ -44,12 +44,14 @@ def _holiday(path: Path, number: int, line: str) -> OwnHoliday:
     day, state, name, *more = (*cells, "", "")[: max(len(cells), _COLUMNS)]
     if more:
         raise ConfigurationError(f"{path}:{number}: has more than three fields")
-    if state and state not in STATES:
-        raise ConfigurationError(f"{path}:{number}: state: is none, such as SP")
     try:
-        return OwnHoliday(
-            day=dt.date.fromisoformat(day), state=state, name=name or "holiday"
-        )
+        found = dt.date.fromisoformat(day)
     except ValueError:
-        problem = "is no day such as 2026-11-20"
-    raise ConfigurationError(f"{path}:{number}: day: {problem}")
+        problem = "day is no day such as 2026-11-20"
+    else:
+        try:
+            return OwnHoliday(day=found, state=state, name=name or "holiday")
+        except ConfigurationError as error:
+            problem = str(error)
+    field, _, problem = problem.partition(" ")
+    raise ConfigurationError(f"{path}:{number}: {field}: {problem}")

@@ -1,11 +1,10 @@
 """PURE: reads single values of ``rules.toml``: times, states, words."""
 
 import enum
-import re
-from typing import Final, TypeVar
+from typing import Any, TypeVar
 
 from digitro_async._common.text import one_of
-from digitro_async._common.validators import LONGEST_SECONDS, is_seconds
+from digitro_async._common.validators import is_number, one_line
 from digitro_async.errors import ConfigurationError
 from digitro_async.rules import STATES, check_area_code
 
@@ -13,33 +12,39 @@ __all__ = [
     "areas_of",
     "choice_of",
     "choices_of",
-    "seconds_of",
+    "maybe_file",
+    "maybe_line",
+    "one_file",
+    "one_share",
     "states_of",
     "texts_of",
 ]
 
 _Word = TypeVar("_Word", bound=enum.StrEnum)
 
-_TIME: Final = re.compile(r"(\d{1,10})\s*(s|m|h|d)", re.ASCII)
-_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+def one_file(_: object, field: Any, value: Any) -> None:
+    """Demand the name of a file."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ConfigurationError(f"{field.name} must name a file")
 
 
-def seconds_of(value: object) -> float:
-    """Return the seconds of a time such as ``15m``, or of a plain number.
+def maybe_file(instance: object, field: Any, value: Any) -> None:
+    """Demand the name of a file, or nothing."""
+    if value is not None:
+        one_file(instance, field, value)
 
-    Raises:
-        ConfigurationError: If it is no time.
-    """
-    if isinstance(value, int | float) and is_seconds(value):
-        return float(value)
-    found = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if found is not None:
-        seconds = int(found[1]) * _UNITS[found[2]]
-        if seconds <= LONGEST_SECONDS:
-            return seconds
-    raise ConfigurationError(
-        'must be a time such as "90s", "15m", "24h" or "2d", or a number of seconds'
-    )
+
+def maybe_line(instance: object, field: Any, value: Any) -> None:
+    """Demand short printable text, or an empty one."""
+    if value != "":
+        one_line(instance, field, value)
+
+
+def one_share(_: object, field: Any, value: Any) -> None:
+    """Demand a share from 0 to 1."""
+    if not is_number(value) or not 0 <= value <= 1:
+        raise ConfigurationError(f"{field.name} must be a number from 0 to 1")
 
 
 def texts_of(value: object) -> frozenset[str]:

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from digitro_async._common.time_texts import seconds_of
 from digitro_async.call_events import Disposition
 from digitro_async.config._building import Where, build
 from digitro_async.config._holiday_file import holidays_of_file
@@ -15,7 +16,10 @@ from digitro_async.config._rule_values import (
     areas_of,
     choice_of,
     choices_of,
-    seconds_of,
+    maybe_file,
+    maybe_line,
+    one_file,
+    one_share,
     states_of,
     texts_of,
 )
@@ -76,17 +80,17 @@ _ENDS: Final = ("most_attempts", *Disposition)
 class BlockTable:
     """The table of a block list."""
 
-    file: str
-    name: str = ""
-    reason: str = ""
-    may_shrink_to: float = 0.5
+    file: str = attrs.field(validator=one_file)
+    name: str = attrs.field(default="", validator=maybe_line)
+    reason: str = attrs.field(default="", validator=maybe_line)
+    may_shrink_to: float = attrs.field(default=0.5, validator=one_share)
 
 
 @attrs.frozen(kw_only=True)
 class HolidaysTable:
     """The table of the holidays."""
 
-    file: str = ""
+    file: str | None = attrs.field(default=None, validator=maybe_file)
     optional: bool = False
     of_library: bool = True
     own: tuple[OwnHoliday, ...] = ()
@@ -360,7 +364,7 @@ def _calendar(where: Where, values: dict[str, Any] | None, folder: Path) -> DayC
     given = _with_list(where, at, values or {}, OwnHoliday, {"day": _day_of})
     table = build(where, place, HolidaysTable, given)
     holidays = list(table.own)
-    if table.file:
+    if table.file is not None:
         holidays += holidays_of_file(folder / table.file)
     return DayCalendar(holidays, optional=table.optional, of_library=table.of_library)
 

@@ -38,6 +38,11 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
         *("codigo", "cod", "codigocliente", "codcliente", "matricula", "idcliente"),
         *("cpf", "cnpj", "cpfcnpj", "contrato", "customerid", "recordid", "leadid"),
     ),
+    "priority": (
+        *("prioridade", "prior", "prio", "priorizacao", "ordem", "ordemdeligacao"),
+        *("niveldeprioridade", "nivelprioridade", "graudeprioridade", "urgencia"),
+        *("prioridadecliente", "leadpriority", "rank", "ranking"),
+    ),
 }
 _MEANT: Final = {word: field for field, words in _WORDS.items() for word in words}
 
@@ -62,7 +67,7 @@ def is_phone_word(name: str) -> bool:
 
 
 def suggestions(passed_over: Sequence[str], taken: Iterable[str]) -> tuple[str, ...]:
-    """Return texts about columns that hold phone numbers and are not taken.
+    """Return texts about columns that hold numbers or priorities and are not taken.
 
     Args:
         passed_over: Names of these columns, as they may be shown.
@@ -71,15 +76,23 @@ def suggestions(passed_over: Sequence[str], taken: Iterable[str]) -> tuple[str, 
     used = set(taken)
     texts = []
     for name in passed_over:
-        if not is_phone_word(name):
+        shown = printable(name)
+        meant = field_meant(name)
+        if meant == "priority" and meant not in used:
+            used.add(meant)
+            texts.append(
+                f"the column {shown} looks like a priority, and is passed over: "
+                f"--map priority={shown} takes it; a higher number comes up first"
+            )
+        if meant != "destination":
             continue
         free = (f"destination{place}" for place in range(2, 10))
         field = next((one for one in free if one not in used), None)
         if field is not None:
             used.add(field)
             texts.append(
-                f"the column {printable(name)} looks like a phone number's, and is "
-                f"passed over: --map {field}={printable(name)} takes it as one more "
+                f"the column {shown} looks like a phone number's, and is "
+                f"passed over: --map {field}={shown} takes it as one more "
                 "number of the contact"
             )
     return tuple(texts)

@@ -26,13 +26,14 @@ _PLACES: Final = ("", *map(str, range(2, MOST_NUMBERS + 1)))
 _OF_NUMBERS: Final = tuple(
     f"{name}{place}" for name in ("destination", "kind", "hours") for place in _PLACES
 )
-KNOWN_FIELDS: Final = ("id", "pabx", "area_code", *_OF_NUMBERS, *OWN_FIELDS)
+KNOWN_FIELDS: Final = ("id", "pabx", "area_code", "priority", *_OF_NUMBERS, *OWN_FIELDS)
 """The fields that a column may be."""
 
 _NAMED: Final = ("id", "pabx", "destination", *OWN_FIELDS)
 _SAID: Final = (
     f"{', '.join(_NAMED)}; of contacts with several numbers destination2 to "
-    f"destination{MOST_NUMBERS}, and kind, hours, kind2, hours2 and so on; area_code"
+    f"destination{MOST_NUMBERS}, and kind, hours, kind2, hours2 and so on; area_code; "
+    "priority"
 )
 
 GENERAL_WORDS: Final = ("account", "device", "route")
@@ -77,6 +78,7 @@ class Columns:
         id: Index of the caller's id, if there is one.
         pabx: Index of the PABX's name, if there is one.
         area_code: Index of the area code of numbers without one, if there is one.
+        priority: Index of the contact's priority, if there is one.
         numbers: The place of each number, in the order in which they are rung.
         fields: Index and name of every other field of the call.
         taken: Name of each column that is used, as it may be shown, and its field.
@@ -89,6 +91,7 @@ class Columns:
     id: int | None
     pabx: int | None
     area_code: int | None
+    priority: int | None
     numbers: tuple[NumberColumn, ...]
     fields: tuple[tuple[int, str], ...]
     taken: tuple[tuple[str, str], ...]
@@ -98,7 +101,12 @@ class Columns:
     def used(self) -> dict[int, str]:
         """Index of each column that is used, and its field."""
         used = dict(self.fields)
-        own = {"id": self.id, "pabx": self.pabx, "area_code": self.area_code}
+        own = {
+            "id": self.id,
+            "pabx": self.pabx,
+            "area_code": self.area_code,
+            "priority": self.priority,
+        }
         used.update({at: field for field, at in own.items() if at is not None})
         for number in self.numbers:
             used[number.at] = number.field
@@ -178,6 +186,7 @@ def find_columns(
         id=index.pop("id", None),
         pabx=index.pop("pabx", None),
         area_code=index.pop("area_code", None),
+        priority=index.pop("priority", None),
         numbers=numbers,
         fields=tuple((position, field) for field, position in index.items()),
         taken=tuple((_name_of(at, names[at]), field) for at, field in taken),

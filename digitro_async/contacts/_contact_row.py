@@ -174,6 +174,7 @@ class ContactRow:
         number_field: The column that the number stands in.
         further: The contact's other numbers, in the order in which they are rung.
         rejected_numbers: Numbers of the row that are none, with their reasons.
+        priority: Its priority: of contacts that wait, the highest comes up first.
 
     Raises:
         InvalidCallError: If a text can't stand in a call; the error names the field.
@@ -192,6 +193,7 @@ class ContactRow:
     number_field: str = attrs.field(default="destination", repr=False)
     further: tuple[ContactNumber, ...] = attrs.field(default=(), repr=False)
     rejected_numbers: tuple["RejectedRow", ...] = attrs.field(default=(), repr=False)
+    priority: int = 0
 
     def __attrs_post_init__(self) -> None:
         problem = problem_of_fields({**self.fields, "destination": self.destination})
@@ -261,7 +263,13 @@ _RowDraft = draft_of(ContactRow)
 
 
 def row_of_cells(
-    line: int, own_id: str, number: str, pabx: str, fields: Mapping[str, str]
+    line: int,
+    own_id: str,
+    number: str,
+    pabx: str,
+    fields: Mapping[str, str],
+    *,
+    priority: int = 0,
 ) -> ContactRow:
     """Return the row of cells; empty texts are none.
 
@@ -271,6 +279,7 @@ def row_of_cells(
         number: The number to dial, as ``read_number`` returns it.
         pabx: Name of the PABX that must take it.
         fields: Fields of ``PredictiveCall`` and their texts, none of them empty.
+        priority: The priority.
 
     Raises:
         InvalidCallError: If a text can't stand in a call; the error names the field.
@@ -285,6 +294,7 @@ def row_of_cells(
             destination=number,
             pabx=pabx or None,
             fields=fields,
+            priority=priority,
         )
     # A file has a million rows, and nearly all are as plain as this. The constructor
     # takes ten times as long.
@@ -297,6 +307,7 @@ def row_of_cells(
     }
     draft.kind, draft.hours, draft.number_field = None, (), "destination"
     draft.further = draft.rejected_numbers = ()
+    draft.priority = priority
     draft.__class__ = ContactRow
     row: ContactRow = draft
     return row
@@ -320,6 +331,7 @@ def row_with_numbers(
     draft.destination, draft.fields = row.destination, row.fields
     draft.kind, draft.hours, draft.number_field = first.kind, first.hours, first.field
     draft.further, draft.rejected_numbers = tuple(numbers[1:]), tuple(rejected)
+    draft.priority = row.priority
     draft.__class__ = ContactRow
     made: ContactRow = draft
     return made

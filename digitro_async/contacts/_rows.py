@@ -163,12 +163,17 @@ class RowReader:
         )
         if problem:
             return problem
+        priority = 0
+        if columns.priority is not None and (cell := cells[columns.priority].strip()):
+            if not _PRIORITY.fullmatch(cell):
+                return _NO_PRIORITY
+            priority = int(cell)
         fields = self._fields(cells)
         for name in self._needed:
             if name not in fields:
                 return Problem(RejectCode.INVALID_FIELD, "is empty", name)
         try:
-            return row_of_cells(line, own_id, number, pabx, fields)
+            return row_of_cells(line, own_id, number, pabx, fields, priority=priority)
         except InvalidCallError as error:
             # Its text is "<field> <problem>" and holds no value.
             field, _, reason = str(error.args[0]).partition(" ")
@@ -252,6 +257,10 @@ def _width_problem(cells: int, width: int) -> Problem:
 
 
 NO_NUMBER = Problem(RejectCode.NO_NUMBER, "is empty", "destination")
+_PRIORITY = re.compile(r"[+-]?[0-9]{1,3}", re.ASCII)
+_NO_PRIORITY = Problem(
+    RejectCode.INVALID_FIELD, "must be a whole number from -999 to 999", "priority"
+)
 _IS_TOTAL = Problem(
     RejectCode.NOT_A_PHONE,
     "is in a row that counts other rows, and no number to dial",

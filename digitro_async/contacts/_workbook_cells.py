@@ -7,21 +7,12 @@ from typing import Any, Final
 from digitro_async.contacts._characters import drop_invisible
 from digitro_async.contacts._contact_row import Problem, RejectCode
 from digitro_async.contacts._csv_records import CSVRecord
-from digitro_async.contacts._workbook_marks import SheetMarks, column_letters
+from digitro_async.contacts._workbook_marks import SheetMarks, column_letters, is_error
 
 __all__ = ["CellReader", "text_of"]
 
 _LARGEST_EXACT: Final = 10**15
 """Beyond it a spreadsheet has lost digits: it keeps fifteen."""
-
-_ERRORS: Final = frozenset(
-    {
-        *("#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!"),
-        *("#N/D", "#VALOR!", "#NOME?", "#NULO!", "#NÚM!"),
-        *("Err:502", "Err:504", "Err:508", "Err:509", "Err:511", "Err:522"),
-    }
-)
-"""Errors as Excel and LibreOffice show them, in English and in Portuguese."""
 
 Range = tuple[tuple[int, int], tuple[int, int]]
 
@@ -89,7 +80,7 @@ class CellReader:
             if merged and value == "" and (found := _range_at(merged, line, column)):
                 return found._replace(field=field)
             if type(value) is str:
-                if value[:1] in {"#", "E"} and value.strip() in _ERRORS:
+                if value[:1] in {"#", "E"} and is_error(value):
                     return _cell(field, column, line, "an error")
                 continue
             if what := _odd_type(value):

@@ -13,10 +13,22 @@ from xml.parsers import expat
 
 import attrs
 
-__all__ = ["SheetMarks", "column_letters", "column_number", "read_marks"]
+__all__ = ["SheetMarks", "column_letters", "column_number", "is_error", "read_marks"]
 
 _PIECE: Final = 1 << 18
 _MOST_NAMED: Final = 5
+_MOST_REPEATED: Final = 1000
+_ERRORS: Final = frozenset(
+    {
+        *("#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!"),
+        *("#N/D", "#VALOR!", "#NOME?", "#NULO!", "#NÚM!", "#CÁLC!", "#DESPEJAR!"),
+        *("#CALC!", "#SPILL!", "#FIELD!", "#BLOCKED!", "#CONNECT!", "#UNKNOWN!"),
+        *("#ERROR!", "#GETTING_DATA"),
+    }
+)
+"""Errors as Excel, LibreOffice and Sheets show them, in English and in Portuguese."""
+
+_ERROR_NUMBER: Final = re.compile(r"(?:Err|Erro?):\s?\d{3}", re.ASCII)
 ERROR: Final = "an error"
 NO_VALUE: Final = "a formula without a saved value"
 
@@ -54,6 +66,12 @@ class SheetMarks:
         self.hidden_count += 1
         if len(self.hidden) <= _MOST_NAMED:
             self.hidden.append(row)
+
+
+def is_error(text: str) -> bool:
+    """Whether a text is what a spreadsheet shows for an error."""
+    bare = text.strip()
+    return bare in _ERRORS or _ERROR_NUMBER.fullmatch(bare) is not None
 
 
 def column_letters(column: int) -> str:
@@ -209,10 +227,13 @@ class _ODSReader:
         self._column = 0
         self._is_hidden = False
         self._has_cells = False
+        self._parser = expat.ParserCreate()
+        self._shown: list[str] = []
+        self._columns = range(0)  # of the formula whose shown text is read
 
     def read(self, content: IO[bytes]) -> None:
         """Read the whole XML."""
-        parser = expat.ParserCreate()
+        parser = self._parser
         parser.StartElementHandler = self._begin
         parser.EndElementHandler = self._end
         while piece := content.read(_PIECE):
@@ -236,19 +257,35 @@ class _ODSReader:
     def _take_cell(self, attributes: dict[str, str]) -> None:
         kind = attributes.get("office:value-type")
         self._has_cells = self._has_cells or kind is not None
-        what = None
+        count = _count(attributes, "table:number-columns-repeated")
+        columns = range(self._column, self._column + min(count, _MOST_REPEATED))
+        self._column += count
         if attributes.get("calcext:value-type") == "error":
-            what = ERROR
-        elif "table:formula" in attributes and kind is None:
-            what = NO_VALUE
-        if what is not None:
-            cells = self._marks.cells.setdefault(self._row, {})
-            cells[self._column] = what
-        self._column += _count(attributes, "table:number-columns-repeated")
+            self._mark(columns, ERROR)
+        elif "table:formula" in attributes:
+            if kind is None:
+                self._mark(columns, NO_VALUE)
+            elif kind != "string":
+                # Excel and old versions of LibreOffice write an error as the number 0,
+                # and what it is only into the text that is shown.
+                self._columns = columns
+                self._parser.CharacterDataHandler = self._shown.append
+
+    def _mark(self, columns: range, what: str) -> None:
+        """Note that cells hold no value, in every row that this one stands for."""
+        for row in range(self._row, self._row + min(self._rows, _MOST_REPEATED)):
+            cells = self._marks.cells.setdefault(row, {})
+            cells.update(dict.fromkeys(columns, what))
 
     def _end(self, name: str) -> None:
         if name == "table:table":
             self._is_inside = False
+        elif name == "table:table-cell" and self._columns:
+            if is_error("".join(self._shown)):
+                self._mark(self._columns, ERROR)
+            self._columns = range(0)
+            self._shown.clear()
+            self._parser.CharacterDataHandler = None
         elif name == "table:table-row" and self._is_inside:
             if self._is_hidden and self._has_cells:
                 for row in range(self._row, self._row + min(self._rows, 1000)):

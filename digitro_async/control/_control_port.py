@@ -161,6 +161,39 @@ class Control(Protocol):
         """
         ...
 
+    async def block(
+        self, number: Personal, *, reason: str, until: float | None
+    ) -> bool:
+        """Let nobody call a number any more; return whether those that dial heed it.
+
+        Args:
+            number: The number, in any form, with its area code.
+            reason: Why; nothing personal.
+            until: When it may be called again, a Unix time; None for never.
+        """
+        ...
+
+    async def unblock(self, number: Personal) -> bool:
+        """Take a number off again; False where it was not blocked by ``block``.
+
+        Args:
+            number: The number, in any form, with its area code.
+        """
+        ...
+
+    async def call_back(
+        self, contact: str | int | Personal, *, at: float, place: int | None = None
+    ) -> State:
+        """Let a contact wait for a call that was agreed on, and return where it is.
+
+        Args:
+            contact: As for ``Ledger.reconcile``.
+            at: When, a Unix time.
+            place: Place of the number to dial, 0 for the first; None for that of the
+                last attempt.
+        """
+        ...
+
     async def add(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Add a list that is dialled at once, and return what came of it.
 

@@ -18,6 +18,11 @@ from digitro_async.control._control_port import (
     PABXState,
     WorkerStatus,
 )
+from digitro_async.control._schedule_orders import (
+    block_in_ledger,
+    call_back_in_ledger,
+    unblock_in_ledger,
+)
 from digitro_async.dispatch import ORDERED
 from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.ledger import LedgerAddress, State, open_ledger
@@ -201,6 +206,26 @@ class PostgresControl:
         async with open_ledger(self._address) as ledger:
             now = time.time()
             return await ledger.withdraw(contact, reason="withdrawn", now=now)
+
+    async def block(
+        self, number: Personal, *, reason: str, until: float | None
+    ) -> bool:
+        """Let nobody call a number any more. See ``Control``."""
+        async with open_ledger(self._address) as ledger:
+            await block_in_ledger(ledger, number, reason=reason, until=until)
+        return True
+
+    async def unblock(self, number: Personal) -> bool:
+        """Take a number off again. See ``Control``."""
+        async with open_ledger(self._address) as ledger:
+            return await unblock_in_ledger(ledger, number)
+
+    async def call_back(
+        self, contact: str | int | Personal, *, at: float, place: int | None = None
+    ) -> State:
+        """Let a contact wait for a call that was agreed on. See ``Control``."""
+        async with open_ledger(self._address) as ledger:
+            return await call_back_in_ledger(ledger, contact, at=at, place=place)
 
     async def add(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Add a list that workers dial at once. See ``Control``."""

@@ -16,6 +16,11 @@ from digitro_async.control._control_port import (
     PABXState,
     WorkerStatus,
 )
+from digitro_async.control._schedule_orders import (
+    block_in_ledger,
+    call_back_in_ledger,
+    unblock_in_ledger,
+)
 from digitro_async.control._worker_facts import worker_facts
 from digitro_async.dispatch import ORDERED
 from digitro_async.errors import ConfigurationError, LedgerError
@@ -36,6 +41,8 @@ class RunControl:
     Attributes:
         is_ending: Whether no list is taken any more, because the process is about to
             end.
+        look: Lets the run take over blocks and callbacks at once; None where it heeds
+            no rules.
     """
 
     def __init__(
@@ -47,6 +54,7 @@ class RunControl:
         self._rates: dict[str, tuple[int, float]] = {}  # that were ordered
         self._added = 0
         self.is_ending = False
+        self.look: Callable[[], Awaitable[None]] | None = None
         self._orders: dict[str, Callable[[Mapping[str, Any]], Awaitable[object]]] = {
             "workers": self._workers,
             "pabx": self._pabx,
@@ -55,6 +63,9 @@ class RunControl:
             "resume": self._resume,
             "set_rate": self._set_rate,
             "withdraw": self._withdraw,
+            "block": self._block,
+            "unblock": self._unblock,
+            "call_back": self._call_back,
             "add": self._add_list,
         }
 
@@ -148,17 +159,40 @@ class RunControl:
         return self._count(order)
 
     async def _withdraw(self, order: Mapping[str, Any]) -> object:
-        contact: str | int | Personal | None = None
-        if isinstance(order.get("id"), str):
-            contact = Personal(order["id"])
-        elif type(order.get("number")) is int:
-            contact = order["number"]
-        elif isinstance(order.get("text"), str):
-            contact = order["text"]
-        if contact is None:
-            raise ConfigurationError("name the contact by its id or number")
+        contact = _contact_in(order)
         now = time.time()
         return await self._ledger.withdraw(contact, reason="withdrawn", now=now)
+
+    async def _block(self, order: Mapping[str, Any]) -> object:
+        reason, until = order.get("reason"), order.get("until")
+        if not isinstance(reason, str) or not isinstance(until, float | int | None):
+            raise ConfigurationError("a block has a reason, and an end or none")
+        await block_in_ledger(
+            self._ledger, _phone_in(order), reason=reason, until=until
+        )
+        return await self._look()
+
+    async def _unblock(self, order: Mapping[str, Any]) -> object:
+        was_blocked = await unblock_in_ledger(self._ledger, _phone_in(order))
+        await self._look()
+        return was_blocked
+
+    async def _call_back(self, order: Mapping[str, Any]) -> object:
+        at, place = order.get("at"), order.get("place")
+        if not isinstance(at, float | int) or not isinstance(place, int | None):
+            raise ConfigurationError("a callback has a time")
+        state = await call_back_in_ledger(
+            self._ledger, _contact_in(order), at=at, place=place
+        )
+        await self._look()
+        return state
+
+    async def _look(self) -> bool:
+        """Let the run take over what was ordered; return whether it heeds rules."""
+        if self.look is None:
+            return False
+        await self.look()
+        return True
 
     async def _add_list(self, order: Mapping[str, Any]) -> object:
         values = order.get("values")
@@ -172,7 +206,34 @@ class RunControl:
                 )
             added = await self._add(values)
             self._added += 1
+        await self._look()
         return added
+
+
+def _contact_in(order: Mapping[str, Any]) -> str | int | Personal:
+    """Return the contact that an order names.
+
+    Raises:
+        ConfigurationError: If it names none.
+    """
+    if isinstance(order.get("id"), str):
+        return Personal(order["id"])
+    if type(order.get("number")) is int:
+        return int(order["number"])
+    if isinstance(order.get("text"), str):
+        return str(order["text"])
+    raise ConfigurationError("name the contact by its id or number")
+
+
+def _phone_in(order: Mapping[str, Any]) -> Personal:
+    """Return the number to dial that an order is about.
+
+    Raises:
+        ConfigurationError: If it names none.
+    """
+    if isinstance(order.get("phone"), str):
+        return Personal(order["phone"])
+    raise ConfigurationError("name the number")
 
 
 def _name_in(order: Mapping[str, Any]) -> str | None:

@@ -94,11 +94,25 @@ class SocketControl:
 
     async def withdraw(self, contact: str | int | Personal) -> State:
         """Let nobody begin the call of a contact any more. See ``Control``."""
-        if isinstance(contact, Personal):
-            return State(await self._ask("withdraw", id=contact.reveal()))
-        if isinstance(contact, int):
-            return State(await self._ask("withdraw", number=contact))
-        return State(await self._ask("withdraw", text=contact))
+        return State(await self._ask("withdraw", **_named(contact)))
+
+    async def block(
+        self, number: Personal, *, reason: str, until: float | None
+    ) -> bool:
+        """Let nobody call a number any more. See ``Control``."""
+        phone = number.reveal()
+        return bool(await self._ask("block", phone=phone, reason=reason, until=until))
+
+    async def unblock(self, number: Personal) -> bool:
+        """Take a number off again. See ``Control``."""
+        return bool(await self._ask("unblock", phone=number.reveal()))
+
+    async def call_back(
+        self, contact: str | int | Personal, *, at: float, place: int | None = None
+    ) -> State:
+        """Let a contact wait for a call that was agreed on. See ``Control``."""
+        values = {**_named(contact), "at": at, "place": place}
+        return State(await self._ask("call_back", **values))
 
     async def add(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Add a list that is dialled at once. See ``Control``."""
@@ -147,6 +161,13 @@ async def _exchange(path: Path, values: Mapping[str, Any]) -> bytes:
         return await reader.readline()
     finally:
         writer.close()
+
+
+def _named(contact: str | int | Personal) -> dict[str, Any]:
+    """Return the values of an order that name a contact."""
+    if isinstance(contact, Personal):
+        return {"id": contact.reveal()}
+    return {"number" if isinstance(contact, int) else "text": contact}
 
 
 def _check_campaign(campaign: str | None) -> None:

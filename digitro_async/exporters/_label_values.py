@@ -26,6 +26,15 @@ KNOWN_REASONS: Final = frozenset(
         *("claim_lost", "damaged_fields", "deadline", "drained", "invalid_field"),
         *("ledger_failed", "no_channel", "no_such_command", "not_a_call"),
         *("rate_wait_timeout", "throttled", "unknown_pabx", "withdrawn"),
+        # A rule forbids the call, now or for good.
+        *("attempt_cap", "blocked", "callback", "no_hours", "not_before"),
+        *(
+            "number_in_use",
+            "originating_cap",
+            "outside_hours",
+            "short_calls",
+            "spacing",
+        ),
         # Pauses, and the ends of runs.
         *("not_sent_run", "operator", "ordered", "rejected_run", "unknown_budget"),
         *("unknown_run", "done", "stopped"),

@@ -17,7 +17,11 @@ from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
 from digitro_async.ledger._ledger_port import Ledger, OnDone
 from digitro_async.ledger._new_owner import new_owner
 from digitro_async.ledger._occupied_slots import OccupiedSlots
-from digitro_async.ledger._open_ledger import open_ledger, open_ledger_reader
+from digitro_async.ledger._open_ledger import (
+    open_ledger,
+    open_ledger_reader,
+    open_result_feed,
+)
 from digitro_async.ledger._reader_port import LedgerReader
 from digitro_async.ledger._records import (
     AddResult,
@@ -31,6 +35,12 @@ from digitro_async.ledger._records import (
     NumberOfContact,
     Reconciliation,
     WaitKind,
+)
+from digitro_async.ledger._result_feed_port import (
+    FeedPosition,
+    LedgerResult,
+    ResultFeed,
+    ResultPage,
 )
 from digitro_async.ledger._schedule_port import KeyOf, Schedule, ScheduledLedger
 from digitro_async.ledger._schedule_records import (
@@ -62,6 +72,7 @@ __all__ = [
     "EndCounts",
     "EndRecord",
     "EndedContact",
+    "FeedPosition",
     "Import",
     "KeyOf",
     "Ledger",
@@ -70,6 +81,7 @@ __all__ = [
     "LedgerBlock",
     "LedgerReader",
     "LedgerRehearsal",
+    "LedgerResult",
     "LedgerSlice",
     "ListedContact",
     "MemoryLedger",
@@ -83,6 +95,8 @@ __all__ = [
     "PostgresLedgerReader",
     "Reconciliation",
     "Refusal",
+    "ResultFeed",
+    "ResultPage",
     "SQLiteLedger",
     "SQLiteLedgerReader",
     "Schedule",
@@ -94,11 +108,13 @@ __all__ = [
     "WaitCounts",
     "WaitKind",
     "check_place",
+    "copy_to_rehearse",
     "holder_of",
     "ledger_address",
     "new_owner",
     "open_ledger",
     "open_ledger_reader",
+    "open_result_feed",
 ]
 
 if TYPE_CHECKING:
@@ -107,7 +123,7 @@ if TYPE_CHECKING:
     from digitro_async.ledger.postgres._postgres_ledger import PostgresLedger
     from digitro_async.ledger.postgres._postgres_reader import PostgresLedgerReader
     from digitro_async.ledger.sqlite._holder import check_place, holder_of
-    from digitro_async.ledger.sqlite._rehearsal import LedgerRehearsal
+    from digitro_async.ledger.sqlite._rehearsal import LedgerRehearsal, copy_to_rehearse
     from digitro_async.ledger.sqlite._sqlite_ledger import SQLiteLedger
     from digitro_async.ledger.sqlite._sqlite_reader import SQLiteLedgerReader
 else:

@@ -1,17 +1,23 @@
-"""PURE: the numbers of states, steps and dispositions in a ledger's file."""
+"""PURE: the numbers by which states, steps and the like stand in a ledger."""
 
 from typing import Final
 
 from digitro_async.call_events import Disposition
+from digitro_async.errors import Outcome
+from digitro_async.ledger._records import WaitKind
 from digitro_async.ledger._state import State, Step
 
 __all__ = [
     "DISPOSITIONS",
     "DISPOSITION_CODES",
+    "OUTCOMES",
+    "OUTCOME_CODES",
     "STATES",
     "STATE_CODES",
     "STEPS",
     "STEP_CODES",
+    "WAITS",
+    "WAIT_CODES",
 ]
 
 STATE_CODES: Final = {
@@ -72,3 +78,22 @@ DISPOSITION_CODES: Final = {
 """Never change one: files outlive versions."""
 
 DISPOSITIONS: Final = {code: one for one, code in DISPOSITION_CODES.items()}
+
+OUTCOME_CODES: Final = {
+    Outcome.ACCEPTED: 1,
+    Outcome.REJECTED: 2,
+    Outcome.UNKNOWN: 3,
+    Outcome.NOT_SENT: 4,
+}
+"""Outcomes of attempts that are over. Never change one: files outlive versions."""
+
+OUTCOMES: Final = {code: outcome for outcome, code in OUTCOME_CODES.items()}
+
+WAIT_CODES: Final = {
+    WaitKind.DEFERRED: 1,
+    WaitKind.RECALL: 2,
+    WaitKind.CALLBACK: 3,
+}
+"""Never change one: files outlive versions."""
+
+WAITS: Final = {code: kind for kind, code in WAIT_CODES.items()}

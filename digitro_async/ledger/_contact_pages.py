@@ -12,11 +12,13 @@ from digitro_async.ledger._differences import (
     NamedContacts,
     difference_of,
     differing_fields,
+    fills_numbers,
     step_of,
 )
 from digitro_async.ledger._records import AddResult, Change, Difference, NewContact
 from digitro_async.ledger._state import OTHER_DATA, Step, next_state
 from digitro_async.ledger._stored_contacts import read_fields
+from digitro_async.ledger._stored_numbers import read_numbers
 
 __all__ = ["ContactChange", "PageChanges", "changes_by_page"]
 
@@ -61,11 +63,16 @@ class PageChanges:
         added: The result of each contact.
         new: Number, hash and contact of each that is new.
         changed: Changes of contacts that were there.
+        filled: Numbers of contacts of one number alone, and what a list has of them:
+            they take over all numbers.
+        priorities: Numbers of contacts, and the priorities that they have from now on.
     """
 
     added: list[AddResult] = attrs.field(factory=list)
     new: list[tuple[int, bytes, NewContact]] = attrs.field(factory=list)
     changed: list[ContactChange] = attrs.field(factory=list)
+    filled: list[tuple[int, NewContact]] = attrs.field(factory=list)
+    priorities: list[tuple[int, int]] = attrs.field(factory=list)
 
 
 def changes_by_page(
@@ -83,7 +90,8 @@ def changes_by_page(
         contacts: The contacts.
         hashes: The hash by which each is known.
         known: Hashes of those that are there to number, line, code of the state,
-            destination, PABX and fields as text. It is added to.
+            destination, PABX, fields and all numbers as text, and priority. It is added
+            to.
         last: Number of the last contact in the ledger.
         named: The contacts that the import has named.
         update: Whether a pending contact takes over what they say of it.
@@ -104,9 +112,7 @@ def changes_by_page(
         number, line = found[:2]
         difference = None
         if named.is_first(number):
-            difference, change = _compare(contact, found, update=update)
-            if change is not None:
-                page.changed.append(change)
+            difference = _compare(contact, found, page, update=update)
             if difference is not None and difference.change is Change.UPDATED:
                 line = contact.line
                 known[digest] = number, line
@@ -115,18 +121,29 @@ def changes_by_page(
 
 
 def _compare(
-    contact: NewContact, found: tuple[Any, ...], *, update: bool
-) -> tuple[Difference | None, ContactChange | None]:
-    """Return what a list says otherwise of a contact, and what that changes."""
-    number, _, code, destination, pabx, text = found
+    contact: NewContact, found: tuple[Any, ...], page: PageChanges, *, update: bool
+) -> Difference | None:
+    """Return what a list says otherwise of a contact; note in the page what it changes.
+
+    Args:
+        contact: The contact, as the list has it.
+        found: What is known of it.
+        page: All that the page changes.
+        update: Whether a pending contact takes over what the list says.
+    """
+    number, _, code, destination, pabx, text, known_numbers, priority = found
     state = STATES[code]
     fields = read_fields(text) if text else {}
-    names = differing_fields(contact, destination, pabx, fields)
+    numbers = read_numbers(known_numbers)
+    names = differing_fields(contact, destination, pabx, fields, numbers)
     difference = difference_of(state, names, update=update)
     step = step_of(state, difference)
-    if step is None:
-        return difference, None
-    becomes = STATE_CODES[next_state(state, step)]
-    return difference, ContactChange(
-        number, step, becomes, contact, " ".join(names) or None
-    )
+    if contact.priority != priority:
+        page.priorities.append((number, contact.priority))
+    if fills_numbers(state, difference, contact, numbers):
+        page.filled.append((number, contact))
+    if step is not None:
+        becomes = STATE_CODES[next_state(state, step)]
+        shown = " ".join(names) or None
+        page.changed.append(ContactChange(number, step, becomes, contact, shown))
+    return difference

@@ -1,18 +1,34 @@
 """PURE: what follows where a list says something else of a contact than the ledger."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from digitro_async.ledger._records import Change, Difference, NewContact
+from digitro_async.ledger._records import (
+    Change,
+    Difference,
+    NewContact,
+    NumberOfContact,
+)
 from digitro_async.ledger._state import State, Step
+from digitro_async.ledger._stored_numbers import is_plain
 
-__all__ = ["NamedContacts", "difference_of", "differing_fields", "step_of"]
+__all__ = [
+    "NamedContacts",
+    "difference_of",
+    "differing_fields",
+    "fills_numbers",
+    "step_of",
+]
 
 _PENDING = frozenset({State.PENDING, State.WITHHELD})
 _STEPS = {Change.UPDATED: Step.UPDATE, Change.WITHHELD: Step.WITHHOLD}
 
 
 def differing_fields(
-    contact: NewContact, destination: str, pabx: str | None, fields: Mapping[str, str]
+    contact: NewContact,
+    destination: str,
+    pabx: str | None,
+    fields: Mapping[str, str],
+    numbers: Sequence[NumberOfContact] = (),
 ) -> tuple[str, ...]:
     """Return the names of all that a list says otherwise of a contact.
 
@@ -21,10 +37,14 @@ def differing_fields(
         destination: Its number in the ledger.
         pabx: Its PABX there.
         fields: Its own fields there.
+        numbers: All its numbers there. Where it has one alone, an earlier version may
+            have put it in, which kept no others: nothing differs then.
     """
     names = []
     if contact.destination.reveal() != destination:
         names.append("destination")
+    if not is_plain(numbers) and contact.numbers != tuple(numbers):
+        names.append("numbers")
     if contact.pabx != pabx:
         names.append("pabx")
     if contact.fields != fields:
@@ -46,7 +66,7 @@ def difference_of(
     if state in _PENDING:
         change = Change.UPDATED if update else Change.WITHHELD
         return Difference(change, fields, state) if fields else None
-    if "destination" not in fields:
+    if "destination" not in fields and "numbers" not in fields:
         return None  # the call is over, and its fields are of no more use
     return Difference(Change.KEPT, fields, state)
 
@@ -57,6 +77,25 @@ def step_of(state: State, difference: Difference | None) -> Step | None:
         return Step.CONFIRM if state is State.WITHHELD else None
     step = _STEPS.get(difference.change)
     return None if step is Step.WITHHOLD and state is State.WITHHELD else step
+
+
+def fills_numbers(
+    state: State,
+    difference: Difference | None,
+    contact: NewContact,
+    numbers: Sequence[NumberOfContact],
+) -> bool:
+    """Whether a contact of one number takes over the others that a list has of it.
+
+    Args:
+        state: Where it is.
+        difference: What the list says otherwise.
+        contact: The contact, as the list has it.
+        numbers: All its numbers in the ledger.
+    """
+    if difference is not None or state not in _PENDING:
+        return False
+    return is_plain(numbers) and not is_plain(contact.numbers)
 
 
 class NamedContacts:

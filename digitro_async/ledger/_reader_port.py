@@ -11,6 +11,7 @@ from digitro_async.ledger._history_records import (
     StepRecord,
 )
 from digitro_async.ledger._records import ContactRecord, Import
+from digitro_async.ledger._schedule_records import WaitCounts
 from digitro_async.ledger._state import State
 
 __all__ = ["LedgerReader"]
@@ -45,6 +46,14 @@ class LedgerReader(Protocol):
 
     def count_ends(self) -> EndCounts:
         """Return how many calls ended how; of each contact the last call counts."""
+        ...
+
+    def waiting(self, now: float) -> WaitCounts:
+        """Return how many pending contacts wait, and until when.
+
+        Args:
+            now: The time: who is due already waits no more.
+        """
         ...
 
     def imports(self) -> Sequence[Import]:

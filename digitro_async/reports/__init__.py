@@ -24,6 +24,7 @@ from digitro_async.reports._page_sections import (
 )
 from digitro_async.reports._page_style import PAGE_STYLE, STYLE_HASH
 from digitro_async.reports._report_page import report_page
+from digitro_async.reports._summary_lines import sparkline, summary_lines
 
 __all__ = [
     "PAGE_STYLE",
@@ -46,5 +47,7 @@ __all__ = [
     "WaitsView",
     "page_sections",
     "report_page",
+    "sparkline",
+    "summary_lines",
     "summary_piece",
 ]

@@ -130,7 +130,7 @@ def bar_table(
         key,
         f'<table><caption id="{key}">{text_piece(caption)}</caption><thead><tr>'
         f'<th scope="col">{name}</th><th scope="col" class="number">{count}</th>'
-        f'<th scope="col">share of all</th></tr></thead>\n'
+        '<th scope="col">share of all</th></tr></thead>\n'
         f"<tbody>{body}</tbody></table>",
     )
 

@@ -70,9 +70,8 @@ def masked_number(number: Personal | None) -> str:
 
 _WORDS: Final = {
     OTHER: "ended for another reason",
-    "owner_gone": "were open when their process ended",
-    "other_data": "stand otherwise in a list",
-    "reconciled": "were reconciled",
+    "owner_gone": "had no outcome when the process ended",
+    "other_data": "differed from a list",
+    "reconciled": "got their outcome by evidence",
     "restored": "may have been called after a backup",
-    "withdrawn": "were withdrawn",
 }

@@ -18,16 +18,19 @@ can be merged."""
 _MOST: Final = 120
 """Most intervals: more can't be told apart on a screen."""
 
+_AT_ONCE: Final = 1024
+
 
 def width_for(seconds: float) -> int:
     """Return the seconds of an interval for a time of which so many are to be shown."""
-    for width in WIDTHS:
-        if seconds / width <= _MOST - 1:  # it may begin and end within one
-            return width
-    return WIDTHS[-1] * (int(seconds / WIDTHS[-1] / (_MOST - 1)) + 1)
+    width = next((one for one in WIDTHS if _fits(seconds, one)), WIDTHS[-1])
+    while not _fits(seconds, width):
+        width *= 2
+    return width
 
 
-_AT_ONCE: Final = 1024
+def _fits(seconds: float, width: int) -> bool:
+    return seconds / width <= _MOST - 1  # it may begin and end within one
 
 
 class TimeBuckets(Generic[_Kind]):

@@ -24,6 +24,7 @@ from digitro_async.rules._block_list import (
     BlockList,
     BlockTerms,
     OwnBlocks,
+    end_of_block,
 )
 from digitro_async.rules._block_rows import BadBlockRow
 from digitro_async.rules._callbacks import (
@@ -45,6 +46,7 @@ from digitro_async.rules._calling_hours import (
     CallingHours,
     HolidayScope,
     MinuteSpan,
+    hours_of_number,
     spans_of,
     week_of,
 )
@@ -184,6 +186,8 @@ __all__ = [
     "check_area_code",
     "combine",
     "dialling_areas",
+    "end_of_block",
+    "hours_of_number",
     "spans_of",
     "time_zone",
     "week_of",

@@ -20,6 +20,7 @@ from digitro_async.rules._gate_answers import (
     combine,
 )
 from digitro_async.rules._open_spans import local_day, next_midnight, time_zone
+from digitro_async.rules._rule_checks import maybe_states
 
 __all__ = [
     "AttemptCap",
@@ -81,7 +82,7 @@ class AttemptCap:
     hours: float | None = attrs.field(default=None, validator=_hours)
     counts: Counted = Counted.NUMBER
     all_campaigns: bool = True
-    states: frozenset[str] | None = None
+    states: frozenset[str] | None = attrs.field(default=None, validator=maybe_states)
 
     def ask(
         self, attempts: Sequence[PastAttempt], area: DiallingArea, when: float

@@ -22,10 +22,13 @@ __all__ = ["BadBlockRow", "BlockRows"]
 _COLUMNS: Final = ("number", "until", "reason")
 _WORDS: Final = {
     **dict.fromkeys(("number", "numero", "número", "telefone", "fone"), "number"),
+    **dict.fromkeys(("celular", "phone", "msisdn", "destino", "destination"), "number"),
+    **dict.fromkeys(("area", "área", "ddd"), "area"),
     **dict.fromkeys(("until", "ate", "até", "validade", "fim"), "until"),
     **dict.fromkeys(("reason", "motivo", "razao", "razão"), "reason"),
 }
 _SEPARATOR: Final = re.compile(r"[;,\t]")
+_OF_SPREADSHEET: Final = re.compile(r"(\d{8,15})\.0", re.ASCII)
 _PUNCTUATION: Final = re.compile(r"[\s.()/+-]")
 _ISO: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _BRAZILIAN: Final = re.compile(r"(\d\d)/(\d\d)/(\d{4})", re.ASCII)
@@ -131,13 +134,17 @@ class BlockRows:
             return None
         if self._line == 1 and self._is_header(cells):
             return None
-        values = dict(zip(self._columns, cells, strict=False))
+        pairs = [*zip(self._columns, cells, strict=False)]
+        values = dict(pairs)
         if len(cells) > len(self._columns) and any(cells[len(self._columns) :]):
             return self._bad("reason", "the row has more fields than columns")
         terms: BlockTerms | str = self._terms_of(values)
         if isinstance(terms, str):
             return self._bad("until", terms)
-        return self._take(values.get("number", ""), terms)
+        # Each of several numbers in a row is blocked: a phone and a mobile, perhaps.
+        numbers = [cell for name, cell in pairs if name == "number" and cell] or [""]
+        found = [self._take(values.get("area", ""), one, terms) for one in numbers]
+        return next((bad for bad in found if bad is not None), None)
 
     def _is_header(self, cells: list[str]) -> bool:
         """Whether a row names the columns; they are taken from it then."""
@@ -149,8 +156,12 @@ class BlockRows:
         self._columns = tuple(columns)
         return True
 
-    def _take(self, text: str, terms: BlockTerms) -> BadBlockRow | None:
+    def _take(self, area: str, text: str, terms: BlockTerms) -> BadBlockRow | None:
+        if whole := _OF_SPREADSHEET.fullmatch(text):
+            text = whole[1]
         digits = _PUNCTUATION.sub("", text)
+        if area and len(digits) in _WITHOUT_AREA:
+            text = digits = area.lstrip("0") + digits
         if not digits.isascii() or not digits.isdigit():
             problem = "holds something else than a number" if digits else "is empty"
         elif not _FEWEST <= len(digits) <= _MOST:

@@ -1,6 +1,7 @@
 """PURE: the hours in which calls may be made, by days of the week and by holidays."""
 
 import enum
+import functools
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -10,13 +11,14 @@ import attrs
 
 from digitro_async._common.validators import one_line
 from digitro_async.errors import ConfigurationError
-from digitro_async.rules._dialling_areas import STATES
+from digitro_async.rules._rule_checks import maybe_states
 
 __all__ = [
     "DAY_MINUTES",
     "CallingHours",
     "HolidayScope",
     "MinuteSpan",
+    "hours_of_number",
     "spans_of",
     "week_of",
 ]
@@ -43,7 +45,9 @@ class HolidayScope(enum.StrEnum):
 
 
 def _spans(_: object, field: Any, value: Any) -> None:
-    """Demand spans of minutes that do not end before they begin."""
+    """Demand spans of minutes in order, none of which ends before it begins."""
+    if list(value) != sorted(value):
+        raise ConfigurationError(f"{field.name} must be in order, the earliest first")
     for span in value:
         start, end = span
         if not 0 <= start < DAY_MINUTES or not start < end <= start + DAY_MINUTES:
@@ -58,16 +62,13 @@ def _week(_: object, field: Any, value: Any) -> None:
         _spans(_, field, day)
 
 
-def _states(_: object, field: Any, value: Any) -> None:
-    """Demand states of Brazil, or none for all."""
-    if value is None or (value and set(value) <= STATES):
-        return
-    wrong = sorted(map(str, set(value) - STATES))
-    raise ConfigurationError(
-        f"{field.name} must be a list of states such as SP, without {', '.join(wrong)}"
-        if wrong
-        else f"{field.name} must name a state; leave it out for all states"
-    )
+def _someone(instance: Any, _: object, value: Any) -> None:
+    """Refuse hours without any time that hold for everybody: nobody could be called."""
+    is_for_all = instance.states is None and instance.campaigns is None
+    if is_for_all and not any(instance.week) and not value:
+        raise ConfigurationError(
+            "week has no open time: nobody would ever be called by it"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -89,10 +90,12 @@ class CallingHours:
 
     name: str = attrs.field(validator=one_line)
     week: tuple[tuple[MinuteSpan, ...], ...] = attrs.field(validator=_week)
-    states: frozenset[str] | None = attrs.field(default=None, validator=_states)
+    states: frozenset[str] | None = attrs.field(default=None, validator=maybe_states)
     campaigns: frozenset[str] | None = None
     holidays: HolidayScope = HolidayScope.NONE
-    on_holidays: tuple[MinuteSpan, ...] = attrs.field(default=(), validator=_spans)
+    on_holidays: tuple[MinuteSpan, ...] = attrs.field(
+        default=(), validator=[_spans, _someone]
+    )
 
     def hold_for(self, state: str, campaign: str) -> bool:
         """Whether they hold for a called state and a campaign."""
@@ -112,13 +115,31 @@ def week_of(table: object) -> tuple[tuple[MinuteSpan, ...], ...]:
     """
     if not isinstance(table, Mapping) or not table:
         raise ConfigurationError(f"must be a table such as {_EXAMPLE}")
-    week: list[tuple[MinuteSpan, ...]] = [()] * len(_DAYS)
+    week: dict[int, tuple[MinuteSpan, ...]] = {}
     for days, spans in table.items():
         for day in _days(days):
-            if week[day]:
+            # A day that is closed by an empty list is named, too: which of two lists
+            # holds must not depend on their order.
+            if day in week:
                 raise ConfigurationError(f"names {_DAYS[day]} twice")
             week[day] = spans_of(spans)
-    return tuple(week)
+    return tuple(week.get(day, ()) for day in range(len(_DAYS)))
+
+
+@functools.cache
+def hours_of_number(times: tuple[MinuteSpan, ...]) -> tuple["CallingHours", ...]:
+    """Return the hours that a list gives one number; none where it gives no times.
+
+    Args:
+        times: Begin and end of each, in minutes from midnight; one that ends before it
+            begins goes over midnight.
+    """
+    if not times:
+        return ()
+    spans = tuple(
+        (start, end if end > start else end + DAY_MINUTES) for start, end in times
+    )
+    return (CallingHours(name="hours of the number", week=(spans,) * 7),)
 
 
 def spans_of(values: object) -> tuple[MinuteSpan, ...]:

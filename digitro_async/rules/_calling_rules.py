@@ -108,8 +108,7 @@ class CallingRules:
             gates.append(BlockGate(self.block_lists))
         if history is not None:
             gates.append(NotBeforeGate(known))
-        if self.hours:
-            gates.append(HoursGate(self.hours, self.calendar))
+        gates.append(HoursGate(self.hours, self.calendar))  # a number may have its own
         if self.spacings or self.caps:
             gates.append(AttemptGate(known, spacings=self.spacings, caps=self.caps))
         if counter is not None:

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import attrs
 
+from digitro_async._common.validators import one_line
 from digitro_async.errors import ConfigurationError
+from digitro_async.rules._rule_checks import maybe_state
 
 __all__ = ["DayCalendar", "OwnHoliday"]
 
@@ -25,8 +27,8 @@ class OwnHoliday:
     """
 
     day: dt.date
-    name: str = "holiday"
-    state: str = ""
+    name: str = attrs.field(default="holiday", validator=one_line)
+    state: str = attrs.field(default="", validator=maybe_state)
 
 
 class DayCalendar:

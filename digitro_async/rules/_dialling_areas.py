@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import attrs
 
+from digitro_async.numbers import AREA_CODES
+
 __all__ = [
     "ANYWHERE",
     "STATES",
@@ -72,12 +74,12 @@ def dialling_areas() -> Mapping[str, DiallingArea]:
         code: DiallingArea(
             code,
             tuple(
-                CalledPlace(state, zone)
-                for state in states
-                for zone in (zones[state], *table["zones"].get(code, ()))
+                CalledPlace(one, zone)
+                for one in (state, *table["more_states"].get(code, ()))
+                for zone in (zones[one], *table["zones"].get(code, ()))
             ),
         )
-        for code, states in table["areas"].items()
+        for code, state in AREA_CODES.items()
     }
     for prefix, place in table["prefixes"].items():
         areas[prefix] = DiallingArea(prefix[:2], (CalledPlace(**place),))

@@ -16,6 +16,7 @@ import attrs
 
 from digitro_async._common.validators import at_least, positive
 from digitro_async.call_events import Disposition
+from digitro_async.errors import ConfigurationError
 from digitro_async.rules._gate import PlannedCall
 from digitro_async.rules._gate_answers import ALLOW, Defer, GateAnswer, GateReason
 from digitro_async.rules._open_spans import local_day, next_midnight, time_zone
@@ -73,6 +74,22 @@ class DayCounts:
 _NO_CALLS: Final = DayCounts()
 
 
+def _zone(_: object, field: Any, value: Any) -> None:
+    """Demand the name of a time zone."""
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(
+            f"{field.name} must be the name of a time zone, such as {_ZONE}"
+        )
+    if value != _ZONE:  # which every machine with any time zones has
+        try:
+            time_zone(value)
+        except ConfigurationError as error:
+            problem = str(error)
+        else:
+            return
+        raise ConfigurationError(f"{field.name} can't be used: {problem}")
+
+
 @attrs.frozen(kw_only=True)
 class ShortCallRule:
     """Thresholds of a day, by the clock of one zone; both figures must be reached.
@@ -94,7 +111,7 @@ class ShortCallRule:
     warn_calls: int = attrs.field(validator=positive)
     warn_share: float = attrs.field(validator=share)
     per_number: bool = False
-    zone: str = _ZONE
+    zone: str = attrs.field(default=_ZONE, validator=_zone)
 
     @classmethod
     def published(cls, **overrides: Any) -> "ShortCallRule":

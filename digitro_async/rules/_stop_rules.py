@@ -9,7 +9,11 @@ import attrs
 from digitro_async._common.validators import positive
 from digitro_async.call_events import Disposition
 from digitro_async.errors import ConfigurationError
-from digitro_async.rules._rule_checks import maybe_positive, maybe_share
+from digitro_async.rules._rule_checks import (
+    maybe_positive,
+    maybe_share,
+    positive_share,
+)
 
 __all__ = ["CampaignCounts", "ShareStop", "StopReason", "StopRules"]
 
@@ -59,7 +63,7 @@ class ShareStop:
     """
 
     ends: frozenset[Disposition] = attrs.field(validator=_one)
-    share: float = attrs.field(validator=maybe_share)
+    share: float = attrs.field(validator=positive_share)
     among: frozenset[Disposition] | None = None
     least: int = attrs.field(default=_LEAST, validator=positive)
 

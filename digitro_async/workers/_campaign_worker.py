@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from digitro_async._common.waiting import settled_of
 from digitro_async.campaign import (
@@ -21,6 +22,9 @@ from digitro_async.observe import LOGGER
 from digitro_async.workers._engine_port import Engine, Slice
 from digitro_async.workers._slice_feeder import SliceFeeder
 from digitro_async.workers._slicing_settings import SlicingSettings
+
+if TYPE_CHECKING:  # who heeds no rules loads none
+    from digitro_async.rules import CallingRules
 
 __all__ = ["CampaignWorker"]
 
@@ -48,7 +52,12 @@ class CampaignWorker:
         wait_for_ends: Whether the end waits until every call has its end.
         limit: How many contacts may be claimed; None for any number.
 
+        rules: Rules that are heeded; None for none.
+        wait: With rules, most seconds to wait for a contact that is due later before
+            nothing counts as left; None for any.
+
     Attributes:
+        heeding: The rules in force; None without rules.
         is_done: Whether it ends because nothing is left.
     """
 
@@ -68,6 +77,8 @@ class CampaignWorker:
         until_done: bool,
         wait_for_ends: bool = True,
         limit: ClaimLimit | None = None,
+        rules: "CallingRules | None" = None,
+        wait: float | None = None,
     ) -> None:
         self._name = name
         self._ledger = ledger
@@ -96,14 +107,21 @@ class CampaignWorker:
         self._is_draining = False
         self.is_done = False
         self._fault: DigitroError | None = None
+        self._wait = wait
+        self.heeding = None if rules is None else campaign.heed(rules, owner)
         self._run = campaign.run_claims(
-            owner, self._make_claims, wait_for_ends=wait_for_ends
+            owner, self._make_claims, wait_for_ends=wait_for_ends, heeding=self.heeding
         )
 
     @property
     def run(self) -> CampaignRun:
         """The run that its calls are of."""
         return self._run
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a stop rule ended it."""
+        return self.heeding is not None and self.heeding.stopped is not None
 
     def drain(self) -> None:
         """Take no further slice and start no further call; calls on the wire finish."""
@@ -134,6 +152,7 @@ class CampaignWorker:
             for working in self._working.values():
                 await settled_of(working)
             renewing.cancel()
+        self.is_done = self.is_done or self.is_stopped
         if self._fault is not None:
             raise self._fault
 
@@ -143,6 +162,8 @@ class CampaignWorker:
             asyncio.ensure_future(self._clean_up()),
             asyncio.ensure_future(self._end()),
         ]
+        if self._dial_due is not None:
+            helping.append(asyncio.ensure_future(self._dial_due()))
         for one in helping:
             one.add_done_callback(self._look_for_fault)
         if self._is_draining:
@@ -234,6 +255,8 @@ class CampaignWorker:
         if pending and not self._feeder.found_nothing:  # else others must dial them
             pending -= await self._ledger.count_exhausted(self._max_attempts)
         if not pending or self._feeder.found_nothing:
+            if self._waits is not None and await self._waits(self._wait):
+                return
             self.is_done = True
             self._stop.set()
 
@@ -254,7 +277,18 @@ class CampaignWorker:
             await asyncio.sleep(self._settings.clean_up)
 
     def _make_claims(self, build_call: BuildCall) -> SliceClaims:
-        self._claims = SliceClaims(
+        make: Callable[..., SliceClaims] = SliceClaims
+        if self.heeding is not None:
+            from digitro_async.campaign import RuledSlices  # noqa: PLC0415 - who heeds no rules loads none
+
+            dispatcher = self._client.dispatcher
+            make = partial(
+                RuledSlices,
+                self.heeding,
+                page=2 * dispatcher.capacity,
+                pabx={None, *(one.name for one in dispatcher.pabx)},
+            )
+        claims = make(
             self._ledger,
             self._owner,
             build_call,
@@ -263,7 +297,10 @@ class CampaignWorker:
             partial=self._partial,
             limit=self._limit,
         )
-        return self._claims
+        self._dial_due = getattr(claims, "dial_due", None)
+        self._waits = getattr(claims, "waits", None)
+        self._claims = claims
+        return claims
 
     def _look_for_fault(self, task: "asyncio.Future[Any]") -> None:
         error = None if task.cancelled() else task.exception()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from digitro_async._common.waiting import settled_of
 from digitro_async.campaign import Campaign, ClaimLimit
@@ -25,7 +25,11 @@ from digitro_async.models import CallResult
 from digitro_async.observe import LOGGER
 from digitro_async.workers._campaign_worker import CampaignWorker
 from digitro_async.workers._engine_port import Engine
+from digitro_async.workers._rules_of_campaigns import RulesOfCampaigns
 from digitro_async.workers._slicing_settings import SlicingSettings
+
+if TYPE_CHECKING:  # who heeds no rules loads none
+    from digitro_async.rules import CallingRules
 
 __all__ = ["ListCampaigns", "OpenLedger", "Worker"]
 
@@ -75,6 +79,8 @@ class Worker:
         label: A name for people, kept in the ledger; nothing private.
         is_paused: Whether nothing of a campaign is to be dialled, by its name; None as
             long as nobody has said so. No call of such a campaign begins either.
+        rules: Rules that are heeded for each campaign; None for none.
+        wait: With both, most seconds until a contact is due that is waited for.
 
     Raises:
         ConfigurationError: If a value can't be used.
@@ -96,20 +102,20 @@ class Worker:
         wait_for_ends: bool = True,
         label: str = "",
         is_paused: Callable[[str], bool | None] = lambda _: False,
+        rules: "CallingRules | None" = None,
+        wait: float | None = None,
     ) -> None:
-        self._engine = engine
-        self._client = client
-        self._open_ledger = open_ledger
-        self._campaigns = campaigns
+        self._engine, self._client = engine, client
+        self._open_ledger, self._campaigns = open_ledger, campaigns
         self._call = call
         self._settings = settings or SlicingSettings()
         self._max_attempts = max_attempts
         self._limit = ClaimLimit(max_calls, self._end_all)
         self._partial = partial
-        self._until_done = until_done
-        self._wait_for_ends = wait_for_ends
-        self._label = label
-        self._is_paused = is_paused
+        self._until_done, self._wait_for_ends = until_done, wait_for_ends
+        self._label, self._is_paused = label, is_paused
+        self._rules, self._wait = rules, wait
+        self._heeding = RulesOfCampaigns()
         self._results = ResultBuffer(2 * client.dispatcher.capacity)
         self._stopping = asyncio.Event()
         self._working: dict[str, asyncio.Future[None]] = {}
@@ -166,8 +172,13 @@ class Worker:
     @property
     def is_waiting_for_ends(self) -> bool:
         """Whether nothing but the ends of calls is waited for."""
-        runs = [one.run.is_waiting_for_ends for one in self._workers.values()]
-        return bool(runs) and all(runs)
+        workers = self._workers.values()
+        return bool(workers) and all(one.run.is_waiting_for_ends for one in workers)
+
+    @property
+    def heeding(self) -> RulesOfCampaigns | None:
+        """What came of rules over all its campaigns; None without rules."""
+        return self._heeding if self._rules else None
 
     @property
     def unrecorded(self) -> Sequence[tuple[int, Outcome]]:
@@ -335,15 +346,20 @@ class Worker:
                 until_done=self._until_done,
                 wait_for_ends=self._wait_for_ends,
                 limit=self._limit,
+                rules=self._rules,
+                wait=self._wait,
             )
             if self._stopping.is_set():
                 return False
             self._workers[name] = worker
             try:
-                await worker.work()
+                with self._heeding.over(worker.heeding):
+                    await worker.work()
             finally:
                 del self._workers[name]
                 self._unrecorded += worker.run.unrecorded
+        if worker.is_stopped:
+            self._finished.add(name)  # it would end again at once
         self._problems.clear()
         return worker.is_done or self._limit.is_reached
 

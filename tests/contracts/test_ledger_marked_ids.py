@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from campaigns import contact, run, scripted
+from filled_ledgers import WITHOUT_SCHEDULE
 from helpers import ScriptedTransport
 
 from digitro_async.contacts import open_contacts
@@ -25,7 +26,7 @@ async def make_old(path: Path, ids: Sequence[str], *, twice: bool = False) -> No
         await campaign.add(rows, allow_duplicates=twice)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.executescript(
-            "DROP TABLE call_end; DROP TABLE listening;"
+            f"{WITHOUT_SCHEDULE} DROP TABLE call_end; DROP TABLE listening;"
             "ALTER TABLE contact DROP COLUMN intent;"
             "DROP INDEX event_evidence; ALTER TABLE contact DROP COLUMN failures;"
             "PRAGMA user_version = 4"

@@ -8,7 +8,7 @@ import pytest
 from pages import blocks_of, rows_under, ticked
 
 from digitro_async.cli._app import app
-from digitro_async.config import RULE_PRESETS, load_rules
+from digitro_async.config import RULE_PRESETS, load_config, load_rules
 from digitro_async.rules import (
     CallingHours,
     CapClock,
@@ -86,7 +86,27 @@ def test_fields_of_the_page(heading: str, kind: type, left_out: set[str]) -> Non
 
 def test_commands_of_the_page() -> None:
     """The commands that are shown can be parsed."""
-    [block] = blocks_of("rules", "Why is somebody called, or not", "console")
-    for line in block.splitlines():
-        command, *_ = app.parse_args(shlex.split(line)[1:], exit_on_error=False)
-        assert command.__name__ == "contacts"
+    blocks = {
+        "contacts": blocks_of("rules", "Why is somebody called, or not", "console"),
+        "dial": blocks_of("rules", "Waiting contacts", "console"),
+        "campaign": blocks_of(
+            "rules", "Blocks and callbacks while calls are made", "console"
+        ),
+        "ledger": blocks_of("rules", "Ends from a file", "console"),
+    }
+    for name, [block] in blocks.items():
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)[1:]
+            command, *_ = app.parse_args(words, exit_on_error=False)
+            assert command.__name__ == name
+
+
+def test_rules_of_the_configuration(tmp_path: Path) -> None:
+    """The table of the settings is read, with its file beside it."""
+    [table] = blocks_of("settings", "Rules of calling", "toml")
+    pabx = '[[pabx]]\nbase_url = "http://10.0.0.1"\napi_key = "demo"\n'
+    (tmp_path / "digitro.toml").write_text(pabx + table)
+    rules = load_config(tmp_path / "digitro.toml").rules
+
+    assert rules is not None
+    assert (rules.file, rules.wait) == (tmp_path / "rules.toml", 7200.0)

@@ -210,6 +210,7 @@ def test_command_lines() -> None:
             *blocks_of("backup", "A ledger in a file", "console"),
             *blocks_of("workers", "Many machines", "console"),
             *blocks_of("first-day", "One call to your own phone", "console"),
+            *blocks_of("report", "Report", "console"),
         )
         for line in block.splitlines()
     ]

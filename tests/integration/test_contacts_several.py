@@ -1,6 +1,8 @@
 """Several numbers of a contact: order, kinds, hours, and each number's own reject."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from contact_files import DEFAULTS, numbers, path, read, refusal, rows
@@ -8,8 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digitro_async import Campaign, DigitroClient, open_ledger
+from digitro_async.campaign import count_rows
 from digitro_async.contacts import ContactRow, RejectedRow, open_contacts
 from digitro_async.contacts._contact_number import read_hours
+from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import AddResult, Import, NewContact
 from digitro_async.testing import FakePABX
 
 __all__ = ["path"]  # a fixture
@@ -177,7 +182,7 @@ async def test_a_campaign_keeps_the_first_and_counts_the_others(
             campaign = Campaign(ledger, client, call=DEFAULTS)
             added = await campaign.add(file, rejected=rejected.append)
 
-    assert (added.new, added.rejected, added.unused_numbers) == (2, 0, 1)
+    assert (added.new, added.rejected, added.further_numbers) == (2, 0, 1)
     assert [(one.line, one.field, one.is_number) for one in rejected] == [
         (3, "destination2", True)
     ]
@@ -229,3 +234,95 @@ def test_names_that_programs_use(path: Path, name: str, field: str) -> None:
     text = refusal(path, f"destination;{name}\n{ONE};x\n")
 
     assert f"it may be {field}: --map {field}={name}" in text
+
+
+class Sink:
+    """A list that takes what an import puts into a ledger, and keeps it."""
+
+    def __init__(self) -> None:
+        self.contacts: list[NewContact] = []
+
+    async def imports(self) -> list[Import]:
+        """Return that no list was put in before."""
+        return []
+
+    async def begin_import(self, **_: object) -> int:
+        """Take any list for the first one."""
+        return 1
+
+    async def add(
+        self, contacts: Sequence[NewContact], **_: object
+    ) -> Sequence[AddResult]:
+        """Keep the contacts."""
+        self.contacts += contacts
+        return [AddResult(new=True, line=one.line) for one in contacts]
+
+    async def end_import(self, *_: object, **__: object) -> int:
+        """Keep nothing of the import."""
+        return 0
+
+
+async def imported(path: Path, text: str, **options: Any) -> list[NewContact]:
+    """Return what a ledger gets of a file."""
+    write(path, text)
+    sink = Sink()
+    with open_contacts(path, defaults=DEFAULTS, **options) as file:
+        await count_rows(file, ledger=sink)
+    return sink.contacts
+
+
+async def test_a_ledger_gets_every_number(path: Path) -> None:
+    """All numbers of a contact come into the ledger, in order, with kind and hours."""
+    header = "id;destination;kind;hours;destination2"
+    [two, one, other] = await imported(
+        path,
+        f"{header}\nA1;{ONE};casa;9h-12h;{TWO}\nA2;;;;{THREE}\nA3;{ONE};;8h-9h;\n",
+    )
+
+    assert [
+        (number.destination.reveal(), number.kind, number.hours)
+        for number in two.numbers
+    ] == [(ONE, "casa", ((540, 720),)), (TWO, None, ())]
+    assert two.destination.reveal() == ONE
+    assert (one.destination.reveal(), one.numbers) == (THREE, ())
+    assert [number.hours for number in other.numbers] == [((480, 540),)]
+
+
+async def test_a_plain_contact_has_no_numbers(path: Path) -> None:
+    """A contact with one number and nothing more is kept as it always was."""
+    [plain] = await imported(
+        path, f"id;Fone\nA1;{ONE}\n", columns={"destination": "Fone"}
+    )
+
+    assert (plain.numbers, plain.priority) == ((), 0)
+
+
+async def test_priorities(path: Path) -> None:
+    """A priority is a whole number; none is 0, and anything else rejects the row."""
+    text = "id;destination;Prioridade\n"
+    text += "".join(
+        f"A{at};{ONE};{cell}\n" for at, cell in enumerate(["5", " -3 ", "", "1.5", "x"])
+    )
+    found = await imported(path, text, columns={"priority": "Prioridade"})
+    rejected = [
+        row
+        for row in read(path, columns={"priority": "Prioridade"})
+        if isinstance(row, RejectedRow)
+    ]
+
+    assert [one.priority for one in found] == [5, -3, 0]
+    assert [(one.line, one.field, one.code.value) for one in rejected] == [
+        (5, "priority", "invalid_field"),
+        (6, "priority", "invalid_field"),
+    ]
+
+
+def test_a_priority_is_suggested(path: Path) -> None:
+    """A column that is called like a priority is named with the option for it."""
+    write(path, f"destination;Nível de Prioridade\n{ONE};5\n")
+    with pytest.raises(ConfigurationError, match="--map priority=Nível de Prioridade"):
+        open_contacts(path, defaults=DEFAULTS)
+    with open_contacts(path, defaults=DEFAULTS, ignore_unknown_columns=True) as file:
+        [doubt] = file.reading.doubts
+
+    assert "--map priority=Nível de Prioridade takes it" in doubt

@@ -221,3 +221,37 @@ def test_without_the_extra(
         rows(tmp_path / "a", content, **options)
 
     assert f"needs {module}: pip install 'digitro-async[contacts]'" in str(caught.value)
+
+
+SHOWN = "<text:p>%s</text:p></table:table-cell>"
+TEXT = '<table:table-cell office:value-type="string">' + SHOWN
+ERRORS = {
+    "a formula of Excel": '<table:table-cell table:formula="of:=1/0" '
+    'office:value-type="float" office:value="0"><text:p>#DIV/0!</text:p>'
+    "</table:table-cell>",
+    "a formula of LibreOffice": '<table:table-cell table:formula="of:=NA()" '
+    'office:value-type="string" office:string-value="" calcext:value-type="error">'
+    "<text:p>#N/D</text:p></table:table-cell>",
+    "with the number before it": '<table:table-cell table:formula="of:=A1" '
+    'office:value-type="float" office:value="48932817009"><text:p>Err:533</text:p>'
+    "</table:table-cell>",
+    "as a text": TEXT % "Err:512",
+}
+
+
+@pytest.mark.parametrize("cell", ERRORS.values(), ids=ERRORS.keys())
+def test_an_error_is_no_number(tmp_path: Path, cell: str) -> None:
+    """The cell of a formula that failed is a reject, in every row it stands for."""
+    repeated = '<table:table-row table:number-rows-repeated="3">'
+    good = '<table:table-cell table:formula="of:=A1" office:value-type="float" '
+    good += 'office:value="48932817001">' + SHOWN % "48932817001"
+    xml = (
+        f"*id;destination\n{repeated}{TEXT % 'L1'}{cell}</table:table-row>"
+        f"<table:table-row>{TEXT % 'L2'}{good}</table:table-row>"
+    )
+    path = tmp_path / "list.ods"
+    path.write_bytes(ods_file({"P": xml}))
+
+    found = read(path)
+    assert numbers(found) == ["cell_type", "cell_type", "cell_type", "48932817001"]
+    assert [row.line for row in found] == [2, 3, 4, 5]

@@ -122,6 +122,8 @@ def test_dial(
             command(watch, "results", *words)
             command(watch, "results", *words, "--format", "jsonl")
             command(watch, "results", *words, "--follow", "--out", "results.csv")
+            command(watch, "report", *words, "--config", "digitro.toml")
+            command(watch, "report", *words, "--out", "report.html")
             for verdict in ("accepted", "not-placed"):
                 evidence = ["--evidence", "it was seen"]
                 command(watch, "reconcile", "C1", verdict, *words, *evidence)

@@ -33,7 +33,7 @@ def listening(end_timeout: float = END_TIMEOUT, **given: Any) -> PABX:
         destination_fields="NUMBER",
         end_timeout=end_timeout,
     )
-    return make_pabx(events=events, max_in_flight=10, **given)
+    return make_pabx(events=events, **{"max_in_flight": 10, **given})
 
 
 def open_channel(client: DigitroClient) -> None:

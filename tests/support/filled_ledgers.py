@@ -49,3 +49,10 @@ async def reason_of(path: Path) -> str | None:
     except LedgerError as error:
         return error.reason
     return None
+
+
+WITHOUT_SCHEDULE = (
+    "DROP TABLE wait; DROP TABLE callback; DROP TABLE attempt; DROP TABLE block_key;"
+    "DROP TABLE block; ALTER TABLE person DROP COLUMN numbers;"
+)
+"""SQL that makes a ledger of schema 7 one of schema 6, but for its number."""

@@ -41,6 +41,8 @@ _NEVER_SENT: Final = {
     *(reason for reason in CAUSES if reason not in _OFTEN | _BY_TLS),
     *(Failure.POOL_TIMEOUT, Failure.CONFIGURATION, "rate_wait_timeout", "deadline"),
     Failure.LEASE_ENDED,
+    # What the rules of calling put off.
+    *("number_in_use", "callback"),
 }
 _EITHER: Final = {*_OFTEN, Failure.CANCELLED, Failure.UNEXPECTED}
 _NEVER_UNSENT: Final = {

@@ -8,6 +8,7 @@ from run_views import ADDRESS, make_one, make_view, refused
 from digitro_async import Limit, PABXStatistics, PauseStatus, RateLimit
 from digitro_async.cli._limit_words import clock, explain, notes, seconds_text
 from digitro_async.cli._run_view import RunPhase
+from digitro_async.cli._screen_lines import plain_line
 
 NEVER = "that were never answered"
 NO_HOST = "last try no such host; next try in 0:20"
@@ -267,3 +268,29 @@ def test_clock(seconds: float, text: str) -> None:
 def test_latencies(seconds: float, text: str) -> None:
     """A latency has as many digits as say something."""
     assert seconds_text(seconds) == text
+
+
+def test_waiting_for_a_time() -> None:
+    """Where rules let nobody be called, it says until when, and what Ctrl-C does."""
+    idle = make_one(in_flight=0, waiting=0)
+    view = make_view(
+        idle,
+        phase=RunPhase.WAITING,
+        waits_until="2026-12-01 08:00:00-03:00",
+        waits_for=43_201.0,
+    )
+
+    [told] = explain(view)
+    assert told == (
+        "nobody may be called before 2026-12-01 08:00:00-03:00 (in 12:00:01); Ctrl-C "
+        "ends, and those who wait are kept"
+    )
+    assert "time left" not in "".join(span.text for span in plain_line(view))
+
+
+def test_counts_of_rules() -> None:
+    """What rules did is counted beside the outcomes."""
+    view = make_view(by_rules={"deferred": 1200, "refused": 3})
+    line = "".join(span.text for span in plain_line(view))
+
+    assert "deferred 1,200, refused 3" in line

@@ -11,6 +11,7 @@ from digitro_async.ledger._call_ends_port import may_replace
 from digitro_async.ledger._differences import (
     difference_of,
     differing_fields,
+    fills_numbers,
     step_of,
 )
 from digitro_async.ledger._records import (
@@ -136,10 +137,17 @@ class MemoryRow:
         """
         known = self.contact
         fields = differing_fields(
-            contact, known.destination.reveal(), known.pabx, known.fields
+            contact,
+            known.destination.reveal(),
+            known.pabx,
+            known.fields,
+            known.numbers,
         )
         difference = difference_of(self.state, fields, update=update)
         step = step_of(self.state, difference)
+        self.contact = attrs.evolve(known, priority=contact.priority)
+        if fills_numbers(self.state, difference, contact, known.numbers):
+            self.contact = attrs.evolve(self.contact, numbers=contact.numbers)
         if step is None:
             return difference
         self.step(step)

@@ -15,6 +15,7 @@ from digitro_async.ledger._state import (
 )
 from digitro_async.ledger._stored_ends import END_VALUES
 from digitro_async.ledger._write_jobs import OUTCOMES, Job, OnDone
+from digitro_async.ledger.postgres._postgres_queries import GETS_END
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
 from digitro_async.ledger.postgres._stored_texts import stored_text
 
@@ -78,8 +79,7 @@ SELECT c.intent, c.number, c.campaign, one.disposition, nullif(one.word, ''),
               %s::text[])
        AS one (contact, pabx, call_id, {", ".join(END_VALUES)})
   JOIN digitro.contact AS c ON c.campaign = %s AND c.number = one.contact
- WHERE c.state IN ({STATE_CODES[State.ACCEPTED]}, {STATE_CODES[State.UNKNOWN]})
-   AND c.intent IS NOT NULL AND c.pabx = one.pabx
+ WHERE {GETS_END} AND c.intent IS NOT NULL AND c.pabx = one.pabx
    AND c.call_id IS NOT DISTINCT FROM nullif(one.call_id, '')
     ON CONFLICT (intent) DO UPDATE
    SET {", ".join(f"{one} = excluded.{one}" for one in END_VALUES)}

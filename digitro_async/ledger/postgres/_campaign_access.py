@@ -33,6 +33,7 @@ class CampaignAccess:
 
     Attributes:
         campaign: The campaign, as the database knows it.
+        block_key: The key that blocked numbers are hashed with.
         connector: It makes the connection that writes.
         reading: The connection that reads.
         own_loop: The loop that it belongs to.
@@ -48,6 +49,7 @@ class CampaignAccess:
         shares_caps: bool,
     ) -> None:
         self.campaign = OpenCampaign(0, b"")
+        self.block_key = b""
         self.connector = PostgresConnector(
             address, limit=limit, patience=patience, shares_caps=shares_caps
         )
@@ -67,7 +69,7 @@ class CampaignAccess:
             text = "a ledger is entered once: open another one of the same campaign"
             raise LedgerError(text, reason="entered_before")
         self.own_loop.check(self._subject)
-        session, self.campaign = await self.connector.open()
+        session, self.campaign, self.block_key = await self.connector.open()
         self._writer = PostgresWriter(
             session,
             self.campaign.number,

@@ -94,8 +94,11 @@ class PostgresConnector:
         self.holds_lock = False
         self.reconnected = 0
 
-    async def open(self) -> tuple[PostgresSession, OpenCampaign]:
+    async def open(self) -> tuple[PostgresSession, OpenCampaign, bytes]:
         """Connect, bring the schema up to date, and find or make the campaign.
+
+        Returns:
+            The connection, the campaign, and the key of blocked numbers.
 
         Raises:
             LedgerError: If that can't be done.
@@ -106,7 +109,7 @@ class PostgresConnector:
                 self._address, self._limit, writes=True
             )
             try:
-                return session, await self._prepare(session)
+                return session, *await self._prepare(session)
             except BaseException:
                 await session.close()
                 raise
@@ -174,7 +177,7 @@ class PostgresConnector:
             reason="running",
         )
 
-    async def _prepare(self, session: PostgresSession) -> OpenCampaign:
+    async def _prepare(self, session: PostgresSession) -> tuple[OpenCampaign, bytes]:
         await self._without_limit(session, lambda: migrate(session.connection))
         name = self._address.campaign
         rows = await session.run(_FIND_CAMPAIGN, (name,))
@@ -184,7 +187,8 @@ class PostgresConnector:
         ((number, key),) = rows
         await self._check_provenance(session, number)
         self._campaign = OpenCampaign(number, bytes(key))
-        return self._campaign
+        ((block_key,),) = await session.run("SELECT key FROM digitro.block_key")
+        return self._campaign, bytes(block_key)
 
     async def _without_limit(
         self, session: PostgresSession, act: Callable[[], Awaitable[None]]

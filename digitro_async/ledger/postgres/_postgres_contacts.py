@@ -4,13 +4,15 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
+from digitro_async.errors import Outcome
+from digitro_async.ledger._codes import OUTCOME_CODES, STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._contact_pages import ContactChange, changes_by_page
 from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._reconciliation import check_found
 from digitro_async.ledger._records import AddResult, NewContact
 from digitro_async.ledger._state import DOUBTFUL, TRANSITIONS, State, Step
 from digitro_async.ledger._stored_contacts import text_of_fields
+from digitro_async.ledger._stored_numbers import text_of_numbers
 from digitro_async.ledger._written_ids import readings_of
 from digitro_async.ledger.postgres._postgres_session import PostgresSession, Row
 from digitro_async.ledger.postgres._stored_texts import original_text, stored_text
@@ -30,7 +32,8 @@ SELECT contacts FROM digitro.campaign WHERE number = %s FOR NO KEY UPDATE
 """Whoever else adds contacts to the campaign waits for the end of the transaction."""
 
 _KNOWN: Final = """
-SELECT p.hash, c.number, c.line, c.state, p.destination, p.pabx, p.fields
+SELECT p.hash, c.number, c.line, c.state, p.destination, p.pabx, p.fields,
+       p.numbers, c.priority
   FROM digitro.person AS p
   JOIN digitro.contact AS c ON c.campaign = p.campaign AND c.number = p.number
  WHERE p.campaign = %s AND p.hash = ANY (%s::bytea[])
@@ -41,20 +44,32 @@ WITH counted AS (
     UPDATE digitro.campaign SET contacts = contacts + %(count)s
      WHERE number = %(campaign)s
 ), people AS (
-    INSERT INTO digitro.person (campaign, number, hash, id, destination, pabx, fields)
-    SELECT %(campaign)s, %(last)s + place, hash, id, destination, pabx, fields
+    INSERT INTO digitro.person
+           (campaign, number, hash, id, destination, pabx, fields, numbers)
+    SELECT %(campaign)s, %(last)s + place, hash, id, destination, pabx, fields, numbers
       FROM unnest(%(hashes)s::bytea[], %(ids)s::text[], %(destinations)s::text[],
-                  %(pabx)s::text[], %(fields)s::text[])
-           WITH ORDINALITY AS one (hash, id, destination, pabx, fields, place)
+                  %(pabx)s::text[], %(fields)s::text[], %(numbers)s::text[])
+           WITH ORDINALITY AS one (hash, id, destination, pabx, fields, numbers, place)
 )
-INSERT INTO digitro.contact (campaign, number, line)
-SELECT %(campaign)s, %(last)s + place, line
-  FROM unnest(%(lines)s::bigint[]) WITH ORDINALITY AS one (line, place)
+INSERT INTO digitro.contact (campaign, number, line, priority)
+SELECT %(campaign)s, %(last)s + place, line, priority
+  FROM unnest(%(lines)s::bigint[], %(priorities)s::smallint[])
+       WITH ORDINALITY AS one (line, priority, place)
 """
 
 _UPDATE_PERSON: Final = """
-UPDATE digitro.person SET destination = %s, pabx = %s, fields = %s
+UPDATE digitro.person SET destination = %s, pabx = %s, fields = %s, numbers = %s
  WHERE campaign = %s AND number = %s
+"""
+_FILL: Final = """
+UPDATE digitro.person AS p SET numbers = one.numbers
+  FROM unnest(%s::bigint[], %s::text[]) AS one (number, numbers)
+ WHERE p.campaign = %s AND p.number = one.number
+"""
+_PREFER: Final = """
+UPDATE digitro.contact AS c SET priority = one.priority
+  FROM unnest(%s::bigint[], %s::smallint[]) AS one (number, priority)
+ WHERE c.campaign = %s AND c.number = one.number
 """
 _CHANGE: Final = """
 WITH noted AS (
@@ -80,6 +95,11 @@ WITH meant AS (
        FOR NO KEY UPDATE
 ), forgotten AS (
     DELETE FROM digitro.call_end WHERE intent IN (SELECT intent FROM meant)
+), doubted AS (
+    UPDATE digitro.attempt AS a SET outcome = {OUTCOME_CODES[Outcome.UNKNOWN]}
+      FROM meant WHERE a.campaign = %(campaign)s AND a.contact = meant.number
+       AND a.outcome = {OUTCOME_CODES[Outcome.NOT_SENT]}
+       AND a.intent = coalesce(meant.intent, 0)
 ), noted AS (
     INSERT INTO digitro.event (campaign, contact, step, at, pabx, reason)
     SELECT %(campaign)s, number, {STEP_CODES[Step.DOUBT]}, %(at)s, %(pabx)s,
@@ -145,8 +165,17 @@ async def add_contacts(
             "destinations": [stored_text(one.destination.reveal()) for one in people],
             "pabx": [one.pabx for one in people],
             "fields": [_text_of(one) for one in people],
+            "numbers": [text_of_numbers(one.numbers) for one in people],
+            "priorities": [one.priority for one in people],
         }
         await session.execute(_INSERT, values)
+    if page.filled:
+        numbers = [number for number, _ in page.filled]
+        texts = [text_of_numbers(contact.numbers) for _, contact in page.filled]
+        await session.execute(_FILL, (numbers, texts, campaign))
+    if page.priorities:
+        several = [list(column) for column in zip(*page.priorities, strict=True)]
+        await session.execute(_PREFER, (*several, campaign))
     return page.added
 
 
@@ -157,7 +186,10 @@ async def _change(
     contact = change.contact
     if change.is_update:
         destination = stored_text(contact.destination.reveal())
-        values = (destination, contact.pabx, _text_of(contact))
+        values = (
+            *(destination, contact.pabx, _text_of(contact)),
+            text_of_numbers(contact.numbers),
+        )
         await session.execute(_UPDATE_PERSON, (*values, campaign, change.number))
     await session.execute(
         _CHANGE,

@@ -52,6 +52,7 @@ from digitro_async.ledger.postgres._postgres_owners import (
 )
 from digitro_async.ledger.postgres._postgres_reader import PostgresLedgerReader
 from digitro_async.ledger.postgres._postgres_reconcile import reconcile_contact
+from digitro_async.ledger.postgres._postgres_schedule import PostgresSchedule
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
 from digitro_async.ledger.postgres._server_address import server_address, shown_name
 from digitro_async.privacy import Personal, Secret
@@ -164,6 +165,11 @@ class PostgresLedger:
         """The ends of its calls."""
         return PostgresCallEnds(self._access, self._clock)
 
+    @property
+    def schedule(self) -> PostgresSchedule:
+        """Its schedule. See ``ScheduledLedger``."""
+        return PostgresSchedule(self._access, self._owners, self._clock)
+
     def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
         """Choose who is told that the server can't be reached. See ``Ledger``."""
         if self._access.is_open:
@@ -253,7 +259,9 @@ class PostgresLedger:
         max_attempts: int | None = None,
     ) -> Sequence[LedgerSlice]:
         """Return slices in which contacts are pending. See ``SlicedLedger``."""
-        query = slices.pending_slices_query(size, most, after, last, max_attempts)
+        query = slices.pending_slices_query(
+            size, most, after, last, max_attempts, now=self._now()
+        )
         return await self._access.read(query)
 
     async def whole_until(self) -> int:

@@ -6,7 +6,13 @@ from typing import Any, Final, Generic, TypeVar
 import attrs
 
 from digitro_async.ledger._call_ends_port import AwaitedEnd, EndCounts
-from digitro_async.ledger._codes import DISPOSITIONS, STATE_CODES, STATES, STEP_CODES
+from digitro_async.ledger._codes import (
+    DISPOSITIONS,
+    STATE_CODES,
+    STATES,
+    STEP_CODES,
+    WAITS,
+)
 from digitro_async.ledger._records import ContactRecord, Import
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger._stored_ends import END_VALUES, end_of
@@ -16,6 +22,7 @@ from digitro_async.privacy import Personal
 
 __all__ = [
     "EVENTS",
+    "GETS_END",
     "PAGE",
     "Query",
     "awaited_of",
@@ -37,7 +44,13 @@ _Answer_co = TypeVar("_Answer_co", covariant=True)
 
 _ACCEPTED, _UNKNOWN = STATE_CODES[State.ACCEPTED], STATE_CODES[State.UNKNOWN]
 _ENDED: Final = f"c.state IN ({_ACCEPTED}, {_UNKNOWN})"
-"""SQL: whether the call of a contact gets an end."""
+"""SQL: whether the call of a contact has an end to show."""
+
+GETS_END: Final = (
+    f"({_ENDED} OR c.state = {STATE_CODES[State.PENDING]} AND c.call_id IS NOT NULL)"
+)
+"""SQL: whether a contact's last call gets an end: also where another call was agreed on
+while that one went on."""
 
 _COUNT: Final = f"""
 SELECT {", ".join(f"sum({STATES[code]})" for code in sorted(STATES))}
@@ -52,7 +65,8 @@ SELECT count(*) FROM digitro.contact
 
 _PAGE: Final = f"""
 SELECT c.number, p.id, c.line, c.state, c.call_id, c.pabx, c.attempts, c.reason,
-       c.sent_at, c.settled_at, told.reason, {", ".join(f"e.{v}" for v in END_VALUES)}
+       c.sent_at, c.settled_at, told.reason, c.due, c.wait, c.priority,
+       {", ".join(f"e.{v}" for v in END_VALUES)}
   FROM digitro.contact AS c
   JOIN digitro.person AS p ON p.campaign = c.campaign AND p.number = c.number
   LEFT JOIN digitro.call_end AS e ON {_ENDED} AND e.intent = c.intent
@@ -75,7 +89,7 @@ _IMPORTS: Final = (
 _LISTENED: Final = f"""
   FROM digitro.contact AS c
   JOIN digitro.listening AS l ON l.owner = c.owner AND l.pabx = c.pabx
- WHERE c.campaign = %(campaign)s AND {_ENDED} AND c.intent IS NOT NULL
+ WHERE c.campaign = %(campaign)s AND {GETS_END} AND c.intent IS NOT NULL
    AND NOT EXISTS (SELECT 1 FROM digitro.call_end AS e WHERE e.intent = c.intent)
 """  # noqa: S608 - our own numbers
 
@@ -91,7 +105,7 @@ SELECT 0, count(*) {_LISTENED} AND EXISTS (SELECT 1 FROM digitro.listening)
 
 _AWAITED: Final = f"""
 SELECT c.number, c.pabx, c.call_id, l.timeout,
-       coalesce(CASE c.state WHEN {_ACCEPTED} THEN c.settled_at ELSE c.sent_at END, 0)
+       coalesce(CASE c.state WHEN {_UNKNOWN} THEN c.sent_at ELSE c.settled_at END, 0)
 {_LISTENED} ORDER BY c.number
 """
 
@@ -210,6 +224,9 @@ def _record(  # noqa: PLR0917 - the columns of a row
     sent_at: float | None,
     settled_at: float | None,
     evidence: str | None,
+    due: float | None,
+    kind: int | None,
+    priority: int,
     *end_values: Any,
 ) -> ContactRecord:
     """Return a contact as a ledger shows it."""
@@ -229,6 +246,9 @@ def _record(  # noqa: PLR0917 - the columns of a row
         settled_at=settled_at,
         evidence=evidence,
         end=end_of((code, _text(word), *times), number, pabx, call_id),
+        due=due,
+        wait=None if kind is None else WAITS[kind],
+        priority=priority,
     )
 
 

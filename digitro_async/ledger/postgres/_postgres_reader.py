@@ -24,6 +24,7 @@ from digitro_async.ledger._provenance import (
     why_not_dialled,
 )
 from digitro_async.ledger._records import ContactRecord, Import
+from digitro_async.ledger._schedule_records import WaitCounts
 from digitro_async.ledger._state import State
 from digitro_async.ledger.postgres._history_in_postgres import (
     contacts_query,
@@ -50,6 +51,7 @@ from digitro_async.ledger.postgres._postgres_session import (
     session_query,
 )
 from digitro_async.ledger.postgres._server_address import server_address, shown_name
+from digitro_async.ledger.postgres._waiting_query import waiting_query
 from digitro_async.privacy import Secret
 from digitro_async.settings import RateLimit
 
@@ -135,6 +137,10 @@ class PostgresLedgerReader:
     def count_ends(self) -> EndCounts:
         """Return how many calls ended how."""
         return self.ask(count_ends_query())
+
+    def waiting(self, now: float) -> WaitCounts:
+        """Return how many pending contacts wait, and until when."""
+        return self.ask(waiting_query(now))
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""

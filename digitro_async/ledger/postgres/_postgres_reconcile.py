@@ -16,6 +16,7 @@ from digitro_async.ledger._reconciliation import (
 )
 from digitro_async.ledger._records import Reconciliation
 from digitro_async.ledger._state import State, Step
+from digitro_async.ledger.postgres._postgres_attempts import KNOWN_EARLIER
 from digitro_async.ledger.postgres._postgres_contacts import find_contact
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
 from digitro_async.ledger.postgres._stored_texts import stored_text
@@ -41,9 +42,11 @@ UPDATE digitro.contact
  WHERE campaign = %(campaign)s AND number = %(number)s
 """
 
-_KNOWN_CALL: Final = """
-SELECT 1 FROM digitro.contact WHERE campaign = %s AND pabx = %s AND call_id = %s
-"""
+_KNOWN_CALL: Final = f"""
+SELECT 1 FROM digitro.contact
+ WHERE campaign = %(campaign)s AND pabx = %(pabx)s AND call_id = %(call_id)s
+UNION ALL {KNOWN_EARLIER}
+"""  # noqa: S608 - our own texts
 
 
 async def reconcile_contact(
@@ -91,7 +94,8 @@ async def settle_seen(
     _, state, _, known_pabx = await find_contact(session, campaign, number)
     evidence, call_id = evidence_of(seen), stored_text(seen.call_id)
     taken = step_by_evidence(STATES[state], evidence, accepted=True)
-    known = await session.execute(_KNOWN_CALL, (campaign, seen.pabx, call_id))
+    call = {"campaign": campaign, "pabx": seen.pabx, "call_id": call_id}
+    known = await session.execute(_KNOWN_CALL, call)
     check_seen(known_pabx, seen.pabx, is_known=bool(known))
     values = {"pabx": seen.pabx, "call_id": call_id, "evidence": evidence}
     await _settle(

@@ -13,6 +13,10 @@ __all__ = ["pending_slices_query", "whole_until_query"]
 _NO_LIMIT: Final = 2**31 - 1
 _LAST: Final = 2**62
 _PENDING: Final = f"campaign = %(campaign)s AND state = {STATE_CODES[State.PENDING]}"
+_IS_DUE: Final = (
+    "coalesce(due, 0) <="
+    " coalesce(%(now)s::float8, extract(epoch FROM clock_timestamp()))"
+)
 # Never above the contacts that are there in this very moment: of an import that begins
 # later none is claimed either.
 _WHOLE_UNTIL: Final = """
@@ -23,7 +27,7 @@ SELECT least(contacts, (SELECT min(contacts_before) FROM digitro.import
 """
 _NEXT: Final = f"""
        SELECT (number - 1) / %(size)s AS slice FROM digitro.contact
-        WHERE {_PENDING} AND failures < %(attempts)s AND number > {{}}
+        WHERE {_PENDING} AND {_IS_DUE} AND failures < %(attempts)s AND number > {{}}
           AND number <= %(last)s
         ORDER BY number LIMIT 1"""  # noqa: S608 - our own numbers
 
@@ -42,6 +46,7 @@ SELECT DISTINCT found.slice, p.pabx
   FROM found
   JOIN digitro.contact AS c
     ON c.{_PENDING.replace("AND state", "AND c.state")} AND c.failures < %(attempts)s
+   AND {_IS_DUE}
    AND c.number BETWEEN found.slice * %(size)s + 1
                     AND least((found.slice + 1) * %(size)s, %(last)s)
   JOIN digitro.person AS p ON p.campaign = c.campaign AND p.number = c.number
@@ -50,7 +55,13 @@ SELECT DISTINCT found.slice, p.pabx
 
 
 def pending_slices_query(
-    size: int, most: int, after: int, last: int | None, max_attempts: int | None
+    size: int,
+    most: int,
+    after: int,
+    last: int | None,
+    max_attempts: int | None,
+    *,
+    now: float | None,
 ) -> Query[list[LedgerSlice]]:
     """Return the query of slices in which contacts are pending.
 
@@ -64,7 +75,8 @@ def pending_slices_query(
         ]
 
     attempts = _NO_LIMIT if max_attempts is None else max_attempts
-    values = {"size": size, "most": most, "after": after, "attempts": attempts}
+    values: dict[str, object] = {"size": size, "most": most, "after": after}
+    values |= {"attempts": attempts, "now": now}
     return Query(_SLICES, read, {**values, "last": _LAST if last is None else last})
 
 

@@ -30,6 +30,7 @@ from digitro_async.ledger._write_jobs import (
     Job,
     OnDone,
 )
+from digitro_async.ledger.sqlite._attempts_sql import KNOWN_EARLIER
 from digitro_async.ledger.sqlite._connections import BAD_VALUES, bad_value
 from digitro_async.ledger.sqlite._queries import OF_THE_CONTACT
 
@@ -251,9 +252,16 @@ def _write_intent(connection: sqlite3.Connection, job: Job) -> DigitroError | No
 def _write_acceptance(connection: sqlite3.Connection, job: Job) -> DigitroError | None:
     number, owner, at, call_id, pabx = job.row
     if not connection.execute(_KNOWN_ID, (pabx, call_id)).fetchone():
-        return (
-            None if _write_rows(connection, [job.row], _ACCEPTANCES) else _no_intent()
-        )
+        try:
+            is_written = _write_rows(connection, [job.row], _ACCEPTANCES)
+        except sqlite3.IntegrityError:
+            # Nearly always a bad value: only where contacts were called again, and for
+            # them alone, there are call ids to ask for elsewhere.
+            if not connection.execute(KNOWN_EARLIER, (pabx, call_id)).fetchone():
+                raise
+            connection.execute("ROLLBACK TO one")
+        else:
+            return None if is_written else _no_intent()
     row = (number, owner, _UNKNOWN, at, call_id, "repeated_call_id", pabx)
     job.result = _ENDS[_UNKNOWN]
     return None if _write_rows(connection, [row], _OUTCOMES) else _no_intent()

@@ -12,6 +12,7 @@ from digitro_async.ledger.sqlite._migrations import version_of
 __all__ = [
     "ENDED_STATES",
     "END_COLUMNS",
+    "GETS_END",
     "JOINED_ENDS",
     "NO_END_COLUMNS",
     "count_ends",
@@ -21,9 +22,17 @@ __all__ = [
 
 _KEEPS_ENDS = 6
 _ACCEPTED, _UNKNOWN = STATE_CODES[State.ACCEPTED], STATE_CODES[State.UNKNOWN]
+_PENDING = STATE_CODES[State.PENDING]
 
 ENDED_STATES: Final = f"({_ACCEPTED}, {_UNKNOWN})"
 """SQL: the states of contacts whose calls get an end."""
+
+GETS_END: Final = (
+    f"(contact.state IN {ENDED_STATES}"
+    f" OR (contact.state = {_PENDING} AND contact.call_id IS NOT NULL))"
+)
+"""SQL: whether a contact's last call gets an end: also where another call was agreed on
+while that one went on."""
 
 JOINED_ENDS: Final = (
     f" LEFT JOIN call_end ON contact.state IN {ENDED_STATES}"
@@ -40,7 +49,7 @@ _LISTENED: Final = (
     " ON listening.owner = contact.owner AND listening.pabx = contact.pabx"
 )
 _AWAITED: Final = (
-    f"contact.state IN {ENDED_STATES} AND contact.intent IS NOT NULL AND NOT EXISTS"  # noqa: S608 - ours
+    f"{GETS_END} AND contact.intent IS NOT NULL AND NOT EXISTS"  # noqa: S608 - ours
     " (SELECT 1 FROM call_end WHERE call_end.intent = contact.intent)"
 )
 
@@ -54,7 +63,7 @@ def read_awaited(connection: sqlite3.Connection) -> list[AwaitedEnd]:
     """Return the calls that are to get an end and have none."""
     rows = connection.execute(
         "SELECT number, contact.pabx, call_id, timeout,"  # noqa: S608 - ours
-        f"  ifnull(iif(state = {_ACCEPTED}, settled_at, sent_at), 0)"
+        f"  ifnull(iif(state = {_UNKNOWN}, sent_at, settled_at), 0)"
         f" FROM {_LISTENED} WHERE {_AWAITED} ORDER BY number"
     )
     return [

@@ -25,7 +25,10 @@ from digitro_async.ledger._state import (
     next_state,
 )
 from digitro_async.ledger._stored_contacts import text_of_fields
+from digitro_async.ledger._stored_numbers import text_of_numbers
+from digitro_async.ledger.sqlite._attempts_sql import doubt_attempt
 from digitro_async.ledger.sqlite._call_ends_sql import forget_end
+from digitro_async.ledger.sqlite._schedule_queries import wait_again
 
 __all__ = [
     "add_contacts",
@@ -58,6 +61,13 @@ _INSERT_PEOPLE = {
     for rows in _SIZES
 }
 
+_INSERT_NUMBERS = "UPDATE person SET numbers = ? WHERE number = ?"
+
+_INSERT_PRIORITY = (
+    "INSERT INTO wait (contact, priority) VALUES (?, ?)"
+    " ON CONFLICT (contact) DO UPDATE SET priority = excluded.priority"
+)
+
 _DOUBTED = ", ".join(
     str(STATE_CODES[state]) for state, step in TRANSITIONS if step is Step.DOUBT
 )
@@ -80,6 +90,16 @@ def add_contacts(
     for change in page.changed:
         _change(connection, change)
     _insert(connection, page.new)
+    filled = page.filled + [(one, contact) for one, _, contact in page.new]
+    numbers = [(one, contact) for one, contact in filled if contact.numbers]
+    if numbers:
+        connection.executemany(
+            _INSERT_NUMBERS,
+            [(text_of_numbers(contact.numbers), one) for one, contact in numbers],
+        )
+    priorities = [(one, new.priority) for one, _, new in page.new if new.priority]
+    if priorities or page.priorities:
+        connection.executemany(_INSERT_PRIORITY, priorities + page.priorities)
     return page.added
 
 
@@ -130,6 +150,7 @@ def doubt_contacts(
                 (number, STEP_CODES[Step.DOUBT], at, pabx, DOUBTFUL),
             )
             forget_end(connection, number)
+            doubt_attempt(connection, number)
     return doubted
 
 
@@ -151,8 +172,10 @@ def _known(
         some = [bytearray(one) for one in hashes[begin : begin + _MOST_VALUES]]
         marks = ", ".join("?" * len(some))
         rows = connection.execute(
-            "SELECT hash, number, line, state, destination, person.pabx, fields"  # noqa: S608
+            "SELECT hash, number, line, state, destination, person.pabx, fields,"  # noqa: S608
+            "       numbers, ifnull(priority, 0)"
             "  FROM contact JOIN person USING (number)"
+            "  LEFT JOIN wait ON wait.contact = contact.number"
             f" WHERE hash IN ({marks})",
             some,
         )
@@ -165,11 +188,13 @@ def _change(connection: sqlite3.Connection, change: ContactChange) -> None:
     contact, is_update = change.contact, change.is_update
     if is_update:
         connection.execute(
-            "UPDATE person SET destination = ?, pabx = ?, fields = ? WHERE number = ?",
+            "UPDATE person SET destination = ?, pabx = ?, fields = ?, numbers = ?"
+            " WHERE number = ?",
             (
                 contact.destination.reveal(),
                 contact.pabx,
                 text_of_fields(contact.fields) if contact.fields else None,
+                text_of_numbers(contact.numbers),
                 change.number,
             ),
         )
@@ -190,6 +215,7 @@ def _change(connection: sqlite3.Connection, change: ContactChange) -> None:
         "INSERT INTO event (contact, step, at, reason) VALUES (?, ?, ?, ?)",
         (change.number, STEP_CODES[change.step], time.time(), change.fields),
     )
+    wait_again(connection, change.number)
 
 
 def _insert(

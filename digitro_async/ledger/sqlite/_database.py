@@ -11,6 +11,8 @@ import attrs
 from digitro_async._common.text import printable, words_of_os_error
 from digitro_async.errors import LedgerError, LedgerInUseError
 from digitro_async.ledger._provenance import PROVENANCE, Provenance, check_provenance
+from digitro_async.ledger.sqlite._attempts_sql import watch_call_ids
+from digitro_async.ledger.sqlite._blocks_sql import block_key, count_block_changes
 from digitro_async.ledger.sqlite._connections import connect, connect_to_read
 from digitro_async.ledger.sqlite._descriptors import (
     Descriptor,
@@ -78,6 +80,8 @@ class LedgerDatabase:
         path: The file itself, once it is open, and not a link to it.
         name: Its name, fit for texts.
         key: The key with which contacts are hashed.
+        block_key: The key with which blocked numbers are hashed.
+        block_changes: How often blocks were changed, durably.
         recovered: Open intents that were found.
         rescued: The file that its content was saved in, once it is gone.
     """
@@ -90,7 +94,8 @@ class LedgerDatabase:
     ) -> None:
         self.path = path
         self.name = printable(path.name)
-        self.key = b""
+        self.key = self.block_key = b""
+        self.block_changes = self._latest_changes = 0
         self.recovered = 0
         self.rescued: Path | None = None
         self._opening = opening
@@ -141,8 +146,18 @@ class LedgerDatabase:
             OSError: If it can't be noted.
         """
         self.look()
+        self.block_changes = self._latest_changes
         if self._connection is not None and self._lock is not None:
-            self._lock.write(Mark(self._ledger, *latest(self._connection)))
+            events, contacts = latest(self._connection)
+            self._lock.write(Mark(self._ledger, events, contacts, self._latest_changes))
+
+    def note_block_changes(self, changes: int) -> None:
+        """Take how often blocks were changed, with the commit that comes.
+
+        Args:
+            changes: How often.
+        """
+        self._latest_changes = changes
 
     def look(self) -> None:
         """Look whether the ledger's name still leads to the open file.
@@ -222,6 +237,9 @@ class LedgerDatabase:
             setting = read_setting(connection, PROVENANCE)
             check_provenance(Provenance.of_setting(setting), self.name)
         self.key = _key_of(connection)
+        self.block_key = block_key(connection)
+        self._latest_changes = count_block_changes(connection)
+        watch_call_ids(connection)
         return connection
 
     def _begin_to_watch(self, connection: sqlite3.Connection) -> None:

@@ -22,8 +22,9 @@ except ImportError:  # pragma: no cover - Windows
 
 __all__ = ["Mark", "OwnerLock", "lock_path", "read_mark"]
 
-_FORM = re.compile(rb"([0-9a-f]{32}) (\d{19}) (\d{19})\n")
-_LENGTH = 73
+# Up to schema 6 a mark had one line, which earlier versions read of this one too.
+_FORM = re.compile(rb"([0-9a-f]{32}) (\d{19}) (\d{19})\n(?:(\d{19})\n)?")
+_LENGTH = 93
 
 
 @attrs.frozen
@@ -34,15 +35,22 @@ class Mark:
         ledger: The ledger, by a hash of its key.
         events: The number of its last event.
         contacts: The number of its last contact.
+        blocks: How often its blocks were changed.
     """
 
     ledger: str
     events: int
     contacts: int
+    blocks: int = 0
 
     def as_line(self) -> bytes:
-        """Return it as a line of one length, which is replaced in one piece."""
-        return b"%b %019d %019d\n" % (self.ledger.encode(), self.events, self.contacts)
+        """Return it as bytes of one length, which are replaced in one piece."""
+        return b"%b %019d %019d\n%019d\n" % (
+            self.ledger.encode(),
+            self.events,
+            self.contacts,
+            self.blocks,
+        )
 
 
 def lock_path(path: Path) -> Path:
@@ -69,7 +77,7 @@ def _mark_of(line: bytes) -> Mark | None:
     found = _FORM.fullmatch(line)
     if found is None:
         return None
-    return Mark(found[1].decode(), int(found[2]), int(found[3]))
+    return Mark(found[1].decode(), int(found[2]), int(found[3]), int(found[4] or 0))
 
 
 class OwnerLock:

@@ -7,12 +7,14 @@ from collections.abc import Collection, Sequence
 from digitro_async.ledger._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger._records import ClaimedContact, ClaimOwner
 from digitro_async.ledger._state import State, Step, next_state
+from digitro_async.ledger.sqlite._attempts_sql import end_plans
 from digitro_async.ledger.sqlite._queries import (
     CLAIMABLE,
     EXPIRED,
     MAY_TRY,
     read_claimable,
 )
+from digitro_async.ledger.sqlite._schedule_queries import has_attempts, has_waits
 
 __all__ = [
     "begin_lease",
@@ -73,11 +75,23 @@ def claim_under_lease(
     last, end = after, _NO_LIMIT
     if within is not None:
         last, end = max(after, within.start - 1), within.stop
-    claimed = read_claimable(connection, limit, last, most, now, end=end, pabx=pabx)
+    is_waiting, is_planned = has_waits(connection), has_attempts(connection)
+    claimed = read_claimable(
+        connection,
+        limit,
+        last,
+        most,
+        now,
+        end=end,
+        pabx=pabx,
+        is_waiting=is_waiting,
+    )
     if not claimed:
         return number, claimed
+    if is_planned:
+        end_plans(connection, [one.number for one in claimed])
     becomes = STATE_CODES[next_state(State.PENDING, Step.CLAIM)]
-    if pabx is None:
+    if pabx is None and not is_waiting:
         which = f"number > ? AND number <= ? AND {CLAIMABLE} AND {MAY_TRY}"
         values: tuple[object, ...] = (last, claimed[-1].number, now, most)
     else:

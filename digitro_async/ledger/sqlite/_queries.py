@@ -10,6 +10,7 @@ from digitro_async.ledger._codes import (
     STATES,
     STEP_CODES,
     STEPS,
+    WAITS,
 )
 from digitro_async.ledger._ledger_clock import CLOCK, latest_by
 from digitro_async.ledger._machine_clock import read_clock
@@ -18,6 +19,7 @@ from digitro_async.ledger._records import ClaimedContact, ContactRecord
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger._stored_contacts import claimed_contact
 from digitro_async.ledger._stored_ends import end_of
+from digitro_async.ledger._stored_numbers import number_at
 from digitro_async.ledger.sqlite._call_ends_queries import (
     END_COLUMNS,
     JOINED_ENDS,
@@ -25,6 +27,13 @@ from digitro_async.ledger.sqlite._call_ends_queries import (
     has_ends,
 )
 from digitro_async.ledger.sqlite._migrations import version_of
+from digitro_async.ledger.sqlite._schedule_queries import (
+    IS_DUE,
+    JOINED_WAITS,
+    NO_WAIT_COLUMNS,
+    WAIT_COLUMNS,
+    has_schedule,
+)
 from digitro_async.privacy import Personal
 from digitro_async.settings import RateLimit
 
@@ -36,6 +45,7 @@ __all__ = [
     "count_callable",
     "count_exhausted_rows",
     "count_states",
+    "pabx_clause",
     "page_of_entries",
     "read_claimable",
     "read_occupied_slots",
@@ -74,11 +84,21 @@ CLAIMABLE = (
 """SQL: whether a contact is pending, or claimed under a lease that is over; takes the
 time."""
 
+
 _OF_PABX = (
-    "iif(person.pabx IS NOT NULL, person.pabx IN (SELECT value FROM json_each(?)), ?)"
+    " AND iif(person.pabx IS NOT NULL,"
+    " person.pabx IN (SELECT value FROM json_each(?)), ?)"
 )
-"""SQL: whether one of some PABX must take a contact; takes their names, and whether
-contacts are meant that any may take."""
+
+
+def pabx_clause(pabx: Collection[str | None]) -> tuple[str, list[object]]:
+    """Return SQL for whether one of some PABX must take a contact, and its values.
+
+    Args:
+        pabx: See ``Ledger.claim``.
+    """
+    names = json.dumps([one for one in pabx if one is not None])
+    return _OF_PABX, [names, None in pabx]
 
 
 def count_states(connection: sqlite3.Connection) -> Mapping[State, int]:
@@ -99,14 +119,20 @@ def count_exhausted_rows(connection: sqlite3.Connection, max_attempts: int) -> i
 
 
 def count_callable(
-    connection: sqlite3.Connection, max_attempts: int, known: Collection[str]
+    connection: sqlite3.Connection,
+    max_attempts: int,
+    known: Collection[str],
+    now: float,
 ) -> int:
-    """Return how many pending contacts may be tried by one of these PABX, or by any."""
+    """Return how many pending contacts may be tried by one of these PABX, or by any.
+
+    Those that wait are left out.
+    """
     row = connection.execute(
         "SELECT count(*) FROM contact JOIN person USING (number)"  # noqa: S608 - ours
         f" WHERE state = ? AND {MAY_TRY} AND (typeof(person.pabx) <> 'text'"
-        " OR person.pabx IN (SELECT value FROM json_each(?)))",
-        (STATE_CODES[State.PENDING], max_attempts, json.dumps([*known])),
+        f" OR person.pabx IN (SELECT value FROM json_each(?))) AND {IS_DUE}",
+        (STATE_CODES[State.PENDING], max_attempts, json.dumps([*known]), now),
     ).fetchone()
     return int(row[0])
 
@@ -121,9 +147,12 @@ def page_of_entries(
     end, joined = NO_END_COLUMNS, ""
     if has_ends(connection):
         end, joined = END_COLUMNS, JOINED_ENDS
+    wait = NO_WAIT_COLUMNS
+    if has_schedule(connection):
+        wait, joined = WAIT_COLUMNS, joined + JOINED_WAITS
     rows = connection.execute(
         "SELECT number, person.id, line, state, call_id, contact.pabx, attempts,"  # noqa: S608 - ours
-        f"       reason, sent_at, settled_at, {evidence}{end}"
+        f"       reason, sent_at, settled_at, {evidence}{wait}{end}"
         f"  FROM contact JOIN person USING (number){joined}"
         " WHERE number > ? ORDER BY number LIMIT ?",
         (after, size),
@@ -142,6 +171,9 @@ def page_of_entries(
             settled_at=settled_at,
             evidence=evidence,
             end=end_of(end_values, number, pabx, call_id),
+            due=due,
+            wait=None if kind is None else WAITS[kind],
+            priority=priority,
         )
         for (
             number,
@@ -155,6 +187,9 @@ def page_of_entries(
             sent_at,
             settled_at,
             evidence,
+            due,
+            kind,
+            priority,
             *end_values,
         ) in rows
     ]
@@ -169,6 +204,7 @@ def read_claimable(
     *,
     end: int,
     pabx: Collection[str | None] | None = None,
+    is_waiting: bool = False,
 ) -> list[ClaimedContact]:
     """Return contacts with numbers above ``last`` that can be claimed, in order.
 
@@ -180,19 +216,40 @@ def read_claimable(
         now: The time by which leases are over.
         end: Only contacts with numbers below this one.
         pabx: See ``Ledger.claim``.
+        is_waiting: Whether contacts may wait: those that do are left out.
     """
     which, values = "", list[object]()
     if pabx is not None:
-        which = f" AND {_OF_PABX}"
-        values = [json.dumps([one for one in pabx if one is not None]), None in pabx]
+        which, values = pabx_clause(pabx)
+    if is_waiting:
+        which, values = f"{which} AND {IS_DUE}", [*values, now]
+    joined, columns = "", ""
+    if is_waiting:
+        joined, columns = JOINED_WAITS, ", person.numbers, ifnull(wait.place, 0)"
     rows = connection.execute(
-        "SELECT number, attempts, destination, person.pabx, fields"  # noqa: S608 - ours
-        "  FROM contact JOIN person USING (number)"
+        f"SELECT number, attempts, destination, person.pabx, fields{columns}"  # noqa: S608 - ours
+        f"  FROM contact JOIN person USING (number){joined}"
         f" WHERE number > ? AND number < ? AND {CLAIMABLE} AND {MAY_TRY}{which}"
         " ORDER BY number LIMIT ?",
         (last, end, now, max_attempts, *values, limit),
     )
+    if is_waiting:
+        return [_of_place(*row) for row in rows]
     return [claimed_contact(*row) for row in rows]
+
+
+def _of_place(  # noqa: PLR0917 - the columns of one row
+    number: int,
+    attempts: int,
+    destination: str,
+    pabx: str | None,
+    fields: str | None,
+    numbers: str | None,
+    place: int,
+) -> ClaimedContact:
+    """Return a contact as it is claimed, with the number that is tried next."""
+    one = number_at(place, numbers, destination)
+    return claimed_contact(number, attempts, one, pabx, fields)
 
 
 def read_setting(connection: sqlite3.Connection, name: str) -> str | None:

@@ -18,10 +18,12 @@ from digitro_async.ledger._reconciliation import (
 from digitro_async.ledger._records import Reconciliation, storable
 from digitro_async.ledger._state import TRANSITIONS, State, Step
 from digitro_async.ledger._written_ids import readings_of
+from digitro_async.ledger.sqlite._attempts_sql import KNOWN_EARLIER
 from digitro_async.ledger.sqlite._queries import read_setting
+from digitro_async.ledger.sqlite._schedule_queries import wait_again
 from digitro_async.privacy import Personal
 
-__all__ = ["reconcile_contact", "settle_seen", "withdraw_contact"]
+__all__ = ["find_contact", "reconcile_contact", "settle_seen", "withdraw_contact"]
 
 
 def reconcile_contact(
@@ -38,7 +40,7 @@ def reconcile_contact(
         LedgerError: If there is no evidence, no such contact, or it is too early.
         IllegalTransitionError: If the contact is not unknown.
     """
-    number, state, sent_at, pabx = _find(connection, contact)
+    number, state, sent_at, pabx = find_contact(connection, contact)
     step, becomes = decide(
         STATES[state],
         sent_at,
@@ -59,6 +61,7 @@ def reconcile_contact(
         "INSERT INTO event (contact, step, at, pabx, reason) VALUES (?, ?, ?, ?, ?)",
         (number, STEP_CODES[step], now, pabx, evidence),
     )
+    wait_again(connection, number)
     return Reconciliation(number, becomes)
 
 
@@ -74,7 +77,7 @@ def withdraw_contact(
     Raises:
         LedgerError: If there is no such contact, or text may mean two of them.
     """
-    number, code, _, _ = _find(connection, contact)
+    number, code, _, _ = find_contact(connection, contact)
     becomes = TRANSITIONS.get((STATES[code], Step.SKIP))
     if becomes is None:
         return STATES[code]
@@ -106,7 +109,8 @@ def settle_seen(
     evidence, kept_id = evidence_of(seen), storable(seen.call_id)
     step, becomes = step_by_evidence(STATES[state], evidence, accepted=True)
     known = connection.execute(
-        "SELECT 1 FROM contact WHERE pabx = ? AND call_id = ?", (seen.pabx, kept_id)
+        f"SELECT 1 FROM contact WHERE pabx = ? AND call_id = ? UNION {KNOWN_EARLIER}",  # noqa: S608 - ours
+        (seen.pabx, kept_id, seen.pabx, kept_id),
     )
     check_seen(known_pabx, seen.pabx, is_known=known.fetchone() is not None)
     connection.execute(
@@ -122,9 +126,14 @@ def settle_seen(
     return Reconciliation(number, becomes)
 
 
-def _find(
+def find_contact(
     connection: sqlite3.Connection, contact: str | int | Personal
 ) -> tuple[int, int, float | None, str | None]:
+    """Return number, code of the state, time of the last intent and PABX of a contact.
+
+    Raises:
+        LedgerError: If there is no such contact, or text may mean two of them.
+    """
     ids, number = readings_of(contact)
     rows = connection.execute(
         "SELECT number, state, sent_at, contact.pabx"

@@ -1,5 +1,6 @@
 """Adds a list to a copy of a ledger in memory, to see what would come of it."""
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
@@ -18,7 +19,7 @@ from digitro_async.ledger.sqlite._owners_sql import recover_all
 from digitro_async.ledger.sqlite._queries import count_callable
 from digitro_async.ledger.sqlite._sqlite_reader import SQLiteLedgerReader
 
-__all__ = ["LedgerRehearsal"]
+__all__ = ["LedgerRehearsal", "copy_to_rehearse"]
 
 
 class LedgerRehearsal:
@@ -98,8 +99,30 @@ class LedgerRehearsal:
     def count_pending(self, max_attempts: int, known: Collection[str]) -> int:
         """Return how many contacts a run would call after all that was added.
 
+        Contacts that wait until later are left out.
+
         Args:
             max_attempts: Attempts after which a contact is left pending.
             known: Names of the PABX of the run; contacts of others wait for theirs.
         """
-        return count_callable(self._copy, max_attempts, known)
+        return count_callable(self._copy, max_attempts, known, time.time())
+
+
+def copy_to_rehearse(path: Path, to: Path, *, accept_loss: bool = False) -> None:
+    """Write a copy of a ledger into a new file, in which rules can be tried out.
+
+    The ledger is only read, also while others write it.
+
+    Args:
+        path: The ledger.
+        to: The copy; it is thrown away after that, and never dialled.
+        accept_loss: Whether it is read though a part of its record is missing.
+
+    Raises:
+        LedgerError: If the ledger can't be read.
+    """
+    with (
+        contextlib.closing(sqlite3.connect(to, isolation_level=None)) as copy,
+        SQLiteLedgerReader(path, accept_loss=accept_loss) as reader,
+    ):
+        reader.ask(lambda connection: connection.backup(copy))

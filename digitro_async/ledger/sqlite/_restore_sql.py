@@ -9,6 +9,7 @@ from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._records import storable
 from digitro_async.ledger._state import RESTORED, TRANSITIONS, State, Step, next_state
 from digitro_async.ledger._written_ids import ids_written_as
+from digitro_async.ledger.sqlite._attempts_sql import KNOWN_EARLIER
 from digitro_async.privacy import Personal
 
 __all__ = ["accept_unknown", "doubt_restored", "finish_pending", "is_same_contact"]
@@ -48,11 +49,19 @@ def doubt_restored(
         now: The time. A call of the lost time was sent then at the latest.
     """
     kept = json.dumps(list(but))
+    (last,) = connection.execute("SELECT max(sequence) FROM event").fetchone()
     connection.execute(
         "INSERT INTO event (contact, step, at, pabx, reason)"  # noqa: S608 - our own texts
         f" SELECT number, ?, ?, pabx, ? FROM contact WHERE {_MAY_BE_CALLED}"
         " ORDER BY number",
         (STEP_CODES[Step.RESTORE], now, RESTORED, kept),
+    )
+    # What is known of the last attempt is not known of the one that may have been.
+    connection.execute(
+        "UPDATE contact SET intent = event.sequence FROM event"
+        " WHERE event.sequence > ? AND event.contact = contact.number AND EXISTS"
+        " (SELECT 1 FROM attempt WHERE attempt.contact = contact.number)",
+        (last or 0,),
     )
     return connection.execute(
         "UPDATE contact SET state = ?, reason = ?, sent_at = ?, settled_at = ?"  # noqa: S608 - ours
@@ -104,8 +113,9 @@ def accept_unknown(
         return state, f"is {state} in the ledger, and accepted in the results"
     kept_id = None if call_id is None else storable(call_id)
     known = connection.execute(
-        "SELECT 1 FROM contact WHERE pabx = ? AND call_id = ? AND number <> ?",
-        (pabx, kept_id, number),
+        "SELECT 1 FROM contact WHERE pabx = ? AND call_id = ? AND number <> ?"  # noqa: S608 - ours
+        f" UNION {KNOWN_EARLIER} AND contact <> ?",
+        (pabx, kept_id, number, pabx, kept_id, number),
     )
     if known.fetchone() is not None:
         return state, "has a call id in the results that is another contact's"

@@ -1,7 +1,5 @@
 """SQLiteLedger: a ledger in one file, which one process has open at a time."""
 
-import asyncio
-import sqlite3
 import time
 from collections.abc import (
     AsyncIterator,
@@ -13,12 +11,8 @@ from collections.abc import (
 )
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Self, TypeVar
+from types import MappingProxyType
 
-from digitro_async._common.own_loop import OwnLoop
-from digitro_async._common.unclosed import warn_unclosed
-from digitro_async.errors import LedgerError
 from digitro_async.ledger._ledger_clock import CLOCK, clock_to_keep
 from digitro_async.ledger._ledger_port import OnDone
 from digitro_async.ledger._machine_clock import read_clock
@@ -34,7 +28,7 @@ from digitro_async.ledger._records import (
 )
 from digitro_async.ledger._single_run import SingleRun
 from digitro_async.ledger._state import State, Step
-from digitro_async.ledger._write_jobs import CALLS, INTENTS, Job
+from digitro_async.ledger._write_jobs import INTENTS
 from digitro_async.ledger.sqlite import _queries
 from digitro_async.ledger.sqlite._batch_sql import (
     PADDING,
@@ -47,9 +41,9 @@ from digitro_async.ledger.sqlite._contacts_sql import (
     invalidate_contact,
     write_setting,
 )
-from digitro_async.ledger.sqlite._database import LedgerDatabase, Opening
+from digitro_async.ledger.sqlite._database import Opening
 from digitro_async.ledger.sqlite._imports_sql import read_imports
-from digitro_async.ledger.sqlite._jobs import run_calls
+from digitro_async.ledger.sqlite._ledger_access import LedgerAccess
 from digitro_async.ledger.sqlite._open_imports import OpenImports
 from digitro_async.ledger.sqlite._owners_sql import (
     begin_lease,
@@ -63,17 +57,15 @@ from digitro_async.ledger.sqlite._reconcile_sql import (
     withdraw_contact,
 )
 from digitro_async.ledger.sqlite._sqlite_call_ends import SQLiteCallEnds
-from digitro_async.ledger.sqlite._sqlite_reader import PAGE, SQLiteLedgerReader
-from digitro_async.ledger.sqlite._writer import Writer
+from digitro_async.ledger.sqlite._sqlite_reader import PAGE
+from digitro_async.ledger.sqlite._sqlite_schedule import SQLiteSchedule
 from digitro_async.privacy import Personal
 from digitro_async.settings import RateLimit
 
 __all__ = ["SQLiteLedger"]
 
-_Result = TypeVar("_Result")
 
-
-class SQLiteLedger:
+class SQLiteLedger(LedgerAccess):
     """A ledger in one SQLite file; no server, nothing to install.
 
     Write-ahead log with ``synchronous=FULL``: a commit returns when it is on disk. One
@@ -108,51 +100,22 @@ class SQLiteLedger:
         accept_loss: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._clock = clock
-        self._run = SingleRun()
-        self._owners: dict[str, int] = {}  # ids to the ledger's numbers
-        self._recovered = 0
         opening = Opening(
             synchronous=synchronous,
             busy_timeout=busy_timeout,
             any_file_system=any_file_system,
             accept_loss=accept_loss,
         )
-        self._file = LedgerDatabase(
-            path, opening, prepare=lambda c: recover_all(c, clock())
-        )
-        self._writer: Writer | None = None
-        self._own_loop = OwnLoop()
+        super().__init__(path, opening, prepare=lambda c: recover_all(c, clock()))
+        self._clock = clock
+        self._run = SingleRun()
+        self._owners: dict[str, int] = {}  # ids to the ledger's numbers
+        self._recovered = 0
         self._imports = OpenImports()
         check_settings(path, synchronous, busy_timeout)
 
     def __repr__(self) -> str:
         return f"<SQLiteLedger {self._file.name}>"
-
-    async def __aenter__(self) -> Self:
-        if self._writer is not None:
-            text = "a ledger is entered once: open another one on the same file"
-            raise LedgerError(text, reason="entered_before")
-        self._own_loop.check(self)
-        writer = Writer(self._file)
-        await writer.open()
-        self._writer = writer
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._writer is not None:
-            self._own_loop.check(self)
-            await self._writer.close()
-
-    def __del__(self) -> None:
-        writer = getattr(self, "_writer", None)  # None too where it was never made
-        if writer is not None and writer.is_open:
-            warn_unclosed(self, self._own_loop.place, 'use it as "async with"')
 
     @property
     def recovered(self) -> int:
@@ -164,10 +127,12 @@ class SQLiteLedger:
         """The ends of its calls."""
         return SQLiteCallEnds(self._put, self._call, self._read)
 
-    def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
-        """Choose who is told that the file is gone. See ``Ledger``."""
-        if self._writer is not None:
-            self._writer.on_loss = tell
+    @property
+    def schedule(self) -> SQLiteSchedule:
+        """Who waits until when, and what was tried already."""
+        return SQLiteSchedule(
+            self._file, self._clock, self._owners, self._call, self._read
+        )
 
     async def add(
         self,
@@ -370,29 +335,3 @@ class SQLiteLedger:
     async def get_setting(self, name: str) -> str | None:
         """Return a setting of the campaign."""
         return await self._read(lambda c: _queries.read_setting(c, name))
-
-    def _not_open(self) -> LedgerError:
-        text = 'is not open: enter it first, by "async with"'
-        if self._writer is not None:
-            text = "was closed: open another ledger on the same file"
-        return LedgerError(f"{self._file.name} {text}", reason="closed")
-
-    def _put(self, job: Job) -> None:
-        if self._writer is None:
-            raise self._not_open()
-        self._writer.put(job)
-
-    async def _call(self, act: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        if self._writer is None or not self._writer.is_open:
-            raise self._not_open()
-        self._own_loop.check(self)
-        result: _Result = await self._writer.write(CALLS, run_calls, act)
-        return result
-
-    async def _read(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """Read beside the writing thread: a look at a million must hold up no call."""
-        if self._writer is None or not self._writer.is_open:
-            raise self._not_open()
-        self._own_loop.check(self)
-        reader = SQLiteLedgerReader(self._file.path, is_owner=True)
-        return await asyncio.to_thread(reader.look, query)

@@ -20,6 +20,7 @@ from digitro_async.ledger._provenance import (
     why_not_dialled,
 )
 from digitro_async.ledger._records import ContactRecord, Import
+from digitro_async.ledger._schedule_records import WaitCounts
 from digitro_async.ledger._state import State
 from digitro_async.ledger.sqlite import _history_queries, _queries
 from digitro_async.ledger.sqlite._call_ends_queries import count_ends
@@ -33,6 +34,7 @@ from digitro_async.ledger.sqlite._imports_sql import read_imports
 from digitro_async.ledger.sqlite._ledger_files import check_names
 from digitro_async.ledger.sqlite._migrations import latest_version, version_of
 from digitro_async.ledger.sqlite._owner_lock import read_mark
+from digitro_async.ledger.sqlite._schedule_queries import count_waiting
 from digitro_async.ledger.sqlite._wholeness import check_whole
 
 __all__ = ["PAGE", "SQLiteLedgerReader"]
@@ -124,6 +126,10 @@ class SQLiteLedgerReader:
     def count_ends(self) -> EndCounts:
         """Return how many calls ended how, since that is kept."""
         return self.ask(count_ends)
+
+    def waiting(self, now: float) -> WaitCounts:
+        """Return how many pending contacts wait, and until when."""
+        return self.ask(lambda c: count_waiting(c, now))
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun since they are recorded."""

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from digitro_async._common.text import printable
 from digitro_async.errors import LedgerError
+from digitro_async.ledger.sqlite._blocks_sql import count_block_changes
 from digitro_async.ledger.sqlite._ledger_files import has_log
 from digitro_async.ledger.sqlite._owner_lock import Mark
+from digitro_async.ledger.sqlite._schedule_queries import has_schedule
 
 __all__ = ["check_there", "check_whole", "mark_closed", "mark_of", "mark_open"]
 
@@ -90,7 +92,11 @@ def check_whole(
         return
     name = printable(path.name)
     if mark is not None and mark.ledger == found.ledger:
-        if found.events < mark.events or found.contacts < mark.contacts:
+        if (
+            found.events < mark.events
+            or found.contacts < mark.contacts
+            or found.blocks < mark.blocks
+        ):
             raise LedgerError(
                 f"{name} lacks what was recorded last: {name}.lock knows more. Its log "
                 f"({name}-wal) is gone or damaged, or an older copy was put in its "
@@ -117,7 +123,8 @@ def mark_of(connection: sqlite3.Connection) -> Mark | None:
     if not key:
         return None
     ledger = hashlib.blake2b(b"which ledger", key=bytes(key[0]), digest_size=16)
-    return Mark(ledger.hexdigest(), *latest(connection))
+    events, contacts = latest(connection)
+    return Mark(ledger.hexdigest(), events, contacts, _block_changes(connection))
 
 
 def latest(connection: sqlite3.Connection) -> tuple[int, int]:
@@ -126,6 +133,11 @@ def latest(connection: sqlite3.Connection) -> tuple[int, int]:
         "SELECT (SELECT max(sequence) FROM event), (SELECT max(number) FROM contact)"
     ).fetchone()
     return events or 0, contacts or 0
+
+
+def _block_changes(connection: sqlite3.Connection) -> int:
+    """Return how often blocks were changed; 0 in a schema that keeps none."""
+    return count_block_changes(connection) if has_schedule(connection) else 0
 
 
 def mark_open(connection: sqlite3.Connection) -> None:

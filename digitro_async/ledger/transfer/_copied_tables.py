@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from digitro_async.ledger._provenance import PROVENANCE
+from digitro_async.ledger._result_feed_port import POSITION
 
 __all__ = [
     "COPIED_FROM",
@@ -33,7 +34,7 @@ PAGE: Final = 1_000
 COPIED_FROM: Final = "copied_from"
 """Setting: the token of the move by which a ledger was made."""
 
-NOT_CARRIED: Final = ("owner", PROVENANCE, COPIED_FROM)
+NOT_CARRIED: Final = ("owner", PROVENANCE, COPIED_FROM, POSITION)
 """Settings that are about one place alone."""
 
 
@@ -63,7 +64,7 @@ TABLES: Final = (
             *("reason", "sent_at", "settled_at", "owner", "failures", "intent"),
         ),
     ),
-    CopiedTable("person", ("number", "id", "destination", "pabx", "fields")),
+    CopiedTable("person", ("number", "id", "destination", "pabx", "fields", "numbers")),
     CopiedTable(
         "event",
         (
@@ -86,6 +87,20 @@ TABLES: Final = (
         ),
     ),
     CopiedTable("listening", ("owner", "pabx", "timeout")),
+    # Contacts that wait, did, or have a priority; of all others nothing is kept.
+    CopiedTable("wait", ("contact", "priority", "due", "kind", "place")),
+    CopiedTable("callback", ("contact", "at", "place", "moved", "is_overdue", "after")),
+    # In order: their numbers are those of one place alone. A key is digits: it may be
+    # longer than what a database takes for a number.
+    CopiedTable(
+        "attempt",
+        (
+            *("number", "contact", "after", "place", "key", "originating", "outcome"),
+            *("intent", "began_at", "pabx", "call_id"),
+        ),
+    ),
+    CopiedTable("block_key", ("single", "key")),
+    CopiedTable("block", ("hash", "reason", "until", "since")),
 )
 """All that a ledger knows, what others refer to first."""
 

@@ -138,7 +138,7 @@ def opened_restored_of(
 def _opened_campaign(
     address: LedgerAddress, *, is_there: bool = False
 ) -> "contextlib.AbstractContextManager[PostgresEnd]":
-    from digitro_async.ledger.transfer._postgres_copy import (  # noqa: PLC0415
+    from digitro_async.ledger.transfer._open_campaign import (  # noqa: PLC0415
         opened_campaign,
     )
 

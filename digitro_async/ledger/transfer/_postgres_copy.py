@@ -1,26 +1,20 @@
 """The two ends of a copy that are campaigns in PostgreSQL."""
 
-import asyncio
 import contextlib
 import secrets
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import attrs
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from digitro_async.errors import LedgerError, LedgerInUseError
 from digitro_async.ledger._codes import STATE_CODES, STEP_CODES
-from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN, LedgerAddress
 from digitro_async.ledger._provenance import PROVENANCE, Provenance, ProvenanceKind
 from digitro_async.ledger._state import State, Step
-from digitro_async.ledger.postgres._postgres_errors import no_server, problem_of
-from digitro_async.ledger.postgres._postgres_migrations import migrate
-from digitro_async.ledger.postgres._postgres_session import STANDING, backend_of
-from digitro_async.ledger.postgres._server_address import ServerAddress, server_address
+from digitro_async.ledger.postgres._postgres_errors import problem_of
+from digitro_async.ledger.postgres._server_address import ServerAddress
 from digitro_async.ledger.transfer._copied_tables import (
     COPIED_FROM,
     NOT_CARRIED,
@@ -29,16 +23,19 @@ from digitro_async.ledger.transfer._copied_tables import (
     Page,
 )
 from digitro_async.ledger.transfer._postgres_tables import (
+    CHECK_BLOCKS,
     COLUMNS,
     COUNTERS,
     READ,
+    READ_STAGED,
     RESERVE,
     STAGED,
 )
 
-__all__ = ["PostgresEnd", "opened_campaign"]
+__all__ = ["FIND_CAMPAIGN", "PostgresEnd", "Server"]
 
-_Connection = psycopg.Connection[tuple[Any, ...]]
+Server = psycopg.Connection[tuple[Any, ...]]
+"""A connection to a database, in autocommit mode."""
 
 _CLAIMED, _INTENT = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
 
@@ -67,11 +64,16 @@ UPDATE digitro.contact
 """  # noqa: S608 - numbers of our own
 
 
+_ANALYZE: Final = """
+ANALYZE carried_contact, carried_person, carried_event, carried_wait, carried_attempt
+"""
+
 _ADD_CAMPAIGN: Final = """
 INSERT INTO digitro.campaign (name, identity_key) VALUES (%(name)s, %(key)s)
 ON CONFLICT (name) DO NOTHING
 """
-_FIND_CAMPAIGN: Final = "SELECT number FROM digitro.campaign WHERE name = %(name)s"
+FIND_CAMPAIGN: Final = "SELECT number FROM digitro.campaign WHERE name = %(name)s"
+"""SQL: the number of a campaign."""
 
 
 class PostgresEnd:
@@ -88,8 +90,8 @@ class PostgresEnd:
     def __init__(
         self,
         shown: str,
-        connect: Callable[[], _Connection],
-        connection: _Connection,
+        connect: Callable[[], Server],
+        connection: Server,
         campaign: int | None,
         place: ServerAddress,
     ) -> None:
@@ -99,6 +101,7 @@ class PostgresEnd:
         self._place, self._name = place, place.name
         self._values: dict[str, Any] = {"c": campaign or 0, "offset": 0}
         self._values["left"] = list(NOT_CARRIED)
+        self._is_staged = False
 
     def provenance(self) -> Provenance | None:
         """Return why it may not be dialled. See ``CopySource``."""
@@ -177,8 +180,11 @@ class PostgresEnd:
         name = f"rows_{secrets.token_hex(4)}"
         if self._connection.info.transaction_status == TransactionStatus.IDLE:
             self.ask("BEGIN")
+        statement = READ[table.name]
+        if self._is_staged:
+            statement = READ_STAGED.get(table.name, statement)
         with self._wording(), self._connection.cursor(name) as cursor:
-            cursor.execute(READ[table.name].encode(), self._values)
+            cursor.execute(statement.encode(), self._values)
             while page := cursor.fetchmany(PAGE):
                 yield page
 
@@ -195,7 +201,7 @@ class PostgresEnd:
             # Only here: nothing of a copy that is refused before is left.
             named = {"name": self._place.campaign, "key": secrets.token_bytes(32)}
             self.ask(_ADD_CAMPAIGN, named)
-            [(self._values["c"],)] = self.ask(_FIND_CAMPAIGN, named)
+            [(self._values["c"],)] = self.ask(FIND_CAMPAIGN, named)
             self._write_provenance(provenance)
         self.ask("BEGIN")
         self.ask(
@@ -220,13 +226,31 @@ class PostgresEnd:
 
     def finish(self) -> None:
         """Put all that was taken where it belongs. See ``CopyTarget``."""
-        self.ask("ANALYZE carried_contact, carried_person, carried_event")
+        self.ask(_ANALYZE)
         [(last,)] = self.ask("SELECT coalesce(max(sequence), 0) FROM carried_event")
         self._values["offset"] = self._reserve(int(last))
+        self._check_blocks()
         for statement in STAGED.values():
             self.ask(statement)
+        self._is_staged = True
         self.ask("SELECT set_config('digitro.copying', %(c)s::text, true)")
         self.ask(COUNTERS)
+
+    def _check_blocks(self) -> None:
+        """Refuse blocks that nobody would find here.
+
+        Raises:
+            LedgerError: If the database has some that are hashed with another key.
+        """
+        self.ask("SELECT FROM digitro.block_key FOR NO KEY UPDATE")
+        [(is_other,)] = self.ask(CHECK_BLOCKS)
+        if is_other:
+            raise LedgerError(
+                f"{self._name} is in a database with blocked numbers of its own, which "
+                "are hashed with another key than those of the ledger: copy it to a "
+                "database that has none",
+                reason="other_block_key",
+            )
 
     def close_open(self) -> None:
         """Close the claims and intents that the copy has. See ``CopyTarget``."""
@@ -238,6 +262,7 @@ class PostgresEnd:
             self._write_setting(COPIED_FROM, token)
         self._write_provenance(provenance)
         self.ask("COMMIT")
+        self._is_staged = False
 
     def ask(
         self, statement: str, values: Mapping[str, Any] | None = None
@@ -309,85 +334,3 @@ class PostgresEnd:
         raise LedgerError(
             f"{self._name} can't be read or written: {problem}", reason="copy_failed"
         )
-
-
-@contextlib.contextmanager
-def opened_campaign(
-    address: LedgerAddress, *, is_there: bool = False
-) -> Iterator[PostgresEnd]:
-    """Open a campaign in PostgreSQL, or the place for one, while the block runs.
-
-    Args:
-        address: Where it is.
-        is_there: Whether it must be there already.
-
-    Raises:
-        LedgerError: If it can't be used.
-    """
-    assert address.server is not None  # noqa: S101 - for the type checker
-    campaign = address.campaign or DEFAULT_CAMPAIGN
-    place = server_address(address.server, campaign)
-    with contextlib.closing(_connected(place)) as connection:
-        number = _campaign_number(connection, place, is_there=is_there)
-        shown = attrs.evolve(address, campaign=campaign).shown
-        yield PostgresEnd(shown, lambda: _connected(place), connection, number, place)
-
-
-def _connected(place: ServerAddress) -> _Connection:
-    """Return a connection in autocommit mode.
-
-    Raises:
-        LedgerError: If there is none to be had.
-    """
-    try:
-        connection = psycopg.connect(place.conninfo.reveal(), autocommit=True)
-        # One end rests while the other one is compared, however long that takes.
-        connection.execute("SET idle_in_transaction_session_timeout = 0")
-        connection.execute("SET statement_timeout = 0")
-    except psycopg.Error as error:
-        problem = problem_of(error)
-    else:
-        return connection
-    raise no_server(place.name, problem)
-
-
-def _campaign_number(
-    connection: _Connection, place: ServerAddress, *, is_there: bool
-) -> int | None:
-    """Return the number of a campaign in a database of the latest schema.
-
-    Raises:
-        LedgerError: If the server can't keep a ledger as it is set, or there is no such
-            campaign and must be one.
-    """
-    try:
-        standing = connection.execute(STANDING).fetchone()
-        # Before anything is changed there.
-        backend_of(standing or (), place.name, writes=True)
-        _bring_up_to_date(place)
-        connection.execute("SELECT digitro.check_home()")
-        found = connection.execute(_FIND_CAMPAIGN, {"name": place.campaign})
-        row = found.fetchone()
-    except psycopg.Error as error:
-        problem = problem_of(error)
-    else:
-        if row is None and is_there:
-            raise LedgerError(
-                f"there is no {place.name}: name a campaign that was dialled",
-                reason="no_ledger",
-            )
-        return None if row is None else int(row[0])
-    raise no_server(place.name, problem)
-
-
-def _bring_up_to_date(place: ServerAddress) -> None:
-    async def bring() -> None:
-        opening = psycopg.AsyncConnection.connect(
-            place.conninfo.reveal(), autocommit=True
-        )
-        async with await opening as connection:
-            await migrate(connection)
-
-    # Also where a loop runs in this thread already.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: asyncio.run(bring())).result()

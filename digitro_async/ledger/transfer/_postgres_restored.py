@@ -28,10 +28,16 @@ WITH found AS (
     INSERT INTO digitro.event (campaign, contact, step, at, pabx, reason)
     SELECT %(c)s, number, {STEP_CODES[Step.RESTORE]}, %(now)s, pabx, %(reason)s
       FROM found ORDER BY number
+    RETURNING contact, sequence
 ), changed AS (
+    -- What is known of the last attempt is not known of the one that may have been.
     UPDATE digitro.contact SET state = {_UNKNOWN}, reason = %(reason)s,
-           sent_at = %(now)s, settled_at = %(now)s
-      FROM found WHERE campaign = %(c)s AND contact.number = found.number
+           sent_at = %(now)s, settled_at = %(now)s,
+           intent = CASE WHEN EXISTS (
+               SELECT FROM digitro.attempt AS a
+                WHERE a.campaign = %(c)s AND a.contact = noted.contact)
+               THEN noted.sequence ELSE intent END
+      FROM noted WHERE campaign = %(c)s AND contact.number = noted.contact
     RETURNING 1
 )
 SELECT count(*) FROM changed
@@ -128,7 +134,11 @@ class PostgresRestored:
             "SELECT state, EXISTS (SELECT FROM digitro.contact AS other"
             "       WHERE other.campaign = %(c)s AND other.pabx = %(pabx)s"
             "         AND other.call_id = %(call_id)s"
-            "         AND other.number <> contact.number)"
+            "         AND other.number <> contact.number"
+            "       UNION ALL SELECT FROM digitro.attempt AS earlier"
+            "       WHERE earlier.campaign = %(c)s AND earlier.pabx = %(pabx)s"
+            "         AND earlier.call_id = %(call_id)s"
+            "         AND earlier.contact <> contact.number)"
             "  FROM digitro.contact WHERE campaign = %(c)s AND number = %(number)s",
             values,
         )

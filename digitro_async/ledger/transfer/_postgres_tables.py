@@ -7,7 +7,21 @@ keep their order: in a database they stand behind all that are there, by an offs
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["COLUMNS", "COUNTERS", "READ", "RESERVE", "STAGED"]
+__all__ = [
+    "CHECK_BLOCKS",
+    "COLUMNS",
+    "COUNTERS",
+    "READ",
+    "READ_STAGED",
+    "RESERVE",
+    "STAGED",
+]
+
+
+def _moved(name: str, sign: str) -> str:
+    """Return SQL for the number of an event, or for what says that there is none."""
+    return f"CASE WHEN {name} > 0 THEN {name} {sign} %(offset)s ELSE {name} END"
+
 
 READ: Final[Mapping[str, str]] = {
     "identity_key": "SELECT 1, identity_key FROM digitro.campaign WHERE number = %(c)s",
@@ -33,7 +47,7 @@ READ: Final[Mapping[str, str]] = {
         " WHERE contact.campaign = %(c)s ORDER BY contact.number"
     ),
     "person": (
-        "SELECT number, id, destination, pabx, fields FROM digitro.person"
+        "SELECT number, id, destination, pabx, fields, numbers FROM digitro.person"
         " WHERE campaign = %(c)s ORDER BY number"
     ),
     "event": (
@@ -59,8 +73,50 @@ READ: Final[Mapping[str, str]] = {
         "        UNION SELECT owner FROM digitro.event WHERE campaign = %(c)s)"
         ' ORDER BY owner.id COLLATE "C", pabx COLLATE "C"'
     ),
+    "wait": (
+        "SELECT number, priority, due, wait, place FROM digitro.contact"
+        " WHERE campaign = %(c)s AND (due IS NOT NULL OR priority <> 0)"
+        " ORDER BY number"
+    ),
+    "callback": (
+        "SELECT contact, at, place, moved, is_overdue::integer,"  # noqa: S608 - ours
+        f"      {_moved('after', '-')} FROM digitro.callback"
+        " WHERE campaign = %(c)s ORDER BY contact"
+    ),
+    "attempt": (
+        "SELECT row_number() OVER (ORDER BY contact, number), contact,"  # noqa: S608 - ours
+        f"      {_moved('after', '-')}, place, key, originating, outcome,"
+        f"      {_moved('intent', '-')}, began_at, pabx, call_id"
+        "  FROM digitro.attempt WHERE campaign = %(c)s ORDER BY 1"
+    ),
+    # They are those of all campaigns of a database.
+    "block_key": "SELECT 1, key FROM digitro.block_key",
+    "block": "SELECT hash, reason, until, since FROM digitro.block ORDER BY hash",
 }
 """The rows of each table; ``c`` is the campaign, ``offset`` that of its events."""
+
+READ_STAGED: Final[Mapping[str, str]] = {
+    "block_key": (
+        "SELECT carried.single, CASE WHEN EXISTS (SELECT FROM carried_block)"
+        "       THEN block_key.key ELSE carried.key END"
+        "  FROM carried_block_key AS carried, digitro.block_key"
+    ),
+    "block": (
+        "SELECT hash, CASE WHEN kept.since > carried.since THEN carried.reason"
+        "              ELSE kept.reason END,"
+        "       CASE WHEN kept.since > carried.since THEN carried.until"
+        "            ELSE kept.until END, carried.since"
+        "  FROM carried_block AS carried JOIN digitro.block AS kept USING (hash)"
+        " ORDER BY hash"
+    ),
+}
+"""What of a database's own blocks was carried to it: it may have others."""
+
+CHECK_BLOCKS: Final = """
+SELECT EXISTS (SELECT FROM digitro.block) AND EXISTS (SELECT FROM carried_block)
+       AND NOT EXISTS (SELECT FROM carried_block_key JOIN digitro.block_key USING (key))
+"""
+"""Whether there are blocks there and here that are hashed with different keys."""
 
 COLUMNS: Final[Mapping[str, str]] = {
     "identity_key": "single integer, key bytea",
@@ -71,7 +127,9 @@ COLUMNS: Final[Mapping[str, str]] = {
         " pabx text, call_id text, reason text, sent_at double precision,"
         " settled_at double precision, owner text, failures integer, intent bigint"
     ),
-    "person": "number bigint, id text, destination text, pabx text, fields text",
+    "person": (
+        "number bigint, id text, destination text, pabx text, fields text, numbers text"
+    ),
     "event": (
         "sequence bigint, contact bigint, step smallint, at double precision,"
         " pabx text, call_id text, reason text, owner text"
@@ -89,6 +147,21 @@ COLUMNS: Final[Mapping[str, str]] = {
         " evidence text"
     ),
     "listening": "owner text, pabx text, timeout double precision",
+    "wait": (
+        "contact bigint, priority integer, due double precision, kind smallint,"
+        " place integer"
+    ),
+    "callback": (
+        "contact bigint, at double precision, place integer, moved integer,"
+        " is_overdue integer, after bigint"
+    ),
+    "attempt": (
+        "number bigint, contact bigint, after bigint, place integer, key text,"
+        " originating text, outcome smallint, intent bigint,"
+        " began_at double precision, pabx text, call_id text"
+    ),
+    "block_key": "single integer, key bytea",
+    "block": "hash bytea, reason text, until double precision, since double precision",
 }
 """The columns of each table as they are carried, for a table that takes them first."""
 
@@ -119,8 +192,9 @@ STAGED: Final[Mapping[str, str]] = {
     ),
     "person": (
         "INSERT INTO digitro.person (campaign, number, hash, id, destination, pabx,"
-        "       fields)"
-        " SELECT %(c)s, number, hash, id, destination, carried_person.pabx, fields"
+        "       fields, numbers)"
+        " SELECT %(c)s, number, hash, id, destination, carried_person.pabx, fields,"
+        "        numbers"
         "   FROM carried_person JOIN carried_contact USING (number) ORDER BY number"
     ),
     "event": (
@@ -148,6 +222,38 @@ STAGED: Final[Mapping[str, str]] = {
         " SELECT number, %(c)s, pabx, timeout FROM carried_listening JOIN digitro.owner"
         "        ON owner.id = carried_listening.owner"
         " ON CONFLICT (owner, pabx) DO UPDATE SET timeout = excluded.timeout"
+    ),
+    "wait": (
+        "UPDATE digitro.contact AS c SET priority = carried.priority,"
+        "       due = carried.due, wait = carried.kind, place = carried.place"
+        "  FROM carried_wait AS carried"
+        " WHERE c.campaign = %(c)s AND c.number = carried.contact"
+    ),
+    "callback": (
+        "INSERT INTO digitro.callback (campaign, contact, at, place, moved,"  # noqa: S608 - ours
+        "       is_overdue, after)"
+        " SELECT %(c)s, contact, at, place, moved, is_overdue <> 0,"
+        f"       {_moved('after', '+')} FROM carried_callback"
+    ),
+    "attempt": (
+        "INSERT INTO digitro.attempt (campaign, contact, after, place, key,"  # noqa: S608 - ours
+        "       originating, outcome, intent, began_at, pabx, call_id)"
+        f" SELECT %(c)s, contact, {_moved('after', '+')}, place, key, originating,"
+        f"        outcome, {_moved('intent', '+')}, began_at, pabx, call_id"
+        "   FROM carried_attempt ORDER BY number"
+    ),
+    # Only a database without blocks takes over another key: see CHECK_BLOCKS.
+    "block_key": (
+        "UPDATE digitro.block_key SET key = carried.key, changes = changes + 1"
+        "  FROM carried_block_key AS carried"
+        " WHERE EXISTS (SELECT FROM carried_block)"
+    ),
+    "block": (
+        "INSERT INTO digitro.block AS kept (hash, reason, until, since)"
+        " SELECT hash, reason, until, since FROM carried_block"
+        " ON CONFLICT (hash) DO UPDATE SET reason = excluded.reason,"
+        "    until = excluded.until, since = excluded.since"
+        "  WHERE kept.since <= excluded.since"
     ),
 }
 """What puts the rows of each table where they belong, once all were taken."""

@@ -19,6 +19,7 @@ _READ_AS: Final[Mapping[tuple[str, str], str]] = {
         (table, "owner"): f"(SELECT id FROM owner WHERE number = {table}.owner)"  # noqa: S608 - ours
         for table in ("contact", "event", "listening")
     },
+    ("attempt", "number"): "row_number() OVER (ORDER BY contact, number)",
 }
 _WRITTEN_AS: Final[Mapping[tuple[str, str], str]] = {
     ("owner", "began_at"): "? / 1000000.0",
@@ -32,6 +33,7 @@ _WHICH: Final[Mapping[str, str]] = {
     "setting": f" WHERE name NOT IN ({_LEFT})",
     "owner": f" WHERE number IN ({_OWNERS})",
     "listening": f" WHERE owner IN ({_OWNERS})",
+    "wait": " WHERE due IS NOT NULL OR priority <> 0",
 }
 
 READ: Final[Mapping[str, str]] = {
@@ -54,6 +56,7 @@ WRITE: Final[Mapping[str, str]] = {
 
 EMPTY: Final = (
     "DELETE FROM identity_key",
+    "DELETE FROM block_key",
     "DELETE FROM listening",
     "DELETE FROM owner",
     f"DELETE FROM setting WHERE name NOT IN ({_LEFT})",  # noqa: S608 - our own texts

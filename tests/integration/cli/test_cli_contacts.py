@@ -203,13 +203,13 @@ def test_dial_says_what_it_does_not_call(
     assert sorted(str(call.fields["IDENTIDADE_DESTINO"]) for call in pabx.calls) == [
         *("048" + "32817001", "048" + "991234568"),
     ]
-    assert "c.csv: 1 further numbers are not dialled" in ran.err
+    assert "c.csv: 1 further numbers are kept beside the first ones" in ran.err
     assert "c.csv: 1 numbers are rejected of contacts that have another one" in ran.err
     assert "4,destination,no_area_code" in rejects
 
 
 def test_rules_answer_for_numbers_that_would_be_dialled() -> None:
-    """A gate is asked about each number that would be dialled, and about no other."""
+    """A gate is asked about each number; the first that it allows is the one."""
     number = ContactNumber(destination="04832817002", field="destination2")
     row = ContactRow(line=2, destination="04832817001", further=(number,))
     asked = []
@@ -218,9 +218,10 @@ def test_rules_answer_for_numbers_that_would_be_dialled() -> None:
         _: ContactRow, asked_for: ContactNumber, check: NumberCheck
     ) -> NumberCheck:
         asked.append(asked_for.field)
-        return NumberCheck(line=check.line, answer=CheckAnswer.BLOCKED, code="blocked")
+        answer = CheckAnswer.BLOCKED if asked_for is not number else check.answer
+        return NumberCheck(line=check.line, answer=answer)
 
     found = list(checks_of(row, set(), gate))
 
-    assert asked == ["destination"]
-    assert [one.answer for one in found] == [CheckAnswer.BLOCKED, CheckAnswer.FURTHER]
+    assert asked == ["destination", "destination2"]
+    assert [one.answer for one in found] == [CheckAnswer.BLOCKED, CheckAnswer.DIAL]

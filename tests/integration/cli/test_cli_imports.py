@@ -22,6 +22,7 @@ from command_line import (
     run_here,
     start,
 )
+from filled_ledgers import WITHOUT_SCHEDULE
 from stopping_import import STOPS_AT
 
 from digitro_async import LedgerError
@@ -302,7 +303,8 @@ def test_ledger_from_before_imports_were_recorded(
     run_here(capsys, *DIAL)
     with sqlite3.connect(folder / "c.db") as connection:
         connection.executescript(
-            "DROP TABLE import; DROP TABLE owner; PRAGMA user_version = 2;"
+            f"{WITHOUT_SCHEDULE} DROP TABLE import; DROP TABLE owner;"
+            "PRAGMA user_version = 2;"
             "DROP TABLE call_end; DROP TABLE listening;"
             "ALTER TABLE contact DROP COLUMN intent;"
             "ALTER TABLE event DROP COLUMN owner;"

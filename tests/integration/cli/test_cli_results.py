@@ -53,7 +53,7 @@ class TestResults:
         assert ran.out.splitlines()[0] == (
             "contact,id,line,state,call_id,pabx,attempts,reason,sent_at,settled_at,evidence,"
             "disposition,word,end_evidence,rang_at,answered_at,ended_at,ring_seconds,"
-            "talk_seconds"
+            "talk_seconds,wait,due,priority"
         )
         assert [row["contact"] for row in rows] == ["#1", "#2", "#3", "#4", "#5"]
         assert [row["id"] for row in rows] == [f"C{i}" for i in range(5)]

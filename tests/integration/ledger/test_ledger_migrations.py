@@ -25,11 +25,9 @@ from ledgers import (
 from places import ROOT
 
 from digitro_async.ledger import SQLiteLedger, State
-from digitro_async.ledger._differences import NamedContacts
 from digitro_async.ledger._stored_contacts import hashes_of
 from digitro_async.ledger.sqlite import _migrations
 from digitro_async.ledger.sqlite._connections import connect
-from digitro_async.ledger.sqlite._contacts_sql import add_contacts
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 
@@ -75,7 +73,15 @@ def make_old_ledger(path: Path) -> None:
     connection.execute("BEGIN")
     connection.execute("INSERT INTO identity_key VALUES (1, ?)", (key,))
     old = contacts(3)
-    add_contacts(connection, hashes_of(old, key), old, NamedContacts())
+    for number, digest in enumerate(hashes_of(old, key), 1):
+        connection.execute(
+            "INSERT INTO contact (number, hash, line) VALUES (?, ?, ?)",
+            (number, digest, number),
+        )
+        connection.execute(
+            "INSERT INTO person (number, id, destination) VALUES (?, ?, ?)",
+            (number, f"C{number}", f"0483281{number:04d}"),
+        )
     connection.execute("UPDATE contact SET state = number")
     connection.execute("COMMIT")
     connection.close()

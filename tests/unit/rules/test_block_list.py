@@ -298,3 +298,18 @@ def test_any_bytes_are_read(pieces: list[bytes]) -> None:
         "number" in str(one) or "until" in str(one) or "reason" in str(one)
         for one in bad
     )
+
+
+def test_every_number_of_a_row(path: Path) -> None:
+    """Two numbers of one row are blocked both, and a column has their area code."""
+    file = BlockFile(path)
+    write(path, "ddd;telefone;celular\n11;32817000;98765-4321\n048;32817000;\n")
+
+    assert (file.load().entries, file.load().bad_count) == (3, 0)
+    for number in ("1132817000", "011987654321", "4832817000"):
+        assert file.find(called_number(number), NOW) is not None
+
+
+def test_the_number_of_a_spreadsheet(path: Path) -> None:
+    """A number that a spreadsheet wrote as a fraction is that number."""
+    assert loaded(path, "11987654321.0\n").find(SP, NOW) is not None

@@ -177,3 +177,10 @@ def test_what_is_no_area_code(wrong: object) -> None:
         return
     with pytest.raises(ConfigurationError, match="home_area must be an area code"):
         check_area_code("home_area", wrong)
+
+
+def test_one_table_of_area_codes() -> None:
+    """Numbers and rules know the same area codes, with the same state."""
+    assert set(CODES) == set(AREA_CODES)
+    for code, state in AREA_CODES.items():
+        assert dialling_areas()[code].states[0] == state

@@ -224,6 +224,8 @@ def test_with_old_time_zones(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"fri-mon": ["08:00-12:00"]}, "must name days"),
         ({"monday": ["08:00-12:00"]}, "must name days"),
         ({"mon-fri": ["08:00-12:00"], "fri": ["14:00-15:00"]}, "names fri twice"),
+        ({"sun": [], "all": ["08:00-12:00"]}, "names sun twice"),
+        ({"all": ["08:00-12:00"], "sun": []}, "names sun twice"),
     ],
 )
 def test_what_is_no_week(week: object, problem: str) -> None:
@@ -243,3 +245,31 @@ def test_states_of_hours(states: frozenset[str]) -> None:
     """Hours are for states that there are."""
     with pytest.raises(ConfigurationError, match="states must"):
         hours(states=states)
+
+
+def test_hours_come_in_order() -> None:
+    """Spans of a program are in order: the next opening is the first that is found."""
+    with pytest.raises(ConfigurationError, match="must be in order"):
+        CallingHours(name="x", week=(((780, 1200), (480, 720)),) * 7)
+
+
+def test_nobody_could_ever_be_called() -> None:
+    """Hours without any time are for some states or campaigns, and not for all."""
+    with pytest.raises(ConfigurationError, match="week has no open time"):
+        hours({"all": []})
+    assert hours({"all": []}, states=frozenset({"AC"})).hold_for("AC", "")
+    assert hours({"all": []}, on_holidays=((480, 720),)).on_holidays
+
+
+def test_after_a_closed_day() -> None:
+    """A call that a holiday or a closed day puts off waits for the opening after it."""
+    week = week_of({"mon-fri": ["09:00-12:00", "14:00-18:00"], "sat": ["10:00-12:00"]})
+    own = [OwnHoliday(day=dt.date(2026, 12, 4)), OwnHoliday(day=dt.date(2026, 12, 5))]
+    gate = HoursGate(
+        [CallingHours(name="x", week=week, holidays=HolidayScope.NATIONAL)],
+        DayCalendar(own, of_library=False),
+    )
+    for asked in ("2026-12-03 18:00", "2026-12-04 10:00", "2026-12-05 11:00"):
+        answer = gate.ask(planned(), moment(asked))
+        assert isinstance(answer, Defer)
+        assert wall(answer.until) == "2026-12-07 09:00:00"  # a Monday

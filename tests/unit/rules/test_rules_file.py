@@ -217,6 +217,31 @@ WRONG = [
     ("[[block]]\nfile = 'gone.txt'", "gone.txt: can't be read: No such file"),
     ("[holidays]\nfile = 'gone.txt'", "gone.txt: can't be read: No such file"),
     ("[cap", "is no valid TOML"),
+    (
+        "[[holidays.own]]\nday = 2026-12-01\nstate = 'UF'",
+        "3: holidays.own[0].state: is no state such as SP",
+    ),
+    (
+        "[[cap]]\nname = 'x'\nmost = 1\nclock = 'day'\nstates = ['SP', 'UF']",
+        "5: cap[0].states: no such state",
+    ),
+    ("[[stop.shares]]\nends = ['busy']", "1: stop.shares[0]: share is missing"),
+    (
+        "[stop]\nshares = [{ ends = ['busy'], share = 0 }]",
+        "2: stop.shares[0].share: must be a number above 0",
+    ),
+    ("[[block]]\nfile = 5", "2: block[0].file: must name a file"),
+    ("[[block]]\nfile = 'a'\nreason = ['b']", "3: block[0].reason: must be printable"),
+    (
+        "[[block]]\nfile = 'a'\nmay_shrink_to = 5",
+        "3: block[0].may_shrink_to: must be a number from 0 to 1",
+    ),
+    ("[holidays]\nfile = []", "2: holidays.file: must name a file"),
+    ("[short_calls]\nzone = 'x'", "2: short_calls.zone: can't be used"),
+    (
+        '[[hours]]\nname = "x"\nweek = { all = [] }',
+        "3: hours[0].week: has no open time",
+    ),
 ]
 
 
@@ -230,11 +255,55 @@ def test_where_it_is_wrong(folder: Path, text: str, problem: str) -> None:
     assert str(folder) in str(caught.value)
 
 
+FIELDS = {
+    "block": ("file", "name", "reason", "may_shrink_to"),
+    "hours": ("name", "week", "states", "campaigns", "holidays", "on_holidays"),
+    "holidays": ("file", "optional", "of_library", "own"),
+    "holidays.own": ("day", "state", "name"),
+    "spacing": ("name", "least", "counts", "all_campaigns", "assumed"),
+    "cap": ("name", "most", "clock", "hours", "counts", "all_campaigns", "states"),
+    "recall": ("most_attempts", "busy"),
+    "recall.busy": ("after", "most", "number", "gives_up_number"),
+    "callbacks": ("early", "late", "missed", "most_moves"),
+    "mix": ("fresh", "recalls"),
+    "stop": ("at", "calls", "answered", "reached_share", "shares"),
+    "stop.shares": ("ends", "among", "share", "least"),
+    "originating": ("number", "rotate"),
+    "originating.number": ("number", "areas", "most_per_day"),
+    "short_calls": ("short_seconds", "stop_calls", "stop_share", "zone"),
+}
+NEVER = (
+    "[[]]",
+    "{ x = 1 }",
+    "[5]",
+    "-1",
+    "nan",
+    "00:00:00",
+    "[{ x = [] }]",
+    '"\\u0000"',
+)
+
+
+@pytest.mark.parametrize("value", NEVER)
+def test_a_value_of_a_wrong_form(folder: Path, value: str) -> None:
+    """Whatever stands in a field, the error is one of the file, and names the place."""
+    lists = {"block", "hours", "spacing", "cap"}
+    inner = {"holidays.own", "stop.shares", "originating.number"}
+    for table, fields in FIELDS.items():
+        shown = f"[[{table}]]" if table in lists | inner else f"[{table}]"
+        for field in fields:
+            with pytest.raises(ConfigurationError) as caught:
+                load(folder, f"{shown}\n{field} = {value}\n")
+            said = str(caught.value)
+            assert "rules.toml:1: " in said or "rules.toml:2: " in said
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
         ("2026-13-01", ":1: day: is no day"),
-        ("2026-12-01;XX", ":1: state: is none"),
+        ("2026-12-01;XX", ":1: state: is no state such as SP"),
+        ("# ours\n\n2026-12-01;UF;x", ":3: state: is no state such as SP"),
         ("2026-12-01;SP;x;y", ":1: has more than three fields"),
     ],
 )

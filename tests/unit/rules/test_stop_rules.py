@@ -75,3 +75,10 @@ def test_a_share_of_nothing() -> None:
     """A share names the ends that it is of."""
     with pytest.raises(ConfigurationError, match="ends must name"):
         ShareStop(ends=frozenset(), share=0.1)
+
+
+@pytest.mark.parametrize("share", [None, 0, 1.5, "half"])
+def test_a_share_that_is_none(share: Any) -> None:
+    """A stop at a share of calls needs a share above none, and at most all."""
+    with pytest.raises(ConfigurationError, match=r"^share must be a number"):
+        ShareStop(ends=frozenset({ANSWERED}), share=share)

@@ -37,7 +37,8 @@ CREATE TABLE person (
     id          TEXT,
     destination TEXT NOT NULL,
     pabx        TEXT,                      -- that must take it
-    fields      TEXT                       -- JSON: other fields of its call
+    fields      TEXT,                      -- JSON: other fields of its call
+    numbers     TEXT                       -- JSON: all its numbers, if several
 ) STRICT;
 
 -- What happened, in order; rows are only ever added.
@@ -97,12 +98,22 @@ CREATE TABLE call_end (
     answered_at REAL,
     ended_at    REAL,
     pabx_times  TEXT,                   -- JSON: phases to the PABX's own times of them
-    evidence    TEXT NOT NULL           -- how it is known, as a code
+    evidence    TEXT NOT NULL,          -- how it is known, as a code
+    told        INTEGER NOT NULL DEFAULT 0  -- in which order ends were told
 ) STRICT;
+CREATE INDEX call_end_told ON call_end (told);
 
 CREATE TRIGGER told_end_is_never_changed BEFORE UPDATE ON call_end
 WHEN OLD.disposition <> 12
 BEGIN SELECT RAISE(ABORT, 'what was told of a call''s end is never changed'); END;
+
+-- No number is given a second time, also where the end that had the last one is gone.
+CREATE TRIGGER last_told_is_kept BEFORE DELETE ON call_end
+BEGIN
+    INSERT INTO setting (name, value) VALUES ('last_told', OLD.told)
+        ON CONFLICT (name) DO UPDATE
+        SET value = max(CAST(value AS INTEGER), OLD.told);
+END;
 
 -- Which runs hear of the ends of their calls, and how long they wait for them.
 CREATE TABLE listening (
@@ -110,4 +121,61 @@ CREATE TABLE listening (
     pabx    TEXT NOT NULL,
     timeout REAL NOT NULL,              -- seconds from an answer
     PRIMARY KEY (owner, pabx)
+) STRICT, WITHOUT ROWID;
+
+-- What calling rules have to know of a contact; most have no row. It stands apart, so
+-- that calls cost the same whether or not there are rules.
+CREATE TABLE wait (
+    contact  INTEGER PRIMARY KEY,
+    priority INTEGER NOT NULL DEFAULT 0,
+    due      REAL,                         -- Unix time; none for one that never waited
+    kind     INTEGER,                      -- see ledger/_codes.py
+    place    INTEGER NOT NULL DEFAULT 0,   -- of the number that is tried next
+    is_over  INTEGER NOT NULL DEFAULT 0    -- was not pending when it was last looked at
+) STRICT;
+CREATE INDEX wait_due ON wait (kind, priority, due)
+    WHERE due IS NOT NULL AND is_over = 0;
+CREATE INDEX wait_fresh ON wait (priority, contact) WHERE due IS NULL;
+
+-- Calls that were agreed on.
+CREATE TABLE callback (
+    contact    INTEGER PRIMARY KEY,
+    at         REAL NOT NULL,              -- Unix time
+    place      INTEGER,
+    moved      INTEGER NOT NULL,
+    is_overdue INTEGER NOT NULL,
+    after      INTEGER NOT NULL            -- the contact's intent then: a later one made it
+) STRICT;
+
+-- By which number a contact was called, or is about to be.
+CREATE TABLE attempt (
+    number      INTEGER PRIMARY KEY,       -- in the order of planning
+    contact     INTEGER NOT NULL,
+    after       INTEGER NOT NULL,          -- the contact's intent before it; 0 for none
+    place       INTEGER NOT NULL,
+    key         TEXT,                      -- of the number, as digits: personal
+    originating TEXT,
+    outcome     INTEGER,                   -- this and what follows once it is over
+    intent      INTEGER,
+    began_at    REAL,
+    pabx        TEXT,
+    call_id     TEXT
+) STRICT;
+CREATE INDEX attempt_contact ON attempt (contact);
+CREATE INDEX attempt_key ON attempt (key) WHERE key IS NOT NULL;
+CREATE INDEX attempt_call_id ON attempt (pabx, call_id) WHERE call_id IS NOT NULL;
+
+-- What blocked numbers are hashed with, and how often they were changed.
+CREATE TABLE block_key (
+    single  INTEGER PRIMARY KEY CHECK (single = 1),
+    key     BLOB NOT NULL,
+    changes INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- Numbers that nobody is to call.
+CREATE TABLE block (
+    hash   BLOB PRIMARY KEY,               -- keyed hash of the number's key
+    reason TEXT NOT NULL,
+    until  REAL,                           -- Unix time; none for ever
+    since  REAL NOT NULL                   -- Unix time
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,153 @@
+"""Queries and statements of attempts: by which number a contact is called, and when."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from digitro_async.errors import Outcome
+from digitro_async.ledger._codes import DISPOSITIONS, OUTCOMES, STATE_CODES, STATES
+from digitro_async.ledger._records import ClaimOwner
+from digitro_async.ledger._schedule_records import AttemptPlan, LedgerAttempt
+from digitro_async.ledger._state import State
+from digitro_async.ledger.postgres._postgres_queries import Query
+from digitro_async.ledger.postgres._postgres_session import PostgresSession, Row
+
+__all__ = [
+    "KNOWN_EARLIER",
+    "attempts_query",
+    "attempts_since_query",
+    "plan_attempts",
+]
+
+_OVER: Final = {
+    State.ACCEPTED: Outcome.ACCEPTED,
+    State.REJECTED: Outcome.REJECTED,
+    State.UNKNOWN: Outcome.UNKNOWN,
+}
+_LED_TO: Final = {outcome: state for state, outcome in _OVER.items()}
+_CLAIMED: Final = STATE_CODES[State.CLAIMED]
+
+KNOWN_EARLIER: Final = """
+SELECT 1 FROM digitro.attempt
+ WHERE campaign = %(campaign)s AND pabx = %(pabx)s AND call_id = %(call_id)s
+"""
+"""SQL: whether a PABX gave a call id for an attempt that is over."""
+
+_PLAN: Final = """
+SELECT digitro.plan_attempts(%s, %s, %s::bigint[], %s::integer[], %s::text[],
+                             %s::text[], %s)
+"""
+
+_HAS_INTENT: Final = "coalesce(c.intent, 0) > a.after"
+_BEGAN: Final = "CASE WHEN a.outcome IS NULL THEN c.sent_at ELSE a.began_at END"
+_ATTEMPTS: Final = f"""
+SELECT a.contact, a.number, n.name, a.key, a.place, a.originating, a.outcome, {_BEGAN},
+       c.state, {_HAS_INTENT}, e.answered_at, e.ended_at, e.disposition
+  FROM digitro.attempt AS a
+  JOIN digitro.campaign AS n ON n.number = a.campaign
+  JOIN digitro.contact AS c ON c.campaign = a.campaign AND c.number = a.contact
+  LEFT JOIN digitro.call_end AS e ON e.intent =
+       CASE WHEN a.outcome IS NOT NULL THEN a.intent
+            WHEN {_HAS_INTENT} THEN c.intent END
+ WHERE (a.outcome IS NOT NULL OR {_HAS_INTENT} OR c.state = {_CLAIMED})
+"""  # noqa: S608 - our own numbers
+_UNPLANNED: Final = """
+SELECT c.number, NULL, n.name, NULL, c.place::integer, NULL, NULL, c.sent_at,
+       c.state, true, e.answered_at, e.ended_at, e.disposition
+  FROM digitro.contact AS c
+  JOIN digitro.campaign AS n ON n.number = c.campaign
+  LEFT JOIN digitro.call_end AS e ON e.intent = c.intent
+ WHERE digitro.is_unplanned(c)
+"""
+
+_OF: Final = f"""
+{_ATTEMPTS} AND a.campaign = %(campaign)s AND a.contact = ANY (%(contacts)s::bigint[])
+UNION ALL {_UNPLANNED} AND c.campaign = %(campaign)s
+      AND c.number = ANY (%(contacts)s::bigint[])
+UNION ALL {_ATTEMPTS} AND a.key = ANY (%(keys)s::text[])
+      AND NOT (a.campaign = %(campaign)s AND a.contact = ANY (%(contacts)s::bigint[]))
+"""
+# Two indexes rather than one look at all: what is over has its own time.
+_SINCE: Final = f"""
+{_ATTEMPTS} AND a.outcome IS NOT NULL AND a.began_at >= %(when)s
+UNION ALL {_ATTEMPTS} AND a.outcome IS NULL AND {_HAS_INTENT} AND c.sent_at >= %(when)s
+UNION ALL {_UNPLANNED} AND c.sent_at >= %(when)s
+"""
+
+
+async def plan_attempts(
+    session: PostgresSession,
+    campaign: int,
+    *,
+    owner: ClaimOwner,
+    plans: Sequence[AttemptPlan],
+    hold_numbers: bool,
+) -> list[int]:
+    """Note by which numbers contacts are about to be called; see ``Schedule.plan``."""
+    values = (
+        [plan.number for plan in plans],
+        [plan.place for plan in plans],
+        [str(plan.key) for plan in plans],
+        [plan.originating for plan in plans],
+    )
+    ((left,),) = await session.execute(
+        _PLAN, (campaign, owner.id, *values, hold_numbers)
+    )
+    return list(left)
+
+
+def attempts_query(
+    contacts: Sequence[int], keys: Collection[int]
+) -> Query[list[LedgerAttempt]]:
+    """Return the query of attempts of contacts and by numbers, of any campaign."""
+    values = {"contacts": list(contacts), "keys": [str(key) for key in keys]}
+    return Query(_OF, _in_order, values)
+
+
+def attempts_since_query(when: float) -> Query[list[LedgerAttempt]]:
+    """Return the query of attempts that began since a moment, of any campaign."""
+    return Query(_SINCE, _in_order, {"when": when})
+
+
+def _in_order(rows: list[Row]) -> list[LedgerAttempt]:
+    """Return attempts by contact, in order; what nobody planned is the last one."""
+    rows.sort(key=lambda row: (row[0], row[2], row[1] is None, row[1] or 0))
+    return [_attempt(row[0], *row[2:]) for row in rows]
+
+
+def _attempt(  # noqa: PLR0917 - the columns of one row
+    contact: int,
+    campaign: str,
+    key: str | None,
+    place: int,
+    originating: str | None,
+    code: int | None,
+    began_at: float | None,
+    state_code: int,
+    has_intent: bool,  # noqa: FBT001 - a column
+    *told: Any,
+) -> LedgerAttempt:
+    state = STATES[state_code]
+    outcome: Outcome | None = None
+    if code is not None:
+        outcome = OUTCOMES[code]
+        state = _LED_TO.get(outcome, State.PENDING)
+    elif not has_intent:
+        began_at = None
+    elif state is not State.INTENT:
+        outcome = _OVER.get(state, Outcome.NOT_SENT)
+        if state not in _OVER and state is not State.CLAIMED:
+            state = State.PENDING
+    answered_at, ended_at, disposition = told
+    return LedgerAttempt(
+        contact=contact,
+        campaign=campaign,
+        key=None if key is None else int(key),
+        place=place,
+        began_at=began_at,
+        state=state,
+        outcome=outcome,
+        answered_at=answered_at,
+        ended_at=ended_at,
+        disposition=None if disposition is None else DISPOSITIONS[disposition],
+        originating=originating,
+    )

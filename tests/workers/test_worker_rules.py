@@ -1,0 +1,96 @@
+"""Workers heed rules together: nobody is called too early, or twice."""
+
+import asyncio
+import collections
+
+from campaigns import ScriptedClient
+from ledgers import new_contact
+from ruled_campaigns import Courses, WallClock, day_hours
+from sliced_memory import SlicedMemoryLedger
+from test_worker import worker_of
+from virtual_time import virtual_time
+
+from digitro_async.ledger import State
+from digitro_async.privacy import Personal
+from digitro_async.rules import (
+    AttemptCap,
+    CallingRules,
+    CapClock,
+    StopRules,
+)
+from digitro_async.workers import InProcessEngine, SlicingSettings
+
+SLOW = SlicingSettings(size=10, look=300.0, come_again=600.0, clean_up=3600.0)
+
+
+async def dial_together(
+    rules: CallingRules, clock: WallClock, ledger: SlicedMemoryLedger, workers: int
+) -> tuple[Courses, list[object]]:
+    """Let workers dial until nothing is left; return what was dialled."""
+    courses, engine = Courses(clock), InProcessEngine()
+
+    async def work() -> object:
+        client = ScriptedClient(courses)
+        worker = worker_of(ledger, client, engine, rules=rules, settings=SLOW)
+        async with worker:
+            async for _ in worker:
+                pass
+        await client.aclose()
+        return worker.heeding
+
+    with clock.in_use():
+        heeding = await asyncio.gather(*(work() for _ in range(workers)))
+    return courses, list(heeding)
+
+
+@virtual_time
+async def test_hours() -> None:
+    """Contacts of slices that come up too early are dialled once hours are open."""
+    clock = WallClock("2026-12-01 08:50")
+    ledger = SlicedMemoryLedger(clock=clock)
+    async with ledger:
+        await ledger.add([new_contact(one) for one in range(1, 31)])
+    rules = CallingRules(hours=(day_hours(),))
+    courses, _ = await dial_together(rules, clock, ledger, 3)
+
+    assert {when for _, when in courses.seen} == {"2026-12-01 09:00"}
+    called = collections.Counter(number for number, _ in courses.seen)
+    assert len(called) == 30
+    assert set(called.values()) == {1}
+
+
+@virtual_time
+async def test_number_of_two_contacts() -> None:
+    """A cap by number holds over workers, whoever has which contact."""
+    clock = WallClock("2026-11-30 23:50")
+    ledger = SlicedMemoryLedger(clock=clock)
+    async with ledger:
+        await ledger.add(
+            [
+                new_contact(one, destination=Personal(f"01198765{one % 20:04}"))
+                for one in range(1, 41)
+            ]
+        )
+    cap = AttemptCap(name="one a day", most=1, clock=CapClock.DAY)
+    courses, _ = await dial_together(CallingRules(caps=(cap,)), clock, ledger, 3)
+
+    days = collections.Counter((number, when[:10]) for number, when in courses.seen)
+    assert len(courses.seen) == 40
+    assert set(days.values()) == {1}
+
+
+@virtual_time
+async def test_stop_rule() -> None:
+    """A stop rule ends the worker, and leaves the others pending."""
+    clock = WallClock("2026-11-30 12:00")
+    ledger = SlicedMemoryLedger(clock=clock)
+    async with ledger:
+        await ledger.add([new_contact(one) for one in range(1, 31)])
+    rules = CallingRules(stop=StopRules(calls=7))
+    courses, (heeding,) = await dial_together(rules, clock, ledger, 1)
+    async with ledger:
+        states = await ledger.counts()
+
+    assert len(courses.seen) == 7
+    assert states[State.PENDING] == 23
+    assert getattr(heeding, "stopped", None) == "stop_calls"
