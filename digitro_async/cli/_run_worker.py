@@ -147,7 +147,9 @@ def worker(
         check_is_there(ledger_address(address, campaign=name))
     return to_its_end(
         course,
-        lambda: run_tuned(_work(address, loaded, working, course, metrics, serve)),
+        lambda: run_tuned(
+            _work(address, loaded, working, course, metrics=metrics, serve=serve)
+        ),
     )
 
 
@@ -156,6 +158,7 @@ async def _work(
     config: Config,
     working: Working,
     course: Course,
+    *,
     metrics: MetricsToServe,
     serve: Serving,
 ) -> Exit:

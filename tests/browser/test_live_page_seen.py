@@ -24,7 +24,7 @@ from digitro_async.testing import FakePABX
 
 pytestmark = needs_browser
 
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
     "phone": {
@@ -169,7 +169,7 @@ async def test_what_is_seen(
     assert row.split("\t")[-1].strip() == "40"
     assert title == "spring.db: live"
     assert violations == []
-    assert width <= LOOKS[look]["viewport"]["width"]  # type: ignore[index]
+    assert width <= LOOKS[look]["viewport"]["width"]
     assert {one[: len(dialled.page.url)] for one in browser.asked} == {dialled.page.url}
     assert browser.said == []
     assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []

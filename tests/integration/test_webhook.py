@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import attrs
 import pytest
@@ -48,7 +48,11 @@ async def test_results(
     receiver: WebhookReceiver, ledger: Ledger, tmp_path: Path
 ) -> None:
     """Outcomes and ends come signed, in order, with their seconds and the own id."""
-    heard = {"rang_at": NOW + 2, "answered_at": NOW + 5, "ended_at": NOW + 65}
+    heard: dict[str, Any] = {
+        "rang_at": NOW + 2,
+        "answered_at": NOW + 5,
+        "ended_at": NOW + 65,
+    }
     await end_call(ledger, 1, an_end(Disposition.ANSWERED, **heard))
     async with sender_to(receiver, tmp_path, batch=5) as sender:
         assert await sender.finish(60)
@@ -59,7 +63,7 @@ async def test_results(
         *(f"#{number}" for number in range(1, 13)),
         "#1",
     ]
-    assert rows[0] | {"result_id": ""} == {
+    assert {**rows[0], "result_id": ""} == {
         "result_id": "",
         "kind": "outcome",
         "campaign": None,

@@ -81,7 +81,7 @@ async def events_of(
     session: aiohttp.ClientSession, url: str, count: int
 ) -> list[tuple[str, str]]:
     """Return the first events of a page: name and data."""
-    found = []
+    found: list[tuple[str, str]] = []
     async with session.get(f"{url}events") as response:
         assert response.status == 200
         async with asyncio.timeout(60):

@@ -256,7 +256,7 @@ class RuledWorld:
     async def _run(self, life: Life) -> None:
         ledger = await self._opened()
         client = ScriptedClient(Ringing(self._ring), make_pabx(max_in_flight=3))
-        dying: Ledger = DyingLedger(ledger, life)  # type: ignore[assignment]  # it acts as one
+        dying: Ledger = DyingLedger(ledger, life)
         campaign = Campaign(dying, client, call=CALL, max_attempts=50)
         with self.clock.in_use():
             try:
