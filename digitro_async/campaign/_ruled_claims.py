@@ -266,25 +266,40 @@ class RuledClaims:
         waits = await heeding.schedule.waiting(now=now)
         due = _moment(waits, heeding.rules.callbacks.early, now)
         is_in_time = due is not None and (self._wait is None or due - now <= self._wait)
-        is_busy = bool(
-            len(heeding.in_hand)
-            or self._gate.is_adding
-            or (self._waits_for_ends and heeding.may_bring_recalls)
-        )
+        is_busy = self._is_busy()
         if not is_in_time and not is_busy:
             return heeding.in_hand.changed.is_set()  # while it was looked
+        if is_busy and await self._calls_ended():
+            return True
         seconds = LOOK_BUSY if self._gate.is_adding else self._look
         if due is not None and is_in_time:
             seconds = max(min(seconds, due - now), _SHORTEST)
-        if is_busy:
-            await asyncio.sleep(min(seconds, LOOK_BUSY))
-        else:
-            heeding.waits_until = waits.next_due
+        heeding.waits_until = None if is_busy else waits.next_due
         try:
             await self._sleep(seconds)
         finally:
             heeding.waits_until = None
         return True
+
+    def _is_busy(self) -> bool:
+        """Whether a call goes on, or what is to come may bring contacts."""
+        heeding = self._heeding
+        return bool(
+            len(heeding.in_hand)
+            or self._gate.is_adding
+            or (self._waits_for_ends and heeding.may_bring_recalls)
+        )
+
+    async def _calls_ended(self) -> bool:
+        """Wait for calls to end, all of them or a while; False where none has."""
+        changed, has_changed = self._heeding.in_hand.changed, False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_BUSY):
+                while self._is_busy():
+                    await changed.wait()
+                    changed.clear()
+                    has_changed = True
+        return has_changed
 
     async def _sleep(self, seconds: float) -> None:
         """Wait until a call has ended or the like, at most for a while."""

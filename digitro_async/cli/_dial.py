@@ -20,6 +20,7 @@ from digitro_async.cli._ledger_options import (
 )
 from digitro_async.cli._metrics_options import NO_METRICS, MetricsOptions
 from digitro_async.cli._named_ledger import NO_LEDGER_TO_DIAL, LedgerToDialOptions
+from digitro_async.cli._page_serving import NOT_SERVED, ServeOptions
 from digitro_async.cli._reading_options import (
     READ_AS_FOUND,
     FileOptions,
@@ -58,6 +59,7 @@ def dial(
     form: Annotated[Form, Parameter(name=["--format"])] = "table",
     metrics: MetricsOptions = NO_METRICS,
     insist: InsistToDialOptions = NOT_INSISTING_TO_DIAL,
+    serve: ServeOptions = NOT_SERVED,
 ) -> Exit:
     """Call every contact of a CSV file once and record each outcome.
 
@@ -82,20 +84,19 @@ def dial(
             contact as CSV or JSON.
         metrics: Where metrics are served.
         insist: Doubts about the ledger that are put aside.
+        serve: The live page.
     """
     metrics.check()
     chosen = choose_ledger(contacts, ledger.address_if_named(), no_ledger=no_ledger)
     plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
     plan.wait_for_ends, plan.metrics = not no_wait_for_ends, metrics
-    plan.form = form
+    plan.form, plan.serving = form, serve
     _check_options(chosen, plan, heed, dry_run=dry_run)
     if contacts is None:
         return _continue(config, chosen, plan, heed, dry_run=dry_run)
     loaded = load_run_config(config)
     plan.heed(heed, loaded)
     _check_rejects(rejects, chosen)
-    # Files are closed inside, so that even an error of that tells whether calls went
-    # out before.
     course = Course()
     asked = (contacts, rejects, read)
     return to_its_end(
@@ -116,6 +117,8 @@ def _dial_file(
     dry_run: bool,
 ) -> Exit:
     """Dial the contacts of a file, or tell what that would do."""
+    # Files are closed inside of this, so that even an error of that tells whether calls
+    # went out before.
     contacts, rejects, read = named
     with read.open(contacts, config) as file:
         plan.contacts = file
@@ -173,6 +176,7 @@ def _check_options(
     Raises:
         ConfigurationError: If there are such options.
     """
+    plan.serving.check()
     heed.check()
     if plan.form != "table" and not dry_run:
         raise ConfigurationError("--format is about --dry-run with rules")

@@ -16,6 +16,8 @@ from digitro_async.cli._named_ledger import ledger_words
 from digitro_async.cli._next_steps import next_steps
 from digitro_async.cli._open_client import open_client
 from digitro_async.cli._output import print_error, print_line
+from digitro_async.cli._page_serving import serving_page
+from digitro_async.cli._result_sending import sending_results
 from digitro_async.cli._run_orders import taking_orders
 from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
@@ -61,7 +63,18 @@ async def dial_list(
                 return course.code(Exit.INCOMPLETE)
             say_what_was_cleaned(plan.contacts)
         whole = await is_whole(ledger, plan)
-        async with taking_orders(campaign, client, ledger, chosen, config) as orders:
+        async with (
+            sending_results(config, chosen.address, course),
+            taking_orders(campaign, client, ledger, chosen, config) as orders,
+            serving_page(
+                plan.serving,
+                config,
+                client,
+                chosen.address,
+                orders.obey,
+                max_attempts=plan.max_attempts,
+            ),
+        ):
             while True:
                 async with _run_of(campaign, client, config, chosen, plan) as run:
                     heeding = heeding_of(run)

@@ -18,6 +18,7 @@ from digitro_async.cli._ledger_view import say_unfinished, unfinished
 from digitro_async.cli._live_progress import show_progress
 from digitro_async.cli._metrics_options import NO_METRICS, MetricsToServe
 from digitro_async.cli._output import print_error
+from digitro_async.cli._page_serving import NOT_SERVED, Serving
 from digitro_async.cli._rules_options import HeededRules
 from digitro_async.cli._watched_rows import WatchedRows
 from digitro_async.config import Config
@@ -62,6 +63,7 @@ class Plan:
         config: The configuration file, None where nobody goes on with the list.
         rows: The rows of the file, where they are watched on their way.
         wait_for_ends: Whether the run ends only once every call has its end.
+        serving: Where a live page is served.
         metrics: Where the metrics of the run are served, if anywhere.
         codes: Code of a rejected row to how often it came.
         rules: The rules of calling, None where none are heeded.
@@ -82,6 +84,7 @@ class Plan:
     config: Path | None = None
     rows: WatchedRows | None = None
     wait_for_ends: bool = True
+    serving: Serving = NOT_SERVED
     metrics: MetricsToServe = NO_METRICS
     codes: Counter[str] = attrs.field(factory=Counter)
     rules: "CallingRules | None" = None

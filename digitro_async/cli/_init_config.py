@@ -90,6 +90,13 @@ device_password_env = "DIGITRO_DEVICE_PASSWORD"
 # map = { destination = "Telefone", user_data = "Nome" }
 """
 
+_WEBHOOK: Final = """
+# Where results are sent as they come; without this table they are sent nowhere.
+# [webhook]
+# url = "https://crm.example/digitro"  # or url_env, url_file
+# secret_env = "DIGITRO_WEBHOOK_SECRET"  # digitro webhook --new-secret prints one
+"""
+
 _BEFORE_CALL: Final[_Parts] = (
     ("pabx.pool", "How connections to this PABX are kept.", PoolSettings),
     ("pabx.timeouts", "Seconds that one attempt may take.", TimeoutSettings),
@@ -151,6 +158,7 @@ def _lines() -> Iterator[str]:
     yield from _settings(_BEFORE_CALL)
     yield _CALL
     yield from _settings(_AFTER_CALL)
+    yield _WEBHOOK
 
 
 def _settings(parts: _Parts) -> Iterator[str]:

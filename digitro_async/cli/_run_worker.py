@@ -19,6 +19,13 @@ from digitro_async.cli._metrics_options import (
 )
 from digitro_async.cli._named_ledger import NamedLedger
 from digitro_async.cli._open_client import open_client
+from digitro_async.cli._page_serving import (
+    NOT_SERVED,
+    ServeOptions,
+    Serving,
+    serving_page,
+)
+from digitro_async.cli._result_sending import sending_results
 from digitro_async.cli._rules_options import RULES_AS_CONFIGURED, HeedOptions
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._shared_worker import Working, shared_worker
@@ -97,6 +104,7 @@ def worker(
     heed: HeedOptions = RULES_AS_CONFIGURED,
     metrics: MetricsOptions = NO_METRICS,
     options: Annotated[WorkOptions, Parameter(name="*")] = DEFAULTS,
+    serve: ServeOptions = NOT_SERVED,
 ) -> Exit:
     """Dial the campaigns of a database, beside any number of other workers.
 
@@ -113,7 +121,9 @@ def worker(
         heed: The rules by which contacts are called.
         metrics: Where metrics are served.
         options: Sizes and times.
+        serve: The live page; it shows the ledger where one campaign is named.
     """
+    serve.check()
     metrics.check()
     address = NamedLedger(ledger=ledger, ledger_env=ledger_env).address()
     if address.server is None:
@@ -136,7 +146,10 @@ def worker(
     for name in working.campaigns:
         check_is_there(ledger_address(address, campaign=name))
     return to_its_end(
-        course, lambda: run_tuned(_work(address, loaded, working, course, metrics))
+        course,
+        lambda: run_tuned(
+            _work(address, loaded, working, course, metrics=metrics, serve=serve)
+        ),
     )
 
 
@@ -145,12 +158,23 @@ async def _work(
     config: Config,
     working: Working,
     course: Course,
+    *,
     metrics: MetricsToServe,
+    serve: Serving,
 ) -> Exit:
     counts = RunCounts()
     async with (
+        sending_results(config, address, course, campaigns=working.campaigns),
         open_client(config, metrics) as client,
         shared_worker(address, config, client, working) as results,
+        serving_page(
+            serve,
+            config,
+            client,
+            address,
+            campaigns=working.campaigns,
+            max_attempts=working.max_attempts,
+        ),
     ):
         code = await take_results(client, results, counts, course, total=None)
     if not working.until_done and course.interrupted and not course.failure:

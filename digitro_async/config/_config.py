@@ -40,6 +40,7 @@ from digitro_async.settings import (
     TimeoutSettings,
     TLSSettings,
 )
+from digitro_async.webhook_settings import WebhookSettings
 
 __all__ = ["Config", "load_config"]
 
@@ -60,6 +61,7 @@ class Config:
         retry: The rule when a call that was not placed is sent again.
         pause: The rule when a PABX is paused.
         contacts: The ways in which contact files are read.
+        webhook: The receiver of results, None without one.
         rules: The rules by which contacts are called; None for none.
     """
 
@@ -70,6 +72,7 @@ class Config:
     retry: RetrySettings
     pause: PauseSettings
     contacts: ContactSettings = attrs.field(factory=ContactSettings)
+    webhook: WebhookSettings | None = None
     rules: RulesSettings | None = None
 
 
@@ -81,7 +84,8 @@ _TABLES: Mapping[str, type[Any]] = {
     "tls": TLSSettings,
 }
 _PASSWORDS = ("device_password", "account_password")
-_TOP = ("pabx", "call", "retry", "pause", "events", "contacts", "rules")
+_WEBHOOK = ("url", "secret")
+_TOP = ("pabx", "call", "retry", "pause", "events", "contacts", "rules", "webhook")
 # tomllib's texts are shown unless they may quote what stands in the file.
 _HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
 
@@ -161,10 +165,18 @@ def _build_config(
         retry=build(where, ("retry",), RetrySettings, data.get("retry", {})),
         pause=pause,
         contacts=build(where, ("contacts",), ContactSettings, data.get("contacts", {})),
+        webhook=_build_webhook(where, data.get("webhook")),
         rules=build_rules_settings(where, data["rules"], where.path.parent)
         if "rules" in data
         else None,
     )
+
+
+def _build_webhook(where: ConfigLocation, table: object) -> WebhookSettings | None:
+    if table is None:
+        return None
+    given = resolve_secrets(where, ("webhook",), table, _WEBHOOK)
+    return build(where, ("webhook",), WebhookSettings, given)
 
 
 def _build_pabx(

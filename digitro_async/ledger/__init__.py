@@ -17,7 +17,11 @@ from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
 from digitro_async.ledger._ledger_port import Ledger, OnDone
 from digitro_async.ledger._new_owner import new_owner
 from digitro_async.ledger._occupied_slots import OccupiedSlots
-from digitro_async.ledger._open_ledger import open_ledger, open_ledger_reader
+from digitro_async.ledger._open_ledger import (
+    open_ledger,
+    open_ledger_reader,
+    open_result_feed,
+)
 from digitro_async.ledger._reader_port import LedgerReader
 from digitro_async.ledger._records import (
     AddResult,
@@ -31,6 +35,12 @@ from digitro_async.ledger._records import (
     NumberOfContact,
     Reconciliation,
     WaitKind,
+)
+from digitro_async.ledger._result_feed_port import (
+    FeedPosition,
+    LedgerResult,
+    ResultFeed,
+    ResultPage,
 )
 from digitro_async.ledger._schedule_port import KeyOf, Schedule, ScheduledLedger
 from digitro_async.ledger._schedule_records import (
@@ -62,6 +72,7 @@ __all__ = [
     "EndCounts",
     "EndRecord",
     "EndedContact",
+    "FeedPosition",
     "Import",
     "KeyOf",
     "Ledger",
@@ -70,6 +81,7 @@ __all__ = [
     "LedgerBlock",
     "LedgerReader",
     "LedgerRehearsal",
+    "LedgerResult",
     "LedgerSlice",
     "ListedContact",
     "MemoryLedger",
@@ -83,6 +95,8 @@ __all__ = [
     "PostgresLedgerReader",
     "Reconciliation",
     "Refusal",
+    "ResultFeed",
+    "ResultPage",
     "SQLiteLedger",
     "SQLiteLedgerReader",
     "Schedule",
@@ -100,6 +114,7 @@ __all__ = [
     "new_owner",
     "open_ledger",
     "open_ledger_reader",
+    "open_result_feed",
 ]
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """Finds the ledger, or the reader of one, that an address means."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from digitro_async.errors import ConfigurationError
@@ -10,9 +11,10 @@ from digitro_async.ledger._ledger_address import (
 )
 from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._reader_port import LedgerReader
+from digitro_async.ledger._result_feed_port import ResultFeed
 from digitro_async.ledger.postgres import check_driver
 
-__all__ = ["open_ledger", "open_ledger_reader"]
+__all__ = ["open_ledger", "open_ledger_reader", "open_result_feed"]
 
 
 def open_ledger(
@@ -89,6 +91,44 @@ def open_ledger_reader(
     )
 
     return SQLiteLedgerReader(found.path, accept_loss=accept_loss)
+
+
+def open_result_feed(
+    url: str | Path | LedgerAddress,
+    *,
+    campaigns: Sequence[str] | None = None,
+    accept_loss: bool = False,
+) -> ResultFeed:
+    """Return the feed of results of the ledger at an address; use it as ``async with``.
+
+    Args:
+        url: As for ``open_ledger``.
+        campaigns: Names of the campaigns in a database, an empty list for every one
+            there is; by default that of the address.
+        accept_loss: As for ``open_ledger_reader``.
+
+    Raises:
+        ConfigurationError: If the address means no kind of ledger.
+    """
+    found = _address_of(url, None)
+    del url  # as above
+    if isinstance(found, ConfigurationError):
+        raise found
+    if found.server is not None:
+        check_driver()
+        from digitro_async.ledger.postgres._postgres_result_feed import (  # noqa: PLC0415
+            PostgresResultFeed,
+        )
+
+        if campaigns is None:
+            campaigns = (found.campaign or DEFAULT_CAMPAIGN,)
+        return PostgresResultFeed(found.server, campaigns)
+    assert found.path is not None  # noqa: S101 - for the type checker
+    from digitro_async.ledger.sqlite._sqlite_result_feed import (  # noqa: PLC0415
+        SQLiteResultFeed,
+    )
+
+    return SQLiteResultFeed(found.path, accept_loss=accept_loss)
 
 
 def _address_of(

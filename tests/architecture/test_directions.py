@@ -10,7 +10,7 @@ from package_imports import MODULES, Module, imported, own_imports
 BASE = {
     *("errors", "privacy", "settings", "models", "calls", "_common"),
     *("call_events", "event_settings", "control_commands", "command_settings"),
-    *("numbers", "contact_settings"),
+    *("numbers", "contact_settings", "webhook_settings"),
 }
 CORE = {
     *BASE,
@@ -47,7 +47,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_public_names": LOADED - {"_start", "_public_names"},
     "numbers": {"_common", "errors", "privacy"},
     "contact_settings": {"_common", "errors", "numbers"},
+    "webhook_settings": {"_common", "errors", "privacy"},
     "contacts": BASE,
+    "webhook": {*BASE, "ledger", "observe"},
+    "live_page": {*CORE, "control", "ledger", "reports"},
     "events": {*BASE, "observe", "protocol", "transport"},
     "exporters": CORE,
     "ledger": BASE,
@@ -62,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         *CORE,
         *("_start", "__init__", "campaign", "config", "contacts", "events", "ledger"),
-        *("exporters",),
+        *("exporters", "live_page", "webhook"),
         *("control", "reports", "rules", "testing", "workers"),
     },
     "__main__": {"cli"},
@@ -80,6 +83,7 @@ PURE = [
     "command_settings",
     "control_commands",
     "event_settings",
+    "webhook_settings",
     "_common.base_url",
     "_common.call_class",
     "_common.cell_marks",
@@ -134,6 +138,7 @@ PURE = [
     "ledger._reader_port",
     "ledger._reconciliation",
     "ledger._records",
+    "ledger._result_feed_port",
     "ledger._schedule_port",
     "ledger._schedule_records",
     "ledger._single_run",
@@ -182,6 +187,7 @@ PURE = [
     "rules._rule_checks",
     "rules._short_calls",
     "rules._stop_rules",
+    "webhook._webhook_body",
 ]
 IMPURE = {
     "aiohttp",
@@ -283,10 +289,10 @@ def test_purity_covers_what_exists() -> None:
 
 @every_module
 def test_home_of_aiohttp(module: Module) -> None:
-    """Only the transport and the simulator import the HTTP library."""
+    """Only the four parts that speak HTTP import the library for that."""
     uses = any(name.partition(".")[0] == "aiohttp" for name in imported(module))
 
-    assert not uses or module.part in {"transport", "testing"}
+    assert not uses or module.part in {"transport", "testing", "webhook", "live_page"}
 
 
 @every_module

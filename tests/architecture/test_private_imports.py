@@ -25,6 +25,7 @@ EXCEPTIONS: dict[str, tuple[set[str], str]] = {
     "tests/crash/crash_world_child.py": ({"ledger"}, SPOILS),
     "tests/crash/crash_world_old.py": ({"ledger"}, SPOILS),
     "tests/docs/test_rules_page.py": ({"cli"}, TABLES),
+    "tests/docs/test_site.py": ({"cli"}, TABLES),
     "tests/docs/test_tables.py": ({"cli"}, TABLES),
     "tests/docs/test_workers_page.py": ({"cli"}, TABLES),
     "tests/integration/cli/test_cli_signals.py": ({"_start"}, UNNAMED),

@@ -19,9 +19,18 @@ GENERATED = {
 
 LINKED = [
     *PAGES.values(),
-    *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *(
+        ROOT / name
+        for name in (
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+            "CODE_OF_CONDUCT.md",
+            "CHANGELOG.md",
+        )
+    ),
     ROOT / "benchmarks" / "README.md",
     ROOT / "examples" / "README.md",
+    *sorted((ROOT / "docs" / "pt").glob("*.md")),
     ROOT / "tests" / "unit" / "mutants.md",
 ]
 

@@ -55,6 +55,7 @@ from digitro_async import (
     UnsetFields,
     tune_process,
 )
+from digitro_async.blocking import BlockingClient
 from digitro_async.calls import Call
 
 # Secrets and personal data are given as plain text or wrapped; text is wrapped at once.
@@ -128,7 +129,7 @@ async def make_one_call() -> CallAccepted:
         return accepted
 
 
-async def send_commands(client: DigitroClient) -> CommandAnswer:
+async def send_commands(client: DigitroClient, any_of_them: Call) -> CommandAnswer:
     """Send a command of each kind."""
     redirect = QueueRedirect(
         device="1",
@@ -144,8 +145,7 @@ async def send_commands(client: DigitroClient) -> CommandAnswer:
     assert_type(await client.send(call, pabx="matriz", deadline=5), CallAccepted)
     assert_type(await client.send(redirect), CommandAnswer)
     assert_type(await client.send(change, max_wait=1), CommandAnswer)
-    detection: Call = DTMFDetection(device="1", device_password="2", call_id="3")
-    assert_type(await client.send(detection), CommandAccepted)
+    assert_type(await client.send(any_of_them), CommandAccepted)
     await client.send(OtherCommand("a-path", {"A": "1"}, repeatable=True, plain=["A"]))
     answer = await client.command(
         "a-path", {"A": Secret("1"), "B": None}, pabx="matriz"
@@ -157,7 +157,28 @@ async def send_commands(client: DigitroClient) -> CommandAnswer:
     await client.send("a-path")  # type: ignore[call-overload]
     await client.send(redirect, max_wiat=1)  # type: ignore[call-overload]
     DTMFDetection(device="1", device_password="2")  # type: ignore[call-arg]
+    DTMFDetection(device="1", device_password="2", call_id="3")
     return answer
+
+
+def call_from_a_thread() -> int:
+    """Make calls in a program without an event loop."""
+    with BlockingClient(matriz, pause=PauseSettings()) as client:
+        assert_type(client, BlockingClient)
+        assert_type(client.make_predictive_call(call, deadline=5), CallAccepted)
+        redirect = OtherCommand("a-path", {})
+        assert_type(client.send(redirect), CommandAnswer)
+        with client.dispatch([call, DispatchItem(call=call)]) as results:
+            for result in results:
+                look_at(result)
+            assert_type(results.unread(), list[CallResult])
+        assert_type(client.health().status, HealthStatus)
+        client.make_predictive_call(redirect)  # type: ignore[arg-type]
+
+        async def count(own: DigitroClient) -> int:
+            return own.statistics().in_flight
+
+        return client.run(count)
 
 
 async def tell_failures_apart(client: DigitroClient) -> float | None:

@@ -29,20 +29,27 @@ _NONE_SEEN = DISPOSITION_CODES[Disposition.NONE_SEEN]
 
 _ROW = f"({', '.join('?' * (3 + len(END_VALUES)))})"
 
+_NEXT_TOLD = (
+    "1 + max((SELECT ifnull(max(told), 0) FROM call_end), ifnull((SELECT"
+    " CAST(value AS INTEGER) FROM setting WHERE name = 'last_told'), 0))"
+)
+"""SQL: the number under which a statement tells of ends."""
+
 # No text is empty and no time is 0, so both stand for what is not there: the driver
 # takes a dozen times as long to hand over None.
 _INSERT: Final = {
     rows: f"""
-    INSERT INTO call_end (intent, contact, {", ".join(END_VALUES)})
+    INSERT INTO call_end (intent, contact, {", ".join(END_VALUES)}, told)
     SELECT contact.intent, contact.number, column4, nullif(column5, ''),
            nullif(column6, 0), nullif(column7, 0), nullif(column8, 0),
-           nullif(column9, 0), nullif(column10, ''), column11
+           nullif(column9, 0), nullif(column10, ''), column11,
+           {_NEXT_TOLD}
       FROM (VALUES {", ".join([_ROW] * rows)})
      CROSS JOIN contact ON contact.number = column1
      WHERE {GETS_END} AND contact.intent IS NOT NULL
        AND contact.pabx = column2 AND contact.call_id IS nullif(column3, '')
         ON CONFLICT (intent) DO UPDATE
-       SET {", ".join(f"{one} = excluded.{one}" for one in END_VALUES)}
+       SET {", ".join(f"{one} = excluded.{one}" for one in (*END_VALUES, "told"))}
      WHERE disposition = {_NONE_SEEN} AND excluded.disposition <> {_NONE_SEEN}
     """  # noqa: S608 - numbers and names of our own
     for rows in _SIZES

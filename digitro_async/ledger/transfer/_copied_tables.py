@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from digitro_async.ledger._provenance import PROVENANCE
+from digitro_async.ledger._result_feed_port import POSITION
 
 __all__ = [
     "COPIED_FROM",
@@ -33,7 +34,7 @@ PAGE: Final = 1_000
 COPIED_FROM: Final = "copied_from"
 """Setting: the token of the move by which a ledger was made."""
 
-NOT_CARRIED: Final = ("owner", PROVENANCE, COPIED_FROM)
+NOT_CARRIED: Final = ("owner", PROVENANCE, COPIED_FROM, POSITION)
 """Settings that are about one place alone."""
 
 

@@ -98,12 +98,22 @@ CREATE TABLE call_end (
     answered_at REAL,
     ended_at    REAL,
     pabx_times  TEXT,                   -- JSON: phases to the PABX's own times of them
-    evidence    TEXT NOT NULL           -- how it is known, as a code
+    evidence    TEXT NOT NULL,          -- how it is known, as a code
+    told        INTEGER NOT NULL DEFAULT 0  -- in which order ends were told
 ) STRICT;
+CREATE INDEX call_end_told ON call_end (told);
 
 CREATE TRIGGER told_end_is_never_changed BEFORE UPDATE ON call_end
 WHEN OLD.disposition <> 12
 BEGIN SELECT RAISE(ABORT, 'what was told of a call''s end is never changed'); END;
+
+-- No number is given a second time, also where the end that had the last one is gone.
+CREATE TRIGGER last_told_is_kept BEFORE DELETE ON call_end
+BEGIN
+    INSERT INTO setting (name, value) VALUES ('last_told', OLD.told)
+        ON CONFLICT (name) DO UPDATE
+        SET value = max(CAST(value AS INTEGER), OLD.told);
+END;
 
 -- Which runs hear of the ends of their calls, and how long they wait for them.
 CREATE TABLE listening (

@@ -1,0 +1,126 @@
+"""Hypothesis: whenever a run dies, no rule is broken and nobody is forgotten."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from ruled_world import ENDS, MOST, NUMBERS, RuledWorld
+
+from digitro_async.ledger import State
+
+SOME = st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=3, unique=True)
+PENDING = {State.PENDING, State.CLAIMED, State.INTENT}
+
+
+class RuledMachine(RuleBasedStateMachine):
+    """A campaign that heeds rules, dies, is blocked and has its clock set."""
+
+    kind = "memory"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = RuledWorld(self.kind)
+
+    @rule(several=st.lists(SOME, min_size=1, max_size=3))
+    def add(self, several: list[list[str]]) -> None:
+        """Contacts are added; some share their numbers."""
+        for numbers in several:
+            self.world.add(tuple(numbers))
+
+    @rule(seconds=st.sampled_from([-7200.0, 60.0, 1000.0, 3700.0, 12_000.0, 43_000.0]))
+    def pass_time(self, seconds: float) -> None:
+        """Time passes, or the clock is set back."""
+        self.world.clock.set(seconds)
+
+    @rule(number=st.sampled_from(NUMBERS), is_blocked=st.booleans())
+    def block(self, number: str, is_blocked: bool) -> None:
+        """A number is blocked, or taken off."""
+        self.world.block(number, is_blocked=is_blocked)
+
+    @precondition(lambda self: self.world.numbers)
+    @rule(data=st.data(), after=st.sampled_from([600.0, 30_000.0]))
+    def call_back(self, data: st.DataObject, after: float) -> None:
+        """A callback is agreed on."""
+        contact = data.draw(st.sampled_from(sorted(self.world.numbers)))
+        self.world.call_back(contact, self.world.clock() + after)
+
+    @rule(disposition=st.sampled_from(ENDS), lasted=st.sampled_from([0.0, 120.0]))
+    def end(self, disposition: object, lasted: float) -> None:
+        """A call has its end."""
+        self.world.end(disposition, lasted)  # type: ignore[arg-type]  # of ENDS
+
+    @rule(number=st.sampled_from(NUMBERS), is_lost=st.booleans())
+    def fail_next(self, number: str, is_lost: bool) -> None:
+        """The next call to a number is lost, or not sent."""
+        self.world.fail_next(number, is_lost=is_lost)
+
+    @rule()
+    def run(self) -> None:
+        """A run dials what may be dialled now, and finds every recall."""
+        self.world.run()
+
+        assert self.world.lost_recalls() == []
+
+    @rule(dies_at=st.integers(1, 40), is_done=st.booleans())
+    def die(self, dies_at: int, is_done: bool) -> None:
+        """A run dies before or after one of its questions to the ledger."""
+        self.world.run(dies_at=dies_at, is_done=is_done)
+
+    def teardown(self) -> None:
+        """In the end nobody is left: each was called, is unknown, or was refused."""
+        world = self.world
+        try:
+            for _ in range(60):
+                world.run()
+                assert world.lost_recalls() == []
+                left = [one for one in world.entries().values() if one.state in PENDING]
+                if not left:
+                    break
+                world.clock.set(4 * 3600.0)
+            self.check(world)
+        finally:
+            world.close()
+
+    @staticmethod
+    def check(world: RuledWorld) -> None:
+        """Look at where each contact has come to."""
+        for number, entry in world.entries().items():
+            assert entry.state not in PENDING, entry
+            if entry.state is State.ACCEPTED:
+                assert world.calls_of(number)
+            if entry.state is State.SKIPPED:
+                blocked = world.ever_blocked.issuperset(world.numbers[number])
+                assert (
+                    (entry.reason == "blocked" and blocked)
+                    or (
+                        entry.reason == "attempt_cap"
+                        and len(world.calls_of(number)) >= MOST
+                    )
+                    or entry.reason in {"callback_missed", "blocked", "attempt_cap"}
+                )
+
+
+@pytest.mark.parametrize(("kind", "examples"), [("memory", 20), ("sqlite", 6)])
+def test_lives(kind: str, examples: int) -> None:
+    """In any order of events no rule is broken, and nobody is forgotten."""
+    machine = type(f"Ruled{kind}", (RuledMachine,), {"kind": kind})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(max_examples=examples, stateful_step_count=15, deadline=None),
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_many_lives(kind: str) -> None:
+    """The same, for many more lives."""
+    machine = type(f"Ruled{kind}", (RuledMachine,), {"kind": kind})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(max_examples=300, stateful_step_count=30, deadline=None),
+    )
