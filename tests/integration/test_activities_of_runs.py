@@ -1,6 +1,7 @@
 """What observers are told of runs of a campaign, and of event channels."""
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 from campaigns import CALL, NEVER, contacts
@@ -146,7 +147,7 @@ async def test_a_channel_that_is_lost() -> None:
     with_events = attrs.evolve(make_pabx(), events=dialect())
     async with DigitroClient(with_events, transport=ScriptedTransport()) as client:
         client.activity.observe(told.extend, ClientEvent)
-        at = {"pabx": "one", "seen_at": 1.0}
+        at: dict[str, Any] = {"pabx": "one", "seen_at": 1.0}
         for event in (
             ChannelOpened(**at, channel_id=7),
             ChannelClosed(**at, channel_id=7, reason="silence"),
