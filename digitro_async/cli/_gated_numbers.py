@@ -1,6 +1,7 @@
 """Asks the gates of a rules file about the numbers of a list."""
 
 import datetime as dt
+import functools
 
 import attrs
 
@@ -75,6 +76,7 @@ def said(answer: GateAnswer, zone: str = "") -> str:
     return "allowed"
 
 
+@functools.lru_cache(maxsize=1_000)  # many contacts wait for the same opening
 def local_time(when: float, zone: str) -> str:
     """Return a moment as ISO 8601 with the offset of a zone."""
     local = dt.datetime.fromtimestamp(when, time_zone(zone))
