@@ -180,14 +180,14 @@ class InvalidCallError(DigitroError, ValueError):
     """The call can't be sent as it is."""
 
     text: ClassVar[str] = "The call can't be sent as it is."
-    outcome = Outcome.INVALID
+    outcome: ClassVar[Outcome | None] = Outcome.INVALID
 
 
 class NotSentError(DigitroError):
     """Nothing left this process; the call may be sent again."""
 
     text: ClassVar[str] = "Nothing left this process; the call may be sent again."
-    outcome = Outcome.NOT_SENT
+    outcome: ClassVar[Outcome | None] = Outcome.NOT_SENT
 
 
 class ConnectFailedError(NotSentError):
@@ -248,14 +248,14 @@ class RejectedError(DigitroError):
     """The PABX refused this call; sending it again would not help."""
 
     text: ClassVar[str] = "The PABX refused this call; sending it again would not help."
-    outcome = Outcome.REJECTED
+    outcome: ClassVar[Outcome | None] = Outcome.REJECTED
 
 
 class RefusedError(DigitroError):
     """The PABX refused for a reason that is not this call's fault."""
 
     text: ClassVar[str] = "The PABX refused for a reason that is not this call's fault."
-    outcome = Outcome.REFUSED
+    outcome: ClassVar[Outcome | None] = Outcome.REFUSED
 
 
 class AuthenticationError(RefusedError):
@@ -302,8 +302,8 @@ class OutcomeUnknownError(DigitroError):
     text: ClassVar[str] = (
         "The call may have been placed; it must not be sent again blindly."
     )
-    outcome = Outcome.UNKNOWN
-    may_have_dialed = True
+    outcome: ClassVar[Outcome | None] = Outcome.UNKNOWN
+    may_have_dialed: ClassVar[bool] = True
 
 
 class AnswerTimeoutError(OutcomeUnknownError):

@@ -71,7 +71,7 @@ class OwnLoop:
 
     def __init__(self) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.place = ""
+        self.place: str = ""
 
     @property
     def is_running_here(self) -> bool:

@@ -38,8 +38,8 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.place = ""
-        self.is_running = False
+        self.place: str = ""
+        self.is_running: bool = False
 
     @property
     def is_forked(self) -> bool:

@@ -1,7 +1,7 @@
 """SliceClaims: the contacts of slices, claimed as the slices come in."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Self
 
@@ -71,7 +71,7 @@ class SliceClaims:
         self._claimed: dict[int, _Claimed] = {}  # by the numbers of open contacts
         self._came = asyncio.Event()
         self._is_ended = self._is_abandoned = False
-        self.next_ready = self._queue.take_ready
+        self.next_ready: Callable[[], DispatchItem | None] = self._queue.take_ready
 
     async def dial(self, numbers: range, pabx: str | None) -> int:
         """Have the pending contacts of a slice called.

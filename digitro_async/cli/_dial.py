@@ -68,8 +68,7 @@ def dial(
             It may be left out where a ledger is continued.
         config: Configuration file.
         ledger: The ledger.
-        no_ledger: Remember calls in memory only: after a crash nobody knows who was
-            called.
+        no_ledger: Remember calls in memory only: a crash forgets who was called.
         rejects: File for rows that are no contact; by default beside the contacts.
         limit: Most contacts that this run calls, in the order of the list: a pilot. The
             rest stays pending, and the next run goes on with it.
@@ -80,8 +79,7 @@ def dial(
         no_wait_for_ends: End with the last answer; the next run records later ends.
         heed: The rules by which contacts are called.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
-        form: With dry_run and rules: a table of counts, or what rules say to each
-            contact as CSV or JSON.
+        form: With dry_run and rules: counts, or what each contact is told as CSV, JSON.
         metrics: Where metrics are served.
         insist: Doubts about the ledger that are put aside.
         serve: The live page.
@@ -97,8 +95,7 @@ def dial(
     loaded = load_run_config(config)
     plan.heed(heed, loaded)
     _check_rejects(rejects, chosen)
-    course = Course()
-    asked = (contacts, rejects, read)
+    course, asked = Course(), (contacts, rejects, read)
     return to_its_end(
         course,
         lambda: _dial_file(

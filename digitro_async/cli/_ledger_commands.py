@@ -1,4 +1,4 @@
-"""``digitro ledger``: copy a ledger, and settle one that came back from a backup."""
+"""``digitro ledger``: copy a ledger, settle a restored one, and forget persons."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,9 +9,14 @@ from cyclopts import Parameter
 from digitro_async._common.text import printable
 from digitro_async.cli._arguments import Switch
 from digitro_async.cli._exit import Exit
+from digitro_async.cli._forget_persons import (
+    NOBODY_NAMED,
+    ForgetOptions,
+    forget_persons,
+)
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.errors import ConfigurationError
-from digitro_async.ledger import ledger_address
+from digitro_async.ledger import LedgerAddress, ledger_address
 from digitro_async.ledger.transfer import (
     CopySummary,
     RestoreSummary,
@@ -55,7 +60,7 @@ NOTHING_SAID = DialledSince()
 
 
 def ledger(
-    action: Literal["copy", "restored", "ends"],
+    action: Literal["copy", "restored", "ends", "forget"],
     ledger: str,
     target: str | None = None,
     /,
@@ -65,24 +70,27 @@ def ledger(
     since: SinceOptions = NOTHING_SAID,
     word: Words = (),
     dry_run: Switch = False,
+    forgotten: ForgetOptions = NOBODY_NAMED,
     any_file_system: Switch = False,
 ) -> Exit:
-    """Copy a ledger, settle one of a backup, or import ends of calls.
+    """Copy a ledger, settle one of a backup, import ends of calls, or forget persons.
 
     ``digitro ledger copy LEDGER TARGET`` carries everything over, compares both, and
     leaves LEDGER as one that is not dialled any more. ``digitro ledger restored
     LEDGER`` makes a ledger one that may be dialled again after a restore; say what
     became of its contacts since the backup. ``digitro ledger ends LEDGER FILE`` records
     what a CSV file tells of calls whose end no event told of: columns contact, id or
-    call_id, and disposition, and times as in ``digitro results``.
+    call_id, and disposition, and times as in ``digitro results``. ``digitro ledger
+    forget LEDGER CONTACT`` erases the numbers, ids and data of a person.
 
     Args:
-        action: Copy, settle what was restored, or import ends of calls.
+        action: Copy, settle what was restored, import ends of calls, or forget.
         ledger: The ledger: a file's path, or the address of its database,
             ``postgresql://user@host/database``. A password is better left to
             PGPASSFILE: every user of a machine can read the words of a process.
         target: With ``copy``: where to, a path or an address; there must be none yet.
-            With ``ends``: the file.
+            With ``ends``: the file. With ``forget``: the contact, by your id or ``#``
+            and the ledger's number.
         campaign: Name of the campaign in a database, which may hold several.
         keep_source: With ``copy``: make a backup. LEDGER is dialled on, and may be in
             use; the copy is not dialled before it was settled.
@@ -90,23 +98,29 @@ def ledger(
         word: With ``ends``: WORD=DISPOSITION, what a word of the file means, such as
             OCUPADO=busy. May be given often.
         dry_run: With ``ends``: check each row, and record nothing.
+        forgotten: Who is forgotten, and how.
         any_file_system: Let a file stand on a file system that is not known to be
             local; whether its locks and syncs hold is yours to know.
     """
+    if action == "forget":
+        if keep_source or since.said or word or dry_run or campaign is not None:
+            raise ConfigurationError(
+                "forget takes LEDGER, CONTACT or --before, and --keep-hash"
+            )
+        return forget_persons(
+            ledger, target, forgotten, any_file_system=any_file_system
+        )
+    if forgotten.is_said:
+        raise ConfigurationError("--before and --keep-hash are about forget")
     if action == "ends":
         if keep_source or since.said:
             raise ConfigurationError("ends takes LEDGER, FILE, --word and --dry-run")
-        # Late: who copies a ledger needs no HTTP library.
-        from digitro_async.cli._import_call_ends import (  # noqa: PLC0415
-            import_call_ends,
-        )
-
-        return import_call_ends(
+        return _import_ends(
             ledger_address(ledger, campaign=campaign),
             target,
-            words=word,
-            dry_run=dry_run,
-            any_file_system=any_file_system,
+            word,
+            dry_run,
+            any_file_system,
         )
     if word or dry_run:
         raise ConfigurationError("--word and --dry-run are about ends")
@@ -116,8 +130,6 @@ def ledger(
                 "--nobody-dialled-since, --all-unknown and --results are about "
                 '"digitro ledger restored"'
             )
-        if target is None:
-            raise ConfigurationError("TARGET is missing: say where to copy it")
         return _copy(ledger, target, campaign, keep_source, any_file_system)
     if target is not None or keep_source:
         raise ConfigurationError(
@@ -126,9 +138,34 @@ def ledger(
     return _settle(ledger, campaign, since, any_file_system)
 
 
-def _copy(
-    source: str, target: str, campaign: str | None, keep: bool, any_file_system: bool
+def _import_ends(
+    address: LedgerAddress,
+    file: str | None,
+    words: tuple[str, ...],
+    dry_run: bool,
+    any_file_system: bool,
 ) -> Exit:
+    # Late: who copies a ledger needs no HTTP library.
+    from digitro_async.cli._import_call_ends import import_call_ends  # noqa: PLC0415
+
+    return import_call_ends(
+        address,
+        file,
+        words=words,
+        dry_run=dry_run,
+        any_file_system=any_file_system,
+    )
+
+
+def _copy(
+    source: str,
+    target: str | None,
+    campaign: str | None,
+    keep: bool,
+    any_file_system: bool,
+) -> Exit:
+    if target is None:
+        raise ConfigurationError("TARGET is missing: say where to copy it")
     summary = copy_ledger(
         source,
         target,

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
         load_rule_preset,
         load_rules,
     )
+else:
+    # The rules are loaded where a program asks for them: most do not.
+    __getattr__ = lazy_names("digitro_async.config", "_rules_file")
 
 __all__ = [
     "EVENT_PRESETS",
@@ -26,6 +29,3 @@ __all__ = [
     "load_rules",
     "read_text",
 ]
-
-# The rules are loaded where a program asks for them: most do not.
-__getattr__ = lazy_names("digitro_async.config", "_rules_file")

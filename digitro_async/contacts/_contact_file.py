@@ -95,10 +95,10 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
         self.name = name
         self._shown = shown = file_name(name)
         self._stat = os.fstat(stream.fileno())
-        self.total_bytes = self._stat.st_size
-        self.read = 0
-        self.rejected = 0
-        self.rejected_numbers = 0
+        self.total_bytes: int = self._stat.st_size
+        self.read: int = 0
+        self.rejected: int = 0
+        self.rejected_numbers: int = 0
         self._bytes = stream
         self._failure: str | None = None
         self._source = source = _open_source(
@@ -119,10 +119,10 @@ class ContactFile(Iterator[ContactRow | RejectedRow]):
             raise ConfigurationError(
                 "a column is area_code, which is of use only beside --number-form"
             )
-        self.encoding = source.format
-        self.delimiter = source.header.delimiter
+        self.encoding: str = source.format
+        self.delimiter: str = source.header.delimiter
         meant = suggestions(found.passed_over, (field for _, field in found.taken))
-        self.reading = FileReading(
+        self.reading: FileReading = FileReading(
             encoding=self.encoding,
             delimiter=self.delimiter,
             header_line=source.header.line,

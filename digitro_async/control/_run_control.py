@@ -53,7 +53,7 @@ class RunControl:
         self._adding = asyncio.Lock()
         self._rates: dict[str, tuple[int, float]] = {}  # that were ordered
         self._added = 0
-        self.is_ending = False
+        self.is_ending: bool = False
         self.look: Callable[[], Awaitable[None]] | None = None
         self._orders: dict[str, Callable[[Mapping[str, Any]], Awaitable[object]]] = {
             "workers": self._workers,

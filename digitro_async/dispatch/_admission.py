@@ -77,8 +77,10 @@ class Admission:
         share: TurnShare | None = None,
     ) -> None:
         self.pabx = pabx
-        self.standing = Standing(pabx, retry, pause, chance, pacer, tracker)
-        self.watch = StandingWatch(self.standing, reporter or EventReporter())
+        self.standing: Standing = Standing(pabx, retry, pause, chance, pacer, tracker)
+        self.watch: StandingWatch = StandingWatch(
+            self.standing, reporter or EventReporter()
+        )
         self._beside: tuple[Admission, ...] = ()
         self.on_load_decreased: Callable[[Admission], object] | None = None
         self._wait_for_resume = pause.wait_for_resume

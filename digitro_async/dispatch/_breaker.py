@@ -134,12 +134,19 @@ class Breaker:
         self._settings = settings
         self._unknown_at: deque[tuple[int, float, str]] = deque()
         self._run: list[str] = []  # problems of the run of not sent, or of rejected
-        self._attempts = self.pauses = 0
+        self._attempts = 0
+        self.pauses: int = 0
         self.past: tuple[str, PauseCause] | None = None
         self.ended: float | None = None
         self.tried_at: float | None = None
         self.on_probe: Callable[[], object] | None = None
-        self.state, self.told = BreakerState.CLOSED, ""
+        self.state: BreakerState = BreakerState.CLOSED
+        self.told: str = ""
+        self.reason: str = ""
+        self.until: float = -math.inf
+        self.cause: PauseCause | None = None
+        self.tries: int = 0
+        self.last_problem: str = ""
         self.resume()
 
     @property

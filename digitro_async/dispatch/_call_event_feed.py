@@ -43,7 +43,7 @@ class CallEvents:
         self._lost: dict[str, _EventsLost] = {}  # by the name of the PABX
         self._taker: asyncio.Future[None] | None = None
         self._own_loop = OwnLoop()
-        self.is_closed = False
+        self.is_closed: bool = False
 
     def __aiter__(self) -> Self:
         return self

@@ -67,7 +67,7 @@ class CallHistory:
     __slots__ = ("_best", "_times", "_word", "has_ended")
 
     def __init__(self) -> None:
-        self.has_ended = False
+        self.has_ended: bool = False
         self._best: tuple[int, bool, str] | None = None  # weight, at the end, word
         self._word: tuple[int, bool, str] | None = None  # the same, of those with one
         self._times: dict[CallPhase, tuple[float, str]] = {}

@@ -62,8 +62,8 @@ class EndSink:
         recorder: EndRecorder | None,
         on_end: Callable[[CallInProgress], None] | None,
     ) -> None:
-        self.recorder = recorder
-        self.on_end = on_end
+        self.recorder: EndRecorder | None = recorder
+        self.on_end: Callable[[CallInProgress], None] | None = on_end
 
 
 def sink_of(
@@ -94,8 +94,10 @@ class CallTracker:
 
     def __init__(self, together: Sequence[PABX], reporter: EventReporter) -> None:
         caps = [one.max_in_progress for one in together if one.max_in_progress]
-        self.calls = CallsInProgress(end_rules_of(together), min(caps, default=None))
-        self.dispositions = {
+        self.calls: CallsInProgress = CallsInProgress(
+            end_rules_of(together), min(caps, default=None)
+        )
+        self.dispositions: dict[str, dict[Disposition, int]] = {
             one.name: dict.fromkeys(Disposition, 0) for one in together
         }
         self.on_room: Callable[[], None] | None = None

@@ -70,14 +70,18 @@ class CallInProgress:
         destination: bytes | None,
         now: float,
     ) -> None:
-        self.owner, self.key, self.pabx = owner, key, pabx
+        self.owner: object = owner
+        self.key: Hashable = key
+        self.pabx: str = pabx
         self.sent_at = now
         self.call_id: str | None = None
-        self.is_counted, self.is_doubted = True, False
-        self.is_over, self.is_told = False, False
+        self.is_counted: bool = True
+        self.is_doubted: bool = False
+        self.is_over: bool = False
+        self.is_told: bool = False
         self.end: CallEnd | None = None
         self.destination = destination
-        self.history = CallHistory()
+        self.history: CallHistory = CallHistory()
         self.may_match = False
         self.evidence = EndEvidence.CALL_ID
 
@@ -104,11 +108,11 @@ class CallsInProgress:
     """
 
     def __init__(self, rules: EndRules, most: int | None = None) -> None:
-        self.count = 0
+        self.count: int = 0
         self.most = most
         self.news: list[tuple[CallInProgress, CallEnd | CallSeen]] = []
         self._rules = rules
-        self.end_timeout = rules.end_timeout
+        self.end_timeout: float = rules.end_timeout
         self._most_calls = max(rules.most_calls, most or 0)
         self._sent: dict[CallInProgress, None] = {}  # not answered; oldest first
         self.by_id: dict[str, CallInProgress] = {}

@@ -36,7 +36,7 @@ class Channel:
     def __init__(self, pabx: str, channel_id: int | None) -> None:
         self._pabx = pabx
         self.id = channel_id
-        self.is_expected = False
+        self.is_expected: bool = False
         self.on_dead: Callable[[int], object] | None = None
         self._dead_run = 0
         self._taken = 0

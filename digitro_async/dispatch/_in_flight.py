@@ -31,7 +31,7 @@ class InFlight:
     __slots__ = ("_idle", "_is_draining", "_streams", "count")
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
         self._is_draining = False
         self._idle: asyncio.Event | None = None
         self._streams: tuple[weakref.ref[_Stream], ...] = ()

@@ -348,7 +348,7 @@ class Together:
     __slots__ = ("pacers",)
 
     def __init__(self, pacers: Mapping[RateLimit, Pacer]) -> None:
-        self.pacers = pacers
+        self.pacers: Mapping[RateLimit, Pacer] = pacers
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:

@@ -71,7 +71,9 @@ class Router:
                     one for one in admissions if one is not admission
                 )
                 made[admission.pabx.name] = admission
-        self.admissions = {one.name: made[one.name] for one in several}
+        self.admissions: dict[str, Admission] = {
+            one.name: made[one.name] for one in several
+        }
         if not several or len(self.admissions) < len(several):
             raise ConfigurationError("give at least one PABX, each a name of its own")
         self._only = self.admissions[several[0].name] if len(several) == 1 else None

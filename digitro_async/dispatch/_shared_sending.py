@@ -40,7 +40,7 @@ class SharedSending:
         self._told: list[CapReport] = []
         self._idle: set[CapKey] = set()
         self._admissions = {one.pabx.name: one for one in admissions}
-        self.addresses = {
+        self.addresses: dict[str, str] = {
             name: address_of(one.pabx.base_url)
             for name, one in self._admissions.items()
         }

@@ -99,20 +99,22 @@ class Standing:
     ) -> None:
         self.pabx = pabx
         self.tracker = tracker
-        self.quota = RetryQuota(retry)
-        self.breaker = Breaker(pause)
-        self.throttle = Throttle(retry)
-        self.channel = Channel(pabx.name, pabx.channel_id)
-        self.counters = Counters()
-        self.doubts = Doubts(pabx.name, self.counters, tracker)
-        self.pacer = pacer or make_pacer([pabx], pause.first_pause)
+        self.quota: RetryQuota = RetryQuota(retry)
+        self.breaker: Breaker = Breaker(pause)
+        self.throttle: Throttle = Throttle(retry)
+        self.channel: Channel = Channel(pabx.name, pabx.channel_id)
+        self.counters: Counters = Counters()
+        self.doubts: Doubts = Doubts(pabx.name, self.counters, tracker)
+        self.pacer: Pacer | Together | None = pacer or make_pacer(
+            [pabx], pause.first_pause
+        )
         limits = () if self.pacer is None else self.pacer.limits
-        self.notes_sending = any(one.counted_within is not None for one in limits)
+        self.notes_sending: bool = any(one.counted_within is not None for one in limits)
         self.may_send: Callable[[], bool] | None = None
-        self.is_repeated = RepeatedIds().is_repeated
+        self.is_repeated: Callable[[str], bool] = RepeatedIds().is_repeated
         self.uses_fresh_connections = False
         self._settings = {one.command: one for one in pabx.commands}
-        self.has_settings = bool(self._settings)
+        self.has_settings: bool = bool(self._settings)
         self._address = address_of(pabx.base_url)
         self._chance = chance
         self._places = Places(pabx.max_in_flight)

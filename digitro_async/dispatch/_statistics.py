@@ -202,12 +202,13 @@ class Counters:
     )
 
     def __init__(self) -> None:
-        self.in_flight = self.recording = 0
-        self.attempts = 0
-        self.alarms = 0
-        self.doubtful = 0
-        self.heard_at = 0.0
-        self.outcomes = dict.fromkeys(Outcome, 0)
+        self.in_flight: int = 0
+        self.recording: int = 0
+        self.attempts: int = 0
+        self.alarms: int = 0
+        self.doubtful: int = 0
+        self.heard_at: float = 0.0
+        self.outcomes: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
         # Rings: nothing is made for a call but the number.
         self.latencies: deque[float] = deque(maxlen=LATENCIES)
         self.record_times: deque[float] = deque(maxlen=LATENCIES)

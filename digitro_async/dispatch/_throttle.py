@@ -24,8 +24,8 @@ class Throttle:
 
     def __init__(self, settings: RetrySettings) -> None:
         self._settings = settings
-        self.until = -math.inf
-        self.run = 0
+        self.until: float = -math.inf
+        self.run: int = 0
         self.asked: float | None = None
 
     def record(self, retry_after: float | None, now: float, chance: float) -> None:

@@ -57,10 +57,12 @@ class Ticket(Generic[_Issuer]):
     ) -> None:
         standing = admission.standing
         self.admission = admission
-        self.started = self.recorded = now
-        self.channel_id = standing.channel.id
-        self.is_over, self.needs = False, needs
-        self.is_probe = standing.start(now, needs)
+        self.started: float = now
+        self.recorded: float = now
+        self.channel_id: int | None = standing.channel.id
+        self.is_over: bool = False
+        self.needs: Needs = needs
+        self.is_probe: bool = standing.start(now, needs)
         self.followed: CallInProgress | None = None
         self._tracker = standing.tracker if needs.place_in_progress else None
 

@@ -82,7 +82,7 @@ class TurnShare:
 
     def __init__(self) -> None:
         self._run = 0  # turns that single calls took while a listed one waited
-        self.is_lists_turn = False
+        self.is_lists_turn: bool = False
 
     def note_turn(self, *, is_listed: bool, list_waits: bool) -> None:
         """Note who took a turn.

@@ -77,7 +77,7 @@ class ChannelCourse:
         self._chance = chance
         self._failures = 0
         self._opened_at = 0.0
-        self.state = ChannelState.WAITING
+        self.state: ChannelState = ChannelState.WAITING
         self.channel_id: int | None = None
         self.retry: float | None = None
 

@@ -9,14 +9,14 @@ from digitro_async.dispatch import HealthStatus, Limit, PABXStatistics, Statisti
 from digitro_async.exporters._call_counts import CallCounts, Durations
 from digitro_async.exporters._label_values import label_of_reason
 
-__all__ = ["METRICS", "Metric", "Reading", "Row"]
+__all__ = ["METRICS", "Metric", "MetricReading", "Row"]
 
 Row: TypeAlias = tuple[tuple[str, ...], "float | Durations"]
 """The values of the labels, and the value."""
 
 
 @attrs.frozen
-class Reading:
+class MetricReading:
     """What is exported at one moment.
 
     Attributes:
@@ -47,13 +47,13 @@ class Metric:
     kind: str
     labels: tuple[str, ...]
     text: str
-    read: Callable[[Reading], Iterable[Row]] = attrs.field(repr=False)
+    read: Callable[[MetricReading], Iterable[Row]] = attrs.field(repr=False)
 
 
-def _counted(name: str) -> Callable[[Reading], Iterable[Row]]:
+def _counted(name: str) -> Callable[[MetricReading], Iterable[Row]]:
     """Return what reads one of the counters of ``CallCounts``."""
 
-    def read(reading: Reading) -> Iterable[Row]:
+    def read(reading: MetricReading) -> Iterable[Row]:
         counted: Mapping[object, int] = getattr(reading.counts, name)
         for key, value in counted.copy().items():  # type: ignore[attr-defined]
             values = key if isinstance(key, tuple) else (key,)
@@ -62,10 +62,10 @@ def _counted(name: str) -> Callable[[Reading], Iterable[Row]]:
     return read
 
 
-def _timed(name: str) -> Callable[[Reading], Iterable[Row]]:
+def _timed(name: str) -> Callable[[MetricReading], Iterable[Row]]:
     """Return what reads some of the durations of ``CallCounts``."""
 
-    def read(reading: Reading) -> Iterable[Row]:
+    def read(reading: MetricReading) -> Iterable[Row]:
         several: Mapping[str, Durations] = getattr(reading.counts, name)
         return [((pabx,), durations) for pabx, durations in several.items()]
 
@@ -74,10 +74,10 @@ def _timed(name: str) -> Callable[[Reading], Iterable[Row]]:
 
 def _of_each(
     value_of: Callable[[PABXStatistics], float | None],
-) -> Callable[[Reading], Iterable[Row]]:
+) -> Callable[[MetricReading], Iterable[Row]]:
     """Return what reads a figure of each PABX that has it."""
 
-    def read(reading: Reading) -> Iterable[Row]:
+    def read(reading: MetricReading) -> Iterable[Row]:
         for name, one in reading.statistics.pabx.items():
             value = value_of(one)
             if value is not None:
@@ -90,24 +90,24 @@ def _cap_of(one: PABXStatistics) -> float | None:
     return None if one.cap is None else one.cap.calls / one.cap.per
 
 
-def _pause_reasons(reading: Reading) -> Iterable[Row]:
+def _pause_reasons(reading: MetricReading) -> Iterable[Row]:
     for name, one in reading.statistics.pabx.items():
         if one.paused:
             yield (name, label_of_reason(one.paused)), 1
 
 
-def _limits(reading: Reading) -> Iterable[Row]:
+def _limits(reading: MetricReading) -> Iterable[Row]:
     for name, one in reading.statistics.pabx.items():
         limit = one.limit
         for each in Limit:
             yield (name, each.value), each is limit
 
 
-def _health(reading: Reading) -> Iterable[Row]:
+def _health(reading: MetricReading) -> Iterable[Row]:
     return [((each.value,), each is reading.health) for each in HealthStatus]
 
 
-def _lost(reading: Reading) -> Iterable[Row]:
+def _lost(reading: MetricReading) -> Iterable[Row]:
     return [((), reading.counts.lost)]
 
 

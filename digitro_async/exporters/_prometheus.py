@@ -22,7 +22,7 @@ from digitro_async.exporters._call_counts import (
     CallCounts,
     Durations,
 )
-from digitro_async.exporters._metric_table import METRICS, Metric, Reading
+from digitro_async.exporters._metric_table import METRICS, Metric, MetricReading
 
 __all__ = ["PrometheusExporter"]
 
@@ -104,7 +104,7 @@ class _ClientCollector(Collector):
     def collect(self) -> Iterable[Family]:
         """Return the metrics as they are now."""
         health = self._client.health()
-        reading = Reading(self._counts, self._client.statistics(), health.status)
+        reading = MetricReading(self._counts, self._client.statistics(), health.status)
         for metric in METRICS:
             family = _family_of(metric)
             for labels, value in metric.read(reading):

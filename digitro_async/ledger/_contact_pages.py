@@ -132,6 +132,8 @@ def _compare(
         update: Whether a pending contact takes over what the list says.
     """
     number, _, code, destination, pabx, text, known_numbers, priority = found
+    if not destination:  # it was forgotten: nobody calls it, whatever a list has of it
+        return None
     state = STATES[code]
     fields = read_fields(text) if text else {}
     numbers = read_numbers(known_numbers)

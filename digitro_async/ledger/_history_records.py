@@ -5,6 +5,7 @@ from typing import NamedTuple
 import attrs
 
 from digitro_async.call_events import Disposition
+from digitro_async.ledger._records import WaitKind
 from digitro_async.ledger._state import State, Step
 from digitro_async.privacy import Personal
 
@@ -69,6 +70,8 @@ class ListedContact:
         reason: Why it is where it is, as a code.
         at: Unix time of the last outcome; of the last intent where there is none.
         destination: The number to dial, None where it is not kept any more.
+        due: Unix time before which it is not called, of one that waits by rules.
+        wait: Why it waits then.
     """
 
     number: int
@@ -79,3 +82,5 @@ class ListedContact:
     reason: str | None
     at: float | None
     destination: Personal | None
+    due: float | None = None
+    wait: WaitKind | None = None

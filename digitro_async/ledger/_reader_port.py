@@ -91,3 +91,12 @@ class LedgerReader(Protocol):
             limit: Most contacts.
         """
         ...
+
+    def list_waiting(self, now: float, limit: int) -> Sequence[ListedContact]:
+        """Return the pending contacts that wait, the first that is due first.
+
+        Args:
+            now: The time: who is due already waits no more.
+            limit: Most contacts.
+        """
+        ...

@@ -69,14 +69,18 @@ class EventSurvey:
             _under_any_root(event, root) if several_roots and root else event
             for event, root in found
         ]
-        self.events = [event for event in events if not event.is_empty]
-        self.empty = len(events) - len(self.events)
+        self.events: list[SurveyedEvent] = [
+            event for event in events if not event.is_empty
+        ]
+        self.empty: int = len(events) - len(self.events)
         self._roots = {
             id(event): root
             for event, (_, root) in zip(events, found, strict=True)
             if root is not None
         }
-        self.name_fields = self._find_name_fields(several_roots=several_roots)
+        self.name_fields: tuple[str, ...] = self._find_name_fields(
+            several_roots=several_roots
+        )
 
     def name_of(self, event: SurveyedEvent) -> str | None:
         """Return the name of an event, None where it has none."""

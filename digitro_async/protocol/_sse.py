@@ -67,7 +67,7 @@ class EventParser:
         self._dropped = b""  # what stands for one whose bytes are not needed
         self._at_start = True
         self._after_return = False
-        self.last_id = ""
+        self.last_id: str = ""
         self.retry: int | None = None
         self._begin()
 

@@ -85,5 +85,7 @@ class CampaignReading:
                 name: reader.list_contacts(states, self._most_listed)
                 for name, states in LISTED_STATES.items()
             },
+            waiting=reader.waiting(now),
+            first_waiting=reader.list_waiting(now, self._most_listed),
         )
         return build_view(snapshot, self._tally, ends, self._caps)

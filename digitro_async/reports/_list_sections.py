@@ -209,10 +209,10 @@ def _contacts(
             Cell(text=one.pabx or "-"),
             Cell(text=f"{one.attempts:,}", is_number=True),
             Cell(text=one.words or "-"),
-            Cell(text=local_time(one.at, view.offset)),
+            Cell(text=local_time(one.at, view.offset), is_fixed=True),
         ]
         if has_due:
-            row.append(Cell(text=local_time(one.due, view.offset)))
+            row.append(Cell(text=local_time(one.due, view.offset), is_fixed=True))
         rows.append(row)
     table = plain_table(
         key, f"{caption}: {count_text(contacts.total, 'contact')}", head, rows
@@ -286,7 +286,7 @@ def _lists(view: CampaignView) -> HTMLPiece:
     rows = [
         [
             Cell(text=f"{one.number}"),
-            Cell(text=local_time(one.began_at, view.offset)),
+            Cell(text=local_time(one.began_at, view.offset), is_fixed=True),
             *(
                 Cell(text=f"{count:,}", is_number=True)
                 for count in (one.new, one.known, one.rejected)

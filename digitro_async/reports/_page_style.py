@@ -114,6 +114,9 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--rule); padding-top: .5r
   figure, tr, .tiles div { break-inside: avoid; }
   h2, h3, caption { break-after: avoid; }
   .scroll { overflow: visible; }
+  table { font-size: 8pt; }
+  th, td { padding-right: .4rem; }
+  .number, .fixed { white-space: normal; }
   .plot, .bar, .swatch { print-color-adjust: exact; }
 }
 """

@@ -187,7 +187,7 @@ def _stops(view: CampaignView) -> HTMLPiece:
         return _paragraph("There was no minute without an attempt between two.")
     rows = [
         [
-            Cell(text=local_time(one.began_at, view.offset)),
+            Cell(text=local_time(one.began_at, view.offset), is_fixed=True),
             Cell(text=seconds_words(one.seconds), is_number=True),
             Cell(text=one.before),
         ]

@@ -9,6 +9,7 @@ import attrs
 from digitro_async.ledger._call_ends_port import EndCounts
 from digitro_async.ledger._history_records import ListedContact
 from digitro_async.ledger._records import Import
+from digitro_async.ledger._schedule_records import WaitCounts
 from digitro_async.ledger._state import State, Step
 from digitro_async.reports._campaign_tally import (
     AttemptOutcome,
@@ -21,24 +22,23 @@ from digitro_async.reports._campaign_view import (
     DurationsView,
     HourView,
     Interval,
-    ListedView,
     ListView,
     PABXView,
     ReasonView,
     StandstillView,
     Timeline,
-    WaitsView,
 )
 from digitro_async.reports._end_tally import EndTally
 from digitro_async.reports._latencies import LATENCY_BOUNDS, Latencies
 from digitro_async.reports._list_figures import list_figures
+from digitro_async.reports._listed_views import listed_view
 from digitro_async.reports._pabx_caps import PABXCaps
 from digitro_async.reports._shown_texts import (
-    masked_number,
     shown_pabx,
     shown_reason,
     shown_words,
 )
+from digitro_async.reports._waits_building import waits_view
 
 __all__ = ["LISTED_STATES", "LedgerSnapshot", "build_view"]
 
@@ -89,7 +89,8 @@ class LedgerSnapshot:
         ends: How calls ended, one for each contact.
         imports: The lists that were put in.
         listed: Name of each list of contacts to the first of them.
-        waits: Contacts that wait by rules; None where none can.
+        waiting: How many contacts wait by rules.
+        first_waiting: The first of them.
     """
 
     name: str
@@ -102,7 +103,10 @@ class LedgerSnapshot:
     ends: EndCounts = attrs.field(factory=lambda: EndCounts({}))
     imports: Sequence[Import] = ()
     listed: Mapping[str, Sequence[ListedContact]] = attrs.field(factory=dict)
-    waits: WaitsView | None = None
+    waiting: WaitCounts = attrs.field(
+        factory=lambda: WaitCounts(kinds={}, reasons={}, next_due=None)
+    )
+    first_waiting: Sequence[ListedContact] = ()
 
 
 def build_view(
@@ -153,7 +157,7 @@ def build_view(
             for step, words in _LATER_WORDS.items()
             if tally.later_steps[step]
         },
-        waits=snapshot.waits,
+        waits=waits_view(snapshot.waiting, snapshot.first_waiting, tally.later_steps),
         unknowable=_unknowable(names, caps, ends),
         **contacts,
     )
@@ -287,22 +291,9 @@ def _list(one: Import) -> ListView:
 def _contacts(
     snapshot: LedgerSnapshot, name: str, first: Iterable[ListedContact]
 ) -> ContactsView:
-    shown = tuple(_listed(one) for one in first)
+    shown = tuple(map(listed_view, first))
     total = sum(snapshot.states.get(state, 0) for state in LISTED_STATES[name])
     return ContactsView(total=max(total, len(shown)), first=shown)
-
-
-def _listed(one: ListedContact) -> ListedView:
-    return ListedView(
-        number=one.number,
-        line=one.line,
-        state=one.state,
-        masked=masked_number(one.destination),
-        pabx=shown_pabx(one.pabx or ""),
-        attempts=one.attempts,
-        words=shown_words(shown_reason(one.reason)) if one.reason else "",
-        at=one.at,
-    )
 
 
 def _unknowable(

@@ -74,7 +74,7 @@ class BlockFile:
         may_shrink_to: float = 0.5,
     ) -> None:
         self.path = path
-        self.name = name or path.stem
+        self.name: str = name or path.stem
         self._reason = reason
         self._home_area = home_area
         self._may_shrink_to = may_shrink_to

@@ -84,7 +84,7 @@ class Gates:
     name = "all gates"
 
     def __init__(self, gates: Sequence[Gate]) -> None:
-        self.gates = tuple(gates)
+        self.gates: tuple[Gate, ...] = tuple(gates)
         self._asks = tuple(gate.ask for gate in gates)
 
     def ask(self, call: PlannedCall, when: float) -> GateAnswer:

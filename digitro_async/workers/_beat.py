@@ -72,14 +72,15 @@ class WorkerBeat:
         on_orders: Callable[[], object] | None = None,
         clock: Callable[[], float] = boot_time,
     ) -> None:
-        self.settings = settings or WorkerSettings()
+        self.settings: WorkerSettings = settings or WorkerSettings()
         self.about: dict[str, Any] = {}
-        self.campaign_names = campaigns
+        self.campaign_names: tuple[str, ...] = campaigns
         self.owner: tuple[str, float] | None = None
         self.number: int | None = None
         self.last_heard: float | None = None
-        self.count = self.missed = 0
-        self.problem = ""
+        self.count: int = 0
+        self.missed: int = 0
+        self.problem: str = ""
         self.campaigns: Mapping[str, CampaignOrders] = {}
         self.is_owner: bool | None = None
         self._store, self._name, self._clock = store, name, clock

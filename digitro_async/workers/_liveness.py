@@ -89,7 +89,7 @@ class Liveness:
         self._manager = manager or ServiceManager()
         self._end = end
         self._task: asyncio.Future[None] | None = None
-        self.missed = 0
+        self.missed: int = 0
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.ensure_future(self._watch())

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledgers import (
@@ -43,7 +44,11 @@ async def test_outcomes_and_ends(shelf: Shelf, ledger: Ledger) -> None:
     await settle(ledger, 2, Step.REJECT, "one", NOW, reason="status_400")
     await lose(ledger, 3)
     await settle(ledger, 4, Step.NOT_PLACED, "one", NOW, reason="throttled")
-    heard = {"rang_at": NOW + 2, "answered_at": NOW + 5, "ended_at": NOW + 65}
+    heard: dict[str, Any] = {
+        "rang_at": NOW + 2,
+        "answered_at": NOW + 5,
+        "ended_at": NOW + 65,
+    }
     await end_call(ledger, 1, an_end(Disposition.ANSWERED, "11", key=1, **heard))
     async with feed_of(shelf) as feed:
         results = await read_all(feed)

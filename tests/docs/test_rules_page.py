@@ -44,6 +44,17 @@ def test_the_file_that_is_shown(
     ]
 
 
+def test_run_in_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    """The program of the page calls one of two contacts with one number."""
+    [block] = blocks_of("rules", "In a program", "python")
+    exec(compile(block, "In a program", "exec"), {})
+
+    assert capsys.readouterr().out.splitlines() == [
+        "1 accepted",
+        "{'attempt_cap': 1}",
+    ]
+
+
 def test_gates_of_the_page(shown: Path) -> None:
     """The table has the gates that a rules file makes, in their order."""
     rules, _ = load_rules(shown)

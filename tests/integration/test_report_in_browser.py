@@ -165,6 +165,10 @@ def test_printed(shown: Callable[..., Any]) -> None:
     page = shown("large")
     page.emulate_media(media="print")
 
+    page.set_viewport_size({"width": 700, "height": 1000})  # A4 within its margins
+    width = page.evaluate("document.documentElement.scrollWidth")
+
+    assert width <= 700
     assert page.locator("nav").is_hidden()
     assert page.locator("details").first.is_hidden()
     assert page.locator("svg.plot").first.is_visible()

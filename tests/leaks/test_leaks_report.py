@@ -21,11 +21,11 @@ from digitro_async.ledger import (
 from digitro_async.privacy import Personal
 from digitro_async.reports import (
     CampaignReading,
+    _listed_views,
     page_sections,
     report_page,
     summary_lines,
 )
-from digitro_async.reports import _view_building as building
 
 TEXTS = {name: canary.text for name, canary in CANARIES.items()}
 
@@ -101,6 +101,6 @@ def test_seeded_leaks(path: Path, monkeypatch: pytest.MonkeyPatch, leak: str) ->
         "shown_words": lambda _: TEXTS["name"],
     }
     name = "masked_number" if leak == "number" else "shown_words"
-    monkeypatch.setattr(building, name, leaky[name])
+    monkeypatch.setattr(_listed_views, name, leaky[name])
 
     assert any(find(text) for text in shown(path))

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import AsyncIterator, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -14,12 +15,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def _has_playwright() -> bool:
-    try:
-        import axe_playwright_python
-        import playwright
-    except ImportError:
-        return False
-    return bool(playwright and axe_playwright_python)
+    names = ("playwright", "axe_playwright_python")
+    return all(find_spec(name) is not None for name in names)
 
 
 needs_browser = pytest.mark.skipif(

@@ -66,8 +66,10 @@ class MemoryLedger:
         self._events: list[SlotEvent] = []
         self._settings: dict[str, str] = {}
         self._imports = MemoryImports()
-        self.ends = MemoryCallEnds(self._rows, self._call_ids, self._check_open)
-        self.schedule = MemorySchedule(
+        self.ends: MemoryCallEnds = MemoryCallEnds(
+            self._rows, self._call_ids, self._check_open
+        )
+        self.schedule: MemorySchedule = MemorySchedule(
             self._contacts, self._check_open, self._lease, self._is_claimable
         )
         self._reader = MemoryLedgerReader(

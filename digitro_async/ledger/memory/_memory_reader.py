@@ -5,6 +5,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
+import attrs
+
 from digitro_async.ledger._call_ends_port import EndCounts
 from digitro_async.ledger._history_records import (
     EndRecord,
@@ -122,19 +124,33 @@ class MemoryLedgerReader:
     ) -> Sequence[ListedContact]:
         """Return the first contacts that are in one of some states."""
         rows = (row for row in self._rows.values() if row.state in states)
-        return [
-            ListedContact(
-                number=row.number,
-                line=row.contact.line,
-                state=row.state,
-                attempts=row.attempts,
-                pabx=row.pabx,
-                reason=row.reason,
-                at=row.sent_at if row.settled_at is None else row.settled_at,
-                destination=row.contact.destination,
-            )
-            for row in islice(rows, limit)
+        return [_listed(row) for row in islice(rows, limit)]
+
+    def list_waiting(self, now: float, limit: int) -> Sequence[ListedContact]:
+        """Return the pending contacts that wait, the first that is due first."""
+        rows = [
+            row
+            for row in self._rows.values()
+            if row.state is State.PENDING and not row.is_due(now)
         ]
+        rows.sort(key=lambda row: (row.due or 0.0, row.number))
+        waiting = [
+            attrs.evolve(_listed(row), due=row.due, wait=row.wait) for row in rows
+        ]
+        return waiting[:limit]
+
+
+def _listed(row: MemoryRow) -> ListedContact:
+    return ListedContact(
+        number=row.number,
+        line=row.contact.line,
+        state=row.state,
+        attempts=row.attempts,
+        pabx=row.pabx,
+        reason=row.reason,
+        at=row.sent_at if row.settled_at is None else row.settled_at,
+        destination=row.contact.destination,
+    )
 
 
 _BY_PEOPLE = frozenset({Step.RECONCILE_ACCEPTED, Step.RECONCILE_NOT_PLACED})

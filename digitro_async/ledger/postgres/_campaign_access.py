@@ -48,13 +48,13 @@ class CampaignAccess:
         patience: float,
         shares_caps: bool,
     ) -> None:
-        self.campaign = OpenCampaign(0, b"")
-        self.block_key = b""
-        self.connector = PostgresConnector(
+        self.campaign: OpenCampaign = OpenCampaign(0, b"")
+        self.block_key: bytes = b""
+        self.connector: PostgresConnector = PostgresConnector(
             address, limit=limit, patience=patience, shares_caps=shares_caps
         )
-        self.reading = ReadingBeside(address, limit, patience)
-        self.own_loop = OwnLoop()
+        self.reading: ReadingBeside = ReadingBeside(address, limit, patience)
+        self.own_loop: OwnLoop = OwnLoop()
         self._name = address.name
         self._subject = repr(subject)
         self._writer: PostgresWriter | None = None

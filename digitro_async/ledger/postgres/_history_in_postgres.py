@@ -9,6 +9,7 @@ from digitro_async.ledger._codes import (
     STATES,
     STEP_CODES,
     STEPS,
+    WAITS,
 )
 from digitro_async.ledger._history_records import (
     EndRecord,
@@ -21,7 +22,12 @@ from digitro_async.ledger.postgres._postgres_session import Row
 from digitro_async.ledger.postgres._stored_texts import original_text
 from digitro_async.privacy import Personal
 
-__all__ = ["contacts_query", "ends_query", "steps_query"]
+__all__ = [
+    "contacts_query",
+    "ends_query",
+    "steps_query",
+    "waiting_contacts_query",
+]
 
 _PAGE: Final = 5_000
 """Steps or ends that are read at once; no snapshot is held between two pages."""
@@ -44,13 +50,25 @@ SELECT e.intent, e.contact, i.pabx, i.at, e.disposition,
  ORDER BY e.intent LIMIT {_PAGE}
 """  # noqa: S608 - our own number
 
-_CONTACTS: Final = """
+_PENDING: Final = STATE_CODES[State.PENDING]
+
+_LISTED: Final = f"""
 SELECT c.number, c.line, c.state, c.attempts, c.pabx, c.reason,
-       coalesce(c.settled_at, c.sent_at), p.destination
+       coalesce(c.settled_at, c.sent_at), p.destination,
+       CASE WHEN c.state = {_PENDING} THEN c.due END,
+       CASE WHEN c.state = {_PENDING} THEN c.wait END
   FROM digitro.contact AS c
   LEFT JOIN digitro.person AS p ON p.campaign = c.campaign AND p.number = c.number
- WHERE c.campaign = %(campaign)s AND c.state = ANY (%(states)s)
- ORDER BY c.number LIMIT %(limit)s
+ WHERE c.campaign = %(campaign)s
+"""  # noqa: S608 - our own number
+
+_CONTACTS: Final = f"""
+{_LISTED} AND c.state = ANY (%(states)s) ORDER BY c.number LIMIT %(limit)s
+"""
+
+_WAITING: Final = f"""
+{_LISTED} AND c.state = {_PENDING} AND c.due > %(now)s
+ ORDER BY c.due, c.number LIMIT %(limit)s
 """
 
 
@@ -87,8 +105,14 @@ def contacts_query(states: Collection[State], limit: int) -> Query[list[ListedCo
     return Query(_CONTACTS, lambda rows: [_listed(row) for row in rows], values)
 
 
+def waiting_contacts_query(now: float, limit: int) -> Query[list[ListedContact]]:
+    """Return the query of the contacts that wait, the first that is due first."""
+    values = {"now": now, "limit": limit}
+    return Query(_WAITING, lambda rows: [_listed(row) for row in rows], values)
+
+
 def _listed(row: Row) -> ListedContact:
-    number, line, state, attempts, pabx, reason, at, destination = row
+    number, line, state, attempts, pabx, reason, at, destination, due, wait = row
     number_text = None if destination is None else original_text(destination)
     return ListedContact(
         number=number,
@@ -99,4 +123,6 @@ def _listed(row: Row) -> ListedContact:
         reason=reason,
         at=at,
         destination=None if number_text is None else Personal(number_text),
+        due=due,
+        wait=None if wait is None else WAITS[wait],
     )

@@ -91,8 +91,8 @@ class PostgresConnector:
         self._campaign: OpenCampaign | None = None
         self._shares_caps = shares_caps
         self._take, self._give_back = _SHARED_LOCKS if shares_caps else _LOCKS
-        self.holds_lock = False
-        self.reconnected = 0
+        self.holds_lock: bool = False
+        self.reconnected: int = 0
 
     async def open(self) -> tuple[PostgresSession, OpenCampaign, bytes]:
         """Connect, bring the schema up to date, and find or make the campaign.

@@ -30,6 +30,7 @@ from digitro_async.ledger.postgres._history_in_postgres import (
     contacts_query,
     ends_query,
     steps_query,
+    waiting_contacts_query,
 )
 from digitro_async.ledger.postgres._postgres_errors import no_server, problem_of
 from digitro_async.ledger.postgres._postgres_migrations import check_version
@@ -174,6 +175,10 @@ class PostgresLedgerReader:
     ) -> Sequence[ListedContact]:
         """Return the first contacts that are in one of some states."""
         return self.ask(contacts_query(states, limit))
+
+    def list_waiting(self, now: float, limit: int) -> Sequence[ListedContact]:
+        """Return the pending contacts that wait, the first that is due first."""
+        return self.ask(waiting_contacts_query(now, limit))
 
     def ask(self, query: Query[_Answer]) -> _Answer:
         """Return the answer to a query.

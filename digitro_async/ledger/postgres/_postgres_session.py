@@ -137,8 +137,8 @@ class PostgresSession:
     def __init__(self, connection: psycopg.AsyncConnection[Row], limit: float) -> None:
         self._connection = connection
         self._limit = limit
-        self.backend = Backend(0, None)
-        self.statements = 0
+        self.backend: Backend = Backend(0, None)
+        self.statements: int = 0
 
     @classmethod
     async def open(cls, address: ServerAddress, limit: float, *, writes: bool) -> Self:

@@ -27,6 +27,7 @@ _TO_NOTE: Final = (
     "SELECT attempt.number, attempt.place, person.numbers, person.destination"
     "  FROM attempt JOIN person ON person.number = attempt.contact"
     " WHERE attempt.number > ? AND (? OR attempt.key IS NULL)"
+    " AND person.destination <> ''"
     " ORDER BY attempt.number LIMIT ?"
 )
 

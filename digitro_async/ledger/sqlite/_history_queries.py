@@ -1,8 +1,8 @@
 """Queries of what a ledger's file tells of the past."""
 
 import sqlite3
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Iterable
+from typing import Any, Final
 
 from digitro_async.ledger._codes import (
     DISPOSITIONS,
@@ -10,6 +10,7 @@ from digitro_async.ledger._codes import (
     STATES,
     STEP_CODES,
     STEPS,
+    WAITS,
 )
 from digitro_async.ledger._history_records import (
     EndRecord,
@@ -18,9 +19,16 @@ from digitro_async.ledger._history_records import (
 )
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.sqlite._call_ends_queries import has_ends
+from digitro_async.ledger.sqlite._schedule_queries import has_schedule
 from digitro_async.privacy import Personal
 
-__all__ = ["HISTORY_PAGE", "list_contacts", "page_of_ends", "page_of_steps"]
+__all__ = [
+    "HISTORY_PAGE",
+    "list_contacts",
+    "list_waiting",
+    "page_of_ends",
+    "page_of_steps",
+]
 
 HISTORY_PAGE: Final = 2_000
 """Steps or ends that are read at once. A longer read keeps the log of the file from
@@ -30,6 +38,12 @@ _EVIDENCE: Final = (
     f"({STEP_CODES[Step.RECONCILE_ACCEPTED]}, {STEP_CODES[Step.RECONCILE_NOT_PLACED]})"
 )
 """SQL: steps whose reason is text of people."""
+
+
+_LISTED: Final = (
+    "number, line, state, attempts, contact.pabx, reason, ifnull(settled_at, sent_at),"
+    " destination"
+)
 
 
 def page_of_steps(connection: sqlite3.Connection, after: int) -> list[StepRecord]:
@@ -72,12 +86,31 @@ def list_contacts(
     """Return the first contacts that are in one of some states."""
     codes = ", ".join(str(STATE_CODES[state]) for state in states)
     rows = connection.execute(
-        "SELECT number, line, state, attempts, contact.pabx, reason,"  # noqa: S608 - our own numbers
-        "       ifnull(settled_at, sent_at), destination"
+        f"SELECT {_LISTED}, NULL, NULL"  # noqa: S608 - our own numbers
         "  FROM contact LEFT JOIN person USING (number)"
         f" WHERE state IN ({codes}) ORDER BY number LIMIT ?",
         (limit,),
     )
+    return _listed(rows)
+
+
+def list_waiting(
+    connection: sqlite3.Connection, now: float, limit: int
+) -> list[ListedContact]:
+    """Return the pending contacts that wait, the first that is due first."""
+    if not has_schedule(connection):
+        return []
+    rows = connection.execute(
+        f"SELECT {_LISTED}, due, kind"  # noqa: S608 - ours
+        "  FROM wait JOIN contact ON contact.number = wait.contact"
+        "  LEFT JOIN person USING (number)"
+        " WHERE due > ? AND state = ? ORDER BY due, number LIMIT ?",
+        (now, STATE_CODES[State.PENDING], limit),
+    )
+    return _listed(rows)
+
+
+def _listed(rows: Iterable[tuple[Any, ...]]) -> list[ListedContact]:
     return [
         ListedContact(
             number=number,
@@ -88,6 +121,19 @@ def list_contacts(
             reason=reason,
             at=at,
             destination=None if destination is None else Personal(destination),
+            due=due,
+            wait=None if kind is None else WAITS[kind],
         )
-        for number, line, state, attempts, pabx, reason, at, destination in rows
+        for (
+            number,
+            line,
+            state,
+            attempts,
+            pabx,
+            reason,
+            at,
+            destination,
+            due,
+            kind,
+        ) in rows
     ]

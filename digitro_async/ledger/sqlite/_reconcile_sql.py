@@ -4,6 +4,7 @@ import json
 import sqlite3
 
 from digitro_async.call_events import CallSeen
+from digitro_async.errors import LedgerError
 from digitro_async.ledger._call_ends_port import evidence_of
 from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._ledger_clock import CLOCK
@@ -23,7 +24,13 @@ from digitro_async.ledger.sqlite._queries import read_setting
 from digitro_async.ledger.sqlite._schedule_queries import wait_again
 from digitro_async.privacy import Personal
 
-__all__ = ["find_contact", "reconcile_contact", "settle_seen", "withdraw_contact"]
+__all__ = [
+    "find_contact",
+    "is_forgotten",
+    "reconcile_contact",
+    "settle_seen",
+    "withdraw_contact",
+]
 
 
 def reconcile_contact(
@@ -41,6 +48,12 @@ def reconcile_contact(
         IllegalTransitionError: If the contact is not unknown.
     """
     number, state, sent_at, pabx = find_contact(connection, contact)
+    if not accepted and is_forgotten(connection, number):
+        raise LedgerError(
+            f"#{number} was forgotten, so nobody can call it again: settle it as "
+            "accepted, or leave it unknown",
+            reason="forgotten",
+        )
     step, becomes = decide(
         STATES[state],
         sent_at,
@@ -63,6 +76,14 @@ def reconcile_contact(
     )
     wait_again(connection, number)
     return Reconciliation(number, becomes)
+
+
+def is_forgotten(connection: sqlite3.Connection, number: int) -> bool:
+    """Whether the number of a contact was erased."""
+    found = connection.execute(
+        "SELECT 1 FROM person WHERE number = ? AND destination = ''", (number,)
+    )
+    return found.fetchone() is not None
 
 
 def withdraw_contact(

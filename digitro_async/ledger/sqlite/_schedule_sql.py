@@ -24,7 +24,7 @@ from digitro_async.ledger._schedule_records import (
 from digitro_async.ledger._state import TRANSITIONS, State, Step, next_state
 from digitro_async.ledger._stored_numbers import all_numbers
 from digitro_async.ledger.sqlite._attempts_sql import end_attempt
-from digitro_async.ledger.sqlite._reconcile_sql import find_contact
+from digitro_async.ledger.sqlite._reconcile_sql import find_contact, is_forgotten
 from digitro_async.privacy import Personal
 
 __all__ = ["agree_callback", "put_off", "read_ended", "recall_contact", "refuse_calls"]
@@ -116,7 +116,7 @@ def recall_contact(
         " WHERE contact.number = ? AND contact.state = ? AND contact.attempts = ?",
         (number, _ACCEPTED, attempts),
     )
-    if found.fetchone() is None:
+    if found.fetchone() is None or is_forgotten(connection, number):
         return False
     end_attempt(connection, number, _place_of(connection, number))
     becomes = STATE_CODES[next_state(State.ACCEPTED, Step.RECALL)]
@@ -144,7 +144,7 @@ def agree_callback(
     number, code, _, _ = find_contact(connection, contact)
     state = STATES[code]
     becomes = TRANSITIONS.get((state, Step.CALL_BACK))
-    if becomes is None:
+    if becomes is None or is_forgotten(connection, number):
         return state
     before = _place_of(connection, number)
     if state is State.ACCEPTED:
@@ -184,7 +184,8 @@ def read_ended(
         "  FROM contact JOIN person USING (number)"
         "  JOIN call_end ON call_end.intent = contact.intent"
         "  LEFT JOIN wait ON wait.contact = contact.number"
-        " WHERE contact.number > ? AND contact.state = ? AND call_end.disposition IN"
+        " WHERE contact.number > ? AND contact.state = ? AND person.destination <> ''"
+        "   AND call_end.disposition IN"
         f" (SELECT value FROM json_each(?)){which} ORDER BY contact.number LIMIT ?",
         (after, _ACCEPTED, json.dumps(codes), *values, limit),
     )

@@ -161,6 +161,10 @@ class SQLiteLedgerReader:
         """Return the first contacts that are in one of some states."""
         return self.ask(lambda c: _history_queries.list_contacts(c, states, limit))
 
+    def list_waiting(self, now: float, limit: int) -> Sequence[ListedContact]:
+        """Return the pending contacts that wait, the first that is due first."""
+        return self.ask(lambda c: _history_queries.list_waiting(c, now, limit))
+
     def ask(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
         """Return the answer to a query of the file.
 

@@ -1,4 +1,4 @@
-"""Copies a ledger to another place, and settles one that came back from a backup."""
+"""Copies a ledger, settles one that came back from a backup, and forgets persons."""
 
 from typing import TYPE_CHECKING
 
@@ -7,9 +7,11 @@ from digitro_async._common.lazy_names import lazy_names
 __all__ = [
     "CopySummary",
     "Digested",
+    "ForgetSummary",
     "LaterOutcome",
     "RestoreSummary",
     "copy_ledger",
+    "forget_contacts",
     "settle_ledger",
 ]
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from digitro_async.ledger.transfer._copied_tables import Digested
     from digitro_async.ledger.transfer._copy_ledger import CopySummary
     from digitro_async.ledger.transfer._copying import copy_ledger
+    from digitro_async.ledger.transfer._forgetting import (
+        ForgetSummary,
+        forget_contacts,
+    )
     from digitro_async.ledger.transfer._restored_ledger import (
         LaterOutcome,
         RestoreSummary,
@@ -31,4 +37,5 @@ else:
         "_copy_ledger",
         "_copying",
         "_settling",
+        "_forgetting",
     )

@@ -124,6 +124,11 @@ class SQLiteEnd:
         self.ask(finish)
         self._committed()
 
+    def commit_change(self) -> None:
+        """Make a change durable that leaves alone whether it may be dialled."""
+        self.ask(lambda c: c.execute("COMMIT"))
+        self._committed()
+
     def _insert(self, statement: str, page: Page) -> None:
         self.ask(lambda c: c.executemany(statement, page))
 

@@ -34,8 +34,8 @@ class HostileConnection(asyncio.BufferedProtocol):
 
     def __init__(self, made: "Callable[[HostileConnection], None]") -> None:
         self.number = 0
-        self.received = b""
-        self.ended = asyncio.Event()
+        self.received: bytes = b""
+        self.ended: asyncio.Event = asyncio.Event()
         self._made = made
         self._transport: asyncio.Transport | None = None
         self._window = bytearray(1)

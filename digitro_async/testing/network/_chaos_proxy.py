@@ -65,7 +65,7 @@ class ChaosProxy(ListeningServer):
         seed: int = 0,
     ) -> None:
         super().__init__(listen_host, listen_port)
-        self.connections = 0
+        self.connections: int = 0
         self._target = (host, port)
         self._seed = seed
         self._toxics: dict[str, dict[Toxic, float]] = {"upstream": {}, "downstream": {}}

@@ -55,7 +55,7 @@ class SimulatedEvents:
         count_fault: Callable[[KindWithTraits], None],
     ) -> None:
         self.faults = faults
-        self.dead_id_status = delivery.dead_id_status
+        self.dead_id_status: int = delivery.dead_id_status
         self._count_fault = count_fault
         writing = EventWriting(settings, delivery)
         self._channels = SimulatedChannels(delivery, writing, first_id)

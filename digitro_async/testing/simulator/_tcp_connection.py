@@ -50,7 +50,7 @@ class SimulatorConnection(asyncio.Protocol):
         changed: Callable[["SimulatorConnection", bool], None],
     ) -> None:
         self.number = 0
-        self.ignores_input = False
+        self.ignores_input: bool = False
         self.parser = parser
         self._events = events
         self._changed = changed

@@ -105,7 +105,7 @@ class RuledMachine(RuleBasedStateMachine):
                 )
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("memory", 20), ("sqlite", 6)])
+@pytest.mark.parametrize(("kind", "examples"), [("memory", 12), ("sqlite", 4)])
 def test_lives(kind: str, examples: int) -> None:
     """In any order of events no rule is broken, and nobody is forgotten."""
     machine = type(f"Ruled{kind}", (RuledMachine,), {"kind": kind})
