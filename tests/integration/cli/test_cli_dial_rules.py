@@ -147,7 +147,8 @@ def test_recalls_after_imported_ends(
 
     assert (imported.code, again.code) == (0, 0)
     assert "recalls         1" in again.out
-    assert numbers_of(pabx) == [number(0), number(2), number(1)]
+    assert sorted(numbers_of(pabx)[:2]) == [number(0), number(2)]
+    assert numbers_of(pabx)[2:] == [number(1)]
     assert states_of(capsys) == {"accepted": 2}
 
 
