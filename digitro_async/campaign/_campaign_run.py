@@ -313,10 +313,10 @@ class CampaignRun:
         """Tell observers that the run is over, and why."""
         if not self._was_entered:
             return
-        reason = "done" if self.exhausted else "stopped"
+        ending = "done" if self.exhausted else "stopped"
         if self._fault is not None or self._fault_was_raised:
-            reason = "ledger_failed"
-        self._tell(EventKind.RUN_ENDED, f"is over ({reason})", reason)
+            ending = "ledger_failed"
+        self._tell(EventKind.RUN_ENDED, f"is over ({ending})", ending)
 
     def _tell(self, kind: EventKind, what: str, reason: str = "") -> None:
         run = self._owner.id

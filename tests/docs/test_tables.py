@@ -211,6 +211,7 @@ def test_command_lines() -> None:
             *blocks_of("workers", "Many machines", "console"),
             *blocks_of("first-day", "One call to your own phone", "console"),
             *blocks_of("report", "Report", "console"),
+            *blocks_of("security", "Forgetting persons", "console"),
         )
         for line in block.splitlines()
     ]
