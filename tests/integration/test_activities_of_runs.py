@@ -1,10 +1,10 @@
 """What observers are told of runs of a campaign, and of event channels."""
 
 from pathlib import Path
-from typing import Any
 
 import attrs
 from campaigns import CALL, NEVER, contacts
+from dispatch_scene import make_dispatcher
 from helpers import ScriptedTransport, make_call, make_pabx, take_into
 from simulated_events import dialect
 from virtual_time import virtual_time
@@ -145,16 +145,15 @@ async def test_a_channel_that_is_lost() -> None:
     """A channel that ends and events that may be missing are told with their reason."""
     told: list[Activity] = []
     with_events = attrs.evolve(make_pabx(), events=dialect())
-    async with DigitroClient(with_events, transport=ScriptedTransport()) as client:
-        client.activity.observe(told.extend, ClientEvent)
-        at: dict[str, Any] = {"pabx": "one", "seen_at": 1.0}
-        for event in (
-            ChannelOpened(**at, channel_id=7),
-            ChannelClosed(**at, channel_id=7, reason="silence"),
-            Gap(**at, since=0.5, reason="silence"),
-        ):
-            client.dispatcher.take_event(event)
-        client.activity.flush()
+    dispatcher = make_dispatcher(ScriptedTransport(), with_events)
+    dispatcher.activity.observe(told.extend, ClientEvent)
+    for event in (
+        ChannelOpened(pabx="one", seen_at=1.0, channel_id=7),
+        ChannelClosed(pabx="one", seen_at=1.0, channel_id=7, reason="silence"),
+        Gap(pabx="one", seen_at=1.0, since=0.5, reason="silence"),
+    ):
+        dispatcher.take_event(event)
+    dispatcher.activity.flush()
 
     reasons = {one.kind: one.reason for one in told if isinstance(one, ClientEvent)}
     assert reasons[EventKind.CHANNEL_OPENED] == ""

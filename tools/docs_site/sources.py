@@ -67,7 +67,7 @@ def _relinked(text: str, path: Path, name: str, staged: dict[Path, str]) -> str:
         if target in staged:
             return f"]({up}{staged[target]}{hashed})"
         if target.is_relative_to(ROOT / "docs") and target.is_file():
-            return found[0]
+            return f"]({up}{target.relative_to(ROOT / 'docs').as_posix()}{hashed})"
         inside = target.relative_to(ROOT).as_posix()
         return f"]({source}/blob/main/{inside}{hashed})"
 
