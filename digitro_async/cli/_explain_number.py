@@ -7,7 +7,7 @@ from pathlib import Path
 from digitro_async._common.masking import masked
 from digitro_async.cli._asked_number import asked_number
 from digitro_async.cli._exit import Exit, exit_after_check
-from digitro_async.cli._explained_ledger import NumberInLedger, look_up
+from digitro_async.cli._explained_ledger import NumberInLedger, campaign_of, look_up
 from digitro_async.cli._gated_numbers import local_time, said
 from digitro_async.cli._loaded_rules import moment_of, rules_of
 from digitro_async.cli._output import hand_out
@@ -62,7 +62,7 @@ def explain_number(
     known = None
     if address is not None:
         known = look_up(address, loaded, called, accept_loss=accept_loss)
-    campaign = "" if address is None else address.campaign or ""
+    campaign = "" if address is None else campaign_of(address)
     call = PlannedCall(
         contact=None if known is None else known.contact,
         number=called,

@@ -10,6 +10,7 @@ from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._rehearsed_ledger import ledger_to_look_at
 from digitro_async.cli._waiting_contacts import schedule_of
 from digitro_async.ledger import LedgerAddress, LedgerAttempt, LedgerBlock
+from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN
 from digitro_async.rules import (
     BlockGate,
     BlockTerms,
@@ -21,7 +22,7 @@ from digitro_async.rules import (
     time_zone,
 )
 
-__all__ = ["NumberInLedger", "look_up"]
+__all__ = ["NumberInLedger", "campaign_of", "look_up"]
 
 _SCHEME = "explain"
 
@@ -121,6 +122,13 @@ class _OneBlock:
         return BlockTerms(self._block.reason, until)
 
 
+def campaign_of(address: LedgerAddress) -> str:
+    """Return the name of a ledger's campaign, empty for a file's."""
+    if address.server is None:
+        return ""
+    return address.campaign or DEFAULT_CAMPAIGN
+
+
 def look_up(
     address: LedgerAddress,
     rules: CallingRules,
@@ -152,6 +160,7 @@ async def _look_up(
     def key_of(text: str) -> int:
         return rules.called_number(text).key
 
+    campaign = campaign_of(address)
     async with ledger_to_look_at(address, accept_loss=accept_loss) as ledger:
         schedule = schedule_of(ledger)
         if schedule is None:
@@ -159,7 +168,7 @@ async def _look_up(
         if address.path is not None:  # what is noted is thrown away with the copy
             await schedule.note_keys(key_of, scheme=f"{_SCHEME} {time.time()}")
         attempts = list(await schedule.attempts_of([], [number.key]))
-        own = [one for one in attempts if one.campaign == (address.campaign or "")]
+        own = [one for one in attempts if one.campaign == campaign]
         contact = max(own, key=_beginning).contact if own else None
         if contact is not None:
             more = await schedule.attempts_of([contact], [])

@@ -103,7 +103,7 @@ def summary_of_rules(heeding: Heeding | None) -> Iterator[str]:
         found = reasons.get(name, {})
         for reason in sorted(found, key=lambda one: (-found[one], one)):
             yield f"  {found[reason]:>6,}  {words_of(reason)} ({reason})"
-    if heeding.short_calls != "quiet":
+    if heeding.short_calls in {"warn", "stop"}:
         what = "no more calls are made today" if heeding.short_calls == "stop" else ""
         yield f"short calls     many today{f': {what}' if what else ''}"
     if heeding.stopped is not None:
