@@ -66,13 +66,13 @@ def test_pages_of_the_reference(facade: str) -> None:
 
 def test_faults_of_a_build_are_found(tmp_path: Path) -> None:
     """A warning in the log is found, and so is a link that leads nowhere."""
-    log = "Building\n\x1b[33mWARNING\x1b[0m griffe: no type\nINFO: Error page made.js\n"
+    log = "Building\n\x1b[33mWARNING\x1b[0m griffe: no type\ngriffe: a.py:1: no x\n"
     page = tmp_path / "one"
     page.mkdir()
     (tmp_path / "index.html").write_text('<p id="here"><a href="one/#there">x</a>')
     (page / "index.html").write_text('<a href="../#here">x</a><a href="../two/">x</a>')
 
-    assert checks.complaints(log)[0] == "WARNING griffe: no type"
+    assert checks.complaints(log) == ["WARNING griffe: no type", "griffe: a.py:1: no x"]
     assert checks.broken_links(tmp_path) == [
         "index.html: one/#there",
         "one/index.html: ../two/",

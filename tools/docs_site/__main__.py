@@ -31,7 +31,8 @@ paths = [{paths}]
 
 [project.plugins.mkdocstrings.handlers.python.options]
 docstring_style = "google"
-docstring_options = {{ warn_unknown_params = false }} # attrs writes the constructors
+# attrs writes the constructors, which are not seen here.
+docstring_options = {{ warn_unknown_params = false, warn_missing_types = false }}
 heading_level = 2
 members_order = "source"
 merge_init_into_class = true

@@ -15,7 +15,8 @@ def complaints(log: str) -> list[str]:
     that is in the log alone.
     """
     plain = re.sub(r"\x1b\[[\d;]*m", "", log)
-    marks = re.compile(r"(?i)\b(warning|error|critical|traceback)\b")
+    # griffe tells of docstrings without a word of the level.
+    marks = re.compile(r"(?i)^griffe:|\b(warning|error|critical|traceback)\b")
     return [line.strip() for line in plain.splitlines() if marks.search(line)]
 
 
