@@ -12,6 +12,7 @@ from digitro_async.cli._exit import Exit
 from digitro_async.cli._forget_persons import (
     NOBODY_NAMED,
     ForgetOptions,
+    Forgotten,
     forget_persons,
 )
 from digitro_async.cli._output import print_error, print_line
@@ -102,6 +103,33 @@ def ledger(
         any_file_system: Let a file stand on a file system that is not known to be
             local; whether its locks and syncs hold is yours to know.
     """
+    return _act(
+        action,
+        ledger,
+        target,
+        campaign=campaign,
+        keep_source=keep_source,
+        since=since,
+        word=word,
+        dry_run=dry_run,
+        forgotten=forgotten,
+        any_file_system=any_file_system,
+    )
+
+
+def _act(
+    action: str,
+    ledger: str,
+    target: str | None,
+    *,
+    campaign: str | None,
+    keep_source: bool,
+    since: DialledSince,
+    word: tuple[str, ...],
+    dry_run: bool,
+    forgotten: Forgotten,
+    any_file_system: bool,
+) -> Exit:
     if action == "forget":
         if keep_source or since.said or word or dry_run or campaign is not None:
             raise ConfigurationError(
