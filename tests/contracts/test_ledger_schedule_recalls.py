@@ -165,7 +165,7 @@ class TestEnded:
         """Who is recalled already, or called again, is found no more."""
         await recalled(scene)
 
-        assert list(await scene.ledger.schedule.ended(Disposition, limit=9)) == []
+        assert list(await scene.ledger.schedule.ended([*Disposition], limit=9)) == []
 
 
 class TestCallBack:

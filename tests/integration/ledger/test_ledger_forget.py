@@ -157,7 +157,7 @@ async def test_nobody_calls_them(path: Path) -> None:
         forget_contacts(path, contact=number, now=NOW + 9_999)
     async with SQLiteLedger(path) as ledger:
         schedule = ledger.schedule
-        ended = await schedule.ended(Disposition, limit=9)
+        ended = await schedule.ended([*Disposition], limit=9)
         is_recalled = await schedule.recall(
             1, attempts=1, due=NOW, place=0, reason="busy", now=NOW
         )
