@@ -245,7 +245,6 @@ class RuledClaims:
         contacts = await self._due.claim(size, within)
         if not contacts:
             return False
-        await self._heeding.blocks.look()
         admitted = await self._admission.admit(contacts)
         self._page.put(admitted)
         self._size = self._smallest if admitted else min(2 * self._size, LARGEST_PAGE)

@@ -90,6 +90,10 @@ class RuledSlices(SliceClaims):
                     await hand.changed.wait()
         return await super().__anext__()
 
+    def _pass_over(self, number: int) -> None:
+        super()._pass_over(number)
+        self._heeding.in_hand.let_go(number)  # no result is going to
+
     async def _claim(
         self, numbers: range, pabx: str | None, most: int
     ) -> Sequence[ClaimedContact]:

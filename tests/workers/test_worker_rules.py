@@ -5,7 +5,7 @@ import collections
 
 from campaigns import ScriptedClient
 from ledgers import new_contact
-from ruled_campaigns import Courses, WallClock, day_hours
+from ruled_campaigns import MOBILE, Courses, WallClock, day_hours
 from sliced_memory import SlicedMemoryLedger
 from test_worker import worker_of
 from virtual_time import virtual_time
@@ -94,3 +94,39 @@ async def test_stop_rule() -> None:
     assert len(courses.seen) == 7
     assert states[State.PENDING] == 23
     assert getattr(heeding, "stopped", None) == "stop_calls"
+
+
+@virtual_time
+async def test_block_in_the_night() -> None:
+    """Who is blocked while a worker sleeps is not called when it wakes up."""
+    clock = WallClock("2026-11-30 21:00")
+    ledger = SlicedMemoryLedger(clock=clock)
+    async with ledger:
+        await ledger.add([new_contact(1, destination=Personal(MOBILE))])
+    rules = CallingRules(hours=(day_hours(),))
+    dialling = asyncio.create_task(dial_together(rules, clock, ledger, 1))
+    await asyncio.sleep(3600)
+    key = rules.called_number(MOBILE).key
+    await ledger.schedule.block(key, reason="asked", until=None, now=clock())
+    courses, _ = await dialling
+    async with ledger:
+        states = await ledger.counts()
+
+    assert courses.seen == []
+    assert states[State.SKIPPED] == 1
+
+
+@virtual_time
+async def test_contact_that_makes_no_call() -> None:
+    """A contact whose fields make no call keeps no worker from its end."""
+    clock = WallClock("2026-11-30 12:00")
+    ledger = SlicedMemoryLedger(clock=clock)
+    async with ledger:
+        await ledger.add([new_contact(1, fields={"damaged": "x"})])
+    async with asyncio.timeout(86_400):
+        courses, _ = await dial_together(CallingRules(), clock, ledger, 1)
+    async with ledger:
+        states = await ledger.counts()
+
+    assert courses.seen == []
+    assert states[State.INVALID] == 1
