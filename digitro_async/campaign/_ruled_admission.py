@@ -118,6 +118,8 @@ class RuledAdmission:
             LedgerError: If the ledger can't be read or written.
         """
         heeding = self._heeding
+        # A run that slept for hours has not looked meanwhile.
+        await heeding.blocks.look()
         decided = await self.decide(contacts)
         planned = [
             (contact, answer)

@@ -207,6 +207,7 @@ class RuledClaims:
         self._gate = ImportGate(ledger) if gate is None else gate
         self._wait = wait
         self._waits_for_ends = wait_for_ends
+        self._claimed_at = 0.0
         is_shared = hasattr(ledger, "pending_slices")
         self._look = LOOK_SHARED if is_shared else LOOK
         self._due = DueClaims(heeding, owner, max_attempts=max_attempts)
@@ -242,10 +243,10 @@ class RuledClaims:
         if not size:
             return False
         within = await self._gate.within()
+        self._claimed_at = self._heeding.clock()
         contacts = await self._due.claim(size, within)
         if not contacts:
             return False
-        await self._heeding.blocks.look()
         admitted = await self._admission.admit(contacts)
         self._page.put(admitted)
         self._size = self._smallest if admitted else min(2 * self._size, LARGEST_PAGE)
@@ -263,7 +264,8 @@ class RuledClaims:
         heeding, now = self._heeding, self._heeding.clock()
         if self._left == 0:
             return False
-        waits = await heeding.schedule.waiting(now=now)
+        # Who became due since the last claim waits as well: nobody else would find him.
+        waits = await heeding.schedule.waiting(now=min(now, self._claimed_at))
         due = _moment(waits, heeding.rules.callbacks.early, now)
         is_in_time = due is not None and (self._wait is None or due - now <= self._wait)
         is_busy = self._is_busy()

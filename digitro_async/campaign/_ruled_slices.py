@@ -78,7 +78,8 @@ class RuledSlices(SliceClaims):
         if len(heeding.in_hand) or heeding.may_bring_recalls:
             return True
         now = heeding.clock()
-        due = (await heeding.schedule.waiting(now=now)).next_due
+        # Who has just become due may not have been found yet.
+        due = (await heeding.schedule.waiting(now=now - LOOK_SHARED)).next_due
         return due is not None and (most is None or due - now <= most)
 
     async def __anext__(self) -> DispatchItem:
@@ -89,6 +90,10 @@ class RuledSlices(SliceClaims):
                 async with asyncio.timeout(LOOK_SHARED):
                     await hand.changed.wait()
         return await super().__anext__()
+
+    def _pass_over(self, number: int) -> None:
+        super()._pass_over(number)
+        self._heeding.in_hand.let_go(number)  # no result is going to
 
     async def _claim(
         self, numbers: range, pabx: str | None, most: int

@@ -141,7 +141,7 @@ class SliceClaims:
             item = await self._queue.take()
             if isinstance(item, DispatchItem):
                 return item
-            self._settle(item, may_be_called=False)
+            self._pass_over(item)
 
     async def _claim(
         self, numbers: range, pabx: str | None, most: int
@@ -157,6 +157,10 @@ class SliceClaims:
 
     def _takes_none(self) -> bool:
         return self._is_ended or self._is_abandoned
+
+    def _pass_over(self, number: int) -> None:
+        """Note that a contact makes no call."""
+        self._settle(number, may_be_called=False)
 
     def _settle(self, number: int, *, may_be_called: bool) -> None:
         claimed = self._claimed.pop(number, None)

@@ -236,7 +236,9 @@ async def _say_next_steps(ledger: Ledger, chosen: ChosenLedger, plan: Plan) -> N
         exhausted = await ledger.count_exhausted(plan.max_attempts)
         ends = (await ledger.ends.counts()).awaited
         named = ledger_words(chosen.address)
-        for line in next_steps(named, plan.config, states, exhausted, ends):
+        for line in next_steps(
+            named, plan.config, states, exhausted, ends, plan.rules_file
+        ):
             print_line(line)
 
 

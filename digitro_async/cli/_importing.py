@@ -67,6 +67,7 @@ class Plan:
         metrics: Where the metrics of the run are served, if anywhere.
         codes: Code of a rejected row to how often it came.
         rules: The rules of calling, None where none are heeded.
+        rules_file: The file of rules that the command line names, if it does.
         wait: Longest time, in seconds, that is waited for who is called later; None for
             any.
         form: How a dry run prints what rules say.
@@ -88,6 +89,7 @@ class Plan:
     metrics: MetricsToServe = NO_METRICS
     codes: Counter[str] = attrs.field(factory=Counter)
     rules: "CallingRules | None" = None
+    rules_file: Path | None = None
     wait: float | None = None
     form: Form = "table"
     repeated_strangers: int = 0
@@ -103,6 +105,7 @@ class Plan:
             ConfigurationError: If they can't be used.
         """
         self.rules = options.load(config)
+        self.rules_file = options.rules
         self.wait = options.seconds(config)
 
 

@@ -15,6 +15,7 @@ def next_steps(
     states: Mapping[State, int],
     exhausted: int,
     ends: int = 0,
+    rules: Path | None = None,
 ) -> list[str]:
     """Return a line for each command that makes sense now, ready to be typed.
 
@@ -24,9 +25,13 @@ def next_steps(
         states: State to how many contacts of the ledger are in it.
         exhausted: Pending contacts that had their last attempt.
         ends: Calls whose ends are to come.
+        rules: The rules file that was named on the command line, if any: who waits by
+            rules is to be called by them, too.
     """
     name, file = ledger, shlex.quote(str(config))
     given = "" if file == "digitro.toml" else f" --config {file}"
+    if rules is not None:
+        given += f" --rules {shlex.quote(str(rules))}"
     pending, unknown = states[State.PENDING] - exhausted, states[State.UNKNOWN]
     withheld = states.get(State.WITHHELD, 0)
     steps = []

@@ -20,11 +20,12 @@ def steps(
     exhausted: int = 0,
     config: Path = CONFIG,
     ends: int = 0,
+    rules: Path | None = None,
 ) -> list[str]:
     """Return the steps of a ledger with so many contacts."""
     states = {**dict.fromkeys(State, 0), State.ACCEPTED: 9}
     states |= {State.PENDING: pending, State.UNKNOWN: unknown}
-    return next_steps(LEDGER, config, states, exhausted, ends)
+    return next_steps(LEDGER, config, states, exhausted, ends, rules)
 
 
 def test_all_accepted() -> None:
@@ -40,6 +41,13 @@ def test_pending() -> None:
     assert steps(pending=1502, exhausted=2)[0] == dial
     assert steps(pending=2, exhausted=2) == [RESULTS]
     assert steps(pending=1, config=Path("a b.toml"))[0].endswith(" --config 'a b.toml'")
+
+
+def test_pending_by_rules() -> None:
+    """Who was dialled by rules is dialled by the same ones later."""
+    [dial, *_] = steps(pending=2, rules=Path("my rules.toml"))
+
+    assert dial.endswith("--ledger 'my list.db' --rules 'my rules.toml'")
 
 
 def test_ends_to_come() -> None:

@@ -2,15 +2,19 @@
 
 import asyncio
 import collections
+import contextlib
+from typing import Any
 
-from campaigns import ScriptedClient
+from campaigns import CALL, ScriptedClient
 from ledgers import new_contact
-from ruled_campaigns import Courses, WallClock, day_hours
+from ruled_campaigns import MOBILE, Courses, WallClock, day_hours
 from sliced_memory import SlicedMemoryLedger
 from test_worker import worker_of
 from virtual_time import virtual_time
 
-from digitro_async.ledger import State
+from digitro_async import Campaign, PredictiveCall
+from digitro_async.campaign import RuledSlices
+from digitro_async.ledger import ClaimedContact, Deferral, State, new_owner
 from digitro_async.privacy import Personal
 from digitro_async.rules import (
     AttemptCap,
@@ -41,6 +45,11 @@ async def dial_together(
     with clock.in_use():
         heeding = await asyncio.gather(*(work() for _ in range(workers)))
     return courses, list(heeding)
+
+
+def no_call(contact: ClaimedContact) -> PredictiveCall:
+    """Make no call: nobody is called."""
+    raise AssertionError(contact.number)
 
 
 @virtual_time
@@ -94,3 +103,65 @@ async def test_stop_rule() -> None:
     assert len(courses.seen) == 7
     assert states[State.PENDING] == 23
     assert getattr(heeding, "stopped", None) == "stop_calls"
+
+
+@virtual_time
+async def test_block_in_the_night() -> None:
+    """Who is blocked while a worker sleeps is not called when it wakes up."""
+    clock = WallClock("2026-11-30 21:00")
+    ledger = SlicedMemoryLedger(clock=clock)
+    async with ledger:
+        await ledger.add([new_contact(1, destination=Personal(MOBILE))])
+    rules = CallingRules(hours=(day_hours(),))
+    dialling = asyncio.create_task(dial_together(rules, clock, ledger, 1))
+    await asyncio.sleep(3600)
+    key = rules.called_number(MOBILE).key
+    await ledger.schedule.block(key, reason="asked", until=None, now=clock())
+    courses, _ = await dialling
+    async with ledger:
+        states = await ledger.counts()
+
+    assert courses.seen == []
+    assert states[State.SKIPPED] == 1
+
+
+@virtual_time
+async def test_contact_that_makes_no_call() -> None:
+    """A contact whose fields make no call keeps no worker from its end."""
+    clock = WallClock("2026-11-30 12:00")
+    ledger = SlicedMemoryLedger(clock=clock)
+    async with ledger:
+        await ledger.add([new_contact(1, fields={"damaged": "x"})])
+    async with asyncio.timeout(86_400):
+        courses, _ = await dial_together(CallingRules(), clock, ledger, 1)
+    async with ledger:
+        states = await ledger.counts()
+
+    assert courses.seen == []
+    assert states[State.INVALID] == 1
+
+
+@virtual_time
+async def test_contact_that_has_just_become_due() -> None:
+    """A worker does not end while a contact is due that it has not found yet."""
+    clock = WallClock("2026-11-30 12:00")
+    ledger = SlicedMemoryLedger(clock=clock)
+    async with ledger, contextlib.aclosing(ScriptedClient(Courses(clock))) as client:
+        await ledger.add([new_contact(1)])
+        owner, campaign = new_owner(), Campaign(ledger, client, call=CALL)
+        heeding = campaign.heed(CallingRules(), owner, clock)
+        given: dict[str, Any] = {"lease": 60.0, "max_attempts": 5, "partial": False}
+        claims = RuledSlices(
+            heeding, ledger, owner, no_call, page=1, pabx={None}, **given
+        )
+        now = clock()
+        contacts = await ledger.schedule.claim(1, owner, 60.0, now=now, kinds=[None])
+        deferral = Deferral(number=1, due=now + 10, reason="spacing", place=0)
+        assert len(contacts) == 1
+        await ledger.schedule.put_off(owner, [deferral], now=now)
+        await asyncio.sleep(9)
+        before = await claims.waits(None)
+        await asyncio.sleep(2)
+        due = await claims.waits(None)
+
+    assert (before, due) == (True, True)

@@ -84,6 +84,7 @@ def test_who_is_put_off(pabx: FakePABX, capsys: Capture) -> None:
     assert "deferred        3" in ran.out
     assert "met closed calling hours (outside_hours)" in ran.out
     assert "of the pending, 3 wait, the first until" in ran.out
+    assert "digitro dial --ledger c.db --rules later.toml\n" in ran.out
     assert {row["wait"] for row in rows} == {"deferred"}
     assert all(row["due"] for row in rows)
     assert [row["priority"] for row in rows] == [0, 7, 0]

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 from ledgers import SHELVES, an_end, end_call
 from rule_values import moment
-from ruled_campaigns import MOBILE, SetClock, day_hours, ruled, take_all
+from ruled_campaigns import (
+    MOBILE,
+    SetClock,
+    WallClock,
+    day_hours,
+    ruled,
+    take_all,
+)
 from virtual_time import virtual_time
 
 from digitro_async import Disposition
@@ -217,3 +224,29 @@ async def test_end_without_waiting() -> None:
     )
     assert states[State.PENDING] == 1
     assert later == []
+
+
+class SlowClock(WallClock):
+    """A clock that goes slower than the loop's, and passes as it is read."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__(at)
+        self._start = super().__call__()
+        self._reads = 0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        self._reads += 1
+        passed = super().__call__() - self._start
+        return self._start + 0.99 * passed + 1e-3 * self._reads
+
+
+@virtual_time
+async def test_a_clock_that_is_slow() -> None:
+    """Who becomes due while a run looks for him is called, and not left behind."""
+    async with ruled("", clock=SlowClock("2026-11-30 20:01"), hears=False) as scene:
+        await scene.add(MOBILE)
+        results, _ = await scene.dial(HOURS)
+
+    assert [number for number, _ in scene.dialled] == [MOBILE]
+    assert len(results) == 1
