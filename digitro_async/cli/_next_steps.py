@@ -14,6 +14,7 @@ def next_steps(
     config: Path,
     states: Mapping[State, int],
     exhausted: int,
+    *,
     ends: int = 0,
     rules: Path | None = None,
 ) -> list[str]:

@@ -15,6 +15,7 @@ RESULTS = "each result: digitro results --ledger 'my list.db'"
 
 
 def steps(
+    *,
     pending: int = 0,
     unknown: int = 0,
     exhausted: int = 0,
@@ -25,7 +26,7 @@ def steps(
     """Return the steps of a ledger with so many contacts."""
     states = {**dict.fromkeys(State, 0), State.ACCEPTED: 9}
     states |= {State.PENDING: pending, State.UNKNOWN: unknown}
-    return next_steps(LEDGER, config, states, exhausted, ends, rules)
+    return next_steps(LEDGER, config, states, exhausted, ends=ends, rules=rules)
 
 
 def test_all_accepted() -> None:
