@@ -1,6 +1,7 @@
 """Forgets persons: erases what a ledger knows of them, and keeps the counts."""
 
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from digitro_async.ledger.transfer._open_ends import (
 from digitro_async.ledger.transfer._sqlite_copy import SQLiteEnd, opened_end
 from digitro_async.privacy import Personal
 
-__all__ = ["ForgetSummary", "forget_contacts"]
+__all__ = ["ForgetSummary", "forget_contacts", "forget_old"]
 
 
 @attrs.frozen(kw_only=True)
@@ -97,6 +98,72 @@ def forget_contacts(
         )
         end.commit_change()
         return _cleaned(end, len(numbers), skipped)
+
+
+def forget_old(
+    ledger: str | Path | LedgerAddress,
+    *,
+    before: float,
+    campaigns: Sequence[str | None] | None = None,
+    any_file_system: bool = False,
+    is_over: Callable[[], bool] = lambda: False,
+) -> int:
+    """Erase what a ledger knows of persons whose time is over; return how many.
+
+    Their keyed hashes stay, so that a list that is dialled on calls none of them again.
+    A ledger in which nobody is forgotten costs one look.
+
+    Args:
+        ledger: Where it is, as for ``open_ledger``. Nobody may have a file open.
+        before: As for ``forget_contacts``.
+        campaigns: Names of campaigns of a database; None or none for all there are.
+        any_file_system: See ``SQLiteLedger``.
+        is_over: Asked after each page of a database: whether the rest is left.
+
+    Raises:
+        LedgerInUseError: If somebody has the file open.
+        LedgerError: If the ledger can't be used.
+    """
+    address, at = named_address(ledger, None), time.time()
+    if address.path is None:
+        return _forget_old_of_campaigns(address, before, campaigns, at, is_over)
+    with opened_end(
+        address.path, any_file_system=any_file_system, is_there=True
+    ) as end:
+        numbers = end.ask(partial(contacts_before, before=before, now=at))
+        if not numbers:
+            return 0
+        end.ask(lambda c: c.execute("PRAGMA secure_delete = ON").fetchone())
+        end.ask(lambda c: c.execute("BEGIN IMMEDIATE"))
+        end.ask(lambda c: forget_people(c, numbers, keep_hash=True, now=at))
+        end.commit_change()
+        return _cleaned(end, len(numbers), 0).forgotten
+
+
+def _forget_old_of_campaigns(
+    address: LedgerAddress,
+    before: float,
+    campaigns: Sequence[str | None] | None,
+    now: float,
+    is_over: Callable[[], bool],
+) -> int:
+    # Late: a file needs no driver of a database.
+    from digitro_async.ledger.transfer import _postgres_forget as sql  # noqa: PLC0415
+
+    if not campaigns:
+        with opened_campaign_of(address) as end:
+            campaigns = sql.campaign_names(end)
+    forgotten = 0
+    for name in campaigns:
+        with opened_campaign_of(attrs.evolve(address, campaign=name)) as end:
+            forgotten += sql.forget_before(
+                end, before, keep_hash=True, now=now, is_over=is_over
+            )
+            if forgotten and (name == campaigns[-1] or is_over()):
+                sql.vacuum_tables(end)
+        if is_over():
+            break
+    return forgotten
 
 
 def _forget_in_campaign(

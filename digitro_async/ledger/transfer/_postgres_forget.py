@@ -1,6 +1,6 @@
 """Erases what a campaign in PostgreSQL knows of persons, while others dial it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from digitro_async.errors import LedgerError
@@ -18,7 +18,7 @@ from digitro_async.ledger.postgres._stored_texts import stored_text
 from digitro_async.ledger.transfer._postgres_copy import PostgresEnd
 from digitro_async.privacy import Personal
 
-__all__ = ["forget_before", "forget_one", "vacuum_tables"]
+__all__ = ["campaign_names", "forget_before", "forget_one", "vacuum_tables"]
 
 _PAGE: Final = 500
 """Contacts of one commit: nobody who dials waits for a million of them."""
@@ -176,7 +176,12 @@ def forget_one(
 
 
 def forget_before(
-    end: PostgresEnd, before: float, *, keep_hash: bool, now: float
+    end: PostgresEnd,
+    before: float,
+    *,
+    keep_hash: bool,
+    now: float,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> int:
     """Forget contacts whose last call or decision was before; return how many.
 
@@ -195,7 +200,16 @@ def forget_before(
             forgotten += len(
                 _forget_page(end, [number], _LOCK, values, keep_hash=keep_hash)
             )
+        if is_over():
+            break
     return forgotten
+
+
+def campaign_names(end: PostgresEnd) -> list[str]:
+    """Return the names of all campaigns of the database."""
+    return [
+        str(one) for (one,) in end.ask("SELECT name FROM digitro.campaign ORDER BY 1")
+    ]
 
 
 def vacuum_tables(end: PostgresEnd) -> None:
