@@ -27,6 +27,7 @@ from digitro_async.cli._reading_options import (
     ReadingOptions,
 )
 from digitro_async.cli._rehearse_dial import rehearse_dial
+from digitro_async.cli._retention import forget_at_start
 from digitro_async.cli._rules_options import (
     RULES_AS_CONFIGURED,
     HeededRules,
@@ -162,6 +163,11 @@ def _continue(
 
 def _dial(config: Config, chosen: ChosenLedger, plan: Plan, course: Course) -> Exit:
     plan.is_kept = chosen.is_kept
+    forget_at_start(
+        config,
+        chosen.address if chosen.exists else None,
+        any_file_system=plan.insist.any_file_system,
+    )
     return run_tuned(dial_list(config, chosen, plan, course))
 
 

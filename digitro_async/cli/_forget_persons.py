@@ -13,6 +13,7 @@ from digitro_async.cli._arguments import Switch
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._output import print_error, print_line
 from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import LedgerAddress
 from digitro_async.ledger.transfer import forget_contacts
 
 __all__ = ["NOBODY_NAMED", "ForgetOptions", "Forgotten", "forget_persons"]
@@ -47,12 +48,16 @@ NOBODY_NAMED: Final = Forgotten()
 
 
 def forget_persons(
-    ledger: str, contact: str | None, given: Forgotten, *, any_file_system: bool
+    ledger: LedgerAddress,
+    contact: str | None,
+    given: Forgotten,
+    *,
+    any_file_system: bool,
 ) -> Exit:
     """Forget a contact, or those of before a day.
 
     Args:
-        ledger: The ledger's file.
+        ledger: Where the ledger is.
         contact: The contact, None where a day is given.
         given: Who is forgotten, and how.
         any_file_system: As for ``digitro dial``.
@@ -67,6 +72,12 @@ def forget_persons(
     )
     print_line(f"forgotten         {summary.forgotten}")
     print_line(f"called no more    {summary.skipped}")
+    if summary.is_clean is None:
+        print_line(
+            "the database was vacuumed; its log, standbys and backups keep old rows "
+            "until they are gone, and a transaction that was open may still see them"
+        )
+        return Exit.DONE
     if summary.is_clean:
         print_line("the file was written anew; copies and backups were not touched")
         return Exit.DONE

@@ -131,12 +131,15 @@ def _act(
     any_file_system: bool,
 ) -> Exit:
     if action == "forget":
-        if keep_source or since.said or word or dry_run or campaign is not None:
+        if keep_source or since.said or word or dry_run:
             raise ConfigurationError(
                 "forget takes LEDGER, CONTACT or --before, and --keep-hash"
             )
         return forget_persons(
-            ledger, target, forgotten, any_file_system=any_file_system
+            ledger_address(ledger, campaign=campaign),
+            target,
+            forgotten,
+            any_file_system=any_file_system,
         )
     if forgotten.is_said:
         raise ConfigurationError("--before and --keep-hash are about forget")

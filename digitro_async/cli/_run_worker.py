@@ -26,6 +26,7 @@ from digitro_async.cli._page_serving import (
     serving_page,
 )
 from digitro_async.cli._result_sending import sending_results
+from digitro_async.cli._retention import forgetting
 from digitro_async.cli._rules_options import RULES_AS_CONFIGURED, HeedOptions
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._shared_worker import Working, shared_worker
@@ -165,6 +166,7 @@ async def _work(
     counts = RunCounts()
     async with (
         sending_results(config, address, course, campaigns=working.campaigns),
+        forgetting(config, address, working.campaigns),
         open_client(config, metrics) as client,
         shared_worker(address, config, client, working) as results,
         serving_page(

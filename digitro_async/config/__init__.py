@@ -6,6 +6,7 @@ from digitro_async._common.lazy_names import lazy_names
 from digitro_async.config._config import Config, load_config
 from digitro_async.config._event_tables import EVENT_PRESETS, load_event_preset
 from digitro_async.config._location import read_text
+from digitro_async.config._retention_settings import RetentionSettings
 from digitro_async.config._rules_settings import RulesSettings
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = [
     "EVENT_PRESETS",
     "RULE_PRESETS",
     "Config",
+    "RetentionSettings",
     "RulesSettings",
     "load_config",
     "load_event_preset",

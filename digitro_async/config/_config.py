@@ -24,6 +24,7 @@ from digitro_async.command_settings import EVERY_COMMAND, CommandSettings
 from digitro_async.config._building import KEYS, build
 from digitro_async.config._event_tables import build_events
 from digitro_async.config._location import ConfigLocation, Place, read_text
+from digitro_async.config._retention_settings import RetentionSettings
 from digitro_async.config._rules_settings import RulesSettings, build_rules_settings
 from digitro_async.config._secrets import WRONG_TEXT, resolve_secrets, with_sources
 from digitro_async.contact_settings import ContactSettings
@@ -63,6 +64,7 @@ class Config:
         contacts: The ways in which contact files are read.
         webhook: The receiver of results, None without one.
         rules: The rules by which contacts are called; None for none.
+        ledger: How long ledgers keep what they know of persons.
     """
 
     pabx: tuple[PABX, ...]
@@ -74,6 +76,7 @@ class Config:
     contacts: ContactSettings = attrs.field(factory=ContactSettings)
     webhook: WebhookSettings | None = None
     rules: RulesSettings | None = None
+    ledger: RetentionSettings = attrs.field(factory=RetentionSettings)
 
 
 _TABLES: Mapping[str, type[Any]] = {
@@ -85,7 +88,10 @@ _TABLES: Mapping[str, type[Any]] = {
 }
 _PASSWORDS = ("device_password", "account_password")
 _WEBHOOK = ("url", "secret")
-_TOP = ("pabx", "call", "retry", "pause", "events", "contacts", "rules", "webhook")
+_TOP = (
+    *("pabx", "call", "retry", "pause", "events", "contacts", "rules", "webhook"),
+    "ledger",
+)
 # tomllib's texts are shown unless they may quote what stands in the file.
 _HARMLESS = re.compile(r"(?:[\w ,/-]|'.')+", re.ASCII)
 
@@ -169,6 +175,7 @@ def _build_config(
         rules=build_rules_settings(where, data["rules"], where.path.parent)
         if "rules" in data
         else None,
+        ledger=build(where, ("ledger",), RetentionSettings, data.get("ledger", {})),
     )
 
 

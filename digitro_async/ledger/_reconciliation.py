@@ -9,6 +9,7 @@ __all__ = [
     "check_found",
     "check_seen",
     "decide",
+    "forgotten_error",
     "seconds_of",
     "step_by_evidence",
 ]
@@ -61,6 +62,15 @@ def decide(
             reason="quarantine",
         )
     return step, becomes
+
+
+def forgotten_error(number: int) -> LedgerError:
+    """Return the error of a contact that was forgotten, and was not called."""
+    return LedgerError(
+        f"#{number} was forgotten, so nobody can call it again: settle it as "
+        "accepted, or leave it unknown",
+        reason="forgotten",
+    )
 
 
 def step_by_evidence(

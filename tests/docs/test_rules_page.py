@@ -121,3 +121,12 @@ def test_rules_of_the_configuration(tmp_path: Path) -> None:
 
     assert rules is not None
     assert (rules.file, rules.wait) == (tmp_path / "rules.toml", 7200.0)
+
+
+def test_keeping_of_persons(tmp_path: Path) -> None:
+    """The table of the settings that says how long persons are kept is read."""
+    [table] = blocks_of("settings", "Keeping of persons", "toml")
+    pabx = '[[pabx]]\nbase_url = "http://10.0.0.1"\napi_key = "demo"\n'
+    (tmp_path / "digitro.toml").write_text(pabx + table)
+
+    assert load_config(tmp_path / "digitro.toml").ledger.forget_after == 180 * 86_400

@@ -96,6 +96,36 @@ def test_one_campaign(pabx: FakePABX, url: str, capsys: Capture, folder: Path) -
     assert state_counts(url, "autumn") == {State.ACCEPTED: 10, State.PENDING: 20}
 
 
+@pytest.mark.parametrize("command", ["worker", "dial"])
+def test_whose_time_is_over(
+    pabx: FakePABX, url: str, capsys: Capture, folder: Path, command: str
+) -> None:
+    """Who dials forgets whose time is over, where that is set, and tells it once."""
+    contacts = write_contacts(folder / "list.csv", 4)
+    dial = ["dial", contacts, "--ledger", url, "--campaign", "spring"]
+    first = run_here(capsys, *dial, "--limit", 2)
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "UPDATE digitro.contact SET sent_at = sent_at - 8640000,"
+            " settled_at = settled_at - 8640000 WHERE number = 1"
+        )
+    with (folder / "digitro.toml").open("a") as file:
+        file.write('\n[ledger]\nforget_after = "99d"\n')
+    words = ["worker", "--ledger", url, "--until-done", *QUICK]
+    ran = run_here(capsys, *(words if command == "worker" else dial))
+    with psycopg.connect(url) as connection:
+        known = connection.execute(
+            "SELECT destination <> '' FROM digitro.person ORDER BY number"
+        ).fetchall()
+
+    assert (first.code, ran.code) == (1, 0), ran.err
+    assert "forgotten" not in first.err
+    assert ran.err.count("forgotten: 1 contacts whose last call was more than 99") == 1
+    assert [one for (one,) in known] == [False, True, True, True]
+    assert state_counts(url, "spring") == {State.ACCEPTED: 4}
+    assert pabx.posts == 4
+
+
 @pytest.mark.parametrize("more", [[], ["--until-done"]])
 def test_no_such_campaign(
     pabx: FakePABX, url: str, capsys: Capture, folder: Path, more: list[str]

@@ -22,6 +22,7 @@ __all__ = [
     "add_contacts",
     "doubt_contacts",
     "find_contact",
+    "is_forgotten",
     "withdraw_contact",
     "write_setting",
 ]
@@ -236,6 +237,20 @@ async def find_contact(
     rows = await session.execute(_FIND, values)
     check_found(len(rows))
     return rows[0]
+
+
+async def is_forgotten(session: PostgresSession, campaign: int, number: int) -> bool:
+    """Whether the number of a contact was erased.
+
+    Asked once the contact is locked, in a statement of its own: one that waits for a
+    lock still sees what stood elsewhere before it waited.
+    """
+    found = await session.execute(
+        "SELECT 1 FROM digitro.person"
+        " WHERE campaign = %s AND number = %s AND destination = ''",
+        (campaign, number),
+    )
+    return bool(found)
 
 
 async def write_setting(

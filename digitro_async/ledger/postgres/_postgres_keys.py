@@ -46,13 +46,20 @@ SELECT a.number, a.place, p.numbers, p.destination
   FROM digitro.attempt AS a
   JOIN digitro.person AS p ON p.campaign = a.campaign AND p.number = a.contact
  WHERE a.campaign = %(other)s AND a.number > %(after)s
-   AND (%(all)s OR a.key IS NULL)
+   AND (%(all)s OR a.key IS NULL) AND p.destination <> ''
  ORDER BY a.number LIMIT %(most)s
 """
+# Whoever forgets a person meanwhile is waited for, and has erased it then.
 _NOTE: Final = """
-UPDATE digitro.attempt AS a SET key = one.key
-  FROM unnest(%s::bigint[], %s::text[]) AS one (number, key)
- WHERE a.number = one.number
+WITH known AS MATERIALIZED (
+    SELECT one.number, one.key
+      FROM unnest(%s::bigint[], %s::text[]) AS one (number, key)
+      JOIN digitro.attempt AS a ON a.number = one.number
+      JOIN digitro.person AS p ON p.campaign = a.campaign AND p.number = a.contact
+     WHERE p.destination <> '' ORDER BY p.campaign, p.number FOR SHARE OF p
+)
+UPDATE digitro.attempt AS a SET key = known.key
+  FROM known WHERE a.number = known.number
 """
 _KEEP_SCHEME: Final = f"""
 INSERT INTO digitro.setting (campaign, name, value) VALUES (%s, '{_SCHEME}', %s)

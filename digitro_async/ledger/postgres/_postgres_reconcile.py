@@ -12,12 +12,13 @@ from digitro_async.ledger._reconciliation import (
     QUARANTINE,
     check_seen,
     decide,
+    forgotten_error,
     step_by_evidence,
 )
 from digitro_async.ledger._records import Reconciliation
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.postgres._postgres_attempts import KNOWN_EARLIER
-from digitro_async.ledger.postgres._postgres_contacts import find_contact
+from digitro_async.ledger.postgres._postgres_contacts import find_contact, is_forgotten
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
 from digitro_async.ledger.postgres._stored_texts import stored_text
 from digitro_async.privacy import Personal
@@ -65,6 +66,8 @@ async def reconcile_contact(
         IllegalTransitionError: If the contact is not unknown.
     """
     number, state, sent_at, pabx = await find_contact(session, campaign, contact)
+    if not accepted and await is_forgotten(session, campaign, number):
+        raise forgotten_error(number)
     rows = await session.execute(_SETTINGS, (campaign, [QUARANTINE, CLOCK]))
     kept: dict[str, str] = dict(rows)
     step, becomes = decide(

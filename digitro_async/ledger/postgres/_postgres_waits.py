@@ -21,7 +21,7 @@ from digitro_async.ledger._schedule_records import (
 )
 from digitro_async.ledger._state import TRANSITIONS, State, Step, next_state
 from digitro_async.ledger._stored_numbers import all_numbers
-from digitro_async.ledger.postgres._postgres_contacts import find_contact
+from digitro_async.ledger.postgres._postgres_contacts import find_contact, is_forgotten
 from digitro_async.ledger.postgres._postgres_queries import Query
 from digitro_async.ledger.postgres._postgres_session import PostgresSession, Row
 from digitro_async.ledger.postgres._stored_texts import original_text
@@ -125,7 +125,7 @@ SELECT c.number, c.attempts, p.numbers, p.destination, c.priority, e.disposition
   JOIN digitro.person AS p ON p.campaign = c.campaign AND p.number = c.number
   JOIN digitro.call_end AS e ON e.intent = c.intent
  WHERE c.campaign = %(campaign)s AND c.number > %(after)s AND c.state = {_ACCEPTED}
-   AND e.disposition = ANY (%(ways)s::smallint[])
+   AND e.disposition = ANY (%(ways)s::smallint[]) AND p.destination <> ''
    AND (%(numbers)s::bigint[] IS NULL OR c.number = ANY (%(numbers)s::bigint[]))
  ORDER BY c.number LIMIT %(limit)s
 """  # noqa: S608 - our own numbers
@@ -188,7 +188,7 @@ async def recall_contact(
     """Let a contact whose call has ended be pending; see ``Schedule.recall``."""
     values = {"campaign": campaign, "number": number}
     found = await session.execute(_LOCK_ENDED, {**values, "attempts": attempts})
-    if not found:
+    if not found or await is_forgotten(session, campaign, number):
         return False
     await session.execute(_END_ATTEMPT, (campaign, number, found[0][0]))
     waits = {"due": due, "kind": WAIT_CODES[WaitKind.RECALL], "place": place}
@@ -218,7 +218,7 @@ async def agree_callback(
     number, code, *_ = await find_contact(session, campaign, contact)
     state = STATES[code]
     becomes = TRANSITIONS.get((state, Step.CALL_BACK))
-    if becomes is None:
+    if becomes is None or await is_forgotten(session, campaign, number):
         return state
     ((before, last),) = await session.execute(_PLACES, (campaign, number))
     if state is State.ACCEPTED:

@@ -3,10 +3,16 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from digitro_async.errors import LedgerError
 from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
+from digitro_async.ledger._personal_texts import (
+    ERASED,
+    FORGOTTEN,
+    holds_any,
+    texts_of,
+)
 from digitro_async.ledger._reconciliation import QUARANTINE
 from digitro_async.ledger._state import FINAL, TRANSITIONS, State, Step
 from digitro_async.ledger.sqlite._queries import read_setting
@@ -14,19 +20,11 @@ from digitro_async.ledger.sqlite._reconcile_sql import find_contact
 from digitro_async.privacy import Personal
 
 __all__ = [
-    "FORGOTTEN",
     "contacts_before",
     "erase_file",
     "find_to_forget",
     "forget_people",
 ]
-
-FORGOTTEN: Final = "forgotten"
-"""Reason of a contact that was to be called, and was forgotten."""
-
-_ERASED: Final = "***"
-_SHORTEST: Final = 4
-"""Shorter texts of a person stand in too many others by chance."""
 
 _OVER: Final = ", ".join(str(STATE_CODES[one]) for one in (*FINAL, State.UNKNOWN))
 
@@ -146,38 +144,48 @@ def _erase_copies(connection: sqlite3.Connection, meant: str) -> None:
         " WHERE number IN (SELECT value FROM json_each(?))",
         (meant,),
     ).fetchall()
-    texts = {row[0]: _texts_of(row[1:]) for row in rows}
+    texts = {row[0]: texts_of(row[1:]) for row in rows}
     everybody = set().union(*texts.values()) if texts else set()
     files = connection.execute("SELECT number, file FROM import WHERE file IS NOT NULL")
-    bad = [(number,) for number, file in files if _holds(file, everybody)]
+    bad = [(number,) for number, file in files if holds_any(file, everybody)]
     connection.executemany(
         "UPDATE import SET file = ? WHERE number = ?",
-        [(_ERASED, number) for (number,) in bad],
+        [(ERASED, number) for (number,) in bad],
     )
     written = connection.execute(
         "SELECT sequence, contact, reason FROM event WHERE reason IS NOT NULL"
         " AND contact IN (SELECT value FROM json_each(?))",
         (meant,),
     )
-    bad = [(one,) for one, contact, text in written if _holds(text, texts[contact])]
+    bad = [(one,) for one, contact, text in written if holds_any(text, texts[contact])]
     _change_events(connection, bad)
+    reasons = connection.execute(
+        "SELECT number, reason FROM contact WHERE reason IS NOT NULL"
+        " AND number IN (SELECT value FROM json_each(?))",
+        (meant,),
+    )
+    bad = [(one,) for one, text in reasons if holds_any(text, texts[one])]
+    connection.executemany(
+        f"UPDATE contact SET reason = '{ERASED}' WHERE number = ?",  # noqa: S608 - ours
+        bad,
+    )
     ends = connection.execute(
         "SELECT intent, contact, word FROM call_end WHERE word IS NOT NULL"
         " AND contact IN (SELECT value FROM json_each(?))",
         (meant,),
     )
-    bad = [(one,) for one, contact, text in ends if _holds(text, texts[contact])]
+    bad = [(one,) for one, contact, text in ends if holds_any(text, texts[contact])]
     # What was told of an end is never changed; its words go with whoever they tell of.
     _without_trigger(
         connection,
         "told_end_is_never_changed",
-        f"UPDATE call_end SET word = '{_ERASED}' WHERE intent = ?",  # noqa: S608 - ours
+        f"UPDATE call_end SET word = '{ERASED}' WHERE intent = ?",  # noqa: S608 - ours
         bad,
     )
 
 
 def _change_events(connection: sqlite3.Connection, bad: list[tuple[int]]) -> None:
-    statement = f"UPDATE event SET reason = '{_ERASED}' WHERE sequence = ?"  # noqa: S608 - ours
+    statement = f"UPDATE event SET reason = '{ERASED}' WHERE sequence = ?"  # noqa: S608 - ours
     _without_trigger(connection, _TRIGGER, statement, bad)
 
 
@@ -193,18 +201,3 @@ def _without_trigger(
     connection.execute(f"DROP TRIGGER {name}")
     connection.executemany(statement, rows)
     connection.execute(made)
-
-
-def _texts_of(values: Sequence[Any]) -> set[str]:
-    """Return the texts by which a person may be known."""
-    own_id, destination, fields, numbers = values
-    found = {own_id, destination}
-    if fields:
-        found.update(str(value) for value in json.loads(fields).values())
-    if numbers:
-        found.update(str(one[0]) for one in json.loads(numbers))
-    return {text for text in found if text and len(text) >= _SHORTEST}
-
-
-def _holds(text: str, several: set[str]) -> bool:
-    return any(one in text for one in several)

@@ -4,7 +4,6 @@ import json
 import sqlite3
 
 from digitro_async.call_events import CallSeen
-from digitro_async.errors import LedgerError
 from digitro_async.ledger._call_ends_port import evidence_of
 from digitro_async.ledger._codes import STATE_CODES, STATES, STEP_CODES
 from digitro_async.ledger._ledger_clock import CLOCK
@@ -14,6 +13,7 @@ from digitro_async.ledger._reconciliation import (
     check_found,
     check_seen,
     decide,
+    forgotten_error,
     step_by_evidence,
 )
 from digitro_async.ledger._records import Reconciliation, storable
@@ -49,11 +49,7 @@ def reconcile_contact(
     """
     number, state, sent_at, pabx = find_contact(connection, contact)
     if not accepted and is_forgotten(connection, number):
-        raise LedgerError(
-            f"#{number} was forgotten, so nobody can call it again: settle it as "
-            "accepted, or leave it unknown",
-            reason="forgotten",
-        )
+        raise forgotten_error(number)
     step, becomes = decide(
         STATES[state],
         sent_at,

@@ -12,6 +12,7 @@ __all__ = [
     "RestoreSummary",
     "copy_ledger",
     "forget_contacts",
+    "forget_old",
     "settle_ledger",
 ]
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from digitro_async.ledger.transfer._forgetting import (
         ForgetSummary,
         forget_contacts,
+        forget_old,
     )
     from digitro_async.ledger.transfer._restored_ledger import (
         LaterOutcome,

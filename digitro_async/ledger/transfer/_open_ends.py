@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "named_address",
+    "opened_campaign_of",
     "opened_restored_of",
     "opened_source_of",
     "opened_target_of",
@@ -67,7 +68,7 @@ def opened_source_of(
         LedgerError: If it can't be used.
     """
     if address.path is None:
-        with _opened_campaign(address, is_there=True) as end:
+        with opened_campaign_of(address, is_there=True) as end:
             if keep:
                 end.snapshot()
             yield end
@@ -95,7 +96,7 @@ def opened_target_of(
         LedgerError: If it can't be used.
     """
     if address.path is None:
-        with _opened_campaign(address) as end:
+        with opened_campaign_of(address) as end:
             yield end
     else:
         with opened_target(address.path, any_file_system=any_file_system) as file:
@@ -128,16 +129,25 @@ def opened_restored_of(
             PostgresRestored,
         )
 
-        with _opened_campaign(address, is_there=True) as end:
+        with opened_campaign_of(address, is_there=True) as end:
             yield PostgresRestored(end)
     else:
         with opened_restored(address.path, any_file_system=any_file_system) as file:
             yield file
 
 
-def _opened_campaign(
+def opened_campaign_of(
     address: LedgerAddress, *, is_there: bool = False
 ) -> "contextlib.AbstractContextManager[PostgresEnd]":
+    """Open a campaign in a database, or the place for one, while the block runs.
+
+    Args:
+        address: Where it is.
+        is_there: Whether it must be there already.
+
+    Raises:
+        LedgerError: If it can't be used.
+    """
     from digitro_async.ledger.transfer._open_campaign import (  # noqa: PLC0415
         opened_campaign,
     )

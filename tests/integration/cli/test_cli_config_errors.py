@@ -281,7 +281,7 @@ def test_error_names_file_line_and_field_and_no_value(
 @pytest.mark.parametrize(
     ("text", "valid"),
     [
-        ("cal = 1", "pabx, call, retry, pause, events, contacts)"),
+        ("cal = 1", "pabx, call, retry, pause, events, contacts, rules, "),
         (
             "[[pabx]]\nkey = 1\napi_key = 'x'",
             "name, base_url, channel_id, api_key, api_key_env, api_key_file, rate, ",

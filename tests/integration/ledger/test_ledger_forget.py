@@ -202,6 +202,16 @@ async def test_before_a_day(path: Path) -> None:
     assert (summary.forgotten, summary.skipped, again.forgotten) == (2, 0, 0)
 
 
+async def test_a_reason_that_names_them(path: Path) -> None:
+    """A withdrawal's reason that names the person goes with them, in all places."""
+    async with SQLiteLedger(path) as ledger:
+        await ledger.add([PERSON])
+        await ledger.withdraw(1, reason="Fulano canary asked", now=NOW)
+    forget_contacts(path, contact=1)
+
+    assert b"canary" not in bytes_of(path)
+
+
 async def test_somebody_reads(path: Path) -> None:
     """It is told where a reader keeps the log from being emptied, and done later."""
     await fill(path)
@@ -216,12 +226,10 @@ async def test_somebody_reads(path: Path) -> None:
 
 
 async def test_who_is_meant(path: Path) -> None:
-    """One contact or a time is to be named, and a ledger in a file."""
+    """One contact or a time is to be named, and one that is there."""
     await fill(path)
     with pytest.raises(ConfigurationError):
         forget_contacts(path)
-    with pytest.raises(ConfigurationError):
-        forget_contacts("postgresql://x@localhost/y", contact=1)
     with pytest.raises(LedgerError, match="no such contact"):
         forget_contacts(path, contact=99)
 
