@@ -142,6 +142,7 @@ class RuledWorld:
         self.fails: dict[str, list[Observation]] = defaultdict(list)
         self.unknown: set[int] = set()
         self.ever_blocked: set[str] = set()
+        self.ever_agreed: set[int] = set()
         self.problems: list[str] = []
 
     def close(self) -> None:
@@ -212,6 +213,7 @@ class RuledWorld:
 
         if self._runner.run(act()) is State.PENDING:
             self.agreed[contact] = at
+            self.ever_agreed.add(contact)
 
     def end(self, disposition: Disposition, lasted: float) -> None:
         """Record the end of a call that has none, and is its contact's last."""

@@ -5,12 +5,14 @@ import asyncio
 import attrs
 import pytest
 from call_event_scenes import listening
+from ledgers import new_contact
 from ruled_campaigns import MOBILE, day_hours, ruled, take_all
 from virtual_time import virtual_time
 
 from digitro_async import Disposition, Outcome
 from digitro_async.campaign import RulesInForce
-from digitro_async.ledger import State
+from digitro_async.ledger import NumberOfContact, State
+from digitro_async.privacy import Personal
 from digitro_async.rules import (
     AttemptCap,
     CallingRules,
@@ -23,6 +25,7 @@ from digitro_async.rules import (
 
 A_DAY = CallingRules(caps=(AttemptCap(name="one a day", most=1, clock=CapClock.DAY),))
 OTHER = "011912345678"
+THIRD = "011912345679"
 
 
 def key_of(number: str) -> int:
@@ -114,20 +117,70 @@ async def test_block_before_the_intent() -> None:
 
 @virtual_time
 async def test_block_at_once() -> None:
-    """An order lets a run look for blocks at once, and lifts them as soon."""
+    """An order lets a run look for blocks at once, before the next call begins."""
+    pabx = listening(max_in_flight=1)
+    async with ruled("2026-11-30 12:00", pabx=pabx) as scene:
+        scene.courses.latency = 10.0
+        await scene.add(OTHER, MOBILE)
+        run = scene.run(A_DAY)
+        dialling = asyncio.create_task(take_all(run))
+        # The first call is answered a moment after the order, and no look is due.
+        await asyncio.sleep(9.99)
+        await scene.schedule.block(
+            key_of(MOBILE), reason="asked", until=None, now=scene.clock()
+        )
+        assert run.heeding is not None
+        await run.heeding.look()
+        await dialling
+
+    assert [number for number, _ in scene.dialled] == [OTHER]
+
+
+@virtual_time
+async def test_next_number_at_once() -> None:
+    """Whose number is blocked right before its call is called by the next one at once.
+
+    The result of the call that was held back is taken only later.
+    """
+    pabx = listening(max_in_flight=1)
+    async with ruled("2026-11-30 12:00", pabx=pabx) as scene:
+        scene.courses.latency = 10.0
+        numbers = tuple(
+            NumberOfContact(destination=Personal(one)) for one in (MOBILE, THIRD)
+        )
+        await scene.add(OTHER)
+        await scene.ledger.add(
+            [new_contact(2, destination=numbers[0].destination, numbers=numbers)]
+        )
+        await scene.add("011912345670")
+        run = scene.run(A_DAY)
+        async with run as results:
+            await asyncio.sleep(5)
+            key = key_of(MOBILE)
+            await scene.schedule.block(key, reason="x", until=None, now=scene.clock())
+            await asyncio.sleep(10)  # held back, and in the line again
+            taken = [(result.key, result.outcome) async for result in results]
+
+    assert [number for number, _ in scene.dialled][-1] == THIRD
+    assert [when for _, when in scene.dialled] == ["2026-11-30 12:00"] * 3
+    assert taken[-1] == (2, Outcome.ACCEPTED)
+
+
+@virtual_time
+async def test_lifted_at_once() -> None:
+    """A number whose block is lifted while a run waits is called."""
     async with ruled("2026-11-30 08:00") as scene:
-        await scene.add(MOBILE, OTHER)
-        schedule, clock = scene.schedule, scene.clock
-        await schedule.block(key_of(MOBILE), reason="x", until=None, now=clock())
-        await schedule.block(key_of(OTHER), reason="x", until=None, now=clock())
+        await scene.add(MOBILE)
+        key = key_of(MOBILE)
+        until = scene.clock() + 1800.0
+        await scene.schedule.block(key, reason="x", until=until, now=scene.clock())
         run = scene.run(CallingRules(hours=(day_hours(),)))
         dialling = asyncio.create_task(take_all(run))
         await asyncio.sleep(60)
+        await scene.schedule.unblock(key)
         await dialling
-        states = await scene.ledger.counts()
 
-    assert scene.dialled == []
-    assert states[State.SKIPPED] == 2
+    assert scene.dialled == [(MOBILE, "2026-11-30 09:00")]
 
 
 @virtual_time
