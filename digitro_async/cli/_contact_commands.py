@@ -73,8 +73,7 @@ def contacts(
     if address is not None:
         if subject is not None or rules is None:
             raise ConfigurationError(
-                "check takes a FILE, or a --ledger with --rules: dial --dry-run takes "
-                "both"
+                "check takes a FILE, or --ledger with --rules (both: dial --dry-run)"
             )
         asked = (rules_of(rules), moment_of(at), form)
         return _check_ledger(address, *asked, accept_loss=accept_loss)
