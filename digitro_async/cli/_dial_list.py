@@ -237,7 +237,7 @@ async def _say_next_steps(ledger: Ledger, chosen: ChosenLedger, plan: Plan) -> N
         ends = (await ledger.ends.counts()).awaited
         named = ledger_words(chosen.address)
         for line in next_steps(
-            named, plan.config, states, exhausted, ends, plan.rules_file
+            named, plan.config, states, exhausted, ends, rules=plan.rules_file
         ):
             print_line(line)
 

@@ -15,6 +15,7 @@ def next_steps(
     states: Mapping[State, int],
     exhausted: int,
     ends: int = 0,
+    *,
     rules: Path | None = None,
 ) -> list[str]:
     """Return a line for each command that makes sense now, ready to be typed.

@@ -20,12 +20,13 @@ def steps(
     exhausted: int = 0,
     config: Path = CONFIG,
     ends: int = 0,
+    *,
     rules: Path | None = None,
 ) -> list[str]:
     """Return the steps of a ledger with so many contacts."""
     states = {**dict.fromkeys(State, 0), State.ACCEPTED: 9}
     states |= {State.PENDING: pending, State.UNKNOWN: unknown}
-    return next_steps(LEDGER, config, states, exhausted, ends, rules)
+    return next_steps(LEDGER, config, states, exhausted, ends, rules=rules)
 
 
 def test_all_accepted() -> None:
