@@ -47,7 +47,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "events": "Listen to the events of a PABX, or replay a captured stream of them.",
     "fit": "Write the events table of digitro.toml out of captured streams of events.",
     "reconcile": "Record the outcome of an unknown contact, with evidence for it.",
-    "ledger": "Copy a ledger, settle one of a backup, or import ends of calls.",
+    "ledger": "Copy a ledger, settle a restored one, import ends, or forget persons.",
 }
 """Name of each command to its purpose."""
 

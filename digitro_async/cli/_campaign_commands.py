@@ -65,7 +65,7 @@ def campaign(
     read: ReadingOptions = READ_AS_FOUND,
     ledger: LedgerOptions = NO_LEDGER_NAMED,
 ) -> Exit:
-    """Add, withdraw, block or call back contacts, list or weigh campaigns.
+    """Add, withdraw, block or call back contacts; list or weigh campaigns.
 
     It can be done while they are dialled, too, and is in force at once for all calls
     that are not begun.

@@ -74,7 +74,7 @@ def ledger(
     forgotten: ForgetOptions = NOBODY_NAMED,
     any_file_system: Switch = False,
 ) -> Exit:
-    """Copy a ledger, settle one of a backup, import ends of calls, or forget persons.
+    """Copy a ledger, settle a restored one, import ends, or forget persons.
 
     ``digitro ledger copy LEDGER TARGET`` carries everything over, compares both, and
     leaves LEDGER as one that is not dialled any more. ``digitro ledger restored

@@ -10,6 +10,7 @@ import attrs
 import pytest
 from leak_places import Watch
 from leaks import API_KEY, CANARIES, call_with_canaries, user_data
+from planned_objects import KEYED, PLANNED
 
 import digitro_async
 from digitro_async import (
@@ -61,7 +62,6 @@ from digitro_async import (
 from digitro_async.contacts import (
     CleanedNumber,
     CleaningCounts,
-    ContactNumber,
     ContactRow,
     FileReading,
     RejectCode,
@@ -72,7 +72,6 @@ from digitro_async.ledger import (
     ClaimedContact,
     ClaimOwner,
     ContactRecord,
-    LedgerSlice,
     MemoryLedger,
     NewContact,
     Reconciliation,
@@ -264,9 +263,7 @@ EVENTS: dict[str, Callable[[], object]] = {
     "Subscription": lambda: Subscription(request="/a"),
     "EventChannelSettings": lambda: EventChannelSettings(open="/a", opened_names="x"),
 }
-MADE |= COMMANDS | EVENTS
-MADE["ContactNumber"] = lambda: ContactNumber(destination=DESTINATION)
-MADE["LedgerSlice"] = lambda: LedgerSlice(range(3), "matriz")
+MADE |= COMMANDS | EVENTS | PLANNED
 KINDS = {
     name
     for module in (digitro_async, campaign, contacts, ledger)
@@ -282,7 +279,9 @@ ELSEWHERE = {
     *("SQLiteLedgerReader", "ContactFile", "RejectsFile"),  # test_leaks_cli
     *("LedgerRehearsal", "SlicedLedger"),  # the same, and a protocol
     *("PostgresLedger", "PostgresLedgerReader", "SliceClaims"),  # tests/postgres
-    "ContinuedRejects",  # a RejectsFile
+    *("ResultFeed", "Schedule", "ScheduledLedger"),  # only protocols
+    *("ContinuedRejects", "RuledRun", "RuledSlices"),  # kinds of what is looked at
+    *KEYED,  # test_leaks_schedule
 }
 ERRORS = [
     kind
