@@ -75,8 +75,9 @@ class ContactsInHand:
         self._contacts: dict[int, InHand] = {}
         self.history = history
         self.counts = counts
-        self.callbacks = 0
-        self.changed, self.busy = asyncio.Event(), asyncio.Event()
+        self.callbacks: int = 0
+        self.changed: asyncio.Event = asyncio.Event()
+        self.busy: asyncio.Event = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._contacts)
@@ -135,7 +136,7 @@ class ContactsInHand:
         if in_hand is not None:
             self.counts.begin(number, in_hand.call.originating, at)
             self._note_begin(number, in_hand.call, at)
-            self.callbacks += in_hand.contact.callback is not None
+            self.callbacks += int(in_hand.contact.callback is not None)
 
     def take_back(self, number: int) -> None:
         """Note that a call does not begin after all: its intent was not recorded."""

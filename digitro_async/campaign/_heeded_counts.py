@@ -60,7 +60,7 @@ class HeededCounts:
         self._ends: Counter[Disposition] = Counter()
         # By contact: the originating number and the beginning of its call.
         self._open: dict[int, tuple[str | None, float]] = {}
-        self.counter = _CallCounter(self._rule)
+        self.counter: _CallCounter = _CallCounter(self._rule)
 
     async def load(self, contacts: int, now: float) -> None:
         """Take the counts of the ledger in the place of what was known.

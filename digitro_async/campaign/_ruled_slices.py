@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from digitro_async.campaign._ruled_admission import RuledAdmission
@@ -50,7 +50,7 @@ class RuledSlices(SliceClaims):
             lease=self._lease,
             pabx=pabx,
         )
-        self.next_ready = self._take_ready
+        self.next_ready: Callable[[], DispatchItem | None] = self._take_ready
 
     async def dial_due(self) -> None:
         """Have contacts called as they are due, until no slice is taken any more.

@@ -82,19 +82,23 @@ class RulesInForce:
         self.clock = clock
         self.schedule = schedule
         self.campaign: str = getattr(ledger, "campaign", "")
-        self.recalls = 0
+        self.recalls: int = 0
         self.stopped: StopReason | None = None
         self.waits_until: float | None = None
         self._ledger = ledger
         self._owner = owner
-        self.blocks = HeededBlocks(schedule, rules.block_lists, _loop_time)
+        self.blocks: HeededBlocks = HeededBlocks(
+            schedule, rules.block_lists, _loop_time
+        )
         counts = HeededCounts(rules, schedule, self.campaign)
         history = HeededHistory(self.campaign)
         lists = (*rules.block_lists, self.blocks)
         gates = attrs.evolve(rules, block_lists=lists).gates(
             history, counter=counts.counter if rules.short_calls else None
         )
-        self.in_hand = ContactsInHand(gates, history, counts, rules.originating, clock)
+        self.in_hand: ContactsInHand = ContactsInHand(
+            gates, history, counts, rules.originating, clock
+        )
         self._recalls: Recalls | None = None
         if rules.recall is not None:
             self._recalls = Recalls(

@@ -36,7 +36,7 @@ from digitro_async.dispatch._shared_sending import SharedSending
 from digitro_async.dispatch._statistics import Statistics
 from digitro_async.errors import ConfigurationError, LedgerError
 from digitro_async.models import PABX, Call, CallResult
-from digitro_async.observe import EventKind, EventReporter, OnEvent
+from digitro_async.observe import ActivityStream, EventKind, EventReporter, OnEvent
 from digitro_async.settings import PauseSettings, RateLimit, RetrySettings
 from digitro_async.transport import Transport
 
@@ -81,7 +81,7 @@ class Dispatcher:
         self._clock: Callable[[], float] | None = None  # of the loop that it is used in
         self._router = Router(pabx, retry, pause, chance, self._reporter)
         self._feed = CallEventFeed()
-        self.activity = self._reporter.activity
+        self.activity: ActivityStream = self._reporter.activity
         self._services = make_services(
             self._router, transport, retry, chance, self.activity
         )

@@ -46,7 +46,7 @@ class MetricsServer:
     ) -> None:
         self._exposition = exposition
         self._host = host
-        self.port = port
+        self.port: int = port
         self._server: asyncio.Server | None = None
         self._answering: set[asyncio.Task[None]] = set()
 

@@ -49,7 +49,7 @@ class PrometheusExporter:
     def __init__(
         self, client: DigitroClient, registry: CollectorRegistry | None = None
     ) -> None:
-        self.registry = CollectorRegistry() if registry is None else registry
+        self.registry: CollectorRegistry = registry or CollectorRegistry()
         self._client = client
         self._counts = CallCounts()
         self._observing = client.activity.observe(self._counts.take, *OBSERVED_KINDS)

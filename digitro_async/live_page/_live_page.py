@@ -67,7 +67,7 @@ class LivePage:
         self._place = place
         self._hub = EventHub(facts, views)
         self._obey, self._token = obey, token
-        self.url = ""
+        self.url: str = ""
         self._runner: web.AppRunner | None = None
         self._streams: set[asyncio.Task[object]] = set()
         self._obeying = asyncio.Lock()

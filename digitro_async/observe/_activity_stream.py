@@ -101,7 +101,7 @@ class ActivityStream:
     def __init__(self, complain: Callable[[str], None]) -> None:
         self.wanted: frozenset[type] = frozenset()
         self.on_change: Callable[[], object] | None = None
-        self.serials = itertools.count(1)
+        self.serials: itertools.count[int] = itertools.count(1)
         self.origin_of: Callable[[], object] | None = None
         self._complain = complain
         # An observer is not called in the context of the call that led to it.

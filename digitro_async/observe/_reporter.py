@@ -57,7 +57,7 @@ class EventReporter:
         self._context = contextvars.copy_context()
         self._complaints: set[str] = set()
         self._warned: set[str | None] = set()  # PABX whose breaches were logged
-        self.activity = ActivityStream(self.complain)
+        self.activity: ActivityStream = ActivityStream(self.complain)
 
     def report(
         self,

@@ -70,7 +70,7 @@ class WebhookSender:
 
     def __init__(self, feed: ResultFeed, settings: WebhookSettings) -> None:
         self._feed, self._settings = feed, settings
-        self.status = WebhookStatus()
+        self.status: WebhookStatus = WebhookStatus()
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._looks = 0

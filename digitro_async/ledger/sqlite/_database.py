@@ -92,11 +92,13 @@ class LedgerDatabase:
         opening: Opening,
         prepare: Callable[[sqlite3.Connection], int],
     ) -> None:
-        self.path = path
-        self.name = printable(path.name)
-        self.key = self.block_key = b""
-        self.block_changes = self._latest_changes = 0
-        self.recovered = 0
+        self.path: Path = path
+        self.name: str = printable(path.name)
+        self.key: bytes = b""
+        self.block_key: bytes = b""
+        self.block_changes: int = 0
+        self._latest_changes = 0
+        self.recovered: int = 0
         self.rescued: Path | None = None
         self._opening = opening
         self._prepare = prepare
