@@ -11,7 +11,7 @@ from digitro_async.rules import PastAttempt, Recall, RecallRules
 
 __all__ = ["Recalls"]
 
-PAGE = 500
+CONTACTS_AT_ONCE = 500
 """Contacts that are looked at together."""
 
 
@@ -66,10 +66,10 @@ class Recalls:
         recalled = after = 0
         while True:
             ended = await self._schedule.ended(
-                self._rules.rules.keys(), after=after, limit=PAGE
+                self._rules.rules.keys(), after=after, limit=CONTACTS_AT_ONCE
             )
             recalled += await self._recall(ended)
-            if len(ended) < PAGE:
+            if len(ended) < CONTACTS_AT_ONCE:
                 return recalled
             after = ended[-1].number
 

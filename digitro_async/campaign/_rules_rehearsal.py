@@ -17,7 +17,7 @@ from digitro_async.rules import CallingRules, CallLater, CallNow, ContactAnswer
 
 __all__ = ["RehearsedContact", "RehearsedStep", "rehearse"]
 
-PAGE = 500
+CONTACTS_AT_ONCE = 500
 """Contacts that are asked about at once."""
 
 
@@ -82,12 +82,12 @@ async def rehearse(
     most = 2**31 - 1 if max_attempts is None else max_attempts
     due = DueClaims(heeding, owner, max_attempts=most)
     admission = RuledAdmission(heeding, owner, is_shared=False)
-    while contacts := await due.claim(PAGE):
+    while contacts := await due.claim(CONTACTS_AT_ONCE):
         for contact, answer in await admission.decide(contacts):
             yield _rehearsed(contact, answer)
     kinds = [*WaitKind]
     while waiting := await heeding.schedule.claim(
-        PAGE, owner, LEASE, now=math.inf, kinds=kinds, max_attempts=most
+        CONTACTS_AT_ONCE, owner, LEASE, now=math.inf, kinds=kinds, max_attempts=most
     ):
         for contact in waiting:
             yield RehearsedContact(

@@ -104,8 +104,10 @@ class EventHub:
 
     async def _read(self, views: ViewProcess) -> None:
         while True:
+            # Not wait_for: that of Python 3.11 may lose a cancellation.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._is_watched.wait(), VIEW_SECONDS)
+                async with asyncio.timeout(VIEW_SECONDS):
+                    await self._is_watched.wait()
             if not self._is_watched.is_set():
                 await views.close()
                 await self._is_watched.wait()

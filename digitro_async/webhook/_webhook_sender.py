@@ -140,8 +140,10 @@ class WebhookSender:
                 self.status.problem = ""
                 await self._note_look()
                 self._woken.clear()
+                # wait_for of Python 3.11 may lose a cancellation that comes just then.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._woken.wait()
 
     async def _note_look(self) -> None:
         async with self._looked:

@@ -5,7 +5,7 @@ import zoneinfo
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rule_values import moment, planned, wall
 
@@ -64,9 +64,11 @@ def spans(draw: st.DrawFn) -> tuple[tuple[int, int], ...]:
 def some_hours(draw: st.DrawFn) -> CallingHours:
     """Hours of any week, of some states, which may keep holidays."""
     kinds = draw(st.lists(spans(), min_size=1, max_size=3))
+    week = tuple(kinds[draw(st.integers(0, len(kinds) - 1))] for _ in range(7))
+    assume(any(week))  # hours that are never open are refused
     return CallingHours(
         name="any",
-        week=tuple(kinds[draw(st.integers(0, len(kinds) - 1))] for _ in range(7)),
+        week=week,
         states=draw(st.none() | st.frozensets(st.sampled_from(STATES), min_size=1)),
         holidays=draw(st.sampled_from(HolidayScope)),
         on_holidays=draw(st.just(()) | spans()),
