@@ -193,7 +193,7 @@ async def test_nobody_calls_them(address: str) -> None:
         forget_contacts(address, contact=number, now=NOW + 9_999)
     async with PostgresLedger(address) as ledger:
         schedule = ledger.schedule
-        ended = await schedule.ended(Disposition, limit=9)
+        ended = await schedule.ended(list(Disposition), limit=9)
         is_recalled = await schedule.recall(
             1, attempts=1, due=NOW, place=0, reason="busy", now=NOW
         )
