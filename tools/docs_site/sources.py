@@ -9,11 +9,16 @@ __all__ = ["ROOT", "SECTIONS", "navigation", "stage_pages", "titles"]
 
 ROOT = Path(__file__).parents[2]
 CHANGELOG = "changelog"
+HOW_TO = "How-to guides"
 ENGLISH = re.compile(r"\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Tutorials": ("first-day",),
-    "How-to guides": (),  # every page that no other section names
+    HOW_TO: (
+        *("dispatch", "campaigns", "events", "commands", "web-backends", "blocking"),
+        *("testing", "operating", "live-page", "report", "webhook", "telemetry"),
+        *("backup", "postgresql", "workers", "deploy"),
+    ),
     "Reference": (
         *("command-line", "cli", "settings", "errors", "reference", "rules"),
         *("contact-files", "screens", "glossary"),
@@ -25,7 +30,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Português": ("pt/primeiros-passos", "pt/operacao"),
     "Project": ("contributing", CHANGELOG),
 }
-"""What Diátaxis calls the four kinds, and pages of each; the others are guides."""
+"""What Diátaxis calls the four kinds, and pages of each in README.md's order."""
 
 
 def source_url() -> str:
@@ -95,7 +100,7 @@ def navigation(names: list[str], api: list[str]) -> dict[str, list[str]]:
     others = [name for name in names if name not in placed and name != "index"]
     nav = {"": ["index"]}
     for section, wanted in SECTIONS.items():
-        pages = [name for name in wanted if name in names]
-        nav[section] = pages if wanted else others
+        nav[section] = [name for name in wanted if name in names]
+    nav[HOW_TO] += others  # a new page is found, though nobody gave it a place
     nav["Reference"] += api
     return nav
