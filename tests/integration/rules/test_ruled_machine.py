@@ -9,6 +9,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from postgres_server import needs_postgres
 from ruled_world import ENDS, MOST, NUMBERS, RuledWorld
 
 from digitro_async.ledger import State
@@ -104,22 +105,40 @@ class RuledMachine(RuleBasedStateMachine):
                 assert may_be.get(entry.reason or ""), entry
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("memory", 12), ("sqlite", 4)])
-def test_lives(kind: str, examples: int) -> None:
-    """In any order of events no rule is broken, and nobody is forgotten."""
+def run(kind: str, examples: int, steps: int) -> None:
+    """Run lives over one kind of ledger."""
     machine = type(f"Ruled{kind}", (RuledMachine,), {"kind": kind})
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=examples, stateful_step_count=15, deadline=None),
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None
+        ),
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "examples"),
+    [
+        ("memory", 12),
+        ("sqlite", 4),
+        pytest.param("postgres", 2, marks=needs_postgres),
+    ],
+)
+def test_lives(kind: str, examples: int) -> None:
+    """In any order of events no rule is broken, and nobody is forgotten."""
+    run(kind, examples, 15)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_many_lives(kind: str) -> None:
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("kind", "examples"),
+    [
+        ("memory", 300),
+        ("sqlite", 300),
+        pytest.param("postgres", 60, marks=needs_postgres),
+    ],
+)
+def test_many_lives(kind: str, examples: int) -> None:
     """The same, for many more lives."""
-    machine = type(f"Ruled{kind}", (RuledMachine,), {"kind": kind})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(max_examples=300, stateful_step_count=30, deadline=None),
-    )
+    run(kind, examples, 30)
