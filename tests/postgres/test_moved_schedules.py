@@ -29,6 +29,7 @@ from digitro_async.ledger import (
     LedgerBlock,
     PlannedContact,
     PostgresLedger,
+    PostgresLedgerReader,
     ScheduledLedger,
     SQLiteLedger,
     State,
@@ -140,14 +141,32 @@ async def test_blocks_of_another_key(tmp_path: Path, address: str) -> None:
     await fill(tmp_path / "a.db")
     async with PostgresLedger(address, "other") as ledger:
         await ledger.schedule.block(9, reason="asked", until=None, now=NOW)
-    with pytest.raises(LedgerError) as caught:
-        copy_ledger(tmp_path / "a.db", address)
+    for keep_source in (False, True):
+        with pytest.raises(LedgerError, match="campaign unblock") as caught:
+            copy_ledger(tmp_path / "a.db", address, keep_source=keep_source)
+        assert caught.value.reason == "other_block_key"
 
-    assert caught.value.reason == "other_block_key"
+    with pytest.raises(LedgerError) as caught, PostgresLedgerReader(address):
+        pass
+    assert caught.value.reason == "no_ledger"
     async with SQLiteLedger(tmp_path / "a.db") as file:
         assert len(await file.schedule.blocks()) == 2
     async with PostgresLedger(address, "other") as ledger:
         assert [one.reason for one in await ledger.schedule.blocks()] == ["asked"]
+
+
+async def test_a_way_out_for_blocks(tmp_path: Path, address: str) -> None:
+    """Who takes a ledger's blocks off can copy it, and block the numbers there."""
+    await fill(tmp_path / "a.db")
+    async with PostgresLedger(address, "other") as ledger:
+        await ledger.schedule.block(9, reason="asked", until=None, now=NOW)
+    async with SQLiteLedger(tmp_path / "a.db") as file:
+        assert all([await file.schedule.unblock(key) for key in (7, 8)])
+    copy_ledger(tmp_path / "a.db", address)
+    async with PostgresLedger(address) as ledger:
+        await ledger.schedule.block(7, reason="asked", until=None, now=NOW)
+
+        assert len(await ledger.schedule.blocks()) == 2
 
 
 async def test_a_key_that_comes_along(tmp_path: Path, address: str) -> None:

@@ -13,6 +13,7 @@ from digitro_async.ledger._provenance import (
     ProvenanceKind,
     check_provenance,
 )
+from digitro_async.ledger.transfer._copied_blocks import other_block_key
 from digitro_async.ledger.transfer._copied_tables import (
     TABLES,
     CopiedTable,
@@ -64,6 +65,10 @@ class CopySource(Protocol):
         """Let it be dialled again."""
         ...
 
+    def block_key(self) -> bytes | None:
+        """Return what its blocked numbers are hashed with; None where it has none."""
+        ...
+
     def pages(self, table: CopiedTable) -> Generator[Page]:
         """Yield a table's rows, in the order of its first columns."""
         ...
@@ -87,7 +92,11 @@ class CopyTarget(Protocol):
         ...
 
     def rows_before(self) -> int:
-        """Return how many contacts, events and imports it has already."""
+        """Return how many contacts, imports and the like it has already."""
+        ...
+
+    def block_key(self) -> bytes | None:
+        """Return what its blocked numbers are hashed with; None where it has none."""
         ...
 
     def begin(self, provenance: Provenance) -> None:
@@ -188,6 +197,7 @@ def copy_tables(
     if not going_on:
         check_provenance(provenance, source.shown)
     _check_empty(target)
+    _check_blocks(source, target)
     moved = Provenance(ProvenanceKind.MOVED, target.shown, now, token)
     unfinished = Provenance(ProvenanceKind.UNFINISHED, source.shown, now, token)
     if keep_source:
@@ -214,10 +224,22 @@ def copy_tables(
 def _check_empty(target: CopyTarget) -> None:
     if target.rows_before():
         raise LedgerError(
-            f"{target.shown} has contacts of its own: a ledger is copied to a place "
-            "where there is none; name a new file, or a campaign that is not there yet",
+            f"{target.shown} has contacts or blocked numbers of its own: a ledger is "
+            "copied to a place where there is none; name a new file, or a campaign "
+            "that is not there yet",
             reason="target_not_empty",
         )
+
+
+def _check_blocks(source: CopySource, target: CopyTarget) -> None:
+    """Refuse blocks that nobody would find in the target, before anything is there.
+
+    Raises:
+        LedgerError: If it has some that are hashed with another key.
+    """
+    here, there = source.block_key(), target.block_key()
+    if here is not None and there is not None and here != there:
+        raise other_block_key(target.shown)
 
 
 def _carry(

@@ -15,6 +15,7 @@ from digitro_async.ledger._provenance import PROVENANCE, Provenance, ProvenanceK
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.postgres._postgres_errors import problem_of
 from digitro_async.ledger.postgres._server_address import ServerAddress
+from digitro_async.ledger.transfer._copied_blocks import other_block_key
 from digitro_async.ledger.transfer._copied_tables import (
     COPIED_FROM,
     NOT_CARRIED,
@@ -117,6 +118,13 @@ class PostgresEnd:
             "SELECT contacts + imports FROM digitro.campaign WHERE number = %(c)s"
         )
         return int(rows[0][0]) if rows else 0
+
+    def block_key(self) -> bytes | None:
+        """Return what blocked numbers are hashed with here. See ``CopySource``."""
+        rows = self.ask(
+            "SELECT key FROM digitro.block_key WHERE EXISTS (SELECT FROM digitro.block)"
+        )
+        return bytes(rows[0][0]) if rows else None
 
     def check_free(self) -> None:
         """Refuse one that is dialled now. See ``CopySource``.
@@ -237,7 +245,7 @@ class PostgresEnd:
         self.ask(COUNTERS)
 
     def _check_blocks(self) -> None:
-        """Refuse blocks that nobody would find here.
+        """Refuse blocks that nobody would find here, as others came meanwhile.
 
         Raises:
             LedgerError: If the database has some that are hashed with another key.
@@ -245,12 +253,7 @@ class PostgresEnd:
         self.ask("SELECT FROM digitro.block_key FOR NO KEY UPDATE")
         [(is_other,)] = self.ask(CHECK_BLOCKS)
         if is_other:
-            raise LedgerError(
-                f"{self._name} is in a database with blocked numbers of its own, which "
-                "are hashed with another key than those of the ledger: copy it to a "
-                "database that has none",
-                reason="other_block_key",
-            )
+            raise other_block_key(self.shown)
 
     def close_open(self) -> None:
         """Close the claims and intents that the copy has. See ``CopyTarget``."""

@@ -64,14 +64,23 @@ class SQLiteEnd:
         return self.ask(lambda c: read_setting(c, COPIED_FROM))
 
     def rows_before(self) -> int:
-        """Return how many contacts, events and imports it has. See ``CopyTarget``."""
+        """Return how many contacts, events, imports and blocks it has."""
         (rows,) = self.ask(
             lambda c: c.execute(
                 "SELECT (SELECT count(*) FROM contact) + (SELECT count(*) FROM event)"
-                " + (SELECT count(*) FROM import)"
+                " + (SELECT count(*) FROM import) + (SELECT count(*) FROM block)"
             ).fetchone()
         )
         return int(rows)
+
+    def block_key(self) -> bytes | None:
+        """Return what its blocked numbers are hashed with. See ``CopySource``."""
+        row = self.ask(
+            lambda c: c.execute(
+                "SELECT key FROM block_key WHERE EXISTS (SELECT 1 FROM block)"
+            ).fetchone()
+        )
+        return None if row is None else bytes(row[0])
 
     def check_free(self) -> None:
         """Refuse one that is dialled: its lock does. See ``CopySource``."""

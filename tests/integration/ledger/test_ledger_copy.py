@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from filled_ledgers import contents, fill, reason_of
-from ledgers import contacts, some
+from ledgers import NOW, contacts, some
 from owning import owner
 
 from digitro_async import ConfigurationError, LedgerError
@@ -121,6 +121,19 @@ class TestRefused:
 
         assert caught.value.reason == "target_not_empty"
         assert await contents(other) == before
+        assert await reason_of(path) is None
+
+    async def test_a_target_with_blocks(self, path: Path, other: Path) -> None:
+        """A file with blocked numbers alone takes no ledger, and keeps them."""
+        await fill(path)
+        async with SQLiteLedger(other) as ledger:
+            await ledger.schedule.block(7, reason="asked", until=None, now=NOW)
+        with pytest.raises(LedgerError) as caught:
+            copy_ledger(path, other)
+
+        assert caught.value.reason == "target_not_empty"
+        async with SQLiteLedger(other) as ledger:
+            assert len(await ledger.schedule.blocks()) == 1
         assert await reason_of(path) is None
 
     async def test_the_same_file(self, path: Path) -> None:
