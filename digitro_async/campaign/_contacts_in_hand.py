@@ -1,6 +1,7 @@
 """ContactsInHand: the contacts that a run is about to call, or is calling, by rules."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import attrs
@@ -73,6 +74,10 @@ class ContactsInHand:
         self._pool = pool
         self._clock = clock
         self._contacts: dict[int, InHand] = {}
+        # Results of calls that are over, and not taken yet: their contacts may be in
+        # hand for another call by then.
+        self._over: Counter[int] = Counter()
+        self._called: dict[int, int] = {}  # keys of numbers whose calls have no end yet
         self.history = history
         self.counts = counts
         self.callbacks: int = 0
@@ -118,12 +123,30 @@ class ContactsInHand:
         if not self._contacts:
             self.busy.clear()
 
+    def end_call(self, number: int, in_hand: InHand) -> None:
+        """Let a contact go whose call is over, while its result is still to come."""
+        self._over[number] += 1
+        if self._contacts.get(number) is in_hand:  # else it is called anew
+            self.let_go(number)
+
+    def get_of_result(self, number: int) -> InHand | None:
+        """Return the contact that a result is of; None where its call is over.
+
+        Args:
+            number: The contact of a result. Each is asked about once, in order.
+        """
+        if not self._over[number]:
+            del self._over[number]
+            return self._contacts.get(number)
+        self._over[number] -= 1
+        return None
+
     def check(self, number: int) -> GateAnswer:
         """Return what the gates say to a planned call right before its intent."""
-        in_hand = self._contacts.get(number)
+        in_hand, now = self._contacts.get(number), self._clock()
         if in_hand is None:
-            return ALLOW
-        call, now = in_hand.call, self._clock()
+            return Defer(now, GateReason.NOT_BEFORE, "contacts in hand")
+        call = in_hand.call
         with self.history.without(number, call.number.key):
             answer, chosen = self.ask(call, now)
         if answer is ALLOW and chosen.originating != call.originating:
@@ -155,14 +178,17 @@ class ContactsInHand:
         in_hand = self._contacts.get(number)
         if in_hand is None:
             return
-        self.history.settle(number, in_hand.call.number.key, outcome)
+        key = in_hand.call.number.key
+        self.history.settle(number, key, outcome)
+        if rang and is_heard:
+            self._called[number] = key
         if outcome not in PENDING_AGAIN:
-            self.let_go(number)
+            self.end_call(number, in_hand)
 
     def end(self, number: int, end: CallEnd) -> None:
         """Note what became of a call."""
         self.counts.end(number, end)
-        self.history.end(number, end)
+        self.history.end(number, self._called.pop(number, None), end)
         self.changed.set()
 
     def _note_begin(self, number: int, call: PlannedCall, at: float) -> None:

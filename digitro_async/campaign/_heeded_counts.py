@@ -58,8 +58,10 @@ class HeededCounts:
         self._campaign = campaign
         self._contacts = self._calls = 0
         self._ends: Counter[Disposition] = Counter()
-        # By contact: the originating number and the beginning of its call.
-        self._open: dict[int, tuple[str | None, float]] = {}
+        # By contact: the originating number and the beginning of its call. The call
+        # before it may end while it is on the wire.
+        self._on_wire: dict[int, tuple[str | None, float]] = {}
+        self._awaited: dict[int, tuple[str | None, float]] = {}  # their ends are
         self.counter: _CallCounter = _CallCounter(self._rule)
 
     async def load(self, contacts: int, now: float) -> None:
@@ -81,7 +83,7 @@ class HeededCounts:
 
     def begin(self, contact: int, originating: str | None, at: float) -> None:
         """Note that a call is about to begin."""
-        self._open[contact] = (originating, at)
+        self._on_wire[contact] = (originating, at)
         self.counter.on_wire[originating] += 1
 
     def settle(self, contact: int, *, may_have_rung: bool, gets_end: bool) -> None:
@@ -92,7 +94,7 @@ class HeededCounts:
             may_have_rung: Whether it counts.
             gets_end: Whether its end is told later.
         """
-        found = self._open.get(contact)
+        found = self._on_wire.pop(contact, None)
         if found is None:
             return
         originating, at = found
@@ -100,13 +102,13 @@ class HeededCounts:
         if may_have_rung:
             self._calls += 1
             self.counter.begin(originating, at)
-        if not (may_have_rung and gets_end):
-            del self._open[contact]
+            if gets_end:
+                self._awaited[contact] = found
 
     def end(self, contact: int, end: CallEnd) -> None:
         """Note what became of a call."""
         self._ends[end.disposition] += 1
-        originating, at = self._open.pop(contact, (None, None))
+        originating, at = self._awaited.pop(contact, (None, None))
         if at is not None:
             self.counter.end(originating, at, end.disposition, end.talk_seconds)
 

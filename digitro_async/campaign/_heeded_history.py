@@ -114,17 +114,26 @@ class HeededHistory:
         """Note the outcome of the attempt of a contact that is open."""
         self._change(contact, number, outcome=outcome)
 
-    def end(self, contact: int, end: CallEnd) -> None:
-        """Note the end of the last call of a contact, where that is still known."""
-        attempts = self._contacts.get(contact)
-        if attempts:
-            last = attempts[-1]
-            ended = attrs.evolve(
-                last, ended_at=end.ended_at, disposition=end.disposition
-            )
-            for kept in self._kept(contact, last.number):
-                if last in kept:
-                    kept[kept.index(last)] = ended
+    def end(self, contact: int, number: int | None, end: CallEnd) -> None:
+        """Note the end of the last call of a contact, where that is still known.
+
+        Args:
+            contact: The contact. It may be in hand for another call by now, and
+                another contact in hand may have its number.
+            number: The key of the number that was called; None where nobody knows.
+            end: The end.
+        """
+        if number is None:
+            called = _last_called(contact, self._contacts.get(contact, ()))
+            number = None if called is None else called.number
+        if number is None:
+            return
+        for kept in self._kept(contact, number):
+            last = _last_called(contact, kept)
+            if last is not None:
+                kept[kept.index(last)] = attrs.evolve(
+                    last, ended_at=end.ended_at, disposition=end.disposition
+                )
 
     @contextlib.contextmanager
     def without(self, contact: int, number: int) -> Iterator[None]:
@@ -160,6 +169,12 @@ class HeededHistory:
         """Return the lists in which attempts of a contact by a number are."""
         both = (self._contacts.get(contact), self._numbers.get(number))
         return [one for one in both if one is not None]
+
+
+def _last_called(contact: int, attempts: Sequence[PastAttempt]) -> PastAttempt | None:
+    """Return the last attempt of a contact that is not about to begin."""
+    called = (one for one in reversed(attempts) if one.contact == contact)
+    return next((one for one in called if one.outcome is not None), None)
 
 
 def _beginning(attempt: PastAttempt) -> float:

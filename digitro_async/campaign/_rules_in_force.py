@@ -251,7 +251,7 @@ class RulesInForce:
         else:
             due = answer.until if isinstance(answer, Defer) else now
             await self._put_off(number, due, reason, held.place)
-        self.in_hand.let_go(number)
+        self.in_hand.end_call(number, held)
 
     def settle(self, number: int, pabx: str, outcome: Outcome) -> None:
         """Note the recorded outcome of an attempt; another one may follow."""
@@ -278,7 +278,7 @@ class RulesInForce:
             LedgerError: If the ledger can't be written.
         """
         number = result.key
-        held = self.in_hand.get(number) if isinstance(number, int) else None
+        held = self.in_hand.get_of_result(number) if isinstance(number, int) else None
         if held is None or not isinstance(number, int):
             return
         reason = result.error.reason if result.error is not None else ""
