@@ -18,6 +18,7 @@ from digitro_async import (
     load_config,
 )
 from digitro_async.calls import OWN_FIELDS
+from digitro_async.webhook import new_webhook_secret
 
 __all__ = ["folder"]  # fixtures
 
@@ -56,11 +57,14 @@ def test_it_loads_as_it_is_and_only_its_owner_may_read_it(
     assert dict(config.call).keys() == {"device", "device_password"}
 
 
-def test_every_setting_in_it_is_one(folder: Path, capsys: Capture) -> None:
+def test_every_setting_in_it_is_one(
+    folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each line that is a comment is a setting that can be used, with its default."""
+    monkeypatch.setenv("DIGITRO_WEBHOOK_SECRET", new_webhook_secret().reveal())
     text = written(capsys)
     lines = text.replace('# tls = { ca_file = "authority.pem" }\n', "")
-    used = re.sub(r"^# (?=[a-z_]+ = )", "", lines, flags=re.MULTILINE)
+    used = re.sub(r"^# (?=[a-z_]+ = |\[\w+\]$)", "", lines, flags=re.MULTILINE)
     Path("used.toml").write_text(used)
     config = load_config("used.toml", can_resume=False)
 
