@@ -3,8 +3,6 @@
 from typing import TYPE_CHECKING
 
 from digitro_async._common.lazy_names import lazy_names
-from digitro_async.campaign._campaign import Campaign
-from digitro_async.campaign._campaign_run import CampaignRun
 from digitro_async.campaign._claim_limit import ClaimLimit
 from digitro_async.campaign._claimed_contacts import BuildCall
 from digitro_async.campaign._ends_file import EndProblem, EndRow, read_ends
@@ -51,6 +49,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from digitro_async.campaign._campaign import Campaign
+    from digitro_async.campaign._campaign_run import CampaignRun
     from digitro_async.campaign._ruled_run import RuledRun
     from digitro_async.campaign._ruled_slices import RuledSlices
     from digitro_async.campaign._rules_in_force import RulesInForce
@@ -60,7 +60,12 @@ if TYPE_CHECKING:
         rehearse,
     )
 else:
-    # Who heeds no rules loads none.
+    # Who heeds no rules loads none, and who dials nobody no client.
     __getattr__ = lazy_names(
-        __name__, "_rules_in_force", "_ruled_run", "_ruled_slices", "_rules_rehearsal"
+        __name__,
+        "_rules_in_force",
+        "_rules_rehearsal",
+        "_ruled_slices",
+        "_ruled_run",
+        homes={"Campaign": "_campaign", "CampaignRun": "_campaign_run"},
     )

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import CoercionError, Parameter, Token
 from cyclopts.validators import Number
 
-__all__ = ["WHOLE", "AtLeastOne", "Limit", "MaxAttempts", "Switch"]
+__all__ = ["WHOLE", "AtLeastOne", "Form", "Limit", "MaxAttempts", "Switch"]
 
 _DIGITS: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 
@@ -26,6 +26,9 @@ Switch = Annotated[bool, Parameter(negative="", show_default=False)]
 
 AtLeastOne = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]
 """A whole number of 1 or more."""
+
+Form = Literal["table", "csv", "json"]
+"""How answers are printed: counts of them, or each as a row."""
 
 # The second name is that of an earlier release.
 Limit = Annotated[AtLeastOne, Parameter(name=["--limit", "--max-calls"])]

@@ -9,8 +9,8 @@ import attrs
 
 from digitro_async._common.csv_cells import csv_line
 from digitro_async._common.masking import masked
-from digitro_async.cli._dial_list import say_how_it_is_read, say_what_was_cleaned
 from digitro_async.cli._exit import Exit, exit_after_check
+from digitro_async.cli._list_words import say_how_it_is_read, say_what_was_cleaned
 from digitro_async.cli._number_checks import CheckAnswer, Gate, NumberCheck, checks_of
 from digitro_async.cli._output import hand_out, print_error
 from digitro_async.cli._reading_options import FileOptions

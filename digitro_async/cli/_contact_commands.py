@@ -5,16 +5,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from digitro_async.cli._arguments import Switch
+from digitro_async.cli._arguments import Form, Switch
 from digitro_async.cli._check_contacts import check_contacts
 from digitro_async.cli._exit import Exit, exit_after_check
 from digitro_async.cli._explain_number import explain_number
 from digitro_async.cli._gated_numbers import gated_by
-from digitro_async.cli._importing import Form
 from digitro_async.cli._loaded_rules import moment_of, rules_of
 from digitro_async.cli._named_ledger import NO_LEDGER_NAMED, LedgerOptions
 from digitro_async.cli._reading_options import READ_AS_FOUND, ReadingOptions
-from digitro_async.cli._rehearse_dial import rehearse_rules
 from digitro_async.config import load_config
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import LedgerAddress
@@ -93,6 +91,10 @@ def _check_ledger(
     *,
     accept_loss: bool,
 ) -> Exit:
+    from digitro_async.cli._rehearse_dial import (  # noqa: PLC0415 - loads a loop
+        rehearse_rules,
+    )
+
     counts = rehearse_rules(address, rules, when, form, accept_loss=accept_loss)
     if counts is None:
         return Exit.INTERRUPTED

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from digitro_async.cli._arguments import Limit, MaxAttempts, Switch
+from digitro_async.cli._arguments import Form, Limit, MaxAttempts, Switch
 from digitro_async.cli._chosen_ledger import ChosenLedger, choose_ledger
 from digitro_async.cli._command_loop import run_tuned, to_its_end
 from digitro_async.cli._dial_list import dial_list
 from digitro_async.cli._dry_run import check_dial
 from digitro_async.cli._exit import Course, Exit
-from digitro_async.cli._importing import Form, Plan
+from digitro_async.cli._importing import Plan
 from digitro_async.cli._ledger_options import (
     NOT_INSISTING_TO_DIAL,
     InsistToDialOptions,

@@ -8,10 +8,11 @@ from digitro_async.campaign import Campaign, CampaignRun
 from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course, Exit, exit_after_dial
+from digitro_async.cli._figure_words import clock
 from digitro_async.cli._heeded_lines import heeding_of
 from digitro_async.cli._importing import Plan, import_file, is_whole
 from digitro_async.cli._ledger_view import print_counts, print_ends
-from digitro_async.cli._limit_words import clock
+from digitro_async.cli._list_words import say_how_it_is_read, say_what_was_cleaned
 from digitro_async.cli._named_ledger import ledger_words
 from digitro_async.cli._next_steps import next_steps
 from digitro_async.cli._open_client import open_client
@@ -24,14 +25,13 @@ from digitro_async.cli._take_results import take_results
 from digitro_async.cli._waiting_contacts import print_waiting, say_left_alone
 from digitro_async.client import DigitroClient
 from digitro_async.config import Config
-from digitro_async.contacts import ContactFile
 from digitro_async.control import RunControl
 from digitro_async.errors import LedgerError
 from digitro_async.ledger import Ledger, State
 from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN
 from digitro_async.workers import Worker
 
-__all__ = ["dial_list", "say_how_it_is_read", "say_what_was_cleaned"]
+__all__ = ["dial_list"]
 
 _MOST_SHOWN = 1000
 
@@ -107,25 +107,6 @@ async def _has_more(
             print_error("lists were added meanwhile: going on")
             return True
     return False
-
-
-def say_how_it_is_read(contacts: ContactFile) -> None:
-    """Print how a file is read, which columns are taken too: it may be a guess."""
-    reading = contacts.reading
-    print_error(f"{contacts.name}: {reading}")
-    for doubt in reading.doubts:
-        print_error(f"{contacts.name}: {doubt}")
-
-
-def say_what_was_cleaned(contacts: ContactFile) -> None:
-    """Print what was taken away from cells, and a last row that was not taken."""
-    if contacts.cleaned:
-        print_error(f"{contacts.name}: {contacts.cleaned}")
-    if contacts.open_end is not None:
-        print_error(
-            f"{contacts.name}, line {contacts.open_end}: the last line has no end, and "
-            "is not dialled; --allow-open-end takes it, if the file is whole"
-        )
 
 
 def _say_recovered(ledger: Ledger) -> None:

@@ -12,11 +12,11 @@ from digitro_async.campaign import ImportSummary, RehearsedContact
 from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._counts import RunCounts
-from digitro_async.cli._dial_list import say_how_it_is_read, say_what_was_cleaned
 from digitro_async.cli._estimate import estimate
 from digitro_async.cli._exit import Exit, exit_after_dry_run
 from digitro_async.cli._importing import Plan, count_file
 from digitro_async.cli._ledger_view import say_unfinished, unfinished
+from digitro_async.cli._list_words import say_how_it_is_read, say_what_was_cleaned
 from digitro_async.cli._output import hand_out, print_error, print_line
 from digitro_async.cli._rehearse_dial import RuledCounts, asked, ruled_lines
 from digitro_async.cli._rehearsed_ledger import rehearsed_ledger

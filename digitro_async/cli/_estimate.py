@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from digitro_async.cli._limit_words import clock
+from digitro_async.cli._figure_words import clock
 from digitro_async.dispatch import allowed_rate, at_one_address
 from digitro_async.models import PABX
 

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from digitro_async._common.masking import masked
 from digitro_async.cli._asked_number import asked_number
 from digitro_async.cli._exit import Exit, exit_after_check
-from digitro_async.cli._explained_ledger import NumberInLedger, campaign_of, look_up
 from digitro_async.cli._gated_numbers import local_time, said
 from digitro_async.cli._loaded_rules import moment_of, rules_of
 from digitro_async.cli._output import hand_out
@@ -24,6 +24,9 @@ from digitro_async.rules import (
     PlannedCall,
     Refuse,
 )
+
+if TYPE_CHECKING:
+    from digitro_async.cli._explained_ledger import NumberInLedger
 
 __all__ = ["explain_number"]
 
@@ -59,10 +62,9 @@ def explain_number(
     text = asked_number("explain") if number is None else number
     _check_number(text)
     called = loaded.called_number(text)
-    known = None
+    known, campaign = None, ""
     if address is not None:
-        known = look_up(address, loaded, called, accept_loss=accept_loss)
-    campaign = "" if address is None else campaign_of(address)
+        known, campaign = _looked_up(address, loaded, called, accept_loss=accept_loss)
     call = PlannedCall(
         contact=None if known is None else known.contact,
         number=called,
@@ -89,6 +91,23 @@ def explain_number(
     return exit_after_check(int(end is not ALLOW))
 
 
+def _looked_up(
+    address: LedgerAddress,
+    rules: CallingRules,
+    called: CalledNumber,
+    *,
+    accept_loss: bool,
+) -> tuple["NumberInLedger", str]:
+    """Return what a ledger knows of a number, and the name of its campaign."""
+    from digitro_async.cli._explained_ledger import (  # noqa: PLC0415 - loads a loop
+        campaign_of,
+        look_up,
+    )
+
+    known = look_up(address, rules, called, accept_loss=accept_loss)
+    return known, campaign_of(address)
+
+
 def _check_number(text: str) -> None:
     """Refuse a text that no list could hold as a number, such as a file's name.
 
@@ -106,7 +125,7 @@ def _check_number(text: str) -> None:
 def _table(
     rules: CallingRules,
     called: CalledNumber,
-    known: NumberInLedger | None,
+    known: "NumberInLedger | None",
     *,
     shown: str,
     when: float,
@@ -138,7 +157,7 @@ def _json(
     when: float,
     answers: list[GateExplanation],
     end: GateAnswer,
-    known: NumberInLedger | None,
+    known: "NumberInLedger | None",
 ) -> bytes:
     zone = called.area.zones[0]
     document = {

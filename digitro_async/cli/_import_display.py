@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
-from digitro_async.cli._limit_words import per_second
-from digitro_async.cli._screen_lines import Line, Span, bar, percent
+from digitro_async.cli._figure_words import per_second
+from digitro_async.cli._screen_parts import Line, Span, bar, percent
 from digitro_async.contacts import ContactFile
 
 __all__ = ["ImportDisplay"]

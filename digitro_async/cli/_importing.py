@@ -4,11 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import attrs
 
-from digitro_async.campaign import Campaign, ImportSummary, count_rows
+from digitro_async.campaign import ImportSummary, count_rows
+from digitro_async.cli._arguments import Form
 from digitro_async.cli._command_loop import on_interrupt
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._exit import Course
@@ -34,11 +35,10 @@ from digitro_async.errors import LedgerError
 from digitro_async.ledger import AddResult, Change, Import, Ledger, LedgerRehearsal
 
 if TYPE_CHECKING:
+    from digitro_async.campaign import Campaign
     from digitro_async.rules import CallingRules
 
-__all__ = ["Form", "Plan", "add_contacts", "count_file", "import_file", "is_whole"]
-
-Form = Literal["table", "csv", "json"]
+__all__ = ["Plan", "add_contacts", "count_file", "import_file", "is_whole"]
 
 _MOST_SHOWN = 10
 """Rows that are printed, and not only written to the rejects file."""
@@ -110,7 +110,7 @@ class Plan:
 
 
 async def import_file(
-    campaign: Campaign,
+    campaign: "Campaign",
     contacts: ContactFile,
     plan: Plan,
     counts: RunCounts,

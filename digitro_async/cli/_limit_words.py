@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from digitro_async.cli._figure_words import clock, per_second, seconds_text
 from digitro_async.cli._run_view import RunPhase, RunView
 from digitro_async.dispatch._channel import NO_CHANNEL
 from digitro_async.dispatch._limits import Limit
@@ -9,7 +10,7 @@ from digitro_async.dispatch._pause_status import PauseStatus
 from digitro_async.dispatch._statistics import PABXStatistics
 from digitro_async.settings import RateLimit
 
-__all__ = ["clock", "explain", "notes", "per_second", "seconds_text"]
+__all__ = ["explain", "notes"]
 
 FRESH = "the PABX closed kept connections under calls: each call has a new one now"
 
@@ -79,24 +80,6 @@ def _past_pauses(view: RunView) -> list[str]:
             text = many if one.pauses > 1 else f"one pause, {ago}"
             lines.append(_prefix(view, one) + text)
     return lines
-
-
-def clock(seconds: float) -> str:
-    """Return seconds as a clock shows them."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def seconds_text(seconds: float) -> str:
-    """Return a latency with as many digits as say something."""
-    digits = 3 if seconds < 0.01 else 2 if seconds < 1 else 1  # noqa: PLR2004
-    return f"{seconds:.{digits}f} s"
-
-
-def per_second(rate: float) -> str:
-    """Return a rate with as many digits as say something."""
-    return f"{rate:,.0f}/s" if rate == round(rate) or rate >= 100 else f"{rate:.1f}/s"  # noqa: PLR2004
 
 
 def _named(names: Iterable[str]) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from digitro_async.campaign import Campaign, ImportSummary, import_rows
+from digitro_async.campaign import ImportSummary, import_rows
 from digitro_async.campaign._row_pages import Rows
 from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._importing import Plan, add_contacts
@@ -17,6 +17,9 @@ from digitro_async.config import Config
 from digitro_async.contacts import ContinuedRejects, RejectsFile
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import Ledger
+
+if TYPE_CHECKING:
+    from digitro_async.campaign import Campaign
 
 __all__ = ["AddOrder", "add_to_ledger", "add_to_run"]
 
@@ -61,7 +64,7 @@ class AddOrder:
 
 
 async def add_to_run(
-    campaign: Campaign, config: Config, values: Mapping[str, Any]
+    campaign: "Campaign", config: Config, values: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """Add a file to the ledger of a run that goes on and calls its contacts too.
 

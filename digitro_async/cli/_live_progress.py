@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Protocol
 
 from digitro_async.cli._output import print_error
-from digitro_async.cli._screen_lines import Line
+from digitro_async.cli._screen_parts import Line
 
 __all__ = ["SAMPLE_SECONDS", "Display", "show_progress", "write_plain"]
 

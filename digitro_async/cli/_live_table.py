@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from digitro_async.cli._screen_lines import Line
+from digitro_async.cli._screen_parts import Line
 
 __all__ = [
     "LiveConsole",

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import attrs
 from cyclopts import Parameter
@@ -11,7 +11,9 @@ from cyclopts.validators import Number
 from digitro_async._common.extras import load_extra
 from digitro_async.cli._arguments import WHOLE
 from digitro_async.cli._output import print_error
-from digitro_async.client import DigitroClient
+
+if TYPE_CHECKING:
+    from digitro_async.client import DigitroClient
 
 __all__ = ["NO_METRICS", "MetricsOptions", "MetricsToServe"]
 
@@ -45,7 +47,7 @@ class MetricsToServe:
             )
 
     @contextlib.asynccontextmanager
-    async def serving(self, client: DigitroClient) -> AsyncIterator[None]:
+    async def serving(self, client: "DigitroClient") -> AsyncIterator[None]:
         """Serve the metrics of a client while the block runs, if that is wanted.
 
         Raises:

@@ -10,7 +10,6 @@ import attrs
 from cyclopts import Parameter
 
 from digitro_async.cli._output import print_error
-from digitro_async.client import DigitroClient
 from digitro_async.config import Config
 from digitro_async.control import Control, SocketControl
 from digitro_async.errors import ConfigurationError
@@ -18,6 +17,7 @@ from digitro_async.ledger import LedgerAddress
 from digitro_async.privacy import Secret
 
 if TYPE_CHECKING:
+    from digitro_async.client import DigitroClient
     from digitro_async.live_page import LivePage, PagePlace, TakeOrder
 
 __all__ = [
@@ -86,7 +86,7 @@ def place_of(text: str, names: tuple[str, ...]) -> "PagePlace":
 async def serving_page(
     options: Serving,
     config: Config,
-    client: DigitroClient,
+    client: "DigitroClient",
     address: LedgerAddress | None,
     obey: "TakeOrder | None" = None,
     *,

@@ -10,10 +10,11 @@ import attrs
 from digitro_async._common.csv_cells import csv_line
 from digitro_async._common.reason_words import words_of
 from digitro_async.campaign import RehearsedContact, rehearse
+from digitro_async.cli._arguments import Form
 from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._exit import Exit
-from digitro_async.cli._importing import Form, Plan
+from digitro_async.cli._importing import Plan
 from digitro_async.cli._output import hand_out, print_error
 from digitro_async.cli._rehearsed_ledger import rehearsed_ledger
 from digitro_async.cli._waiting_contacts import local_moment

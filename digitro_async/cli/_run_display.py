@@ -8,7 +8,8 @@ from digitro_async.cli._counts import RunCounts
 from digitro_async.cli._heeded_lines import Heeding, counts_of_rules
 from digitro_async.cli._live_progress import SAMPLE_SECONDS
 from digitro_async.cli._run_view import RunPhase, RunView
-from digitro_async.cli._screen_lines import Line, plain_line, screen_lines
+from digitro_async.cli._screen_lines import plain_line, screen_lines
+from digitro_async.cli._screen_parts import Line
 from digitro_async.cli._time_left import TimeLeft
 from digitro_async.cli._waiting_contacts import local_moment
 from digitro_async.dispatch import Limit, Statistics

@@ -6,55 +6,27 @@ dark; nothing is told by a colour alone.
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from digitro_async.call_events import Disposition
-from digitro_async.cli._limit_words import (
-    clock,
-    explain,
-    notes,
-    per_second,
-    seconds_text,
-)
+from digitro_async.cli._figure_words import clock, per_second, seconds_text
+from digitro_async.cli._limit_words import explain, notes
 from digitro_async.cli._run_view import RunPhase, RunView
+from digitro_async.cli._screen_parts import GOOD, Line, Span, bar, percent
 from digitro_async.dispatch._limits import Limit
 from digitro_async.dispatch._statistics import PABXStatistics
 from digitro_async.errors import Outcome
 
-__all__ = [
-    "Line",
-    "Span",
-    "bar",
-    "percent",
-    "plain_line",
-    "screen_lines",
-]
+__all__ = ["plain_line", "screen_lines"]
 
 MOST_REASONS = 4
 """Most lines of what holds the run back; a hundred PABX would fill the screen."""
 
-GOOD, BAD, NOTE = "green", "red", "magenta"
+BAD, NOTE = "red", "magenta"
 
 _WITHOUT_TIME_LEFT = frozenset({RunPhase.STOPPING, RunPhase.ENDING, RunPhase.WAITING})
 """Phases in which the list won't be done, or is."""
 
 _STYLES = {Outcome.ACCEPTED: GOOD, Outcome.UNKNOWN: BAD}
-
-
-class Span(NamedTuple):
-    """A piece of a line.
-
-    Attributes:
-        text: The text.
-        style: The name of a colour or attribute; empty for none.
-    """
-
-    text: str
-    style: str = ""
-
-
-Line = list[Span]
-"""The pieces of one line, from left to right."""
 
 
 def screen_lines(view: RunView, width: int, *, ascii_only: bool = False) -> list[Line]:
@@ -99,33 +71,6 @@ def _counted(view: RunView) -> str:
         return f"{view.done:,} {'contact' if view.done == 1 else 'contacts'} done"
     share = view.done / view.total if view.total else 1.0
     return f"{view.done:,} of {view.total:,} ({percent(share)})"
-
-
-def percent(share: float) -> str:
-    """Return a share in percent; 100.0 % where nothing is left, and nowhere else."""
-    return f"{min(share, 0.999) if share < 1 else share:.1%}".replace("%", " %")
-
-
-def bar(share: float, counted: str, width: int, *, ascii_only: bool) -> Line:
-    """Return a bar with the figures that it shows; these alone where it is narrow.
-
-    Args:
-        share: The share that is done.
-        counted: The figures.
-        width: Columns of the terminal.
-        ascii_only: Whether the terminal shows ASCII alone.
-    """
-    columns = min(width, 100) - len(counted) - 2
-    if columns < 4:  # noqa: PLR2004 - a shorter one says nothing
-        return [Span(counted[:width], "bold")]
-    full = int(columns * share)
-    on, off = ("#", "-") if ascii_only else ("\u2501", "\u2500")
-    return [
-        Span(on * full, GOOD),
-        Span(off * (columns - full)),
-        Span("  "),
-        Span(counted, "bold"),
-    ]
 
 
 def _figures(view: RunView) -> Iterator[Line]:

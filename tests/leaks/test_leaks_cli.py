@@ -18,7 +18,8 @@ from test_leaks_ledger import DATA_COLUMNS, columns_with, write_contacts
 
 from digitro_async.cli import _command_loop, _live_progress, _results, _run_display
 from digitro_async.cli._app import run
-from digitro_async.cli._screen_lines import Span, plain_line
+from digitro_async.cli._screen_lines import plain_line
+from digitro_async.cli._screen_parts import Span
 from digitro_async.testing import FakePABX, Fault, FaultKind, FaultPlan
 
 K = FaultKind

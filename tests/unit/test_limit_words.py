@@ -6,7 +6,8 @@ import pytest
 from run_views import ADDRESS, make_one, make_view, refused
 
 from digitro_async import Limit, PABXStatistics, PauseStatus, RateLimit
-from digitro_async.cli._limit_words import clock, explain, notes, seconds_text
+from digitro_async.cli._figure_words import clock, seconds_text
+from digitro_async.cli._limit_words import explain, notes
 from digitro_async.cli._run_view import RunPhase
 from digitro_async.cli._screen_lines import plain_line
 

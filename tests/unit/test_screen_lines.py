@@ -9,7 +9,8 @@ from run_views import make_one, make_view, refused
 
 from digitro_async import Disposition, Outcome, RateLimit
 from digitro_async.cli._run_view import RunPhase
-from digitro_async.cli._screen_lines import Line, plain_line, screen_lines
+from digitro_async.cli._screen_lines import plain_line, screen_lines
+from digitro_async.cli._screen_parts import Line
 
 STYLES = {"", "bold", "green", "red", "magenta"}
 

@@ -10,7 +10,7 @@ from rich.live import Live
 
 from digitro_async.cli import _live_table
 from digitro_async.cli._app import run
-from digitro_async.cli._screen_lines import Span
+from digitro_async.cli._screen_parts import Span
 from digitro_async.config import load_config
 from digitro_async.contacts import ContactRow, RejectedRow, open_contacts
 from digitro_async.errors import ConfigurationError

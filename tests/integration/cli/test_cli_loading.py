@@ -14,6 +14,12 @@ __all__ = ["folder", "pabx_with_config"]  # fixtures
 HEAVY = {"aiohttp", "anyio", "asyncio", "cattrs", "rich", "ssl", "uvloop"}
 """Libraries that take long to load."""
 
+RULES = """
+[[hours]]
+name = "always"
+week = { all = ["00:00-24:00"] }
+"""
+
 PROGRAM = """
 import sys
 from digitro_async.cli._app import run
@@ -63,6 +69,52 @@ def test_readers_load_little(
         *("_common", "_start", "call_events", "cli", "errors", "ledger", "privacy"),
         "settings",
     }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "c.csv"),
+        ("check", "c.csv", "--rules", "rules.toml", "--format", "csv"),
+        ("explain", "48999990001", "--rules", "rules.toml"),
+    ],
+    ids=" ".join,
+)
+def test_checked_lists_load_little(folder: Path, words: tuple[str, ...]) -> None:
+    """A list and a number are looked at without an HTTP library or an event loop."""
+    write_contacts(folder / "c.csv", 3)
+    (folder / "rules.toml").write_text(RULES)
+
+    assert loaded_by(folder, "contacts", *words) & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("contacts", "check", "--rules", "rules.toml"),
+        ("contacts", "explain", "48999990001", "--rules", "rules.toml"),
+        ("campaign", "add", "c.csv"),
+        ("campaign", "block", "48999990001"),
+        ("ledger", "ends", "c.csv.ledger.db", "ends.csv"),
+        ("reconcile", "--file", "verdicts.csv"),
+    ],
+    ids=" ".join,
+)
+def test_ledgers_are_looked_at_without_http(
+    folder: Path, pabx: FakePABX, capsys: Capture, words: tuple[str, ...]
+) -> None:
+    """A command that makes no call of a ledger loads no library that could make one."""
+    write_contacts(folder / "c.csv", 3)
+    (folder / "rules.toml").write_text(RULES)
+    (folder / "verdicts.csv").write_text("id;outcome;evidence\n")
+    (folder / "ends.csv").write_text("contact;disposition\n#1;busy\n")
+    run_here(capsys, "dial", "c.csv")
+    named = () if words[0] == "ledger" else ("--ledger", "c.csv.ledger.db")
+
+    modules = loaded_by(folder, *words, *named)
+
+    assert "digitro_async.ledger.sqlite" in modules
+    assert modules & (HEAVY - {"asyncio", "ssl", "uvloop"}) == set()
 
 
 def test_copies_load_no_http_library(
