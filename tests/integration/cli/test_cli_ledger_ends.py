@@ -28,9 +28,9 @@ def dialled(folder: Path, pabx: FakePABX, capsys: Capture) -> None:
     write_contacts(folder / "c.csv", 6)
     # Each run makes one call at most that goes wrong: which of several calls in flight
     # comes to the PABX first is left to chance.
-    lost, refused = Fault("lose_answer", at=1), Fault("status", status=409, at=1)
-    for calls, faults in ((3, []), (1, [lost]), (1, [refused]), (1, [])):
-        pabx.set_faults(FaultPlan(faults))
+    lost, refused = Fault("lose_answer", at=4), Fault("status", status=409, at=5)
+    pabx.set_faults(FaultPlan([lost, refused]))
+    for calls in (3, 1, 1, 1):
         run_here(capsys, "dial", "c.csv", "--ledger", "c.db", "--limit", calls)
 
 
