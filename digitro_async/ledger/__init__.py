@@ -11,6 +11,7 @@ from digitro_async.ledger._call_ends_port import (
 from digitro_async.ledger._history_records import (
     EndRecord,
     ListedContact,
+    RecordFence,
     StepRecord,
 )
 from digitro_async.ledger._ledger_address import LedgerAddress, ledger_address
@@ -94,6 +95,7 @@ __all__ = [
     "PostgresLedger",
     "PostgresLedgerReader",
     "Reconciliation",
+    "RecordFence",
     "Refusal",
     "ResultFeed",
     "ResultPage",

@@ -9,7 +9,7 @@ from digitro_async.ledger._records import WaitKind
 from digitro_async.ledger._state import State, Step
 from digitro_async.privacy import Personal
 
-__all__ = ["EndRecord", "ListedContact", "StepRecord"]
+__all__ = ["EndRecord", "ListedContact", "RecordFence", "StepRecord"]
 
 
 # A report reads some millions of these: a tuple is made in a third of the time of an
@@ -46,6 +46,8 @@ class EndRecord(NamedTuple):
         rang_at: Unix time at which it rang, None where nothing told of that.
         answered_at: Unix time at which it was answered, None as above.
         ended_at: Unix time at which it ended, None as above.
+        told: The place of the end among all that were told, which several may share.
+        intent: The sequence of the call's intent; with ``told`` it is the end's place.
     """
 
     contact: int
@@ -55,6 +57,23 @@ class EndRecord(NamedTuple):
     rang_at: float | None
     answered_at: float | None
     ended_at: float | None
+    told: int = 0
+    intent: int = 0
+
+
+class RecordFence(NamedTuple):
+    """Up to where all steps and ends can be seen, once some writers have ended.
+
+    Attributes:
+        step: The sequence of the last step that can be seen.
+        told: The place of the last end that can be seen.
+        writers: Who may still record something before these. Their names mean nothing,
+            but none is given twice.
+    """
+
+    step: int
+    told: int
+    writers: frozenset[str] = frozenset()
 
 
 @attrs.frozen(kw_only=True)

@@ -8,6 +8,7 @@ from digitro_async.ledger._call_ends_port import EndCounts
 from digitro_async.ledger._history_records import (
     EndRecord,
     ListedContact,
+    RecordFence,
     StepRecord,
 )
 from digitro_async.ledger._records import ContactRecord, Import
@@ -74,11 +75,24 @@ class LedgerReader(Protocol):
         """
         ...
 
-    def ends(self) -> Iterator[EndRecord]:
-        """Yield the end of every call that has one, in the order of the calls.
+    def ends(self, after: tuple[int, int] = (0, 0)) -> Iterator[EndRecord]:
+        """Yield the end of every call that has one, in the order of their places.
 
-        A ledger in memory has that of each contact's last call only.
+        One that gives way to another is told anew, and one that a doubt takes away is
+        no more; ``count_told`` shows that either happened. A ledger in memory has that
+        of each contact's last call only.
+
+        Args:
+            after: Only ends behind this place: ``told`` and ``intent`` of another one.
         """
+        ...
+
+    def count_told(self, until: int) -> int:
+        """Return how many ends there are that were told at a place or before it."""
+        ...
+
+    def fence(self) -> RecordFence:
+        """Return up to where all that is recorded can be seen, or soon can be."""
         ...
 
     def list_contacts(

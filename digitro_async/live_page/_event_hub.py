@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from digitro_async.live_page._page_sources import PageFacts
 from digitro_async.live_page._view_process import ViewProcess
@@ -85,10 +85,10 @@ class EventHub:
                 self._is_watched.clear()
                 self._latest.pop("facts", None)  # whoever comes next gets newer ones
 
-    async def _tell(self, name: str, values: Mapping[str, Any]) -> None:
+    async def _tell(self, name: str, line: bytes) -> None:
         self._serial += 1
-        # A line of JSON has no line break of its own.
-        event = f"event: {name}\ndata: {json.dumps(values)}\n\n".encode()
+        # Made once for all browsers; a line of JSON has no line break of its own.
+        event = b"event: %b\ndata: %b\n\n" % (name.encode(), line)
         async with self._changed:
             self._latest[name] = self._serial, event
             self._changed.notify_all()
@@ -97,7 +97,8 @@ class EventHub:
         while True:
             await self._is_watched.wait()
             try:
-                await self._tell("facts", await self._facts.facts())
+                facts = await self._facts.facts()
+                await self._tell("facts", json.dumps(facts).encode())
             except Exception as error:  # noqa: BLE001 - it ends no run
                 self._complain(error)
             await asyncio.sleep(LOOK_SECONDS)

@@ -7,10 +7,9 @@ from typing import Final
 from digitro_async.ledger._ledger_address import LedgerAddress
 from digitro_async.ledger._reader_port import LedgerReader
 from digitro_async.models import PABX
-from digitro_async.reports._campaign_tally import CampaignTally
 from digitro_async.reports._campaign_view import CampaignView
-from digitro_async.reports._end_tally import EndTally
 from digitro_async.reports._pabx_caps import PABXCaps
+from digitro_async.reports._recorded_past import RecordedPast
 from digitro_async.reports._shown_texts import shown_ledger
 from digitro_async.reports._view_building import (
     LISTED_STATES,
@@ -25,7 +24,7 @@ MOST_LISTED: Final = 25
 
 
 class CampaignReading:
-    """Reads what a ledger tells, again and again: steps are read once.
+    """Reads what a ledger tells, again and again: what it recorded is read once.
 
     Args:
         name: Name of the ledger: its address, of which no folder, host or user is
@@ -50,7 +49,7 @@ class CampaignReading:
         self._zone = zone
         self._max_attempts = max_attempts
         self._most_listed = most_listed
-        self._tally: CampaignTally | None = None
+        self._past: RecordedPast | None = None
 
     def read(self, reader: LedgerReader, now: float) -> CampaignView:
         """Return the view of the campaign now.
@@ -66,11 +65,9 @@ class CampaignReading:
         """
         local = dt.datetime.fromtimestamp(now, dt.UTC).astimezone(self._zone)
         offset = (local.utcoffset() or dt.timedelta()).total_seconds()
-        if self._tally is None:
-            self._tally = CampaignTally(offset)
-        self._tally.take(reader.steps(self._tally.last))
-        ends = EndTally(offset)
-        ends.take(reader.ends())
+        if self._past is None:
+            self._past = RecordedPast(offset)
+        steps, ends = self._past.take(reader)
         snapshot = LedgerSnapshot(
             name=self._name,
             made_at=now,
@@ -88,4 +85,4 @@ class CampaignReading:
             waiting=reader.waiting(now),
             first_waiting=reader.list_waiting(now, self._most_listed),
         )
-        return build_view(snapshot, self._tally, ends, self._caps)
+        return build_view(snapshot, steps, ends, self._caps)

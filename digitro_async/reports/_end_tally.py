@@ -24,6 +24,10 @@ class EndTally:
 
     Args:
         offset: Seconds that local time is ahead of UTC.
+
+    Attributes:
+        last: The place of the last end that was added.
+        taken: How many were added.
     """
 
     def __init__(self, offset: float = 0.0) -> None:
@@ -31,12 +35,17 @@ class EndTally:
         self.by_pabx: Counter[tuple[str, Disposition]] = Counter()
         self.by_hour: Counter[tuple[int, Disposition]] = Counter()
         self.ring, self.talk = Latencies(), Latencies()
+        self.last: tuple[int, int] = (0, 0)
+        self.taken = 0
         self._offset = offset
         self._reached = bytearray()
 
     def take(self, ends: Iterable[EndRecord]) -> None:
-        """Add ends of calls."""
-        for contact, pabx, begun_at, disposition, rang, answered, ended in ends:
+        """Add ends of calls, in the order of their places."""
+        for end in ends:
+            contact, pabx, begun_at, disposition, rang, answered, ended = end[:7]
+            self.last = end.told, end.intent
+            self.taken += 1
             self.by_time.add(begun_at, disposition)
             self.by_pabx[pabx, disposition] += 1
             hour = int((begun_at + self._offset) // _HOUR) % _DAY

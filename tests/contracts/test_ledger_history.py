@@ -1,8 +1,10 @@
 """The contract of what a ledger's reader tells of the past."""
 
+import pytest
 from ledgers import (
     NOW,
     OWNER,
+    MemoryShelf,
     Shelf,
     accept,
     an_end,
@@ -15,7 +17,7 @@ from ledgers import (
 )
 
 from digitro_async import Disposition
-from digitro_async.ledger import EndRecord, Ledger, LedgerReader, State, Step
+from digitro_async.ledger import Ledger, LedgerReader, State, Step
 
 CALLS = {Step.INTEND, Step.ACCEPT, Step.REJECT, Step.MARK_UNKNOWN, Step.NOT_PLACED}
 
@@ -90,13 +92,11 @@ async def test_ends_of_calls(shelf: Shelf, ledger: Ledger) -> None:
     await end_call(ledger, first, answered)
     await end_call(ledger, second, an_end(Disposition.BUSY, str(second)))
     with shelf.reader() as reader:
-        told = sorted(reader.ends())
+        told = sorted(one[:7] for one in reader.ends())
 
     assert told == [
-        EndRecord(
-            *(first, "one", NOW, Disposition.ANSWERED, NOW + 2, NOW + 9, NOW + 30)
-        ),
-        EndRecord(second, "one", NOW, Disposition.BUSY, None, None, None),
+        (first, "one", NOW, Disposition.ANSWERED, NOW + 2, NOW + 9, NOW + 30),
+        (second, "one", NOW, Disposition.BUSY, None, None, None),
     ]
 
 
@@ -126,3 +126,32 @@ async def test_an_empty_ledger(shelf: Shelf, ledger: Ledger) -> None:
         assert [*reader.steps()] == []
         assert [*reader.ends()] == []
         assert [*reader.list_contacts(list(State), 9)] == []
+
+
+async def test_later_ends(shelf: Shelf, ledger: Ledger) -> None:
+    """A reader that knows the last end is told of those alone that came after it."""
+    if isinstance(shelf, MemoryShelf):
+        pytest.skip("a ledger in memory tells the end of each last call")
+    await open_intents(ledger, 3)
+    for number in (1, 2, 3):
+        await accept(ledger, number, str(number))
+    await end_call(ledger, 2, an_end(Disposition.NONE_SEEN, "2"))
+    await end_call(ledger, 1, an_end(Disposition.BUSY, "1"))
+    with shelf.reader() as reader:
+        seen = [*reader.ends()]
+        place = seen[-1].told, seen[-1].intent
+        assert [*reader.ends(place)] == []
+        counted = reader.count_told(place[0])
+
+        await end_call(ledger, 2, an_end(Disposition.FAX, "2"))
+        await end_call(ledger, 3, an_end(Disposition.BUSY, "3"))
+
+        later = [*reader.ends(place)]
+        fence = reader.fence()
+        counts = reader.count_told(place[0]), reader.count_told(fence.told)
+
+    assert [one.contact for one in seen] == [2, 1]
+    assert [one.contact for one in later] == [2, 3]
+    assert counted == 2
+    assert counts == (1, 3)
+    assert fence.told == later[-1].told

@@ -11,6 +11,7 @@ from digitro_async.ledger._call_ends_port import EndCounts
 from digitro_async.ledger._history_records import (
     EndRecord,
     ListedContact,
+    RecordFence,
     StepRecord,
 )
 from digitro_async.ledger._occupied_slots import SlotEvent
@@ -104,11 +105,11 @@ class MemoryLedgerReader:
                 reason = None
             yield StepRecord(sequence, number, step, at, pabx, reason)
 
-    def ends(self) -> Iterator[EndRecord]:
+    def ends(self, after: tuple[int, int] = (0, 0)) -> Iterator[EndRecord]:
         """Yield the end of each contact's last call that has one."""
         for row in sorted(self._rows.values(), key=lambda row: row.sent_at or 0.0):
             end = row.end
-            if end is not None and row.gets_end:
+            if end is not None and row.gets_end and after < _NEVER_SETTLED:
                 yield EndRecord(
                     row.number,
                     end.pabx,
@@ -117,7 +118,16 @@ class MemoryLedgerReader:
                     end.rang_at,
                     end.answered_at,
                     end.ended_at,
+                    *_NEVER_SETTLED,
                 )
+
+    def count_told(self, until: int) -> int:  # noqa: ARG002 - as the port says
+        """Return no number: no end has a place of its own."""
+        return 0
+
+    def fence(self) -> RecordFence:
+        """Return one that no end is ever behind."""
+        return RecordFence(len(self._events), 0, frozenset({"memory"}))
 
     def list_contacts(
         self, states: Collection[State], limit: int
@@ -152,6 +162,9 @@ def _listed(row: MemoryRow) -> ListedContact:
         destination=row.contact.destination,
     )
 
+
+_NEVER_SETTLED = (1, 0)
+"""The place of every end: they are read each time."""
 
 _BY_PEOPLE = frozenset({Step.RECONCILE_ACCEPTED, Step.RECONCILE_NOT_PLACED})
 """Steps whose reason is text of people."""

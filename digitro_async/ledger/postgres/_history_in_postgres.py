@@ -1,6 +1,6 @@
 """Queries of what a campaign in a database tells of the past."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 
 from digitro_async.ledger._codes import (
@@ -14,18 +14,26 @@ from digitro_async.ledger._codes import (
 from digitro_async.ledger._history_records import (
     EndRecord,
     ListedContact,
+    RecordFence,
     StepRecord,
 )
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.postgres._postgres_queries import Query
 from digitro_async.ledger.postgres._postgres_session import Row
+from digitro_async.ledger.postgres._result_sql import (
+    LAST_EVENT,
+    LAST_TOLD,
+    WRITERS,
+)
 from digitro_async.ledger.postgres._stored_texts import original_text
 from digitro_async.privacy import Personal
 
 __all__ = [
     "contacts_query",
     "ends_query",
+    "read_fence",
     "steps_query",
+    "told_query",
     "waiting_contacts_query",
 ]
 
@@ -43,12 +51,17 @@ SELECT sequence, contact, step, at, pabx,
 """  # noqa: S608 - our own numbers
 
 _ENDS: Final = f"""
-SELECT e.intent, e.contact, i.pabx, i.at, e.disposition,
-       e.rang_at, e.answered_at, e.ended_at
+SELECT e.contact, i.pabx, i.at, e.disposition,
+       e.rang_at, e.answered_at, e.ended_at, e.told, e.intent
   FROM digitro.call_end AS e JOIN digitro.event AS i ON i.sequence = e.intent
- WHERE e.campaign = %(campaign)s AND e.intent > %(after)s
- ORDER BY e.intent LIMIT {_PAGE}
+ WHERE e.campaign = %(campaign)s AND (e.told, e.intent) > (%(told)s, %(intent)s)
+ ORDER BY e.told, e.intent LIMIT {_PAGE}
 """  # noqa: S608 - our own number
+
+_TOLD: Final = """
+SELECT count(*) FROM digitro.call_end
+ WHERE campaign = %(campaign)s AND told <= %(until)s
+"""
 
 _PENDING: Final = STATE_CODES[State.PENDING]
 
@@ -84,19 +97,35 @@ def steps_query(after: int) -> Query[list[StepRecord]]:
     )
 
 
-def ends_query(after: int) -> Query[tuple[list[EndRecord], int]]:
-    """Return the query of the ends of calls whose intents are above ``after``."""
+def ends_query(after: tuple[int, int]) -> Query[list[EndRecord]]:
+    """Return the query of the ends of calls whose places are behind another one."""
 
-    def read(rows: list[Row]) -> tuple[list[EndRecord], int]:
-        ends = [
-            EndRecord(
-                contact, pabx or "", at, DISPOSITIONS[code], rang, answered, ended
-            )
-            for _, contact, pabx, at, code, rang, answered, ended in rows
+    def read(rows: list[Row]) -> list[EndRecord]:
+        return [
+            EndRecord(contact, pabx or "", at, DISPOSITIONS[code], *rest)
+            for contact, pabx, at, code, *rest in rows
         ]
-        return ends, rows[-1][0] if rows else after
 
-    return Query(_ENDS, read, {"after": after})
+    return Query(_ENDS, read, {"told": after[0], "intent": after[1]})
+
+
+def told_query(until: int) -> Query[int]:
+    """Return the query of how many ends were told at a place or before it."""
+    return Query(_TOLD, lambda rows: int(rows[0][0]), {"until": until})
+
+
+def read_fence(ask: Callable[[Query[list[Row]]], list[Row]]) -> RecordFence:
+    """Return up to where all can be seen, once those who write now have ended.
+
+    Args:
+        ask: Returns the rows of a query.
+    """
+    # Ends first, and who writes last: whoever is not seen there has ended.
+    ((told,),), ((step,),), writers = (
+        ask(Query(one, lambda rows: rows, {}))
+        for one in (LAST_TOLD, LAST_EVENT, WRITERS)
+    )
+    return RecordFence(step, told, frozenset(one for (one,) in writers))
 
 
 def contacts_query(states: Collection[State], limit: int) -> Query[list[ListedContact]]:

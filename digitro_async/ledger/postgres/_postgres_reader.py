@@ -13,6 +13,7 @@ from digitro_async.ledger._codes import STEPS
 from digitro_async.ledger._history_records import (
     EndRecord,
     ListedContact,
+    RecordFence,
     StepRecord,
 )
 from digitro_async.ledger._ledger_clock import CLOCK, latest_by
@@ -29,7 +30,9 @@ from digitro_async.ledger._state import State
 from digitro_async.ledger.postgres._history_in_postgres import (
     contacts_query,
     ends_query,
+    read_fence,
     steps_query,
+    told_query,
     waiting_contacts_query,
 )
 from digitro_async.ledger.postgres._postgres_errors import no_server, problem_of
@@ -163,12 +166,22 @@ class PostgresLedgerReader:
             yield from page
             after = page[-1].sequence
 
-    def ends(self) -> Iterator[EndRecord]:
-        """Yield the end of every call that has one, in the order of the calls."""
-        page, last = self.ask(ends_query(0))
-        while page:
+    def ends(self, after: tuple[int, int] = (0, 0)) -> Iterator[EndRecord]:
+        """Yield the end of every call that has one, in the order of their places.
+
+        While others dial, an end may be there later than one that is behind it.
+        """
+        while page := self.ask(ends_query(after)):
             yield from page
-            page, last = self.ask(ends_query(last))
+            after = page[-1].told, page[-1].intent
+
+    def count_told(self, until: int) -> int:
+        """Return how many ends there are that were told at a place or before it."""
+        return self.ask(told_query(until))
+
+    def fence(self) -> RecordFence:
+        """Return up to where all can be seen, once those who write now have ended."""
+        return read_fence(self.ask)
 
     def list_contacts(
         self, states: Collection[State], limit: int

@@ -30,7 +30,11 @@ TAKE: Final = "SELECT pg_try_advisory_lock(%s, %s)"
 """Takes the right to hand on the results of a campaign, as long as the connection
 lives."""
 
-LAST_TOLD: Final = "SELECT coalesce(max(told), 0) FROM digitro.call_end"
+LAST_TOLD: Final = """
+SELECT coalesce(max(n.told), 0)
+  FROM digitro.campaign AS c CROSS JOIN LATERAL
+       (SELECT max(told) AS told FROM digitro.call_end WHERE campaign = c.number) AS n
+"""  # for each campaign, as the index goes by it
 LAST_EVENT: Final = "SELECT coalesce(max(sequence), 0) FROM digitro.event"
 """The last numbers that can be seen; lower ones may come to be seen later."""
 

@@ -17,10 +17,11 @@ __all__ = [
     "NO_END_COLUMNS",
     "count_ends",
     "has_ends",
+    "has_told",
     "read_awaited",
 ]
 
-_KEEPS_ENDS = 6
+_KEEPS_ENDS, _KEEPS_TOLD = 6, 8
 _ACCEPTED, _UNKNOWN = STATE_CODES[State.ACCEPTED], STATE_CODES[State.UNKNOWN]
 _PENDING = STATE_CODES[State.PENDING]
 
@@ -57,6 +58,11 @@ _AWAITED: Final = (
 def has_ends(connection: sqlite3.Connection) -> bool:
     """Whether the ledger is of a version that keeps the ends of calls."""
     return version_of(connection) >= _KEEPS_ENDS
+
+
+def has_told(connection: sqlite3.Connection) -> bool:
+    """Whether the ledger is of a version that keeps in which order ends were told."""
+    return version_of(connection) >= _KEEPS_TOLD
 
 
 def read_awaited(connection: sqlite3.Connection) -> list[AwaitedEnd]:

@@ -15,19 +15,22 @@ from digitro_async.ledger._codes import (
 from digitro_async.ledger._history_records import (
     EndRecord,
     ListedContact,
+    RecordFence,
     StepRecord,
 )
 from digitro_async.ledger._state import State, Step
-from digitro_async.ledger.sqlite._call_ends_queries import has_ends
+from digitro_async.ledger.sqlite._call_ends_queries import has_ends, has_told
 from digitro_async.ledger.sqlite._schedule_queries import has_schedule
 from digitro_async.privacy import Personal
 
 __all__ = [
     "HISTORY_PAGE",
+    "count_told",
     "list_contacts",
     "list_waiting",
     "page_of_ends",
     "page_of_steps",
+    "read_fence",
 ]
 
 HISTORY_PAGE: Final = 2_000
@@ -46,6 +49,30 @@ _LISTED: Final = (
 )
 
 
+_END = (
+    "intent, call_end.contact, event.pabx, event.at, disposition,"
+    " rang_at, answered_at, ended_at"
+)
+
+# The two ways of being behind a place stand apart, so that each goes by the index.
+_ENDS: Final = (
+    f"SELECT told, {_END}"  # noqa: S608 - ours
+    "  FROM (SELECT * FROM (SELECT * FROM call_end WHERE told = ? AND intent > ?"
+    "                        ORDER BY intent LIMIT ?)"
+    "        UNION ALL"
+    "        SELECT * FROM (SELECT * FROM call_end WHERE told > ?"
+    "                        ORDER BY told, intent LIMIT ?)) AS call_end"
+    "  JOIN event ON event.sequence = call_end.intent ORDER BY told, intent LIMIT ?"
+)
+
+# The same of a schema that does not keep in which order they were told.
+_ENDS_IN_ORDER: Final = (
+    f"SELECT 0, {_END}"  # noqa: S608 - ours
+    "  FROM call_end JOIN event ON event.sequence = call_end.intent"
+    " WHERE intent > ? ORDER BY intent LIMIT ?"
+)
+
+
 def page_of_steps(connection: sqlite3.Connection, after: int) -> list[StepRecord]:
     """Return steps with sequence numbers above ``after``."""
     rows = connection.execute(
@@ -61,23 +88,45 @@ def page_of_steps(connection: sqlite3.Connection, after: int) -> list[StepRecord
 
 
 def page_of_ends(
-    connection: sqlite3.Connection, after: int
-) -> tuple[list[EndRecord], int]:
-    """Return ends of calls whose intents have numbers above ``after``, and the last."""
+    connection: sqlite3.Connection, after: tuple[int, int]
+) -> list[EndRecord]:
+    """Return the ends of calls whose places are behind another one."""
     if not has_ends(connection):
-        return [], after
-    rows = connection.execute(
-        "SELECT intent, call_end.contact, event.pabx, event.at, disposition,"
-        "       rang_at, answered_at, ended_at"
-        "  FROM call_end JOIN event ON event.sequence = call_end.intent"
-        " WHERE intent > ? ORDER BY intent LIMIT ?",
-        (after, HISTORY_PAGE),
-    ).fetchall()
-    ends = [
-        EndRecord(contact, pabx or "", at, DISPOSITIONS[code], rang, answered, ended)
-        for _, contact, pabx, at, code, rang, answered, ended in rows
+        return []
+    told, intent = after
+    if has_told(connection):
+        most = HISTORY_PAGE
+        rows = connection.execute(_ENDS, (told, intent, most, told, most, most))
+    else:
+        rows = connection.execute(_ENDS_IN_ORDER, (intent, HISTORY_PAGE))
+    return [
+        EndRecord(
+            *(contact, pabx or "", at, DISPOSITIONS[code]),
+            *(rang, answered, ended, told, intent),
+        )
+        for told, intent, contact, pabx, at, code, rang, answered, ended in rows
     ]
-    return ends, rows[-1][0] if rows else after
+
+
+def count_told(connection: sqlite3.Connection, until: int) -> int:
+    """Return how many ends there are that were told at a place or before it."""
+    if not has_ends(connection):
+        return 0
+    where = " WHERE told <= ?" if has_told(connection) else ""
+    (count,) = connection.execute(
+        f"SELECT count(*) FROM call_end{where}",  # noqa: S608 - ours
+        (until,) if where else (),
+    ).fetchone()
+    return int(count)
+
+
+def read_fence(connection: sqlite3.Connection) -> RecordFence:
+    """Return the places of the last step and of the last end."""
+    (step,) = connection.execute("SELECT max(sequence) FROM event").fetchone()
+    told = None
+    if has_ends(connection) and has_told(connection):
+        (told,) = connection.execute("SELECT max(told) FROM call_end").fetchone()
+    return RecordFence(step or 0, told or 0)
 
 
 def list_contacts(

@@ -12,6 +12,7 @@ from digitro_async.ledger._call_ends_port import EndCounts
 from digitro_async.ledger._history_records import (
     EndRecord,
     ListedContact,
+    RecordFence,
     StepRecord,
 )
 from digitro_async.ledger._provenance import (
@@ -148,12 +149,19 @@ class SQLiteLedgerReader:
             yield from page
             after = page[-1].sequence
 
-    def ends(self) -> Iterator[EndRecord]:
+    def ends(self, after: tuple[int, int] = (0, 0)) -> Iterator[EndRecord]:
         """Yield the end of every call that has one, since that is kept."""
-        page, last = self.ask(_page_of_ends(0))
-        while page:
+        while page := self.ask(_page_of_ends(after)):
             yield from page
-            page, last = self.ask(_page_of_ends(last))
+            after = page[-1].told, page[-1].intent
+
+    def count_told(self, until: int) -> int:
+        """Return how many ends there are that were told at a place or before it."""
+        return self.ask(lambda c: _history_queries.count_told(c, until))
+
+    def fence(self) -> RecordFence:
+        """Return up to where something is recorded: one at a time writes to a file."""
+        return self.ask(_history_queries.read_fence)
 
     def list_contacts(
         self, states: Collection[State], limit: int
@@ -236,6 +244,6 @@ def _page_of_steps(after: int) -> Callable[[sqlite3.Connection], list[StepRecord
 
 
 def _page_of_ends(
-    after: int,
-) -> Callable[[sqlite3.Connection], tuple[list[EndRecord], int]]:
+    after: tuple[int, int],
+) -> Callable[[sqlite3.Connection], list[EndRecord]]:
     return lambda connection: _history_queries.page_of_ends(connection, after)
