@@ -164,9 +164,11 @@ _OWN = (
             f"digitro+{name}", f"watched_otel:{code}", can_wait=False, needs=_OTEL
         )
         for name, code in (
-            ("digitro+otel", "metrics"),
-            ("digitro+otel+sampled", "sampled_spans"),
-            ("digitro+otel+spans", "spans"),
+            ("otel-api", "api_alone"),
+            ("otel", "metrics"),
+            ("otel+unsampled", "unsampled_spans"),
+            ("otel+sampled", "sampled_spans"),
+            ("otel+spans", "spans"),
         )
     ),
     Contender("digitro+log", "watched:logged", can_wait=False),

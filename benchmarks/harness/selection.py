@@ -55,7 +55,11 @@ def line_up(
 
 def _missing(contender: Contender) -> str | None:
     for package in contender.needs:
-        if importlib.util.find_spec(package) is None:
+        try:
+            found = importlib.util.find_spec(package)
+        except ModuleNotFoundError:  # not even the package that it is a part of
+            found = None
+        if found is None:
             return package
     if contender.program and shutil.which(contender.program) is None:
         return contender.program

@@ -7,7 +7,6 @@ nobody observes pays nothing for it.
 import time
 from collections.abc import Callable, Coroutine, Hashable
 from functools import partial
-from math import inf
 from typing import Any, Final
 
 from digitro_async._common.drafts import draft_of
@@ -16,10 +15,10 @@ from digitro_async.dispatch._call_run import CallRun
 from digitro_async.dispatch._call_services import CallServices
 from digitro_async.dispatch._call_tracker import EndSink
 from digitro_async.dispatch._calls_in_progress import CallInProgress
-from digitro_async.dispatch._phase import Phase
+from digitro_async.dispatch._counted_run import CountedCallRun, name_of_command
 from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._router import Router
-from digitro_async.errors import DigitroError, Outcome
+from digitro_async.errors import DigitroError
 from digitro_async.models import PABX, Call, CallResult, CommandAccepted
 from digitro_async.observe import (
     ActivityStream,
@@ -30,10 +29,8 @@ from digitro_async.observe import (
 )
 from digitro_async.protocol import (
     ACCEPTED_STATUS,
-    COMMANDS,
     AttemptResult,
     Evidence,
-    Failure,
     Observation,
     Request,
 )
@@ -42,9 +39,6 @@ from digitro_async.transport import Transport
 
 __all__ = ["ObservedCallRun", "make_services"]
 
-OTHER_COMMAND: Final = "other"
-"""Name of every command that is known by its path alone: that may hold anything."""
-
 _KINDS: Final = frozenset({CallQueued, CallSent, CallRetried, CallSettled})
 
 # The constructor that attrs writes takes 2 us of the 8 us that an observed call may
@@ -52,8 +46,8 @@ _KINDS: Final = frozenset({CallQueued, CallSent, CallRetried, CallSettled})
 _SettledDraft: Final = draft_of(CallSettled)
 
 
-class ObservedCallRun(CallRun):
-    """One call on its way, of which observers are told.
+class ObservedCallRun(CountedCallRun):
+    """One call on its way, of which observers are told, and counters too.
 
     Args:
         services: The parts of the dispatcher that it uses.
@@ -83,16 +77,12 @@ class ObservedCallRun(CallRun):
     ) -> None:
         super().__init__(services, call, clock, pabx, key, recorder, deliver, sink)
         self._stream = stream = services.activity
-        self._is_settled = False
         self._told_attempts = 0
         self._origin = None
         if deliver is None and stream.origin_of is not None:
             self._origin = _origin_of(stream)
         self.serial = next(stream.serials)
-        self.command = OTHER_COMMAND
-        command = getattr(call, "command", None)  # whatever a program gives as a call
-        if isinstance(command, str) and command in COMMANDS:
-            self.command = command
+        self.command = name_of_command(call)
         if CallQueued in stream.wanted:
             # A name that no PABX has may hold anything.
             is_known = pabx is not None and services.router.choose(pabx) is not None
@@ -104,23 +94,6 @@ class ObservedCallRun(CallRun):
             )
             stream.put(queued)
 
-    async def run(
-        self, *, wait_while_paused: bool, max_wait: float = inf, deadline: float = inf
-    ) -> CallResult | None:
-        """Take the call to its end; see ``CallRun``."""
-        try:
-            return await super().run(
-                wait_while_paused=wait_while_paused,
-                max_wait=max_wait,
-                deadline=deadline,
-            )
-        finally:
-            # A single call that is cancelled before its attempt has no result. That of
-            # a list gets one from its worker.
-            is_single = self._deliver is None and self.phase is not Phase.RECORDING
-            if is_single and not self._is_settled:
-                self._tell_cancelled()
-
     def end(
         self,
         now: float,
@@ -130,7 +103,6 @@ class ObservedCallRun(CallRun):
     ) -> CallResult:
         """Return the result of the call, and tell that it is settled."""
         result = super().end(now, error, pabx, accepted)
-        self._is_settled = True
         if CallSettled in self._stream.wanted:
             error, timings = result.error, result.timings
             draft = _SettledDraft()
@@ -180,27 +152,6 @@ class ObservedCallRun(CallRun):
             )
             self._stream.put(retried)
         await super()._keep_attempt(admission, observation, result)
-
-    def _tell_cancelled(self) -> None:
-        """Tell that a call was given up before an attempt of it went out."""
-        self._is_settled = True
-        if CallSettled in self._stream.wanted:
-            waited = self.clock() - self.began
-            settled = CallSettled(
-                serial=self.serial,
-                time=time.time(),
-                pabx=None,
-                command=self.command,
-                outcome=Outcome.NOT_SENT,
-                reason=Failure.CANCELLED.value,
-                status=None,
-                attempts=self.attempts,
-                sent_at=self.sent_at,
-                waited=waited,
-                latency=0.0,
-                attempt_was_told=0 < self.attempts <= self._told_attempts,
-            )
-            self._stream.put(settled)
 
 
 class _ObservedTransport:
@@ -255,7 +206,9 @@ def make_services(
 def _observe_calls(services: CallServices, stream: ActivityStream) -> None:
     """Make the calls from now on as observers want them, or plainly for none."""
     wanted = stream.wanted
-    services.make_run = CallRun if wanted.isdisjoint(_KINDS) else ObservedCallRun
+    services.make_run = CountedCallRun if stream.counters else CallRun
+    if not wanted.isdisjoint(_KINDS):
+        services.make_run = ObservedCallRun
     transport = services.transport
     if isinstance(transport, _ObservedTransport):
         transport = transport.transport

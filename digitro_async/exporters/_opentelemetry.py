@@ -25,11 +25,7 @@ from opentelemetry.trace import (
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import PABXStatistics
 from digitro_async.errors import Outcome
-from digitro_async.exporters._call_counts import (
-    LATENCY_BOUNDS,
-    OBSERVED_KINDS,
-    CallCounts,
-)
+from digitro_async.exporters._call_counts import LATENCY_BOUNDS, CallCounts
 from digitro_async.exporters._label_values import label_of_reason
 from digitro_async.models import PABX
 from digitro_async.observe import Activity, CallRetried, CallSettled
@@ -89,7 +85,7 @@ class OpenTelemetryExporter:
         )
         self._addresses = {one.name: _address_of(one) for one in client.dispatcher.pabx}
         self._known: dict[tuple[object, ...], _Attributes] = {}
-        self._counts = CallCounts()
+        self._counts = CallCounts(client.activity, self._addresses)
         self._tracer = None
         if spans:
             self._tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
@@ -102,7 +98,7 @@ class OpenTelemetryExporter:
             explicit_bucket_boundaries_advisory=LATENCY_BOUNDS,
         )
         self._make_instruments(meter)
-        self._observing = client.activity.observe(self._take, *OBSERVED_KINDS)
+        self._observing = client.activity.observe(self._take, CallSettled, CallRetried)
 
     def __enter__(self) -> Self:
         return self
@@ -122,12 +118,12 @@ class OpenTelemetryExporter:
         collects them at the end of the program.
         """
         self._observing.stop()
+        self._counts.close()
         self._statistics_of_each = dict
         if self._activity.origin_of is _current_span:
             self._activity.origin_of = None
 
     def _take(self, batch: Sequence[Activity]) -> None:
-        self._counts.take(batch)
         for one in batch:
             if type(one) is CallSettled:
                 if one.sent_at is not None and not one.attempt_was_told:

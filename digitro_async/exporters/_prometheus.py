@@ -17,11 +17,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from digitro_async.client import DigitroClient
-from digitro_async.exporters._call_counts import (
-    OBSERVED_KINDS,
-    CallCounts,
-    Durations,
-)
+from digitro_async.exporters._call_counts import CallCounts, Durations
 from digitro_async.exporters._metric_table import METRICS, Metric, MetricReading
 
 __all__ = ["PrometheusExporter"]
@@ -50,9 +46,8 @@ class PrometheusExporter:
         self, client: DigitroClient, registry: CollectorRegistry | None = None
     ) -> None:
         self.registry: CollectorRegistry = registry or CollectorRegistry()
-        self._client = client
-        self._counts = CallCounts()
-        self._observing = client.activity.observe(self._counts.take, *OBSERVED_KINDS)
+        names = (one.name for one in client.dispatcher.pabx)
+        self._counts = CallCounts(client.activity, names)
         self._collector = _ClientCollector(client, self._counts)
         self._is_open = True
         self.registry.register(self._collector)
@@ -70,7 +65,7 @@ class PrometheusExporter:
 
     def close(self) -> None:
         """Count nothing more, and take the metrics off the registry."""
-        self._observing.stop()
+        self._counts.close()
         if self._is_open:
             self.registry.unregister(self._collector)
         self._is_open = False

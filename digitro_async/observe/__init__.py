@@ -15,6 +15,7 @@ from digitro_async.observe._activity_stream import (
     ActivityStream,
     Observer,
     Observing,
+    OutcomeCounter,
 )
 from digitro_async.observe._events import QUIET_KINDS, ClientEvent, EventKind
 from digitro_async.observe._logger import LOGGER
@@ -40,4 +41,5 @@ __all__ = [
     "Observer",
     "Observing",
     "OnEvent",
+    "OutcomeCounter",
 ]

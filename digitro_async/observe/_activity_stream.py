@@ -10,9 +10,9 @@ import contextvars
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
-from digitro_async.errors import ConfigurationError
+from digitro_async.errors import ConfigurationError, Outcome
 from digitro_async.observe._activities import (
     ActivitiesLost,
     Activity,
@@ -26,7 +26,13 @@ from digitro_async.observe._activity_queue import ActivityQueue
 from digitro_async.observe._events import ClientEvent, EventKind
 from digitro_async.observe._program_function import ProgramFunction
 
-__all__ = ["ACTIVITY_QUEUE_SIZE", "ActivityStream", "Observer", "Observing"]
+__all__ = [
+    "ACTIVITY_QUEUE_SIZE",
+    "ActivityStream",
+    "Observer",
+    "Observing",
+    "OutcomeCounter",
+]
 
 Observer = Callable[[Sequence[Activity]], object]
 """Takes the activities of some moments, in order. It is called in the event loop, and
@@ -43,6 +49,28 @@ ACTIVITY_QUEUE_SIZE: Final = 10_000
 
 _OF_CALLS: Final = (CallQueued, CallSent, CallRetried, CallSettled, CallEnded)
 _KINDS: Final = (ClientEvent, *_OF_CALLS)
+
+
+class OutcomeCounter(Protocol):
+    """Counts calls at once: no value is made of a call, and none is kept.
+
+    It is called on the way of a call, so it must be quick, and raise nothing.
+    """
+
+    def count_settled(  # noqa: PLR0917 - by place, since keywords take longer
+        self,
+        pabx: str | None,
+        command: str,
+        outcome: Outcome,
+        reason: str,
+        attempts: int,
+        waited: float,
+        latency: float,
+    ) -> object:
+        """Count a call with its result; what is counted is as in ``CallSettled``."""
+
+    def count_retried(self, pabx: str, reason: str) -> object:
+        """Count an attempt that failed before others; as in ``CallRetried``."""
 
 
 class Observing:
@@ -92,7 +120,8 @@ class ActivityStream:
 
     Attributes:
         wanted: The classes of activities that somebody observes.
-        on_change: Called when these are others; None where nobody is.
+        counters: Those who count calls as they are settled, and need no activity.
+        on_change: Called when one of these is another; None where nobody is.
         serials: Numbers for the calls that are observed.
         origin_of: Called where a single call is made, so that what is told of it says
             where it came from: a trace, for example. None where nobody wants to know.
@@ -100,6 +129,7 @@ class ActivityStream:
 
     def __init__(self, complain: Callable[[str], None]) -> None:
         self.wanted: frozenset[type] = frozenset()
+        self.counters: tuple[OutcomeCounter, ...] = ()
         self.on_change: Callable[[], object] | None = None
         self.serials: itertools.count[int] = itertools.count(1)
         self.origin_of: Callable[[], object] | None = None
@@ -174,6 +204,16 @@ class ActivityStream:
         if self._is_closed:
             queue.close()
         return queue
+
+    def add_counter(self, counter: OutcomeCounter) -> None:
+        """Have the calls that are taken on from now on counted."""
+        self.counters = (*self.counters, counter)
+        self._note_change()
+
+    def remove_counter(self, counter: OutcomeCounter) -> None:
+        """Count no further call."""
+        self.counters = tuple(one for one in self.counters if one is not counter)
+        self._note_change()
 
     def remove(self, observing: Observing) -> None:
         """Hand an observer what it waits for, and nothing more."""
