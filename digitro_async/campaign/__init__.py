@@ -60,7 +60,7 @@ if TYPE_CHECKING:
         rehearse,
     )
 else:
-    # Who heeds no rules loads none, and who dials nobody no client.
+    # Who applies no rules loads none, and who dials nobody no client.
     __getattr__ = lazy_names(
         __name__,
         "_rules_in_force",

@@ -35,7 +35,7 @@ from digitro_async.ledger import (
 from digitro_async.models import PredictiveCall
 from digitro_async.privacy import Personal, Secret
 
-if TYPE_CHECKING:  # who heeds no rules loads none
+if TYPE_CHECKING:  # who applies no rules loads none
     from digitro_async.campaign._ruled_claims import RuledClaims
     from digitro_async.campaign._rules_in_force import RulesInForce
     from digitro_async.rules import CallingRules
@@ -197,7 +197,7 @@ class Campaign:
             rules: The rules; ``CampaignRun.heeding`` tells what comes of them.
             wait: With rules, the most seconds to wait for a contact that is due later;
                 None to wait for as long as one waits.
-            clock: Tells the Unix time by which rules are heeded; None for that of the
+            clock: Tells the Unix time by which rules are applied; None for that of the
                 machine.
 
         Raises:
@@ -232,7 +232,7 @@ class Campaign:
         *,
         wait_for_ends: bool,
     ) -> CampaignRun:
-        from digitro_async.campaign._ruled_claims import RuledClaims  # noqa: PLC0415 - who heeds no rules loads none
+        from digitro_async.campaign._ruled_claims import RuledClaims  # noqa: PLC0415 - who applies no rules loads none
 
         heeding = self.heed(rules, owner, clock)
 

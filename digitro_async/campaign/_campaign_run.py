@@ -23,7 +23,7 @@ from digitro_async.ledger._records import ClaimOwner
 from digitro_async.models import CallResult
 from digitro_async.observe import EventKind
 
-if TYPE_CHECKING:  # who heeds no rules loads none
+if TYPE_CHECKING:  # who applies no rules loads none
     from digitro_async.campaign._rules_in_force import RulesInForce
 
 __all__ = ["CampaignRun"]
@@ -195,7 +195,7 @@ class CampaignRun:
 
     @property
     def heeding(self) -> "RulesInForce | None":
-        """The rules that it heeds, with what came of them; None without rules."""
+        """The rules that it applies, with what came of them; None without rules."""
         return None
 
     def _make_recorder(self) -> LedgerRecorder:

@@ -26,7 +26,7 @@ class ImportSummary:
         elsewhere: Pending contacts of the ledger that the list does not name. They are
             called as well: of a list without ids, a number that was corrected is one.
         further_numbers: Further numbers of the contacts. The ledger keeps them; only a
-            run that heeds rules calls them.
+            run that applies rules calls them.
     """
 
     new: int = 0

@@ -1,4 +1,4 @@
-"""RuledClaims: the contacts of a run that heeds rules, claimed as they are due."""
+"""RuledClaims: the contacts of a run that applies rules, claimed as they are due."""
 
 import asyncio
 import contextlib

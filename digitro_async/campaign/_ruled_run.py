@@ -1,4 +1,4 @@
-"""RuledRun: a run of a campaign that heeds rules of calling."""
+"""RuledRun: a run of a campaign that applies rules of calling."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ __all__ = ["RuledRun"]
 
 
 class RuledRun(CampaignRun):
-    """The results of a run that heeds rules; see ``CampaignRun``.
+    """The results of a run that applies rules; see ``CampaignRun``.
 
     A contact that is tried several times has a result for each of its calls. One that
     was put off or refused before it came up has none; where that happened right before
@@ -29,7 +29,7 @@ class RuledRun(CampaignRun):
 
     @property
     def heeding(self) -> RulesInForce:
-        """The rules that it heeds, with what came of them."""
+        """The rules that it applies, with what came of them."""
         return self._heeding
 
     async def __anext__(self) -> CallResult:

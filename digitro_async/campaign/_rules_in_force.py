@@ -1,4 +1,4 @@
-"""RulesInForce: the rules that a run heeds, over its ledger, and what they did."""
+"""RulesInForce: the rules that a run applies, over its ledger, and what they did."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ _GETS_END: Final = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN})
 
 
 class RulesInForce:
-    """The rules that a run heeds, over its ledger, and what came of them.
+    """The rules that a run applies, over its ledger, and what came of them.
 
     Args:
         rules: The rules.
@@ -349,4 +349,4 @@ def _tell_failure(
         fail(error)
     elif error is not None:
         name = type(error).__name__
-        fail(LedgerError(f"heeding the rules broke off: {name}", reason="failed"))
+        fail(LedgerError(f"applying the rules broke off: {name}", reason="failed"))

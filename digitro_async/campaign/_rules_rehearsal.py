@@ -1,4 +1,4 @@
-"""rehearse: what a run that heeds rules would do now with each contact, and no call."""
+"""rehearse: what a run that applies rules would do with each contact, and no call."""
 
 import enum
 import math
@@ -34,7 +34,7 @@ class RehearsedStep(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class RehearsedContact:
-    """What a run that heeds rules would do with one contact.
+    """What a run that applies rules would do with one contact.
 
     Attributes:
         number: The ledger's number of the contact.

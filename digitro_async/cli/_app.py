@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 
 from digitro_async._common.text import words_of_os_error
 from digitro_async.cli._exit import Exit, exit_after_output
@@ -28,28 +28,40 @@ _WITHOUT_DOCSTRINGS = 2
 COMMANDS: Final[Mapping[str, str]] = {
     "init": "Write a commented configuration file to fill in.",
     "check": "Check configuration, PABX, files and ledger, and make no call.",
-    "demo": "Dial made-up contacts through a simulated PABX and show the outcome.",
+    "demo": "Dial made-up contacts through a simulated PABX.",
     "simulate": "Run a simulated PABX until Ctrl-C.",
-    "call": "Make one predictive call and print the call id that the PABX gave it.",
-    "command": "Send one command that is no call, and print the answer of the PABX.",
-    "dial": "Call every contact of a CSV file once and record each outcome.",
-    "worker": "Dial the campaigns of a database, beside any number of other workers.",
-    "contacts": "Look at a list: which numbers would be dialled, which not, and why.",
-    "status": "Print how many contacts are in each state, and what became of calls.",
-    "dashboard": "Serve a live page of a ledger that takes no orders, until Ctrl-C.",
-    "pause": "Begin no call any more, on one PABX or all, until digitro resume.",
-    "resume": "Begin calls again after a pause, whatever it came of.",
-    "rate": "Keep another cap than that of the settings, for all that dial.",
-    "campaign": "Add, withdraw, block or call back contacts; list or weigh campaigns.",
-    "report": "Sum up a campaign in the terminal, or as a page that opens offline.",
-    "results": "Print one row for each contact: state, call id, end of its call.",
+    "call": "Make one predictive call and print its call id.",
+    "command": "Send a command other than a call, and print the answer.",
+    "dial": "Call every contact of a list once and record each outcome.",
+    "worker": "Dial the campaigns of a database, beside other workers.",
+    "contacts": "Check a list: which numbers would be dialled, and why not.",
+    "status": "Print how many contacts are in each state.",
+    "dashboard": "Serve a read-only live page of a ledger until Ctrl-C.",
+    "pause": "Start no more calls, on one PABX or all, until resumed.",
+    "resume": "Start calls again after a pause, whatever caused it.",
+    "rate": "Change the cap of calls, for every process that dials.",
+    "campaign": "Add, withdraw, block or call back contacts of a campaign.",
+    "report": "Sum up a campaign in the terminal, or as an HTML page.",
+    "results": "Print one row for each contact: state, call id, disposition.",
     "webhook": "Send the results of a ledger to the webhook of the configuration.",
-    "events": "Listen to the events of a PABX, or replay a captured stream of them.",
-    "fit": "Write the events table of digitro.toml out of captured streams of events.",
+    "events": "Listen to the events of a PABX, or replay captured ones.",
+    "fit": "Write the events table of digitro.toml from captured events.",
     "reconcile": "Record the outcome of an unknown contact, with evidence for it.",
-    "ledger": "Copy a ledger, settle a restored one, import ends, or forget persons.",
+    "ledger": "Copy a ledger, settle a restored one, or forget persons.",
 }
 """Name of each command to its purpose."""
+
+_GROUPS: Final = {
+    "Getting started": ("init", "check", "demo", "simulate"),
+    "Calls": ("call", "command", "dial", "worker", "contacts"),
+    "While calls are made": (
+        *("status", "dashboard", "pause", "resume", "rate", "campaign"),
+    ),
+    "Results": ("report", "results", "webhook"),
+    "Event channel": ("events", "fit"),
+    "Ledger": ("reconcile", "ledger"),
+}
+"""How ``digitro --help`` shows them, in the order of :data:`COMMANDS`."""
 
 _WRITE_FAILED: Final = "write_failed"
 """Reason of errors about a file that can't be written any more."""
@@ -81,9 +93,18 @@ app = App(
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,  # `run` does that
 )
-for _name, _help in COMMANDS.items():
-    _module = _MODULES.get(_name, f"_{_name}")
-    app.command(f"digitro_async.cli.{_module}:{_name}", name=_name, help=_help)
+for _place, (_title, _names) in enumerate(_GROUPS.items()):
+    _group = Group(_title, sort_key=_place)
+    for _name in _names:
+        _module = _MODULES.get(_name, f"_{_name}")
+        app.command(
+            f"digitro_async.cli.{_module}:{_name}",
+            name=_name,
+            help=COMMANDS[_name],
+            group=_group,
+            sort_key=[*COMMANDS].index(_name),
+        )
+app["--help"].group = app["--version"].group = Group("Options", sort_key=len(_GROUPS))
 
 
 def run(tokens: Sequence[str]) -> int:

@@ -112,7 +112,7 @@ async def _block(
     print_line(f"blocked{end}: no run by rules calls it, in any campaign here")
     if not is_heeded:
         print_error(
-            "the process that dials heeds no rules, and may call it: withdraw the "
+            "the process that dials applies no rules, and may call it: withdraw the "
             "contact, or dial with --rules"
         )
     return Exit.DONE if is_heeded else Exit.INCOMPLETE
@@ -148,7 +148,7 @@ async def _call_back(
 
     state = await _done(address, beside, order)
     if state is State.PENDING:
-        print_line(f"to be called back {local_moment(at)}, by a run that heeds rules")
+        print_line(f"to be called back {local_moment(at)}, by a run that applies rules")
         return Exit.DONE
     print_error(f"the contact is {state}: it is not called back")
     return Exit.INCOMPLETE

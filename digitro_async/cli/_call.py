@@ -26,15 +26,15 @@ def call(
     user_data: str | None = None,
     any_destination: Switch = False,
 ) -> Exit:
-    """Make one predictive call and print the call id that the PABX gave it.
+    """Make one predictive call and print its call id.
 
     Args:
-        destination: The number to dial, exactly as the PABX shall get it: digits and
+        destination: The number to dial, exactly as the PABX expects it: digits and
             ``+ * #``.
         config: Configuration file.
-        pabx: Name of the PABX that must take it.
+        pabx: Name of the PABX to use.
         user_data: Free text that travels with the call.
-        any_destination: Send a destination that is no number, too.
+        any_destination: Allow a destination that is not a plain number.
     """
     if any_destination:
         destination = AnyDestination(destination)

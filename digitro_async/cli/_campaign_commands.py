@@ -65,7 +65,7 @@ def campaign(
     read: ReadingOptions = READ_AS_FOUND,
     ledger: LedgerOptions = NO_LEDGER_NAMED,
 ) -> Exit:
-    """Add, withdraw, block or call back contacts; list or weigh campaigns.
+    """Add, withdraw, block or call back contacts of a campaign.
 
     It can be done while they are dialled, too, and is in force at once for all calls
     that are not begun.
@@ -75,8 +75,8 @@ def campaign(
             ``block`` or ``unblock`` a number, or ``call-back`` a contact.
         value: The file of ``add``, the contact of ``withdraw`` and ``call-back`` (its
             id, or # and its number), the number of ``weight``, the phone number of
-            ``block`` and ``unblock``: without it, it is asked for, so that it is in no
-            list of processes.
+            ``block`` and ``unblock``: without it, it is asked for, so that it does not
+            show in the list of processes.
         meant: The contacts that are meant.
         config: With add: configuration file.
         adding: How a file is added.

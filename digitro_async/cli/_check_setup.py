@@ -51,7 +51,7 @@ def check(
         config: Configuration file.
         ledger: The ledger, there already or to be made; by default the folder that the
             command runs in is looked at.
-        timeout: Most seconds that one step may take.
+        timeout: Longest time of one step, in seconds.
     """
     address = ledger.address_if_named()
     loaded = load_config(config, can_resume=False)

@@ -35,7 +35,7 @@ def contacts(
     ledger: LedgerOptions = NO_LEDGER_NAMED,
     accept_loss: Switch = False,
 ) -> Exit:
-    """Look at a list: which numbers would be dialled, which not, and why.
+    """Check a list: which numbers would be dialled, and why not.
 
     ``digitro contacts check FILE`` reads the whole file as ``digitro dial`` does.
     With ``--ledger`` in place of FILE the rules are asked about a ledger's contacts.
@@ -46,18 +46,17 @@ def contacts(
     Args:
         action: ``check`` or ``explain``.
         subject: The list, or the number; without a number it is asked for, so that it
-            is in no list of processes.
-        config: Configuration file. Where the one of this name is not there, fields that
-            each call needs are not looked for.
+            does not show in the list of processes.
+        config: Configuration file. If it does not exist, the fields that every call
+            needs are not checked.
         form: A table of counts and reasons, or a row for each number as CSV or JSON.
         show_numbers: Show numbers and ids in full; else they are masked.
         rules: Rules file, whose gates are asked about each number; by default that of
             the configuration file.
-        at: The moment that they are asked about, such as 2026-12-01T09:00-03:00; now
-            without one.
+        at: The moment to ask about, such as 2026-12-01T09:00-03:00; now by default.
         read: The ways in which the file is read.
         ledger: The ledger.
-        accept_loss: Look at the rest of a ledger that lost a part of its record.
+        accept_loss: Read what is left of a ledger that lost part of its record.
     """
     address = ledger.address_if_named()
     rules = _rules_file(rules, config)

@@ -22,18 +22,20 @@ def dashboard(
     *,
     ledger: LedgerOptions = NO_LEDGER_NAMED,
     serve: str = "127.0.0.1:8088",
-    serve_as: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    serve_as: Annotated[
+        tuple[str, ...], Parameter(negative="", show_default=False)
+    ] = (),
     config: Path | None = None,
     max_attempts: MaxAttempts = 5,
 ) -> Exit:
-    """Serve a live page of a ledger that takes no orders, until Ctrl-C.
+    """Serve a read-only live page of a ledger until Ctrl-C.
 
     Args:
         ledger: The ledger.
-        serve: Address and port. Another address than one of this machine shows the page
-            to others, unencrypted.
-        serve_as: Further name by which browsers ask for the page, as through a proxy;
-            may be given several times.
+        serve: Address and port. With any address but loopback others can open the page,
+            unencrypted.
+        serve_as: Another host name under which browsers open the page, such as that of
+            a proxy; may be given several times.
         config: Configuration file, for the caps of its PABX.
         max_attempts: Attempts after which a contact is out of attempts.
     """

@@ -64,7 +64,7 @@ def demo(
     directory: Path | None = None,
     faults: Switch = False,
 ) -> Exit:
-    """Dial made-up contacts through a simulated PABX and show the outcome.
+    """Dial made-up contacts through a simulated PABX.
 
     Args:
         contacts: Number of made-up contacts.

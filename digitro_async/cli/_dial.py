@@ -62,7 +62,7 @@ def dial(
     insist: InsistToDialOptions = NOT_INSISTING_TO_DIAL,
     serve: ServeOptions = NOT_SERVED,
 ) -> Exit:
-    """Call every contact of a CSV file once and record each outcome.
+    """Call every contact of a list once and record each outcome.
 
     Args:
         contacts: The file; its header names ``destination`` and the other columns.
@@ -70,17 +70,18 @@ def dial(
         config: Configuration file.
         ledger: The ledger.
         no_ledger: Remember calls in memory only: a crash forgets who was called.
-        rejects: File for rows that are no contact; by default beside the contacts.
-        limit: Most contacts that this run calls, in the order of the list: a pilot. The
-            rest stays pending, and the next run goes on with it.
+        rejects: File for rejected rows; by default beside the contacts.
+        limit: Most contacts that this run calls, in the order of the list, such as for
+            a pilot. The others stay pending for the next run.
         max_attempts: Attempts over all runs after which a contact is left pending; one
             that failed because of the PABX, or never reached it, does not count.
         read: The ways in which the file is read.
-        allow_duplicates: Call a contact as often as it stands in the file.
+        allow_duplicates: Call a contact once for each of its rows in the file.
         no_wait_for_ends: End with the last answer; the next run records later ends.
         heed: The rules by which contacts are called.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
-        form: With dry_run and rules: counts, or what each contact is told as CSV, JSON.
+        form: With --dry-run: counts, or with rules the decision about each contact as
+            CSV or JSON.
         metrics: Where metrics are served.
         insist: Doubts about the ledger that are put aside.
         serve: The live page.

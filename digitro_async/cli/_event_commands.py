@@ -54,7 +54,7 @@ def events(
     raw: Switch = False,
     seconds: _Seconds = None,
 ) -> Exit:
-    """Listen to the events of a PABX, or replay a captured stream of them.
+    """Listen to the events of a PABX, or replay captured ones.
 
     ``digitro events listen`` opens the event channel and prints a line for each event,
     until Ctrl-C. ``digitro events replay FILE`` says how a capture would be understood,
@@ -69,10 +69,10 @@ def events(
         preset: Replay by this preset alone: pabx, interact-cti, neo or simulator.
         record: New file for everything that comes, byte for byte. It holds numbers and
             names of people, and only you may read it.
-        call: Make one call to this number, your own phone's, over the channel once it
-            is open.
+        call: Make one call to this number, that of your own phone, once the channel is
+            open.
         raw: Show all that events hold, with numbers and names of people.
-        seconds: Listen for so long.
+        seconds: Seconds to listen; until Ctrl-C by default.
     """
     if action == "listen":
         if file is not None:

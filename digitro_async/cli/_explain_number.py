@@ -45,7 +45,8 @@ def explain_number(
     """Print what each gate says to a call of one number at a moment.
 
     Args:
-        number: The number; None to ask for it, so that it is in no list of processes.
+        number: The number; None to ask for it, so that it does not show in the list of
+            processes.
         rules: The rules file.
         at: The moment as text; None for now.
         address: The ledger whose attempts and blocks count; None for none.

@@ -36,7 +36,7 @@ def fit(
     word: dict[str, str] | None = None,
     set_: Annotated[dict[str, str] | None, Parameter(name="--set")] = None,
 ) -> Exit:
-    """Write the events table of digitro.toml out of captured streams of events.
+    """Write the events table of digitro.toml from captured events.
 
     What you know of one call in the capture makes the table surer: call your own phone,
     capture the events, and give its call id, the number, and what became of it.

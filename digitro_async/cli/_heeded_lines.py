@@ -27,7 +27,7 @@ _STOPPED: Final = {
 
 
 class Heeding(Protocol):
-    """What a run tells of the rules that it heeds: see ``RulesInForce``."""
+    """What a run tells of the rules that it applies: see ``RulesInForce``."""
 
     @property
     def deferred(self) -> Mapping[str, int]:
@@ -75,7 +75,7 @@ class Heeding(Protocol):
 
 
 def heeding_of(run: object) -> Heeding | None:
-    """Return what a run tells of the rules that it heeds; None where it heeds none."""
+    """Return what a run tells of the rules that it applies; None without any."""
     found: Heeding | None = getattr(run, "heeding", None)
     return found
 

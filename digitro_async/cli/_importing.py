@@ -66,7 +66,7 @@ class Plan:
         serving: Where a live page is served.
         metrics: Where the metrics of the run are served, if anywhere.
         codes: Code of a rejected row to how often it came.
-        rules: The rules of calling, None where none are heeded.
+        rules: The rules of calling, None where none are applied.
         rules_file: The file of rules that the command line names, if it does.
         wait: Longest time, in seconds, that is waited for who is called later; None for
             any.

@@ -74,7 +74,7 @@ def ledger(
     forgotten: ForgetOptions = NOBODY_NAMED,
     any_file_system: Switch = False,
 ) -> Exit:
-    """Copy a ledger, settle a restored one, import ends, or forget persons.
+    """Copy a ledger, settle a restored one, or forget persons.
 
     ``digitro ledger copy LEDGER TARGET`` carries everything over, compares both, and
     leaves LEDGER as one that is not dialled any more. ``digitro ledger restored
@@ -85,23 +85,24 @@ def ledger(
     forget LEDGER CONTACT`` erases the numbers, ids and data of a person.
 
     Args:
-        action: Copy, settle what was restored, import ends of calls, or forget.
+        action: ``copy`` it, settle one that was ``restored``, import ``ends`` of calls,
+            or ``forget`` persons.
         ledger: The ledger: a file's path, or the address of its database,
             ``postgresql://user@host/database``. A password is better left to
-            PGPASSFILE: every user of a machine can read the words of a process.
+            PGPASSFILE: every user of a machine can read the command line of a process.
         target: With ``copy``: where to, a path or an address; there must be none yet.
             With ``ends``: the file. With ``forget``: the contact, by your id or ``#``
             and the ledger's number.
         campaign: Name of the campaign in a database, which may hold several.
-        keep_source: With ``copy``: make a backup. LEDGER is dialled on, and may be in
-            use; the copy is not dialled before it was settled.
+        keep_source: With ``copy``: make a backup. LEDGER stays in use; the copy is not
+            dialled before it is settled.
         since: What was dialled since the backup.
         word: With ``ends``: WORD=DISPOSITION, what a word of the file means, such as
-            OCUPADO=busy. May be given often.
+            OCUPADO=busy. May be given several times.
         dry_run: With ``ends``: check each row, and record nothing.
         forgotten: Who is forgotten, and how.
-        any_file_system: Let a file stand on a file system that is not known to be
-            local; whether its locks and syncs hold is yours to know.
+        any_file_system: Allow a file on a file system that is not known to be local.
+            You must be sure that its locks and syncs work.
     """
     return _act(
         action,

@@ -34,10 +34,10 @@ class Insisting:
     """Doubts about a ledger that are put aside by the commands that change one.
 
     Attributes:
-        any_file_system: Let the ledger stand on a file system that is not known to be
-            local; whether its locks and syncs hold is yours to know.
-        accept_loss: Go on with a ledger that lost some of its record: who is not final
-            in the rest may have been called, and may be called again.
+        any_file_system: Allow a ledger on a file system that is not known to be local.
+            You must be sure that its locks and syncs work.
+        accept_loss: Continue with a ledger that lost part of its record: contacts that
+            are not final in what is left may have been called, and may be called again.
     """
 
     any_file_system: Switch = False
@@ -66,10 +66,10 @@ class InsistingToDial(Insisting):
     """Doubts about a ledger that are put aside when it is dialled.
 
     Attributes:
-        partial: Dial the contacts in the ledger, though the import of a file stopped.
+        partial: Dial the contacts in the ledger although the import of a file stopped.
         edited: The file was edited since its import into the ledger stopped.
-        update: Take over what the file says of pending contacts that the ledger has
-            with another number or other fields.
+        update: Update pending contacts of the ledger whose number or fields are
+            different in the file.
     """
 
     partial: Switch = False

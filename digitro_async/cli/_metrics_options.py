@@ -29,7 +29,8 @@ class MetricsToServe:
     Attributes:
         metrics_port: Serve metrics for Prometheus at this port, at ``/metrics``; 0 for
             a free one, which is printed.
-        metrics_host: Address to serve them at, when others than this machine may read.
+        metrics_host: Address to serve them at; with any but loopback others can read
+            them.
     """
 
     metrics_port: _Port | None = None

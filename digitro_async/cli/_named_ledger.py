@@ -37,8 +37,8 @@ class NamedLedger:
     Attributes:
         ledger: File of the ledger, or the address of its database:
             ``postgresql://user@host/database``.
-        ledger_env: Environment variable that holds what ``--ledger`` would say: every
-            user of a machine can read the words of a process, a password in them too.
+        ledger_env: Environment variable with the value of ``--ledger``. Every user of a
+            machine can read the command line of a process, and so a password in it.
         campaign: Name of the campaign in a database, which may hold several.
     """
 
@@ -95,8 +95,8 @@ class NamedLedgerToDial(NamedLedger):
             continued. By default it stands beside the contacts. Or the address of a
             database that several machines share:
             ``postgresql://user@host/database``.
-        ledger_env: Environment variable that holds what ``--ledger`` would say: every
-            user of a machine can read the words of a process, a password in them too.
+        ledger_env: Environment variable with the value of ``--ledger``. Every user of a
+            machine can read the command line of a process, and so a password in it.
         campaign: Name of the campaign in a database, which may hold several; made if
             it is not there.
     """

@@ -12,7 +12,7 @@ __all__ = ["pause", "rate", "resume"]
 
 
 def pause(*, pabx: str | None = None, ledger: LedgerOptions = NO_LEDGER_NAMED) -> Exit:
-    """Begin no call any more, on one PABX or all, until digitro resume.
+    """Start no more calls, on one PABX or all, until resumed.
 
     Args:
         pabx: Name of the PABX; by default every one.
@@ -23,7 +23,7 @@ def pause(*, pabx: str | None = None, ledger: LedgerOptions = NO_LEDGER_NAMED) -
 
 
 def resume(*, pabx: str | None = None, ledger: LedgerOptions = NO_LEDGER_NAMED) -> Exit:
-    """Begin calls again after a pause, whatever it came of.
+    """Start calls again after a pause, whatever caused it.
 
     Args:
         pabx: Name of the PABX; by default every one.
@@ -36,7 +36,7 @@ def resume(*, pabx: str | None = None, ledger: LedgerOptions = NO_LEDGER_NAMED) 
 def rate(
     calls: str, *, pabx: str | None = None, ledger: LedgerOptions = NO_LEDGER_NAMED
 ) -> Exit:
-    """Keep another cap than that of the settings, for all that dial.
+    """Change the cap of calls, for every process that dials.
 
     Args:
         calls: Calls a second, as in 20 or 20/s; in other seconds, as in 1200/60s; or

@@ -36,17 +36,19 @@ class Serving:
     """Where a live page is served, and who may give orders on it.
 
     Attributes:
-        serve: Serve a live page at this address and port, such as 127.0.0.1:8088.
-            Another address than one of this machine shows it to others, unencrypted.
-        serve_as: Further name by which browsers ask for the page, as through a proxy;
-            may be given several times.
+        serve: Serve a live page at this address and port, such as 127.0.0.1:8088. With
+            any address but loopback others can open it, unencrypted.
+        serve_as: Another host name under which browsers open the page, such as that of
+            a proxy; may be given several times.
         token_file: File of the token without which the page takes no orders; made with
             a new one if it is not there. By default a new token is printed, where this
             is a terminal.
     """
 
     serve: str | None = None
-    serve_as: Annotated[tuple[str, ...], Parameter(negative="")] = ()
+    serve_as: Annotated[
+        tuple[str, ...], Parameter(negative="", show_default=False)
+    ] = ()
     token_file: Path | None = None
 
     def check(self) -> None:

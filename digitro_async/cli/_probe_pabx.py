@@ -36,7 +36,7 @@ def probe(pabx: PABX, seconds: float) -> Iterator[Finding]:
 
     Args:
         pabx: The PABX.
-        seconds: Most seconds that one step may take.
+        seconds: Longest time of one step, in seconds.
     """
     parts = urlsplit(pabx.base_url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]

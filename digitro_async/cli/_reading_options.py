@@ -21,20 +21,20 @@ class FileOptions:
     """The ways in which a contact file is read.
 
     Attributes:
-        encoding: Encoding of the file, where guessing would be wrong.
-        map: FIELD=COLUMN: the column of that name is this field. May be given often.
-        header_line: Number of the line that names the columns, where titles above it
-            are taken for something else.
-        ignore_unknown_columns: Pass over columns with unknown names.
-        sheet: Name of the workbook's sheet, or its number from 1, where several hold
-            something.
-        strip_punctuation: Take blanks, dashes, dots, parentheses, slashes and invisible
-            characters out of numbers.
+        encoding: Encoding of the file, if it is guessed wrong.
+        map: FIELD=COLUMN: the column of that name is this field. May be given several
+            times.
+        header_line: Number of the line with the names of the columns, if a title above
+            it is mistaken for that.
+        ignore_unknown_columns: Ignore columns with unknown names.
+        sheet: Name of the workbook's sheet, or its number from 1, if several have rows.
+        strip_punctuation: Remove blanks, dashes, dots, parentheses, slashes and
+            invisible characters from numbers.
         number_form: Check numbers, and write them as as-written, 0ddd, ddd, 55ddd,
             e164, carrier:NN, local:DDD or local:DDD,FORM; without it, nothing is
             checked by the numbering plan or rewritten.
         area_code: The area code (DDD) of numbers that have none.
-        allow_open_end: Take the last row although its line has no end.
+        allow_open_end: Accept a last line without a line end.
     """
 
     encoding: str | None = None

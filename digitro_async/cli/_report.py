@@ -35,20 +35,20 @@ def report(
     max_attempts: MaxAttempts = 5,
     accept_loss: Switch = False,
 ) -> Exit:
-    """Sum up a campaign in the terminal, or as a page that opens offline.
+    """Sum up a campaign in the terminal, or as an HTML page.
 
     It can be asked during a dial, too. Numbers are masked, and no id is shown.
 
     Args:
         ledger: The ledger.
-        out: File for the page, in place of the lines in the terminal. It loads nothing
-            and runs nothing.
+        out: File for the page, in place of the lines in the terminal. It has no scripts
+            and loads nothing.
         replace: With ``--out``: take the place of a file of that name.
         config: Configuration file, for the caps of the PABX.
         zone: Time zone of all times, such as ``America/Sao_Paulo``; by default that of
             this machine.
         max_attempts: Attempts after which a contact counts as out of attempts.
-        accept_loss: Show the rest of a ledger that lost a part of its record.
+        accept_loss: Read what is left of a ledger that lost part of its record.
     """
     if replace and out is None:
         raise ConfigurationError("--replace is about --out: name the file too")

@@ -60,20 +60,20 @@ def results(
     max_attempts: MaxAttempts = 5,
     accept_loss: Switch = False,
 ) -> Exit:
-    """Print one row for each contact: state, call id, end of its call.
+    """Print one row for each contact: state, call id, disposition.
 
     Args:
         ledger: The ledger.
         out: New file for the rows, in place of the standard output.
         form: CSV or JSON lines.
         state: Only contacts in that state; may be given several times.
-        disposition: Only contacts whose last call became that; may be given several
+        disposition: Only contacts whose last call ended like that; may be given several
             times.
         follow: Print a row whenever a contact gets its outcome and its call its end,
-            until neither is to come.
+            until no more are expected.
         max_attempts: With ``--follow``: attempts after which no outcome of a contact
             is waited for.
-        accept_loss: Show the rest of a ledger that lost a part of its record.
+        accept_loss: Read what is left of a ledger that lost part of its record.
     """
     read = _Reading(
         *(ledger.address(), set(state or State), set(disposition or ()), max_attempts),

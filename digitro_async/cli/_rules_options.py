@@ -24,12 +24,12 @@ class HeededRules:
     Attributes:
         rules: Rules file: who is called when, how often, and again. By default that of
             the table rules in the configuration file, if it has one.
-        no_rules: Heed no rules, whatever the configuration file says. Contacts that
+        no_rules: Apply no rules, whatever the configuration file says. Contacts that
             wait for a time stay as they are.
-        wait: Longest time to wait for contacts that are called later, such as 90s, 15m
-            or 2h; by default any time.
-        no_wait: End when nobody is left who may be called now. The others are called
-            by the next run.
+        wait: Longest time to wait for contacts that are due later, such as 90s, 15m or
+            2h; without limit by default.
+        no_wait: End when no contact is left that may be called now. The next run calls
+            the others.
     """
 
     rules: Path | None = None
@@ -51,7 +51,7 @@ class HeededRules:
             raise ConfigurationError("--wait is about rules: leave --no-rules out")
 
     def file(self, config: Config) -> Path | None:
-        """Return the rules file, None where no rules are heeded."""
+        """Return the rules file, None where no rules are applied."""
         if self.no_rules:
             return None
         if self.rules is not None:
@@ -59,7 +59,7 @@ class HeededRules:
         return None if config.rules is None else config.rules.file
 
     def load(self, config: Config) -> "CallingRules | None":
-        """Return the rules, None where none are heeded.
+        """Return the rules, None where none are applied.
 
         Raises:
             ConfigurationError: If they can't be used.
@@ -72,7 +72,7 @@ class HeededRules:
                     "--wait and --no-wait are about rules: name them with --rules"
                 )
             return None
-        # Loaded here, as most dials heed none.
+        # Loaded here, as most dials apply none.
         from digitro_async.cli._loaded_rules import rules_of  # noqa: PLC0415
 
         return rules_of(file)

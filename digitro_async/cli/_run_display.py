@@ -41,7 +41,7 @@ class RunDisplay:
         statistics: Returns the counts of the client at this moment.
         phase: Returns how far the run has come.
         paused_campaigns: Returns the campaigns that are paused.
-        heeding: What the rules do in the run; None where none are heeded.
+        heeding: What the rules do in the run; None where none are applied.
         whole_caps: The caps as they are configured, where processes share them.
     """
 

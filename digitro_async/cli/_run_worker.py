@@ -47,13 +47,14 @@ class WorkOptions:
 
     Attributes:
         slice_size: Contacts that are taken at once; the same for every worker.
-        slices: Slices of a campaign that are dialled at once.
-        lease: After the last sign of life others may have its contacts.
-        come_again: Contacts that could not be called come up again after this.
-        look: Between two looks for work.
-        cap_lease: After the last sign of life others may have its share of a cap.
-        beat: Between two signs of life to the database.
-        answer: Longest time of an answer to one.
+        slices: Slices of one campaign that are dialled at once.
+        lease: Seconds after its last sign of life until others may have its contacts.
+        come_again: Seconds until a contact that could not be called comes up again.
+        look: Seconds between two looks for work.
+        cap_lease: Seconds after its last sign of life until others may have its share
+            of a cap.
+        beat: Seconds between two signs of life to the database.
+        answer: Most seconds until the database answers one.
         misses: Answers missed in a row at which the process ends, with exit code 75.
     """
 
@@ -96,7 +97,7 @@ def worker(
     *,
     ledger: str | None = None,
     ledger_env: str | None = None,
-    campaign: list[str] | None = None,
+    campaign: Annotated[list[str] | None, Parameter(negative="")] = None,
     config: Path = Path("digitro.toml"),
     until_done: Switch = False,
     max_attempts: MaxAttempts = 5,
@@ -107,17 +108,17 @@ def worker(
     options: Annotated[WorkOptions, Parameter(name="*")] = DEFAULTS,
     serve: ServeOptions = NOT_SERVED,
 ) -> Exit:
-    """Dial the campaigns of a database, beside any number of other workers.
+    """Dial the campaigns of a database, beside other workers.
 
     Args:
         ledger: Address of the database: ``postgresql://user@host/database``.
-        ledger_env: Environment variable that holds what ``--ledger`` would say.
+        ledger_env: Environment variable with the value of ``--ledger``.
         campaign: Name of a campaign; it may be given several times. By default every
             one in which something is left to be dialled.
         config: Configuration file.
         until_done: End when nothing is left to be dialled, and not at SIGTERM alone.
         max_attempts: Attempts over all runs after which a contact is left pending.
-        partial: Dial the contacts of lists whose import stopped, too.
+        partial: Dial the contacts of lists whose import stopped as well.
         no_wait_for_ends: With --until-done: end with the last answer.
         heed: The rules by which contacts are called.
         metrics: Where metrics are served.

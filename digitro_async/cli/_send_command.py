@@ -52,7 +52,7 @@ def command(
     repeatable: Switch = False,
     show: Switch = False,
 ) -> Exit:
-    """Send one command that is no call, and print the answer of the PABX.
+    """Send a command other than a call, and print the answer.
 
     Args:
         name: The command: queue_redirect, dtmf_detection or password_change. Left out
@@ -65,7 +65,7 @@ def command(
         file: FIELD=FILE: the value is in that file.
         ask: FIELD: ask for the value, or read a line of the standard input.
         config: Configuration file.
-        pabx: Name of the PABX that must take it.
+        pabx: Name of the PABX to use.
         repeatable: With --path: it may be sent again where its outcome is unknown.
         show: Print the values of the answer, which are masked otherwise.
     """

@@ -47,7 +47,7 @@ class Working:
         partial: Whether lists are dialled that were not put in to their end.
         until_done: Whether it ends when nothing is left.
         wait_for_ends: Whether it ends only once every call has its end.
-        rules: The rules of calling, None where none are heeded.
+        rules: The rules of calling, None where none are applied.
         wait: Longest time, in seconds, that is waited for who is called later; None for
             any.
         slicing: Sizes and times of slices.

@@ -57,7 +57,7 @@ def simulate(
         port: Port to listen on; 0 takes a free one.
         channel_id: Id of the event channel that is open; with ``--events`` the id of
             the first one that is opened.
-        api_key: The api key that is valid. It is no secret: nothing rings.
+        api_key: The valid API key. It is no secret: no phone rings.
         latency: Seconds that every answer takes.
         rate: Cap on calls that is checked, in calls per ``--per`` seconds.
         per: Seconds of the cap's window.

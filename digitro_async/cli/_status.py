@@ -23,16 +23,16 @@ def status(
     watch: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
     accept_loss: Switch = False,
 ) -> Exit:
-    """Print how many contacts are in each state, and what became of calls.
+    """Print how many contacts are in each state.
 
     It can be asked during a dial, too.
 
     Args:
         ledger: The ledger.
         max_attempts: Attempts after which a contact counts as out of attempts.
-        watch: Seconds after which it is printed again, until nothing is pending but
-            contacts that are out of attempts, and no end of a call is to come.
-        accept_loss: Show the rest of a ledger that lost a part of its record.
+        watch: Print it again every so many seconds, until only contacts that are out of
+            attempts are pending and no end of a call is expected.
+        accept_loss: Read what is left of a ledger that lost part of its record.
     """
     address = ledger.address()
     before: LedgerView | None = None

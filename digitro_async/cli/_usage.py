@@ -41,7 +41,7 @@ def _problem_of(error: CycloptsError, app: App) -> str:
         return _unknown_option(error)
     if isinstance(error, UnusedCliTokensError):
         return "there are more words than it takes"
-    name = error.argument.name if error.argument is not None else "an option"
+    name = _name_of(error)
     if isinstance(error, MissingArgumentError):
         return f"{name} is missing or has no value"
     if isinstance(error, RepeatArgumentError):
@@ -51,6 +51,16 @@ def _problem_of(error: CycloptsError, app: App) -> str:
     if isinstance(error, CoercionError):
         return f"{name} {_coercion_problem(error)}"
     return f"{name} can't be used like this"
+
+
+def _name_of(error: CycloptsError) -> str:
+    """Return the name of an argument as ``--help`` shows where it stands."""
+    argument = error.argument
+    if argument is None:
+        return "an option"
+    if argument.index is None:
+        return argument.name
+    return argument.name.lstrip("-").replace("-", "_").upper()
 
 
 def _coercion_problem(error: CoercionError) -> str:

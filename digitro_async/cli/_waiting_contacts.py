@@ -76,7 +76,7 @@ async def say_left_alone(ledger: Ledger) -> int:
         print_error(
             f"{total:,} contacts wait for a time ({said}), the first until "
             f"{_due(waits)}: a run without rules leaves them alone until then "
-            "(--rules FILE heeds the rules they wait by)"
+            "(--rules FILE applies the rules they wait by)"
         )
     return total
 

@@ -33,10 +33,10 @@ def webhook(
     Args:
         ledger: The ledger.
         config: Configuration file; its table ``webhook`` names the receiver.
-        follow: Go on as results come, until SIGINT or SIGTERM: a process of its own
-            beside those that dial.
+        follow: Send results as they come, until SIGINT or SIGTERM, in a process beside
+            those that dial.
         new_secret: Print a new secret to sign with, and do nothing else.
-        accept_loss: Send the results of a ledger that lost a part of its record.
+        accept_loss: Send the results of a ledger that lost part of its record.
     """
     if new_secret:
         print_line(new_webhook_secret().reveal())

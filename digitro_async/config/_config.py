@@ -122,6 +122,8 @@ def load_config(path: str | os.PathLike[str], *, can_resume: bool = True) -> Con
         where = ConfigLocation(file, read_text(file))
     except ConfigurationError as error:
         problem = str(error)
+        if not file.exists():
+            problem += "; digitro init writes one to fill in"
     else:
         return _build_config(where, _parse(where), can_resume=can_resume)
     raise ConfigurationError(f"{file}: {problem}")

@@ -277,7 +277,7 @@ def row_of_cells(
         line: Number of the row's first line.
         own_id: The caller's id.
         number: The number to dial, as ``read_number`` returns it.
-        pabx: Name of the PABX that must take it.
+        pabx: Name of the PABX to use.
         fields: Fields of ``PredictiveCall`` and their texts, none of them empty.
         priority: The priority.
 

@@ -164,7 +164,7 @@ class Control(Protocol):
     async def block(
         self, number: Personal, *, reason: str, until: float | None
     ) -> bool:
-        """Let nobody call a number any more; return whether those that dial heed it.
+        """Let nobody call a number any more; return whether those that dial apply it.
 
         Args:
             number: The number, in any form, with its area code.

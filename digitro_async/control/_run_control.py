@@ -41,7 +41,7 @@ class RunControl:
     Attributes:
         is_ending: Whether no list is taken any more, because the process is about to
             end.
-        look: Lets the run take over blocks and callbacks at once; None where it heeds
+        look: Lets the run take over blocks and callbacks at once; None where it applies
             no rules.
     """
 
@@ -188,7 +188,7 @@ class RunControl:
         return state
 
     async def _look(self) -> bool:
-        """Let the run take over what was ordered; return whether it heeds rules."""
+        """Let the run take over what was ordered; return whether it applies rules."""
         if self.look is None:
             return False
         await self.look()

@@ -99,7 +99,7 @@ class NewContact:
         identity: The text by which it is known again: the caller's id or the number.
         id: The caller's id.
         destination: The number to dial.
-        pabx: Name of the PABX that must take it.
+        pabx: Name of the PABX to use.
         fields: Other fields of its call that are its own.
         numbers: All its numbers, in the order in which they are tried, where it has
             several, or one with a kind or hours; the first is ``destination``. Empty
@@ -168,7 +168,7 @@ class ClaimedContact:
         number: The ledger's number of it.
         attempts: Intents so far.
         destination: The number to dial.
-        pabx: Name of the PABX that must take it.
+        pabx: Name of the PABX to use.
         fields: Other fields of its call that are its own.
     """
 

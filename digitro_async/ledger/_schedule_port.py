@@ -27,7 +27,7 @@ KeyOf = Callable[[str], int]
 
 
 class Schedule(Protocol):
-    """What a ledger keeps so that rules can be heeded; a part of ``ScheduledLedger``.
+    """What a ledger keeps so that rules can be applied; a part of ``ScheduledLedger``.
 
     * A contact that waits is pending and has a time when it is due. It keeps both until
       it waits for something else: an interrupted run loses neither.

@@ -45,7 +45,7 @@ class AgreedCallback:
 
 @attrs.frozen(kw_only=True)
 class PlannedContact:
-    """A claimed contact, with what a run that heeds rules has to know.
+    """A claimed contact, with what a run that applies rules has to know.
 
     Attributes:
         claimed: The contact as any run claims it, with the number of its place.

@@ -23,7 +23,7 @@ from digitro_async.workers._engine_port import Engine, Slice
 from digitro_async.workers._slice_feeder import SliceFeeder
 from digitro_async.workers._slicing_settings import SlicingSettings
 
-if TYPE_CHECKING:  # who heeds no rules loads none
+if TYPE_CHECKING:  # who applies no rules loads none
     from digitro_async.rules import CallingRules
 
 __all__ = ["CampaignWorker"]
@@ -279,7 +279,7 @@ class CampaignWorker:
     def _make_claims(self, build_call: BuildCall) -> SliceClaims:
         make: Callable[..., SliceClaims] = SliceClaims
         if self.heeding is not None:
-            from digitro_async.campaign import RuledSlices  # noqa: PLC0415 - who heeds no rules loads none
+            from digitro_async.campaign import RuledSlices  # noqa: PLC0415 - who applies no rules loads none
 
             dispatcher = self._client.dispatcher
             make = partial(

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # who heeds no rules loads none
+if TYPE_CHECKING:  # who applies no rules loads none
     from digitro_async.campaign import RulesInForce
     from digitro_async.rules import BlockReading, ShortCallLevel, StopReason
 

@@ -28,7 +28,7 @@ from digitro_async.workers._engine_port import Engine
 from digitro_async.workers._rules_of_campaigns import RulesOfCampaigns
 from digitro_async.workers._slicing_settings import SlicingSettings
 
-if TYPE_CHECKING:  # who heeds no rules loads none
+if TYPE_CHECKING:  # who applies no rules loads none
     from digitro_async.rules import CallingRules
 
 __all__ = ["ListCampaigns", "OpenLedger", "Worker"]

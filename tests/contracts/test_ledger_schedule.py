@@ -69,7 +69,7 @@ class TestPutOff:
         assert (one.due, one.wait) == (LATER, WaitKind.DEFERRED)
 
     async def test_not_by_a_run_without_rules(self, scene: Scene) -> None:
-        """A run that heeds no rules claims nobody who waits, and all others."""
+        """A run that applies no rules claims nobody who waits, and all others."""
         await scene.ledger.add(contacts(3))
         await claim_due(scene, 2)
         await defer(scene, 2)

@@ -106,7 +106,7 @@ class TestPlan:
         assert [one.key for one in await attempts(scene, 1)] == [9]
 
     async def test_of_a_run_without_rules(self, scene: Scene) -> None:
-        """A plan of an earlier run says nothing of a call that heeds no rules."""
+        """A plan of an earlier run says nothing of a call that applies no rules."""
         await scene.ledger.add([contact_with(1, "04811", "04822")])
         await claim_due(scene)
         await plan(scene, 1, key=4822, place=1)

@@ -43,7 +43,7 @@ def claimed() -> ClaimedContact:
 
 
 def planned() -> ledger.PlannedContact:
-    """Return a contact as a run that heeds rules claims it."""
+    """Return a contact as a run that applies rules claims it."""
     return ledger.PlannedContact(claimed=claimed(), numbers=(number(), number()))
 
 

@@ -1,4 +1,4 @@
-"""Workers heed rules together over a database: by number, in all campaigns."""
+"""Workers apply rules together over a database: by number, in all campaigns."""
 
 import asyncio
 from collections import Counter

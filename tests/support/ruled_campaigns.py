@@ -1,4 +1,4 @@
-"""Campaigns that heed rules, by a clock on the wall that a test sets."""
+"""Campaigns that apply rules, by a clock on the wall that a test sets."""
 
 import asyncio
 import contextlib
@@ -165,7 +165,7 @@ class RuledScene:
         await self.campaign.add(rows)
 
     def run(self, rules: CallingRules, **given: Any) -> CampaignRun:
-        """Return a run that heeds rules by the clock on the wall."""
+        """Return a run that applies rules by the clock on the wall."""
         return self.campaign.run(rules=rules, clock=self.clock, **given)
 
     async def dial(

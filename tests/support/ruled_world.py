@@ -1,4 +1,4 @@
-"""A campaign that heeds rules and dies at any moment, with a model of its promises."""
+"""A campaign with rules that dies at any moment, with a model of its promises."""
 
 import asyncio
 import json

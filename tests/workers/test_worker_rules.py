@@ -1,4 +1,4 @@
-"""Workers heed rules together: nobody is called too early, or twice."""
+"""Workers apply rules together: nobody is called too early, or twice."""
 
 import asyncio
 import collections

@@ -1,6 +1,7 @@
 """Command lines that can't be used, help, and how the command ends."""
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ class TestUsage:
             ),
             (f"call 1 {number(1)}", "there are more words than it takes"),
             ("dial", "name a contact file, or a --ledger to continue"),
-            ("call", "--destination is missing or has no value"),
+            ("call", "DESTINATION is missing or has no value"),
             ("call 1 --pabx", "--pabx is missing or has no value"),
             ("call 1 --pabx a --pabx b", "--pabx is given twice"),
             (f"simulate --port {number(1)}x", "--port must be a whole number"),
@@ -56,7 +57,7 @@ class TestUsage:
             ("results --ledger x --state y", "--state must be one of pending, "),
             (
                 "reconcile x y --ledger z --evidence e",
-                "--verdict must be one of accepted, not-placed (",
+                "VERDICT must be one of accepted, not-placed (",
             ),
             ("check --ledger", "--ledger is missing or has no value"),
             ("check --timeout 0", "--timeout: must be > 0"),
@@ -71,7 +72,10 @@ class TestUsage:
             ("dial x --no-ledger --edited", "--edited is about a ledger's file"),
             ("dial x --no-ledger --accept-loss", "--accept-loss is about a ledger's"),
             ("dial x --no-ledger --any-file-system", "--any-file-system is about a"),
-            ("dial x", "digitro.toml: can't be read: No such file or directory"),
+            (
+                "dial x",
+                "digitro.toml: can't be read: No such file or directory; digi",
+            ),
         ],
     )
     def test_error_says_what_is_wrong_in_one_line_and_no_value(
@@ -92,6 +96,14 @@ class TestUsage:
         assert (code, err) == (0, "")
         assert f"Usage: digitro {command}".rstrip() in out
         assert "while-stdin" not in out
+
+    def test_help_shows_commands_by_purpose(self, capsys: Capture) -> None:
+        """Each command has one line of 80 columns under a title, in order of use."""
+        _, out, _ = run_here(capsys, "--help")
+        lines = re.findall(r"(?m)^\u2502 ([a-z]+)  .*?\. +\u2502$", out)
+
+        assert lines == [*COMMANDS]
+        assert out.index("Getting started") < out.index(" init ") < out.index("Options")
 
     def test_version_is_that_of_the_installed_package(self, capsys: Capture) -> None:
         """The version is the one that pip knows."""

@@ -19,7 +19,7 @@ PENDING = {State.PENDING, State.CLAIMED, State.INTENT}
 
 
 class RuledMachine(RuleBasedStateMachine):
-    """A campaign that heeds rules, dies, is blocked and has its clock set."""
+    """A campaign that applies rules, dies, is blocked and has its clock set."""
 
     kind = "memory"
 

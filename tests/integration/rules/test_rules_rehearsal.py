@@ -1,4 +1,4 @@
-"""What a run that heeds rules would do, told without a call."""
+"""What a run that applies rules would do, told without a call."""
 
 from ruled_campaigns import MOBILE, day_hours, ruled
 from virtual_time import virtual_time
