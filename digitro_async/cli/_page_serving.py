@@ -105,7 +105,8 @@ async def serving_page(
         obey: Obeys the orders of the page, where the ledger is a file; those of a
             database are for all that dial it.
         max_attempts: Attempts after which a contact is out of attempts.
-        campaigns: Campaigns that are dialled; None for that of the address.
+        campaigns: Names of the campaigns that are dialled, none for all that a
+            database has; None for that of the address.
     """
     if options.serve is None:
         yield
@@ -117,14 +118,13 @@ async def serving_page(
         ViewProcess,
     )
 
-    views, shown = None, address
+    views = None
     if address is not None and address.server is not None:
         obey = ControlOrders(lambda: reach_control(address)).obey
-        if campaigns is not None:
-            [one] = campaigns if len(campaigns) == 1 else [None]
-            shown = None if one is None else attrs.evolve(address, campaign=one)
-    if shown is not None:
-        views = ViewProcess(shown, config.pabx, max_attempts=max_attempts)
+    if address is not None:
+        views = ViewProcess(
+            address, config.pabx, max_attempts=max_attempts, campaigns=campaigns
+        )
     place = place_of(options.serve, options.serve_as)
     token = _token_of(options)
     page = LivePage(

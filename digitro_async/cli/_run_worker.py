@@ -123,7 +123,7 @@ def worker(
         heed: The rules by which contacts are called.
         metrics: Where metrics are served.
         options: Sizes and times.
-        serve: The live page; it shows the ledger where one campaign is named.
+        serve: The live page; it shows the campaigns that are named, or all there are.
     """
     serve.check()
     metrics.check()

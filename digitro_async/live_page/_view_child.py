@@ -8,17 +8,16 @@ import json
 import os
 import signal
 import sys
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from digitro_async.errors import DigitroError
-from digitro_async.ledger import LedgerAddress, open_ledger_reader
+from digitro_async.ledger import LedgerAddress
+from digitro_async.live_page._ledger_views import LedgerViews
 from digitro_async.models import PABX
 from digitro_async.privacy import Secret
-from digitro_async.reports import CampaignReading, page_sections, summary_piece
+from digitro_async.reports import CampaignReading
 from digitro_async.settings import RateLimit
 
 __all__ = ["address_of_values", "serve_views", "values_of_address"]
@@ -28,7 +27,10 @@ _NICE = 10
 
 
 def values_of_address(
-    address: LedgerAddress, pabx: Iterable[PABX], max_attempts: int
+    address: LedgerAddress,
+    pabx: Iterable[PABX],
+    max_attempts: int,
+    campaigns: Sequence[str] | None = None,
 ) -> Mapping[str, Any]:
     """Return what a view is made of, as plain values.
 
@@ -36,11 +38,13 @@ def values_of_address(
         address: Where the ledger is.
         pabx: The PABX as they are configured, of which the caps alone are told.
         max_attempts: Attempts after which a contact is out of attempts.
+        campaigns: See ``LedgerViews``.
     """
     return {
         "path": None if address.path is None else str(address.path),
         "server": None if address.server is None else address.server.reveal(),
         "campaign": address.campaign,
+        "campaigns": None if campaigns is None else list(campaigns),
         "max_attempts": max_attempts,
         "pabx": [
             {
@@ -67,27 +71,17 @@ def address_of_values(values: Mapping[str, Any]) -> LedgerAddress:
 def serve_views(source: TextIO, target: TextIO) -> None:
     """Answer each line by a view, until there are no more lines."""
     values = json.loads(source.readline())
-    address = address_of_values(values)
-    reading = CampaignReading(
-        address, map(_pabx_in, values["pabx"]), max_attempts=values["max_attempts"]
+    pabx = [_pabx_in(one) for one in values["pabx"]]
+    views = LedgerViews(
+        address_of_values(values),
+        values["campaigns"],
+        lambda address: CampaignReading(
+            address, pabx, max_attempts=values["max_attempts"]
+        ),
     )
     for _ in source:
-        target.write(f"{json.dumps(_view_of(address, reading))}\n")
+        target.write(f"{json.dumps(views.view())}\n")
         target.flush()
-
-
-def _view_of(address: LedgerAddress, reading: CampaignReading) -> Mapping[str, Any]:
-    try:
-        with open_ledger_reader(address, accept_loss=True) as reader:
-            view = reading.read(reader, time.time())
-    except DigitroError as error:
-        return {"problem": str(error.args[0])}
-    sections = [
-        {"key": one.key, "title": one.title, "html": one.html}
-        for one in page_sections(view)
-    ]
-    summary = {"key": "summary", "title": "", "html": summary_piece(view).html}
-    return {"name": view.name, "sections": [summary, *sections]}
 
 
 def _pabx_in(values: Mapping[str, Any]) -> PABX:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from digitro_async.ledger import LedgerAddress
@@ -18,7 +18,7 @@ _NO_VIEW: Final = b'{"problem": "the ledger can\'t be shown now"}'
 
 
 class ViewProcess:
-    """Reads the views of a campaign in a process of its own.
+    """Reads the views of a ledger in a process of its own.
 
     A ledger of a million contacts takes seconds to read, which whoever dials does not
     have. The process is begun when the first view is wanted.
@@ -27,6 +27,8 @@ class ViewProcess:
         address: Where the ledger is.
         pabx: The PABX as they are configured.
         max_attempts: Attempts after which a contact is out of attempts.
+        campaigns: Names of the campaigns of a database that are shown, none for all
+            that it has; None for the one of the address.
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class ViewProcess:
         pabx: Iterable[PABX] = (),
         *,
         max_attempts: int = 5,
+        campaigns: Sequence[str] | None = None,
     ) -> None:
-        self._values = values_of_address(address, pabx, max_attempts)
+        self._values = values_of_address(address, pabx, max_attempts, campaigns)
         self._process: asyncio.subprocess.Process | None = None
 
     async def view(self) -> bytes:

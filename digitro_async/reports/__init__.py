@@ -1,5 +1,10 @@
 """Reports: what a ledger tells of its campaign, as figures, a page and lines."""
 
+from digitro_async.reports._campaign_parts import (
+    CampaignCounts,
+    campaign_part,
+    campaigns_part,
+)
 from digitro_async.reports._campaign_reading import CampaignReading
 from digitro_async.reports._campaign_tally import AttemptOutcome
 from digitro_async.reports._campaign_view import (
@@ -30,6 +35,7 @@ __all__ = [
     "PAGE_STYLE",
     "STYLE_HASH",
     "AttemptOutcome",
+    "CampaignCounts",
     "CampaignReading",
     "CampaignView",
     "ContactsView",
@@ -45,6 +51,8 @@ __all__ = [
     "StandstillView",
     "Timeline",
     "WaitsView",
+    "campaign_part",
+    "campaigns_part",
     "page_sections",
     "report_page",
     "sparkline",

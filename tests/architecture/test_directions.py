@@ -151,6 +151,7 @@ PURE = [
     "ledger._stored_numbers",
     "ledger.postgres._stored_texts",
     "numbers",
+    "reports._campaign_parts",
     "reports._campaign_tally",
     "reports._campaign_view",
     "reports._end_tally",
