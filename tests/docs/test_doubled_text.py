@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from pages import PAGES, ROOT, read
+from pages import PAGES, ROOT, headings_of, read, rows_under
 
 WRITTEN = [
     *PAGES.values(),
@@ -83,3 +83,13 @@ def test_entries_of_the_changelog_are_short() -> None:
 
     assert len(entries) > 100
     assert [entry for entry in entries if entry.count("\n") >= 3] == []
+
+
+def test_the_glossary_is_sorted() -> None:
+    """Each table of the glossary is in the order of the alphabet."""
+    for heading in headings_of("glossary")[1:]:
+        words = [
+            re.sub(r"`", "", row[0]).casefold()
+            for row in rows_under("glossary", heading)
+        ]
+        assert words == sorted(words), heading

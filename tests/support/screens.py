@@ -257,6 +257,11 @@ def _at_its_end() -> Iterator[Scene]:
         make_view(
             make_one(in_flight=3, waiting=0),
             phase=RunPhase.STOPPING,
+            outcomes={
+                Outcome.ACCEPTED: 1664,
+                Outcome.UNKNOWN: 14,
+                Outcome.NOT_SENT: 97,
+            },
             put_back=97,
         ),
     )
