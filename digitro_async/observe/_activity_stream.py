@@ -9,9 +9,11 @@ import asyncio
 import contextvars
 import itertools
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from digitro_async._common.program_queue import ProgramQueues
 from digitro_async.errors import ConfigurationError, Outcome
 from digitro_async.observe._activities import (
     ActivitiesLost,
@@ -140,8 +142,8 @@ class ActivityStream:
         self._waiting: list[Activity] = []
         self._lost = 0
         self._handle: asyncio.Handle | None = None
-        self._is_at_once = self._is_closed = False
-        self._queues: list[ActivityQueue] = []
+        self._is_at_once = False
+        self._queues: ProgramQueues[ActivityQueue] = ProgramQueues()
 
     def __repr__(self) -> str:
         return f"<ActivityStream {len(self._observing)} observers>"
@@ -181,7 +183,8 @@ class ActivityStream:
         """Return what happens from now on, for ``async for``.
 
         A slow iteration delays nothing: where its queue is full, an ``ActivitiesLost``
-        says how many it lost. It ends when the client closes, or with ``close``.
+        says how many it lost. It ends when the client closes, or with ``close``; one
+        that is dropped ends by itself.
 
         Args:
             kinds: The classes that are wanted, none for all.
@@ -193,16 +196,18 @@ class ActivityStream:
         if type(size) is not int or size < 1:
             raise ConfigurationError("size must be a whole number above 0")
         queue = ActivityQueue(size)
-        observing = self.observe(queue.put, *kinds)
+        kept = weakref.ref(queue)
 
-        def leave() -> None:
-            observing.stop()
-            self._queues.remove(queue)
+        def hand_on(batch: Sequence[Activity]) -> None:
+            still = kept()
+            if still is None:  # the program dropped it
+                observing.stop()
+            else:
+                still.put(batch)
 
-        queue.on_close = leave
-        self._queues.append(queue)
-        if self._is_closed:
-            queue.close()
+        observing = self.observe(hand_on, *kinds)
+        queue.on_close = observing.stop
+        self._queues.add(queue)
         return queue
 
     def add_counter(self, counter: OutcomeCounter) -> None:
@@ -289,9 +294,7 @@ class ActivityStream:
     def close(self) -> None:
         """Hand on what waits, and end every iteration: the client closes."""
         self.flush()
-        self._is_closed = True
-        for queue in tuple(self._queues):
-            queue.close()
+        self._queues.close()
 
     def _unschedule(self) -> None:
         if self._handle is not None:
