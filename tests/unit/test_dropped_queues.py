@@ -13,7 +13,6 @@ from scripted_events import ScriptedPABX, pabx_with_events
 from virtual_time import virtual_time
 
 from digitro_async import CallPhase, Dispatcher
-from digitro_async.dispatch._call_run import CallRun
 from digitro_async.observe import ActivitiesLost, CallSettled
 
 Opened = Callable[[Dispatcher], Any]
@@ -69,7 +68,7 @@ def test_a_queue_that_is_dropped(opened: Opened) -> None:
         await scene.make_call()
 
         assert dropped() is None
-        assert scene.dispatcher._services.make_run is CallRun
+        assert scene.dispatcher.activity.wanted == frozenset()
 
     run()
 
