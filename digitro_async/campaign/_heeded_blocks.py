@@ -40,6 +40,9 @@ class HeededBlocks:
         self._blocks: dict[bytes, LedgerBlock] = {}
         self._version: Any = object()
         self._looked = self._read = -LOOK_AT_FILES
+        # Who looks while another does waits for that: he would go on by what was known
+        # long ago, and an answer that came late would take the place of a newer one.
+        self._looking, self._reading = asyncio.Lock(), asyncio.Lock()
         self.readings: list[BlockReading] = []
 
     def find(self, number: CalledNumber, when: float) -> BlockTerms | None:
@@ -51,26 +54,39 @@ class HeededBlocks:
             return None
         return BlockTerms(found.reason, found.until)
 
-    async def look(self, *, at_once: bool = False) -> None:
+    async def look(self) -> None:
         """Look for what has changed, if it is time to.
-
-        Args:
-            at_once: Whether the blocks of the ledger are looked for in any case.
 
         Raises:
             LedgerError: If the ledger can't be read.
         """
+        async with self._looking:
+            if self._clock() - self._looked >= LOOK_AT_LEDGER:
+                await self._look()
+        if not self._refresh:
+            return
+        async with self._reading:
+            if self._clock() - self._read >= LOOK_AT_FILES:
+                self._read = self._clock()
+                for refresh in self._refresh:
+                    reading = await asyncio.to_thread(refresh)
+                    if reading is not None:
+                        self.readings.append(reading)
+
+    async def look_at_ledger(self) -> None:
+        """Look at once for the blocks of the ledger; no file is waited for.
+
+        Raises:
+            LedgerError: If the ledger can't be read.
+        """
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         now = self._clock()
-        if at_once or now - self._looked >= LOOK_AT_LEDGER:
-            self._looked = now
-            version = await self._schedule.blocks_changed()
-            if version != self._version:
-                blocks = await self._schedule.blocks()
-                self._version = version
-                self._blocks = {one.hash: one for one in blocks}
-        if self._refresh and now - self._read >= LOOK_AT_FILES:
-            self._read = now
-            for refresh in self._refresh:
-                reading = await asyncio.to_thread(refresh)
-                if reading is not None:
-                    self.readings.append(reading)
+        version = await self._schedule.blocks_changed()
+        if version != self._version:
+            blocks = await self._schedule.blocks()
+            self._version = version
+            self._blocks = {one.hash: one for one in blocks}
+        self._looked = now

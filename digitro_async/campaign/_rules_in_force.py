@@ -198,7 +198,8 @@ class RulesInForce:
         scheme = f"1 {self.rules.home_area}"
         await self.schedule.note_keys(self.key_of, scheme=scheme)
         await self.in_hand.counts.load(contacts, self.clock())
-        await self.blocks.look(at_once=True)
+        await self.blocks.look_at_ledger()
+        await self.blocks.look()
 
     def end(self) -> None:
         """Attend to nothing any more: the run is over."""
@@ -212,7 +213,7 @@ class RulesInForce:
         Raises:
             LedgerError: If the ledger can't be read.
         """
-        await self.blocks.look(at_once=True)
+        await self.blocks.look_at_ledger()
         self.in_hand.changed.set()
 
     def check_stop(self) -> None:

@@ -1,6 +1,7 @@
 """Files of numbers that must not be called, read again while a campaign runs."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -81,6 +82,7 @@ class BlockFile:
         self._layers: tuple[BlockedNumbers, ...] = ()
         self._stamp: FileStamp | None = None
         self._problem = ""
+        self._refreshing = threading.Lock()
 
     def find(self, number: CalledNumber, when: float) -> BlockTerms | None:
         """Return the terms of a number that must not be called at a moment.
@@ -119,6 +121,12 @@ class BlockFile:
 
         A file that can't be read is told once, and tried again at the next call.
         """
+        # Several campaigns may heed the same rules: an older content would take the
+        # place of a newer one.
+        with self._refreshing:
+            return self._refresh()
+
+    def _refresh(self) -> BlockReading | None:
         try:
             if _stamp(self.path) == self._stamp:
                 return None

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -313,3 +314,15 @@ def test_every_number_of_a_row(path: Path) -> None:
 def test_the_number_of_a_spreadsheet(path: Path) -> None:
     """A number that a spreadsheet wrote as a fraction is that number."""
     assert loaded(path, "11987654321.0\n").find(SP, NOW) is not None
+
+
+def test_refreshed_by_several_threads(path: Path) -> None:
+    """A file that several threads refresh is read once for each of its contents."""
+    write(path, "11987654321\n")
+    blocked = BlockFile(path)
+    blocked.load()
+    write(path, "".join(f"1198{number:07}\n" for number in range(50_000)))
+    with ThreadPoolExecutor(4) as threads:
+        readings = list(threads.map(lambda _: blocked.refresh(), range(4)))
+
+    assert [one.entries for one in readings if one is not None] == [50_000]
