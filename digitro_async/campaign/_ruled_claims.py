@@ -207,6 +207,7 @@ class RuledClaims:
         self._gate = ImportGate(ledger) if gate is None else gate
         self._wait = wait
         self._waits_for_ends = wait_for_ends
+        self._max_attempts = max_attempts
         self._claimed_at = 0.0
         is_shared = hasattr(ledger, "pending_slices")
         self._look = LOOK_SHARED if is_shared else LOOK
@@ -265,7 +266,9 @@ class RuledClaims:
         if self._left == 0:
             return False
         # Who became due since the last claim waits as well: nobody else would find him.
-        waits = await heeding.schedule.waiting(now=min(now, self._claimed_at))
+        waits = await heeding.schedule.waiting(
+            now=min(now, self._claimed_at), max_attempts=self._max_attempts
+        )
         due = _moment(waits, heeding.rules.callbacks.early, now)
         is_in_time = due is not None and (self._wait is None or due - now <= self._wait)
         is_busy = self._is_busy()

@@ -42,6 +42,7 @@ class RuledSlices(SliceClaims):
         super().__init__(*given, **more)
         self._heeding = heeding
         self._size = page
+        self._pabx = pabx
         self._admission = RuledAdmission(heeding, self._owner, is_shared=True)
         self._due = DueClaims(
             heeding,
@@ -79,7 +80,7 @@ class RuledSlices(SliceClaims):
             return True
         now = heeding.clock()
         # Who has just become due may not have been found yet.
-        due = (await heeding.schedule.waiting(now=now - LOOK_SHARED)).next_due
+        due = await self._next_due(now - LOOK_SHARED)
         return due is not None and (most is None or due - now <= most)
 
     async def __anext__(self) -> DispatchItem:
@@ -132,11 +133,18 @@ class RuledSlices(SliceClaims):
         """Wait until somebody may be due, at most for a while."""
         heeding = self._heeding
         now, seconds = heeding.clock(), LOOK_SHARED
-        due = (await heeding.schedule.waiting(now=now)).next_due
+        due = await self._next_due(now)
         if due is not None:
             seconds = max(min(seconds, due - now), 1e-3)
         heeding.waits_until = None if len(heeding.in_hand) or self._queue else due
         await asyncio.sleep(seconds)
+
+    async def _next_due(self, now: float) -> float | None:
+        """Return when the next contact is due that is called here; None for none."""
+        waits = await self._heeding.schedule.waiting(
+            now=now, max_attempts=self._max_attempts, pabx=self._pabx
+        )
+        return waits.next_due
 
     def _take_ready(self) -> DispatchItem | None:
         return self._queue.take_ready() if self._may_begin() else None

@@ -182,14 +182,14 @@ async def _run(
         pending = min(pending, plan.max_calls)
     await _say_awaited(ledger, plan)
     if plan.rules is None:
-        pending -= await say_left_alone(ledger)
+        pending -= await say_left_alone(ledger, plan.max_attempts)
     counts.restart()
     code = await take_results(client, run, counts, course, total=pending)
     _say_unrecorded(run)
     try:
         states = await ledger.counts()
         print_counts(states, await ledger.count_exhausted(plan.max_attempts))
-        await print_waiting(ledger)
+        await print_waiting(ledger, plan.max_attempts)
         print_ends(await ledger.ends.counts())
     except LedgerError as error:
         problem = str(error.args[0])

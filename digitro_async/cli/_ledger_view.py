@@ -50,7 +50,7 @@ class LedgerView:
             reader.count_exhausted(max_attempts),
             is_begun=bool(imports or sum(counts.values())),
             ends=reader.count_ends(),
-            waits=reader.waiting(time.time()),
+            waits=reader.waiting(time.time(), max_attempts),
             problem=reader.why_not_dialled(),
         )
 

@@ -52,20 +52,21 @@ def waiting_lines(waits: WaitCounts) -> Iterator[str]:
                 yield f"      {reason:<16}{of_reason:,}"
 
 
-async def print_waiting(ledger: Ledger) -> None:
-    """Print how many contacts of a ledger wait, if any do."""
+async def print_waiting(ledger: Ledger, max_attempts: int) -> None:
+    """Print how many contacts of a ledger wait for a call, if any do."""
     schedule = schedule_of(ledger)
     if schedule is not None:
-        for line in waiting_lines(await schedule.waiting(now=time.time())):
+        waits = await schedule.waiting(now=time.time(), max_attempts=max_attempts)
+        for line in waiting_lines(waits):
             print_line(line)
 
 
-async def say_left_alone(ledger: Ledger) -> int:
+async def say_left_alone(ledger: Ledger, max_attempts: int) -> int:
     """Say which contacts a run without rules leaves alone; return how many."""
     schedule = schedule_of(ledger)
     if schedule is None:
         return 0
-    waits = await schedule.waiting(now=time.time())
+    waits = await schedule.waiting(now=time.time(), max_attempts=max_attempts)
     total = sum(waits.kinds.values())
     if total:
         said = ", ".join(

@@ -49,11 +49,12 @@ class LedgerReader(Protocol):
         """Return how many calls ended how; of each contact the last call counts."""
         ...
 
-    def waiting(self, now: float) -> WaitCounts:
+    def waiting(self, now: float, max_attempts: int | None = None) -> WaitCounts:
         """Return how many pending contacts wait, and until when.
 
         Args:
             now: The time: who is due already waits no more.
+            max_attempts: As for ``Ledger.claim``.
         """
         ...
 

@@ -257,11 +257,19 @@ class Schedule(Protocol):
         """
         ...
 
-    async def waiting(self, *, now: float) -> WaitCounts:
+    async def waiting(
+        self,
+        *,
+        now: float,
+        max_attempts: int | None = None,
+        pabx: Collection[str | None] | None = None,
+    ) -> WaitCounts:
         """Return how many pending contacts wait, and until when.
 
         Args:
             now: The time: who is due already waits no more.
+            max_attempts: As for ``Ledger.claim``.
+            pabx: As for ``Ledger.claim``.
         """
         ...
 

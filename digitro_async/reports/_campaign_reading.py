@@ -82,7 +82,7 @@ class CampaignReading:
                 name: reader.list_contacts(states, self._most_listed)
                 for name, states in LISTED_STATES.items()
             },
-            waiting=reader.waiting(now),
+            waiting=reader.waiting(now, self._max_attempts),
             first_waiting=reader.list_waiting(now, self._most_listed),
         )
         return build_view(snapshot, steps, ends, self._caps)

@@ -301,6 +301,45 @@ class TestWaiting:
 
         assert (dict(counts.kinds), counts.next_due) == ({}, None)
 
+    async def test_out_of_attempts(self, scene: Scene) -> None:
+        """Who is out of attempts waits for no call."""
+        await scene.ledger.add(contacts(2))
+        await claim_due(scene)
+        await plan(scene, 1)
+        await intend(scene.ledger, 1, "one", scene.now)
+        await settle(
+            *(scene.ledger, 1, Step.NOT_PLACED, "one", scene.now), reason="refused"
+        )
+        await defer(scene, 1)
+        await defer(scene, 2, due=LATER + 1)
+        waits = [
+            await scene.ledger.schedule.waiting(now=scene.now, max_attempts=most)
+            for most in (1, 2)
+        ]
+        with scene.shelf.reader() as reader:
+            found = reader.waiting(scene.now, max_attempts=1)
+
+        assert [one.next_due for one in waits] == [LATER + 1, LATER]
+        assert found == waits[0]
+        assert dict(found.kinds) == {WaitKind.DEFERRED: 1}
+
+    async def test_of_some_pabx(self, scene: Scene) -> None:
+        """Those are counted that some PABX must take, or that any may take."""
+        given = zip((1, 2, 3), ("one", "two", None), strict=True)
+        await scene.ledger.add([new_contact(line, pabx=name) for line, name in given])
+        await claim_due(scene)
+        for number in (1, 2, 3):
+            await defer(scene, number, due=LATER + number)
+
+        async def next_due(*names: str | None) -> float | None:
+            waits = await scene.ledger.schedule.waiting(now=scene.now, pabx=names)
+            return waits.next_due
+
+        assert await next_due("two") == LATER + 2
+        assert await next_due("two", None) == LATER + 2
+        assert await next_due(None) == LATER + 3
+        assert await next_due("three") is None
+
     async def test_by_a_reader(self, scene: Scene) -> None:
         """A reader beside the ledger counts the same."""
         await scene.ledger.add(contacts(1))

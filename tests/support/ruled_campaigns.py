@@ -23,7 +23,7 @@ from digitro_async import (
 from digitro_async.campaign import CampaignRun, RulesInForce
 from digitro_async.contacts import ContactRow
 from digitro_async.ledger import Ledger, MemoryLedger, Schedule, ScheduledLedger
-from digitro_async.protocol import Observation
+from digitro_async.protocol import Failure, Observation
 from digitro_async.rules import CallingHours, CallingRules, week_of
 
 __all__ = [
@@ -94,6 +94,7 @@ class Courses(ScriptedTransport):
         self.lasts, self.latency = 20.0, 0.0
         self.lost: set[str] = set()
         self.refused: Counter[str] = Counter()
+        self.failing: Counter[str] = Counter()  # by a fault of the call itself
         self.seen: list[tuple[str, str]] = []
         self.dispositions: dict[str, list[Disposition]] = defaultdict(list)
 
@@ -104,6 +105,9 @@ class Courses(ScriptedTransport):
         if self.refused[attempt.destination]:
             self.refused[attempt.destination] -= 1
             return NOT_SENT
+        if self.failing[attempt.destination]:
+            self.failing[attempt.destination] -= 1
+            return Observation(request_started=False, failure=Failure.UNEXPECTED)
         call_id = f"call {next(CALL_IDS)}"
         planned = self.dispositions[attempt.destination]
         disposition = planned.pop(0) if planned else Disposition.ANSWERED

@@ -165,3 +165,32 @@ async def test_contact_that_has_just_become_due() -> None:
         due = await claims.waits(None)
 
     assert (before, due) == (True, True)
+
+
+@virtual_time
+async def test_whom_no_call_is_left_for() -> None:
+    """A worker ends though those wait who are out of attempts, or another one's."""
+    clock = WallClock("2026-11-30 12:00")
+    ledger = SlicedMemoryLedger(clock=clock)
+    courses = Courses(clock)
+    async with ledger, contextlib.aclosing(ScriptedClient(courses)) as client:
+        await ledger.add([new_contact(1), new_contact(2, pabx="elsewhere")])
+        courses.failing[new_contact(1).destination.reveal()] = 1
+        owner, now = new_owner(), clock()
+        await ledger.schedule.claim(
+            1, owner, 60.0, now=now, kinds=[None], pabx=["elsewhere"]
+        )
+        deferral = Deferral(number=2, due=now + 36_000, reason="spacing", place=0)
+        await ledger.schedule.put_off(owner, [deferral], now=now)
+        worker = worker_of(
+            *(ledger, client, InProcessEngine()),
+            rules=CallingRules(),
+            settings=SLOW,
+            max_attempts=1,
+        )
+        with clock.in_use():
+            async with asyncio.timeout(7200), worker:
+                results = [result async for result in worker]
+
+    assert [result.key for result in results] == [1]
+    assert clock() - now < 3600

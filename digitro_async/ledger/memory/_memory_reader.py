@@ -84,9 +84,9 @@ class MemoryLedgerReader:
         """Return how many calls ended how."""
         return self._ends.count()
 
-    def waiting(self, now: float) -> WaitCounts:
+    def waiting(self, now: float, max_attempts: int | None = None) -> WaitCounts:
         """Return how many pending contacts wait, and until when."""
-        return self._schedule.count_waiting(now)
+        return self._schedule.count_waiting(now, max_attempts)
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""

@@ -290,17 +290,31 @@ class MemorySchedule:
         text = str(key).encode()
         return hashlib.blake2b(text, digest_size=16, key=self._hash_key).digest()
 
-    async def waiting(self, *, now: float) -> WaitCounts:
+    async def waiting(
+        self,
+        *,
+        now: float,
+        max_attempts: int | None = None,
+        pabx: Collection[str | None] | None = None,
+    ) -> WaitCounts:
         """Return how many pending contacts wait, and until when. See ``Schedule``."""
         self._check_open()
-        return self.count_waiting(now)
+        return self.count_waiting(now, max_attempts, pabx)
 
-    def count_waiting(self, now: float) -> WaitCounts:
+    def count_waiting(
+        self,
+        now: float,
+        max_attempts: int | None = None,
+        pabx: Collection[str | None] | None = None,
+    ) -> WaitCounts:
         """Return the same, also of a ledger that is not open."""
         rows = [
             row
             for row in self._rows.values()
-            if row.state is State.PENDING and not row.is_due(now)
+            if row.state is State.PENDING
+            and not row.is_due(now)
+            and row.may_try(max_attempts)
+            and (pabx is None or row.contact.pabx in pabx)
         ]
         return WaitCounts(
             kinds=Counter(row.wait for row in rows if row.wait is not None),

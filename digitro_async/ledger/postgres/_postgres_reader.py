@@ -142,9 +142,9 @@ class PostgresLedgerReader:
         """Return how many calls ended how."""
         return self.ask(count_ends_query())
 
-    def waiting(self, now: float) -> WaitCounts:
+    def waiting(self, now: float, max_attempts: int | None = None) -> WaitCounts:
         """Return how many pending contacts wait, and until when."""
-        return self.ask(waiting_query(now))
+        return self.ask(waiting_query(now, max_attempts))
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun, in order."""

@@ -205,6 +205,12 @@ class PostgresSchedule:
         """Return the keyed hash by which blocks know a number. See ``Schedule``."""
         return hash_of_number(key, self._access.block_key)
 
-    async def waiting(self, *, now: float) -> WaitCounts:
+    async def waiting(
+        self,
+        *,
+        now: float,
+        max_attempts: int | None = None,
+        pabx: Collection[str | None] | None = None,
+    ) -> WaitCounts:
         """Return how many pending contacts wait. See ``Schedule``."""
-        return await self._access.read(waiting_query(now))
+        return await self._access.read(waiting_query(now, max_attempts, pabx))

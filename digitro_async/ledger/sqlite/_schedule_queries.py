@@ -3,10 +3,6 @@
 import sqlite3
 from typing import Final
 
-from digitro_async.ledger._codes import STATE_CODES, WAIT_CODES, WAITS
-from digitro_async.ledger._records import WaitKind
-from digitro_async.ledger._schedule_records import WaitCounts
-from digitro_async.ledger._state import State
 from digitro_async.ledger.sqlite._migrations import version_of
 
 __all__ = [
@@ -14,7 +10,6 @@ __all__ = [
     "JOINED_WAITS",
     "NO_WAIT_COLUMNS",
     "WAIT_COLUMNS",
-    "count_waiting",
     "has_attempts",
     "has_schedule",
     "has_waits",
@@ -22,7 +17,6 @@ __all__ = [
 ]
 
 _KEEPS_SCHEDULE = 7
-_PENDING = STATE_CODES[State.PENDING]
 
 IS_DUE: Final = (
     "NOT EXISTS (SELECT 1 FROM wait WHERE wait.contact = contact.number"
@@ -58,25 +52,3 @@ def has_attempts(connection: sqlite3.Connection) -> bool:
 def wait_again(connection: sqlite3.Connection, number: int) -> None:
     """Let a contact that may be pending again be found when it is due."""
     connection.execute("UPDATE wait SET is_over = 0 WHERE contact = ?", (number,))
-
-
-def count_waiting(connection: sqlite3.Connection, now: float) -> WaitCounts:
-    """Return how many pending contacts wait, and until when; see ``Schedule``."""
-    kinds: dict[WaitKind, int] = {}
-    reasons: dict[str, int] = {}
-    next_due: float | None = None
-    if not has_schedule(connection):
-        return WaitCounts(kinds=kinds, reasons=reasons, next_due=next_due)
-    rows = connection.execute(
-        "SELECT kind, iif(kind = ?, ifnull(contact.reason, ''), ''), count(*), min(due)"
-        "  FROM wait JOIN contact ON contact.number = wait.contact"
-        " WHERE due > ? AND contact.state = ? GROUP BY 1, 2",
-        (WAIT_CODES[WaitKind.DEFERRED], now, _PENDING),
-    )
-    for code, reason, count, first in rows:
-        kind = WAITS[code]
-        kinds[kind] = kinds.get(kind, 0) + count
-        if kind is WaitKind.DEFERRED:
-            reasons[reason] = count
-        next_due = first if next_due is None else min(next_due, first)
-    return WaitCounts(kinds=kinds, reasons=reasons, next_due=next_due)

@@ -35,7 +35,7 @@ from digitro_async.ledger.sqlite._imports_sql import read_imports
 from digitro_async.ledger.sqlite._ledger_files import check_names
 from digitro_async.ledger.sqlite._migrations import latest_version, version_of
 from digitro_async.ledger.sqlite._owner_lock import read_mark
-from digitro_async.ledger.sqlite._schedule_queries import count_waiting
+from digitro_async.ledger.sqlite._waits_sql import count_waiting
 from digitro_async.ledger.sqlite._wholeness import check_whole
 
 __all__ = ["PAGE", "SQLiteLedgerReader"]
@@ -128,9 +128,9 @@ class SQLiteLedgerReader:
         """Return how many calls ended how, since that is kept."""
         return self.ask(count_ends)
 
-    def waiting(self, now: float) -> WaitCounts:
+    def waiting(self, now: float, max_attempts: int | None = None) -> WaitCounts:
         """Return how many pending contacts wait, and until when."""
-        return self.ask(lambda c: count_waiting(c, now))
+        return self.ask(lambda c: count_waiting(c, now, max_attempts))
 
     def imports(self) -> Sequence[Import]:
         """Return every import that was begun since they are recorded."""

@@ -33,7 +33,6 @@ from digitro_async.ledger.sqlite._blocks_sql import (
     remove_block,
 )
 from digitro_async.ledger.sqlite._database import LedgerDatabase
-from digitro_async.ledger.sqlite._schedule_queries import count_waiting
 from digitro_async.ledger.sqlite._schedule_sql import (
     agree_callback,
     put_off,
@@ -45,6 +44,7 @@ from digitro_async.ledger.sqlite._scheduled_claims import (
     claim_scheduled,
     read_priorities,
 )
+from digitro_async.ledger.sqlite._waits_sql import count_waiting
 from digitro_async.privacy import Personal
 
 __all__ = ["SQLiteSchedule"]
@@ -239,7 +239,15 @@ class SQLiteSchedule:
         """Return the keyed hash by which blocks know a number. See ``Schedule``."""
         return hash_of_key(key, self._file.block_key)
 
-    async def waiting(self, *, now: float) -> WaitCounts:
+    async def waiting(
+        self,
+        *,
+        now: float,
+        max_attempts: int | None = None,
+        pabx: Collection[str | None] | None = None,
+    ) -> WaitCounts:
         """Return how many pending contacts wait. See ``Schedule``."""
-        counts: WaitCounts = await self._ask(lambda c: count_waiting(c, now))
+        counts: WaitCounts = await self._ask(
+            lambda c: count_waiting(c, now, max_attempts, pabx)
+        )
         return counts

@@ -5,11 +5,12 @@ import asyncio
 import attrs
 import pytest
 from call_event_scenes import listening
+from campaigns import CALL
 from ledgers import new_contact
 from ruled_campaigns import MOBILE, day_hours, ruled, take_all
 from virtual_time import virtual_time
 
-from digitro_async import Disposition, Outcome
+from digitro_async import Campaign, Disposition, Outcome
 from digitro_async.campaign import RulesInForce
 from digitro_async.ledger import NumberOfContact, State
 from digitro_async.privacy import Personal
@@ -254,3 +255,43 @@ async def test_number_in_use(counts: Counted) -> None:
 
     at_once = 2 if counts is Counted.CONTACT else 1
     assert scene.courses.most_on_wire == at_once
+
+
+@virtual_time
+async def test_out_of_attempts() -> None:
+    """A run does not wait for whom it never calls again, and ends."""
+    async with ruled("2026-11-30 12:00", max_attempts=1) as scene:
+        scene.courses.failing[MOBILE] = 1
+        await scene.add(MOBILE)
+        await scene.dial(CallingRules())
+        exhausted = await scene.ledger.count_exhausted(1)
+        ended = scene.clock.shown()
+
+    assert (ended, exhausted, len(scene.dialled)) == ("2026-11-30 12:00", 1, 1)
+
+
+@virtual_time
+async def test_out_of_attempts_while_a_recall_waits() -> None:
+    """A run does not wait for a recall that it never makes; one that makes it does."""
+    recall = RecallRules(
+        rules={Disposition.BUSY: RecallRule(after=(3600.0,), most=1)}, most_attempts=9
+    )
+    rules = CallingRules(recall=recall)
+    async with ruled("2026-11-30 12:00", max_attempts=2) as scene:
+        scene.courses.failing[MOBILE] = 1
+        scene.courses.dispositions[MOBILE] = [Disposition.BUSY]
+        await scene.add(MOBILE)
+        await scene.dial(rules, wait=60)
+        patient = scene.campaign
+        scene.campaign = Campaign(scene.ledger, scene.client, call=CALL, max_attempts=1)
+        await scene.dial(rules)
+        ended = scene.clock.shown()
+        scene.campaign = patient
+        await scene.dial(rules)
+
+    assert ended == "2026-11-30 12:01"
+    assert [when for _, when in scene.dialled] == [
+        "2026-11-30 12:00",
+        "2026-11-30 12:01",
+        "2026-11-30 13:01",
+    ]
