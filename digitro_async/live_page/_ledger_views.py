@@ -11,9 +11,9 @@ from digitro_async.control import CampaignStatus
 from digitro_async.errors import DigitroError
 from digitro_async.ledger import LedgerAddress, State, open_ledger_reader
 from digitro_async.reports import (
-    CampaignCounts,
     CampaignReading,
     CampaignView,
+    ListedCampaign,
     PageSection,
     campaign_part,
     campaigns_part,
@@ -80,7 +80,7 @@ class LedgerViews:
         with open_ledger_reader(address, accept_loss=True) as reader:
             return self._readings[campaign].read(reader, time.time())
 
-    async def _standing(self, names: Sequence[str]) -> list[CampaignCounts]:
+    async def _standing(self, names: Sequence[str]) -> list[ListedCampaign]:
         # Late: who shows a file needs no driver of a database.
         from digitro_async.control import PostgresControl  # noqa: PLC0415
 
@@ -89,6 +89,6 @@ class LedgerViews:
         return [_counts_of(one) for one in found if not names or one.name in names]
 
 
-def _counts_of(one: CampaignStatus) -> CampaignCounts:
+def _counts_of(one: CampaignStatus) -> ListedCampaign:
     counts = {State(name): count for name, count in one.counts.items()}
-    return CampaignCounts(name=one.name, paused=one.paused, counts=counts)
+    return ListedCampaign(name=one.name, paused=one.paused, counts=counts)

@@ -1,7 +1,7 @@
 """Reports: what a ledger tells of its campaign, as figures, a page and lines."""
 
 from digitro_async.reports._campaign_parts import (
-    CampaignCounts,
+    ListedCampaign,
     campaign_part,
     campaigns_part,
 )
@@ -35,7 +35,6 @@ __all__ = [
     "PAGE_STYLE",
     "STYLE_HASH",
     "AttemptOutcome",
-    "CampaignCounts",
     "CampaignReading",
     "CampaignView",
     "ContactsView",
@@ -44,6 +43,7 @@ __all__ = [
     "HourView",
     "Interval",
     "ListView",
+    "ListedCampaign",
     "ListedView",
     "PABXView",
     "PageSection",

@@ -23,7 +23,7 @@ from digitro_async.reports._page_sections import (
 )
 from digitro_async.reports._words import share_text
 
-__all__ = ["CampaignCounts", "campaign_part", "campaigns_part"]
+__all__ = ["ListedCampaign", "campaign_part", "campaigns_part"]
 
 _LEFT: Final = (State.PENDING, State.CLAIMED, State.INTENT)
 _SHOWN: Final = (State.ACCEPTED, State.REJECTED, State.UNKNOWN)
@@ -31,7 +31,7 @@ _IDS: Final = re.compile(r'\b(id|aria-labelledby)="([^"]*)"')
 
 
 @attrs.frozen(kw_only=True)
-class CampaignCounts:
+class ListedCampaign:
     """A campaign among others.
 
     Attributes:
@@ -50,12 +50,12 @@ class CampaignCounts:
         return sum(self.counts.get(one, 0) for one in _LEFT)
 
 
-def campaigns_part(campaigns: Sequence[CampaignCounts]) -> PageSection:
+def campaigns_part(campaigns: Sequence[ListedCampaign]) -> PageSection:
     """Return the part that shows all campaigns together, and a row for each."""
     counts: Counter[State] = Counter()
     for one in campaigns:
         counts.update(one.counts)
-    whole = CampaignCounts(name="all", counts=counts)
+    whole = ListedCampaign(name="all", counts=counts)
     unknown = counts[State.UNKNOWN]
     facts = [
         ("campaigns", f"{len(campaigns):,}", ""),
@@ -103,7 +103,7 @@ def campaign_part(view: CampaignView, place: int) -> PageSection:
     return PageSection(prefix, view.name, html)
 
 
-def _row(one: CampaignCounts) -> list[Cell]:
+def _row(one: ListedCampaign) -> list[Cell]:
     contacts = sum(one.counts.values())
     shown = [one.counts.get(state, 0) for state in _SHOWN]
     other = contacts - sum(shown) - one.left
