@@ -15,6 +15,7 @@ from ledgers import (
     end_call,
     intend,
     lose,
+    new_contact,
     open_intents,
     settle,
 )
@@ -196,3 +197,23 @@ async def test_one_at_a_time(shelf: Shelf, ledger: Ledger) -> None:
         results = await read_all(second)
 
     assert [one.id for one in results] == [one.id for one in page.results]
+
+
+async def test_signs_that_a_database_holds_none_of(
+    shelf: Shelf, ledger: Ledger
+) -> None:
+    """Ids and words come as they were given, whatever a database makes of them."""
+    odd = "a\x00b\ue000c"
+    await ledger.add([new_contact(1, id=odd)])
+    await claim(ledger, 1)
+    await intend(ledger, 1, "one", NOW)
+    await accept(ledger, 1, odd)
+    await end_call(ledger, 1, an_end(Disposition.BUSY, odd, key=1, word=odd))
+    async with feed_of(shelf) as feed:
+        accepted, ended = await read_all(feed)
+
+    assert accepted.own_id is not None
+    assert accepted.own_id.reveal() == accepted.call_id == odd
+    assert ended.own_id == accepted.own_id
+    assert ended.end is not None
+    assert ended.end.call_id == ended.end.word == odd

@@ -3,14 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Final
 
-from digitro_async.ledger._codes import (
-    DISPOSITIONS,
-    STATE_CODES,
-    STATES,
-    STEP_CODES,
-    STEPS,
-    WAITS,
-)
+from digitro_async.ledger._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger._history_records import (
     EndRecord,
     ListedContact,
@@ -18,6 +11,7 @@ from digitro_async.ledger._history_records import (
     StepRecord,
 )
 from digitro_async.ledger._state import State, Step
+from digitro_async.ledger._stored_records import ends_of, listed_of, steps_of
 from digitro_async.ledger.postgres._postgres_queries import Query
 from digitro_async.ledger.postgres._postgres_session import Row
 from digitro_async.ledger.postgres._result_sql import (
@@ -25,8 +19,7 @@ from digitro_async.ledger.postgres._result_sql import (
     LAST_TOLD,
     WRITERS,
 )
-from digitro_async.ledger.postgres._stored_texts import original_text
-from digitro_async.privacy import Personal
+from digitro_async.ledger.postgres._stored_texts import original_or_none
 
 __all__ = [
     "contacts_query",
@@ -87,26 +80,12 @@ _WAITING: Final = f"""
 
 def steps_query(after: int) -> Query[list[StepRecord]]:
     """Return the query of steps with sequence numbers above ``after``."""
-    return Query(
-        _STEPS,
-        lambda rows: [
-            StepRecord(sequence, contact, STEPS[step], at, pabx, reason)
-            for sequence, contact, step, at, pabx, reason in rows
-        ],
-        {"after": after},
-    )
+    return Query(_STEPS, steps_of, {"after": after})
 
 
 def ends_query(after: tuple[int, int]) -> Query[list[EndRecord]]:
     """Return the query of the ends of calls whose places are behind another one."""
-
-    def read(rows: list[Row]) -> list[EndRecord]:
-        return [
-            EndRecord(contact, pabx or "", at, DISPOSITIONS[code], *rest)
-            for contact, pabx, at, code, *rest in rows
-        ]
-
-    return Query(_ENDS, read, {"told": after[0], "intent": after[1]})
+    return Query(_ENDS, ends_of, {"told": after[0], "intent": after[1]})
 
 
 def told_query(until: int) -> Query[int]:
@@ -141,17 +120,4 @@ def waiting_contacts_query(now: float, limit: int) -> Query[list[ListedContact]]
 
 
 def _listed(row: Row) -> ListedContact:
-    number, line, state, attempts, pabx, reason, at, destination, due, wait = row
-    number_text = None if destination is None else original_text(destination)
-    return ListedContact(
-        number=number,
-        line=line,
-        state=STATES[state],
-        attempts=attempts,
-        pabx=pabx,
-        reason=reason,
-        at=at,
-        destination=None if number_text is None else Personal(number_text),
-        due=due,
-        wait=None if wait is None else WAITS[wait],
-    )
+    return listed_of((*row[:7], original_or_none(row[7]), *row[8:]))

@@ -11,14 +11,13 @@ from digitro_async.ledger._codes import (
     STATE_CODES,
     STATES,
     STEP_CODES,
-    WAITS,
 )
 from digitro_async.ledger._records import ContactRecord, Import
 from digitro_async.ledger._state import State, Step
-from digitro_async.ledger._stored_ends import END_VALUES, end_of
+from digitro_async.ledger._stored_ends import END_VALUES
+from digitro_async.ledger._stored_records import record_of
 from digitro_async.ledger.postgres._postgres_session import Row
-from digitro_async.ledger.postgres._stored_texts import original_text
-from digitro_async.privacy import Personal
+from digitro_async.ledger.postgres._stored_texts import original_or_none
 
 __all__ = [
     "EVENTS",
@@ -79,6 +78,9 @@ SELECT c.number, p.id, c.line, c.state, c.call_id, c.pabx, c.attempts, c.reason,
  WHERE c.campaign = %(campaign)s AND c.number > %(after)s
  ORDER BY c.number LIMIT {PAGE}
 """  # noqa: S608 - our own numbers
+
+_TEXTS: Final = (1, 4, 15)
+"""Places of the id, the call id and the word of an end in a row of ``_PAGE``."""
 
 _IMPORTS: Final = (
     "number, file, size, began_at, ended_at, successor, new,"
@@ -158,7 +160,7 @@ def imports_query() -> Query[list[Import]]:
 
 def page_query(after: int) -> Query[list[ContactRecord]]:
     """Return the query of contacts with numbers above ``after``."""
-    return Query(_PAGE, lambda rows: [_record(*row) for row in rows], {"after": after})
+    return Query(_PAGE, lambda rows: [_record(row) for row in rows], {"after": after})
 
 
 def setting_query(name: str) -> Query[str | None]:
@@ -198,7 +200,7 @@ def awaited_of(rows: list[Row]) -> list[AwaitedEnd]:
         AwaitedEnd(
             number=number,
             pabx=pabx,
-            call_id=_text(call_id),
+            call_id=original_or_none(call_id),
             since=since,
             timeout=timeout,
         )
@@ -212,45 +214,9 @@ def _import(row: Row) -> Import:
     return Import(**dict(zip(names, row, strict=True)))
 
 
-def _record(  # noqa: PLR0917 - the columns of a row
-    number: int,
-    own_id: str | None,
-    line: int,
-    state: int,
-    call_id: str | None,
-    pabx: str | None,
-    attempts: int,
-    reason: str | None,
-    sent_at: float | None,
-    settled_at: float | None,
-    evidence: str | None,
-    due: float | None,
-    kind: int | None,
-    priority: int,
-    *end_values: Any,
-) -> ContactRecord:
-    """Return a contact as a ledger shows it."""
-    call_id = _text(call_id)
-    own_id = _text(own_id)
-    code, word, *times = end_values
-    return ContactRecord(
-        number=number,
-        id=None if own_id is None else Personal(own_id),
-        line=line,
-        state=STATES[state],
-        call_id=call_id,
-        pabx=pabx,
-        attempts=attempts,
-        reason=reason,
-        sent_at=sent_at,
-        settled_at=settled_at,
-        evidence=evidence,
-        end=end_of((code, _text(word), *times), number, pabx, call_id),
-        due=due,
-        wait=None if kind is None else WAITS[kind],
-        priority=priority,
-    )
-
-
-def _text(text: str | None) -> str | None:
-    return None if text is None else original_text(text)
+def _record(row: Row) -> ContactRecord:
+    """Return the contact that a row of ``_PAGE`` is."""
+    values = list(row)
+    for place in _TEXTS:
+        values[place] = original_or_none(values[place])
+    return record_of(values)

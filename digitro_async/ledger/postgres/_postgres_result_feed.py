@@ -47,6 +47,7 @@ from digitro_async.ledger.postgres._result_sql import (
     WRITERS,
 )
 from digitro_async.ledger.postgres._server_address import server_address
+from digitro_async.ledger.postgres._stored_texts import original_or_none
 from digitro_async.privacy import Secret
 
 __all__ = ["PostgresResultFeed"]
@@ -283,18 +284,23 @@ def _outcome_in(key: bytes, row: Row) -> LedgerResult:
         key,
         STEPS[step],
         contact=contact,
-        own_id=own_id,
+        own_id=original_or_none(own_id),
         at=at,
         pabx=pabx,
-        call_id=call_id,
+        call_id=original_or_none(call_id),
         reason=reason,
     )
 
 
 def _end_in(key: bytes, row: Row) -> LedgerResult:
-    _, _, contact, began_at, pabx, own_id, call_id, *values = row
-    end = end_of(values, contact, pabx, call_id)
+    _, _, contact, began_at, pabx, own_id, call_id, code, word, *others = row
+    values = (code, original_or_none(word), *others)
+    end = end_of(values, contact, pabx, original_or_none(call_id))
     assert isinstance(end, CallEnd)  # noqa: S101 - its columns are never NULL
     return LedgerResult.of_end(
-        key, end, contact=contact, own_id=own_id, began_at=began_at
+        key,
+        end,
+        contact=contact,
+        own_id=original_or_none(own_id),
+        began_at=began_at,
     )

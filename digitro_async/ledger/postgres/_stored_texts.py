@@ -4,7 +4,7 @@ from typing import Final
 
 from digitro_async.ledger._records import storable
 
-__all__ = ["original_text", "stored_text"]
+__all__ = ["original_or_none", "original_text", "stored_text"]
 
 _MARK: Final = "\ue000"
 """A sign for private use: whatever text has it is told from one that had NUL."""
@@ -22,3 +22,8 @@ def original_text(text: str) -> str:
     if _MARK in text:
         return text.replace(f"{_MARK}0", "\x00").replace(f"{_MARK}1", _MARK)
     return text
+
+
+def original_or_none(text: str | None) -> str | None:
+    """Return the same of a text that may be missing."""
+    return None if text is None else original_text(text)

@@ -1,17 +1,10 @@
 """Queries of what a ledger's file tells of the past."""
 
 import sqlite3
-from collections.abc import Collection, Iterable
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Final
 
-from digitro_async.ledger._codes import (
-    DISPOSITIONS,
-    STATE_CODES,
-    STATES,
-    STEP_CODES,
-    STEPS,
-    WAITS,
-)
+from digitro_async.ledger._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger._history_records import (
     EndRecord,
     ListedContact,
@@ -19,9 +12,9 @@ from digitro_async.ledger._history_records import (
     StepRecord,
 )
 from digitro_async.ledger._state import State, Step
+from digitro_async.ledger._stored_records import ends_of, listed_of, steps_of
 from digitro_async.ledger.sqlite._call_ends_queries import has_ends, has_told
 from digitro_async.ledger.sqlite._schedule_queries import has_schedule
-from digitro_async.privacy import Personal
 
 __all__ = [
     "HISTORY_PAGE",
@@ -50,13 +43,13 @@ _LISTED: Final = (
 
 
 _END = (
-    "intent, call_end.contact, event.pabx, event.at, disposition,"
+    "call_end.contact, event.pabx, event.at, disposition,"
     " rang_at, answered_at, ended_at"
 )
 
 # The two ways of being behind a place stand apart, so that each goes by the index.
 _ENDS: Final = (
-    f"SELECT told, {_END}"  # noqa: S608 - ours
+    f"SELECT {_END}, told, intent"  # noqa: S608 - ours
     "  FROM (SELECT * FROM (SELECT * FROM call_end WHERE told = ? AND intent > ?"
     "                        ORDER BY intent LIMIT ?)"
     "        UNION ALL"
@@ -67,7 +60,7 @@ _ENDS: Final = (
 
 # The same of a schema that does not keep in which order they were told.
 _ENDS_IN_ORDER: Final = (
-    f"SELECT 0, {_END}"  # noqa: S608 - ours
+    f"SELECT {_END}, 0, intent"  # noqa: S608 - ours
     "  FROM call_end JOIN event ON event.sequence = call_end.intent"
     " WHERE intent > ? ORDER BY intent LIMIT ?"
 )
@@ -81,10 +74,7 @@ def page_of_steps(connection: sqlite3.Connection, after: int) -> list[StepRecord
         "  FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?",
         (after, HISTORY_PAGE),
     )
-    return [
-        StepRecord(sequence, contact, STEPS[step], at, pabx, reason)
-        for sequence, contact, step, at, pabx, reason in rows
-    ]
+    return steps_of(rows)
 
 
 def page_of_ends(
@@ -99,13 +89,7 @@ def page_of_ends(
         rows = connection.execute(_ENDS, (told, intent, most, told, most, most))
     else:
         rows = connection.execute(_ENDS_IN_ORDER, (intent, HISTORY_PAGE))
-    return [
-        EndRecord(
-            *(contact, pabx or "", at, DISPOSITIONS[code]),
-            *(rang, answered, ended, told, intent),
-        )
-        for told, intent, contact, pabx, at, code, rang, answered, ended in rows
-    ]
+    return ends_of(rows)
 
 
 def count_told(connection: sqlite3.Connection, until: int) -> int:
@@ -140,7 +124,7 @@ def list_contacts(
         f" WHERE state IN ({codes}) ORDER BY number LIMIT ?",
         (limit,),
     )
-    return _listed(rows)
+    return [listed_of(row) for row in rows]
 
 
 def list_waiting(
@@ -156,33 +140,4 @@ def list_waiting(
         " WHERE due > ? AND state = ? ORDER BY due, number LIMIT ?",
         (now, STATE_CODES[State.PENDING], limit),
     )
-    return _listed(rows)
-
-
-def _listed(rows: Iterable[tuple[Any, ...]]) -> list[ListedContact]:
-    return [
-        ListedContact(
-            number=number,
-            line=line,
-            state=STATES[state],
-            attempts=attempts,
-            pabx=pabx,
-            reason=reason,
-            at=at,
-            destination=None if destination is None else Personal(destination),
-            due=due,
-            wait=None if kind is None else WAITS[kind],
-        )
-        for (
-            number,
-            line,
-            state,
-            attempts,
-            pabx,
-            reason,
-            at,
-            destination,
-            due,
-            kind,
-        ) in rows
-    ]
+    return [listed_of(row) for row in rows]

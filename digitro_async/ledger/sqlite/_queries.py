@@ -10,7 +10,6 @@ from digitro_async.ledger._codes import (
     STATES,
     STEP_CODES,
     STEPS,
-    WAITS,
 )
 from digitro_async.ledger._ledger_clock import CLOCK, latest_by
 from digitro_async.ledger._machine_clock import read_clock
@@ -18,8 +17,8 @@ from digitro_async.ledger._occupied_slots import OccupiedSlots, occupied_slots
 from digitro_async.ledger._records import ClaimedContact, ContactRecord
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger._stored_contacts import claimed_contact
-from digitro_async.ledger._stored_ends import end_of
 from digitro_async.ledger._stored_numbers import number_at
+from digitro_async.ledger._stored_records import record_of
 from digitro_async.ledger.sqlite._call_ends_queries import (
     END_COLUMNS,
     JOINED_ENDS,
@@ -34,7 +33,6 @@ from digitro_async.ledger.sqlite._schedule_queries import (
     WAIT_COLUMNS,
     has_schedule,
 )
-from digitro_async.privacy import Personal
 from digitro_async.settings import RateLimit
 
 __all__ = [
@@ -157,42 +155,7 @@ def page_of_entries(
         " WHERE number > ? ORDER BY number LIMIT ?",
         (after, size),
     )
-    return [
-        ContactRecord(
-            number=number,
-            id=None if own_id is None else Personal(own_id),
-            line=line,
-            state=STATES[state],
-            call_id=call_id,
-            pabx=pabx,
-            attempts=attempts,
-            reason=reason,
-            sent_at=sent_at,
-            settled_at=settled_at,
-            evidence=evidence,
-            end=end_of(end_values, number, pabx, call_id),
-            due=due,
-            wait=None if kind is None else WAITS[kind],
-            priority=priority,
-        )
-        for (
-            number,
-            own_id,
-            line,
-            state,
-            call_id,
-            pabx,
-            attempts,
-            reason,
-            sent_at,
-            settled_at,
-            evidence,
-            due,
-            kind,
-            priority,
-            *end_values,
-        ) in rows
-    ]
+    return [record_of(row) for row in rows]
 
 
 def read_claimable(
