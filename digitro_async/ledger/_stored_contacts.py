@@ -1,4 +1,4 @@
-"""How contacts stand in a database: by keyed hashes, and with their fields as JSON."""
+"""PURE: how contacts stand in a database: by keyed hashes, their fields as JSON."""
 
 import hashlib
 import json

@@ -10,6 +10,8 @@ from ledgers import (
     end_call,
     entry_of,
     intend,
+    release,
+    settle,
 )
 from schedules import (
     LATER,
@@ -17,6 +19,7 @@ from schedules import (
     attempts,
     called_once,
     claim_due,
+    contact_with,
     key_of,
     plan,
     recalled,
@@ -24,7 +27,7 @@ from schedules import (
 )
 
 from digitro_async import Disposition, Outcome
-from digitro_async.ledger import AgreedCallback, LedgerAttempt, State
+from digitro_async.ledger import AgreedCallback, LedgerAttempt, State, Step
 
 __all__ = ["scene"]
 
@@ -83,6 +86,36 @@ class TestNoteKeys:
         assert [one.began_at for one in found] == [NOW, NOW + 9]
         assert [one.key for one in found] == [4832810001] * 2
         assert found[0].disposition is Disposition.BUSY
+
+    async def test_fewer_numbers(self, scene: Scene) -> None:
+        """An attempt by a number that its contact has no more counts for the first."""
+        await scene.ledger.add([contact_with(1, "04811", "04822", "04833", id="C1")])
+        await claim_due(scene)
+        await plan(scene, 1, key=4833, place=2)
+        await intend(scene.ledger, 1, "one", NOW)
+        await settle(scene.ledger, 1, Step.NOT_PLACED, "one", NOW, reason="cancelled")
+        fewer = contact_with(1, "04811", "04822", id="C1")
+        await release(scene.ledger)
+        await scene.ledger.add([fewer], update=True)
+        await scene.ledger.schedule.note_keys(key_of, scheme="digits")
+        await scene.ledger.schedule.note_keys(
+            lambda number: key_of(number) + 1, scheme="other"
+        )
+
+        assert [one.key for one in await attempts(scene, 1)] == [4812]
+
+    async def test_of_who_is_called_no_more(self, scene: Scene) -> None:
+        """An attempt that was not placed led to a pending contact, whatever came."""
+        await scene.ledger.add(contacts(1))
+        await claim_due(scene)
+        await plan(scene, 1)
+        await intend(scene.ledger, 1, "one", NOW)
+        await settle(scene.ledger, 1, Step.NOT_PLACED, "one", NOW, reason="cancelled")
+        await release(scene.ledger)
+        await scene.ledger.withdraw(1, reason="asked", now=NOW)
+        (one,) = await attempts(scene, 1)
+
+        assert told(one) == (7, 0, NOW, State.PENDING, Outcome.NOT_SENT)
 
 
 async def test_an_earlier_call_id(scene: Scene) -> None:

@@ -1,7 +1,5 @@
 """The attempts of the contacts of a ledger in memory, each with its number."""
 
-from typing import Final
-
 import attrs
 
 from digitro_async.call_events import CallEnd
@@ -9,20 +7,9 @@ from digitro_async.errors import Outcome
 from digitro_async.ledger._call_ends_port import may_replace
 from digitro_async.ledger._schedule_records import AttemptPlan, LedgerAttempt
 from digitro_async.ledger._state import State
+from digitro_async.ledger._stored_schedule import led_to, outcome_of
 
-__all__ = ["MemoryAttempt", "outcome_of"]
-
-_OUTCOMES: Final = {
-    State.INTENT: None,
-    State.ACCEPTED: Outcome.ACCEPTED,
-    State.REJECTED: Outcome.REJECTED,
-    State.UNKNOWN: Outcome.UNKNOWN,
-}
-
-
-def outcome_of(state: State) -> Outcome | None:
-    """Return what became of a begun attempt whose contact is in a state."""
-    return _OUTCOMES.get(state, Outcome.NOT_SENT)
+__all__ = ["MemoryAttempt"]
 
 
 @attrs.define(eq=False)
@@ -88,7 +75,11 @@ class MemoryAttempt:
         """
         if self.closed is not None:
             return attrs.evolve(self.closed, key=self.key)
-        if not self.is_begun:
+        outcome: Outcome | None = None
+        if self.is_begun:
+            outcome = outcome_of(state)
+            state = led_to(state)
+        else:
             sent_at = end = None
         return LedgerAttempt(
             contact=contact,
@@ -96,7 +87,7 @@ class MemoryAttempt:
             place=self.place,
             began_at=sent_at,
             state=state,
-            outcome=outcome_of(state) if self.is_begun else None,
+            outcome=outcome,
             answered_at=None if end is None else end.answered_at,
             ended_at=None if end is None else end.ended_at,
             disposition=None if end is None else end.disposition,

@@ -1,6 +1,5 @@
 """MemorySchedule: who waits until when in a ``MemoryLedger``, and what was tried."""
 
-import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -20,6 +19,7 @@ from digitro_async.ledger._schedule_records import (
     WaitCounts,
 )
 from digitro_async.ledger._state import TRANSITIONS, State, Step
+from digitro_async.ledger._stored_schedule import block_hash, place_among
 from digitro_async.ledger.memory._memory_attempts import MemoryAttempt
 from digitro_async.ledger.memory._memory_contacts import MemoryContacts
 from digitro_async.ledger.memory._memory_rows import MemoryRow
@@ -252,7 +252,7 @@ class MemorySchedule:
             numbers = _numbers(row)
             for attempt in row.tried:
                 if attempt.key is None or attempt.scheme != scheme:
-                    number = numbers[min(attempt.place, len(numbers) - 1)]
+                    number = numbers[place_among(numbers, attempt.place)]
                     attempt.key = key_of(number.destination.reveal())
                     attempt.scheme = scheme
                     noted += 1
@@ -287,8 +287,7 @@ class MemorySchedule:
 
     def block_hash(self, key: int) -> bytes:
         """Return the keyed hash by which blocks know a number. See ``Schedule``."""
-        text = str(key).encode()
-        return hashlib.blake2b(text, digest_size=16, key=self._hash_key).digest()
+        return block_hash(key, self._hash_key)
 
     async def waiting(
         self,
@@ -359,7 +358,7 @@ def _as_planned(row: MemoryRow) -> PlannedContact:
     return PlannedContact(
         claimed=row.as_open(),
         numbers=numbers,
-        place=row.place if row.place < len(numbers) else 0,
+        place=place_among(numbers, row.place),
         priority=row.contact.priority,
         wait=row.wait,
         due=row.due,

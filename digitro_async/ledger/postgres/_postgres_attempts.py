@@ -1,13 +1,13 @@
 """Queries and statements of attempts: by which number a contact is called, and when."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Final
 
-from digitro_async.errors import Outcome
-from digitro_async.ledger._codes import DISPOSITIONS, OUTCOMES, STATE_CODES, STATES
+from digitro_async.ledger._codes import STATE_CODES
 from digitro_async.ledger._records import ClaimOwner
 from digitro_async.ledger._schedule_records import AttemptPlan, LedgerAttempt
 from digitro_async.ledger._state import State
+from digitro_async.ledger._stored_schedule import attempt_of
 from digitro_async.ledger.postgres._postgres_queries import Query
 from digitro_async.ledger.postgres._postgres_session import PostgresSession, Row
 
@@ -18,12 +18,6 @@ __all__ = [
     "plan_attempts",
 ]
 
-_OVER: Final = {
-    State.ACCEPTED: Outcome.ACCEPTED,
-    State.REJECTED: Outcome.REJECTED,
-    State.UNKNOWN: Outcome.UNKNOWN,
-}
-_LED_TO: Final = {outcome: state for state, outcome in _OVER.items()}
 _CLAIMED: Final = STATE_CODES[State.CLAIMED]
 
 KNOWN_EARLIER: Final = """
@@ -111,43 +105,4 @@ def attempts_since_query(when: float) -> Query[list[LedgerAttempt]]:
 def _in_order(rows: list[Row]) -> list[LedgerAttempt]:
     """Return attempts by contact, in order; what nobody planned is the last one."""
     rows.sort(key=lambda row: (row[0], row[2], row[1] is None, row[1] or 0))
-    return [_attempt(row[0], *row[2:]) for row in rows]
-
-
-def _attempt(  # noqa: PLR0917 - the columns of one row
-    contact: int,
-    campaign: str,
-    key: str | None,
-    place: int,
-    originating: str | None,
-    code: int | None,
-    began_at: float | None,
-    state_code: int,
-    has_intent: bool,  # noqa: FBT001 - a column
-    *told: Any,
-) -> LedgerAttempt:
-    state = STATES[state_code]
-    outcome: Outcome | None = None
-    if code is not None:
-        outcome = OUTCOMES[code]
-        state = _LED_TO.get(outcome, State.PENDING)
-    elif not has_intent:
-        began_at = None
-    elif state is not State.INTENT:
-        outcome = _OVER.get(state, Outcome.NOT_SENT)
-        if state not in _OVER and state is not State.CLAIMED:
-            state = State.PENDING
-    answered_at, ended_at, disposition = told
-    return LedgerAttempt(
-        contact=contact,
-        campaign=campaign,
-        key=None if key is None else int(key),
-        place=place,
-        began_at=began_at,
-        state=state,
-        outcome=outcome,
-        answered_at=answered_at,
-        ended_at=ended_at,
-        disposition=None if disposition is None else DISPOSITIONS[disposition],
-        originating=originating,
-    )
+    return [attempt_of(row[0], row[3:], row[2]) for row in rows]

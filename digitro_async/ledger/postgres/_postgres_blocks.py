@@ -1,9 +1,9 @@
 """Statements of the numbers that nobody is to call, in any campaign of a database."""
 
-import hashlib
 from typing import Final
 
 from digitro_async.ledger._schedule_records import LedgerBlock
+from digitro_async.ledger._stored_schedule import block_hash, block_of
 from digitro_async.ledger.postgres._postgres_queries import Query
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
 
@@ -11,7 +11,6 @@ __all__ = [
     "add_block",
     "block_changes_query",
     "blocks_query",
-    "hash_of_number",
     "remove_block",
 ]
 
@@ -28,17 +27,6 @@ _BLOCKS: Final = "SELECT hash, reason, until, since FROM digitro.block ORDER BY 
 _CHANGES: Final = "SELECT changes, key FROM digitro.block_key"
 
 
-def hash_of_number(number_key: int, key: bytes) -> bytes:
-    """Return the hash by which blocks know a number.
-
-    Args:
-        number_key: The key of the number.
-        key: The key of the hash.
-    """
-    text = str(number_key).encode()
-    return hashlib.blake2b(text, digest_size=16, key=key).digest()
-
-
 async def add_block(
     session: PostgresSession,
     *,
@@ -49,7 +37,7 @@ async def add_block(
 ) -> None:
     """Let nobody call a number; the last terms hold."""
     ((key,),) = await session.execute(_KEY)
-    digest = hash_of_number(number_key, bytes(key))
+    digest = block_hash(number_key, bytes(key))
     await session.execute(_ADD, (digest, reason, until, now))
     await session.execute(_COUNT)
 
@@ -57,7 +45,7 @@ async def add_block(
 async def remove_block(session: PostgresSession, *, number_key: int) -> bool:
     """Take a number off; False where it was not blocked."""
     ((key,),) = await session.execute(_KEY)
-    digest = hash_of_number(number_key, bytes(key))
+    digest = block_hash(number_key, bytes(key))
     if not await session.execute(_REMOVE, (digest,)):
         return False
     await session.execute(_COUNT)
@@ -68,10 +56,7 @@ def blocks_query() -> Query[list[LedgerBlock]]:
     """Return the query of every block."""
     return Query(
         _BLOCKS,
-        lambda rows: [
-            LedgerBlock(hash=bytes(digest), reason=reason, until=until, since=since)
-            for digest, reason, until, since in rows
-        ],
+        lambda rows: [block_of(row) for row in rows],
     )
 
 

@@ -18,6 +18,7 @@ from digitro_async.ledger._schedule_records import (
     WaitCounts,
 )
 from digitro_async.ledger._state import State
+from digitro_async.ledger._stored_schedule import block_hash
 from digitro_async.ledger.postgres._campaign_access import CampaignAccess
 from digitro_async.ledger.postgres._postgres_attempts import (
     attempts_query,
@@ -28,7 +29,6 @@ from digitro_async.ledger.postgres._postgres_blocks import (
     add_block,
     block_changes_query,
     blocks_query,
-    hash_of_number,
     remove_block,
 )
 from digitro_async.ledger.postgres._postgres_keys import note_keys
@@ -203,7 +203,7 @@ class PostgresSchedule:
 
     def block_hash(self, key: int) -> bytes:
         """Return the keyed hash by which blocks know a number. See ``Schedule``."""
-        return hash_of_number(key, self._access.block_key)
+        return block_hash(key, self._access.block_key)
 
     async def waiting(
         self,

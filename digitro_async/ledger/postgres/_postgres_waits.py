@@ -6,7 +6,6 @@ from typing import Final
 from digitro_async.call_events import Disposition
 from digitro_async.ledger._codes import (
     DISPOSITION_CODES,
-    DISPOSITIONS,
     STATE_CODES,
     STATES,
     STEP_CODES,
@@ -20,7 +19,7 @@ from digitro_async.ledger._schedule_records import (
     Refusal,
 )
 from digitro_async.ledger._state import TRANSITIONS, State, Step, next_state
-from digitro_async.ledger._stored_numbers import all_numbers
+from digitro_async.ledger._stored_schedule import ended_of
 from digitro_async.ledger.postgres._postgres_contacts import find_contact, is_forgotten
 from digitro_async.ledger.postgres._postgres_queries import Query
 from digitro_async.ledger.postgres._postgres_session import PostgresSession, Row
@@ -253,14 +252,8 @@ def ended_query(
 
     def read(rows: list[Row]) -> list[EndedContact]:
         return [
-            EndedContact(
-                number=number,
-                attempts=attempts,
-                numbers=all_numbers(text, original_text(destination)),
-                priority=priority,
-                disposition=DISPOSITIONS[disposition],
-            )
-            for number, attempts, text, destination, priority, disposition in rows
+            ended_of((number, attempts, text, original_text(destination), *others))
+            for number, attempts, text, destination, *others in rows
         ]
 
     values = {

@@ -1,14 +1,13 @@
 """Claims contacts of a campaign in a database by what they waited for."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Final
 
-from digitro_async.ledger._codes import STATE_CODES, WAIT_CODES, WAITS
+from digitro_async.ledger._codes import STATE_CODES, WAIT_CODES
 from digitro_async.ledger._records import ClaimOwner, WaitKind
-from digitro_async.ledger._schedule_records import AgreedCallback, PlannedContact
+from digitro_async.ledger._schedule_records import PlannedContact
 from digitro_async.ledger._state import State
-from digitro_async.ledger._stored_contacts import claimed_contact
-from digitro_async.ledger._stored_numbers import all_numbers
+from digitro_async.ledger._stored_schedule import planned_of
 from digitro_async.ledger.postgres._postgres_queries import Query
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
 from digitro_async.ledger.postgres._stored_texts import original_text
@@ -112,28 +111,8 @@ async def _read_planned(
     if not numbers:
         return []
     rows = await session.execute(_PLANNED, (campaign, list(numbers)))
-    found = {row[0]: _planned(row) for row in rows}
+    found = {
+        number: planned_of((number, attempts, original_text(destination), *others))
+        for number, attempts, destination, *others in rows
+    }
     return [found[number] for number in numbers]
-
-
-def _planned(row: tuple[Any, ...]) -> PlannedContact:
-    number, attempts, destination, pabx, fields, text, place, priority = row[:8]
-    kind, due, at, agreed_place, moved, is_overdue, originating = row[8:]
-    numbers = all_numbers(text, original_text(destination))
-    place = place if place < len(numbers) else 0  # a list may have fewer by now
-    callback = None
-    if at is not None:
-        callback = AgreedCallback(
-            at=at, place=agreed_place, moved=moved, is_overdue=is_overdue
-        )
-    dialled = numbers[place].destination.reveal()
-    return PlannedContact(
-        claimed=claimed_contact(number, attempts, dialled, pabx, fields),
-        numbers=numbers,
-        place=place,
-        priority=priority,
-        wait=None if kind is None else WAITS[kind],
-        due=due,
-        callback=callback,
-        originating=originating,
-    )

@@ -10,16 +10,11 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from digitro_async.errors import Outcome
-from digitro_async.ledger._codes import (
-    DISPOSITIONS,
-    OUTCOME_CODES,
-    OUTCOMES,
-    STATE_CODES,
-    STATES,
-)
+from digitro_async.ledger._codes import OUTCOME_CODES, STATE_CODES
 from digitro_async.ledger._records import ClaimOwner
 from digitro_async.ledger._schedule_records import AttemptPlan, LedgerAttempt
 from digitro_async.ledger._state import State
+from digitro_async.ledger._stored_schedule import LED_TO, attempt_of
 
 __all__ = [
     "KNOWN_EARLIER",
@@ -34,18 +29,12 @@ __all__ = [
 ]
 
 _CLAIMED, _INTENT = STATE_CODES[State.CLAIMED], STATE_CODES[State.INTENT]
-_OVER: Final = {
-    State.ACCEPTED: Outcome.ACCEPTED,
-    State.REJECTED: Outcome.REJECTED,
-    State.UNKNOWN: Outcome.UNKNOWN,
-}
-_LED_TO: Final = {outcome: state for state, outcome in _OVER.items()}
 
 _OUTCOME: Final = (
     "CASE contact.state "
     + " ".join(
         f"WHEN {STATE_CODES[state]} THEN {OUTCOME_CODES[outcome]}"
-        for state, outcome in _OVER.items()
+        for outcome, state in LED_TO.items()
     )
     + f" ELSE {OUTCOME_CODES[Outcome.NOT_SENT]} END"
 )
@@ -72,7 +61,9 @@ _IS_COVERED: Final = (
 )
 """SQL: whether a contact's last intent is that of an attempt."""
 
-_CALLED: Final = ", ".join(str(STATE_CODES[one]) for one in (State.INTENT, *_OVER))
+_CALLED: Final = ", ".join(
+    str(STATE_CODES[one]) for one in (State.INTENT, *LED_TO.values())
+)
 
 UNCOVERED: Final = (
     f"contact.sent_at IS NOT NULL AND contact.state IN ({_CALLED})"
@@ -279,42 +270,4 @@ def attempts_since(connection: sqlite3.Connection, when: float) -> list[LedgerAt
 def _in_order(rows: list[tuple[Any, ...]]) -> list[LedgerAttempt]:
     """Return attempts by contact, in order; what nobody planned is the last one."""
     rows.sort(key=lambda row: (row[1], row[0] is None, row[0] or 0))
-    return [_attempt(*row[1:]) for row in rows]
-
-
-def _attempt(  # noqa: PLR0917 - the columns of one row
-    contact: int,
-    key: str | None,
-    place: int,
-    originating: str | None,
-    code: int | None,
-    began_at: float | None,
-    state_code: int,
-    has_intent: int,
-    answered_at: float | None,
-    ended_at: float | None,
-    disposition: int | None,
-) -> LedgerAttempt:
-    state = STATES[state_code]
-    outcome: Outcome | None = None
-    if code is not None:
-        outcome = OUTCOMES[code]
-        state = _LED_TO.get(outcome, State.PENDING)
-    elif not has_intent:
-        began_at = None
-    elif state is not State.INTENT:
-        outcome = _OVER.get(state, Outcome.NOT_SENT)
-        if state not in _OVER and state is not State.CLAIMED:
-            state = State.PENDING
-    return LedgerAttempt(
-        contact=contact,
-        key=None if key is None else int(key),
-        place=place,
-        began_at=began_at,
-        state=state,
-        outcome=outcome,
-        answered_at=answered_at,
-        ended_at=ended_at,
-        disposition=None if disposition is None else DISPOSITIONS[disposition],
-        originating=originating,
-    )
+    return [attempt_of(row[1], row[2:]) for row in rows]

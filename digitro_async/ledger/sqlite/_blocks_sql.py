@@ -1,16 +1,15 @@
 """SQL of the numbers that nobody is to call."""
 
-import hashlib
 import secrets
 import sqlite3
 
 from digitro_async.ledger._schedule_records import LedgerBlock
+from digitro_async.ledger._stored_schedule import block_of
 
 __all__ = [
     "add_block",
     "block_key",
     "count_block_changes",
-    "hash_of_key",
     "read_blocks",
     "remove_block",
 ]
@@ -31,17 +30,6 @@ def count_block_changes(connection: sqlite3.Connection) -> int:
     """Return how often blocks were changed."""
     row = connection.execute("SELECT changes FROM block_key").fetchone()
     return 0 if row is None else int(row[0])
-
-
-def hash_of_key(number_key: int, key: bytes) -> bytes:
-    """Return the hash by which blocks know a number.
-
-    Args:
-        number_key: The key of the number.
-        key: The key of the hash.
-    """
-    text = str(number_key).encode()
-    return hashlib.blake2b(text, digest_size=16, key=key).digest()
 
 
 def add_block(
@@ -79,10 +67,7 @@ def remove_block(connection: sqlite3.Connection, digest: bytes) -> int | None:
 def read_blocks(connection: sqlite3.Connection) -> list[LedgerBlock]:
     """Return every block."""
     rows = connection.execute("SELECT hash, reason, until, since FROM block ORDER BY 1")
-    return [
-        LedgerBlock(hash=bytes(digest), reason=reason, until=until, since=since)
-        for digest, reason, until, since in rows
-    ]
+    return [block_of(row) for row in rows]
 
 
 def _count(connection: sqlite3.Connection) -> int:

@@ -8,7 +8,6 @@ from typing import Any, Final
 from digitro_async.call_events import Disposition
 from digitro_async.ledger._codes import (
     DISPOSITION_CODES,
-    DISPOSITIONS,
     STATE_CODES,
     STATES,
     STEP_CODES,
@@ -22,7 +21,7 @@ from digitro_async.ledger._schedule_records import (
     Refusal,
 )
 from digitro_async.ledger._state import TRANSITIONS, State, Step, next_state
-from digitro_async.ledger._stored_numbers import all_numbers
+from digitro_async.ledger._stored_schedule import ended_of
 from digitro_async.ledger.sqlite._attempts_sql import end_attempt
 from digitro_async.ledger.sqlite._reconcile_sql import find_contact, is_forgotten
 from digitro_async.privacy import Personal
@@ -189,16 +188,7 @@ def read_ended(
         f" (SELECT value FROM json_each(?)){which} ORDER BY contact.number LIMIT ?",
         (after, _ACCEPTED, json.dumps(codes), *values, limit),
     )
-    return [
-        EndedContact(
-            number=number,
-            attempts=attempts,
-            numbers=all_numbers(text, destination),
-            priority=priority,
-            disposition=DISPOSITIONS[disposition],
-        )
-        for number, attempts, text, destination, priority, disposition in rows
-    ]
+    return [ended_of(row) for row in rows]
 
 
 def _claimed_of(

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from digitro_async.ledger._codes import STATE_CODES, WAIT_CODES, WAITS
 from digitro_async.ledger._records import ClaimOwner, WaitKind
-from digitro_async.ledger._schedule_records import AgreedCallback, PlannedContact
+from digitro_async.ledger._schedule_records import PlannedContact
 from digitro_async.ledger._state import FINAL, State, Step, next_state
-from digitro_async.ledger._stored_contacts import claimed_contact
-from digitro_async.ledger._stored_numbers import all_numbers
+from digitro_async.ledger._stored_schedule import planned_of
 from digitro_async.ledger.sqlite._attempts_sql import end_plans
 from digitro_async.ledger.sqlite._owners_sql import begin_lease
 from digitro_async.ledger.sqlite._queries import CLAIMABLE, MAY_TRY, pabx_clause
@@ -266,28 +265,5 @@ def _read_planned(
 ) -> list[PlannedContact]:
     """Return contacts with all that rules ask for, in the order given."""
     rows = connection.execute(_PLANNED, (json.dumps(list(numbers)),))
-    found = {row[0]: _planned(row) for row in rows}
+    found = {row[0]: planned_of(row) for row in rows}
     return [found[number] for number in numbers]
-
-
-def _planned(row: tuple[Any, ...]) -> PlannedContact:
-    number, attempts, destination, pabx, fields, text, place, priority = row[:8]
-    kind, due, at, agreed_place, moved, is_overdue, originating = row[8:]
-    numbers = all_numbers(text, destination)
-    place = place if place < len(numbers) else 0  # a list may have fewer by now
-    callback = None
-    if at is not None:
-        callback = AgreedCallback(
-            at=at, place=agreed_place, moved=moved, is_overdue=bool(is_overdue)
-        )
-    dialled = numbers[place].destination.reveal()
-    return PlannedContact(
-        claimed=claimed_contact(number, attempts, dialled, pabx, fields),
-        numbers=numbers,
-        place=place,
-        priority=priority,
-        wait=None if kind is None else WAITS[kind],
-        due=due,
-        callback=callback,
-        originating=originating,
-    )

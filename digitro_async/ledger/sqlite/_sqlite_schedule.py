@@ -20,6 +20,7 @@ from digitro_async.ledger._schedule_records import (
     WaitCounts,
 )
 from digitro_async.ledger._state import State
+from digitro_async.ledger._stored_schedule import block_hash
 from digitro_async.ledger.sqlite._attempt_keys_sql import note_keys
 from digitro_async.ledger.sqlite._attempts_sql import (
     attempts_of_contacts,
@@ -28,7 +29,6 @@ from digitro_async.ledger.sqlite._attempts_sql import (
 )
 from digitro_async.ledger.sqlite._blocks_sql import (
     add_block,
-    hash_of_key,
     read_blocks,
     remove_block,
 )
@@ -237,7 +237,7 @@ class SQLiteSchedule:
 
     def block_hash(self, key: int) -> bytes:
         """Return the keyed hash by which blocks know a number. See ``Schedule``."""
-        return hash_of_key(key, self._file.block_key)
+        return block_hash(key, self._file.block_key)
 
     async def waiting(
         self,
