@@ -137,7 +137,13 @@ class PostgresResultFeed:
 
     async def confirm(self, page: ResultPage) -> None:
         """Record that a page was handed on. See ``ResultFeed``."""
-        [campaign] = [one for one in self._mine.values() if one.name == page.campaign]
+        campaign = next(
+            (one for one in self._mine.values() if one.name == page.campaign), None
+        )
+        # The right to a campaign ends with the connection by which it was taken.
+        if campaign is None or self._session is None or not self._session.is_open:
+            await self._leave()
+            raise self._failed("the connection was lost")
         at = page.position
         value = f"{at.check} {at.event} {at.told} {at.intent}"
         await self._ask(KEEP, {"campaign": campaign.number, "value": value})
@@ -231,7 +237,10 @@ class PostgresResultFeed:
         except psycopg.Error as error:  # its text may hold values
             problem = problem_of(error)
         await self._leave()
-        raise LedgerError(
+        raise self._failed(problem)
+
+    def _failed(self, problem: str) -> LedgerError:
+        return LedgerError(
             f"the results of {self._address.name} can't be read: {problem}",
             reason="unreadable",
         )

@@ -60,6 +60,12 @@ SELECT current_setting('server_version_num')::integer,
 """
 
 
+def _close_late(opening: "asyncio.Future[psycopg.AsyncConnection[Row]]") -> None:
+    """Close a connection that came after nobody waited for it any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().pgconn.finish()
+
+
 class SessionLostError(Exception):
     """Raised where a connection is lost, or was cut off as nothing came in time."""
 
@@ -158,9 +164,14 @@ class PostgresSession:
         opening = asyncio.ensure_future(
             psycopg.AsyncConnection.connect(address.conninfo.reveal(), autocommit=True)
         )
-        done, _ = await asyncio.wait({opening}, timeout=limit)
+        done: set[asyncio.Future[psycopg.AsyncConnection[Row]]] = set()
+        try:
+            done, _ = await asyncio.wait({opening}, timeout=limit)
+        finally:
+            if not done:
+                opening.add_done_callback(_close_late)
+                opening.cancel()
         if not done:
-            opening.cancel()
             raise TimeoutError
         session = cls(opening.result(), limit)
         try:

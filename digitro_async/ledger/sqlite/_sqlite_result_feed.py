@@ -48,7 +48,7 @@ class SQLiteResultFeed:
         try:
             await self._in_thread(self._open)
         except BaseException:
-            self._thread.shutdown(wait=False)
+            self._leave(self._thread)
             raise
         return self
 
@@ -59,9 +59,7 @@ class SQLiteResultFeed:
         traceback: TracebackType | None,
     ) -> None:
         assert self._thread is not None  # noqa: S101 - for the type checker
-        # Behind what the thread does still, also where this is cut off.
-        self._thread.submit(self._close)
-        self._thread.shutdown(wait=False)
+        self._leave(self._thread)
 
     @property
     def is_elsewhere(self) -> bool:
@@ -75,6 +73,11 @@ class SQLiteResultFeed:
     async def confirm(self, page: ResultPage) -> None:
         """Record that a page was handed on. See ``ResultFeed``."""
         await self._in_thread(lambda: self._keep(page.position))
+
+    def _leave(self, thread: ThreadPoolExecutor) -> None:
+        # Behind what the thread does still, also where this is cut off.
+        thread.submit(self._close)
+        thread.shutdown(wait=False)
 
     async def _in_thread(self, act: Callable[[], _Answer]) -> _Answer:
         thread = self._thread
