@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from digitro_async._common.brief_connections import BriefConnections
 from digitro_async.control._control_words import (
     LONGEST_LINE,
     line_of,
@@ -23,9 +24,6 @@ __all__ = ["ControlServer", "is_owner"]
 
 _SECONDS: Final = 10.0
 """Most seconds until a whole order is there, or a reply is taken."""
-
-_MOST: Final = 16
-"""Most orders that are obeyed or waited for at once."""
 
 _CREDENTIALS: Final = struct.Struct("3i")
 
@@ -53,7 +51,7 @@ class ControlServer:
         self.path: Path | None = None
         self._server: asyncio.Server | None = None
         self._made: os.stat_result | None = None
-        self._obeying: set[asyncio.Task[None]] = set()
+        self._connections = BriefConnections(self._answer)
 
     async def __aenter__(self) -> Self:
         bound = bind_socket(self._ledger)
@@ -62,7 +60,7 @@ class ControlServer:
         made, self.path = bound
         self._made = self.path.lstat()
         self._server = await asyncio.start_unix_server(
-            self._take, sock=made, limit=LONGEST_LINE
+            self._connections.take, sock=made, limit=LONGEST_LINE
         )
         return self
 
@@ -76,32 +74,13 @@ class ControlServer:
             self._server.close()
         if self.path is not None and self._made is not None:
             remove_socket(self.path, self._made)
-        obeying = list(self._obeying)
-        for task in obeying:
-            task.cancel()
-        await asyncio.gather(*obeying, return_exceptions=True)
-
-    async def _take(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - for the type checker
-        is_welcome = len(self._obeying) < _MOST and is_owner(
-            writer.get_extra_info("socket")
-        )
-        self._obeying.add(task)
-        try:
-            if is_welcome:
-                await self._answer(reader, writer)
-        except (OSError, TimeoutError):  # whoever asked is gone, or says nothing
-            pass
-        finally:
-            self._obeying.discard(task)
-            writer.close()
+        await self._connections.end()
 
     async def _answer(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        if not is_owner(writer.get_extra_info("socket")):
+            return
         try:
             async with asyncio.timeout(_SECONDS):
                 line = await reader.readline()

@@ -60,8 +60,13 @@ class CountedCallRun(CallRun):
         pabx: str | None = None,
         accepted: CommandAccepted | None = None,
     ) -> CallResult:
-        """Return the result of the call, and count it."""
+        """Return the result of the call, and take note of it."""
         result = super().end(now, error, pabx, accepted)
+        self.note_settled(result)
+        return result
+
+    def note_settled(self, result: CallResult) -> None:
+        """Count the call."""
         counters = self._services.activity.counters
         if counters:
             name, timings = name_of_command(self.call), result.timings
@@ -76,7 +81,6 @@ class CountedCallRun(CallRun):
                     timings.waited,
                     timings.latency,
                 )
-        return result
 
     async def _keep_attempt(
         self, admission: Admission, observation: Observation, result: AttemptResult

@@ -5,7 +5,7 @@ nobody observes pays nothing for it.
 """
 
 import time
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -13,13 +13,9 @@ from digitro_async._common.drafts import draft_of
 from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._call_run import CallRun
 from digitro_async.dispatch._call_services import CallServices
-from digitro_async.dispatch._call_tracker import EndSink
-from digitro_async.dispatch._calls_in_progress import CallInProgress
 from digitro_async.dispatch._counted_run import CountedCallRun, name_of_command
-from digitro_async.dispatch._recorder import Recorder
 from digitro_async.dispatch._router import Router
-from digitro_async.errors import DigitroError
-from digitro_async.models import PABX, Call, CallResult, CommandAccepted
+from digitro_async.models import PABX, CallResult
 from digitro_async.observe import (
     ActivityStream,
     CallQueued,
@@ -49,42 +45,28 @@ _SettledDraft: Final = draft_of(CallSettled)
 class ObservedCallRun(CountedCallRun):
     """One call on its way, of which observers are told, and counters too.
 
-    Args:
-        services: The parts of the dispatcher that it uses.
-        call: The call.
-        clock: Tells the loop's time.
-        pabx: Name of the PABX that must take it, None for any.
-        key: The key by which its owner knows it.
-        recorder: Records its attempts, None where nobody does.
-        deliver: Takes the result of a call of a list whose attempts are recorded.
-        sink: Whoever wants to know the call's end, None for nobody.
+    It is made as a ``CallRun`` is, and then begun.
 
     Attributes:
         serial: Its number in this client.
         command: Name of its command.
     """
 
-    def __init__(  # noqa: PLR0917 - that of the class that it stands in for
-        self,
-        services: CallServices,
-        call: Call,
-        clock: Callable[[], float],
-        pabx: str | None = None,
-        key: Hashable = None,
-        recorder: Recorder | None = None,
-        deliver: Callable[[CallResult, CallInProgress | None], None] | None = None,
-        sink: EndSink | None = None,
-    ) -> None:
-        super().__init__(services, call, clock, pabx, key, recorder, deliver, sink)
-        self._stream = stream = services.activity
-        self._told_attempts = 0
-        self._origin = None
-        if deliver is None and stream.origin_of is not None:
+    serial: int
+    command: str
+    _origin: object = None
+    _told_attempts = 0
+
+    def begin(self) -> None:
+        """Take its number, and tell that it was taken on."""
+        services, stream = self._services, self._services.activity
+        if self._deliver is None and stream.origin_of is not None:
             self._origin = _origin_of(stream)
         self.serial = next(stream.serials)
-        self.command = name_of_command(call)
+        self.command = name_of_command(self.call)
         if CallQueued in stream.wanted:
             # A name that no PABX has may hold anything.
+            pabx = self._pabx
             is_known = pabx is not None and services.router.choose(pabx) is not None
             queued = CallQueued(
                 serial=self.serial,
@@ -94,16 +76,11 @@ class ObservedCallRun(CountedCallRun):
             )
             stream.put(queued)
 
-    def end(
-        self,
-        now: float,
-        error: DigitroError | None,
-        pabx: str | None = None,
-        accepted: CommandAccepted | None = None,
-    ) -> CallResult:
-        """Return the result of the call, and tell that it is settled."""
-        result = super().end(now, error, pabx, accepted)
-        if CallSettled in self._stream.wanted:
+    def note_settled(self, result: CallResult) -> None:
+        """Count the call, and tell that it is settled."""
+        super().note_settled(result)
+        stream = self._services.activity
+        if CallSettled in stream.wanted:
             error, timings = result.error, result.timings
             draft = _SettledDraft()
             draft.serial, draft.command = self.serial, self.command
@@ -119,8 +96,7 @@ class ObservedCallRun(CountedCallRun):
             draft.attempt_was_told = 0 < result.attempts <= self._told_attempts
             draft.origin = self._origin
             draft.__class__ = CallSettled
-            self._stream.put(draft)
-        return result
+            stream.put(draft)
 
     def tell_sent(self, pabx: str) -> None:
         """Tell that an attempt goes out."""
@@ -131,12 +107,13 @@ class ObservedCallRun(CountedCallRun):
             command=self.command,
             attempt=self.attempts,
         )
-        self._stream.put(sent)
+        self._services.activity.put(sent)
 
     async def _keep_attempt(
         self, admission: Admission, observation: Observation, result: AttemptResult
     ) -> None:
-        if CallRetried in self._stream.wanted:
+        stream = self._services.activity
+        if CallRetried in stream.wanted:
             self._told_attempts = self.attempts
             retried = CallRetried(
                 serial=self.serial,
@@ -150,7 +127,7 @@ class ObservedCallRun(CountedCallRun):
                 latency=self.ended - self.started,
                 origin=self._origin,
             )
-            self._stream.put(retried)
+            stream.put(retried)
         await super()._keep_attempt(admission, observation, result)
 
 
@@ -208,10 +185,17 @@ def _observe_calls(services: CallServices, stream: ActivityStream) -> None:
     wanted = stream.wanted
     services.make_run = CountedCallRun if stream.counters else CallRun
     if not wanted.isdisjoint(_KINDS):
-        services.make_run = ObservedCallRun
+        services.make_run = _observed_run
     transport = services.transport
     if isinstance(transport, _ObservedTransport):
         transport = transport.transport
     services.transport = transport
     if CallSent in wanted:
         services.transport = _ObservedTransport(transport)
+
+
+def _observed_run(*given: Any) -> ObservedCallRun:
+    """Return a call run of which observers are told, from the beginning."""
+    call_run = ObservedCallRun(*given)
+    call_run.begin()
+    return call_run

@@ -6,16 +6,15 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
 
+from digitro_async._common.brief_connections import BriefConnections
 from digitro_async.errors import ConfigurationError
+from digitro_async.observe import LOGGER
 
 __all__ = ["MetricsServer"]
 
 _LONGEST_HEAD: Final = 16_384
 _SECONDS: Final = 10.0
 """Most seconds until a whole request is there, or its answer is taken."""
-
-_MOST: Final = 16
-"""Most requests at once; more are closed at once."""
 
 _PLAIN: Final = "text/plain; charset=utf-8"
 
@@ -48,12 +47,12 @@ class MetricsServer:
         self._host = host
         self.port: int = port
         self._server: asyncio.Server | None = None
-        self._answering: set[asyncio.Task[None]] = set()
+        self._connections = BriefConnections(self._answer)
 
     async def __aenter__(self) -> Self:
         try:
             self._server = await asyncio.start_server(
-                self._take, self._host, self.port, limit=_LONGEST_HEAD
+                self._connections.take, self._host, self.port, limit=_LONGEST_HEAD
             )
         except OSError as error:
             raise ConfigurationError(
@@ -71,34 +70,21 @@ class MetricsServer:
     ) -> None:
         if self._server is not None:
             self._server.close()
-        answering = list(self._answering)
-        for task in answering:
-            task.cancel()
-        await asyncio.gather(*answering, return_exceptions=True)
-
-    async def _take(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - for the type checker
-        is_welcome = len(self._answering) < _MOST
-        self._answering.add(task)
-        try:
-            if is_welcome:
-                async with asyncio.timeout(_SECONDS):
-                    await self._answer(reader, writer)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            pass  # whoever asked is gone, or says nothing
-        except asyncio.LimitOverrunError:
-            pass  # its head never ends
-        finally:
-            self._answering.discard(task)
-            writer.close()
+        await self._connections.end()
 
     async def _answer(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        async with asyncio.timeout(_SECONDS):
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                return  # whoever asked is gone, or its head never ends
+            writer.write(self._answer_to(head.decode("latin-1")))
+            await writer.drain()
+
+    def _answer_to(self, head: str) -> bytes:
+        """Return the answer to a request."""
         first, *lines = head.split("\r\n")
         method, _, rest = first.partition(" ")
         path = rest.partition(" ")[0].partition("?")[0]
@@ -108,7 +94,13 @@ class MetricsServer:
         elif method not in {"GET", "HEAD"}:
             status, body = HTTPStatus.METHOD_NOT_ALLOWED, b"only GET is answered\n"
         else:
-            body, content_type = self._exposition(_accept_of(lines))
+            try:
+                body, content_type = self._exposition(_accept_of(lines))
+            except Exception as error:  # noqa: BLE001 - of the program's own registry
+                name = type(error).__name__  # its text may hold anything
+                LOGGER.error("the metrics can't be read: unexpected %s", name)
+                status = HTTPStatus.INTERNAL_SERVER_ERROR
+                body = b"the metrics can't be read: the log says why\n"
         answer = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\n"
             f"Content-Type: {content_type}\r\n"
@@ -117,8 +109,7 @@ class MetricsServer:
             "X-Content-Type-Options: nosniff\r\n"
             "Connection: close\r\n\r\n"
         )
-        writer.write(answer.encode("latin-1") + (b"" if method == "HEAD" else body))
-        await writer.drain()
+        return answer.encode("latin-1") + (b"" if method == "HEAD" else body)
 
 
 def _accept_of(lines: list[str]) -> str:

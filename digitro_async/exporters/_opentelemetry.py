@@ -7,8 +7,7 @@ channel id, and is left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -25,7 +24,8 @@ from opentelemetry.trace import (
 from digitro_async.client import DigitroClient
 from digitro_async.dispatch import PABXStatistics
 from digitro_async.errors import Outcome
-from digitro_async.exporters._call_counts import LATENCY_BOUNDS, CallCounts
+from digitro_async.exporters._call_counts import LATENCY_BOUNDS
+from digitro_async.exporters._exporter import Exporter
 from digitro_async.exporters._label_values import label_of_reason
 from digitro_async.models import PABX
 from digitro_async.observe import Activity, CallRetried, CallSettled
@@ -58,7 +58,20 @@ class _Address:
     prefix: str = ""
 
 
-class OpenTelemetryExporter:
+@attrs.frozen
+class _AttemptKind:
+    """What attempts that are alike have in common.
+
+    Attributes:
+        name: The name of their spans.
+        attributes: Their attributes.
+    """
+
+    name: str
+    attributes: _Attributes
+
+
+class OpenTelemetryExporter(Exporter):
     """Makes spans and metrics of what happens in one client.
 
     Each attempt is a client span, with the span in which a single call was made as its
@@ -79,13 +92,13 @@ class OpenTelemetryExporter:
         meter_provider: MeterProvider | None = None,
         spans: bool = True,
     ) -> None:
+        super().__init__(client)
         self._activity = client.activity
         self._statistics_of_each: Callable[[], Mapping[str, PABXStatistics]] = lambda: (
             client.statistics().pabx
         )
         self._addresses = {one.name: _address_of(one) for one in client.dispatcher.pabx}
-        self._known: dict[tuple[object, ...], _Attributes] = {}
-        self._counts = CallCounts(client.activity, self._addresses)
+        self._known: dict[tuple[object, ...], _AttemptKind] = {}
         self._tracer = None
         if spans:
             self._tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
@@ -100,25 +113,14 @@ class OpenTelemetryExporter:
         self._make_instruments(meter)
         self._observing = client.activity.observe(self._take, CallSettled, CallRetried)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Make no further span, and report no state any more; counts stay.
 
         Instruments can't be taken away again. The last counts are there for whoever
         collects them at the end of the program.
         """
+        super().close()
         self._observing.stop()
-        self._counts.close()
         self._statistics_of_each = dict
         if self._activity.origin_of is _current_span:
             self._activity.origin_of = None
@@ -149,10 +151,10 @@ class OpenTelemetryExporter:
             ended_at: Unix time when it ended.
         """
         known = (one.pabx, one.command, one.status, error)
-        attributes = self._known.get(known)
-        if attributes is None:
-            attributes = self._known[known] = self._attributes_of(*known)
-        self._duration.record(one.latency, attributes)
+        alike = self._known.get(known)
+        if alike is None:
+            alike = self._known[known] = self._kind_of(*known)
+        self._duration.record(one.latency, alike.attributes)
         if self._tracer is None:
             return
         context = None
@@ -161,10 +163,10 @@ class OpenTelemetryExporter:
             context = trace.set_span_in_context(parent)
         end = int(ended_at * _NANOSECONDS)
         span = self._tracer.start_span(
-            f"POST {attributes['url.template']}",
+            alike.name,
             context,
             SpanKind.CLIENT,
-            attributes,
+            alike.attributes,
             start_time=end - int(one.latency * _NANOSECONDS),
         )
         if span.is_recording():
@@ -174,10 +176,10 @@ class OpenTelemetryExporter:
                 span.set_status(Status(StatusCode.ERROR))
         span.end(end)
 
-    def _attributes_of(
+    def _kind_of(
         self, pabx: str | None, command: str, status: int | None, error: str | None
-    ) -> _Attributes:
-        """Return the attributes of attempts that are alike."""
+    ) -> _AttemptKind:
+        """Return what attempts that are alike have in common."""
         row, address = COMMANDS.get(command), self._addresses.get(pabx or "", _NOWHERE)
         template = address.prefix + (OTHER_TEMPLATE if row is None else row.path)
         made: _Attributes = {
@@ -191,7 +193,7 @@ class OpenTelemetryExporter:
             # By the conventions, the status where that is the error.
             is_status = error == f"status_{status}"
             made["error.type"] = str(status) if is_status else error
-        return made
+        return _AttemptKind(f"POST {template}", made)
 
     def _make_instruments(self, meter: Meter) -> None:
         """Make the instruments that are read when metrics are collected."""

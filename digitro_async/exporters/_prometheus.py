@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from types import TracebackType
-from typing import Self
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -18,12 +16,13 @@ from prometheus_client.utils import floatToGoString
 
 from digitro_async.client import DigitroClient
 from digitro_async.exporters._call_counts import CallCounts, Durations
+from digitro_async.exporters._exporter import Exporter
 from digitro_async.exporters._metric_table import METRICS, Metric, MetricReading
 
 __all__ = ["PrometheusExporter"]
 
 
-class PrometheusExporter:
+class PrometheusExporter(Exporter):
     """Counts what happens in one client, for Prometheus to scrape.
 
     Example::
@@ -45,27 +44,15 @@ class PrometheusExporter:
     def __init__(
         self, client: DigitroClient, registry: CollectorRegistry | None = None
     ) -> None:
+        super().__init__(client)
         self.registry: CollectorRegistry = registry or CollectorRegistry()
-        names = (one.name for one in client.dispatcher.pabx)
-        self._counts = CallCounts(client.activity, names)
         self._collector = _ClientCollector(client, self._counts)
         self._is_open = True
         self.registry.register(self._collector)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Count nothing more, and take the metrics off the registry."""
-        self._counts.close()
+        super().close()
         if self._is_open:
             self.registry.unregister(self._collector)
         self._is_open = False

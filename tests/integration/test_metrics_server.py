@@ -47,6 +47,40 @@ async def test_an_answer(request_line: str, status: int, body: bytes) -> None:
     assert rest == body
 
 
+async def test_metrics_that_can_not_be_read(caplog: pytest.LogCaptureFixture) -> None:
+    """What the program's own registry raises is answered, and logged by its class."""
+
+    def fail(accept: str) -> tuple[bytes, str]:
+        raise RuntimeError("canary-text")
+
+    async with MetricsServer(fail, 0) as server:
+        answer = await ask(server.port, b"GET /metrics HTTP/1.1\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"canary" not in answer
+    assert [record.getMessage() for record in caplog.records] == [
+        "the metrics can't be read: unexpected RuntimeError"
+    ]
+
+
+async def test_more_at_once_than_are_answered() -> None:
+    """Whoever comes while many others say nothing is sent away, and no later one."""
+    async with MetricsServer(exposition, 0) as server:
+        silent = [
+            await asyncio.open_connection("127.0.0.1", server.port) for _ in range(16)
+        ]
+        with contextlib.suppress(ConnectionError):
+            assert await ask(server.port, b"GET /metrics HTTP/1.1\r\n\r\n") == b""
+        for _, writer in silent:
+            writer.close()
+        answer = b""
+        while not answer:  # until it has seen that they are gone
+            with contextlib.suppress(ConnectionError):
+                answer = await ask(server.port, b"GET /metrics HTTP/1.1\r\n\r\n")
+
+    assert answer.endswith(BODY)
+
+
 async def test_it_is_on_loopback() -> None:
     """Nobody but this machine can reach it, unless an address is given."""
     async with MetricsServer(exposition, 0) as server:

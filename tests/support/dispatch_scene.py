@@ -48,3 +48,21 @@ def is_clean(dispatcher: Dispatcher) -> bool:
             return False
     services = dispatcher._services
     return not services.in_flight.count and not services.back_offs._sleepers
+
+
+async def cancel_a_waiting_call(dispatcher: Dispatcher, *, is_listed: bool) -> None:
+    """Cancel a call that never has its turn: a single one, or one of a list."""
+    dispatcher.set_channel_id(None)  # it waits for another one
+
+    async def wait() -> None:
+        if is_listed:
+            async with dispatcher.stream([make_call()]) as results:
+                async for _ in results:
+                    pass
+        else:
+            await dispatcher.submit(make_call())
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)

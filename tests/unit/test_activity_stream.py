@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from dispatch_scene import make_dispatcher
+from dispatch_scene import cancel_a_waiting_call, make_dispatcher
 from helpers import LOST, NOT_SENT, ScriptedTransport, answered, make_call, make_pabx
 from virtual_time import virtual_time
 
@@ -142,20 +142,7 @@ class TestCourseOfACall:
         @virtual_time
         async def run() -> None:
             dispatcher, told = watched(ScriptedTransport())
-            dispatcher.set_channel_id(None)  # it waits for another one
-
-            async def wait() -> None:
-                if is_listed:
-                    async with dispatcher.stream([make_call()]) as results:
-                        async for _ in results:
-                            pass
-                else:
-                    await dispatcher.submit(make_call())
-
-            waiting = asyncio.create_task(wait())
-            await asyncio.sleep(1)
-            waiting.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)
+            await cancel_a_waiting_call(dispatcher, is_listed=is_listed)
             dispatcher.activity.flush()
 
             assert course(told, 1) == ["CallQueued", "CallSettled"]

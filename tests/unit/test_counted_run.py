@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from dispatch_scene import make_dispatcher
+from dispatch_scene import cancel_a_waiting_call, make_dispatcher
 from helpers import LOST, NOT_SENT, ScriptedTransport, answered, make_call
 from virtual_time import virtual_time
 
@@ -106,20 +106,7 @@ def test_a_call_that_is_cancelled_while_it_waits(is_listed: bool) -> None:
     @virtual_time
     async def run() -> None:
         dispatcher, told = counted(ScriptedTransport())
-        dispatcher.set_channel_id(None)  # it waits for another one
-
-        async def wait() -> None:
-            if is_listed:
-                async with dispatcher.stream([make_call()]) as results:
-                    async for _ in results:
-                        pass
-            else:
-                await dispatcher.submit(make_call())
-
-        waiting = asyncio.create_task(wait())
-        await asyncio.sleep(1)
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
+        await cancel_a_waiting_call(dispatcher, is_listed=is_listed)
 
         assert [(one[0], one[2], one[4]) for one in told.settled] == [
             (None, Outcome.NOT_SENT, 0)
