@@ -86,7 +86,6 @@ def dial(
         insist: Doubts about the ledger that are put aside.
         serve: The live page.
     """
-    metrics.check()
     chosen = choose_ledger(contacts, ledger.address_if_named(), no_ledger=no_ledger)
     plan = Plan(allow_duplicates, limit, max_attempts, insist, config=config)
     plan.wait_for_ends, plan.metrics = not no_wait_for_ends, metrics
@@ -180,6 +179,7 @@ def _check_options(
     Raises:
         ConfigurationError: If there are such options.
     """
+    plan.metrics.check()
     plan.serving.check()
     heed.check()
     if plan.form != "table" and not dry_run:
