@@ -80,8 +80,7 @@ def dial(
         no_wait_for_ends: End with the last answer; the next run records later ends.
         heed: The rules by which contacts are called.
         dry_run: Read, check, count; dial nothing; write ``--rejects`` only if given.
-        form: With --dry-run: counts, or with rules the decision about each contact as
-            CSV or JSON.
+        form: With --dry-run and rules: counts, or each decision as CSV or JSON.
         metrics: Where metrics are served.
         insist: Doubts about the ledger that are put aside.
         serve: The live page.

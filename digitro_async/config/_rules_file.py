@@ -11,7 +11,13 @@ from digitro_async.config._building import SettingsPlace, Where
 from digitro_async.config._location import ConfigLocation, read_text
 from digitro_async.config._rules_tables import KNOWN_TABLES, build_rules
 from digitro_async.errors import ConfigurationError
-from digitro_async.rules import BlockFile, BlockReading, CallingRules, PresetSource
+from digitro_async.rules import (
+    BlockFile,
+    BlockReading,
+    CallingRules,
+    HolidayScope,
+    PresetSource,
+)
 
 __all__ = ["RULE_PRESETS", "load_rule_preset", "load_rules"]
 
@@ -33,8 +39,8 @@ def load_rules(path: Path) -> tuple[CallingRules, list[BlockReading]]:
         are in it, and block nobody.
 
     Raises:
-        ConfigurationError: If it can't be read or used; the text has file, line and
-            field.
+        ConfigurationError: If it can't be read or used, or a library that it needs is
+            missing; the text has file, line and field.
     """
     try:
         text = read_text(path)
@@ -66,9 +72,20 @@ def _load(where: ConfigLocation) -> tuple[CallingRules, list[BlockReading]]:
         problem = "a value has the wrong form"
     else:
         rules = _on_presets(where, values, where.path.parent)
+        if any(one.holidays is not HolidayScope.NONE for one in rules.hours):
+            rules.calendar.check()  # now, and not at the first call
         files = [one for one in rules.block_lists if isinstance(one, BlockFile)]
-        return rules, [file.load() for file in files]
+        return rules, [_load_block(where.path, file) for file in files]
     raise ConfigurationError(f"{where.path}: is no valid TOML: {problem}")
+
+
+def _load_block(path: Path, file: BlockFile) -> BlockReading:
+    """Load a block list; an error says which rules name it."""
+    try:
+        return file.load()
+    except ConfigurationError as error:
+        problem = str(error)
+    raise ConfigurationError(f"{path}: block {file.name}: {problem}")
 
 
 def _on_presets(where: Where, values: dict[str, Any], folder: Path) -> CallingRules:

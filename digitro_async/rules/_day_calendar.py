@@ -2,6 +2,7 @@
 
 import datetime as dt
 import functools
+import importlib.util
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -56,6 +57,15 @@ class DayCalendar:
         self._of_library = of_library
         self._calendars: dict[str | None, Mapping[dt.date, str]] = {}
 
+    def check(self) -> None:
+        """Check that the library of holidays is installed, where its days count.
+
+        Raises:
+            ConfigurationError: If it is missing.
+        """
+        if self._of_library and importlib.util.find_spec("holidays") is None:
+            raise _missing()
+
     def holiday(self, day: dt.date, own_state: str, state: str | None) -> str | None:
         """Return the name of the holiday that a day is, or None.
 
@@ -88,8 +98,12 @@ def _library() -> Any:
     try:
         import holidays  # noqa: PLC0415 - an extra, and 0.3 s to load
     except ImportError:
-        raise ConfigurationError(
-            "the rules keep holidays, and their library is not installed:"
-            ' pip install "digitro-async[contacts]"'
-        ) from None
+        raise _missing() from None
     return holidays
+
+
+def _missing() -> ConfigurationError:
+    return ConfigurationError(
+        "the rules keep holidays, and the library for them is not installed: "
+        'pip install "digitro-async[contacts]"'
+    )

@@ -214,7 +214,7 @@ WRONG = [
     ("[short_calls]\nstop_share = 2", "2: short_calls.stop_share: must be a number"),
     ("[[holidays.own]]\nday = 'x'", "2: holidays.own[0].day: must be a day"),
     ("holidays = 1", "1: holidays: must be a table"),
-    ("[[block]]\nfile = 'gone.txt'", "gone.txt: can't be read: No such file"),
+    ("[[block]]\nfile = 'gone.txt'", "block gone: "),
     ("[holidays]\nfile = 'gone.txt'", "gone.txt: can't be read: No such file"),
     ("[cap", "is no valid TOML"),
     (
@@ -253,6 +253,22 @@ def test_where_it_is_wrong(folder: Path, text: str, problem: str) -> None:
 
     assert problem in str(caught.value)
     assert str(folder) in str(caught.value)
+
+
+HOURS = '[[hours]]\nname = "x"\nweek = { all = ["09:00-18:00"] }\n'
+
+
+@pytest.mark.parametrize("scope", ["national", "state"])
+def test_holidays_without_their_library(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    """Hours that keep holidays are refused as they are read, where none are known."""
+    monkeypatch.setitem(sys.modules, "holidays", None)
+
+    with pytest.raises(ConfigurationError, match=r"digitro-async\[contacts\]"):
+        load(folder, f'{HOURS}holidays = "{scope}"')
+    load(folder, f'{HOURS}holidays = "none"')
+    load(folder, f'{HOURS}holidays = "{scope}"\n[holidays]\nof_library = false')
 
 
 FIELDS = {
