@@ -257,8 +257,11 @@ class CampaignRun:
         ends = getattr(self._ledger, "ends", None)  # somebody's own may have none
         if ends is not None:
             dispatcher = self._client.dispatcher
+            # Who shares caps takes over the calls of those who are gone.
+            is_shared: bool = getattr(self._ledger, "shares_caps", False)
             self._earlier = EarlierCalls(
-                ends, dispatcher, self._recorder, are_followed=self._holds_slots
+                *(ends, dispatcher, self._recorder),
+                are_followed=self._holds_slots or is_shared,
             )
             await self._earlier.begin()
 

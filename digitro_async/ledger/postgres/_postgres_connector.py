@@ -94,6 +94,11 @@ class PostgresConnector:
         self.holds_lock: bool = False
         self.reconnected: int = 0
 
+    @property
+    def campaign(self) -> int:
+        """The database's number of the campaign, once it is open."""
+        return self._campaign.number if self._campaign is not None else 0
+
     async def open(self) -> tuple[PostgresSession, OpenCampaign, bytes]:
         """Connect, bring the schema up to date, and find or make the campaign.
 

@@ -102,6 +102,7 @@ class PostgresLedger:
                 "timeout of a ledger must be seconds, 2 to 3600, and patience 0 to 3600"
             )
         self._clock = clock
+        self.shares_caps: bool = shares_caps
         self._owners: dict[str, int] = {}  # ids to the database's numbers
         self._recovered = 0
         self._access = CampaignAccess(
