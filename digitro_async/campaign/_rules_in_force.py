@@ -195,8 +195,7 @@ class RulesInForce:
         Raises:
             LedgerError: If the ledger can't be read or written.
         """
-        scheme = f"1 {self.rules.home_area}"
-        await self.schedule.note_keys(self.key_of, scheme=scheme)
+        await self.schedule.note_keys(self.key_of, scheme=self.rules.key_scheme)
         await self.in_hand.counts.load(contacts, self.clock())
         await self.blocks.look_at_ledger()
         await self.blocks.look()

@@ -135,9 +135,9 @@ async def _read_by_rules(
 ) -> tuple[ImportSummary, int, RuledCounts, list[RehearsedContact]]:
     """Add the file to a copy of the ledger, and ask the rules about every contact."""
     assert plan.rules is not None  # noqa: S101 - for the type checker
-    path = chosen.path if chosen.exists else None
+    address = chosen.address if chosen.exists else None
     loss = plan.insist.accept_loss
-    async with rehearsed_ledger(path, accept_loss=loss) as ledger:
+    async with rehearsed_ledger(address, accept_loss=loss) as ledger:
         counted = await count_file(contacts, plan, counts, ledger)
         states = await ledger.counts()
         pending = states[State.PENDING]
@@ -160,7 +160,7 @@ def _say_ledger(chosen: ChosenLedger, plan: Plan, new: int, known: int) -> None:
     """Print how the list stands to its ledger, and what waits there already."""
     if chosen.address is None or not chosen.exists:
         return
-    if chosen.path is None:
+    if chosen.path is None and plan.rules is None:
         _say("  known", "not looked at: a dial compares the list with the database")
     else:
         _say("  new", f"{new:,}")

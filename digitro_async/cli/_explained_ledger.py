@@ -1,14 +1,12 @@
 """What a ledger knows of one number: its attempts, its contact, and its block."""
 
 import datetime as dt
-import time
 from collections.abc import Iterator, Sequence
 
 import attrs
 
 from digitro_async.cli._command_loop import run_tuned
-from digitro_async.cli._rehearsed_ledger import ledger_to_look_at
-from digitro_async.cli._waiting_contacts import schedule_of
+from digitro_async.cli._rehearsed_ledger import schedule_to_look_at
 from digitro_async.ledger import LedgerAddress, LedgerAttempt, LedgerBlock
 from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN
 from digitro_async.rules import (
@@ -23,8 +21,6 @@ from digitro_async.rules import (
 )
 
 __all__ = ["NumberInLedger", "campaign_of", "look_up"]
-
-_SCHEME = "explain"
 
 
 @attrs.frozen(kw_only=True)
@@ -136,7 +132,7 @@ def look_up(
     *,
     accept_loss: bool = False,
 ) -> NumberInLedger:
-    """Return what a ledger knows of a number. No ledger's file is changed.
+    """Return what a ledger knows of a number. No ledger is changed.
 
     Args:
         address: The ledger.
@@ -161,12 +157,11 @@ async def _look_up(
         return rules.called_number(text).key
 
     campaign = campaign_of(address)
-    async with ledger_to_look_at(address, accept_loss=accept_loss) as ledger:
-        schedule = schedule_of(ledger)
+    async with schedule_to_look_at(address, accept_loss=accept_loss) as schedule:
         if schedule is None:
             return NumberInLedger()
-        if address.path is not None:  # what is noted is thrown away with the copy
-            await schedule.note_keys(key_of, scheme=f"{_SCHEME} {time.time()}")
+        # What is noted is thrown away with the copy, or is in memory alone.
+        await schedule.note_keys(key_of, scheme=rules.key_scheme)
         attempts = list(await schedule.attempts_of([], [number.key]))
         own = [one for one in attempts if one.campaign == campaign]
         contact = max(own, key=_beginning).contact if own else None

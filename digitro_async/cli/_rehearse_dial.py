@@ -15,10 +15,10 @@ from digitro_async.cli._chosen_ledger import ChosenLedger
 from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._exit import Exit
 from digitro_async.cli._importing import Plan
+from digitro_async.cli._ledger_options import check_is_there
 from digitro_async.cli._output import hand_out, print_error
 from digitro_async.cli._rehearsed_ledger import rehearsed_ledger
 from digitro_async.cli._waiting_contacts import local_moment
-from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import Ledger, LedgerAddress
 from digitro_async.rules import CallingRules
 
@@ -57,12 +57,10 @@ def rehearse_dial(chosen: ChosenLedger, plan: Plan, form: Form) -> Exit:
     """Print what a dial by rules would do with the contacts of a ledger.
 
     Raises:
-        ConfigurationError: If it is no ledger's file.
         LedgerError: If it can't be read.
     """
     assert plan.rules is not None  # noqa: S101 - for the type checker
-    if chosen.path is None:
-        raise ConfigurationError(_NOT_A_FILE)
+    assert chosen.address is not None  # noqa: S101 - it was named
     counts = rehearse_rules(
         chosen.address,
         plan.rules,
@@ -75,7 +73,7 @@ def rehearse_dial(chosen: ChosenLedger, plan: Plan, form: Form) -> Exit:
 
 
 def rehearse_rules(
-    address: LedgerAddress | None,
+    address: LedgerAddress,
     rules: CallingRules,
     when: float,
     form: Form,
@@ -86,7 +84,7 @@ def rehearse_rules(
     """Print what rules say to each contact of a ledger; None where a signal ended it.
 
     Args:
-        address: The ledger, a file.
+        address: The ledger.
         rules: The rules.
         when: The moment that they are asked about, a Unix time.
         form: A table of counts and reasons, or a row for each contact.
@@ -94,15 +92,12 @@ def rehearse_rules(
         accept_loss: Whether a ledger is read that lost a part of its record.
 
     Raises:
-        ConfigurationError: If it is no ledger's file.
         LedgerError: If it can't be read.
     """
-    if address is None or address.path is None:
-        raise ConfigurationError(_NOT_A_FILE)
-    path = address.path
+    check_is_there(address)
 
     async def ask() -> tuple[RuledCounts, list[RehearsedContact]]:
-        async with rehearsed_ledger(path, accept_loss=accept_loss) as ledger:
+        async with rehearsed_ledger(address, accept_loss=accept_loss) as ledger:
             return await asked(
                 ledger, rules, when, max_attempts=max_attempts, keeps=form != "table"
             )
@@ -176,9 +171,3 @@ def _table(counts: RuledCounts) -> Iterator[bytes]:
             if key in counts.first:
                 text += f"; the first until {local_moment(counts.first[key])}"
             yield f"  {reason:<{_WIDTH - 2}} {text}\n".encode()
-
-
-_NOT_A_FILE = (
-    "rules are tried out over a copy of a ledger's file: this one is none; contacts "
-    "explain NUMBER asks about one number of a database"
-)

@@ -80,6 +80,11 @@ class CallingRules:
     short_calls: ShortCallRule | None = None
     presets: tuple[PresetSource, ...] = ()
 
+    @property
+    def key_scheme(self) -> str:
+        """A text that differs where a number may have another key: see ``Schedule``."""
+        return f"1 {self.home_area}"
+
     def called_number(self, text: str) -> CalledNumber:
         """Return a number as the rules see it.
 

@@ -11,9 +11,9 @@ from digitro_async.ledger.postgres._postgres_queries import Query
 from digitro_async.ledger.postgres._postgres_session import PostgresSession
 from digitro_async.ledger.postgres._stored_texts import original_text
 
-__all__ = ["note_keys"]
+__all__ = ["KEY_SCHEME", "note_keys"]
 
-_SCHEME: Final = "key_scheme"
+KEY_SCHEME: Final = "key_scheme"
 """Setting: the scheme by which the numbers of attempts were noted last."""
 
 _PAGE: Final = 1_000
@@ -22,7 +22,7 @@ _PAGE: Final = 1_000
 # Attempts of all campaigns count together, so all are noted.
 _CAMPAIGNS: Final = f"""
 SELECT c.number, coalesce(s.value, '') FROM digitro.campaign AS c
-  LEFT JOIN digitro.setting AS s ON s.campaign = c.number AND s.name = '{_SCHEME}'
+  LEFT JOIN digitro.setting AS s ON s.campaign = c.number AND s.name = '{KEY_SCHEME}'
  ORDER BY c.number
 """  # noqa: S608 - a constant
 _UNPLANNED: Final = """
@@ -62,7 +62,7 @@ UPDATE digitro.attempt AS a SET key = known.key
   FROM known WHERE a.number = known.number
 """
 _KEEP_SCHEME: Final = f"""
-INSERT INTO digitro.setting (campaign, name, value) VALUES (%s, '{_SCHEME}', %s)
+INSERT INTO digitro.setting (campaign, name, value) VALUES (%s, '{KEY_SCHEME}', %s)
     ON CONFLICT (campaign, name) DO UPDATE SET value = excluded.value
 """  # noqa: S608 - a constant
 

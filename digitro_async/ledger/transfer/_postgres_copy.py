@@ -180,7 +180,7 @@ class PostgresEnd:
 
     def snapshot(self) -> None:
         """Show one moment of it from now on."""
-        self.ask("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        self.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self.ask("SELECT 1 FROM digitro.campaign LIMIT 1")
 
     def pages(self, table: CopiedTable) -> Generator[Page]:
