@@ -84,6 +84,8 @@ class DyingLedger:
 
         def ask(*given: Any, **more: Any) -> Any:
             dies = self._life.begin()
+            if dies and "on_done" in more:
+                more["on_done"] = _unheard  # nobody is there to be told
             answer = found(*given, **more)
             if inspect.isawaitable(answer):
                 return _awaited(answer, dies)
@@ -99,3 +101,7 @@ async def _awaited(answer: Any, dies: bool) -> Any:
     if dies:
         Life.end()
     return found
+
+
+def _unheard(*_: object) -> None:
+    """Take what is told to a process that has died."""
