@@ -46,16 +46,14 @@ class HeededCounts:
     Args:
         rules: The rules.
         schedule: The schedule of the ledger.
-        campaign: Name of the campaign.
     """
 
-    def __init__(self, rules: CallingRules, schedule: Schedule, campaign: str) -> None:
+    def __init__(self, rules: CallingRules, schedule: Schedule) -> None:
         self._rule = rules.short_calls or ShortCallRule.published()
         self._counts_days = bool(rules.short_calls or rules.originating)
         self._stop = rules.stop
         self._counts_all = rules.stop not in {_NO_STOP, StopRules(at=rules.stop.at)}
         self._schedule = schedule
-        self._campaign = campaign
         self._contacts = self._calls = 0
         self._ends: Counter[Disposition] = Counter()
         # By contact: the originating number and the beginning of its call. The call
@@ -79,7 +77,8 @@ class HeededCounts:
             day = self.counter.next_day(now) - 2 * 86_400.0  # or a little before it
             self._take_days(await self._schedule.attempts_since(day))
         if self._counts_all:
-            self._take_all(await self._schedule.attempts_since(0.0))
+            counts = await self._schedule.count_attempts()
+            self._calls, self._ends = counts.calls, Counter(counts.ends)
 
     def begin(self, contact: int, originating: str | None, at: float) -> None:
         """Note that a call is about to begin."""
@@ -135,14 +134,6 @@ class HeededCounts:
                 self.counter.end(
                     one.originating, one.began_at, one.disposition, _talked(one)
                 )
-
-    def _take_all(self, attempts: Iterable[LedgerAttempt]) -> None:
-        self._calls, self._ends = 0, Counter()
-        for one in attempts:
-            if one.campaign == self._campaign and _counts(one):
-                self._calls += 1
-                if one.disposition is not None:
-                    self._ends[one.disposition] += 1
 
 
 def _counts(attempt: LedgerAttempt) -> bool:

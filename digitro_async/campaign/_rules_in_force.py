@@ -90,7 +90,7 @@ class RulesInForce:
         self.blocks: HeededBlocks = HeededBlocks(
             schedule, rules.block_lists, _loop_time
         )
-        counts = HeededCounts(rules, schedule, self.campaign)
+        counts = HeededCounts(rules, schedule)
         history = HeededHistory(self.campaign)
         lists = (*rules.block_lists, self.blocks)
         gates = attrs.evolve(rules, block_lists=lists).gates(

@@ -46,6 +46,7 @@ from digitro_async.ledger._result_feed_port import (
 from digitro_async.ledger._schedule_port import KeyOf, Schedule, ScheduledLedger
 from digitro_async.ledger._schedule_records import (
     AgreedCallback,
+    AttemptCounts,
     AttemptPlan,
     Deferral,
     EndedContact,
@@ -61,6 +62,7 @@ from digitro_async.ledger._state import State, Step
 __all__ = [
     "AddResult",
     "AgreedCallback",
+    "AttemptCounts",
     "AttemptPlan",
     "AwaitedEnd",
     "CallEnds",

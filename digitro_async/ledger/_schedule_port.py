@@ -8,6 +8,7 @@ from digitro_async.ledger._ledger_port import Ledger
 from digitro_async.ledger._records import ClaimOwner, WaitKind
 from digitro_async.ledger._schedule_records import (
     AgreedCallback,
+    AttemptCounts,
     AttemptPlan,
     Deferral,
     EndedContact,
@@ -204,6 +205,10 @@ class Schedule(Protocol):
         Args:
             when: The moment, a Unix time.
         """
+        ...
+
+    async def count_attempts(self) -> AttemptCounts:
+        """Return how many attempts of this campaign are over and may have rung."""
         ...
 
     async def note_keys(self, key_of: KeyOf, *, scheme: str) -> int:

@@ -15,6 +15,7 @@ from digitro_async.ledger._state import State
 
 __all__ = [
     "AgreedCallback",
+    "AttemptCounts",
     "AttemptPlan",
     "Deferral",
     "EndedContact",
@@ -150,6 +151,19 @@ class LedgerAttempt:
     ended_at: float | None = None
     disposition: Disposition | None = None
     originating: str | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class AttemptCounts:
+    """How many attempts of a campaign are over and may have rung, and how they ended.
+
+    Attributes:
+        calls: All of them.
+        ends: Those whose calls have an end, by what became of the call.
+    """
+
+    calls: int
+    ends: Mapping[Disposition, int]
 
 
 @attrs.frozen(kw_only=True)

@@ -1,13 +1,14 @@
 """PURE: how what rules ask for stands in a database: attempts, waits and blocks."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from digitro_async.errors import Outcome
 from digitro_async.ledger._codes import DISPOSITIONS, OUTCOMES, STATES, WAITS
 from digitro_async.ledger._schedule_records import (
     AgreedCallback,
+    AttemptCounts,
     EndedContact,
     LedgerAttempt,
     LedgerBlock,
@@ -19,9 +20,11 @@ from digitro_async.ledger._stored_numbers import all_numbers
 
 __all__ = [
     "LED_TO",
+    "RANG",
     "attempt_of",
     "block_hash",
     "block_of",
+    "counts_of",
     "ended_of",
     "led_to",
     "outcome_of",
@@ -36,6 +39,9 @@ LED_TO: Final = {
 }
 """Where the contacts of attempts that are over are; of one that was not sent, it is
 called again."""
+
+RANG: Final = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN})
+"""Outcomes of attempts that are over and may have rung."""
 
 _OUTCOMES: Final = {state: outcome for outcome, state in LED_TO.items()}
 _LAST_STATES: Final = frozenset({State.CLAIMED, State.INTENT, *LED_TO.values()})
@@ -97,6 +103,15 @@ def attempt_of(
         disposition=None if disposition is None else DISPOSITIONS[disposition],
         originating=originating,
     )
+
+
+def counts_of(rows: Iterable[Sequence[Any]]) -> AttemptCounts:
+    """Return the counts of attempts of rows of code of the disposition and count."""
+    counts: dict[int | None, int] = {}
+    for code, count in rows:
+        counts[code] = counts.get(code, 0) + count
+    ends = {DISPOSITIONS[code]: n for code, n in counts.items() if code is not None}
+    return AttemptCounts(calls=sum(counts.values()), ends=ends)
 
 
 def place_among(numbers: Sequence[object], place: int) -> int:

@@ -10,6 +10,7 @@ from ledgers import (
     end_call,
     intend,
     lose,
+    new_contact,
     release,
     settle,
 )
@@ -312,6 +313,36 @@ class TestAttemptsOf:
         assert [one.began_at for one in await since(NOW)] == [NOW, NOW + 9]
         assert [one.began_at for one in await since(NOW + 1)] == [NOW + 9]
         assert list(await since(NOW + 10)) == []
+
+    async def test_counts(self, scene: Scene) -> None:
+        """What is counted is what all attempts that may have rung come to."""
+        await recalled(scene, 3, due=NOW + 9)
+        scene.now = NOW + 9
+        await claim(scene.ledger, 9)
+        await called_once(scene, 3, call_id="33", disposition=Disposition.ANSWERED)
+        await called_once(scene, 1, key=9, disposition=None)
+        await scene.ledger.add([new_contact(number) for number in range(4, 9)])
+        await claim(scene.ledger, 9)
+        for number in range(4, 8):
+            await intend(scene.ledger, number, "one", scene.now)
+        await lose(scene.ledger, 4)
+        await settle(scene.ledger, 5, Step.REJECT, "one", NOW + 10, reason="x")
+        await settle(scene.ledger, 6, Step.NOT_PLACED, "one", NOW + 10, reason="x")
+        every = await scene.ledger.schedule.attempts_since(0.0)
+        counts = await scene.ledger.schedule.count_attempts()
+
+        rang = [
+            one for one in every if one.outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}
+        ]
+        assert counts.calls == len(rang) == 4
+        assert counts.ends == {Disposition.BUSY: 1, Disposition.ANSWERED: 1}
+
+    async def test_counts_of_nobody(self, scene: Scene) -> None:
+        """A campaign in which nobody was called counts nothing."""
+        await scene.ledger.add(contacts(2))
+        counts = await scene.ledger.schedule.count_attempts()
+
+        assert (counts.calls, counts.ends) == (0, {})
 
     async def test_nothing_personal_is_shown(self, scene: Scene) -> None:
         """Neither the key nor the originating number stands in a text."""

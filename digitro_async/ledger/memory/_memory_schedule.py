@@ -9,6 +9,7 @@ from digitro_async.ledger._records import ClaimOwner, NumberOfContact, WaitKind
 from digitro_async.ledger._schedule_port import KeyOf
 from digitro_async.ledger._schedule_records import (
     AgreedCallback,
+    AttemptCounts,
     AttemptPlan,
     Deferral,
     EndedContact,
@@ -19,7 +20,7 @@ from digitro_async.ledger._schedule_records import (
     WaitCounts,
 )
 from digitro_async.ledger._state import TRANSITIONS, State, Step
-from digitro_async.ledger._stored_schedule import block_hash, place_among
+from digitro_async.ledger._stored_schedule import RANG, block_hash, place_among
 from digitro_async.ledger.memory._memory_attempts import MemoryAttempt
 from digitro_async.ledger.memory._memory_contacts import MemoryContacts
 from digitro_async.ledger.memory._memory_rows import MemoryRow
@@ -243,6 +244,13 @@ class MemorySchedule:
             for attempt in self._attempts()
             if attempt.began_at is not None and attempt.began_at >= when
         ]
+
+    async def count_attempts(self) -> AttemptCounts:
+        """Return how many attempts may have rung. See ``Schedule``."""
+        self._check_open()
+        rang = [one for one in self._attempts() if one.outcome in RANG]
+        ends = Counter(one.disposition for one in rang if one.disposition is not None)
+        return AttemptCounts(calls=len(rang), ends=ends)
 
     async def note_keys(self, key_of: KeyOf, *, scheme: str) -> int:
         """Note the number of each attempt that lacks it. See ``Schedule``."""

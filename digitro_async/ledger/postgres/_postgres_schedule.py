@@ -8,6 +8,7 @@ from digitro_async.ledger._records import ClaimOwner, WaitKind
 from digitro_async.ledger._schedule_port import KeyOf
 from digitro_async.ledger._schedule_records import (
     AgreedCallback,
+    AttemptCounts,
     AttemptPlan,
     Deferral,
     EndedContact,
@@ -21,6 +22,7 @@ from digitro_async.ledger._state import State
 from digitro_async.ledger._stored_schedule import block_hash
 from digitro_async.ledger.postgres._campaign_access import CampaignAccess
 from digitro_async.ledger.postgres._postgres_attempts import (
+    attempt_counts_query,
     attempts_query,
     attempts_since_query,
     plan_attempts,
@@ -167,6 +169,10 @@ class PostgresSchedule:
     async def attempts_since(self, when: float) -> Sequence[LedgerAttempt]:
         """Return all attempts that began since a moment. See ``Schedule``."""
         return await self._access.read(attempts_since_query(when))
+
+    async def count_attempts(self) -> AttemptCounts:
+        """Return how many attempts may have rung. See ``Schedule``."""
+        return await self._access.read(attempt_counts_query())
 
     async def note_keys(self, key_of: KeyOf, *, scheme: str) -> int:
         """Note the number of each attempt that nobody noted. See ``Schedule``."""

@@ -12,15 +12,25 @@ from typing import Any, Final
 from digitro_async.errors import Outcome
 from digitro_async.ledger._codes import OUTCOME_CODES, STATE_CODES
 from digitro_async.ledger._records import ClaimOwner
-from digitro_async.ledger._schedule_records import AttemptPlan, LedgerAttempt
+from digitro_async.ledger._schedule_records import (
+    AttemptCounts,
+    AttemptPlan,
+    LedgerAttempt,
+)
 from digitro_async.ledger._state import State
-from digitro_async.ledger._stored_schedule import LED_TO, attempt_of
+from digitro_async.ledger._stored_schedule import (
+    LED_TO,
+    RANG,
+    attempt_of,
+    counts_of,
+)
 
 __all__ = [
     "KNOWN_EARLIER",
     "UNCOVERED",
     "attempts_of_contacts",
     "attempts_since",
+    "count_attempts",
     "doubt_attempt",
     "end_attempt",
     "end_plans",
@@ -208,12 +218,16 @@ _COLUMNS: Final = (
     " iif(attempt.outcome IS NULL, contact.sent_at, attempt.began_at), contact.state,"
     f" {_HAS_INTENT}, told.answered_at, told.ended_at, told.disposition"
 )
-_ATTEMPTS: Final = (
-    f"SELECT attempt.number, {_COLUMNS}"  # noqa: S608 - ours
+_TOLD: Final = (
     "  FROM attempt JOIN contact ON contact.number = attempt.contact"
     "  LEFT JOIN call_end AS told ON told.intent ="
     "       iif(attempt.outcome IS NULL, contact.intent, attempt.intent)"
     "       AND (attempt.outcome IS NOT NULL OR contact.intent > attempt.after)"
+)
+"""SQL: the attempts, each with its contact and the end of its call."""
+
+_ATTEMPTS: Final = (
+    f"SELECT attempt.number, {_COLUMNS} {_TOLD}"
     f" WHERE (attempt.outcome IS NOT NULL OR {_HAS_INTENT}"
     f"        OR contact.state = {_CLAIMED})"
 )
@@ -226,6 +240,19 @@ _UNPLANNED: Final = (
     f" WHERE {UNCOVERED}"
 )
 
+
+_MAY_HAVE_RUNG: Final = ", ".join(str(OUTCOME_CODES[one]) for one in RANG)
+_CAME_TO_RING: Final = ", ".join(str(STATE_CODES[LED_TO[one]]) for one in RANG)
+_COUNTS: Final = (
+    "SELECT disposition, count(*) FROM ("  # noqa: S608 - ours
+    f"SELECT told.disposition {_TOLD} WHERE attempt.outcome IN ({_MAY_HAVE_RUNG})"
+    f"    OR (attempt.outcome IS NULL AND {_HAS_INTENT}"
+    f"        AND contact.state IN ({_CAME_TO_RING}))"
+    " UNION ALL SELECT told.disposition FROM contact"
+    "  LEFT JOIN call_end AS told ON told.intent = contact.intent"
+    f" WHERE {UNCOVERED} AND contact.state IN ({_CAME_TO_RING})"
+    ") GROUP BY disposition"
+)
 
 _GIVEN: Final = "(SELECT value FROM json_each(?))"
 
@@ -265,6 +292,11 @@ def attempts_since(connection: sqlite3.Connection, when: float) -> list[LedgerAt
     ).fetchall()
     rows += connection.execute(f"{_UNPLANNED} AND contact.sent_at >= ?", (when,))
     return _in_order(rows)
+
+
+def count_attempts(connection: sqlite3.Connection) -> AttemptCounts:
+    """Return how many attempts are over and may have rung, and how they ended."""
+    return counts_of(connection.execute(_COUNTS))
 
 
 def _in_order(rows: list[tuple[Any, ...]]) -> list[LedgerAttempt]:

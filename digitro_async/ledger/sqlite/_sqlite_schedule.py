@@ -10,6 +10,7 @@ from digitro_async.ledger._records import ClaimOwner, WaitKind
 from digitro_async.ledger._schedule_port import KeyOf
 from digitro_async.ledger._schedule_records import (
     AgreedCallback,
+    AttemptCounts,
     AttemptPlan,
     Deferral,
     EndedContact,
@@ -25,6 +26,7 @@ from digitro_async.ledger.sqlite._attempt_keys_sql import note_keys
 from digitro_async.ledger.sqlite._attempts_sql import (
     attempts_of_contacts,
     attempts_since,
+    count_attempts,
     plan_attempts,
 )
 from digitro_async.ledger.sqlite._blocks_sql import (
@@ -198,6 +200,11 @@ class SQLiteSchedule:
             lambda c: attempts_since(c, when)
         )
         return attempts
+
+    async def count_attempts(self) -> AttemptCounts:
+        """Return how many attempts may have rung. See ``Schedule``."""
+        counts: AttemptCounts = await self._ask(count_attempts)
+        return counts
 
     async def note_keys(self, key_of: KeyOf, *, scheme: str) -> int:
         """Note the number of each attempt that nobody noted. See ``Schedule``."""
