@@ -28,7 +28,13 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 TOKEN_HEADER: Final = "X-Digitro-Token"  # noqa: S105 - its name
 
+_ONCE: Final = ("Origin", "Sec-Fetch-Site", TOKEN_HEADER, "Content-Type")
+"""Headers by which it is decided whether somebody may do something."""
+
 _MOST_BROWSERS: Final = 32
+_MOST_CONNECTIONS: Final = 128
+"""Whoever dials needs files and sockets for itself."""
+
 _LONGEST_ORDER: Final = 4_096
 _SLOWEST: Final = 10.0
 """Most seconds until a browser takes what is sent to it, or is left alone."""
@@ -69,6 +75,7 @@ class LivePage:
         self._obey, self._token = obey, token
         self.url: str = ""
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
         self._streams: set[asyncio.Task[object]] = set()
         self._obeying = asyncio.Lock()
 
@@ -77,7 +84,7 @@ class LivePage:
         app.router.add_get("/", self._page)
         app.router.add_get("/live.css", self._page)
         app.router.add_get("/live.js", self._page)
-        app.router.add_get("/events", self._events)
+        app.router.add_get("/events", self._events, allow_head=False)
         app.router.add_post("/orders", self._order)
         app.on_response_prepare.append(_prepare)
         self._runner = web.AppRunner(
@@ -110,14 +117,23 @@ class LivePage:
             task.cancel()
         await asyncio.gather(*streams, return_exceptions=True)
         await self._hub.__aexit__(kind, error, traceback)
+        if self._listener is not None:
+            self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
     async def _listen(self, runner: web.AppRunner) -> None:
-        host, problem = self._place.host, ""
+        host, problem, port = self._place.host, "", self._place.port
+        server = runner.server
+        assert server is not None  # noqa: S101 - for the type checker
+
+        def connected() -> asyncio.BaseProtocol:
+            is_full = len(server.connections) >= _MOST_CONNECTIONS
+            return _EndedAtOnce() if is_full else server()
+
         try:
-            site = web.TCPSite(runner, host, self._place.port)
-            await site.start()
+            loop = asyncio.get_running_loop()
+            listener = await loop.create_server(connected, host, port)
         except socket.gaierror:
             problem = "there is no such address"
         except OSError as error:
@@ -127,7 +143,8 @@ class LivePage:
                 f"no page can be served at {printable(host)}:{self._place.port}: "
                 f"{problem}"
             )
-        port = runner.addresses[0][1]
+        self._listener = listener
+        port = listener.sockets[0].getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{port}/"
 
@@ -135,7 +152,10 @@ class LivePage:
     async def _guard(
         self, request: web.Request, handler: _Handler
     ) -> web.StreamResponse:
-        why = self._place.why_refused(request.headers, is_page=request.path == "/")
+        headers = request.headers
+        why = self._place.why_refused(headers, is_page=request.path == "/")
+        if any(len(headers.getall(name, ())) > 1 for name in _ONCE):
+            why = why or "repeated_header"  # which of them counts is anybody's guess
         if why:
             return web.json_response({"error": why}, status=403)
         try:
@@ -181,8 +201,14 @@ class LivePage:
         if request.content_type != "application/json":
             return web.json_response({"error": "no_json"}, status=415)
         try:
-            order = read_order(json.loads(await request.text()))
-        except (ValueError, RecursionError):
+            async with asyncio.timeout(_SLOWEST):
+                values = json.loads(await request.read())
+            # Half a surrogate pair is no text: no ledger could take it.
+            json.dumps(values, ensure_ascii=False).encode()
+            order = read_order(values)
+        except TimeoutError:
+            return web.json_response({"error": "too_slow"}, status=408)
+        except (ValueError, RecursionError, web.RequestPayloadError):
             return web.json_response({"error": "no_json"}, status=400)
         except ConfigurationError as error:
             return web.json_response({"error": str(error.args[0])}, status=400)
@@ -197,6 +223,15 @@ class LivePage:
             return web.json_response({"error": f"unexpected {name}"}, status=500)
         LOGGER.info("the page's operator ordered: %s", order["order"])
         return web.json_response({"value": done.get("value")})
+
+
+class _EndedAtOnce(asyncio.Protocol):
+    """Ends a connection that is one too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """End it at once."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - as above
+        transport.abort()
 
 
 async def _prepare(_: web.Request, response: web.StreamResponse) -> None:

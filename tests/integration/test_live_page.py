@@ -109,7 +109,10 @@ class TestGuard:
 
     @pytest.mark.parametrize(
         "host",
-        ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil", "10.0.0.1", ""],
+        [
+            *("evil.example", "127.0.0.1.evil.example:80", "localhost.evil"),
+            *("10.0.0.1", "0.0.0.0", "[::]", "127.1", "127.0.0.1@evil.example", ""),
+        ],
     )
     async def test_dns_rebinding(
         self, session: aiohttp.ClientSession, page: LivePage, told: Told, host: str
@@ -256,6 +259,8 @@ class TestOrders:
             {"order": "set_rate", "pabx": "a", "calls": 5, "per": "1"},
             {"order": "withdraw", "contact": " "},
             {"order": "withdraw", "contact": 17},
+            {"order": "pause", "pabx": "a\ud800"},
+            {"order": "withdraw", "contact": "a\udfff"},
         ],
     )
     async def test_refused(
