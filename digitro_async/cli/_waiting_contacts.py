@@ -41,15 +41,16 @@ def waiting_lines(waits: WaitCounts) -> Iterator[str]:
     if not total:
         return
     until = "" if waits.next_due is None else f", the first until {_due(waits)}"
-    yield f"  of the pending, {total:,} wait{until}"
+    yield f"  of the pending, {total:,} {'waits' if total == 1 else 'wait'}{until}"
+    width = max([14, *map(len, waits.reasons)]) + 2
     for kind in WaitKind:
         if count := waits.kinds.get(kind):
-            yield f"    {_SAID[kind]:<18}{count:,}"
+            yield f"    {_SAID[kind]:<{width + 2}}{count:,}"
         if kind is WaitKind.DEFERRED:
             for reason, of_reason in sorted(
                 waits.reasons.items(), key=lambda one: (-one[1], one[0])
             ):
-                yield f"      {reason:<16}{of_reason:,}"
+                yield f"      {reason:<{width}}{of_reason:,}"
 
 
 async def print_waiting(ledger: Ledger, max_attempts: int) -> None:

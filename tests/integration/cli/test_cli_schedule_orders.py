@@ -100,7 +100,7 @@ def test_call_back(capsys: Capture, pabx: FakePABX) -> None:
         "pending",
     )
     assert waits["due"] == "2030-12-01T15:00:00.000Z"
-    assert "  of the pending, 1 wait, the first until 2030-12-01" in status.out
+    assert "  of the pending, 1 waits, the first until 2030-12-01" in status.out
     assert "    to be called back 1" in status.out
     assert "1 contacts wait for a time (1 to be called back)" in dialled.err
     assert (dialled.code, len(pabx.calls) - posts) == (1, 1)
