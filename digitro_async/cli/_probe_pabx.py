@@ -127,7 +127,7 @@ class _Way:
             is_near = self._addresses[0][4][0] in {"127.0.0.1", "::1"}
             yield self.finding(
                 "tls",
-                "none, as base_url says http://: key, passwords and numbers go unencrypted",
+                "none, as base_url says http://: keys and numbers go unencrypted",
                 Level.OK if is_near else Level.WARNING,
             )
             return
