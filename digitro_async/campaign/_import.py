@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import attrs
 
 from digitro_async._common.drafts import draft_of
+from digitro_async._common.first_lines import FirstLines
 from digitro_async._common.text import printable
 from digitro_async._common.validators import opened, personal
 from digitro_async.campaign._import_summary import ImportSummary, add_page
@@ -104,7 +105,7 @@ async def count_rows(
 ) -> ImportSummary:
     """Count the rows of a list as an import would.
 
-    Takes about 100 bytes of memory a contact.
+    Takes about 20 bytes of memory a contact.
 
     Args:
         rows: See ``Campaign.add``, as for the others.
@@ -130,7 +131,7 @@ class _CountingLedger:
     """A ledger that keeps nothing of a contact but the line it first came from."""
 
     def __init__(self) -> None:
-        self._lines: dict[int, int] = {}
+        self._lines = FirstLines()
 
     async def imports(self) -> Sequence[Import]:
         """Return that no list was put in before."""
@@ -151,9 +152,10 @@ class _CountingLedger:
         return 0
 
     def _add(self, contact: NewContact) -> AddResult:
-        key, known = hash(contact.identity), len(self._lines)
-        line = self._lines.setdefault(key, contact.line)
-        return AddResult(new=len(self._lines) > known, line=line)
+        first = self._lines.first(contact.identity.reveal(), contact.line)
+        return AddResult(
+            new=first is None, line=contact.line if first is None else first
+        )
 
 
 async def _facts_of(ledger: ImportingLedger, rows: Rows) -> dict[str, Any]:

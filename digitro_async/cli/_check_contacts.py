@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 
 from digitro_async._common.csv_cells import csv_line
+from digitro_async._common.first_lines import FirstLines
 from digitro_async._common.masking import masked
 from digitro_async.cli._exit import Exit, exit_after_check
 from digitro_async.cli._list_words import say_how_it_is_read, say_what_was_cleaned
@@ -74,43 +75,51 @@ class _Counts:
     """Counts of the numbers of a list.
 
     Attributes:
-        answers: What becomes of numbers, to how often.
+        dialled: Numbers that would be dialled.
+        answers: What becomes of the others, to how often.
         reasons: CheckAnswer, code and reason, to how often.
-        lines: CheckAnswer, code and reason, to the first lines.
+        lines: CheckAnswer, code and reason, to the first lines, as they are printed.
         contacts: Rows that are contacts.
     """
 
+    dialled: int = 0
     answers: Counter[CheckAnswer] = attrs.field(factory=Counter)
     reasons: Counter[tuple[CheckAnswer, str, str]] = attrs.field(factory=Counter)
-    lines: dict[tuple[CheckAnswer, str, str], list[int]] = attrs.field(factory=dict)
+    lines: dict[tuple[CheckAnswer, str, str], list[str]] = attrs.field(factory=dict)
     contacts: int = 0
 
     @property
     def refused(self) -> int:
         """Numbers that would not be dialled, though somebody wanted it."""
-        wanted = self.answers.total() - self.answers[CheckAnswer.FURTHER]
-        return wanted - self.answers[CheckAnswer.DIAL]
+        return self.answers.total() - self.answers[CheckAnswer.FURTHER]
+
+    def count(self, answer: CheckAnswer) -> int:
+        """Return how many numbers have an answer."""
+        return self.dialled if answer is CheckAnswer.DIAL else self.answers[answer]
 
     def take(self, check: NumberCheck) -> None:
-        """Count a number."""
+        """Count a number that would not be dialled."""
         self.answers[check.answer] += 1
-        if check.code:
-            key = (check.answer, check.code, check.reason)
-            self.reasons[key] += 1
-            lines = self.lines.setdefault(key, [])
-            if len(lines) < _MOST_LINES:
-                lines.append(check.line)
+        key = (check.answer, check.code, check.reason)
+        self.reasons[key] += 1
+        lines = self.lines.setdefault(key, [])
+        if len(lines) < _MOST_LINES:
+            as_first = "" if check.first is None else f" as line {check.first}"
+            lines.append(f"{check.line}{as_first}")
 
 
 def _counted(
     file: ContactFile, counts: _Counts, gate: Gate | None
 ) -> Iterator[NumberCheck]:
     """Yield what becomes of each number, and count it."""
-    known: set[int] = set()
+    seen = FirstLines()
     for row in file:
         counts.contacts += isinstance(row, ContactRow)
-        for check in checks_of(row, known, gate):
-            counts.take(check)
+        for check in checks_of(row, seen, gate):
+            if check.answer is CheckAnswer.DIAL:  # nearly every number
+                counts.dialled += 1
+            else:
+                counts.take(check)
             yield check
 
 
@@ -132,9 +141,12 @@ class _View:
         """Return the cells of a row."""
         number = check.number if self.is_shown else masked(check.number)
         own_id = check.id if self.is_shown or not check.id else masked(check.id)
+        reason = check.reason
+        if check.first is not None:
+            reason = f"is the contact of line {check.first}"
         return [
             *(check.line, own_id, check.field, number),
-            *(check.answer.value, check.code, check.reason, check.until),
+            *(check.answer.value, check.code, reason, check.until),
         ]
 
 
@@ -157,7 +169,7 @@ def _json(
         before = ",\n"
     tail = {
         "contacts": counts.contacts,
-        "answers": {one.value: counts.answers[one] for one in CheckAnswer},
+        "answers": {one.value: counts.count(one) for one in CheckAnswer},
         "reasons": [
             {"answer": answer, "code": code, "reason": reason, "count": count}
             for (answer, code, reason), count in counts.reasons.most_common()
@@ -172,12 +184,12 @@ def _table(_: _View, checks: Iterator[NumberCheck], counts: _Counts) -> Iterator
         pass
     yield _line("contacts", f"{counts.contacts:,}")
     for answer in CheckAnswer:
-        if count := counts.answers[answer]:
+        if count := counts.count(answer):
             yield _line(_SAID[answer], f"{count:,}")
         of_answer = [key for key in counts.reasons if key[0] is answer]
         for key in sorted(of_answer, key=lambda one: -counts.reasons[one]):
             count = counts.reasons[key]
-            lines = ", ".join(map(str, counts.lines[key]))
+            lines = ", ".join(counts.lines[key])
             more = ", ..." if count > _MOST_LINES else ""
             yield _line(f"  {key[1]}", f"{count:,}: {key[2]} (line {lines}{more})")
     yield _line("dialled", "0 (a check)")

@@ -3,25 +3,19 @@
 import datetime as dt
 import functools
 
-import attrs
-
 from digitro_async.cli._number_checks import CheckAnswer, Gate, NumberCheck
-from digitro_async.contacts import ContactNumber, ContactRow
+from digitro_async.contacts import DayHours
 from digitro_async.rules import (
-    ALLOW,
-    CallingHours,
     CallingRules,
     Defer,
     GateAnswer,
-    MinuteSpan,
     PlannedCall,
     Refuse,
+    hours_of_number,
     time_zone,
 )
 
 __all__ = ["gated_by", "local_time", "said"]
-
-_DAY = 24 * 60
 
 
 def gated_by(rules: CallingRules, when: float) -> Gate:
@@ -35,28 +29,19 @@ def gated_by(rules: CallingRules, when: float) -> Gate:
     """
     gates = rules.gates()
 
-    def gate(row: ContactRow, number: ContactNumber, check: NumberCheck) -> NumberCheck:
+    def gate(check: NumberCheck, times: DayHours) -> None:
         called = rules.called_number(check.number)
-        hours = _hours_of(number)
-        call = PlannedCall(contact=row.line, number=called, hours=hours)
+        call = PlannedCall(
+            contact=check.line, number=called, hours=hours_of_number(times)
+        )
         answer = gates.next_moment(call, when)
-        if answer is ALLOW:
-            return check
         if isinstance(answer, Refuse):
-            code = answer.reason.value
-            reason = said(answer)
-            return attrs.evolve(
-                check, answer=CheckAnswer.BLOCKED, code=code, reason=reason
-            )
-        if isinstance(answer, Defer):
-            return attrs.evolve(
-                check,
-                answer=CheckAnswer.DEFERRED,
-                code=answer.reason.value,
-                reason=f"not now, by the rule {answer.rule}",
-                until=local_time(answer.until, called.area.zones[0]),
-            )
-        return check
+            check.answer, check.code = CheckAnswer.BLOCKED, answer.reason.value
+            check.reason = said(answer)
+        elif isinstance(answer, Defer):
+            check.answer, check.code = CheckAnswer.DEFERRED, answer.reason.value
+            check.reason = f"not now, by the rule {answer.rule}"
+            check.until = local_time(answer.until, called.area.zones[0])
 
     return gate
 
@@ -81,13 +66,3 @@ def local_time(when: float, zone: str) -> str:
     """Return a moment as ISO 8601 with the offset of a zone."""
     local = dt.datetime.fromtimestamp(when, time_zone(zone))
     return local.isoformat(timespec="seconds")
-
-
-def _hours_of(number: ContactNumber) -> tuple[CallingHours, ...]:
-    """Return the hours that a row gives a number."""
-    if not number.hours:
-        return ()
-    spans: tuple[MinuteSpan, ...] = tuple(
-        (start, end if end > start else end + _DAY) for start, end in number.hours
-    )
-    return (CallingHours(name="hours of the number", week=(spans,) * 7),)

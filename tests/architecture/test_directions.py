@@ -89,6 +89,7 @@ PURE = [
     "_common.cell_marks",
     "_common.drafts",
     "_common.extras",
+    "_common.first_lines",
     "_common.lazy_names",
     "_common.masking",
     "_common.number_form",

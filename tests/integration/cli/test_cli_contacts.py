@@ -9,8 +9,9 @@ import pytest
 from command_line import Capture, Ran, folder, pabx_with_config, run_here
 from workbook_files import xlsx_file
 
+from digitro_async._common.first_lines import FirstLines
 from digitro_async.cli._number_checks import CheckAnswer, NumberCheck, checks_of
-from digitro_async.contacts import ContactNumber, ContactRow
+from digitro_async.contacts import ContactNumber, ContactRow, DayHours
 from digitro_async.testing import FakePABX
 
 __all__ = ["folder", "pabx_with_config"]  # fixtures
@@ -77,6 +78,15 @@ def test_csv(capsys: Capture) -> None:
         ("5", "destination", "duplicate", "duplicate"),
     ]
     assert "04xxxxxxx01" in ran.out
+
+
+def test_duplicates_name_the_first_line(capsys: Capture) -> None:
+    """A row whose contact came before is told with the line of that one."""
+    table = run_here(capsys, *CHECK, *MAPPED)
+    ran = run_here(capsys, *CHECK, *MAPPED, "--format", "csv")
+
+    assert "1: an earlier row is the same contact (line 5 as line 2)" in table.out
+    assert ",duplicate,duplicate,is the contact of line 2," in ran.out
 
 
 def test_json(capsys: Capture) -> None:
@@ -210,18 +220,18 @@ def test_dial_says_what_it_does_not_call(
 
 def test_rules_answer_for_numbers_that_would_be_dialled() -> None:
     """A gate is asked about each number; the first that it allows is the one."""
-    number = ContactNumber(destination="04832817002", field="destination2")
+    number = ContactNumber(
+        destination="04832817002", field="destination2", hours=((540, 720),)
+    )
     row = ContactRow(line=2, destination="04832817001", further=(number,))
     asked = []
 
-    def gate(
-        _: ContactRow, asked_for: ContactNumber, check: NumberCheck
-    ) -> NumberCheck:
-        asked.append(asked_for.field)
-        answer = CheckAnswer.BLOCKED if asked_for is not number else check.answer
-        return NumberCheck(line=check.line, answer=answer)
+    def gate(check: NumberCheck, hours: DayHours) -> None:
+        asked.append((check.field, hours))
+        if check.field == "destination":
+            check.answer = CheckAnswer.BLOCKED
 
-    found = list(checks_of(row, set(), gate))
+    found = checks_of(row, FirstLines(), gate)
 
-    assert asked == ["destination", "destination2"]
+    assert asked == [("destination", ()), ("destination2", ((540, 720),))]
     assert [one.answer for one in found] == [CheckAnswer.BLOCKED, CheckAnswer.DIAL]
