@@ -14,7 +14,7 @@ BUILD = ROOT / "build"
 INTRODUCTION = (
     "Asyncio client for the Dígitro PABX HTTP API: predictive calls over pooled, paced "
     "connections, never the same call twice. Every page is here as Markdown, too: the "
-    "same address with .md."
+    "same address with .md. Those of the modules, under api/, are HTML alone."
 )
 FEATURES = [
     *("content.code.copy", "navigation.footer", "navigation.indexes"),
@@ -25,6 +25,19 @@ MERMAID = (
     "custom_fences = [{ name = 'mermaid', class = 'mermaid', format ="
     " 'pymdownx.superfences.fence_code_format' }]"
 )
+PALETTES = """
+[[project.theme.palette]]
+media = "(prefers-color-scheme: light)"
+scheme = "default"
+toggle.icon = "lucide/sun"
+toggle.name = "Switch to the dark colours"
+
+[[project.theme.palette]]
+media = "(prefers-color-scheme: dark)"
+scheme = "slate"
+toggle.icon = "lucide/moon"
+toggle.name = "Switch to the light colours"
+"""
 DOCSTRINGS = """
 [project.plugins.mkdocstrings.handlers.python]
 paths = [{paths}]
@@ -32,6 +45,7 @@ paths = [{paths}]
 [project.plugins.mkdocstrings.handlers.python.options]
 docstring_style = "google"
 # attrs writes the constructors, which are not seen here.
+docstring_section_style = "list"  # a table would call each of their fields required
 docstring_options = {{ warn_unknown_params = false, warn_missing_types = false }}
 heading_level = 2
 members_order = "source"
@@ -94,7 +108,9 @@ def settings(nav: dict[str, list[str]], named: dict[str, str]) -> str:
         'site_dir = "site"',
         f"nav = {toml(entries)}",
         "[project.theme]",
+        "font = false",  # those of the reader's system: none is fetched from elsewhere
         f"features = {json.dumps(FEATURES)}",
+        PALETTES,
         "[project.markdown_extensions]",
         "admonition = {}",
         "attr_list = {}",
@@ -126,13 +142,13 @@ def write_llms_files(
     """Write llms.txt, and each page as Markdown beside its HTML."""
     lines = ["# digitro_async", "", f"> {INTRODUCTION}", ""]
     for section, names in nav.items():
-        shown = [name for name in names if not name.startswith("api/")]
-        if not shown:
-            continue
+        made = [name for name in names if name.startswith("api/")]
+        written = [name for name in names if name not in made]
         lines += [f"## {section or 'Overview'}", ""]
-        lines += [f"- [{named[name]}]({name}.md)" for name in shown]
+        lines += [f"- [{named[name]}]({name}.md)" for name in written]
+        lines += [f"- [{named[name]}]({name}/)" for name in made]
         lines.append("")
-        for name in shown:
+        for name in written:
             copied = site / f"{name}.md"
             copied.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(pages / f"{name}.md", copied)

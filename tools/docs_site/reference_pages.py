@@ -16,6 +16,10 @@ FACADES = {
     "digitro_async.rules": "Rules of calling",
     "digitro_async.workers": "Many workers",
     "digitro_async.control": "Orders while calls are made",
+    "digitro_async.campaign": "Campaigns",
+    "digitro_async.config": "Configuration and rules files",
+    "digitro_async.exporters": "Metrics, spans and logs",
+    "digitro_async.webhook": "Results that are sent on",
 }
 """The modules that users import from, and what each is for."""
 
