@@ -142,12 +142,13 @@ class ContactsInHand:
         return None
 
     def check(self, number: int) -> GateAnswer:
-        """Return what the gates say to a planned call right before its intent."""
+        """Return what the gates say to a planned call, right before it is made."""
         in_hand, now = self._contacts.get(number), self._clock()
         if in_hand is None:
             return Defer(now, GateReason.NOT_BEFORE, "contacts in hand")
         call = in_hand.call
-        with self.history.without(number, call.number.key):
+        without = self.history.without(number, call.number.key)
+        with without, self.counts.without(number):
             answer, chosen = self.ask(call, now)
         if answer is ALLOW and chosen.originating != call.originating:
             return Defer(now, GateReason.NUMBER_CAP, "originating numbers")

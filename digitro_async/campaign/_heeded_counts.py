@@ -1,7 +1,8 @@
 """HeededCounts: what stop rules, short calls and originating numbers are counted by."""
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from digitro_async.call_events import CallEnd, Disposition
 from digitro_async.errors import Outcome
@@ -84,6 +85,18 @@ class HeededCounts:
         """Note that a call is about to begin."""
         self._on_wire[contact] = (originating, at)
         self.counter.on_wire[originating] += 1
+
+    @contextlib.contextmanager
+    def without(self, contact: int) -> Iterator[None]:
+        """Leave the call of a contact that is about to be sent out, in the block."""
+        found = self._on_wire.get(contact)
+        if found is not None:
+            self.counter.on_wire[found[0]] -= 1
+        try:
+            yield
+        finally:
+            if found is not None:
+                self.counter.on_wire[found[0]] += 1
 
     def settle(self, contact: int, *, may_have_rung: bool, gets_end: bool) -> None:
         """Note the outcome of a call that was begun.

@@ -180,10 +180,10 @@ class LedgerRecorder:
         if isinstance(error, LedgerError):
             self._stop(error)
 
-    def _take_back(self, number: int, pabx: str) -> None:
-        """Record that a call was not placed whose intent was cancelled.
+    def _take_back(self, number: int, pabx: str) -> asyncio.Future[None]:
+        """Record that a call was not placed whose intent was written all the same.
 
-        The intent is written all the same, and nothing will be sent.
+        Nothing will be sent. What is returned is done once that is recorded.
         """
         taken_back = asyncio.get_running_loop().create_future()
 
@@ -202,8 +202,11 @@ class LedgerRecorder:
                 reason="cancelled",
             )
         except LedgerError:
-            return
+            taken_back.set_result(None)
+            return taken_back
         self._taking_back.add(taken_back)
+        taken_back.add_done_callback(self._taking_back.discard)
+        return taken_back
 
     def _recorded(
         self,

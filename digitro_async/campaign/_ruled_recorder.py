@@ -1,5 +1,6 @@
 """RuledRecorder: asks the gates once more before each intent, and hears of each end."""
 
+import asyncio
 from collections.abc import Callable, Hashable
 
 from digitro_async.call_events import CallEnd
@@ -42,7 +43,6 @@ class RuledRecorder(LedgerRecorder):
     async def record_intent(self, key: Hashable, pabx: str) -> None:
         """Record that a call is about to be sent, if the gates still allow it."""
         assert isinstance(key, int)  # noqa: S101 - for the type checker
-        # Asked in memory: nothing can come in between it and the intent.
         answer = self._heeding.in_hand.check(key)
         if answer is not ALLOW:
             raise await self._held_back(key, pabx, answer)
@@ -52,6 +52,13 @@ class RuledRecorder(LedgerRecorder):
         except BaseException:
             self._heeding.in_hand.take_back(key)
             raise
+        # Somebody may have been blocked, or hours have ended, while it was written. It
+        # is asked in memory, so nothing can come in between this and the sending.
+        answer = self._heeding.in_hand.check(key)
+        if answer is not ALLOW:
+            self._heeding.in_hand.take_back(key)
+            await asyncio.wait([self._take_back(key, pabx)])
+            raise await self._held_back(key, pabx, answer)
 
     def record_outcome(
         self,
