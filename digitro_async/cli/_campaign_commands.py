@@ -199,8 +199,11 @@ async def _add(address: LedgerAddress, config: Path, order: AddOrder) -> Exit:
         who = "the process that dials calls them"
     else:
         loaded = load_config(config)
+        is_new = address.path is not None and not address.path.exists()
         opened = NOT_INSISTING.open(address)
         async with opened_ledger(opened, address) as ledger:
+            if is_new:
+                print_error(f"new ledger: {address}")
             added = await add_to_ledger(ledger, loaded, order)
         who = "digitro dial calls them"
         if address.path is None:

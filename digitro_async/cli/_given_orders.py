@@ -44,9 +44,13 @@ async def control_of(address: LedgerAddress) -> AsyncIterator[Control]:
 
 def nobody_dials(address: LedgerAddress) -> LedgerError:
     """Return the error of an order that nobody takes, with the way out."""
-    held = None
+    held, is_there = None, True
     with contextlib.suppress(OSError):
+        is_there = address.path is None or address.path.exists()
         held = holder_of(address.path) if address.path is not None else None
+    if not is_there:
+        text = f"there is no {address}: name a ledger that was dialled"
+        return LedgerError(text, reason="no_ledger")
     if held:
         text = (
             f"{address}: {held} has it open and takes no orders now: it imports or "

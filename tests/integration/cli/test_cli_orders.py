@@ -1,5 +1,6 @@
 """Orders to a dial that goes on, in a process of its own."""
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from command_line import (
 from digitro_async.cli._given_orders import rate_of
 from digitro_async.control import find_socket
 from digitro_async.errors import ConfigurationError
+from digitro_async.ledger import SQLiteLedger
 
 __all__ = ["folder"]  # a fixture
 
@@ -47,6 +49,11 @@ def dialling(folder: Path, simulator: SimulatorHere) -> Iterator[Running]:
     with start("dial", "c.csv", *LEDGER, cwd=folder) as running:
         wait_for(lambda: bool(find_socket(folder / "c.db") and simulator.calls()))
         yield running
+
+
+async def _make_ledger(path: Path) -> None:
+    async with SQLiteLedger(path):
+        pass
 
 
 def results(capsys: Capture) -> dict[str, str]:
@@ -151,18 +158,30 @@ class TestNobodyDials:
     """A ledger that no process has open."""
 
     def test_orders(self, folder: Path, capsys: Capture) -> None:
-        """What needs a dial says that there is none, and makes no ledger."""
-        for words in (
+        """What needs a ledger or a dial names what is missing, and makes no ledger."""
+        of_a_dial: list[tuple[str, ...]] = [
             ("pause",),
             ("resume", "--pabx", "matriz"),
             ("rate", "20"),
             ("campaign", "list"),
+        ]
+        of_a_ledger: list[tuple[str, ...]] = [
             ("campaign", "withdraw", "C1"),
-        ):
+            ("campaign", "block", "011987654321"),
+            ("campaign", "unblock", "011987654321"),
+            ("campaign", "call-back", "C1", "--at", "2026-12-01T10:00-03:00"),
+        ]
+        for words in of_a_dial + of_a_ledger:
+            ran = run_here(capsys, *words, *LEDGER)
+            assert (ran.code, ran.out) == (2, "")
+            assert "there is no c.db: name a ledger that was dialled" in ran.err
+        assert not list(folder.iterdir())
+
+        asyncio.run(_make_ledger(folder / "c.db"))
+        for words in of_a_dial:
             ran = run_here(capsys, *words, *LEDGER)
             assert (ran.code, ran.out) == (2, "")
             assert "nobody dials it (digitro dial does)" in ran.err
-        assert not list(folder.iterdir())
 
     def test_changes(
         self, folder: Path, simulator: SimulatorHere, capsys: Capture
@@ -173,6 +192,7 @@ class TestNobodyDials:
         assert ran.code == 0
         assert "5 new contacts" in ran.out
         assert "digitro dial calls them" in ran.out
+        assert "new ledger: c.db" in ran.err
         ran = run_here(capsys, "campaign", "withdraw", "--number", "2", *LEDGER)
         assert ran.code == 0
         assert run_here(capsys, "dial", *LEDGER).code == 1
