@@ -35,6 +35,10 @@ LOOK_SHARED: Final = 5.0
 LOOK_BUSY: Final = 1.0
 """Least seconds between two looks while calls are on the wire."""
 
+REST: Final = 20
+"""A look in which no fresh contact was found is followed by a rest of so many times
+what it took: it goes over the whole list, 50 ms of CPU for 300,000 contacts."""
+
 _SHORTEST: Final = 1e-3
 """Least seconds of a wait: a shorter one ends too early, again and again."""
 
@@ -70,6 +74,25 @@ class DueClaims:
         self._pabx = pabx
         self._levels: list[int] = []  # priorities whose fresh contacts are to come
         self._after = 0
+        self._rests_until = 0.0  # by the clock of the loop
+        self._has_left_out = False
+
+    def wake(self) -> bool:
+        """Look for fresh contacts at once; False where they were looked for already."""
+        was_resting, self._has_left_out = self._has_left_out, False
+        self._rests_until = 0.0
+        return was_resting
+
+    def looks_in(self, seconds: float) -> float:
+        """Return after how many seconds fresh contacts are looked for that were not.
+
+        Args:
+            seconds: What is returned where they were looked for.
+        """
+        if not self._has_left_out:
+            return seconds
+        now = asyncio.get_running_loop().time()
+        return max(self._rests_until - now, _SHORTEST)
 
     async def claim(
         self, size: int, within: range | None = None
@@ -124,8 +147,12 @@ class DueClaims:
         self, size: int, within: range | None
     ) -> list[PlannedContact]:
         fresh: list[PlannedContact] = []
-        is_new = not self._levels
+        is_new, began = not self._levels, asyncio.get_running_loop().time()
         if is_new and size:
+            # A slice is small, and is asked for once.
+            self._has_left_out = within is None and began < self._rests_until
+            if self._has_left_out:
+                return fresh
             self._levels = list(await self._heeding.schedule.priorities())
             self._after = 0
         while self._levels and len(fresh) < size:
@@ -139,6 +166,9 @@ class DueClaims:
             if len(found) < wanted:
                 del self._levels[0]
                 self._after = 0
+        if is_new and size and not fresh:
+            now = asyncio.get_running_loop().time()
+            self._rests_until = now + min(REST * (now - began), LOOK)
         return fresh
 
     async def _claim(
@@ -235,7 +265,11 @@ class RuledClaims:
                 if isinstance(item, DispatchItem):
                     return item
                 hand.let_go(item)
-            elif not await self._turn_page() and not await self._rest():
+            elif (
+                not await self._turn_page()
+                and not await self._rest()
+                and not self._due.wake()
+            ):
                 raise StopAsyncIteration
 
     async def _turn_page(self) -> bool:
@@ -279,6 +313,7 @@ class RuledClaims:
         seconds = LOOK_BUSY if self._gate.is_adding else self._look
         if due is not None and is_in_time:
             seconds = max(min(seconds, due - now), _SHORTEST)
+        seconds = min(seconds, self._due.looks_in(self._look))
         heeding.waits_until = None if is_busy else waits.next_due
         try:
             await self._sleep(seconds)
