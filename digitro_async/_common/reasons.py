@@ -5,11 +5,24 @@ counts the rows of a ledger need not load the protocol.
 """
 
 import enum
+import re
 from typing import Final
 
 from digitro_async.errors import Outcome
 
-__all__ = ["OWN_FAULTS", "PABX_REASONS", "REFUSED_STATUSES", "Failure", "is_answer"]
+__all__ = [
+    "OTHER",
+    "OWN_FAULTS",
+    "PABX_REASONS",
+    "REFUSED_STATUSES",
+    "Failure",
+    "is_answer",
+    "is_code",
+    "told_reason",
+]
+
+OTHER: Final = "other"
+"""Stands for a reason that is no code: a program wrote it, and may have written all."""
 
 
 class Failure(enum.StrEnum):
@@ -107,3 +120,21 @@ def is_answer(outcome: Outcome, reason: str) -> bool:
     if outcome is Outcome.UNKNOWN:
         return reason in _ANSWERS
     return outcome in _ANSWERED
+
+
+_CODE: Final = re.compile(r"[a-z][a-z_]{0,47}(_[0-9]{1,3})?", re.ASCII)
+
+
+def is_code(reason: str) -> bool:
+    """Whether a reason is a code, such as those of this library are.
+
+    A program may give any text at all: its own ledger does, or whoever withdraws a
+    contact.
+    """
+    return _CODE.fullmatch(reason) is not None
+
+
+def told_reason(reason: object) -> str:
+    """Return a reason as observers and logs may be told it."""
+    text = str(reason)
+    return text if not text or is_code(text) else OTHER

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from digitro_async._common.masking import mask_numbers
 from digitro_async._common.validators import (
     LONGEST_SECONDS,
     is_number,
@@ -13,11 +14,11 @@ from digitro_async.settings import PauseSettings, RetrySettings
 
 __all__ = [
     "check_port",
-    "check_reason",
     "check_recorder",
     "check_settings",
     "check_size",
     "check_turn",
+    "checked_reason",
     "checked_seconds",
     "invalid_call",
 ]
@@ -95,14 +96,15 @@ def check_size(name: str, size: object) -> None:
         raise ConfigurationError(f"{name} must be a whole number of 1 or more")
 
 
-def check_reason(reason: object) -> None:
-    """Demand a reason for a pause.
+def checked_reason(reason: str) -> str:
+    """Return the reason for a pause, as logs, pages and errors may show it.
 
     Raises:
         ConfigurationError: If it is no short text.
     """
     if not is_one_line(reason):
         raise ConfigurationError("reason must be printable text of 1 to 64 characters")
+    return mask_numbers(reason)
 
 
 def checked_seconds(seconds: Iterable[float]) -> list[float]:

@@ -390,6 +390,7 @@ class CallRun:  # without slots: since 3.12 they make objects more slowly
                 refusal = late_error(refusal.pabx)
         refusal.attempts, self.ended = self.attempts, now
         refusing = self._services.router.choose(refusal.pabx) or admission
-        result = self.end(now, refusal, refusal.pabx)
+        # A program's own recorder may have raised it, and named anything.
+        result = self.end(now, refusal, refusal.pabx and refusing.pabx.name)
         refusing.standing.counters.outcomes[result.outcome] += 1
         return result

@@ -10,11 +10,11 @@ from digitro_async._common.boot_clock import boot_time
 from digitro_async.call_events import CallEnd, ChannelEvent
 from digitro_async.dispatch._argument_checks import (
     check_port,
-    check_reason,
     check_recorder,
     check_settings,
     check_size,
     check_turn,
+    checked_reason,
     checked_seconds,
 )
 from digitro_async.dispatch._call_event_feed import (
@@ -283,12 +283,12 @@ class Dispatcher:
 
         Args:
             pabx: Name of the PABX.
-            reason: Short text that errors and statistics say why with.
+            reason: Short text that says why; numbers in it are masked.
 
         Raises:
             ConfigurationError: If there is no PABX of that name, or no reason.
         """
-        check_reason(reason)
+        reason = checked_reason(reason)
         for admission in self._router.named(pabx):
             admission.pause(reason)
 

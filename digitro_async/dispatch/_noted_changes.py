@@ -2,6 +2,7 @@
 
 import time
 
+from digitro_async._common.reasons import told_reason
 from digitro_async.call_events import (
     CallEnd,
     ChannelClosed,
@@ -36,10 +37,10 @@ def note_channel(reporter: EventReporter, event: ChannelEvent) -> None:
         text = f"the event channel of PABX {name} is open"
         activity.note(EventKind.CHANNEL_OPENED, text, pabx=name)
     elif isinstance(event, ChannelClosed):
-        text = f"the event channel of PABX {name} has ended ({event.reason})"
-        reason = str(event.reason)
+        reason = told_reason(event.reason)
+        text = f"the event channel of PABX {name} has ended ({reason})"
         activity.note(EventKind.CHANNEL_CLOSED, text, pabx=name, reason=reason)
     elif isinstance(event, Gap):
-        text = f"events of PABX {name} may be missing ({event.reason})"
-        reason = str(event.reason)
+        reason = told_reason(event.reason)
+        text = f"events of PABX {name} may be missing ({reason})"
         activity.note(EventKind.EVENTS_MISSED, text, pabx=name, reason=reason)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from digitro_async._common.drafts import draft_of
+from digitro_async._common.reasons import told_reason
 from digitro_async.dispatch._admission import Admission
 from digitro_async.dispatch._call_run import CallRun
 from digitro_async.dispatch._call_services import CallServices
@@ -90,8 +91,8 @@ class ObservedCallRun(CountedCallRun):
             if error is None:
                 draft.reason, draft.status = "", ACCEPTED_STATUS
             else:
-                draft.reason, draft.status = str(error.reason), error.status
-            draft.sent_at = timings.sent_at
+                draft.reason, draft.status = told_reason(error.reason), error.status
+            draft.sent_at = timings.sent_at if result.attempts else None
             draft.waited, draft.latency = timings.waited, timings.latency
             draft.attempt_was_told = 0 < result.attempts <= self._told_attempts
             draft.origin = self._origin
@@ -122,7 +123,7 @@ class ObservedCallRun(CountedCallRun):
                 command=self.command,
                 attempt=self.attempts,
                 outcome=result.classification.outcome,
-                reason=str(result.classification.reason),
+                reason=told_reason(result.classification.reason),
                 status=result.status,
                 latency=self.ended - self.started,
                 origin=self._origin,

@@ -3,12 +3,9 @@
 import re
 from typing import Final
 
-from digitro_async._common.reasons import Failure
+from digitro_async._common.reasons import OTHER, Failure
 
 __all__ = ["KNOWN_REASONS", "NO_PABX", "OTHER", "label_of_reason"]
-
-OTHER: Final = "other"
-"""Stands for a reason that is not known here, such as one that an operator wrote."""
 
 NO_PABX: Final = "none"
 """Stands for the PABX of a call for which none was chosen."""

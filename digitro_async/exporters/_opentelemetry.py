@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import attrs
 from opentelemetry import metrics, trace
+from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 from opentelemetry.trace import (
     SpanContext,
@@ -41,6 +42,9 @@ OTHER_TEMPLATE: Final = "/requests/{channel_id}/{command}"
 
 _NANOSECONDS: Final = 1_000_000_000
 _ACCEPTED: Final = Outcome.ACCEPTED
+
+_ROOT: Final = trace.set_span_in_context(trace.INVALID_SPAN, Context())
+"""The context of what belongs to no span; one that is empty would not count as one."""
 
 _Attributes = dict[str, str | int]
 
@@ -154,13 +158,14 @@ class OpenTelemetryExporter(Exporter):
         alike = self._known.get(known)
         if alike is None:
             alike = self._known[known] = self._kind_of(*known)
-        self._duration.record(one.latency, alike.attributes)
+        # Else it would be told of the span in which the client was opened.
+        self._duration.record(one.latency, alike.attributes, _ROOT)
         if self._tracer is None:
             return
-        context = None
+        context = _ROOT
         if isinstance(one.origin, SpanContext):
             parent = trace.NonRecordingSpan(one.origin)
-            context = trace.set_span_in_context(parent)
+            context = trace.set_span_in_context(parent, _ROOT)
         end = int(ended_at * _NANOSECONDS)
         span = self._tracer.start_span(
             alike.name,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from digitro_async._common.reasons import is_code
 from digitro_async.errors import LedgerError
 from digitro_async.observe._activity_stream import ActivityStream
 from digitro_async.observe._events import ClientEvent, EventKind
@@ -96,8 +97,7 @@ class EventReporter:
             problem: Its error.
         """
         # A foreign ledger may raise it, so its texts are not ours to show.
-        is_code = problem.reason.replace("_", "").isalnum()
-        code = problem.reason if is_code else "failed"
+        code = problem.reason if is_code(problem.reason) else "failed"
         text = f"the ledger can't be written ({code}): no further call begins"
         self.report(EventKind.LEDGER_FAILED, text, reason=code)
         return code

@@ -6,6 +6,7 @@ from typing import Final
 
 from digitro_async._common.masking import masked
 from digitro_async._common.reason_words import words_of
+from digitro_async._common.reasons import is_code
 from digitro_async._common.text import printable
 from digitro_async.ledger._ledger_address import DEFAULT_CAMPAIGN, LedgerAddress
 from digitro_async.privacy import MASK, Personal
@@ -17,9 +18,6 @@ __all__ = [
     "shown_reason",
     "shown_words",
 ]
-
-_CODE: Final = re.compile(r"[a-z][a-z_]{0,47}(_[0-9]{1,3})?", re.ASCII)
-"""Reasons are codes. A program may have withdrawn a contact with any text at all."""
 
 _ADDRESS: Final = re.compile(r"://|@|::|\d{1,3}(\.\d{1,3}){3}|:\d{2,5}$")
 _LEAST_DIGITS: Final = 8
@@ -33,7 +31,7 @@ OTHER: Final = "another_reason"
 @functools.lru_cache(maxsize=1024)
 def shown_reason(reason: str) -> str:
     """Return a reason where it is a code, and ``another_reason`` for any other text."""
-    return reason if not reason or _CODE.fullmatch(reason) else OTHER
+    return reason if not reason or is_code(reason) else OTHER
 
 
 @functools.lru_cache(maxsize=1024)

@@ -147,6 +147,28 @@ async def test_whose_child_a_span_is() -> None:
     assert parents == {parent.span_id: 3, None: 1}
 
 
+async def test_a_client_that_is_opened_within_a_span() -> None:
+    """A call of a list is a root though its client was opened, or is closed, in a span.
+
+    Nor do the metrics point to that span by their exemplars.
+    """
+    scene = Scene()
+    tracer = trace.get_tracer("program", tracer_provider=scene.tracers)
+    with tracer.start_as_current_span("program"):
+        async with FakePABX() as fake, DigitroClient(fake.settings()) as client:
+            with scene.watch(client):
+                async with client.dispatch([make_call(4)]) as results:
+                    assert len([result async for result in results]) == 1
+                await asyncio.sleep(0.2)  # a batch comes by itself meanwhile
+                async with client.dispatch([make_call(5)]) as results:
+                    assert len([result async for result in results]) == 1
+                durations = scene.points("http.client.request.duration")
+    made = [span for span in scene.spans() if span.name != "program"]
+
+    assert [span.parent for span in made] == [None, None]
+    assert [point.exemplars for point in durations] == [[]]
+
+
 async def test_metrics_by_the_conventions() -> None:
     """The duration has the status or the error, and gauges are read when collected."""
     scene = Scene()
