@@ -26,7 +26,7 @@ def past_attempt(attempt: LedgerAttempt, campaign: str, now: float) -> PastAttem
     return PastAttempt(
         contact=attempt.contact if is_own else (attempt.campaign, attempt.contact),
         # Of one whose number nobody knows the contact alone counts.
-        number=-attempt.contact if attempt.key is None else attempt.key,
+        number=-attempt.contact if attempt.key is None else int(attempt.key.reveal()),
         began_at=now if attempt.began_at is None else attempt.began_at,
         campaign=attempt.campaign,
         ended_at=attempt.ended_at,

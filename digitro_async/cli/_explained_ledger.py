@@ -45,7 +45,7 @@ class NumberInLedger:
                 PastAttempt(
                     contact=one.contact,
                     # Of one whose number nobody noted the contact alone counts.
-                    number=-one.contact if one.key is None else one.key,
+                    number=-one.contact if one.key is None else int(one.key.reveal()),
                     began_at=now if one.began_at is None else one.began_at,
                     campaign=one.campaign,
                     ended_at=one.ended_at,

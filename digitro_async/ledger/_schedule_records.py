@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from digitro_async._common.validators import quiet_init
 from digitro_async.call_events import Disposition
 from digitro_async.errors import Outcome
 from digitro_async.ledger._records import (
@@ -12,6 +13,7 @@ from digitro_async.ledger._records import (
     WaitKind,
 )
 from digitro_async.ledger._state import State
+from digitro_async.privacy import Personal
 
 __all__ = [
     "AgreedCallback",
@@ -25,6 +27,16 @@ __all__ = [
     "Refusal",
     "WaitCounts",
 ]
+
+
+def _key(value: int | Personal) -> Personal:
+    """Return the key of a number as Personal: whoever has it has the number."""
+    return value if isinstance(value, Personal) else Personal(str(value))
+
+
+def _maybe_key(value: int | Personal | None) -> Personal | None:
+    """Return the key of a number as Personal, and None as it is."""
+    return None if value is None else _key(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -69,6 +81,7 @@ class PlannedContact:
     originating: str | None = attrs.field(default=None, repr=False)
 
 
+@quiet_init
 @attrs.frozen(kw_only=True)
 class AttemptPlan:
     """The number by which a claimed contact is about to be called.
@@ -76,13 +89,14 @@ class AttemptPlan:
     Attributes:
         number: The ledger's number of the contact.
         place: Place of the number that is dialled.
-        key: The key of that number: equal for all forms of one number. Personal.
+        key: The key of that number, as digits: equal for all forms of one number. An
+            ``int`` is wrapped.
         originating: The originating number that is shown; None for the PABX's own.
     """
 
     number: int
     place: int
-    key: int = attrs.field(repr=False)
+    key: Personal = attrs.field(converter=_key)
     originating: str | None = attrs.field(default=None, repr=False)
 
 
@@ -118,6 +132,7 @@ class Refusal:
     reason: str
 
 
+@quiet_init
 @attrs.frozen(kw_only=True)
 class LedgerAttempt:
     """An attempt to reach a contact by one number, of this campaign or another one.
@@ -127,7 +142,8 @@ class LedgerAttempt:
     Attributes:
         contact: The ledger's number of the contact.
         campaign: Name of the campaign; empty where the ledger is of one alone.
-        key: The key of the number that was dialled; None where nobody has noted it.
+        key: The key of the number that was dialled, as digits; None where nobody has
+            noted it. An ``int`` is wrapped.
         place: Place of that number.
         began_at: When its last intent began, a Unix time; None where no intent was
             recorded yet: the contact is claimed, and about to be called.
@@ -142,7 +158,7 @@ class LedgerAttempt:
 
     contact: int
     campaign: str = ""
-    key: int | None = attrs.field(repr=False)
+    key: Personal | None = attrs.field(converter=_maybe_key)
     place: int = 0
     began_at: float | None
     state: State

@@ -17,6 +17,7 @@ from digitro_async.ledger._schedule_records import (
 from digitro_async.ledger._state import State
 from digitro_async.ledger._stored_contacts import claimed_contact
 from digitro_async.ledger._stored_numbers import all_numbers
+from digitro_async.privacy import Personal
 
 __all__ = [
     "LED_TO",
@@ -93,7 +94,7 @@ def attempt_of(
     return LedgerAttempt(
         contact=contact,
         campaign=campaign,
-        key=None if key is None else int(key),
+        key=None if key is None else Personal(str(key)),
         place=place,
         began_at=began_at,
         state=state,

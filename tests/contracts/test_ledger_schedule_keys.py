@@ -21,6 +21,7 @@ from schedules import (
     claim_due,
     contact_with,
     key_of,
+    plain_key,
     plan,
     recalled,
     scene,
@@ -34,7 +35,8 @@ __all__ = ["scene"]
 
 def told(attempt: LedgerAttempt) -> tuple[object, ...]:
     """Return what is asked of an attempt."""
-    return attempt.key, attempt.place, attempt.began_at, attempt.state, attempt.outcome
+    key = plain_key(attempt)
+    return key, attempt.place, attempt.began_at, attempt.state, attempt.outcome
 
 
 class TestNoteKeys:
@@ -65,7 +67,7 @@ class TestNoteKeys:
         assert await note(key_of, scheme="digits") == 1
         assert await note(key_of, scheme="digits") == 0
         assert await note(lambda number: key_of(number) + 1, scheme="other") == 1
-        assert [one.key for one in await attempts(scene, 1)] == [4832810002]
+        assert [plain_key(one) for one in await attempts(scene, 1)] == [4832810002]
 
     async def test_after_a_recall(self, scene: Scene) -> None:
         """Who was called without rules and then recalled keeps that attempt."""
@@ -84,7 +86,7 @@ class TestNoteKeys:
         found = await attempts(scene, 1)
 
         assert [one.began_at for one in found] == [NOW, NOW + 9]
-        assert [one.key for one in found] == [4832810001] * 2
+        assert [plain_key(one) for one in found] == [4832810001] * 2
         assert found[0].disposition is Disposition.BUSY
 
     async def test_fewer_numbers(self, scene: Scene) -> None:
@@ -102,7 +104,7 @@ class TestNoteKeys:
             lambda number: key_of(number) + 1, scheme="other"
         )
 
-        assert [one.key for one in await attempts(scene, 1)] == [4812]
+        assert [plain_key(one) for one in await attempts(scene, 1)] == [4812]
 
     async def test_of_who_is_called_no_more(self, scene: Scene) -> None:
         """An attempt that was not placed led to a pending contact, whatever came."""

@@ -164,5 +164,5 @@ KEYED: dict[str, Callable[[], object]] = {
         contact=1, key=KEY, began_at=1.0, state=State.ACCEPTED
     ),
 }
-"""Those that hold the key of a number, by which ledgers compare numbers: it is a plain
-integer, and no text that is written of them shows it."""
+"""Those that hold the key of a number, by which ledgers compare numbers: whoever has a
+key has its number, so nothing that is written of them shows it."""

@@ -45,6 +45,7 @@ __all__ = [
     "dialled",
     "key_of",
     "numbers_of",
+    "plain_key",
     "plan",
     "recalled",
     "scene",
@@ -122,6 +123,11 @@ async def claim_due(
 def numbers_claimed(planned: Sequence[PlannedContact]) -> list[int]:
     """Return the ledger's numbers of contacts."""
     return [one.claimed.number for one in planned]
+
+
+def plain_key(attempt: LedgerAttempt) -> int | None:
+    """Return the key of the number of an attempt, None where nobody noted it."""
+    return None if attempt.key is None else int(attempt.key.reveal())
 
 
 async def plan(

@@ -8,6 +8,7 @@ from digitro_async.ledger._call_ends_port import may_replace
 from digitro_async.ledger._schedule_records import AttemptPlan, LedgerAttempt
 from digitro_async.ledger._state import State
 from digitro_async.ledger._stored_schedule import led_to, outcome_of
+from digitro_async.privacy import Personal
 
 __all__ = ["MemoryAttempt"]
 
@@ -26,7 +27,7 @@ class MemoryAttempt:
     """
 
     place: int
-    key: int | None = None
+    key: Personal | None = None
     scheme: str = ""
     originating: str | None = None
     is_begun: bool = False

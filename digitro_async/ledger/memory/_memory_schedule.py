@@ -230,10 +230,11 @@ class MemorySchedule:
         """Return attempts of contacts, and by some numbers. See ``Schedule``."""
         self._check_open()
         of_contacts = frozenset(contacts)
+        of_numbers = frozenset(Personal(str(key)) for key in keys)
         return [
             attempt
             for attempt in self._attempts()
-            if attempt.contact in of_contacts or attempt.key in keys
+            if attempt.contact in of_contacts or attempt.key in of_numbers
         ]
 
     async def attempts_since(self, when: float) -> Sequence[LedgerAttempt]:
@@ -261,7 +262,8 @@ class MemorySchedule:
             for attempt in row.tried:
                 if attempt.key is None or attempt.scheme != scheme:
                     number = numbers[place_among(numbers, attempt.place)]
-                    attempt.key = key_of(number.destination.reveal())
+                    key = key_of(number.destination.reveal())
+                    attempt.key = Personal(str(key))
                     attempt.scheme = scheme
                     noted += 1
         return noted

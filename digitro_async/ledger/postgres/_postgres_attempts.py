@@ -110,7 +110,7 @@ async def plan_attempts(
     values = (
         [plan.number for plan in plans],
         [plan.place for plan in plans],
-        [str(plan.key) for plan in plans],
+        [plan.key.reveal() for plan in plans],
         [plan.originating for plan in plans],
     )
     ((left,),) = await session.execute(

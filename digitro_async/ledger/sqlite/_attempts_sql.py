@@ -174,7 +174,9 @@ def plan_attempts(
     made: dict[int, AttemptPlan] = {}
     left: list[int] = []
     for plan in plans:
-        holders = held.setdefault(plan.key, set()) if hold_numbers else set[int]()
+        holders = set[int]()
+        if hold_numbers:
+            holders = held.setdefault(plan.key.reveal(), holders)
         if plan.number not in intents or holders - {plan.number}:
             left.append(plan.number)
             continue
@@ -185,7 +187,10 @@ def plan_attempts(
         "INSERT INTO attempt (contact, after, place, key, originating)"
         " VALUES (?, ?, ?, ?, ?)",
         [
-            (number, intents[number], plan.place, str(plan.key), plan.originating)
+            (
+                *(number, intents[number], plan.place),
+                *(plan.key.reveal(), plan.originating),
+            )
             for number, plan in made.items()
         ],
     )
@@ -194,22 +199,22 @@ def plan_attempts(
 
 def _held_keys(
     connection: sqlite3.Connection, plans: Sequence[AttemptPlan]
-) -> dict[int, set[int]]:
+) -> dict[str, set[int]]:
     """Return the keys that are planned or on the wire, and by which contacts."""
-    held: dict[int, set[int]] = {}
+    held: dict[str, set[int]] = {}
     rows = connection.execute(
         "SELECT attempt.key, attempt.contact"
         "  FROM attempt JOIN contact ON contact.number = attempt.contact"
         " WHERE attempt.key IN (SELECT value FROM json_each(?))"
         "   AND attempt.outcome IS NULL AND contact.state IN (?, ?)",
-        (_keys_text([plan.key for plan in plans]), _CLAIMED, _INTENT),
+        (_keys_text([plan.key.reveal() for plan in plans]), _CLAIMED, _INTENT),
     )
     for key, contact in rows:
-        held.setdefault(int(key), set()).add(contact)
+        held.setdefault(str(key), set()).add(contact)
     return held
 
 
-def _keys_text(keys: Collection[int]) -> str:
+def _keys_text(keys: Collection[int | str]) -> str:
     return json.dumps([str(key) for key in keys])
 
 
