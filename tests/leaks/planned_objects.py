@@ -70,6 +70,7 @@ PLANNED: dict[str, Callable[[], object]] = {
     "ActivityQueue": lambda: observe.ActivityQueue(5),
     "ActivityStream": lambda: observe.ActivityStream(print),
     "AgreedCallback": lambda: ledger.AgreedCallback(at=1.0),
+    "AttemptCounts": lambda: ledger.AttemptCounts(calls=2, ends={Disposition.BUSY: 1}),
     "CallEnded": lambda: observe.CallEnded(
         time=1.0,
         pabx="a",
@@ -145,6 +146,7 @@ PLANNED: dict[str, Callable[[], object]] = {
     "NumberOfContact": number,
     "Observing": lambda: observe.ActivityStream(print).observe(print),
     "PlannedContact": planned,
+    "RecordFence": lambda: ledger.RecordFence(1, 2, frozenset({"a"})),
     "Refusal": lambda: ledger.Refusal(number=1, reason="blocked"),
     "RehearsedContact": lambda: campaign.RehearsedContact(
         number=1, masked="04…12", place=0, step=campaign.RehearsedStep.NOW
