@@ -31,6 +31,7 @@ from digitro_async.cli._rules_options import RULES_AS_CONFIGURED, HeedOptions
 from digitro_async.cli._run_config import load_run_config
 from digitro_async.cli._shared_worker import Working, shared_worker
 from digitro_async.cli._take_results import take_results
+from digitro_async.cli._waiting_campaigns import print_waiting_campaigns
 from digitro_async.config import Config
 from digitro_async.errors import ConfigurationError
 from digitro_async.ledger import LedgerAddress, ledger_address
@@ -180,6 +181,10 @@ async def _work(
         ),
     ):
         code = await take_results(client, results, counts, course, total=None)
+        if working.until_done:
+            await print_waiting_campaigns(
+                address, working.campaigns, working.max_attempts
+            )
     if not working.until_done and course.interrupted and not course.failure:
         course.interrupted = False  # that is how it is told to end
         return Exit.DONE
