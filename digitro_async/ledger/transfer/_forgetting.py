@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -23,6 +24,9 @@ from digitro_async.ledger.transfer._sqlite_copy import SQLiteEnd, opened_end
 from digitro_async.privacy import Personal
 
 __all__ = ["ForgetSummary", "forget_contacts", "forget_old"]
+
+_PAGE: Final = 20_000
+"""Contacts of a file whose texts are in memory at once. Each page reads all events."""
 
 
 @attrs.frozen(kw_only=True)
@@ -87,17 +91,11 @@ def forget_contacts(
     with opened_end(
         address.path, any_file_system=any_file_system, is_there=True
     ) as end:
-        end.ask(lambda c: c.execute("PRAGMA secure_delete = ON").fetchone())
-        end.ask(lambda c: c.execute("BEGIN IMMEDIATE"))
         if contact is not None:
             numbers = [end.ask(lambda c: find_to_forget(c, contact, at))]
         else:
             numbers = end.ask(partial(contacts_before, before=before or 0.0, now=at))
-        skipped = end.ask(
-            lambda c: forget_people(c, numbers, keep_hash=keep_hash, now=at)
-        )
-        end.commit_change()
-        return _cleaned(end, len(numbers), skipped)
+        return _forget_in_file(end, numbers, keep_hash=keep_hash, now=at)
 
 
 def forget_old(
@@ -133,11 +131,7 @@ def forget_old(
         numbers = end.ask(partial(contacts_before, before=before, now=at))
         if not numbers:
             return 0
-        end.ask(lambda c: c.execute("PRAGMA secure_delete = ON").fetchone())
-        end.ask(lambda c: c.execute("BEGIN IMMEDIATE"))
-        end.ask(lambda c: forget_people(c, numbers, keep_hash=True, now=at))
-        end.commit_change()
-        return _cleaned(end, len(numbers), 0).forgotten
+        return _forget_in_file(end, numbers, keep_hash=True, now=at).forgotten
 
 
 def _forget_old_of_campaigns(
@@ -189,6 +183,18 @@ def _forget_in_campaign(
     return ForgetSummary(forgotten=forgotten, skipped=skipped, is_clean=None)
 
 
-def _cleaned(end: SQLiteEnd, forgotten: int, skipped: int) -> ForgetSummary:
-    is_clean = end.ask(erase_file)
-    return ForgetSummary(forgotten=forgotten, skipped=skipped, is_clean=is_clean)
+def _forget_in_file(
+    end: SQLiteEnd, numbers: Sequence[int], *, keep_hash: bool, now: float
+) -> ForgetSummary:
+    """Forget contacts in one commit, and write the file anew."""
+    end.ask(lambda c: c.execute("PRAGMA secure_delete = ON").fetchone())
+    end.ask(lambda c: c.execute("BEGIN IMMEDIATE"))
+    skipped = 0
+    for begin in range(0, len(numbers), _PAGE):
+        page = numbers[begin : begin + _PAGE]
+        forget = partial(forget_people, numbers=page, keep_hash=keep_hash, now=now)
+        skipped += end.ask(forget)
+    end.commit_change()
+    return ForgetSummary(
+        forgotten=len(numbers), skipped=skipped, is_clean=end.ask(erase_file)
+    )

@@ -1,6 +1,7 @@
 """Persons are forgotten: nothing of them is in the file, and nobody calls them."""
 
 import asyncio
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -200,6 +201,24 @@ async def test_before_a_day(path: Path) -> None:
         assert ids == [True, True, False, False]
         assert (await entry_of(ledger, 4)).state is State.PENDING
     assert (summary.forgotten, summary.skipped, again.forgotten) == (2, 0, 0)
+
+
+async def test_more_than_are_erased_at_once(path: Path) -> None:
+    """Of many contacts nothing is left either, and each is counted once."""
+    most = 20_001
+    async with SQLiteLedger(path) as ledger:
+        await ledger.add(contacts(most))
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE contact SET state = 8, settled_at = ?", (NOW,))
+        connection.commit()
+    summary = forget_contacts(path, before=NOW + 1, now=NOW)
+
+    assert (summary.forgotten, summary.skipped) == (most, 0)
+    assert not [
+        text
+        for text in (b"04832810001", b"048328120001", b"C20001")
+        if text in bytes_of(path)
+    ]
 
 
 async def test_a_reason_that_names_them(path: Path) -> None:
