@@ -134,21 +134,8 @@ DECLARE
            AND EXISTS (SELECT 1 FROM digitro.contact AS c
                         WHERE c.owner = o.number AND c.campaign = p_campaign
                           AND c.state = 2));
+    chosen bigint[];
 BEGIN
-    IF EXISTS (SELECT FROM digitro.attempt AS a
-                WHERE a.campaign = p_campaign AND a.outcome IS NULL) THEN
-        -- Of all who can be claimed: what they had planned is over.
-        PERFORM digitro.end_plans(p_campaign, ARRAY(
-            SELECT c.number FROM digitro.contact AS c
-             WHERE c.campaign = p_campaign AND c.number = ANY (ARRAY(
-                   SELECT a.contact FROM digitro.attempt AS a
-                    WHERE a.campaign = p_campaign AND a.outcome IS NULL))
-               AND (c.state = 1 OR c.state = 2 AND c.owner = ANY (gone))
-               FOR NO KEY UPDATE OF c SKIP LOCKED));
-    END IF;
-    contact := claimer;
-    RETURN NEXT;
-    RETURN QUERY
     WITH waiting AS MATERIALIZED (
         SELECT c.number FROM digitro.contact AS c
          WHERE c.campaign = p_campaign AND c.state = 1
@@ -173,12 +160,22 @@ BEGIN
                  WHERE p.campaign = p_campaign AND p.number = c.number
                    AND coalesce(p.pabx, '') = ANY (p_pabx)))
          ORDER BY c.number LIMIT p_most FOR NO KEY UPDATE OF c SKIP LOCKED
-    ), chosen AS (
-        SELECT number FROM waiting UNION ALL SELECT number FROM left_over
-         ORDER BY number LIMIT p_most
-    ), claimed AS (
+    )
+    SELECT array_agg(one.number) INTO chosen
+      FROM (SELECT number FROM waiting UNION ALL SELECT number FROM left_over
+             ORDER BY number LIMIT p_most) AS one;
+    IF EXISTS (SELECT FROM digitro.attempt AS a
+                WHERE a.campaign = p_campaign AND a.outcome IS NULL) THEN
+        PERFORM digitro.end_plans(p_campaign, chosen);
+    END IF;
+    contact := claimer;
+    RETURN NEXT;
+    RETURN QUERY
+    WITH claimed AS (
         UPDATE digitro.contact AS c SET state = 2, owner = claimer
-          FROM chosen WHERE c.campaign = p_campaign AND c.number = chosen.number
+         WHERE c.campaign = p_campaign AND c.number = ANY (chosen)
+           AND NOT EXISTS (SELECT FROM digitro.setting AS s
+                            WHERE s.campaign = p_campaign AND s.name = 'provenance')
         RETURNING c.number, c.attempts, c.place
     )
     SELECT claimed.number, claimed.attempts,
