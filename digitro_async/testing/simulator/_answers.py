@@ -1,4 +1,4 @@
-"""PURE: the bytes of the simulator's true answers and refusals, and its call ids."""
+"""The bytes of the simulator's true answers and refusals, and its call ids."""
 
 import http
 import json

@@ -1,4 +1,4 @@
-"""PURE: the rules of a fault plan, and the choice of the rule for a call."""
+"""The rules of a fault plan, and the choice of the rule for a call."""
 
 import random
 from collections.abc import Iterable
