@@ -196,7 +196,7 @@ class Campaign:
                 its ``end_timeout`` is over. Without ``events`` nothing is waited for.
             rules: The rules; ``CampaignRun.heeding`` tells what comes of them.
             wait: With rules, the most seconds to wait for a contact that is due later;
-                None to wait for as long as one waits.
+                None to wait as long as any contact waits.
             clock: Tells the Unix time by which rules are applied; None for that of the
                 machine.
 

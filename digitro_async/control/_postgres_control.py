@@ -82,7 +82,7 @@ class PostgresControl:
     Args:
         address: Where the ledger is: in a database.
         add: Adds a list to the ledger; None where that is done in another way.
-        by_whom: Who gives the orders, as others are told; nothing private.
+        by_whom: Name of who gives the orders, shown to others; nothing private.
     """
 
     def __init__(

@@ -120,7 +120,7 @@ class OpenTelemetryExporter(Exporter):
     def close(self) -> None:
         """Make no further span, and report no state any more; counts stay.
 
-        Instruments can't be taken away again. The last counts are there for whoever
+        Instruments can't be removed again. The last counts are there for whoever
         collects them at the end of the program.
         """
         super().close()

@@ -61,7 +61,7 @@ class PrometheusExporter(Exporter):
         """Return all metrics of the registry as text, and its content type.
 
         Args:
-            accept: What whoever scrapes accepts: its ``Accept`` header.
+            accept: The ``Accept`` header of the request.
         """
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type

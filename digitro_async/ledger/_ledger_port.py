@@ -70,7 +70,7 @@ class Ledger(Protocol):
         ...
 
     def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
-        """Choose who is told, once and in the loop, that nothing can be written more.
+        """Choose what is called, once, when nothing can be written any more.
 
         A ledger that can't find that out by itself tells nobody.
 

@@ -53,7 +53,7 @@ class LedgerReader(Protocol):
         """Return how many pending contacts wait, and until when.
 
         Args:
-            now: The time: who is due already waits no more.
+            now: The time; contacts that are due by then do not count.
             max_attempts: As for ``Ledger.claim``.
         """
         ...
@@ -111,7 +111,7 @@ class LedgerReader(Protocol):
         """Return the pending contacts that wait, the first that is due first.
 
         Args:
-            now: The time: who is due already waits no more.
+            now: The time; contacts that are due by then do not count.
             limit: Most contacts.
         """
         ...

@@ -272,7 +272,7 @@ class Schedule(Protocol):
         """Return how many pending contacts wait, and until when.
 
         Args:
-            now: The time: who is due already waits no more.
+            now: The time; contacts that are due by then do not count.
             max_attempts: As for ``Ledger.claim``.
             pabx: As for ``Ledger.claim``.
         """

@@ -115,10 +115,10 @@ class ActivityStream:
     """What happens inside one client: calls queued, sent, settled; pauses, and so on.
 
     Nothing that an observer does reaches a call: what it raises is logged once, and a
-    slow one is complained of. It belongs to the event loop of its client.
+    slow one is logged. It belongs to the event loop of its client.
 
     Args:
-        complain: Told of problems of observers.
+        complain: Called with the problems of observers.
 
     Attributes:
         wanted: The classes of activities that somebody observes.
@@ -162,7 +162,7 @@ class ActivityStream:
                 activities at once. While it runs nothing else does, so it should be
                 short.
             kinds: The classes that it wants, of those that ``Activity`` is made of;
-                none for all. What was lost it is told in any case.
+                none for all. In any case it is told what was lost.
 
         Raises:
             ConfigurationError: If it is no plain function, or there is no such class.
@@ -211,7 +211,7 @@ class ActivityStream:
         return queue
 
     def add_counter(self, counter: OutcomeCounter) -> None:
-        """Have the calls that are taken on from now on counted."""
+        """Count the calls that are taken on from now on."""
         self.counters = (*self.counters, counter)
         self._note_change()
 

@@ -103,7 +103,7 @@ class BlockFile:
         return longest((one for one in found if one is not None), when)
 
     def load(self) -> BlockReading:
-        """Read the file for the first time; rows that can't be used are told.
+        """Read the file for the first time, and report rows that can't be used.
 
         Raises:
             ConfigurationError: If it can't be read: nobody would be protected then.
@@ -119,7 +119,7 @@ class BlockFile:
     def refresh(self) -> BlockReading | None:
         """Read the file again if it has changed since; otherwise return None.
 
-        A file that can't be read is told once, and tried again at the next call.
+        A file that can't be read is reported once, and tried again at the next call.
         """
         # Several campaigns may heed the same rules: an older content would take the
         # place of a newer one.

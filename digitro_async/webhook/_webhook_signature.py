@@ -38,7 +38,7 @@ _LONGEST_NUMBER: Final = 15
 
 
 class WebhookRefusedError(Exception):
-    """What came is not from whoever has the secret, or it came too late.
+    """The request was not signed with the secret, or it came too late.
 
     Attributes:
         reason: Why, as a code: ``no_signature``, ``bad_signature``, ``bad_timestamp``,

@@ -49,7 +49,7 @@ class WorkerBeat:
         clock: Tells the time that leases go by.
 
     Attributes:
-        about: What others are told of this worker; whoever knows something writes it.
+        about: What others are shown of this worker.
         campaign_names: Names of the campaigns that it dials.
         number: Its number in the database, None before the first answer.
         last_heard: When the last report was made that was answered, by ``clock``; None

@@ -62,7 +62,8 @@ def end_process() -> None:
 class Liveness:
     """Needs an answer of the database again and again, and ends the process without.
 
-    What waits for a mute server can't be told to end, and no driver notices. Others get
+    A task that waits for a server that does not answer can't be told to end, and no
+    driver notices. Others get
     this process's contacts when its lease is over, so it must not stay. Its calls on
     the wire are unknown then, as after any crash.
 

@@ -172,7 +172,7 @@ class PostgresLedger:
         return PostgresSchedule(self._access, self._owners, self._clock)
 
     def on_loss(self, tell: Callable[[LedgerError], None] | None) -> None:
-        """Choose who is told that the server can't be reached. See ``Ledger``."""
+        """Choose what is called when the server can't be reached. See ``Ledger``."""
         if self._access.is_open:
             self._access.writer.on_loss = tell
 
