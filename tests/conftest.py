@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 from ledgers import SHELVES, Shelf
 from mocked_pabx import ReadingMock
 from places import TESTS
+from quick_runs import collect_without_garbage, keep_bytecode, sort_by_weight
 from virtual_time import no_real_sleep
 
 from digitro_async.ledger import Ledger
@@ -76,6 +77,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let coverage measure the processes that run tests, and no program they start."""
     if not getattr(config.option, "numprocesses", None):
         os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    keep_bytecode(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what takes long first."""
+    sort_by_weight(items)
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of garbage collections."""
+    collect_without_garbage()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from package_imports import MODULES, ROOT, Module
+from quick_runs import LONG_FILES
 from source_files import SOURCE_FILES, functions
 
 # Python itself gives these names a meaning.
@@ -35,6 +36,12 @@ def test_no_two_test_files_share_a_file_name() -> None:
     stems = [(path.stem, path.as_posix()) for path in paths]
 
     assert taken_twice(one for one in stems if one[0] not in SPECIAL) == {}
+
+
+def test_what_runs_first_exists() -> None:
+    """Every file that is put first because it takes long is there, and named once."""
+    assert {f"tests/{name}" for name in LONG_FILES} <= SOURCE_FILES.keys()
+    assert len(LONG_FILES) == len(set(LONG_FILES))
 
 
 def test_no_two_classes_share_a_name() -> None:

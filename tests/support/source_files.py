@@ -1,7 +1,6 @@
 """Reads the source of the tests and of the benchmarks, each file once."""
 
 import ast
-import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,13 +35,8 @@ class SourceFile:
 
     @property
     def tree(self) -> ast.Module:
-        """Its syntax tree."""
-        return _tree_of(self.path)
-
-
-@functools.cache
-def _tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+        """Its syntax tree, made anew each time: all of them would fill the memory."""
+        return ast.parse(self.path.read_text(encoding="utf-8"))
 
 
 SOURCE_FILES = {
