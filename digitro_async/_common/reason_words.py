@@ -101,6 +101,9 @@ REASON_WORDS: Final[dict[str, str]] = {
 }
 """Reasons that have words of their own; ``words_of`` knows those with a status too."""
 
+_RECALL: Final = "recall_"
+"""Begins the reason of a contact that a rule of recalls lets be called again."""
+
 _STATUS_WORDS: Final[dict[str, str]] = {
     "status_400": "answered 400: rejected",
     "status_401": "answered 401: the api key is not taken",
@@ -120,6 +123,9 @@ def words_of(reason: str, status: int | None = None) -> str:
         return f"answered {status}"
     if reason in _STATUS_WORDS:
         return _STATUS_WORDS[reason]
+    if reason.startswith(_RECALL):
+        end = reason.removeprefix(_RECALL).replace("_", " ")
+        return f"ended with {end}, to be called again"
     if reason.startswith("status_"):
         return f"answered {reason.removeprefix('status_')}"
     return REASON_WORDS.get(reason) or (f"ended with {reason}" if reason else "failed")

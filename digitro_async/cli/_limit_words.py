@@ -35,6 +35,9 @@ def explain(view: RunView) -> list[str]:
         until = f"nobody may be called before {view.waits_until} (in {left})"
         return [f"{until}; Ctrl-C ends, and those who wait are kept"]
     waiting = any(one.waiting or one.pause for one in view.pabx)
+    if view.is_between_calls and not waiting:
+        ends = f"waiting for the ends of {_calls(view.in_progress)}"
+        return [f"{ends}, and for contacts that are called again"]
     if view.phase is RunPhase.FINISHING and view.in_flight and not waiting:
         return [_waiting_for(view.in_flight)]
     paused = [

@@ -93,6 +93,13 @@ class RunView:
         return sum(one.average_rate for one in self.pabx)
 
     @property
+    def is_between_calls(self) -> bool:
+        """Whether each contact has a result, and rules may have some called again."""
+        is_done = self.total is not None and self.done >= self.total
+        is_on = self.phase is RunPhase.DIALLING and not self.in_flight
+        return is_on and is_done and bool(self.by_rules) and self.in_progress > 0
+
+    @property
     def hears_ends(self) -> bool:
         """Whether the events of a PABX are read."""
         return any(one.dispositions for one in self.pabx)

@@ -88,6 +88,8 @@ def _figures(view: RunView) -> Iterator[Line]:
 def _has_time_left(view: RunView) -> bool:
     if view.total is None or view.is_one_of_several:  # others take what is left
         return False
+    if view.is_between_calls:  # nobody knows yet how many are called again
+        return False
     return view.phase not in _WITHOUT_TIME_LEFT
 
 

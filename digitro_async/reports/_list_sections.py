@@ -19,6 +19,7 @@ from digitro_async.reports._html_parts import (
 )
 from digitro_async.reports._words import (
     count_text,
+    figure_text,
     local_time,
     name_text,
     seconds_words,
@@ -101,7 +102,7 @@ def _pabx_row(one: PABXView, outcomes: Sequence[AttemptOutcome]) -> list[Cell]:
         f"{one.attempts:,}",
         *(f"{one.outcomes[outcome]:,}" for outcome in outcomes),
         f"{one.peak:,}",
-        "not known" if one.cap is None else f"{one.cap:.4g}",
+        "not known" if one.cap is None else figure_text(one.cap),
         "-" if latency is None else seconds_words(latency.median),
         "-" if latency is None else seconds_words(latency.p99),
     )

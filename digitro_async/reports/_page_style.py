@@ -43,6 +43,7 @@ h2 {
 }
 h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; }
 p { margin: .25rem 0 .75rem; max-width: 46rem; }
+p.soft { max-width: none; }
 a { color: inherit; }
 .soft, caption, .legend, .axis, figcaption { color: var(--soft); }
 .problem {
@@ -80,7 +81,7 @@ th, td {
 th { font-weight: 600; }
 tbody th { font-weight: 400; }
 thead th { color: var(--soft); }
-.note { display: block; color: var(--soft); font-size: .85rem; }
+.note { display: block; color: var(--soft); font-size: .92em; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .fixed { font-family: ui-monospace, monospace; white-space: nowrap; }
 .bar-cell { width: 55%; min-width: 7rem; padding-right: 0; }
@@ -116,7 +117,7 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--rule); padding-top: .5r
   .scroll { overflow: visible; }
   table { font-size: 8pt; }
   th, td { padding-right: .4rem; }
-  .number, .fixed { white-space: normal; }
+  th.number, .fixed { white-space: normal; }
   .plot, .bar, .swatch { print-color-adjust: exact; }
 }
 """

@@ -8,6 +8,7 @@ from digitro_async.reports._campaign_tally import AttemptOutcome
 from digitro_async.reports._campaign_view import CampaignView
 from digitro_async.reports._words import (
     count_text,
+    figure_text,
     local_time,
     name_text,
     seconds_words,
@@ -68,9 +69,9 @@ def _course(view: CampaignView, *, ascii_only: bool) -> Iterator[str]:
     end = local_time(intervals[-1].begins_at + width, view.offset)
     yield f"attempts from {begin} to {end} ({view.zone})"
     busiest = max(one.begun for one in intervals) / width
-    cap = "" if view.timeline.cap is None else f", cap {view.timeline.cap:.3g}"
+    cap = "" if view.timeline.cap is None else f", cap {figure_text(view.timeline.cap)}"
     bars = _bars([one.begun for one in intervals], ascii_only=ascii_only)
-    yield _row("rate", bars, f"at most {busiest:.3g} a second{cap}")
+    yield _row("rate", bars, f"at most {figure_text(busiest)} a second{cap}")
     for outcome in AttemptOutcome:
         count = view.attempts[outcome]
         if count:
@@ -103,7 +104,7 @@ def _answers(view: CampaignView) -> Iterator[str]:
             f"within {seconds_words(view.latency.p99)}"
         )
     for one in view.pabx[:_MOST_ROWS] if len(view.pabx) > 1 else ():
-        cap = "" if one.cap is None else f", cap {one.cap:.4g}"
+        cap = "" if one.cap is None else f", cap {figure_text(one.cap)}"
         yield (
             f"  {one.name}: {count_text(one.attempts, 'attempt')}, "
             f"{one.outcomes[AttemptOutcome.ACCEPTED]:,} accepted, busiest second "

@@ -22,6 +22,7 @@ from digitro_async.reports._svg_charts import (
 )
 from digitro_async.reports._words import (
     count_text,
+    figure_text,
     local_time,
     name_text,
     seconds_words,
@@ -70,9 +71,11 @@ def rate_section(view: CampaignView) -> HTMLPiece:
     rates = [[one.begun / width] for one in intervals]
     series = [ChartSeries(name="attempts a second", kind="plain")]
     busiest = max(rates)[0]
-    said = f"At most {busiest:.3g} attempts a second within {_width_words(width)}"
+    said = (
+        f"At most {figure_text(busiest)} attempts a second within {_width_words(width)}"
+    )
     if cap is not None:
-        said += f"; the cap is {cap:.3g} a second"
+        said += f"; the cap is {figure_text(cap)} a second"
     chart = column_chart(
         "rate",
         "Attempts a second",
@@ -80,11 +83,17 @@ def rate_section(view: CampaignView) -> HTMLPiece:
         series=series,
         columns=_columns(view, rates),
         ends_at=_end(view),
-        top=f"{max(busiest, cap or 0):.3g} a second",
+        top=f"{figure_text(max(busiest, cap or 0))} a second",
         most=max(busiest, cap or 0),
-        line=None if cap is None else (cap, f"cap, {cap:.3g} a second"),
+        line=None if cap is None else (cap, f"cap, {figure_text(cap)} a second"),
     )
     return joined([chart, _paragraph(f"{said}."), _held_back(view), _stops(view)])
+
+
+def _awaited(view: CampaignView) -> str:
+    if not view.awaited:
+        return "No end is"
+    return count_text(view.awaited, "end is", "ends are")
 
 
 def ends_section(view: CampaignView) -> HTMLPiece:
@@ -112,7 +121,7 @@ def ends_section(view: CampaignView) -> HTMLPiece:
         _paragraph(
             "How calls ended, as events of the PABX told: of each contact the last "
             "call. By time every call counts, at the time when it began. "
-            f"{count_text(view.awaited, 'end is', 'ends are')} to come."
+            f"{_awaited(view)} to come."
         ),
         bar_table("ends", "Ends of calls", ("end", "contacts"), rows),
         _by_time(view, "ends-by-time", "Ends of calls over time", series, values),

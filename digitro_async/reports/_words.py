@@ -2,8 +2,16 @@
 
 import datetime as dt
 
-__all__ = ["count_text", "local_time", "name_text", "seconds_words", "share_text"]
+__all__ = [
+    "count_text",
+    "figure_text",
+    "local_time",
+    "name_text",
+    "seconds_words",
+    "share_text",
+]
 
+_WHOLE = 100
 _MINUTE = 60
 _DAY = 86_400
 
@@ -27,10 +35,16 @@ def share_text(share: float | None) -> str:
     return f"{share:.1%}".replace("%", " %")
 
 
+def figure_text(value: float) -> str:
+    """Return a figure with three digits, or with all that stand before the point."""
+    # Three digits alone would make "1e+03" of a cap of 1,000.
+    return f"{value:,.0f}" if round(value) >= _WHOLE else f"{value:.3g}"
+
+
 def seconds_words(seconds: float) -> str:
     """Return a duration with three figures at most, and its unit."""
     if seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
+        return f"{figure_text(seconds * 1000)} ms"
     if seconds < _MINUTE:
         return f"{seconds:.3g} s"
     whole = round(seconds)

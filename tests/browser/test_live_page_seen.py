@@ -191,7 +191,7 @@ async def test_orders(dialled: Dialled) -> None:
     async with browsing() as browser:
         page = await browser.open(dialled.page.url)
         await page.wait_for_selector("#order-pabx option", state="attached")
-        await page.get_by_label("Contact, as").fill("#60")
+        await page.get_by_label("Contact: #17").fill("#60")
         refused = [await give(page, name) for name in ("Pause", "Withdraw")]
         assert dialled.client.statistics().pabx["matriz"].pause is None
         assert (await dialled.ledger.counts())[State.SKIPPED] == 0
@@ -205,7 +205,7 @@ async def test_orders(dialled: Dialled) -> None:
         said += [await give(page, name) for name in ("Set rate", "Resume")]
         after = dialled.client.statistics().pabx["matriz"]
         [state] = (await dialled.control.obey({"order": "pabx"}))["value"]
-        await page.get_by_label("Contact, as").fill("nobody")
+        await page.get_by_label("Contact: #17").fill("nobody")
         said.append(await give(page, "Withdraw"))
 
     assert refused == ["The token is wrong; nothing was changed."] * 2

@@ -9,7 +9,7 @@ from digitro_async import Limit, PABXStatistics, PauseStatus, RateLimit
 from digitro_async.cli._figure_words import clock, seconds_text
 from digitro_async.cli._limit_words import explain, notes
 from digitro_async.cli._run_view import RunPhase
-from digitro_async.cli._screen_lines import plain_line
+from digitro_async.cli._screen_lines import plain_line, screen_lines
 
 NEVER = "that were never answered"
 NO_HOST = "last try no such host; next try in 0:20"
@@ -199,6 +199,20 @@ def test_the_end(phase: RunPhase, calls: int, text: str) -> None:
 def test_the_end_is_not_near_while_calls_wait() -> None:
     """Contacts that were read and wait for their turn are held back as before."""
     assert explain(make_view(phase=RunPhase.FINISHING)) == ["at the cap of 50/s"]
+
+
+def test_between_calls() -> None:
+    """Where each contact has a result, the ends that may bring recalls are named."""
+    one = make_one(waiting=0, in_flight=0, in_progress=12)
+    given: dict[str, Any] = {"waits_for_source": True, "done": 9, "total": 9}
+    again = make_view(one, **given, by_rules={"recalls": 3})
+    none = make_view(one, **given)
+
+    assert explain(again) == [
+        "waiting for the ends of 12 calls, and for contacts that are called again"
+    ]
+    assert "time left" not in str(screen_lines(again, 80))
+    assert explain(none) == ["reading the next contacts"]
 
 
 @pytest.mark.parametrize(

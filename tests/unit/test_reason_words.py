@@ -52,3 +52,8 @@ def test_words_follow_a_number() -> None:
 
     for words in REASON_WORDS.values():
         assert words.startswith((UNSENT, *(f"{verb} " for verb in verbs)))
+
+
+def test_recalls() -> None:
+    """A contact that is called again is told by what its last call ended with."""
+    assert words_of("recall_no_answer") == "ended with no answer, to be called again"

@@ -14,7 +14,12 @@ from digitro_async.reports._shown_texts import (
     shown_pabx,
     shown_reason,
 )
-from digitro_async.reports._words import local_time, seconds_words, share_text
+from digitro_async.reports._words import (
+    figure_text,
+    local_time,
+    seconds_words,
+    share_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +28,7 @@ from digitro_async.reports._words import local_time, seconds_words, share_text
         (0.0, "0 ms"),
         (0.0123, "12.3 ms"),
         (0.5, "500 ms"),
+        (0.9997, "1,000 ms"),
         (1.5, "1.5 s"),
         (59.9, "59.9 s"),
         (61, "1 min 1 s"),
@@ -120,3 +126,20 @@ def test_pieces_are_escaped(text: str) -> None:
     bars = bar_table("k", text, (text, text), [(text, 1, "plain")])
     for made, pieces in ((table, 4), (bars, 4)):
         assert made.html.count(piece) >= (pieces if piece else 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.25, "0.25"),
+        (3.333333, "3.33"),
+        (99.4, "99.4"),
+        (99.96, "100"),
+        (1000, "1,000"),
+        (1234.5, "1,234"),
+        (25_000, "25,000"),
+    ],
+)
+def test_figures(value: float, text: str) -> None:
+    """A figure has three digits, or all before the point, and never an exponent."""
+    assert figure_text(value) == text

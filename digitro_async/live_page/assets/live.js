@@ -22,9 +22,11 @@ function capOf(one) {
 }
 
 function showFacts(facts) {
-  const who = facts.dials ? `${facts.dials} dials` : "Nobody dials now";
-  byId("dials").textContent =
-    `${who}: ${shown(facts.calls)} calls begun, ${shown(facts.in_flight)} on the wire`;
+  const who = facts.dials === "this process" ? "This process" : facts.dials;
+  const begun = `${shown(facts.calls)} ${facts.calls === 1 ? "call" : "calls"} begun`;
+  byId("dials").textContent = facts.dials
+    ? `${who} ${facts.dials.includes(", ") ? "dial" : "dials"}: ${begun}, ${shown(facts.in_flight)} on the wire`
+    : "Nobody dials now.";
   const rows = facts.pabx.map((one) => {
     const row = document.createElement("tr");
     row.className = one.paused ? "is-paused" : "";
@@ -38,6 +40,7 @@ function showFacts(facts) {
       cell(rate, true),
       cell(capOf(one), true),
       cell(shown(one.in_flight), true),
+      cell(shown(one.in_progress), true),
       cell(shown(one.calls), true),
     );
     return row;
