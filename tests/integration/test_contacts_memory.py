@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from contact_files import DEFAULTS
+from peak_memory import PEAK
 
 from digitro_async.contacts import open_contacts
 from digitro_async.testing import sample_contacts
@@ -31,14 +32,14 @@ def write(path: Path, count: int) -> Path:
     return path
 
 
-READER = """
-import resource, sys
+READER = f"""{PEAK}
+import sys
 from digitro_async.contacts import open_contacts
-defaults = {"device": "1125000", "device_password": "4567"}
+defaults = {DEFAULTS}
 with open_contacts(sys.argv[1], defaults=defaults, number_form="0ddd") as file:
     for _ in file:
         pass
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak())
 """
 
 

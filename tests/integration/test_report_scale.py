@@ -7,21 +7,22 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from peak_memory import PEAK
 from report_pages import make_large_ledger
 
 from digitro_async.ledger import open_ledger_reader
 from digitro_async.reports import CampaignReading, report_page
 
 MEGABYTE = 1_000_000
-SCRIPT = """
-import resource, sys, time
+SCRIPT = f"""{PEAK}
+import sys, time
 from pathlib import Path
 from digitro_async.ledger import open_ledger_reader
 from digitro_async.reports import CampaignReading, report_page
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 with open_ledger_reader(Path(sys.argv[1])) as reader:
     page = report_page(CampaignReading("l").read(reader, time.time()))
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+after = peak()
 print(after - before, len(page))
 """
 
