@@ -78,7 +78,9 @@ def events(
         if file is not None:
             raise ConfigurationError("listen takes no FILE; --record FILE writes one")
         if preset is not None:
-            raise ConfigurationError("--preset goes with replay: listen has a [events]")
+            raise ConfigurationError(
+                "--preset is for replay: listen takes the [events] table"
+            )
         chosen = _chosen_pabx(config, pabx)
         made = None if call is None else _call_to(call, config)
         capture = None if record is None else Capture(record)

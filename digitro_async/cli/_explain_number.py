@@ -119,7 +119,7 @@ def _check_number(text: str) -> None:
     if not has_digit or any(one.isalpha() for one in text):
         raise ConfigurationError(
             "explain: NUMBER must be digits, with + * # or punctuation among them; "
-            "of a list the rules are asked by check"
+            "for a list use digitro contacts check"
         )
 
 

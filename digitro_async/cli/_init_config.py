@@ -123,7 +123,7 @@ def init(*, config: Path = Path("digitro.toml")) -> Exit:
     option = "" if config == Path("digitro.toml") else f" --config {_quoted(config)}"
     print_line(f"{config} is written, for your eyes only. Now:")
     print_line('  1. fill in the lines under "FILL IN"')
-    print_line("  2. give the secrets: DIGITRO_API_KEY and DIGITRO_DEVICE_PASSWORD")
+    print_line("  2. export the secrets: DIGITRO_API_KEY and DIGITRO_DEVICE_PASSWORD")
     print_line(f"  3. digitro check{option}")
     print_line(f"  4. digitro dial contacts.csv{option} --dry-run")
     return Exit.DONE

@@ -155,7 +155,7 @@ def say_where(page: "LivePage", place: "PagePlace") -> None:
     print_error(f"live page: {page.url}")
     if not place.is_loopback:
         print_error(
-            "the page is not on this machine alone: whoever reaches it sees it, and "
+            "other machines can open the page: all who reach it see it, and "
             "the token goes unencrypted; put a proxy with TLS before it"
         )
 

@@ -131,7 +131,7 @@ class TestListen:
         [
             (("listen", "a.sse"), "listen takes no FILE"),
             (("listen", "--call", "x"), "--call "),
-            (("listen", "--preset", "neo"), "--preset goes with replay"),
+            (("listen", "--preset", "neo"), "--preset is for replay"),
             (
                 ("listen", "--pabx", "pabbx"),
                 "no such PABX in digitro.toml; did you mean",
