@@ -112,7 +112,11 @@ class Writer:
             raise
 
     async def close(self) -> None:
-        """Write the waiting jobs, close the file and end the thread."""
+        """Write the waiting jobs, close the file and end the thread.
+
+        Raises:
+            LedgerError: If the file can't be closed; all that was told is in it.
+        """
         if not self._closing:
             self._closing = True
             self._jobs.put(None)
@@ -156,8 +160,16 @@ class Writer:
             while connection is not None and self._take_turn(connection):
                 pass
         finally:
+            self._tell(self._end, self._close_file())
+
+    def _close_file(self) -> LedgerError | None:
+        """Close the file; return why that failed: nobody may wait for it for ever."""
+        try:
             self._file.close(whole=self._broken is None)
-            self._tell(self._end)
+        except Exception as error:  # noqa: BLE001 - its text may hold anything
+            text = f"{self._file.name} can't be closed: {_named(error)}"
+            return LedgerError(text, reason="unusable")
+        return None
 
     def _begin(self) -> sqlite3.Connection | None:
         failure: DigitroError
@@ -265,7 +277,7 @@ class Writer:
         if self.on_loss is not None:
             self.on_loss(self._failure())
 
-    def _end(self) -> None:
+    def _end(self, failure: LedgerError | None) -> None:
         """Take no jobs any more and answer those that came too late, in the loop."""
         self._closing = True
         while not self._jobs.empty():
@@ -273,7 +285,7 @@ class Writer:
             if job is not None:
                 job.error = write_failed(self._file.name, "it is closed")
                 answer_all([job])
-        _set(self._ended)
+        _set(self._ended, failure)
 
     def _tell(self, act: Callable[..., None], *values: Any) -> bool:
         """Call a function in the loop; False where it is closed: nobody waits then."""

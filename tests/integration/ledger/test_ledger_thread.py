@@ -3,6 +3,8 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import sqlite3
 import threading
 import time
@@ -35,6 +37,7 @@ from digitro_async.ledger import SQLiteLedger, State, Step
 from digitro_async.ledger.sqlite import _batch_sql, _database, _writer
 from digitro_async.ledger.sqlite._connections import connect
 from digitro_async.ledger.sqlite._jobs import commit
+from digitro_async.ledger.sqlite._owner_lock import OwnerLock
 
 
 @pytest.fixture
@@ -113,6 +116,31 @@ class TestThread:
         async with SQLiteLedger(path):
             pass
 
+        await until(lambda: not ledger_threads())
+
+    async def test_a_file_that_can_not_be_closed(
+        self, path: Path, monkeypatch: Any
+    ) -> None:
+        """Whoever closes a ledger hears that its file can't be closed, and is free."""
+        release = OwnerLock.release
+
+        def failing(lock: Any) -> None:
+            release(lock)
+            raise OSError(errno.EIO, os.strerror(errno.EIO), "/canary")
+
+        ledger = SQLiteLedger(path)
+        await ledger.__aenter__()
+        await ledger.add(contacts(1))
+        with monkeypatch.context() as patch:
+            patch.setattr(OwnerLock, "release", failing)
+            async with asyncio.timeout(60):
+                with pytest.raises(LedgerError, match="can't be closed") as raised:
+                    await ledger.__aexit__(None, None, None)
+        async with SQLiteLedger(path) as again:
+            counts = await again.counts()
+
+        assert "canary" not in str(raised.value)
+        assert sum(counts.values()) == 1
         await until(lambda: not ledger_threads())
 
     async def test_cancelled_while_closing(self, path: Path) -> None:
