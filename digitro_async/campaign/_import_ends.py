@@ -10,7 +10,6 @@ from digitro_async.call_events import CallEnd, Disposition, EndEvidence
 from digitro_async.campaign._ends_file import EndProblem, EndRow
 from digitro_async.ledger import CallEnds, ContactRecord, State
 from digitro_async.ledger._written_ids import ids_written_as
-from digitro_async.privacy import Personal
 
 __all__ = ["EndsSummary", "import_ends"]
 
@@ -189,10 +188,6 @@ _NOT_CALLED: Final[Mapping[State, str]] = {
     State.UNKNOWN: "its contact is unknown: digitro reconcile settles it first",
     State.INTENT: "its call is on the wire",
 }
-
-
-def _is_id_of(own_id: Personal, entry: ContactRecord) -> bool:
-    return entry.id is not None and entry.id.reveal() in ids_written_as(own_id.reveal())
 
 
 def _times(row: EndRow) -> dict[str, float]:

@@ -91,7 +91,6 @@ class CampaignTally:
         self.later_steps: Counter[Step] = Counter()
         self.later_reasons: Counter[tuple[Step, str]] = Counter()
         self.standstills: list[Standstill] = []
-        self.first_at: float | None = None
         self.last_at: float | None = None
         self._attempts = bytearray()
         self._open: dict[int, tuple[float, str]] = {}
@@ -158,7 +157,7 @@ class CampaignTally:
             self._look_through(until=second - 60)
         last = self.last_at
         if last is None:
-            self.first_at = self.last_at = at
+            self.last_at = at
         elif at > last:
             if at - last >= _SHORTEST:
                 stop = Standstill(at - last, last, self._last_reason)

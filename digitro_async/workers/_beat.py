@@ -109,11 +109,6 @@ class WorkerBeat:
         finally:
             await self.leave()
 
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether so many reports had no answer that others take over."""
-        return self.missed >= self.settings.misses
-
     def orders_for(self, campaign: str) -> CampaignOrders | None:
         """Return what is ordered for a campaign; None before that was heard.
 

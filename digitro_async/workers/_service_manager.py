@@ -41,10 +41,6 @@ class ServiceManager:
         """Tell that the process is about to end by itself."""
         self._tell("STOPPING=1")
 
-    def tell_status(self, text: str) -> None:
-        """Tell a line for people."""
-        self._tell(f"STATUS={' '.join(text.split())}")
-
     def feed_watchdog(self) -> None:
         """Give the sign of life without which the process is ended."""
         self._tell("WATCHDOG=1")

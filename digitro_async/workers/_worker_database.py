@@ -74,14 +74,6 @@ class WorkerDatabase:
             found = Provenance.of_setting(settings.get(name))
             check_provenance(found, f"campaign {printable(name)}")
 
-    async def ping(self) -> None:
-        """Return once the database answered.
-
-        Raises:
-            LedgerError: If it did not in time.
-        """
-        await self._ask("SELECT 1")
-
     async def campaigns_with_work(self) -> Sequence[str]:
         """Return the names of the campaigns in which something is left to be dialled.
 

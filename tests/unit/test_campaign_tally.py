@@ -93,7 +93,7 @@ def test_several_goes(made: list[tuple[int, int, Step | None, str]], cut: int) -
     in_two.peak()
     in_two.take(told[cut:])
 
-    for name in ("by_pabx", "by_reason", "standstills", "last", "first_at", "last_at"):
+    for name in ("by_pabx", "by_reason", "standstills", "last", "last_at"):
         assert getattr(in_two, name) == getattr(at_once, name)
     assert in_two.open_attempts == at_once.open_attempts
     assert in_two.peak() == at_once.peak()

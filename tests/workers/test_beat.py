@@ -206,12 +206,10 @@ async def test_a_mute_database_stops_the_calls() -> None:
         await asyncio.sleep(4.0)
         result = await dispatcher.submit(make_call(), max_wait=1.0)
         assert isinstance(result.error, RateWaitTimeoutError)
-        assert beat.is_cut_off
         assert beat.problem == "it is mute"
 
         store.is_mute = False
         await asyncio.sleep(1.1)
-        assert not beat.is_cut_off
         assert (await dispatcher.submit(make_call())).error is None
         store.is_mute = True  # it can't be told that the worker leaves
 

@@ -96,12 +96,11 @@ class TestServiceManager:
         with heard:
             manager = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "notify")})
             manager.tell_ready()
-            manager.tell_status("two\nlines")
             manager.feed_watchdog()
             manager.tell_stopping()
-            said = [heard.recv(100) for _ in range(4)]
+            said = [heard.recv(100) for _ in range(3)]
 
-        assert said == [b"READY=1", b"STATUS=two lines", b"WATCHDOG=1", b"STOPPING=1"]
+        assert said == [b"READY=1", b"WATCHDOG=1", b"STOPPING=1"]
 
     async def test_watchdog(self, heard: socket.socket, tmp_path: Path) -> None:
         """The watchdog is fed by an answer of the database, and by nothing else."""

@@ -74,7 +74,6 @@ class PostgresConnector:
 
     Attributes:
         holds_lock: Whether the lock of who dials is kept by the connection.
-        reconnected: How often another connection was made.
     """
 
     def __init__(
@@ -92,7 +91,6 @@ class PostgresConnector:
         self._shares_caps = shares_caps
         self._take, self._give_back = _SHARED_LOCKS if shares_caps else _LOCKS
         self.holds_lock: bool = False
-        self.reconnected: int = 0
 
     @property
     def campaign(self) -> int:
@@ -143,7 +141,6 @@ class PostgresConnector:
             except psycopg.Error as error:
                 problem = problem_of(error)
             else:
-                self.reconnected += 1
                 return session
             await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
             tries += 1
