@@ -5,6 +5,7 @@ from typing import Final
 
 __all__ = [
     "APOSTROPHES",
+    "AROUND",
     "BLANKS",
     "code_points",
     "drop_invisible",
@@ -19,6 +20,9 @@ BLANKS: Final = (
     "\u2028\u2029\u202f\u205f\u3000"
 )
 """Blanks of every width."""
+
+AROUND: Final = BLANKS + "\r\n\v\f\x85"
+"""Blanks and line ends."""
 
 APOSTROPHES: Final = "'\u2018\u2019\u201b\u2032\u02b9\u02bc\u00b4`\uff07"
 """Signs by which a spreadsheet, or a program between, says that a cell is text."""

@@ -3,7 +3,7 @@
 import attrs
 
 from digitro_async.contacts._characters import (
-    BLANKS,
+    AROUND,
     drop_invisible,
     drop_punctuation,
     without_text_mark,
@@ -93,7 +93,7 @@ class Cleaning:
 
     def note_number(self, line: int, cell: str, number: str) -> None:
         """Count a number of a contact, if it was not dialled as written."""
-        written = cell.strip(BLANKS)
+        written = cell.strip(AROUND)
         if written == number:
             return
         if len(self.samples) < MOST_SAMPLES:
@@ -105,8 +105,8 @@ class Cleaning:
             return
         seen = drop_invisible(written)
         self._invisible += seen != written
-        bare = without_text_mark(seen.strip(BLANKS)).strip(BLANKS)
-        self._text_marks += bare != seen.strip(BLANKS)
+        bare = without_text_mark(seen.strip(AROUND)).strip(AROUND)
+        self._text_marks += bare != seen.strip(AROUND)
         plain = drop_punctuation(bare)
         self._punctuation += bare != plain
         self._rewritten += plain != number

@@ -4,13 +4,14 @@ They are suggested to whoever names the columns, and never taken by themselves.
 """
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from digitro_async._common.text import printable
 
-__all__ = ["field_meant", "is_phone_word", "is_showable", "suggestions"]
+__all__ = ["field_meant", "is_phone_word", "is_showable", "map_option", "suggestions"]
 
 # Only what looks like a name is shown: a row of a person may stand in its place.
 _LOOKS_LIKE_A_NAME = re.compile(r"[^\W\d][\w .?!/()#&'+-]{0,39}")
@@ -52,6 +53,11 @@ def is_showable(name: str) -> bool:
     return bool(_LOOKS_LIKE_A_NAME.fullmatch(name)) and not _MANY_DIGITS.search(name)
 
 
+def map_option(field: str, name: str) -> str:
+    """Return the option that takes a column for a field, as a shell reads it."""
+    return f"--map {shlex.quote(f'{field}={name}')}"
+
+
 def field_meant(name: str) -> str | None:
     """Return the field that a column's name seems to mean, None where none."""
     if not is_showable(name):
@@ -82,7 +88,7 @@ def suggestions(passed_over: Sequence[str], taken: Iterable[str]) -> tuple[str, 
             used.add(meant)
             texts.append(
                 f"the column {shown} looks like a priority, and is passed over: "
-                f"--map priority={shown} takes it; a higher number comes up first"
+                f"{map_option(meant, shown)} takes it; a higher number comes up first"
             )
         if meant != "destination":
             continue
@@ -92,7 +98,7 @@ def suggestions(passed_over: Sequence[str], taken: Iterable[str]) -> tuple[str, 
             used.add(field)
             texts.append(
                 f"the column {shown} looks like a phone number's, and is "
-                f"passed over: --map {field}={shown} takes it as one more "
+                f"passed over: {map_option(field, shown)} takes it as one more "
                 "number of the contact"
             )
     return tuple(texts)

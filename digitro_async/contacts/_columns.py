@@ -8,7 +8,7 @@ import attrs
 
 from digitro_async._common.text import did_you_mean
 from digitro_async.calls import OWN_FIELDS
-from digitro_async.contacts._column_words import field_meant, is_showable
+from digitro_async.contacts._column_words import field_meant, is_showable, map_option
 from digitro_async.contacts._contact_number import MOST_NUMBERS
 from digitro_async.contacts._header import Header
 from digitro_async.errors import ConfigurationError
@@ -265,12 +265,12 @@ def _unknown(where: str, position: int, name: str) -> str:
     if small in GENERAL_WORDS:
         return (
             f"{shown} is a general word, and may be no field of a call: "
-            f"--map {small}={name} takes it for {small}, {_OMITTING}"
+            f"{map_option(small, name)} takes it for {small}, {_OMITTING}"
         )
     like = re.sub(r"[\W_]+", "_", small).strip("_")
     hint = did_you_mean(like, KNOWN_FIELDS)
     if not hint and is_showable(name) and (meant := field_meant(name)):
-        hint = f"; it may be {meant}: --map {meant}={name}"
+        hint = f"; it may be {meant}: {map_option(meant, name)}"
     return (
         f"{shown} is unknown{hint} (--map FIELD=COLUMN takes a column for a field: "
         f"{_SAID}; {_OMITTING})"

@@ -27,6 +27,10 @@ MAX_LINES = 20
 _MANY_LINES = 1_000
 """Blank lines after which the reader may do other work."""
 
+_MARK = "\ufeff"
+_MARK_IN_CP1252 = "\xef\xbb\xbf"
+_BEGIN_OF_MARK = "\ufeff\xef"
+
 _SURROGATE = re.compile("[\ud800-\udfff]")  # how undecodable bytes show themselves
 
 
@@ -70,6 +74,8 @@ def read_records(
         if text is None:
             yield CSVRecord(number, number, [], _TOO_LONG)
             continue
+        if text and text[0] in _BEGIN_OF_MARK:
+            text = _without_mark(text)  # noqa: PLW2901 - the line as it is meant
         body = text.rstrip("\r\n")
         if not body or body.isspace():
             blank += 1
@@ -84,6 +90,14 @@ def read_records(
         else:
             cells = body.split(delimiter)
             yield CSVRecord(number, number, cells, None, "'" in body, open_end)
+
+
+def _without_mark(text: str) -> str:
+    """Return a line without a byte order mark, as one file was put behind another.
+
+    It would be a part of the id, and the person another one.
+    """
+    return text.removeprefix(_MARK).removeprefix(_MARK_IN_CP1252)
 
 
 def text_problem(text: str) -> Problem | None:

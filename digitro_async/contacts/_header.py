@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import attrs
 
 from digitro_async._common.text import did_you_mean
-from digitro_async.contacts._column_words import is_phone_word
+from digitro_async.contacts._column_words import is_phone_word, map_option
 from digitro_async.contacts._numbers import read_number
 from digitro_async.errors import ConfigurationError
 
@@ -96,7 +96,8 @@ class HeaderFinder(abc.ABC, Generic[_Row]):
                 break
         if not above:
             raise ConfigurationError(f"{self._file}, line 1: the file is empty")
-        return self._usable(*above[0])
+        hinted = (one for one in above if _names_a_phone(one[1]))
+        return self._usable(*next(hinted, above[0]))
 
     def _usable(self, line: int, found: Header | str) -> Header:
         """Return a header that has a destination.
@@ -140,6 +141,10 @@ class HeaderFinder(abc.ABC, Generic[_Row]):
         return name.casefold() in self._known or is_phone_word(name)
 
 
+def _names_a_phone(row: Header | str) -> bool:
+    return isinstance(row, Header) and any(map(is_phone_word, row.names))
+
+
 def _is_number(cell: str) -> bool:
     number = read_number(cell, strip_punctuation=True)
     return isinstance(number, str) and len(number) >= _SHORTEST_NUMBER
@@ -149,7 +154,7 @@ def _close_to_destination(names: Sequence[str]) -> str:
     """Return a hint at the column that may be meant; it shows no other text."""
     for position, name in enumerate(names, 1):
         if is_phone_word(name):
-            option = f"--map destination={name}"
+            option = map_option("destination", name)
             return f" (column {position} {name!r} may be it: {option})"
         if hint := did_you_mean(name.casefold(), ["destination"]):
             return f" (column {position}{hint})"

@@ -9,6 +9,7 @@ import unicodedata
 
 from digitro_async._common.number_form import DIALLABLE, MAX_NUMBER
 from digitro_async.contacts._characters import (
+    AROUND,
     BLANKS,
     code_points,
     drop_invisible,
@@ -36,7 +37,6 @@ _USUAL = re.compile(
     r"|(?:\+?55 ?)?\(?0?[1-9][0-9]\)?[ .-]?9[0-9]{4}[ .-][0-9]{4}"
     r"|\(0?[1-9][0-9]\) ?9?[0-9]{8}"
 )
-_AROUND = BLANKS + "\r\n\v\f\x85"
 _WITHOUT_ITS_SIGNS = str.maketrans("", "", " ().-")
 
 
@@ -58,7 +58,7 @@ def read_number(cell: str, *, strip_punctuation: bool) -> str | Problem:
 def _read_written(written: str, *, strip_punctuation: bool) -> str | Problem:
     """Return the number of a cell that holds more than a number, or its problem."""
     if strip_punctuation:
-        written = written.strip(_AROUND)
+        written = written.strip(AROUND)
         if _USUAL.fullmatch(written):
             return written.translate(_WITHOUT_ITS_SIGNS)
     seen = without_text_mark(drop_invisible(written).strip(BLANKS)).strip(BLANKS)

@@ -222,3 +222,21 @@ def test_mark_in_mid_file(path: Path) -> None:
 
     assert file.encoding == "utf-8-sig"
     assert names_of(found) == [NAME, "bad_character", NAME]
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16", "cp1252"])
+def test_files_in_one_file(path: Path, codec: str) -> None:
+    """A mark in the middle, where a file was appended to another, is in no id."""
+    mark = "\ufeff"
+    if codec == "cp1252":  # an appended file is UTF-8 for all that
+        mark = codecs.BOM_UTF8.decode(codec)
+    accents = "\xe3" * 50  # so many of cp1252 that it is no spoilt UTF-8
+    text = f"id;destination\n{accents};04832817001\n{mark}2;04832817002\n"
+    _, found = read_bytes(
+        path, f'{text}{mark}\n{mark}"3;a";04832817003\n'.encode(codec)
+    )
+
+    assert [row.id for row in found if isinstance(row, ContactRow)] == [
+        *(accents, "2", "3;a"),
+    ]
+    assert len(found) == 3

@@ -240,3 +240,11 @@ class TestColumns:
         )
 
         assert said.passed_over == ("column 2",)
+
+
+def test_header_with_titles_above_is_hinted_at(path: Path) -> None:
+    """Of rows without a destination, that with a usual name of one is told of."""
+    text = refusal(path, f"Clientes;;\nid;Nome;Telefone 1\n1;Ana;{NUMBER}\n")
+
+    assert "line 2: no column 'destination'" in text
+    assert "'Telefone 1' may be it: --map 'destination=Telefone 1'" in text
