@@ -18,14 +18,21 @@ from command_line import (
     run_here,
     write_contacts,
 )
+from helpers import until
 from ledgers import LEASE, NOW, OWNER, accept, contacts, intend, new_contact
 from postgres_server import database, needs_postgres
 from psycopg import sql
 from schedules import ALL_KINDS
 
 from digitro_async import LedgerError
-from digitro_async.ledger import AttemptPlan, PostgresLedger, PostgresLedgerReader
+from digitro_async.ledger import (
+    AttemptPlan,
+    PostgresLedger,
+    PostgresLedgerReader,
+    ledger_address,
+)
 from digitro_async.ledger.transfer import copy_ledger
+from digitro_async.ledger.transfer._rehearsed_campaign import RehearsedCampaign
 from digitro_async.privacy import Personal
 from digitro_async.testing import FakePABX
 
@@ -246,6 +253,32 @@ async def test_while_others_dial(
 
         assert kept(address) == before
     assert rows == [(f"#{one}", "now", "") for one in (2, 3, 4)]
+
+
+async def test_given_up(tmp_path: Path, address: str) -> None:
+    """Who gives up a rehearsal waits no more for a server that gives no answer."""
+    async with PostgresLedger(address, "june") as ledger:
+        await ledger.add(contacts(4))
+    found = ledger_address(address, campaign="june")
+    with psycopg.connect(address) as other:
+        other.execute("LOCK TABLE digitro.person IN ACCESS EXCLUSIVE MODE")
+        campaign = RehearsedCampaign(found, tmp_path / "copy.db")
+        opening = asyncio.ensure_future(campaign.__aenter__())
+        await until(lambda: is_waited_for(address))
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening  # the lock is held all the while
+
+
+def is_waited_for(address: str) -> bool:
+    """Whether somebody waits for a lock."""
+    with contextlib.closing(psycopg.connect(address)) as server:
+        [(count,)] = server.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND datname = current_database() AND state = 'active'"
+            " AND client_port IS NOT NULL"
+        ).fetchall()
+    return bool(count)
 
 
 def test_a_campaign_that_was_moved(

@@ -14,6 +14,7 @@ from digitro_async.ledger._codes import STATE_CODES, STEP_CODES
 from digitro_async.ledger._provenance import PROVENANCE, Provenance, ProvenanceKind
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger.postgres._postgres_errors import problem_of
+from digitro_async.ledger.postgres._postgres_session import cut_off
 from digitro_async.ledger.postgres._server_address import ServerAddress
 from digitro_async.ledger.transfer._copied_blocks import other_block_key
 from digitro_async.ledger.transfer._copied_tables import (
@@ -182,6 +183,10 @@ class PostgresEnd:
         """Show one moment of it from now on."""
         self.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self.ask("SELECT 1 FROM digitro.campaign LIMIT 1")
+
+    def cut_off(self) -> None:
+        """Shut its connection, also while another thread waits for an answer."""
+        cut_off(self._connection)
 
     def pages(self, table: CopiedTable) -> Generator[Page]:
         """Yield a table's rows in order. See ``CopySource``."""

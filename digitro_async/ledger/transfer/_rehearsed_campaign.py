@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -81,7 +80,7 @@ class RehearsedCampaign(SQLiteLedger):
 
     async def _made(self) -> str | None:
         """Make the copy in a thread, which ends where this is cancelled."""
-        stop = threading.Event()
+        stop = _Stop()
         copying = asyncio.ensure_future(
             asyncio.to_thread(_copy_campaign, self._address, self._copy, stop)
         )
@@ -146,15 +145,13 @@ class ScheduleBesideOthers(SQLiteSchedule):
         return [attrs.evolve(one, campaign=self._campaign) for one in attempts]
 
 
-def _copy_campaign(
-    address: LedgerAddress, to: Path, stop: threading.Event
-) -> str | None:
+def _copy_campaign(address: LedgerAddress, to: Path, stop: "_Stop") -> str | None:
     """Write a copy of a campaign, as it is at one moment, into a new file.
 
     Args:
         address: The campaign.
         to: The file.
-        stop: Set where the copy is not needed any more.
+        stop: Ends it where it is not needed any more.
 
     Returns:
         Name of a campaign of the database: this one, else any; None without one.
@@ -166,6 +163,7 @@ def _copy_campaign(
         opened_to_read(address) as (end, one),
         opened_target(to, any_file_system=True) as target,
     ):
+        stop.attend(end)
         if one is None:
             return None
         check_provenance(end.provenance(), end.shown)
@@ -188,15 +186,46 @@ def _write(
     end: PostgresEnd,
     target: SQLiteEnd,
     tables: Sequence[CopiedTable],
-    stop: threading.Event,
+    stop: "_Stop",
 ) -> None:
     for table in tables:
         with contextlib.closing(end.pages(table)) as pages:
             target.write(table, _until(stop, pages))
 
 
-def _until(stop: threading.Event, pages: Iterator[Page]) -> Iterator[Page]:
+def _until(stop: "_Stop", pages: Iterator[Page]) -> Iterator[Page]:
     for page in pages:
-        if stop.is_set():
-            raise LedgerError("the copy was given up", reason="failed")
+        stop.check()
         yield page
+
+
+class _Stop:
+    """Ends a copy in another thread, also where that waits for the server."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._end: PostgresEnd | None = None
+
+    def set(self) -> None:
+        """End it."""
+        self._is_set = True
+        if self._end is not None:
+            self._end.cut_off()
+
+    def attend(self, end: PostgresEnd) -> None:
+        """Take the end of the copy that is cut off.
+
+        Raises:
+            LedgerError: If it was ended before.
+        """
+        self._end = end
+        self.check()
+
+    def check(self) -> None:
+        """Go on, unless it was ended.
+
+        Raises:
+            LedgerError: If it was.
+        """
+        if self._is_set:
+            raise LedgerError("the copy was given up", reason="failed")
