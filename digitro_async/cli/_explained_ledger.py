@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
+from digitro_async.campaign._heeded_history import past_attempt
 from digitro_async.cli._command_loop import run_tuned
 from digitro_async.cli._rehearsed_ledger import schedule_to_look_at
 from digitro_async.ledger import LedgerAddress, LedgerAttempt, LedgerBlock
@@ -16,7 +17,6 @@ from digitro_async.rules import (
     CallingRules,
     Gate,
     MemoryAttemptHistory,
-    PastAttempt,
     time_zone,
 )
 
@@ -28,11 +28,13 @@ class NumberInLedger:
     """What a ledger knows of one number.
 
     Attributes:
+        campaign: Name of the campaign whose contacts are known by their number alone.
         attempts: The attempts by it, and all of the contact that had it last.
         contact: The ledger's number of that contact; None where nobody had it.
         block: Its block by an order; None where there is none.
     """
 
+    campaign: str
     attempts: Sequence[LedgerAttempt] = ()
     contact: int | None = None
     block: LedgerBlock | None = None
@@ -41,19 +43,7 @@ class NumberInLedger:
         """Return the attempts as gates ask for them."""
         history = MemoryAttemptHistory()
         for one in self.attempts:
-            history.add(
-                PastAttempt(
-                    contact=one.contact,
-                    # Of one whose number nobody noted the contact alone counts.
-                    number=-one.contact if one.key is None else int(one.key.reveal()),
-                    began_at=now if one.began_at is None else one.began_at,
-                    campaign=one.campaign,
-                    ended_at=one.ended_at,
-                    outcome=one.outcome,
-                    disposition=one.disposition,
-                    originating=one.originating,
-                )
-            )
+            history.add(past_attempt(one, self.campaign, now))
         return history
 
     def gates(self) -> list[Gate]:
@@ -159,7 +149,7 @@ async def _look_up(
     campaign = campaign_of(address)
     async with schedule_to_look_at(address, accept_loss=accept_loss) as schedule:
         if schedule is None:
-            return NumberInLedger()
+            return NumberInLedger(campaign=campaign)
         # What is noted is thrown away with the copy, or is in memory alone.
         await schedule.note_keys(key_of, scheme=rules.key_scheme)
         attempts = list(await schedule.attempts_of([], [number.key]))
@@ -167,16 +157,14 @@ async def _look_up(
         contact = max(own, key=_beginning).contact if own else None
         if contact is not None:
             more = await schedule.attempts_of([contact], [])
-            known = {(one.contact, one.began_at, one.place) for one in attempts}
-            attempts += [
-                one
-                for one in more
-                if (one.contact, one.began_at, one.place) not in known
-            ]
+            known = {(one.began_at, one.place) for one in own if one.contact == contact}
+            attempts += [one for one in more if (one.began_at, one.place) not in known]
         key = schedule.block_hash(number.key)
         blocks = [one for one in await schedule.blocks() if one.hash == key]
         block = blocks[0] if blocks else None
-        return NumberInLedger(attempts=attempts, contact=contact, block=block)
+        return NumberInLedger(
+            campaign=campaign, attempts=attempts, contact=contact, block=block
+        )
 
 
 def _beginning(attempt: LedgerAttempt) -> float:

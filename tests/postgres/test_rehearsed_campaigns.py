@@ -207,6 +207,23 @@ def test_other_campaigns(
     assert kept(address) == before
 
 
+def test_a_contact_of_another_campaign(
+    folder: Path, pabx: FakePABX, capsys: Capture, address: str
+) -> None:
+    """Who has the same number in another campaign is another contact, as in a run."""
+    counts = 'counts = "contact"\nmost = 2'
+    (folder / "rules.toml").write_text(RULES.replace("most = 1", counts))
+    for campaign in ("plain", "other"):
+        asyncio.run(called(address, campaign, 0))
+    explained = run_here(
+        *(capsys, "contacts", "explain", number(0), "--rules", "rules.toml"),
+        *("--ledger", address, "--campaign", "plain", "--at", AT),
+    )
+
+    assert explained.code == 0, explained.out
+    assert "of other" in explained.out
+
+
 def test_blocks_of_the_database(
     pabx: FakePABX, capsys: Capture, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
