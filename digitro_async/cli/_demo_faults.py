@@ -167,7 +167,7 @@ def say_judgement(judgement: Judgement, ledger: Path, record: Path) -> Exit:
         print_line(
             f"unknown: the answer was lost, or the call was on the wire at the kill; "
             f"{len(judgement.unknown_rang)} of these phones rang, by the simulator's "
-            "record, and none is called again before somebody looks"
+            "record, and none is called again before somebody settles it"
         )
     name = shlex.quote(str(ledger))
     print_line("try next:")

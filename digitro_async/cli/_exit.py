@@ -29,7 +29,7 @@ class Exit(enum.IntEnum):
     USAGE = 2
     """Wrong usage or configuration; nothing was dialled."""
     PAUSED = 3
-    """Stopped until somebody has looked: every PABX is paused, or a file failed in
+    """Stopped until somebody acts: every PABX is paused, or a file failed in
     mid-run; the reason is printed, and the rest was not dialled. Or the output of a
     command that came to its end could not be written."""
     DATABASE_LOST = 75

@@ -138,7 +138,7 @@ def _paused(pause: PauseStatus) -> str:
     if pause.code == NO_CHANNEL:
         return f"the PABX {pause.text}"
     if pause.next_try_in is None:
-        return f"paused until somebody looks: {pause.text}"
+        return f"paused until somebody resumes it: {pause.text}"
     when = clock(pause.next_try_in)
     if pause.code == "throttled":
         return f"waiting: {pause.text}; calls go on in {when}"

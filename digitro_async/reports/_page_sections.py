@@ -51,7 +51,7 @@ _SECTIONS: Final[tuple[tuple[str, str, Callable[[CampaignView], HTMLPiece]], ...
     ("by-pabx", "By PABX", pabx_section),
     ("by-reason", "By reason", reasons_section),
     ("waiting", "Deferred contacts and recalls", waits_section),
-    ("contacts", "Contacts to look at", contacts_section),
+    ("contacts", "Contacts to check", contacts_section),
     ("limits", "What this can't tell", limits_section),
 )
 

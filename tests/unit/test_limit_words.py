@@ -100,7 +100,7 @@ def test_one_pabx(given: dict[str, Any], text: str) -> None:
         ),
         (
             refused(text="paused by hand", next_try_in=None),
-            "paused until somebody looks: paused by hand",
+            "paused until somebody resumes it: paused by hand",
         ),
         (
             refused(code="no_channel", text="waits for a channel id"),
