@@ -35,7 +35,7 @@ CAUSES: Final[Mapping[str, str]] = {
     Failure.EXPIRED: "the certificate of the PABX has expired, or the clock is wrong",
     Failure.NOT_YET_VALID: "the certificate of the PABX is not valid yet, or the clock "
     "is wrong",
-    Failure.SELF_SIGNED: "the certificate of the PABX signed itself: give its "
+    Failure.SELF_SIGNED: "the certificate of the PABX is self-signed: give its "
     "fingerprint, or give it as ca_file",
     Failure.WRONG_NAME: "the certificate of the PABX is for another name than that in "
     "base_url",
