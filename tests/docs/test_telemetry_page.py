@@ -5,12 +5,13 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 import structlog
+from dashboard import DASHBOARD
 from examples import Tour, filial, tour
-from pages import ROOT, blocks_of, rows_under, text_under, ticked
+from pages import blocks_of, rows_under, text_under, ticked
 
 from digitro_async import Activity
 from digitro_async.exporters import METRICS
@@ -19,9 +20,6 @@ from digitro_async.observe._activity_stream import MOST_WAITING
 
 __all__ = ["filial", "tour"]
 
-DASHBOARD: dict[str, Any] = json.loads(
-    (ROOT / "docs" / "grafana-dashboard.json").read_text(encoding="utf-8")
-)
 SAMPLES = {
     "counter": ("_total",),
     "gauge": ("",),
