@@ -37,7 +37,8 @@ LOOK_BUSY: Final = 1.0
 
 REST: Final = 20
 """A look in which no fresh contact was found is followed by a rest of so many times
-what it took: it goes over the whole list, 50 ms of CPU for 300,000 contacts."""
+what it took: it goes over the whole list, 50 ms of CPU for 300,000 contacts. Without a
+rest 5,000 recalls among them took 1,000 us of CPU each, and 300 with it."""
 
 _SHORTEST: Final = 1e-3
 """Least seconds of a wait: a shorter one ends too early, again and again."""
