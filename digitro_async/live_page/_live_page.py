@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import socket
@@ -138,6 +139,8 @@ class LivePage:
             problem = "there is no such address"
         except OSError as error:
             problem = words_of_os_error(error)
+            if error.errno == errno.EADDRINUSE:  # asyncio's words name the place again
+                problem = "something listens there; name another port, 0 for a free one"
         if problem:
             raise ConfigurationError(
                 f"no page can be served at {printable(host)}:{self._place.port}: "

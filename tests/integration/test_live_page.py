@@ -99,7 +99,8 @@ class TestPage:
     async def test_taken_port(self, page: LivePage) -> None:
         """A page that can't be served is refused in words."""
         taken = page.url.removeprefix("http://").rstrip("/")
-        with pytest.raises(ConfigurationError, match="no page can be served at"):
+        problem = f"no page can be served at {taken}: something listens there; name"
+        with pytest.raises(ConfigurationError, match=re.escape(problem)):
             async with page_of(place=taken):
                 pass
 
