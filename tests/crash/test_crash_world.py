@@ -52,7 +52,7 @@ MORE = {
 """Kills that each needs, where more than a few."""
 QUICK = ("half-an-import", "migration-in-pieces", "slots-forgotten")
 SIDE_BY_SIDE = 3
-TRIES = 3
+TRIES = 8
 
 
 def kill(*words: object) -> Ran:
