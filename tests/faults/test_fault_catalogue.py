@@ -92,7 +92,10 @@ def test_case(case: FaultCase, loop: str) -> None:
         pytest.skip(f"this machine has no {case.needs}")
 
     async def main() -> None:
-        check(case, await play(case))
+        played = await play(case)
+        if played.growth > GROWTH:  # what the first of its kind loads is there now
+            played = await play(case)
+        check(case, played)
 
     for _ in range(TRIES if case.ends_by_time else 1):
         try:
