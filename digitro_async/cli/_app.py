@@ -1,5 +1,6 @@
 """The command tree. A command's own module is loaded when the command is run."""
 
+import contextlib
 import errno
 import sys
 from collections.abc import Mapping, Sequence
@@ -123,6 +124,10 @@ def _hear_and_run(tokens: Sequence[str]) -> int:
                 # A signal ends the process while libraries are loaded: an exception
                 # in the middle of an import may be swallowed there.
                 app[tokens[0]]
+                # It crashes where a signal raises while it begins, and many a command
+                # loads it later by way of a ledger.
+                with contextlib.suppress(ImportError):
+                    import orjson  # noqa: F401, PLC0415 - an extra
                 if sys.flags.optimize >= _WITHOUT_DOCSTRINGS:
                     from digitro_async.cli._docstrings import (  # noqa: PLC0415 - rarely
                         restore_docstrings,

@@ -93,6 +93,31 @@ def make_ledger(path: Path) -> None:
     subprocess.run(words, check=True, cwd=SUPPORT)
 
 
+WHEN_SIGNALS_RAISE = """
+import sys
+from digitro_async.cli import _app, _interrupts
+
+do = _interrupts.Interrupts.do
+def watched(self, act):
+    if act is _interrupts.raise_once:
+        print("orjson" in sys.modules)
+    do(self, act)
+_interrupts.Interrupts.do = watched
+_app.run(["status", "--ledger", "c.db"])
+"""
+
+
+def test_no_signal_raises_while_a_library_begins(tmp_path: Path) -> None:
+    """The library that crashes where a signal raises in its start is loaded before."""
+    make_ledger(tmp_path / "c.db")
+    words = [sys.executable, "-c", WHEN_SIGNALS_RAISE]
+    done = subprocess.run(
+        words, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[0] == "True"
+
+
 @linux
 @pytest.mark.parametrize("number_of_signal", SIGNALS, ids=lambda one: one.name)
 def test_while_a_long_file_is_looked_at(
