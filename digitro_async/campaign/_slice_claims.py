@@ -103,6 +103,11 @@ class SliceClaims:
             self._limit.give_back(len(contacts))
             await self._ledger.release(self._owner, sorted(claimed.open))
             return len(contacts)
+        # The ledger gives a contact anew once it was put back, or once others took it
+        # from a process that stood still. Its slice of before would wait for ever, as
+        # whatever is told of the contact from now on is told to this one.
+        for number in claimed.open & self._claimed.keys():
+            self._settle(number, may_be_called=False)
         self._claimed.update(dict.fromkeys(claimed.open, claimed))
         self._queue.put(contacts)
         self._came.set()
