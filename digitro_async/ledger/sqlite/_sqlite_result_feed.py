@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -59,7 +59,8 @@ class SQLiteResultFeed:
         traceback: TracebackType | None,
     ) -> None:
         assert self._thread is not None  # noqa: S101 - for the type checker
-        self._leave(self._thread)
+        # Whoever opens the results next must not find them in use by this one.
+        await asyncio.wait([asyncio.wrap_future(self._leave(self._thread))])
 
     @property
     def is_elsewhere(self) -> bool:
@@ -74,10 +75,11 @@ class SQLiteResultFeed:
         """Record that a page was handed on. See ``ResultFeed``."""
         await self._in_thread(lambda: self._keep(page.position))
 
-    def _leave(self, thread: ThreadPoolExecutor) -> None:
+    def _leave(self, thread: ThreadPoolExecutor) -> Future[None]:
         # Behind what the thread does still, also where this is cut off.
-        thread.submit(self._close)
+        closed = thread.submit(self._close)
         thread.shutdown(wait=False)
+        return closed
 
     async def _in_thread(self, act: Callable[[], _Answer]) -> _Answer:
         thread = self._thread

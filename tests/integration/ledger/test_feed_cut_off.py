@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from ledgers import contacts
 
 from digitro_async import LedgerError
 from digitro_async.ledger import SQLiteLedger, open_result_feed
+from digitro_async.ledger.sqlite._result_cursor import ResultCursor
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
@@ -60,3 +62,20 @@ async def test_a_ledger_that_is_refused(path: Path) -> None:
         await feed.__aenter__()
 
     await until(lambda: not open_files(path))
+
+
+async def test_whoever_comes_next_finds_them_free(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever leaves the results waits until their files are closed."""
+    close = ResultCursor.close
+
+    def close_late(cursor: ResultCursor) -> None:
+        time.sleep(0.05)
+        close(cursor)
+
+    monkeypatch.setattr(ResultCursor, "close", close_late)
+    async with open_result_feed(path) as feed:
+        await feed.read(1)
+
+    assert open_files(path) == []
