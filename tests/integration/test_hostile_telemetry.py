@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -195,7 +196,7 @@ async def test_the_reason_of_an_operator(caplog: pytest.LogCaptureFixture) -> No
         labels, shown = watched.labels(), watched.shown() + caplog.text
 
     assert labels["kind"] == {"paused", "resumed"}
-    assert "7000" not in shown
+    assert re.search(r"81[-. ]?7000", shown) is None  # times have a 7000 now and then
 
 
 async def test_the_reason_of_a_ledger(caplog: pytest.LogCaptureFixture) -> None:
