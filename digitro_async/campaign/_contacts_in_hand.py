@@ -135,10 +135,11 @@ class ContactsInHand:
         Args:
             number: The contact of a result. Each is asked about once, in order.
         """
-        if not self._over[number]:
-            del self._over[number]
+        over = self._over.pop(number, 0)
+        if not over:
             return self._contacts.get(number)
-        self._over[number] -= 1
+        if over > 1:
+            self._over[number] = over - 1
         return None
 
     def check(self, number: int) -> GateAnswer:

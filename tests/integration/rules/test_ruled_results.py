@@ -104,6 +104,22 @@ async def test_not_in_hand() -> None:
         assert run.heeding.in_hand.check(1) is not ALLOW
 
 
+@virtual_time
+async def test_nothing_is_kept() -> None:
+    """Nothing is kept of a contact whose result was taken, however many there are."""
+    kept = []
+    for contacts in (1, 30):
+        async with ruled("2026-11-30 12:00") as scene:
+            await scene.add(*(f"01191234{one:04}" for one in range(contacts)))
+            run = scene.run(NO_RULES)
+            await take_all(run)
+            assert run.heeding is not None
+            found = vars(run.heeding.in_hand).values()
+            kept.append(sum(len(one) for one in found if isinstance(one, dict)))
+
+    assert kept == [0, 0]
+
+
 @pytest.mark.parametrize("refused", [1, 3])
 @virtual_time
 async def test_not_placed_again(refused: int) -> None:
