@@ -15,7 +15,9 @@ __all__ = ["end_lone_runs", "note_lone_run", "read_lone_run"]
 _NAME: Final = "dialled_alone"
 """Name of a campaign's setting: ``begun``, or when the run was over, a Unix time."""
 
-_LONGEST_WINDOW: Final = 3_600.0
+_LONGEST_WINDOW: Final = 86_400.0
+"""Seconds of the longest window of a cap for which such runs are remembered: a cap may
+count whole days. A worker that goes by them needlessly begins one window later."""
 
 _NOTE: Final = """
 INSERT INTO digitro.setting (campaign, name, value) VALUES (%s, %s, 'begun')
