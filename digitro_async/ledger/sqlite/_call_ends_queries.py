@@ -11,6 +11,7 @@ from digitro_async.ledger.sqlite._migrations import version_of
 
 __all__ = [
     "ENDED_STATES",
+    "ENDS_BEHIND",
     "END_COLUMNS",
     "GETS_END",
     "JOINED_ENDS",
@@ -44,6 +45,17 @@ JOINED_ENDS: Final = (
 END_COLUMNS: Final = "".join(f", call_end.{one}" for one in END_VALUES)
 NO_END_COLUMNS: Final = ", NULL" * len(END_VALUES)
 """The same of a schema that keeps no ends."""
+
+# The two ways of being behind a place stand apart, so that each goes by the index.
+ENDS_BEHIND: Final = (
+    "(SELECT * FROM (SELECT * FROM call_end WHERE told = ? AND intent > ?"
+    "                 ORDER BY intent LIMIT ?)"
+    " UNION ALL"
+    " SELECT * FROM (SELECT * FROM call_end WHERE told > ?"
+    "                 ORDER BY told, intent LIMIT ?)) AS call_end"
+)
+"""SQL: the ends of calls behind a place, ``told`` and ``intent``: at least the first of
+each way, and in no order."""
 
 _LISTENED: Final = (
     "contact JOIN listening"

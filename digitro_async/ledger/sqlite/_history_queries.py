@@ -13,7 +13,11 @@ from digitro_async.ledger._history_records import (
 )
 from digitro_async.ledger._state import State, Step
 from digitro_async.ledger._stored_records import ends_of, listed_of, steps_of
-from digitro_async.ledger.sqlite._call_ends_queries import has_ends, has_told
+from digitro_async.ledger.sqlite._call_ends_queries import (
+    ENDS_BEHIND,
+    has_ends,
+    has_told,
+)
 from digitro_async.ledger.sqlite._schedule_queries import has_schedule
 
 __all__ = [
@@ -47,14 +51,8 @@ _END = (
     " rang_at, answered_at, ended_at"
 )
 
-# The two ways of being behind a place stand apart, so that each goes by the index.
 _ENDS: Final = (
-    f"SELECT {_END}, told, intent"  # noqa: S608 - ours
-    "  FROM (SELECT * FROM (SELECT * FROM call_end WHERE told = ? AND intent > ?"
-    "                        ORDER BY intent LIMIT ?)"
-    "        UNION ALL"
-    "        SELECT * FROM (SELECT * FROM call_end WHERE told > ?"
-    "                        ORDER BY told, intent LIMIT ?)) AS call_end"
+    f"SELECT {_END}, told, intent FROM {ENDS_BEHIND}"  # noqa: S608 - ours
     "  JOIN event ON event.sequence = call_end.intent ORDER BY told, intent LIMIT ?"
 )
 

@@ -15,6 +15,7 @@ from digitro_async.ledger._result_feed_port import (
     ResultPage,
 )
 from digitro_async.ledger._stored_ends import END_VALUES, end_of
+from digitro_async.ledger.sqlite._call_ends_queries import ENDS_BEHIND
 
 __all__ = ["is_at", "read_results"]
 
@@ -28,17 +29,12 @@ _OUTCOMES: Final = (
     " ORDER BY event.sequence LIMIT ?"
 )
 
-# The two ways of being behind a position stand apart, so that each goes by the index.
 _ENDS: Final = (
     "SELECT told, call_end.intent, call_end.contact, event.at, event.pabx,"  # noqa: S608 - ours
     "       person.id,"
     "       iif(contact.intent = call_end.intent, contact.call_id, NULL),"
     f"      {', '.join(f'call_end.{one}' for one in END_VALUES)}"
-    "  FROM (SELECT * FROM (SELECT * FROM call_end WHERE told = ? AND intent > ?"
-    "                        ORDER BY intent LIMIT ?)"
-    "        UNION ALL"
-    "        SELECT * FROM (SELECT * FROM call_end WHERE told > ?"
-    "                        ORDER BY told, intent LIMIT ?)) AS call_end"
+    f"  FROM {ENDS_BEHIND}"
     "  LEFT JOIN event ON event.sequence = call_end.intent"
     "  LEFT JOIN person ON person.number = call_end.contact"
     "  LEFT JOIN contact ON contact.number = call_end.contact"
