@@ -5,44 +5,33 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 from helpers import until
-from live_pages import TOKEN, ShownFacts, Told, events_of, page_of
+from live_pages import (
+    ORDER,
+    TOKEN,
+    ShownFacts,
+    Told,
+    events_of,
+    page,
+    page_of,
+    session,
+    told,
+)
 
 from digitro_async import ConfigurationError
 from digitro_async.live_page import LivePage, _event_hub, _live_page
 
-ORDER = {"order": "pause", "pabx": "matriz"}
+__all__ = ["page", "session", "told"]  # fixtures
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at what goes on often."""
     monkeypatch.setattr(_event_hub, "LOOK_SECONDS", 0.01)
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """Open a session."""
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
-def told() -> Told:
-    """Return who is told of orders."""
-    return Told()
-
-
-@pytest.fixture
-async def page(told: Told) -> AsyncIterator[LivePage]:
-    """Serve a page."""
-    async with page_of(told) as page:
-        yield page
 
 
 async def order(

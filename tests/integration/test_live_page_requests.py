@@ -4,36 +4,15 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
-from live_pages import TOKEN, Told, page_of
+from live_pages import ORDER, TOKEN, Told, page, session, told
 
 from digitro_async.live_page import LivePage, _live_page
 
-ORDER = {"order": "pause", "pabx": "matriz"}
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """Open a session."""
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
-def told() -> Told:
-    """Return who remembers the orders of the page."""
-    return Told()
-
-
-@pytest.fixture
-async def page(told: Told) -> AsyncIterator[LivePage]:
-    """Serve a page."""
-    async with page_of(told) as page:
-        yield page
+__all__ = ["page", "session", "told"]  # fixtures
 
 
 async def ask(page: LivePage, line: str, *headers: str, body: Any = None) -> str:

@@ -6,13 +6,26 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
+import pytest
 
 from digitro_async.live_page import LivePage, ViewProcess, page_place
 from digitro_async.privacy import Secret
 
-__all__ = ["TOKEN", "ShownFacts", "Told", "events_of", "newest_events", "page_of"]
+__all__ = [
+    "ORDER",
+    "TOKEN",
+    "ShownFacts",
+    "Told",
+    "events_of",
+    "newest_events",
+    "page",
+    "page_of",
+    "session",
+    "told",
+]
 
 TOKEN = "canary-token-0123456789-0123456789"
+ORDER = {"order": "pause", "pabx": "matriz"}
 
 
 class ShownFacts:
@@ -101,3 +114,23 @@ async def newest_events(session: aiohttp.ClientSession, url: str) -> dict[str, s
     while set(events) < {"facts", "view"}:
         events |= dict(await events_of(session, url, 3))
     return events
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Open a session."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def told() -> Told:
+    """Return the object that remembers the orders of the page."""
+    return Told()
+
+
+@pytest.fixture
+async def page(told: Told) -> AsyncIterator[LivePage]:
+    """Serve a page."""
+    async with page_of(told) as page:
+        yield page
