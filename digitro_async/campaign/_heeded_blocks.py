@@ -40,8 +40,8 @@ class HeededBlocks:
         self._blocks: dict[bytes, LedgerBlock] = {}
         self._version: Any = object()
         self._looked = self._read = -LOOK_AT_FILES
-        # Who looks while another does waits for that: he would go on by what was known
-        # long ago, and an answer that came late would take the place of a newer one.
+        # A look waits for the one before it. Otherwise its caller would go on by blocks
+        # that are old, and an answer that comes late could replace a newer one.
         self._looking, self._reading = asyncio.Lock(), asyncio.Lock()
         self.readings: list[BlockReading] = []
 

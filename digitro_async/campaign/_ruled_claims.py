@@ -300,7 +300,8 @@ class RuledClaims:
         heeding, now = self._heeding, self._heeding.clock()
         if self._left == 0:
             return False
-        # Who became due since the last claim waits as well: nobody else would find him.
+        # A contact that became due since the last claim counts as waiting as well:
+        # otherwise the run could end before that contact is claimed.
         waits = await heeding.schedule.waiting(
             now=min(now, self._claimed_at), max_attempts=self._max_attempts
         )

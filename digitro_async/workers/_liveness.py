@@ -63,9 +63,8 @@ class Liveness:
     """Needs an answer of the database again and again, and ends the process without.
 
     A task that waits for a server that does not answer can't be told to end, and no
-    driver notices. Others get
-    this process's contacts when its lease is over, so it must not stay. Its calls on
-    the wire are unknown then, as after any crash.
+    driver notices. Others get this process's contacts when its lease is over, so it
+    must not stay. Its calls on the wire are unknown then, as after any crash.
 
     A process that was stopped for a while is not ended for that: misses are counted,
     and not seconds. The watchdog of systemd is fed by an answer and by nothing else.
